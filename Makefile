@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# spanrec: one plain Makefile.
+#
+#   make demo    on a bare Debian 12: installs what is missing, builds, records
+#                a real capture, lists it, plays it to a WAV
+#   make check   installs what is missing, builds everything with gcc and clang,
+#                runs every test, under the sanitizers too
+#
+# Each kind of build has an object tree of its own: build/<V>/. The list of
+# sources is the list of files; dependencies are made by the compiler.
+
+V ?= release
+B := build/$V
+PROGRAMS := spanrecd spanrec mkpcap
+MODULES := capture sip rtp store policy cmd
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+MANDIR ?= $(PREFIX)/share/man
+
+# ---- sources ----------------------------------------------------------------
+
+SOURCES := $(shell find $(MODULES) -name '*.c' 2>/dev/null | LC_ALL=C sort)
+TESTS := $(filter %_test.c,$(SOURCES))
+FUZZERS := $(filter %_fuzz.c,$(SOURCES))
+BENCHES := $(filter %_bench.c,$(SOURCES))
+MAINS := $(PROGRAMS:%=cmd/%/main.c)
+LIBRARY := $(filter-out $(TESTS) $(FUZZERS) $(BENCHES) $(MAINS) \
+	cmd/testing/%,$(SOURCES))
+TESTING := $(filter cmd/testing/%,$(SOURCES))
+
+# ---- compilers --------------------------------------------------------------
+
+WARN := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wwrite-strings \
+	-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
+	-Wformat=2 -Wno-unused-parameter -Werror
+HARDEN := -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
+SANITIZE_FLAGS := -O1 -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+
+CFLAGS.release := -O2 $(HARDEN)
+CFLAGS.clang := -O2 $(HARDEN)
+CFLAGS.asan := $(SANITIZE_FLAGS) -fsanitize=address,undefined \
+	-fno-sanitize-recover=all
+CFLAGS.tsan := $(SANITIZE_FLAGS) -fsanitize=thread
+CFLAGS.fuzz := $(SANITIZE_FLAGS) -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize-recover=all -DSPANREC_FUZZ
+CFLAGS.cov := -O0 --coverage
+CFLAGS.valgrind := -O1 -fno-omit-frame-pointer
+LDFLAGS.release := -pie -Wl,-z,relro,-z,now
+LDFLAGS.clang := -pie -Wl,-z,relro,-z,now
+LDFLAGS.asan := -fsanitize=address,undefined
+LDFLAGS.tsan := -fsanitize=thread
+LDFLAGS.fuzz := -fsanitize=fuzzer,address,undefined
+LDFLAGS.cov := --coverage
+CC.release := gcc
+CC.clang := clang
+CC.asan := clang
+CC.tsan := clang
+CC.fuzz := clang
+CC.cov := gcc
+CC.valgrind := gcc
+
+CC := $(CC.$V)
+CFLAGS := -std=c11 -g $(WARN) $(CFLAGS.$V)
+CPPFLAGS := -D_GNU_SOURCE -I. -MMD -MP
+LDFLAGS := $(LDFLAGS.$V) -Wl,--as-needed
+LDLIBS := -lpcap -losipparser2 -lsodium -llmdb -luv -lyaml -ljansson \
+	-lsmartcols -lsndfile -lasound -lpthread -lm
+
+OBJ = $(patsubst %.c,$B/%.o,$(1))
+LIB := $B/libspanrec.a
+BIN := $(PROGRAMS:%=$B/bin/%)
+TEST_BIN := $(patsubst %.c,$B/%,$(TESTS))
+FUZZ_BIN := $(patsubst %.c,$B/%,$(FUZZERS))
+BENCH_BIN := $(patsubst %.c,$B/%,$(BENCHES))
+
+# Tests can make any allocation of ours fail; see cmd/testing/testing.h.
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+
+.PHONY: all deps deps-lab demo check test golden layers fuzz bench cov tidy \
+	format corpus soak install clean build-tests build-fuzzers build-benches
+
+all: $(BIN)
+
+deps:
+	@.ci/deps build
+
+deps-lab:
+	@.ci/deps lab
+
+$B/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+
+$(LIB): $(call OBJ,$(LIBRARY))
+	@rm -f $@
+	@ar rcs $@ $^
+
+$B/bin/%: $B/cmd/%/main.o $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$B/%_test: $B/%_test.o $(call OBJ,$(TESTING)) $(LIB)
+	$(CC) $(LDFLAGS) $(WRAP) -o $@ $^ -lcmocka $(LDLIBS)
+
+$B/%_fuzz: $B/%_fuzz.o $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$B/%_bench: $B/%_bench.o $(LIB)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+build-tests: $(BIN) $(TEST_BIN)
+build-fuzzers: $(FUZZ_BIN)
+build-benches: $(BIN) $(BENCH_BIN)
+
+# ---- tests ------------------------------------------------------------------
+
+# Every *_test.c and *_test.sh of one kind of build.
+test: build-tests
+	@.ci/tests $V
+
+golden: all
+	@.ci/golden $V
+
+layers:
+	@.ci/layers
+
+check: deps
+	@.ci/check
+
+fuzz: deps
+	@.ci/fuzz $${SECONDS_EACH:-600}
+
+soak: deps
+	@.ci/soak
+
+bench: deps
+	@.ci/bench
+
+cov: deps
+	@$(MAKE) --no-print-directory V=cov test
+	@gcovr -r . --object-directory build/cov -e '.*_test\.c' -e cmd/testing
+
+tidy: deps
+	@.ci/tidy
+
+format:
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+
+corpus: deps
+	@$(MAKE) --no-print-directory all
+	@.ci/corpus $(CORPUS)
+
+# ---- for people -------------------------------------------------------------
+
+demo: deps
+	@$(MAKE) --no-print-directory -j2 all
+	@.ci/demo
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man8
+	install -m 755 $B/bin/spanrec $B/bin/mkpcap $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $B/bin/spanrecd $(DESTDIR)$(PREFIX)/sbin/
+	install -m 644 cmd/spanrec/spanrec.1 cmd/mkpcap/mkpcap.1 \
+		$(DESTDIR)$(MANDIR)/man1/
+	install -m 644 cmd/spanrecd/spanrecd.8 $(DESTDIR)$(MANDIR)/man8/
+
+clean:
+	rm -rf build
+
+-include $(patsubst %.c,$B/%.d,$(SOURCES))
+.SECONDARY:

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Where things are: a home directory made by `spanrec init`, or the parts that
+ * /etc/spanrec/spanrec.yaml names; and the settings in it.
+ */
+#ifndef CMD_COMMON_HOME_H
+#define CMD_COMMON_HOME_H
+
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "policy/policy.h"
+
+/** One member per row of the table in home.c, which has units, limits,
+ * defaults and texts. */
+struct home_settings {
+	/* where the parts are; empty: in the home directory */
+	char archive[POLICY_TEXT_BYTES];
+	char policy[POLICY_TEXT_BYTES];
+	char key[POLICY_TEXT_BYTES];
+	/* recording */
+	struct policy_texts interfaces;
+	uint32_t threads;          /**< capture threads, and as many writers */
+	uint32_t reorder_ms;       /**< reorder window of the jitter buffer */
+	uint32_t claim_ms;         /**< media waits so long for its SDP: 2000 */
+	uint32_t linger_ms;        /**< media after a BYE still belongs: 500 */
+	uint32_t flows_max;        /**< per capture thread */
+	uint32_t flow_slots;       /**< jitter buffer slots per flow */
+	uint32_t flow_log_kib;     /**< jitter buffer bytes per flow */
+	uint32_t flow_idle_ms;     /**< a silent flow is forgotten: 10000 */
+	uint32_t sip_ring_kib;     /**< per capture thread */
+	uint32_t calls_max;
+	uint32_t idle_timeout_s;   /**< answered calls without media or SIP */
+	uint32_t setup_timeout_s;  /**< calls nobody answers */
+	uint32_t sync_s;           /**< recordings reach stable storage */
+	uint64_t index_map_mib;    /**< LMDB map, reserved sparse */
+};
+
+struct home {
+	char dir[PATH_MAX];      /**< "" when /etc names the parts */
+	char settings_path[PATH_MAX];
+	char archive_path[PATH_MAX];
+	char policy_path[PATH_MAX];
+	char key_path[PATH_MAX];
+	struct home_settings settings;
+};
+
+/**
+ * Find the home: `option` (--home), else $SPANREC_HOME, else
+ * /etc/spanrec/spanrec.yaml; read its settings. Prints what is wrong.
+ *
+ * @param option may be NULL
+ * @return 0, or an exit code (see cmd/common/exit.h), error already printed
+ */
+int home_open(struct home *home, const char *option)
+	__attribute__((warn_unused_result));
+
+/** Write the commented settings file of all defaults. @return 0, -errno */
+int home_settings_write(FILE *to);
+
+/**
+ * Read and check a policy file; print every mistake as file:line:column.
+ *
+ * @param path NULL: the home's
+ * @param text the file's bytes, malloc'd, for store_archive_keep_policy; may
+ *        be NULL
+ * @return 0, or an exit code, error already printed
+ */
+int home_policy(const struct home *home, const char *path,
+		struct policy **policy, char **text, size_t *text_bytes)
+	__attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cmd/testing/testing.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static _Thread_local unsigned fail_at;
+static _Thread_local unsigned allocations;
+
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t count, size_t n);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t count, size_t n);
+void *__wrap_realloc(void *p, size_t n);
+
+static int
+must_fail(void)
+{
+	allocations++;
+	return fail_at && allocations == fail_at;
+}
+
+void *
+__wrap_malloc(size_t n)
+{
+	return must_fail() ? NULL : __real_malloc(n);
+}
+
+void *
+__wrap_calloc(size_t count, size_t n)
+{
+	return must_fail() ? NULL : __real_calloc(count, n);
+}
+
+void *
+__wrap_realloc(void *p, size_t n)
+{
+	return must_fail() ? NULL : __real_realloc(p, n);
+}
+
+void
+testing_fail_allocation(unsigned nth)
+{
+	fail_at = nth;
+	allocations = 0;
+}
+
+unsigned
+testing_allocations(void)
+{
+	return allocations;
+}
+
+void *
+testing_copy(const void *bytes, size_t n)
+{
+	void *copy = __real_malloc(n);
+
+	assert(copy || n == 0);
+	if (n)
+		memcpy(copy, bytes, n);
+	return copy;
+}
+
+char *
+testing_folder(void)
+{
+	const char *base = getenv("TMPDIR");
+	char *path;
+
+	if (asprintf(&path, "%s/spanrec-test-XXXXXX", base ? base : "/tmp") < 0)
+		abort();
+	if (!mkdtemp(path)) {
+		perror(path);
+		abort();
+	}
+	return path;
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+void
+testing_folder_remove(char *path)
+{
+	if (path)
+		nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(path);
+}
+
+uint8_t *
+testing_read_file(const char *path, size_t *n)
+{
+	FILE *f = fopen(path, "rb");
+	uint8_t *bytes;
+	long length;
+
+	if (!f || fseek(f, 0, SEEK_END) || (length = ftell(f)) < 0) {
+		perror(path);
+		abort();
+	}
+	rewind(f);
+	bytes = __real_malloc((size_t)length + 1);
+	assert(bytes);
+	*n = fread(bytes, 1, (size_t)length, f);
+	fclose(f);
+	return bytes;
+}
+
+void
+testing_write_file(const char *path, const void *bytes, size_t n)
+{
+	FILE *f = fopen(path, "wb");
+
+	if (!f || fwrite(bytes, 1, n, f) != n || fclose(f)) {
+		perror(path);
+		abort();
+	}
+}

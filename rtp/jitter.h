@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The jitter buffer of one flow: one producer thread puts packets in as they
+ * are captured, one consumer thread takes frames out in sequence order once
+ * they are due. Lock-free: C11 acquire and release, no fences, offsets only.
+ *
+ *   slots   power-of-two array, indexed by the extended sequence number:
+ *           which frame, when it came, where it lies
+ *   log     ring of bytes, in order of arrival: frames, and notes of
+ *           duplicates, late packets and packets shed for want of room.
+ *           The consumer gives room back in order of arrival.
+ *
+ *   producer: write entry in log -> write slot -> publish slot tag and head
+ *   consumer: slot[next] there?  due?  take; else is a later one due?  gap
+ *
+ * Whether a packet is late depends on capture times alone, never on how far
+ * the consumer has got: a packet is late if a frame with a higher sequence
+ * number was captured `window` or more before it. So the same packets give
+ * the same frames, gaps and counts for any timing of the two threads, as long
+ * as the consumer asks for nothing younger than `capture time - window`.
+ *
+ * The log wraps early, as soon as its front is free, so that a flow touches
+ * about as much memory as it holds, not the whole of the ring.
+ */
+#ifndef RTP_JITTER_H
+#define RTP_JITTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rtp/rtp.h"
+
+struct rtp_jitter;
+
+/** Sizes, the same for all buffers of a recorder. */
+struct rtp_jitter_config {
+	uint32_t slots;     /**< power of two, 128 to 32768; reach of reordering */
+	uint32_t log_bytes; /**< power of two, 4096 to 2^24 */
+	int64_t window_ns;  /**< reorder window */
+};
+
+enum rtp_put {
+	RTP_PUT_STORED,
+	RTP_PUT_DUPLICATE, /**< this sequence number is here, or was taken */
+	RTP_PUT_LATE,      /**< its place has passed; noted, not kept */
+	RTP_PUT_FULL,      /**< no room now: wait and put again, or shed */
+	RTP_PUT_RESTART    /**< a jump: this packet starts a new flow */
+};
+
+/** What the consumer gets, in order. */
+enum rtp_take {
+	RTP_TAKE_NONE,      /**< nothing more is due */
+	RTP_TAKE_FRAME,
+	RTP_TAKE_GAP,       /**< `missing` sequence numbers, never seen in time */
+	RTP_TAKE_DUPLICATE, /**< a packet was a duplicate */
+	RTP_TAKE_LATE,      /**< a packet came after its place was due */
+	RTP_TAKE_SHED       /**< a packet was shed by rtp_jitter_shed */
+};
+
+struct rtp_frame {
+	int64_t time_ns;      /**< capture time; of a gap: of the frame after it */
+	uint32_t sequence;    /**< extended: cycles << 16 | sequence */
+	uint32_t missing;     /**< RTP_TAKE_GAP: how many; of these */
+	uint32_t shed;        /**< ... this many were shed by this recorder */
+	uint32_t timestamp;   /**< RTP */
+	uint8_t payload_type;
+	bool marker;
+	bool in_range;        /**< RTP_TAKE_LATE: its number was part of a gap */
+	uint16_t payload_bytes;
+	const uint8_t *payload; /**< until the next take or release */
+};
+
+/** Bytes of memory one buffer needs, 64-byte aligned. */
+size_t rtp_jitter_bytes(const struct rtp_jitter_config *config);
+
+/**
+ * Make an empty buffer in given memory. The memory may hold an old buffer;
+ * the caller sees to it that nobody else uses it.
+ *
+ * @param memory rtp_jitter_bytes() bytes, 64-byte aligned; borrowed
+ * @param first the packet that will be put first
+ * @return the buffer, in that memory
+ */
+struct rtp_jitter *rtp_jitter_init(void *memory,
+				   const struct rtp_jitter_config *config,
+				   const struct rtp_hdr *first);
+
+/**
+ * Put a packet where it belongs.
+ *
+ * RTP_PUT_RESTART: the sequence number jumped by more than 3000 forward or
+ * 100 back (RFC 3550 appendix A.1: MAX_DROPOUT, MAX_MISORDER). Nothing was
+ * put; the caller begins a new buffer with this packet. RTP_PUT_FULL: nothing
+ * was put, nothing noted.
+ *
+ * @param time_ns capture time; may step back by less than the window
+ * @thread producer
+ * @cost no allocation, no system call; copies the payload once
+ */
+enum rtp_put rtp_jitter_put(struct rtp_jitter *jitter,
+			    const struct rtp_hdr *hdr, int64_t time_ns);
+
+/**
+ * Give a packet up that found no room. It is noted as soon as there is room
+ * for a note, so that its place becomes a gap with the reason "shed".
+ *
+ * @thread producer
+ */
+void rtp_jitter_shed(struct rtp_jitter *jitter, const struct rtp_hdr *hdr,
+		     int64_t time_ns);
+
+/** Capture time of the last packet put. @thread producer */
+int64_t rtp_jitter_last_ns(const struct rtp_jitter *jitter);
+
+/**
+ * The next thing that is due: captured at or before due_ns (a gap: the frame
+ * after it was). Frames come in sequence order; notes in order of capture
+ * among themselves, each after all frames captured before it were taken. The
+ * room of a frame is given back by the next take.
+ *
+ * @param due_ns the watermark less the window; never steps back
+ * @thread consumer
+ * @cost no allocation, no system call
+ */
+enum rtp_take rtp_jitter_take(struct rtp_jitter *jitter, int64_t due_ns,
+			      struct rtp_frame *frame);
+
+/**
+ * Look at the next frame without taking it: what rtp_jitter_take would give.
+ * Calling take with the same due_ns then gives the same thing.
+ *
+ * @thread consumer
+ */
+enum rtp_take rtp_jitter_peek(struct rtp_jitter *jitter, int64_t due_ns,
+			      struct rtp_frame *frame);
+
+/** Nothing is left that could ever become due. @thread consumer */
+bool rtp_jitter_empty(struct rtp_jitter *jitter);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * RTP (RFC 3550): header, payload formats (RFC 3551), and rendering of stored
+ * frames to sound. The jitter buffer has its own header, jitter.h.
+ */
+#ifndef RTP_RTP_H
+#define RTP_RTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** RFC 3550 section 5.1, decoded. */
+struct rtp_hdr {
+	uint32_t ssrc;
+	uint32_t timestamp;
+	uint16_t sequence;
+	uint8_t payload_type;
+	bool marker;
+	const uint8_t *payload; /**< borrowed; CSRCs, extension and padding cut */
+	uint32_t payload_bytes;
+};
+
+/**
+ * Decode an RTP header.
+ *
+ * @return header and CSRC bytes before the payload (> 0), or -EBADMSG if this
+ *         is not RTP: version not 2, payload types 72 to 76 (RTCP, RFC 5761
+ *         section 4), shorter than its own lengths say
+ * @cost no allocation, no loop over the payload
+ */
+int rtp_hdr_parse(struct rtp_hdr *hdr, const uint8_t *bytes, size_t n)
+	__attribute__((warn_unused_result));
+
+/** Distance from a to b in sequence numbers, -32768 to 32767 (RFC 1982). */
+static inline int
+rtp_seq_distance(uint16_t a, uint16_t b)
+{
+	return (int16_t)(uint16_t)(b - a);
+}
+
+/* ---- payload formats --------------------------------------------------- */
+
+/** Longest encoding name that is kept, with its NUL ("telephone-event"). */
+#define RTP_ENCODING_BYTES 24
+
+/** What a payload type means: from the SDP, or from RFC 3551 table 4. */
+struct rtp_format {
+	char encoding[RTP_ENCODING_BYTES]; /**< "PCMA", as registered */
+	uint32_t clock_hz;                 /**< of the RTP timestamp */
+	uint8_t payload_type;
+	uint8_t channels;
+};
+
+/**
+ * The static assignments of RFC 3551 section 6.
+ *
+ * @return true and *format, or false for a dynamic or unassigned type
+ */
+bool rtp_format_static(uint8_t payload_type, struct rtp_format *format);
+
+/** A decoder of one payload format; stateless ones have no state. */
+struct rtp_codec {
+	const char *encoding;
+	uint32_t clock_hz;  /**< of the RTP timestamp */
+	uint32_t sample_hz; /**< of the PCM it gives */
+	/**
+	 * @param pcm [capacity] native-endian
+	 * @return samples, or -EBADMSG, or -ENOSPC
+	 */
+	int (*decode)(int16_t *pcm, size_t capacity, const uint8_t *payload,
+		      size_t n);
+};
+
+/** @return the decoder of an encoding name (any case), or NULL: none */
+const struct rtp_codec *rtp_codec_find(const char *encoding);
+
+/* ---- rendering --------------------------------------------------------- */
+
+/**
+ * Frames of one recording in, sound out: two channels, 0 = left = local,
+ * 1 = right = remote, aligned by capture time, silence where nothing was sent
+ * or something was lost. Frames may come in any order between streams; within
+ * a stream in sequence order. Only what was stored is played: nothing is
+ * concealed here.
+ *
+ * Placement: the first frame of a talkspurt (marker, new stream, or a jump of
+ * the RTP timestamp against the capture time) is placed by its capture time;
+ * those that follow, by their RTP timestamp (RFC 3550 section 5.1), so that
+ * network jitter is not heard.
+ */
+struct rtp_render;
+
+struct rtp_render_frame {
+	int64_t time_ns;    /**< capture time */
+	uint32_t stream;    /**< any number that tells streams apart */
+	uint32_t timestamp; /**< RTP */
+	uint16_t sequence;
+	uint8_t channel;    /**< 0 or 1 */
+	bool marker;
+	const struct rtp_format *format; /**< borrowed for the call */
+	const uint8_t *payload;          /**< borrowed for the call */
+	uint32_t payload_bytes;
+};
+
+/** Counts of what could not be rendered. */
+struct rtp_render_stats {
+	uint64_t frames;         /**< placed */
+	uint64_t no_codec;       /**< of an encoding without a decoder */
+	uint64_t malformed;      /**< the decoder refused */
+	uint64_t overlapped;     /**< samples that two frames claimed */
+	uint64_t out_of_range;   /**< frames before the start or after the end */
+};
+
+/**
+ * @param sample_hz of the output; 8000 in this version
+ * @param start_ns capture time of the first output sample
+ * @param end_ns output never gets longer than this
+ * @return 0, -EINVAL, -ENOMEM
+ */
+int rtp_render_new(struct rtp_render **render, uint32_t sample_hz,
+		   int64_t start_ns, int64_t end_ns)
+	__attribute__((warn_unused_result));
+void rtp_render_free(struct rtp_render **render);
+
+/** @return 0 (also when the frame could only be counted), or -ENOMEM */
+int rtp_render_frame(struct rtp_render *render,
+		     const struct rtp_render_frame *frame)
+	__attribute__((warn_unused_result));
+
+/**
+ * Take finished sound out: everything earlier than until_ns, which no later
+ * frame may precede.
+ *
+ * @param pcm [frames_max * 2], interleaved left, right
+ * @return stereo frames written; 0 when no more before until_ns
+ */
+size_t rtp_render_take(struct rtp_render *render, int16_t *pcm,
+		       size_t frames_max, int64_t until_ns);
+
+const struct rtp_render_stats *
+rtp_render_stats_peek(const struct rtp_render *render);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * SIP (RFC 3261), passively: from datagrams to calls and what happens to them.
+ *
+ *   prefilter.c  is this SIP, and of which call?  packet rate, no allocation
+ *   msg.c        one message -> struct sip_msg (libosip2 behind it, and a
+ *                tolerant scan where libosip2 refuses)
+ *   sdp.c        normaliser and SDP -> struct sip_media
+ *   dialog.c     transactions, offers and answers (RFC 3264)
+ *   call.c       calls; the tracker that the control thread drives
+ *
+ * The tracker is for one thread, has no clock and does no I/O: it is given
+ * messages with their capture times and tells what happened by a callback.
+ */
+#ifndef SIP_SIP_H
+#define SIP_SIP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "capture/pkt.h"
+
+/* ---- prefilter --------------------------------------------------------- */
+
+struct sip_glance {
+	const char *call_id; /**< slice of the message; NULL if cut off */
+	uint32_t call_id_bytes;
+	bool response;
+};
+
+/**
+ * Is this datagram SIP? Looks at the first line, and for the Call-ID (or
+ * compact "i"). Never reads past n.
+ *
+ * @return 1: SIP; 0: not SIP; -EAGAIN: only CR, LF or NUL (a keep-alive)
+ * @cost no allocation; about 0.3 us for a message
+ */
+int sip_prefilter(const uint8_t *bytes, size_t n, struct sip_glance *glance);
+
+/* ---- calls ------------------------------------------------------------- */
+
+enum sip_party { SIP_CALLER, SIP_CALLEE };
+
+/** Longest kept parts of an address; longer ones are cut and counted. */
+#define SIP_USER_BYTES 64
+#define SIP_HOST_BYTES 128
+#define SIP_DISPLAY_BYTES 96
+#define SIP_CALL_ID_BYTES 256
+#define SIP_TAG_BYTES 128
+
+/** Who: from From/To, improved by P-Asserted-Identity and Request-URI. */
+struct sip_identity {
+	char user[SIP_USER_BYTES];       /**< as sent: "2041", "+441495..." */
+	char host[SIP_HOST_BYTES];       /**< "" for tel: */
+	char display[SIP_DISPLAY_BYTES]; /**< valid UTF-8 */
+	bool anonymous; /**< RFC 3323 "anonymous@anonymous.invalid" */
+};
+
+/** A call as seen so far. Owned by the tracker. */
+struct sip_call {
+	uint64_t number; /**< 1, 2, ...; never used twice in a tracker */
+	char call_id[SIP_CALL_ID_BYTES];
+	char from_tag[SIP_TAG_BYTES];
+	struct sip_identity party[2]; /**< [SIP_CALLER], [SIP_CALLEE] */
+	struct capture_endpoint signalling[2]; /**< where each sends SIP from */
+	int64_t start_ns;  /**< first INVITE */
+	int64_t answer_ns; /**< first 2xx to it; 0 if not answered */
+};
+
+#define SIP_FORMATS_MAX 24
+#define SIP_ENCODING_BYTES 24
+
+/** One payload format of an m= line. */
+struct sip_format {
+	char encoding[SIP_ENCODING_BYTES];
+	uint32_t clock_hz;
+	uint8_t payload_type;
+	uint8_t channels;
+};
+
+/** RFC 3264: which way media may flow, as its receiver declared. */
+enum sip_direction { SIP_SENDRECV, SIP_SENDONLY, SIP_RECVONLY, SIP_INACTIVE };
+
+/** An audio stream as one party's SDP declares it. */
+struct sip_media {
+	struct capture_endpoint receive; /**< where this party wants RTP */
+	enum sip_party party;            /**< whose SDP it is */
+	enum sip_direction direction;
+	uint32_t index;   /**< which m= line, from 0 */
+	bool secure;      /**< RTP/SAVP, SAVPF, or keys offered */
+	uint32_t formats_count;
+	struct sip_format formats[SIP_FORMATS_MAX];
+};
+
+enum sip_event_type {
+	SIP_EVENT_CALL,        /**< INVITE: a call begins */
+	SIP_EVENT_IDENTITY,    /**< call->party changed */
+	SIP_EVENT_RINGING,     /**< first 1xx above 100 */
+	SIP_EVENT_ANSWER,      /**< first 2xx to the INVITE */
+	SIP_EVENT_MEDIA_OPEN,  /**< `media` is valid from now on */
+	SIP_EVENT_MEDIA_CLOSE, /**< `media` ends: moved, rejected, call over */
+	SIP_EVENT_HOLD,        /**< `party` put the other on hold */
+	SIP_EVENT_RESUME,      /**< ... and took the call back */
+	SIP_EVENT_END          /**< last event of a call; `cause` and `status` */
+};
+
+enum sip_end_cause {
+	SIP_END_BYE,
+	SIP_END_CANCEL,
+	SIP_END_REJECTED,  /**< `status` 3xx to 6xx */
+	SIP_END_TIMEOUT,   /**< no sign of life; time is that of the last one */
+	SIP_END_SHED,      /**< too many calls; the oldest idle one gave way */
+	SIP_END_INPUT      /**< the input ended in mid-call */
+};
+
+struct sip_event {
+	enum sip_event_type type;
+	int64_t time_ns;
+	const struct sip_call *call;   /**< borrowed during the callback */
+	const struct sip_media *media; /**< MEDIA_OPEN, MEDIA_CLOSE, else NULL */
+	enum sip_party party;          /**< HOLD, RESUME, END (who hung up) */
+	enum sip_end_cause cause;      /**< END */
+	int status;                    /**< END: 0, or the SIP status code */
+};
+
+typedef void (*sip_event_fn)(void *ctx, const struct sip_event *event);
+
+struct sip_tracker;
+
+/** Limits; every one has a counter. Zero means the default. */
+struct sip_config {
+	uint32_t calls_max;          /**< 20000 */
+	uint32_t message_bytes_max;  /**< 65535 */
+	uint32_t headers_max;        /**< 256 in a message */
+	uint32_t line_bytes_max;     /**< 8192 */
+	int64_t idle_timeout_ns;     /**< answered, no media, no SIP: 60 s */
+	int64_t setup_timeout_ns;    /**< not answered, no SIP: 180 s */
+	int64_t linger_ns;           /**< ended calls that answer retransmissions: 32 s */
+};
+
+/** One row per counter: name, text for people. */
+#define SIP_COUNTERS(X)                                                       \
+	X(messages, "SIP messages understood")                                \
+	X(fallback, "SIP messages that libosip2 refused and the tolerant scan took") \
+	X(malformed, "SIP messages nobody could read")                        \
+	X(over_limit, "SIP messages over a limit of size or count, scanned only") \
+	X(other_method, "SIP messages that have no part in a call")           \
+	X(stray, "SIP messages of a call whose start was not seen")           \
+	X(retransmissions, "SIP messages sent again")                         \
+	X(sdp_malformed, "SDP bodies nobody could read")                      \
+	X(calls, "calls begun")                                               \
+	X(calls_shed, "calls given up because there were too many")           \
+	X(secure_media, "audio streams offered with encryption")
+
+struct sip_counters {
+#define X(name, text) uint64_t name;
+	SIP_COUNTERS(X)
+#undef X
+};
+
+/**
+ * @param config NULL for defaults; copied
+ * @param fn called from within input, tick and finish; may not call back into
+ *        the tracker
+ * @return 0, -EINVAL, -ENOMEM
+ */
+int sip_tracker_new(struct sip_tracker **tracker,
+		    const struct sip_config *config, sip_event_fn fn,
+		    void *ctx) __attribute__((warn_unused_result));
+void sip_tracker_free(struct sip_tracker **tracker);
+
+/**
+ * One SIP message, as it came in a datagram.
+ *
+ * @param bytes not NUL-terminated, not changed
+ * @param missing_bytes of it, cut by the snap length: makes a short body a
+ *        known loss, not an error
+ * @return 0, or -EBADMSG (counted; nothing to do)
+ */
+int sip_tracker_input(struct sip_tracker *tracker, int64_t time_ns,
+		      const struct capture_endpoint *src,
+		      const struct capture_endpoint *dst, const uint8_t *bytes,
+		      size_t n, size_t missing_bytes);
+
+/** The call has media: it is alive at time_ns. Unknown numbers are ignored. */
+void sip_tracker_alive(struct sip_tracker *tracker, uint64_t call_number,
+		       int64_t time_ns);
+
+/** Let time pass: time-outs up to now_ns become SIP_EVENT_END. */
+void sip_tracker_tick(struct sip_tracker *tracker, int64_t now_ns);
+
+/** The input is over: every open call ends with SIP_END_INPUT at now_ns. */
+void sip_tracker_finish(struct sip_tracker *tracker, int64_t now_ns);
+
+const struct sip_counters *
+sip_tracker_counters_peek(const struct sip_tracker *tracker);
+
+/** Calls open now; a gauge. */
+uint32_t sip_tracker_calls(const struct sip_tracker *tracker);
+
+#endif

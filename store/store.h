@@ -1,0 +1,552 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The archive: sealed recordings, the keys to them, and the index.
+ *
+ *   seal.c       AEAD chunks (libsodium), key pairs, sealed file keys
+ *   recording.c  .rec files: writing and reading (store/FORMAT.md)
+ *   keyring.c    fixed slots, one file a day: file keys sealed to recipients
+ *   index.c      LMDB: segments, by number, by extension, clocks, counters
+ *   ledger.c     hash-chained log of what was done to the archive
+ *   purge.c      tombstone -> key slot overwritten -> unlink -> certificate
+ *   verify.c     what is damaged, what is missing; recovery after a crash
+ *
+ * Threads: a struct store_archive is for one thread, except that recordings
+ * made from it may each be used by one other thread (they only borrow its
+ * directory and recipients). One process writes at a time: the write lock is
+ * taken by store_archive_open.
+ *
+ * Errors are negative errno values; besides the usual ones:
+ *   -EBADMSG   damaged: does not authenticate, or contradicts itself
+ *   -ENOKEY    no key opens it (another archive's, or purged)
+ *   -ENOENT    no such thing
+ *   -EBUSY     another process holds the write lock
+ *   -EPROTO    made by a newer version of spanrec
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** "20190328T141503Z-k7q2mx4p" with its NUL; see store_call_id_make. */
+#define STORE_CALL_ID_BYTES 28
+/** "<call>-4294967295" with its NUL. */
+#define STORE_SEGMENT_ID_BYTES 40
+#define STORE_HASH_BYTES 32
+#define STORE_STREAMS_MAX 32   /**< RTP streams of one recording */
+#define STORE_RECIPIENTS_MAX 4 /**< archive key, escrow keys */
+
+/** Once, before anything else. @return 0, or -EIO: no randomness */
+int store_init(void) __attribute__((warn_unused_result));
+
+/** BLAKE2b-256. Policies are named by it; cmd passes hashes to the others. */
+void store_hash(uint8_t hash[STORE_HASH_BYTES], const void *bytes, size_t n);
+
+/** 2 * n hexadecimal digits and a NUL. */
+void store_hex(char *text, const void *bytes, size_t n);
+
+/**
+ * Call id: UTC start, then 8 characters of base-32 (RFC 4648 alphabet, lower
+ * case) of a hash of the dialog's Call-ID and From tag, and of `bump`, which
+ * counts collisions.
+ */
+void store_call_id_make(char id[STORE_CALL_ID_BYTES], int64_t start_ns,
+			const char *sip_call_id, const char *from_tag,
+			uint32_t bump);
+
+/* ---- keys -------------------------------------------------------------- */
+
+#define STORE_PUBLIC_BYTES 32
+#define STORE_FILE_KEY_BYTES 32
+
+struct store_public {
+	uint8_t bytes[STORE_PUBLIC_BYTES];
+};
+
+/** A private key in locked memory. */
+struct store_identity;
+
+/**
+ * Make a key pair and write the private half to a new file, 0600, synced.
+ *
+ * @return 0, -EEXIST, -EACCES, -ENOSPC, -EIO, ...
+ */
+int store_identity_create(const char *path, struct store_public *pub)
+	__attribute__((warn_unused_result));
+/** @return 0, -ENOENT, -EACCES, -EBADMSG (not a key file), -ENOMEM */
+int store_identity_load(struct store_identity **identity, const char *path)
+	__attribute__((warn_unused_result));
+void store_identity_free(struct store_identity **identity);
+void store_identity_public(const struct store_identity *identity,
+			   struct store_public *pub);
+
+/** Text form of a public key, one line, as in files and `--public-key`. */
+#define STORE_PUBLIC_TEXT_BYTES 80
+void store_public_text(char text[STORE_PUBLIC_TEXT_BYTES],
+		       const struct store_public *pub);
+/** @return 0, -ENOENT, -EACCES, -EBADMSG */
+int store_public_load(struct store_public *pub, const char *path)
+	__attribute__((warn_unused_result));
+int store_public_save(const struct store_public *pub, const char *path)
+	__attribute__((warn_unused_result));
+
+/* ---- archive ----------------------------------------------------------- */
+
+struct store_archive;
+
+enum store_mode {
+	STORE_READ,  /**< may run beside the writer */
+	STORE_WRITE, /**< takes the write lock; recovers what a crash left */
+};
+
+/** What recovery found; for the log. */
+struct store_recovery {
+	uint64_t interrupted; /**< recordings closed as "interrupted" */
+	uint64_t cut_bytes;   /**< of half-written chunks, cut off */
+	uint64_t empty;       /**< opened, nothing of them on the disk */
+	uint64_t purges;      /**< purges that a crash had stopped, finished */
+};
+
+struct store_archive_config {
+	uint64_t map_bytes;  /**< LMDB map, reserved sparse; 0: 64 GiB */
+};
+
+/**
+ * Make an archive in a directory that is empty or does not exist.
+ *
+ * @param recipients [count] new recordings are sealed to each of them
+ * @return 0, -EEXIST (there is something), -EACCES, -ENOSPC, ...
+ */
+int store_archive_create(const char *dir,
+			 const struct store_public *recipients, size_t count)
+	__attribute__((warn_unused_result));
+
+/**
+ * @param recovery filled with STORE_WRITE; may be NULL
+ * @return 0, -ENOENT (no archive), -EBUSY, -EACCES, -EPROTO, -EBADMSG, -EIO
+ */
+int store_archive_open(struct store_archive **archive, const char *dir,
+		       enum store_mode mode,
+		       const struct store_archive_config *config,
+		       struct store_recovery *recovery)
+	__attribute__((warn_unused_result));
+void store_archive_close(struct store_archive **archive);
+
+/** Process id of the writer, for the message behind -EBUSY; 0 if unknown. */
+int store_archive_writer(const char *dir);
+
+/** Keep a policy that decides something: policy/<hash>.yaml. Idempotent. */
+int store_archive_keep_policy(struct store_archive *archive, const void *text,
+			      size_t n, uint8_t hash[STORE_HASH_BYTES])
+	__attribute__((warn_unused_result));
+
+/* ---- rows of the index ------------------------------------------------- */
+
+#define STORE_NUMBER_BYTES 64
+#define STORE_NAME_BYTES 48
+#define STORE_SIP_CALL_ID_BYTES 256
+
+enum store_kind { STORE_AGENT, STORE_QUEUE, STORE_HOLD, STORE_CONSULT,
+		  STORE_TRANSFER, STORE_PAYMENT, STORE_KIND_COUNT };
+enum store_route { STORE_IN, STORE_OUT, STORE_INTERNAL, STORE_TRANSIT,
+		   STORE_ROUTE_COUNT };
+enum store_decision { STORE_RECORD, STORE_DROP, STORE_LISTEN_DENY,
+		      STORE_OUT_OF_SCOPE, STORE_DECISION_COUNT };
+enum store_state { STORE_STATE_RECORDING, STORE_STATE_INTERRUPTED,
+		   STORE_STATE_STORED, STORE_STATE_HELD, STORE_STATE_PURGED,
+		   STORE_STATE_DAMAGED, STORE_STATE_NONE /**< not recorded */,
+		   STORE_STATE_COUNT };
+
+/** Why audio is not there: in gaps, and in the counts of dropped packets. */
+#define STORE_REASONS(X)                                                  \
+	X(loss, "never seen on the mirror port")                          \
+	X(overrun, "shed by this recorder for want of room")              \
+	X(encrypted, "encrypted, no key seen")                            \
+	X(dtmf, "a keyed digit")                                          \
+	X(policy, "left out by a decision of the policy")                 \
+	X(interrupted, "the recorder was stopped or killed")
+
+enum store_reason {
+#define X(name, text) STORE_REASON_##name,
+	STORE_REASONS(X)
+#undef X
+	STORE_REASON_COUNT
+};
+
+const char *store_kind_name(enum store_kind v);
+const char *store_route_name(enum store_route v);       /**< "in" ... */
+const char *store_decision_name(enum store_decision v); /**< "listen-deny" */
+const char *store_state_name(enum store_state v);
+const char *store_reason_name(enum store_reason v);
+
+enum store_side { STORE_LEFT, STORE_RIGHT }; /**< local, remote */
+
+/**
+ * One RTP stream of a recording. In packets:
+ *   seen = stored + sum of dropped + late + duplicate
+ *   expected = seen - duplicate + lost
+ */
+struct store_stream {
+	enum store_side side;
+	uint32_t ssrc;
+	char codec[STORE_NAME_BYTES];
+	uint64_t seen, stored, late, duplicate, lost, expected;
+	uint64_t dropped[STORE_REASON_COUNT];
+	uint64_t gaps;        /**< runs of missing or dropped packets */
+	int64_t first_ns, last_ns;
+};
+
+/** A segment: recorded, or not and why. The row that `spanrec list` shows. */
+struct store_segment {
+	char id[STORE_SEGMENT_ID_BYTES];
+	char call[STORE_CALL_ID_BYTES];
+	uint32_t segment;  /**< from 1 */
+	enum store_kind kind;
+	char from[STORE_NUMBER_BYTES];   /**< caller, normalised */
+	char to[STORE_NUMBER_BYTES];
+	char local[STORE_NUMBER_BYTES];  /**< extension; "" in transit */
+	char remote[STORE_NUMBER_BYTES];
+	enum store_route direction;
+	char area[STORE_NAME_BYTES];
+	int64_t call_start_ns;  /**< the clocks count from here */
+	int64_t start_ns, end_ns;
+	int64_t answer_ns;      /**< of the call; 0 if not answered */
+	char end_cause[STORE_NAME_BYTES]; /**< "bye", "timeout", ... */
+	enum store_decision decision;
+	char reason[STORE_NAME_BYTES];
+	char rule[STORE_NAME_BYTES];
+	uint8_t policy[STORE_HASH_BYTES];
+	char retention[STORE_NAME_BYTES]; /**< class of the clocks */
+	enum store_state state;
+	char sip_call_id[STORE_SIP_CALL_ID_BYTES];
+	uint64_t bytes;         /**< of payload stored */
+	uint32_t chunks;        /**< sealed chunks in the file */
+	uint32_t key_day;       /**< 20190328: which keyring file, 0 none */
+	uint32_t key_slot;
+	uint8_t file_hash[STORE_HASH_BYTES]; /**< of the sealed file; closed ones */
+	int64_t purged_ns;      /**< tombstones */
+	uint32_t streams_count;
+	struct store_stream streams[STORE_STREAMS_MAX];
+};
+
+/**
+ * Read one row. `id` may be a unique prefix of a segment id.
+ *
+ * @return 0, -ENOENT, -EEXIST (the prefix fits several), -EBADMSG, -EIO
+ */
+int store_segment_get(struct store_archive *archive, const char *id,
+		      struct store_segment *segment)
+	__attribute__((warn_unused_result));
+
+/** What to look for; zero and NULL mean any. */
+struct store_query {
+	int64_t from_ns, to_ns;  /**< segments that touch [from, to) */
+	const char *number;      /**< from, to, local or remote: normalised */
+	const char *extension;   /**< local */
+	const char *area;
+	const char *id_prefix;
+	bool purged;             /**< tombstones too */
+	uint64_t limit;
+};
+
+/** @return 0 to go on, anything else stops and is returned by the search */
+typedef int (*store_segment_fn)(void *ctx, const struct store_segment *segment);
+
+/** Call fn for each match, in order of id (of start). Short read
+ * transactions inside: a slow fn does not hold back the writer. */
+int store_search(struct store_archive *archive, const struct store_query *query,
+		 store_segment_fn fn, void *ctx)
+	__attribute__((warn_unused_result));
+
+/**
+ * Rows are written in batches by the one thread that holds the write lock:
+ * begin, any number of puts, commit (durable when it returns).
+ */
+int store_batch_begin(struct store_archive *archive)
+	__attribute__((warn_unused_result));
+int store_segment_put(struct store_archive *archive,
+		      const struct store_segment *segment)
+	__attribute__((warn_unused_result));
+int store_batch_commit(struct store_archive *archive)
+	__attribute__((warn_unused_result));
+void store_batch_abort(struct store_archive *archive);
+
+/** Does any segment of this call id exist? For bumping. 1, 0, negative errno */
+int store_call_exists(struct store_archive *archive, const char *call_id);
+
+/* ---- recordings: writing ----------------------------------------------- */
+
+/** A recording being written. Each belongs to one thread at a time. */
+struct store_recording;
+
+struct store_recording_spec {
+	const char *id;         /**< segment id */
+	int64_t start_ns;       /**< of the segment */
+};
+
+/**
+ * Choose a file key in locked memory. No file yet, no system call.
+ *
+ * @param archive must outlive the recording
+ */
+int store_recording_new(struct store_recording **recording,
+			const struct store_archive *archive,
+			const struct store_recording_spec *spec)
+	__attribute__((warn_unused_result));
+
+/** A file key, sealed to each recipient: what goes into the keyring. */
+#define STORE_SEALED_KEY_BYTES 80
+struct store_sealed_key {
+	uint32_t count;
+	uint8_t sealed[STORE_RECIPIENTS_MAX][STORE_SEALED_KEY_BYTES];
+};
+/** @cost about 64 us a recipient */
+void store_recording_seal_key(const struct store_recording *recording,
+			      struct store_sealed_key *sealed);
+
+/**
+ * Reserve a slot and write the sealed key into it; not durable before
+ * store_keyring_sync.
+ *
+ * @param day 20190328: day of the call start, UTC
+ * @thread the archive's
+ */
+int store_keyring_add(struct store_archive *archive, uint32_t day,
+		      const struct store_sealed_key *sealed, uint32_t *slot)
+	__attribute__((warn_unused_result));
+int store_keyring_sync(struct store_archive *archive)
+	__attribute__((warn_unused_result));
+
+/**
+ * Create the file and write its header; from now on chunks reach the disk.
+ * Before it, frames wait in the chunk under construction.
+ *
+ * @param day, slot where the key is, durably
+ */
+int store_recording_begin(struct store_recording *recording, uint32_t day,
+			  uint32_t slot) __attribute__((warn_unused_result));
+
+/** A stream of the recording, told once before its first frame. */
+struct store_stream_info {
+	enum store_side side;
+	uint32_t ssrc;
+	uint8_t src_addr[16], dst_addr[16]; /**< IPv4 mapped */
+	uint16_t src_port, dst_port;
+};
+/** What a payload type of a stream means; before its first frame. */
+struct store_format {
+	uint8_t payload_type;
+	uint8_t channels;
+	uint32_t clock_hz;
+	char encoding[24];
+};
+/** @return stream number (>= 0), or -ENOSPC (STORE_STREAMS_MAX), -ENOBUFS */
+int store_recording_stream(struct store_recording *recording,
+			   const struct store_stream_info *info)
+	__attribute__((warn_unused_result));
+int store_recording_format(struct store_recording *recording, int stream,
+			   const struct store_format *format)
+	__attribute__((warn_unused_result));
+
+struct store_frame {
+	int64_t time_ns;
+	uint32_t timestamp;
+	uint16_t sequence;
+	uint16_t payload_bytes;
+	uint8_t stream;
+	uint8_t payload_type;
+	bool marker;
+	const uint8_t *payload; /**< borrowed */
+};
+
+/**
+ * Append a frame. Seals and writes a chunk when one is full: 32 KiB, or the
+ * frames of one second of capture time (a grid of whole seconds since
+ * start_ns, so that the same frames always give the same chunks).
+ *
+ * @return 0; -ENOBUFS: the chunk is full and store_recording_begin was not
+ *         called yet (nothing was appended: try again later); -ENOSPC, -EIO
+ *         from the disk: the recording is closed as far as it got
+ * @cost copies the payload once; a write system call per chunk
+ */
+int store_recording_frame(struct store_recording *recording,
+			  const struct store_frame *frame)
+	__attribute__((warn_unused_result));
+
+/** Append a gap of a stream: so many packets, so long, why. Times are those
+ * of the frames around it. */
+struct store_gap {
+	uint8_t stream;
+	enum store_reason reason;
+	uint32_t packets;
+	int64_t from_ns, until_ns;
+};
+int store_recording_gap(struct store_recording *recording,
+			const struct store_gap *gap)
+	__attribute__((warn_unused_result));
+
+/** Seal what waits, if it is older than a second at now_ns. */
+int store_recording_flush(struct store_recording *recording, int64_t now_ns)
+	__attribute__((warn_unused_result));
+
+/** How a finished recording is entered into the index. */
+struct store_recording_result {
+	uint64_t payload_bytes;
+	uint32_t chunks;
+	uint8_t file_hash[STORE_HASH_BYTES]; /**< of tags of all chunks; see FORMAT.md */
+};
+
+/**
+ * Write the totals and the final chunk, close the file. Not synced: the
+ * archive thread does that (store_archive_sync) before it commits the row.
+ *
+ * @param segment its streams are written into the file as the totals
+ */
+int store_recording_finish(struct store_recording *recording,
+			   const struct store_segment *segment,
+			   struct store_recording_result *result)
+	__attribute__((warn_unused_result));
+
+/** Forget it; with unlink, its file too. Key memory is wiped. */
+void store_recording_free(struct store_recording **recording, bool unlink);
+
+/** Make all files written so far durable (syncfs). @thread the archive's */
+int store_archive_sync(struct store_archive *archive)
+	__attribute__((warn_unused_result));
+
+/* ---- recordings: reading ----------------------------------------------- */
+
+struct store_reader;
+
+/**
+ * Open a recording with a private key.
+ *
+ * @return 0, -ENOENT (no file), -ENOKEY, -EBADMSG, -EPROTO, -ENOMEM
+ */
+int store_reader_open(struct store_reader **reader,
+		      struct store_archive *archive,
+		      const struct store_identity *identity,
+		      const struct store_segment *segment)
+	__attribute__((warn_unused_result));
+void store_reader_close(struct store_reader **reader);
+
+enum store_item_type { STORE_ITEM_STREAM, STORE_ITEM_FORMAT, STORE_ITEM_FRAME,
+		       STORE_ITEM_GAP, STORE_ITEM_TOTALS };
+
+struct store_item {
+	enum store_item_type type;
+	uint8_t stream;
+	union {
+		struct store_stream_info info;
+		struct store_format format;
+		struct store_frame frame;
+		struct store_gap gap;
+		struct store_stream totals;
+	};
+};
+
+/**
+ * The next item; frames borrow memory of the reader until the next call.
+ *
+ * @return 1; 0 at the end (the final chunk was there, or the recording is
+ *         marked interrupted and all its chunks were read); -EBADMSG: damaged
+ *         here, or cut short
+ */
+int store_reader_next(struct store_reader *reader, struct store_item *item)
+	__attribute__((warn_unused_result));
+
+/** Go to the chunk that holds time_ns without reading what lies before. */
+int store_reader_seek(struct store_reader *reader, int64_t time_ns)
+	__attribute__((warn_unused_result));
+
+/* ---- verify, purge, ledger --------------------------------------------- */
+
+enum store_finding_type {
+	STORE_FINDING_NONE,
+	STORE_FINDING_FILE_MISSING,  /**< the row says there is a file */
+	STORE_FINDING_FILE_UNKNOWN,  /**< a file without a row */
+	STORE_FINDING_DAMAGED,       /**< does not authenticate */
+	STORE_FINDING_CUT,           /**< fewer chunks than the index knows */
+	STORE_FINDING_SWAPPED,       /**< another recording's file */
+	STORE_FINDING_KEY_MISSING,   /**< the slot is empty or not for us */
+	STORE_FINDING_COUNTS,        /**< conservation does not hold */
+	STORE_FINDING_NOT_ERASED     /**< purged, but file or key is there */
+};
+
+struct store_finding {
+	enum store_finding_type type;
+	const char *id;     /**< segment, or file name */
+	char detail[160];   /**< in words, with the chunk and offset */
+};
+
+/**
+ * Check one recording: header, id, every chunk, the number of chunks, the
+ * totals and conservation. Without identity what can be checked without it:
+ * framing, chunk count, file hash.
+ *
+ * @return 0: sound; 1: *finding says what is wrong; negative errno
+ */
+int store_verify(struct store_archive *archive,
+		 const struct store_identity *identity,
+		 const struct store_segment *segment,
+		 struct store_finding *finding)
+	__attribute__((warn_unused_result));
+
+/** Files and key slots that no row knows; purged ones that still exist. */
+int store_verify_orphans(struct store_archive *archive,
+			 int (*fn)(void *ctx, const struct store_finding *),
+			 void *ctx) __attribute__((warn_unused_result));
+
+/** Segments of one class whose call began before a time, oldest first. */
+int store_due(struct store_archive *archive, const char *retention,
+	      int64_t started_before_ns, store_segment_fn fn, void *ctx)
+	__attribute__((warn_unused_result));
+
+/** All retention classes that have segments. */
+int store_classes(struct store_archive *archive,
+		  int (*fn)(void *ctx, const char *retention), void *ctx)
+	__attribute__((warn_unused_result));
+
+/**
+ * Purge one recording: tombstone -> key slot overwritten and synced -> file
+ * unlinked -> certificate in the ledger. Each step is safe to repeat; a crash
+ * between two is finished by the next STORE_WRITE open. The hold check and
+ * the tombstone are one transaction. Segments without a recording lose
+ * nothing but get their tombstone too.
+ *
+ * @param why rule and reason, for the certificate
+ * @return 0, -ENOENT, -EPERM (held), -EALREADY (purged before), -EIO
+ */
+int store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
+		const char *actor, const char *why)
+	__attribute__((warn_unused_result));
+
+/** Remove the rows of tombstones older than a time (the metadata clock). */
+int store_forget(struct store_archive *archive, int64_t purged_before_ns,
+		 uint64_t *forgotten) __attribute__((warn_unused_result));
+
+/** One entry of the ledger; each holds the hash of the one before. */
+struct store_ledger_entry {
+	uint64_t number;
+	int64_t time_ns;
+	char action[STORE_NAME_BYTES]; /**< "purge", "export", "play", ... */
+	char subject[STORE_SEGMENT_ID_BYTES];
+	char actor[STORE_NAME_BYTES];
+	char detail[256];
+	uint8_t previous[STORE_HASH_BYTES];
+	uint8_t hash[STORE_HASH_BYTES];
+};
+
+/** Append in a transaction of its own, durable (time, action, subject, actor
+ * and detail are given; number and hashes are filled in). */
+int store_ledger_append(struct store_archive *archive,
+			struct store_ledger_entry *entry)
+	__attribute__((warn_unused_result));
+/** All entries in order. @return 0, -EBADMSG: the chain is broken at the
+ * entry passed last, or what fn returned */
+int store_ledger_walk(struct store_archive *archive,
+		      int (*fn)(void *ctx, const struct store_ledger_entry *),
+		      void *ctx) __attribute__((warn_unused_result));
+
+#endif
