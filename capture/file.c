@@ -103,7 +103,7 @@ reading_failed(struct file_source *file, const struct input *in)
 
 	if (ferror(in->file)) {
 		add_error(file,
-			  "%s: reading failed after %" PRIu64 " frames: %s",
+			  "%s: reading failed after frame %" PRIu64 ": %s",
 			  in->name, in->frames, why);
 		file->failure = -EIO;
 		return;
@@ -120,8 +120,7 @@ reading_failed(struct file_source *file, const struct input *in)
 			  in->name, in->frames);
 	else
 		add_error(file,
-			  "%s: cut off or damaged after %" PRIu64
-			  " frames (%s)",
+			  "%s: cut off or damaged after frame %" PRIu64 " (%s)",
 			  in->name, in->frames, why);
 }
 
@@ -145,7 +144,7 @@ frame_time(struct file_source *file, const struct input *in,
 			return true;
 	}
 	add_error(file,
-		  "%s: damaged after %" PRIu64 " frames (a frame with an "
+		  "%s: damaged after frame %" PRIu64 " (the next has an "
 		  "impossible time)",
 		  in->name, in->frames);
 	if (!file->failure)

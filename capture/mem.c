@@ -52,7 +52,7 @@ read_frame(struct mem_source *mem, struct capture_frame *frame)
 	}
 	if (mem->rd.failed || !capture_time_valid(frame->time_ns)) {
 		snprintf(mem->error, sizeof mem->error,
-			 "memory: %s after %" PRIu64 " frames",
+			 "memory: %s after frame %" PRIu64,
 			 mem->rd.failed ? "cut" : "impossible time",
 			 mem->stats.frames);
 		mem->failure = -EBADMSG;
