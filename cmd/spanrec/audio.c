@@ -98,8 +98,8 @@ spanrec_reader_open(struct spanrec *spanrec,
 	return rc < 0 ? spanrec_reader_failed(segment, rc) : 0;
 }
 
-static bool
-is_recording(const struct store_segment *segment)
+bool
+spanrec_segment_audible(const struct store_segment *segment)
 {
 	switch (segment->state) {
 	case STORE_STATE_INTERRUPTED:
@@ -263,29 +263,16 @@ set_length(struct spanrec_audio *audio)
 }
 
 int
-spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
+spanrec_audio_check(const struct spanrec *spanrec,
+		    const struct spanrec_selection *selection)
 {
-	const struct spanrec_selection *selection = audio->selection;
 	size_t i, found = 0;
-	int rc;
 
-	audio->frames = audio->frames_unknown = 0;
 	for (i = 0; i < selection->count; i++) {
-		const struct store_segment *segment = &selection->segments[i];
-
-		if (segment->state == STORE_STATE_RECORDING)
-			return explain_silence(spanrec, segment);
-		if (!is_recording(segment))
-			continue;
-		if (!found++) {
-			audio->start_ns = segment->start_ns;
-			audio->end_ns = segment->end_ns;
-		}
-		if (segment->end_ns > audio->end_ns)
-			audio->end_ns = segment->end_ns;
-		rc = read_frames(spanrec, segment, measure_frame, audio);
-		if (rc)
-			return rc;
+		if (selection->segments[i].state == STORE_STATE_RECORDING)
+			return explain_silence(spanrec,
+					       &selection->segments[i]);
+		found += spanrec_segment_audible(&selection->segments[i]);
 	}
 	if (!found)
 		return explain_silence(spanrec, &selection->segments[0]);
@@ -293,7 +280,44 @@ spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 		log_info("%zu of %zu segments of this call have no audio; "
 			 "'spanrec show' lists them",
 			 selection->count - found, selection->count);
+	return 0;
+}
+
+int
+spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
+{
+	const struct spanrec_selection *selection = audio->selection;
+	size_t i;
+	int rc;
+
+	audio->start_ns = INT64_MAX;
+	audio->end_ns = INT64_MIN;
+	audio->frames = audio->frames_unknown = 0;
+	for (i = 0; i < selection->count; i++) {
+		const struct store_segment *segment = &selection->segments[i];
+
+		if (!spanrec_segment_audible(segment))
+			continue;
+		if (segment->start_ns < audio->start_ns)
+			audio->start_ns = segment->start_ns;
+		/* interrupted ones may have no end */
+		if (segment->start_ns > audio->end_ns)
+			audio->end_ns = segment->start_ns;
+		if (segment->end_ns > audio->end_ns)
+			audio->end_ns = segment->end_ns;
+		rc = read_frames(spanrec, segment, measure_frame, audio);
+		if (rc)
+			return rc;
+	}
 	return set_length(audio);
+}
+
+void
+spanrec_audio_skip(struct spanrec_audio *audio, int64_t offset_ns)
+{
+	audio->start_ns += offset_ns;
+	audio->frames =
+	    (uint64_t)((audio->end_ns - audio->start_ns) / SAMPLE_NS);
 }
 
 /* ---- second reading ---------------------------------------------------- */
@@ -415,7 +439,7 @@ spanrec_audio_render(struct spanrec *spanrec,
 		return exit_code(rc);
 	}
 	for (i = 0; i < selection->count; i++) {
-		if (!is_recording(&selection->segments[i]))
+		if (!spanrec_segment_audible(&selection->segments[i]))
 			continue;
 		rendering.first_stream = (uint32_t)(i * STORE_STREAMS_MAX);
 		rc = read_frames(spanrec, &selection->segments[i],

@@ -139,21 +139,38 @@ spanrec_actor(char actor[STORE_NAME_BYTES])
 
 int
 spanrec_ledger_add(struct spanrec *spanrec, const char *action,
-		   const char *subject, const char *detail)
+		   const struct spanrec_selection *selection,
+		   const char *detail)
 {
 	struct store_ledger_entry entry = { .time_ns = spanrec->now_ns };
+	size_t i;
 	int rc;
 
 	snprintf(entry.action, sizeof(entry.action), "%s", action);
-	snprintf(entry.subject, sizeof(entry.subject), "%s", subject);
 	snprintf(entry.detail, sizeof(entry.detail), "%s", detail);
 	spanrec_actor(entry.actor);
-	rc = store_ledger_append(spanrec->archive, &entry);
-	if (rc < 0) {
-		log_error("the ledger of the archive could not be written "
-			  "(%s), so nothing was done",
-			  strerror(-rc));
-		return exit_code(rc);
+	for (i = 0; i < selection->count; i++) {
+		if (!spanrec_segment_audible(&selection->segments[i]))
+			continue;
+		snprintf(entry.subject, sizeof(entry.subject), "%s",
+			 selection->segments[i].id);
+		rc = store_ledger_append(spanrec->archive, &entry);
+		if (rc < 0) {
+			log_error("the ledger of the archive could not be "
+				  "written (%s), so nothing was done",
+				  strerror(-rc));
+			return exit_code(rc);
+		}
 	}
 	return 0;
+}
+
+int
+spanrec_purpose_check(const struct spanrec *spanrec, const char *purpose)
+{
+	if (purpose && *purpose)
+		return 0;
+	log_error("what for? Give --purpose; the policy %s names the purposes",
+		  spanrec->home.policy_path);
+	return EXIT_USAGE;
 }

@@ -33,6 +33,8 @@
 
 #define SPANREC_VERSION "0.1"
 
+struct spanrec_selection;
+
 /** One run of the program. */
 struct spanrec {
 	/* given by main or by a test */
@@ -107,9 +109,15 @@ int spanrec_purpose_check(const struct spanrec *spanrec, const char *purpose)
 /** Name of the user who runs this, by the real user id. */
 void spanrec_actor(char actor[STORE_NAME_BYTES]);
 
-/** Write down who did what, before it is done. @return exit code */
+/**
+ * Write down who heard or copied what, before it leaves: an entry for each
+ * segment that has sound.
+ *
+ * @return exit code
+ */
 int spanrec_ledger_add(struct spanrec *spanrec, const char *action,
-		       const char *subject, const char *detail)
+		       const struct spanrec_selection *selection,
+		       const char *detail)
 	__attribute__((warn_unused_result));
 
 /* ---- select.c ---------------------------------------------------------- */
@@ -275,8 +283,20 @@ struct spanrec_audio {
 /** @param pcm [frames * channels] @return 0, or an exit code, which stops */
 typedef int (*spanrec_audio_fn)(void *ctx, const int16_t *pcm, size_t frames);
 
+/** Is there a file with sound in it? */
+bool spanrec_segment_audible(const struct store_segment *segment);
+
 /** 1 or 2 */
 unsigned spanrec_audio_channels(const struct spanrec_audio *audio);
+
+/**
+ * Is there anything to hear? Says why not. Needs no key.
+ *
+ * @return exit code
+ */
+int spanrec_audio_check(const struct spanrec *spanrec,
+			const struct spanrec_selection *selection)
+	__attribute__((warn_unused_result));
 
 /**
  * Read the recordings through without a sound: proves that they are whole and
@@ -287,6 +307,9 @@ unsigned spanrec_audio_channels(const struct spanrec_audio *audio);
  */
 int spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 	__attribute__((warn_unused_result));
+
+/** Begin so much later; it must be less than the length. */
+void spanrec_audio_skip(struct spanrec_audio *audio, int64_t offset_ns);
 
 /** Give fn the sound: audio->frames frames, no more and no less.
  * @return exit code */
