@@ -5,7 +5,9 @@
  * and the facts of a call.
  *
  *   load.c     YAML -> struct policy, every mistake with its line and column
+ *   default.c  the policy that a new home begins with
  *   schema.c   reading a YAML mapping by a table of fields (settings too)
+ *   yaml.c     text -> YAML document; what is not wanted in one is refused
  *   numbers.c  one spelling of telephone numbers
  *   decide.c   facts -> verdict
  *   clocks.c   floor, ceiling and due time of a retention class
@@ -51,6 +53,15 @@ void policy_free(struct policy **policy);
 /** The policy that `spanrec init` writes, commented. NUL-terminated; "%s" in
  * it is the owner's user name. */
 const char *policy_default_text(void);
+
+/** Name of the site, for reports. Borrowed. */
+const char *policy_site_peek(const struct policy *policy);
+
+/** The ith purpose that a recording may be used for; NULL: no more. */
+const char *policy_purpose_peek(const struct policy *policy, size_t i);
+
+/** Has this user every right? */
+bool policy_user_is_owner(const struct policy *policy, const char *user);
 
 /** "file:line:column: text" for each mistake. */
 void policy_errors_print(const struct policy_errors *errors, const char *file,

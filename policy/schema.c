@@ -221,6 +221,88 @@ policy__mapping_read(struct policy__yaml *yaml, yaml_node_t *node,
 	}
 }
 
+/* ---- values ------------------------------------------------------------ */
+
+void *
+policy__items_new(struct policy__yaml *yaml, size_t count, size_t bytes)
+{
+	void *items = calloc(count ? count : 1, bytes);
+
+	if (!items)
+		yaml->no_memory = true;
+	return items;
+}
+
+/** How many values a list has, or one alone; 0 after a complaint. */
+size_t
+policy__values_count(struct policy__yaml *yaml, yaml_node_t *node,
+		     const char *what)
+{
+	size_t count;
+
+	if (node->type == YAML_SCALAR_NODE)
+		return policy__scalar(yaml, node, what) ? 1 : 0;
+	if (!policy__is_list(yaml, node, what))
+		return 0;
+	count = (size_t)(node->data.sequence.items.top -
+			 node->data.sequence.items.start);
+	if (!count)
+		policy__complain(yaml, node, "%s is an empty list", what);
+	return count;
+}
+
+yaml_node_t *
+policy__value_get(struct policy__yaml *yaml, yaml_node_t *node, size_t i)
+{
+	if (node->type == YAML_SCALAR_NODE)
+		return node;
+	return policy__node(yaml, node->data.sequence.items.start[i]);
+}
+
+void *
+policy__key_member(const struct policy__key *key, void *into)
+{
+	return (char *)into + key->offset;
+}
+
+/** "'key'", for messages. */
+const char *
+policy__key_quoted(const struct policy__key *key, char what[POLICY__WHAT_BYTES])
+{
+	snprintf(what, POLICY__WHAT_BYTES, "'%s'", key->name);
+	return what;
+}
+
+/** Keep a section for later. */
+void
+policy__read_later(struct policy__yaml *yaml, yaml_node_t *value,
+		   const struct policy__key *key, void *into)
+{
+	(void)yaml;
+	*(yaml_node_t **)policy__key_member(key, into) = value;
+}
+
+bool
+policy__name_read(struct policy__yaml *yaml, yaml_node_t *node,
+		  const char *what, char name[POLICY_NAME_BYTES])
+{
+	char text[POLICY_NAME_BYTES];
+
+	if (!policy__text_read(yaml, node, what, text, 1, sizeof(text)))
+		return false;
+	for (const char *c = text; *c; c++) {
+		if ((unsigned char)*c < 0x20 || *c == 0x7f) {
+			policy__complain(yaml, node,
+					 "%s has a character in it that cannot "
+					 "be printed",
+					 what);
+			return false;
+		}
+	}
+	memcpy(name, text, sizeof(text));
+	return true;
+}
+
 /* ---- settings ---------------------------------------------------------- */
 
 static void

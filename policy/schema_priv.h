@@ -34,6 +34,7 @@ struct policy__key {
 	const char *name;
 	bool required;
 	policy__read_fn read;
+	size_t offset;   /**< of the member in *into */
 	const void *arg; /**< what else `read` wants to know */
 };
 
@@ -89,6 +90,31 @@ bool policy__text_read(struct policy__yaml *yaml, const yaml_node_t *node,
 /** A whole number within limits. False after a complaint. */
 bool policy__number_read(struct policy__yaml *yaml, const yaml_node_t *node,
 			 const struct policy_field *field, uint64_t *number);
+
+/** A name of at most POLICY_NAME_BYTES - 1 printable characters. */
+bool policy__name_read(struct policy__yaml *yaml, yaml_node_t *node,
+		       const char *what, char name[POLICY_NAME_BYTES]);
+
+/** How many values a list has, or one alone has; 0 after a complaint. */
+size_t policy__values_count(struct policy__yaml *yaml, yaml_node_t *node,
+			    const char *what);
+yaml_node_t *policy__value_get(struct policy__yaml *yaml, yaml_node_t *node,
+			       size_t i);
+
+/** Zeroed room for a list. NULL: yaml->no_memory is set. */
+void *policy__items_new(struct policy__yaml *yaml, size_t count, size_t bytes);
+
+/** A policy__read_fn: keep the node, a yaml_node_t * in *into, for later. */
+void policy__read_later(struct policy__yaml *yaml, yaml_node_t *value,
+			const struct policy__key *key, void *into);
+
+/** Where the value of a key goes. */
+void *policy__key_member(const struct policy__key *key, void *into);
+
+#define POLICY__WHAT_BYTES 80
+/** "'key'", for messages. */
+const char *policy__key_quoted(const struct policy__key *key,
+			       char what[POLICY__WHAT_BYTES]);
 
 static inline yaml_node_t *
 policy__node(struct policy__yaml *yaml, int index)
