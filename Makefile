@@ -36,7 +36,7 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wwrite-strings \
 	-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
 	-Wformat=2 -Wno-unused-parameter -Werror
 HARDEN := -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
-SANITIZE_FLAGS := -O1 -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+SANITIZE_FLAGS := -DSPANREC_SANITIZED -O1 -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 
 CFLAGS.release := -O2 $(HARDEN)
 CFLAGS.clang := -O2 $(HARDEN)

@@ -51,7 +51,8 @@ rotate(uint64_t x, unsigned n)
 	return x << n | x >> (64 - n);
 }
 
-static void
+/* Inline, or gcc makes calls and keeps the state in memory: 28 ns, not 12. */
+static inline void
 sip_round(uint64_t v[4])
 {
 	v[0] += v[1];
@@ -66,7 +67,7 @@ sip_round(uint64_t v[4])
 	v[2] = rotate(v[2], 32);
 }
 
-static void
+static inline void
 sip_word(uint64_t v[4], uint64_t w)
 {
 	v[3] ^= w;

@@ -171,7 +171,7 @@ mkpcap__pcap_header(enum mkpcap_link link, FILE *to)
 	p = put32_little(p, 0);
 	p = put32_little(p, 262144);
 	put32_little(p, types[link]);
-	return fwrite(header, sizeof(header), 1, to) == 1 ? 0 : -EIO;
+	return fwrite(header, sizeof(header), 1, to) == 1 ? 0 : -errno;
 }
 
 int
@@ -186,6 +186,6 @@ mkpcap__pcap_frame(int64_t time_ns, const uint8_t *frame, uint32_t bytes,
 	put32_little(p, bytes);
 	if (fwrite(header, sizeof(header), 1, to) != 1 ||
 	    fwrite(frame, bytes, 1, to) != 1)
-		return -EIO;
+		return -errno;
 	return 0;
 }

@@ -159,7 +159,7 @@ capture_write(const struct mkpcap_capture *capture, const char *path)
 	if (!to)
 		return -errno;
 	rc = mkpcap_write(capture, to);
-	if (path ? fclose(to) : fflush(to))
+	if ((path ? fclose(to) : fflush(to)) && rc == 0)
 		rc = -errno;
 	return rc;
 }

@@ -128,7 +128,7 @@ tone_put(const struct mkpcap_stream *stream, const struct mkpcap_sine *sine,
 	uint32_t hz = tone_at(media, media->from_ns + slot * media->ptime_ns);
 
 	if (hz)
-		hz += stream->tone_shift_hz;
+		hz = (hz + stream->tone_shift_hz) % (SAMPLE_HZ / 2);
 	for (uint32_t i = 0; i < samples; i++, n++) {
 		int16_t sample = sine->at[n * hz % SAMPLE_HZ];
 

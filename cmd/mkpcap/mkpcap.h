@@ -238,7 +238,7 @@ int mkpcap_build(struct mkpcap_capture **capture,
 	__attribute__((warn_unused_result));
 void mkpcap_capture_free(struct mkpcap_capture **capture);
 
-/** Write it as pcap with nanoseconds. @return 0, -EIO */
+/** Write it as pcap with nanoseconds. @return 0, -ENOSPC, -EIO, ... */
 int mkpcap_write(const struct mkpcap_capture *capture, FILE *to)
 	__attribute__((warn_unused_result));
 

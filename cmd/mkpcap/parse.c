@@ -18,6 +18,10 @@ struct reader {
 	uint32_t repeat_line;
 };
 
+static void error_add(struct mkpcap_errors *errors, uint32_t line,
+		      uint32_t column, const char *format, va_list args)
+    __attribute__((format(printf, 4, 0)));
+
 static void
 error_add(struct mkpcap_errors *errors, uint32_t line, uint32_t column,
 	  const char *format, va_list args)

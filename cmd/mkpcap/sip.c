@@ -49,10 +49,12 @@ put_byte(struct out *out, char byte)
 static void
 put_block(struct out *out, const struct mkpcap_text *block, bool unterminated)
 {
-	const char *p = block->p, *end = block->p + block->n;
+	const char *p = block->p;
+	const char *end = p ? p + block->n : p;
 
-	while (p < end) {
+	while (p != end) {
 		const char *stop = memchr(p, '\n', (size_t)(end - p));
+		const char *next = stop ? stop + 1 : end;
 
 		if (!stop)
 			stop = end;
@@ -62,10 +64,10 @@ put_block(struct out *out, const struct mkpcap_text *block, bool unterminated)
 				p++;
 			for (; p < stop && *p != '\r'; p++)
 				put_byte(out, *p);
-			if (stop < end || !unterminated)
+			if (next < end || !unterminated)
 				put(out, "\r\n");
 		}
-		p = stop < end ? stop + 1 : end;
+		p = next;
 	}
 }
 

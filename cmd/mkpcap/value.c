@@ -337,7 +337,7 @@ mkpcap__start(struct mkpcap_line *line, int64_t *start_ns)
 	memcpy(copy, text.p, text.n);
 	copy[text.n] = '\0';
 	rest = strptime(copy, "%Y-%m-%dT%H:%M:%S", &tm);
-	if (!rest || tm.tm_year < 70 || tm.tm_year > 299)
+	if (!rest || tm.tm_year < 70 || tm.tm_year > 199)
 		goto bad;
 	if (*rest == '.') {
 		struct mkpcap_text fraction = { rest - 1, 0 };

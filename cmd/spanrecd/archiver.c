@@ -70,8 +70,8 @@ static int
 put_begun(struct archiver_state *a, struct answer *answer,
 	  struct store_segment *row, const struct store_sealed_key *key)
 {
-	int r = store_keyring_add(a->archive, row->key_day, key,
-				  &row->key_slot);
+	int r =
+	    store_keyring_add(a->archive, row->key_day, key, &row->key_slot);
 
 	if (r < 0)
 		return r;

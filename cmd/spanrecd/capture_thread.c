@@ -37,8 +37,7 @@ stopping(const struct capture_thread *t)
 static void
 tell_position(struct capture_thread *t)
 {
-	atomic_store_explicit(&t->position_ns, t->now_ns,
-			      memory_order_release);
+	atomic_store_explicit(&t->position_ns, t->now_ns, memory_order_release);
 	t->told_ns = t->now_ns;
 	uv_async_send(&t->pipeline->control.kick);
 }
@@ -77,8 +76,8 @@ on_rtp(struct capture_thread *t, const struct capture_pkt *pkt,
 static void
 on_sip(struct capture_thread *t, const struct capture_pkt *pkt)
 {
-	uint32_t bytes = (uint32_t)sizeof(struct sip_record) +
-			 pkt->payload_bytes;
+	uint32_t bytes =
+	    (uint32_t)sizeof(struct sip_record) + pkt->payload_bytes;
 	struct sip_record *record;
 
 	counter_add(&t->counters, COUNTER_sip, 1);

@@ -47,10 +47,10 @@ struct given_id {
 struct control_state {
 	struct pipeline *pipeline;
 	struct sip_tracker *tracker;
-	struct call *calls;      /* uthash by number */
-	struct given_id *ids;    /* uthash by id */
+	struct call *calls;   /* uthash by number */
+	struct given_id *ids; /* uthash by id */
 	struct given_id *oldest, *newest;
-	struct store_archive *index; /* read only: ids of earlier runs */
+	struct store_archive *index;  /* read only: ids of earlier runs */
 	struct alive_report *reports; /* not yet due */
 	size_t reports_count, reports_capacity;
 	int64_t grid_ns; /* the last tick */
@@ -107,7 +107,8 @@ find_call(struct control_state *c, uint64_t number)
 {
 	struct call *call;
 
-	HASH_FIND(hh, c->calls, &number, sizeof(number), call);
+	HASH_FIND (hh, c->calls, &number, sizeof(number), call)
+		;
 	return call;
 }
 
@@ -223,8 +224,7 @@ make_head(struct control_state *c, const struct call *call,
 	row.decision = decisions[v->decision];
 	COPY_TEXT(row.reason, v->reason);
 	COPY_TEXT(row.rule, v->rule);
-	memcpy(row.policy, c->pipeline->config.policy_hash,
-	       sizeof(row.policy));
+	memcpy(row.policy, c->pipeline->config.policy_hash, sizeof(row.policy));
 	COPY_TEXT(row.retention, v->retention);
 	row.state = STORE_STATE_NONE;
 	COPY_TEXT(row.sip_call_id, sip->call_id);
@@ -256,8 +256,7 @@ begin_call(struct control_state *c, const struct sip_event *event)
 		return;
 	}
 	call->number = event->call->number;
-	call->writer =
-	    (uint32_t)(call->number % c->pipeline->writers_count);
+	call->writer = (uint32_t)(call->number % c->pipeline->writers_count);
 	call->segments = 1;
 	HASH_ADD(hh, c->calls, number, sizeof(call->number), call);
 	decide(c, call, event->call);
@@ -319,9 +318,11 @@ end_call(struct control_state *c, struct call *call,
 	 const struct sip_event *sip)
 {
 	static const char *const causes[] = {
-		[SIP_END_BYE] = "bye",         [SIP_END_CANCEL] = "cancel",
+		[SIP_END_BYE] = "bye",
+		[SIP_END_CANCEL] = "cancel",
 		[SIP_END_REJECTED] = "rejected",
-		[SIP_END_TIMEOUT] = "timeout", [SIP_END_SHED] = "shed",
+		[SIP_END_TIMEOUT] = "timeout",
+		[SIP_END_SHED] = "shed",
 		[SIP_END_INPUT] = "input-ended",
 	};
 	struct writer_event event = { .type = WRITER_END,
@@ -539,9 +540,9 @@ on_kick(uv_async_t *handle)
 	struct control_state *c = handle->data;
 	struct pipeline *p = c->pipeline;
 	/* In this order: what came before `over` is then in the rings. */
-	bool over = atomic_load_explicit(&p->capture_over,
-					 memory_order_acquire) ==
-		    p->captures_count;
+	bool over =
+	    atomic_load_explicit(&p->capture_over, memory_order_acquire) ==
+	    p->captures_count;
 	int64_t position_ns = min_position(p);
 	const struct sip_record *record;
 	uint32_t ring = 0;
@@ -610,8 +611,7 @@ control_free(struct pipeline *p)
 
 	if (!c)
 		return;
-	HASH_ITER(hh, c->calls, call, next)
-	{
+	HASH_ITER (hh, c->calls, call, next) {
 		HASH_DEL(c->calls, call);
 		free(call);
 	}

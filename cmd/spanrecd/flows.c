@@ -16,8 +16,8 @@ struct flows {
 	struct capture_table *table;
 	size_t jitter_bytes; /* of one buffer, a multiple of 64 */
 	size_t slab_bytes;
-	uint8_t *slab;        /* jitter buffers */
-	struct flow *flow;    /* [flows_max] */
+	uint8_t *slab;     /* jitter buffers */
+	struct flow *flow; /* [flows_max] */
 	_Atomic uint8_t *state;
 	_Atomic uint8_t *writer;
 	_Atomic uint32_t high;
@@ -100,8 +100,7 @@ flows_jitter(struct flows *flows, uint32_t index)
 static uint8_t
 state_of(const struct flows *flows, uint32_t index)
 {
-	return atomic_load_explicit(&flows->state[index],
-				    memory_order_acquire);
+	return atomic_load_explicit(&flows->state[index], memory_order_acquire);
 }
 
 /* ---- capture thread ------------------------------------------------------ */
@@ -110,8 +109,8 @@ state_of(const struct flows *flows, uint32_t index)
 static uint32_t
 find_free(struct flows *flows)
 {
-	uint32_t high = atomic_load_explicit(&flows->high,
-					     memory_order_relaxed);
+	uint32_t high =
+	    atomic_load_explicit(&flows->high, memory_order_relaxed);
 	uint32_t used = flows_used(flows);
 	uint32_t i;
 
@@ -186,8 +185,7 @@ flows_put(struct flows *flows, const struct capture_pkt *pkt,
 		i = begin(flows, &key, hdr);
 		if (i == CAPTURE_TABLE_NONE)
 			return FLOWS_EXHAUSTED;
-		put = rtp_jitter_put(flows_jitter(flows, i), hdr,
-				     pkt->time_ns);
+		put = rtp_jitter_put(flows_jitter(flows, i), hdr, pkt->time_ns);
 		assert(put != RTP_PUT_RESTART);
 	}
 	if (put != RTP_PUT_FULL)
@@ -201,8 +199,8 @@ flows_put(struct flows *flows, const struct capture_pkt *pkt,
 void
 flows_sweep(struct flows *flows, int64_t now_ns)
 {
-	uint32_t high = atomic_load_explicit(&flows->high,
-					     memory_order_relaxed);
+	uint32_t high =
+	    atomic_load_explicit(&flows->high, memory_order_relaxed);
 	uint32_t n = high < SWEEP_FLOWS ? high : SWEEP_FLOWS;
 
 	while (n--) {
@@ -219,8 +217,8 @@ flows_sweep(struct flows *flows, int64_t now_ns)
 void
 flows_detach_all(struct flows *flows)
 {
-	uint32_t high = atomic_load_explicit(&flows->high,
-					     memory_order_relaxed);
+	uint32_t high =
+	    atomic_load_explicit(&flows->high, memory_order_relaxed);
 	uint32_t i;
 
 	for (i = 0; i < high; i++)
@@ -250,8 +248,8 @@ flows_claim(struct flows *flows, uint32_t index, uint32_t writer,
 
 	if (state == FLOW_FREE)
 		return NULL;
-	if (atomic_load_explicit(&flows->writer[index],
-				 memory_order_acquire) != writer)
+	if (atomic_load_explicit(&flows->writer[index], memory_order_acquire) !=
+	    writer)
 		return NULL;
 	/* The writer before may have seen it free itself, and begun anew. */
 	state = state_of(flows, index);

@@ -201,8 +201,8 @@ media_find(const struct media_table *table, const struct media_question *q,
 	owner->entry = from_source ? by_src : by_dst;
 	owner->speaker = owner->entry->media.receiver;
 	if (!from_source)
-		owner->speaker = owner->speaker == STORE_LEFT ? STORE_RIGHT
-							      : STORE_LEFT;
+		owner->speaker =
+		    owner->speaker == STORE_LEFT ? STORE_RIGHT : STORE_LEFT;
 	owner->sticky = (from_source ? src_kind : dst_kind) <= SOON;
 	return MEDIA_OWNED;
 }

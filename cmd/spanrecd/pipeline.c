@@ -188,8 +188,8 @@ start_thread(pthread_t *thread, void *(*fn)(void *), void *arg)
 }
 
 int
-pipeline_start(struct pipeline **pipeline,
-	       const struct pipeline_config *config, char *error)
+pipeline_start(struct pipeline **pipeline, const struct pipeline_config *config,
+	       char *error)
 {
 	struct pipeline *p = calloc(1, sizeof(*p));
 	uint32_t i;

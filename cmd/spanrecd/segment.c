@@ -411,8 +411,7 @@ segment_take(struct segment *s, const struct segment_input *in, int stream,
 }
 
 void
-segment_flush(struct segment *s, const struct segment_input *in,
-	      int64_t now_ns)
+segment_flush(struct segment *s, const struct segment_input *in, int64_t now_ns)
 {
 	int r;
 
@@ -445,8 +444,7 @@ finish_recording(struct segment *s, const struct segment_input *in)
 
 	if (s->state == SEGMENT_OPEN)
 		r = introduce_streams(s, s->row.streams_count);
-	if (r < 0 ||
-	    store_recording_finish(s->recording, &s->row, &result) < 0)
+	if (r < 0 || store_recording_finish(s->recording, &s->row, &result) < 0)
 		fail(s, in);
 	s->row.chunks = result.chunks;
 	memcpy(s->row.file_hash, result.file_hash, sizeof(s->row.file_hash));
@@ -457,10 +455,9 @@ finish_recording(struct segment *s, const struct segment_input *in)
 int
 segment_close(struct segment *s, const struct segment_input *in)
 {
-	uint32_t bytes = (uint32_t)offsetof(struct archive_request,
-					    row.streams) +
-			 s->row.streams_count *
-			     (uint32_t)sizeof(struct store_stream);
+	uint32_t bytes =
+	    (uint32_t)offsetof(struct archive_request, row.streams) +
+	    s->row.streams_count * (uint32_t)sizeof(struct store_stream);
 	struct archive_request *request;
 	uint32_t i;
 
@@ -483,8 +480,8 @@ segment_close(struct segment *s, const struct segment_input *in)
 	request = in->request(in->ctx, bytes);
 	request->type = s->take_back ? ARCHIVE_TAKE_BACK : ARCHIVE_CLOSE;
 	request->segment = NULL;
-	memcpy(&request->row, &s->row, bytes - offsetof(struct archive_request,
-							row));
+	memcpy(&request->row, &s->row,
+	       bytes - offsetof(struct archive_request, row));
 	in->commit(in->ctx, bytes);
 	return 0;
 }

@@ -104,7 +104,8 @@ find_call(struct writer_state *w, uint64_t number)
 {
 	struct call *call;
 
-	HASH_FIND(hh, w->calls, &number, sizeof(number), call);
+	HASH_FIND (hh, w->calls, &number, sizeof(number), call)
+		;
 	return call;
 }
 
@@ -232,8 +233,7 @@ close_segments(struct writer_state *w, int64_t drained_ns)
 {
 	struct call *call, *next;
 
-	HASH_ITER(hh, w->calls, call, next)
-	{
+	HASH_ITER (hh, w->calls, call, next) {
 		close_call_segments(w, call, drained_ns);
 	}
 }
@@ -260,8 +260,7 @@ find_owner(struct writer_state *w, struct flow *flow, int64_t time_ns)
 {
 	struct flow_binding *b = &flow->binding;
 	const struct capture_flow_key *key = &flow->key;
-	uint32_t generation =
-	    media_generation(w->media, &key->src, &key->dst);
+	uint32_t generation = media_generation(w->media, &key->src, &key->dst);
 	const struct media_question question = {
 		.src = &key->src,
 		.dst = &key->dst,
@@ -308,8 +307,8 @@ place(struct writer_state *w, struct flow *flow, int64_t time_ns)
 		b->segment = segment;
 		b->stream = NO_STREAM;
 		if (segment)
-			b->stream = segment_stream(segment, b->speaker,
-						   &flow->key);
+			b->stream =
+			    segment_stream(segment, b->speaker, &flow->key);
 		if (segment && b->stream >= 0)
 			segment_forget_formats(segment, b->stream);
 	}
@@ -415,8 +414,8 @@ publish_drained(struct writer_state *w)
 
 	if (w->stuck_ns <= drained_ns)
 		drained_ns = w->stuck_ns - 1;
-	if (drained_ns <= atomic_load_explicit(&w->writer->drained_ns,
-					       memory_order_relaxed))
+	if (drained_ns <=
+	    atomic_load_explicit(&w->writer->drained_ns, memory_order_relaxed))
 		return;
 	atomic_store_explicit(&w->writer->drained_ns, drained_ns,
 			      memory_order_release);
@@ -442,8 +441,8 @@ pass(struct writer_state *w, int64_t watermark_ns)
 		drain_flows(w, p->captures[i].flows);
 	flush_segments(w);
 	close_segments(w, drained_ns);
-	media_expire(w->media, w->due_ns < w->stuck_ns ? w->due_ns
-						       : w->stuck_ns - 1);
+	media_expire(w->media,
+		     w->due_ns < w->stuck_ns ? w->due_ns : w->stuck_ns - 1);
 	publish_drained(w);
 }
 
@@ -461,9 +460,8 @@ writer_main(void *thread)
 
 	pthread_setname_np(pthread_self(), "writer");
 	for (;;) {
-		int64_t watermark_ns =
-		    atomic_load_explicit(&w->pipeline->watermark_ns,
-					 memory_order_acquire);
+		int64_t watermark_ns = atomic_load_explicit(
+		    &w->pipeline->watermark_ns, memory_order_acquire);
 
 		take_answers(w);
 		if (watermark_ns > PIPELINE_BEFORE)
@@ -505,8 +503,7 @@ writer_free(struct writer *writer)
 
 	if (!w)
 		return;
-	HASH_ITER(hh, w->calls, call, next)
-	{
+	HASH_ITER (hh, w->calls, call, next) {
 		while (call->first) {
 			struct segment *segment = call->first;
 
