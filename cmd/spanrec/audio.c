@@ -92,8 +92,8 @@ spanrec_reader_open(struct spanrec *spanrec,
 		    const struct store_segment *segment,
 		    struct store_reader **reader)
 {
-	int rc = store_reader_open(reader, spanrec->archive,
-				   spanrec->identity, segment);
+	int rc = store_reader_open(reader, spanrec->archive, spanrec->identity,
+				   segment);
 
 	return rc < 0 ? spanrec_reader_failed(segment, rc) : 0;
 }
@@ -397,8 +397,7 @@ render_frame(void *ctx, const struct streams *streams,
 	}
 	if (frame->time_ns > rendering->newest_ns)
 		rendering->newest_ns = frame->time_ns;
-	if (rendering->newest_ns - MARGIN_NS <=
-	    rendering->taken_ns + SECOND_NS)
+	if (rendering->newest_ns - MARGIN_NS <= rendering->taken_ns + SECOND_NS)
 		return 0;
 	rendering->taken_ns = rendering->newest_ns - MARGIN_NS;
 	return drain(rendering, rendering->taken_ns);
@@ -419,9 +418,8 @@ render_tail(struct rendering *rendering)
 }
 
 int
-spanrec_audio_render(struct spanrec *spanrec,
-		     const struct spanrec_audio *audio, spanrec_audio_fn fn,
-		     void *ctx)
+spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
+		     spanrec_audio_fn fn, void *ctx)
 {
 	const struct spanrec_selection *selection = audio->selection;
 	struct rendering rendering = { .audio = audio,
@@ -442,8 +440,8 @@ spanrec_audio_render(struct spanrec *spanrec,
 		if (!spanrec_segment_audible(&selection->segments[i]))
 			continue;
 		rendering.first_stream = (uint32_t)(i * STORE_STREAMS_MAX);
-		rc = read_frames(spanrec, &selection->segments[i],
-				 render_frame, &rendering);
+		rc = read_frames(spanrec, &selection->segments[i], render_frame,
+				 &rendering);
 		if (rc)
 			goto out;
 	}

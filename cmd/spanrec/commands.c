@@ -27,8 +27,7 @@ static const struct command commands[] = {
 	{ "play", "ID --purpose P", "listen", spanrec_play },
 	{ "export", "ID --out F.wav --purpose P", "write a copy to a file",
 	  spanrec_export },
-	{ "verify", "[ID]", "find what is damaged or missing",
-	  spanrec_verify },
+	{ "verify", "[ID]", "find what is damaged or missing", spanrec_verify },
 	{ "purge", "[--dry-run]", "delete what is past its time",
 	  spanrec_purge },
 	{ "key", "new FILE", "make a key pair", spanrec_key },
@@ -146,8 +145,8 @@ find_command(const char *name)
 	}
 	spanrec_text_clean(name, clean, sizeof(clean));
 	if (nearest)
-		log_error("there is no command '%s'; did you mean '%s'?",
-			  clean, nearest->name);
+		log_error("there is no command '%s'; did you mean '%s'?", clean,
+			  nearest->name);
 	else
 		log_error("there is no command '%s'; 'spanrec' alone lists "
 			  "them",

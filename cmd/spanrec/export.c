@@ -324,8 +324,8 @@ write_down(const struct arguments *arguments, const struct copy *copy)
 				  copy->audio->selection, detail);
 }
 
-static int
-export(struct arguments *arguments, const struct spanrec_audio *audio)
+static int export(struct arguments *arguments,
+		  const struct spanrec_audio *audio)
 {
 	struct spanrec *spanrec = arguments->spanrec;
 	struct copy copy = { .spanrec = spanrec,
@@ -347,9 +347,9 @@ export(struct arguments *arguments, const struct spanrec_audio *audio)
 	if (!rc && !spanrec->quiet) {
 		spanrec_duration(audio->end_ns - audio->start_ns, length);
 		fprintf(spanrec->out, "%s: %s, %s\n", arguments->out, length,
-			spanrec_audio_channels(audio) == 2 ?
-			    "left our side, right the other side" :
-			    "both sides in one channel");
+			spanrec_audio_channels(audio) == 2
+			    ? "left our side, right the other side"
+			    : "both sides in one channel");
 	}
 	return rc;
 }

@@ -102,8 +102,8 @@ make_directory(const char *path, bool *made)
 	if (errno != EEXIST) {
 		rc = -errno;
 		log_error("%s cannot be made: %s%s", path, strerror(-rc),
-			  rc == -ENOENT ? "; make the folder above it first" :
-					  "");
+			  rc == -ENOENT ? "; make the folder above it first"
+					: "");
 		return rc == -ENOENT ? EXIT_FAILED : exit_code(rc);
 	}
 	rc = directory_is_empty(path);
@@ -265,22 +265,24 @@ report(const struct arguments *arguments)
 
 	if (spanrec->quiet)
 		return;
-	fprintf(spanrec->out,
-		"Made %s. What is in it:\n"
-		"  policy.yaml   records every call, keeps it 90 days: read and "
-		"change it first\n"
-		"  spanrec.yaml  settings\n",
-		home);
+	fprintf(
+	    spanrec->out,
+	    "Made %s. What is in it:\n"
+	    "  policy.yaml   records every call, keeps it 90 days: read and "
+	    "change it first\n"
+	    "  spanrec.yaml  settings\n",
+	    home);
 	if (arguments->public_key)
 		fprintf(spanrec->out,
 			"  archive       sealed to %s; no private key is "
 			"here\n",
 			arguments->public_key);
 	else
-		fprintf(spanrec->out,
-			"  vault.key     the private key: keep a copy in a safe "
-			"place\n"
-			"  archive       where recordings go\n");
+		fprintf(
+		    spanrec->out,
+		    "  vault.key     the private key: keep a copy in a safe "
+		    "place\n"
+		    "  archive       where recordings go\n");
 	fprintf(spanrec->out,
 		"Record a capture with: spanrecd --home %s --read "
 		"FILE.pcap\n",

@@ -227,8 +227,9 @@ print_footer(const struct listing *listing)
 		fprintf(to, "No calls to show.\n");
 	plural = listing->silent == 1 ? "" : "s";
 	if (listing->silent)
-		fprintf(to, "%" PRIu64 " call%s without audio not shown "
-			    "(--all)\n",
+		fprintf(to,
+			"%" PRIu64 " call%s without audio not shown "
+			"(--all)\n",
 			listing->silent, plural);
 	plural = listing->purged == 1 ? "" : "s";
 	if (listing->purged)

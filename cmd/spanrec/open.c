@@ -133,8 +133,7 @@ spanrec_actor(char actor[STORE_NAME_BYTES])
 	if (user)
 		snprintf(actor, STORE_NAME_BYTES, "%s", user->pw_name);
 	else
-		snprintf(actor, STORE_NAME_BYTES, "uid %u",
-			 (unsigned)getuid());
+		snprintf(actor, STORE_NAME_BYTES, "uid %u", (unsigned)getuid());
 }
 
 int
@@ -165,12 +164,36 @@ spanrec_ledger_add(struct spanrec *spanrec, const char *action,
 	return 0;
 }
 
+static void
+print_purposes(const struct spanrec *spanrec)
+{
+	const char *name;
+	size_t i;
+
+	fprintf(stderr, "  purposes in %s:", spanrec->home.policy_path);
+	for (i = 0; (name = policy_purpose_peek(spanrec->policy, i)); i++)
+		fprintf(stderr, " %s", name);
+	fputc('\n', stderr);
+}
+
 int
 spanrec_purpose_check(const struct spanrec *spanrec, const char *purpose)
 {
-	if (purpose && *purpose)
-		return 0;
-	log_error("what for? Give --purpose; the policy %s names the purposes",
-		  spanrec->home.policy_path);
-	return EXIT_USAGE;
+	char clean[SPANREC_TEXT_BYTES];
+	const char *name;
+	size_t i;
+
+	if (!purpose) {
+		log_error("what for? Give --purpose P");
+		print_purposes(spanrec);
+		return EXIT_USAGE;
+	}
+	for (i = 0; (name = policy_purpose_peek(spanrec->policy, i)); i++) {
+		if (!strcmp(name, purpose))
+			return 0;
+	}
+	log_error("'%s' is no purpose that the policy allows",
+		  spanrec_text_clean(purpose, clean, sizeof(clean)));
+	print_purposes(spanrec);
+	return EXIT_NOT_ALLOWED;
 }

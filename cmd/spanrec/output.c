@@ -63,8 +63,7 @@ spanrec_streams_sort(const struct store_segment *segment,
 
 	for (i = 0; i < segment->streams_count; i++)
 		sorted[i] = &segment->streams[i];
-	qsort(sorted, segment->streams_count, sizeof(*sorted),
-	      compare_streams);
+	qsort(sorted, segment->streams_count, sizeof(*sorted), compare_streams);
 }
 
 /* ---- JSON -------------------------------------------------------------- */
@@ -100,9 +99,8 @@ json_duration(const struct store_segment *segment)
 {
 	if (segment->end_ns < segment->start_ns)
 		return json_null();
-	return json_real((double)((segment->end_ns - segment->start_ns) /
-				  1000000) /
-			 1000.0);
+	return json_real(
+	    (double)((segment->end_ns - segment->start_ns) / 1000000) / 1000.0);
 }
 
 static int
@@ -114,9 +112,9 @@ json_add_dropped(json_t *object, const struct store_stream *stream)
 
 	for (i = 0; i < STORE_REASON_COUNT; i++) {
 		if (stream->dropped[i])
-			rc |= json_object_set_new(
-			    dropped, store_reason_name(i),
-			    json_count(stream->dropped[i]));
+			rc |=
+			    json_object_set_new(dropped, store_reason_name(i),
+						json_count(stream->dropped[i]));
 	}
 	return rc | json_object_set_new(object, "dropped", dropped);
 }
@@ -191,7 +189,8 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	struct policy_clock clock;
 	int rc = 0;
 
-	/* of a class the policy does not know the clock is given all the same */
+	/* of a class the policy does not know the clock is given all the same
+	 */
 	(void)policy_clock(spanrec->policy, segment->retention,
 			   segment->call_start_ns, &clock);
 #define SET(name, value) rc |= json_object_set_new(object, name, value)
@@ -212,9 +211,9 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	SET("reason", json_text(segment->reason));
 	SET("rule", json_text(segment->rule));
 	SET("state", state_json(segment));
-	SET("floor", clock.floor_ns > segment->call_start_ns ?
-			 json_time(clock.floor_ns) :
-			 json_null());
+	SET("floor", clock.floor_ns > segment->call_start_ns
+			 ? json_time(clock.floor_ns)
+			 : json_null());
 	SET("ceiling", json_time(clock.ceiling_ns));
 	SET("due", json_time(clock.due_ns));
 	SET("streams", streams_json(segment));
@@ -239,7 +238,8 @@ spanrec_json_print(FILE *to, json_t *object)
 	rc = json_dumpf(object, to, JSON_COMPACT | JSON_REAL_PRECISION(12));
 	json_decref(object);
 	fputc('\n', to);
-	/* a full disk is reported once, when the stream is flushed at the end */
+	/* a full disk is reported once, when the stream is flushed at the end
+	 */
 	return rc && !ferror(to) ? -ENOMEM : 0;
 }
 
@@ -288,8 +288,7 @@ csv_streams(FILE *to, const struct store_segment *segment)
 		duplicate += segment->streams[i].duplicate;
 		gaps += segment->streams[i].gaps;
 	}
-	fprintf(to,
-		"%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64,
+	fprintf(to, "%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64 ",%" PRIu64,
 		packets, lost, late, duplicate, gaps);
 }
 
@@ -303,7 +302,8 @@ print_csv(struct spanrec_output *output, const struct store_segment *segment)
 
 	if (!object)
 		return -ENOMEM;
-	json_object_foreach (object, key, value) {
+	json_object_foreach(object, key, value)
+	{
 		fputs(comma, to);
 		comma = ",";
 		if (!strcmp(key, "streams"))

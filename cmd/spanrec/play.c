@@ -108,9 +108,9 @@ static int
 pipe_samples(void *ctx, const int16_t *pcm, size_t frames)
 {
 	struct player *player = ctx;
-	int rc = spanrec_wav_samples(
-	    player->spanrec->out, pcm,
-	    frames * spanrec_audio_channels(player->audio));
+	int rc =
+	    spanrec_wav_samples(player->spanrec->out, pcm,
+				frames * spanrec_audio_channels(player->audio));
 
 	if (rc < 0) {
 		log_error("the sound could not be written: %s", strerror(-rc));
@@ -123,9 +123,8 @@ static int
 play_to_pipe(struct player *player)
 {
 	const struct spanrec_audio *audio = player->audio;
-	int rc = spanrec_wav_header(player->spanrec->out,
-				    spanrec_audio_channels(audio),
-				    audio->frames);
+	int rc = spanrec_wav_header(
+	    player->spanrec->out, spanrec_audio_channels(audio), audio->frames);
 
 	if (rc < 0) {
 		log_error("the sound could not be written: %s", strerror(-rc));
@@ -142,8 +141,7 @@ card_samples(void *ctx, const int16_t *pcm, size_t frames)
 	unsigned channels = spanrec_audio_channels(player->audio);
 
 	while (frames) {
-		snd_pcm_sframes_t n =
-		    snd_pcm_writei(player->card, pcm, frames);
+		snd_pcm_sframes_t n = snd_pcm_writei(player->card, pcm, frames);
 
 		if (n < 0)
 			n = snd_pcm_recover(player->card, (int)n, 1);
@@ -176,8 +174,7 @@ open_card(struct player *player)
 	int rc;
 
 	snd_lib_error_set_handler(say_nothing);
-	rc = snd_pcm_open(&player->card, "default", SND_PCM_STREAM_PLAYBACK,
-			  0);
+	rc = snd_pcm_open(&player->card, "default", SND_PCM_STREAM_PLAYBACK, 0);
 	if (rc >= 0)
 		rc = snd_pcm_set_params(player->card, SND_PCM_FORMAT_S16,
 					SND_PCM_ACCESS_RW_INTERLEAVED,

@@ -59,8 +59,9 @@ parse(int key, char *value, struct argp_state *state)
 		arguments->as_of = value;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "purge goes by the clocks alone; it takes "
-				  "no '%s'",
+		argp_error(state,
+			   "purge goes by the clocks alone; it takes "
+			   "no '%s'",
 			   value);
 		return EINVAL;
 	case ARGP_KEY_END:
@@ -97,8 +98,8 @@ add_class(void *ctx, const char *retention)
 	if (!grown)
 		return -ENOMEM;
 	sweep->classes = grown;
-	snprintf(sweep->classes[sweep->classes_count++], STORE_NAME_BYTES,
-		 "%s", retention);
+	snprintf(sweep->classes[sweep->classes_count++], STORE_NAME_BYTES, "%s",
+		 retention);
 	return 0;
 }
 

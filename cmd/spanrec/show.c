@@ -78,8 +78,8 @@ struct gaps {
 static int
 add_gap(struct gaps *gaps, const struct store_gap *gap, enum store_side side)
 {
-	struct gap *grown = reallocarray(gaps->gaps, gaps->count + 1,
-					 sizeof(*gaps->gaps));
+	struct gap *grown =
+	    reallocarray(gaps->gaps, gaps->count + 1, sizeof(*gaps->gaps));
 
 	if (!grown)
 		return -ENOMEM;
@@ -203,13 +203,12 @@ gaps_json(const struct gaps *gaps)
 		const struct gap *g = &gaps->gaps[i];
 
 		json_array_append_new(
-		    array,
-		    json_pack("{ss,ss,sI,so,so}", "side",
-			      g->side == STORE_LEFT ? "left" : "right",
-			      "reason", store_reason_name(g->gap.reason),
-			      "packets", (json_int_t)g->gap.packets, "from",
-			      utc_json(g->gap.from_ns), "until",
-			      utc_json(g->gap.until_ns)));
+		    array, json_pack("{ss,ss,sI,so,so}", "side",
+				     g->side == STORE_LEFT ? "left" : "right",
+				     "reason", store_reason_name(g->gap.reason),
+				     "packets", (json_int_t)g->gap.packets,
+				     "from", utc_json(g->gap.from_ns), "until",
+				     utc_json(g->gap.until_ns)));
 	}
 	return array;
 }
@@ -376,8 +375,8 @@ stream_row(struct libscols_line *row, const struct store_stream *s)
 	table_count(row, 4, s->stored);
 	table_count(row, 5, s->lost);
 	snprintf(text, sizeof(text), "%.2f",
-		 s->expected ? 100.0 * (double)s->lost / (double)s->expected :
-			       0.0);
+		 s->expected ? 100.0 * (double)s->lost / (double)s->expected
+			     : 0.0);
 	scols_line_set_data(row, 6, text);
 	table_count(row, 7, s->late);
 	table_count(row, 8, s->duplicate);
@@ -386,12 +385,11 @@ stream_row(struct libscols_line *row, const struct store_stream *s)
 }
 
 static int
-show_streams(const struct spanrec *spanrec,
-	     const struct store_segment *segment)
+show_streams(const struct spanrec *spanrec, const struct store_segment *segment)
 {
-	static const char *const titles[] = { "  SIDE", "SSRC", "CODEC",
+	static const char *const titles[] = { "  SIDE",  "SSRC",   "CODEC",
 					      "PACKETS", "STORED", "LOST",
-					      "LOST%", "LATE", "DUPLICATE",
+					      "LOST%",   "LATE",   "DUPLICATE",
 					      "DROPPED", "GAPS" };
 	const struct store_stream *sorted[STORE_STREAMS_MAX];
 	struct libscols_table *table;

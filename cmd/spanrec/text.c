@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define REPLACEMENT "\xEF\xBF\xBD" /**< U+FFFD in UTF-8 */
+#define REPLACEMENT  "\xEF\xBF\xBD" /**< U+FFFD in UTF-8 */
 #define WRAP_COLUMNS 78
 
 /*

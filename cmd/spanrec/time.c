@@ -14,8 +14,8 @@
 
 #define SECOND_NS INT64_C(1000000000)
 #define MINUTE_NS (60 * SECOND_NS)
-#define HOUR_NS	  (60 * MINUTE_NS)
-#define DAY_NS	  (24 * HOUR_NS)
+#define HOUR_NS   (60 * MINUTE_NS)
+#define DAY_NS    (24 * HOUR_NS)
 
 /** "--around T" without "±": so much on both sides. */
 #define AROUND_NS (15 * MINUTE_NS)
@@ -227,8 +227,8 @@ period_day(const struct policy_zone *zone, const struct policy_civil *civil,
 }
 
 static void
-period_instant(const struct policy_zone *zone,
-	       const struct policy_civil *civil, struct spanrec_period *period)
+period_instant(const struct policy_zone *zone, const struct policy_civil *civil,
+	       struct spanrec_period *period)
 {
 	period->from_ns = policy_zone_instant(zone, civil, false);
 	period->to_ns = policy_zone_instant(zone, civil, true);

@@ -22,8 +22,8 @@ struct arguments {
 };
 
 static const struct argp_option options[] = {
-	{ "all", ALL, NULL, 0,
-	  "The whole archive; the same as giving no ID", 0 },
+	{ "all", ALL, NULL, 0, "The whole archive; the same as giving no ID",
+	  0 },
 	{ 0 },
 };
 
@@ -107,9 +107,9 @@ print_finding(struct check *check, const char *id,
 	progress_fini(&check->progress);
 	fprintf(check->spanrec->out, "%s: %s", id, finding_name(finding->type));
 	if (*finding->detail)
-		fprintf(check->spanrec->out, ": %s",
-			spanrec_text_clean(finding->detail, clean,
-					   sizeof(clean)));
+		fprintf(
+		    check->spanrec->out, ": %s",
+		    spanrec_text_clean(finding->detail, clean, sizeof(clean)));
 	fputc('\n', check->spanrec->out);
 }
 
@@ -187,8 +187,8 @@ check_recordings(struct check *check)
 	}
 	progress_fini(&check->progress);
 	if (rc < 0) {
-		log_error("%s could not be checked: %s",
-			  check->ids.ids[i - 1], strerror(-rc));
+		log_error("%s could not be checked: %s", check->ids.ids[i - 1],
+			  strerror(-rc));
 		return exit_code(rc);
 	}
 	return 0;

@@ -68,7 +68,8 @@ tell_decision(FILE *to, const struct spanrec *spanrec,
 	spanrec_text_clean(segment->from, from, sizeof(from));
 	spanrec_text_clean(segment->to, text, sizeof(text));
 	fprintf(to, "%s is segment %u of the call from %s to %s on %s. ",
-		segment->id, segment->segment, *from ? from : "an unknown party",
+		segment->id, segment->segment,
+		*from ? from : "an unknown party",
 		*text ? text : "an unknown party", when);
 
 	spanrec_text_clean(segment->rule, text, sizeof(text));
@@ -117,9 +118,10 @@ tell_clocks(FILE *to, const struct spanrec *spanrec,
 
 	spanrec_text_clean(segment->retention, text, sizeof(text));
 	if (rc == -ENOENT)
-		fprintf(to, "Its retention class '%s' is not in the policy any "
-			    "more, so the shortest time that is allowed "
-			    "holds. ",
+		fprintf(to,
+			"Its retention class '%s' is not in the policy any "
+			"more, so the shortest time that is allowed "
+			"holds. ",
 			text);
 	else
 		fprintf(to, "Its retention class is '%s'. ", text);
