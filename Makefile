@@ -15,6 +15,8 @@ B := build/$V
 PROGRAMS := spanrecd spanrec mkpcap
 MODULES := capture sip rtp store policy cmd
 
+# make Q= shows whole commands.
+Q ?= @
 PREFIX ?= /usr/local
 DESTDIR ?=
 MANDIR ?= $(PREFIX)/share/man
@@ -91,7 +93,8 @@ deps-lab:
 
 $B/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	@echo '  $(V)  $<'
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(LIB): $(call OBJ,$(LIBRARY))
 	@rm -f $@
@@ -99,16 +102,16 @@ $(LIB): $(call OBJ,$(LIBRARY))
 
 $B/bin/%: $B/cmd/%/main.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $B/%_test: $B/%_test.o $(call OBJ,$(TESTING)) $(LIB)
-	$(CC) $(LDFLAGS) $(WRAP) -o $@ $^ -lcmocka $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) $(WRAP) -o $@ $^ -lcmocka $(LDLIBS)
 
 $B/%_fuzz: $B/%_fuzz.o $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $B/%_bench: $B/%_bench.o $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 build-tests: $(BIN) $(TEST_BIN)
 build-fuzzers: $(FUZZ_BIN)
