@@ -23,7 +23,8 @@ capture_rd_init(const void *bytes, size_t n)
 {
 	const uint8_t *p = bytes;
 
-	return (struct capture_rd){ .p = p, .end = p + n };
+	/* NULL + 0 is not defined in C. */
+	return (struct capture_rd){ .p = p, .end = n ? p + n : p };
 }
 
 /** Bytes not read yet. */
@@ -49,6 +50,23 @@ capture_rd_take(struct capture_rd *rd, size_t n)
 	}
 	rd->p += n;
 	return p;
+}
+
+/**
+ * A reader of its own for the next n bytes, which this one steps over. Where n
+ * is constant the compiler knows the bounds, and reading a whole header field
+ * by field costs no checks but the first.
+ *
+ * @return failed (as rd is then too) if there are fewer
+ */
+static inline struct capture_rd
+capture_rd_split(struct capture_rd *rd, size_t n)
+{
+	const uint8_t *p = capture_rd_take(rd, n);
+
+	if (!p)
+		return (struct capture_rd){ .failed = true };
+	return capture_rd_init(p, n);
 }
 
 static inline uint8_t

@@ -13,9 +13,22 @@
 
 #include "capture/pkt.h"
 
+/**
+ * Every source gives times from 1970 to here, in the year 2242, so that the
+ * sum of a capture time and any duration fits its type. A frame of another
+ * time is damage.
+ */
+#define CAPTURE_TIME_MAX_NS (INT64_C(0x200000000) * 1000000000)
+
+static inline bool
+capture_time_valid(int64_t time_ns)
+{
+	return time_ns >= 0 && time_ns <= CAPTURE_TIME_MAX_NS;
+}
+
 /** A frame as captured. The bytes are valid during the callback only. */
 struct capture_frame {
-	int64_t time_ns;
+	int64_t time_ns; /**< valid by capture_time_valid */
 	const uint8_t *bytes;
 	uint32_t captured_bytes;
 	uint32_t wire_bytes;
@@ -59,10 +72,12 @@ struct capture_source {
  * Open capture files (pcap, pcapng; through libpcap). Several files are
  * merged by time, as several mirror ports of one site would be.
  *
- * @param paths [count], "-" is standard input
+ * A damaged file ends early; -EBADMSG tells when all the others are read.
+ *
+ * @param paths [count], at least one; "-" is standard input
  * @param error [CAPTURE_ERROR_BYTES] what is wrong with which file
- * @return 0, -ENOENT, -EACCES, -EBADMSG (no capture file, or cut in its
- *         header), -ENOMEM, -EIO
+ * @return 0, -ENOENT, -EACCES, -EBADMSG (a folder, empty, no capture file, or
+ *         cut in its header), -ENOMEM, -EIO
  */
 int capture_file_open(struct capture_source **source, const char *const *paths,
 		      size_t count, char *error)
@@ -71,17 +86,19 @@ int capture_file_open(struct capture_source **source, const char *const *paths,
 /**
  * Frames from memory: a row of
  *   i64 time_ns, u32 captured_bytes, u32 wire_bytes (host order), bytes.
- * A record cut at the end of the buffer gives -EBADMSG from dispatch.
+ * A record cut at the end of the buffer, or of a time that is not valid, gives
+ * -EBADMSG from dispatch.
  *
  * @param bytes borrowed until the source is freed
+ * @return 0, -ENOMEM
  */
 int capture_mem_open(struct capture_source **source, const void *bytes,
 		     size_t count, int link_type)
 	__attribute__((warn_unused_result));
 
 /**
- * Call fn for up to frames_max frames, in time order as far as the source
- * has it.
+ * Call fn for up to frames_max (> 0) frames, in time order as far as the
+ * source has it.
  *
  * @return frames delivered (> 0), 0 at the end of the input (files, memory)
  *         or when none is waiting (live), -EBADMSG when the file is damaged
@@ -103,6 +120,7 @@ capture_source_fd(const struct capture_source *source)
 	return source->ops->fd(source);
 }
 
+/** @thread the one that owns the source. @cost a system call per file */
 static inline void
 capture_source_stats(const struct capture_source *source,
 		     struct capture_source_stats *stats)
@@ -110,7 +128,8 @@ capture_source_stats(const struct capture_source *source,
 	source->ops->stats(source, stats);
 }
 
-/** What went wrong last, naming the file or interface. */
+/** What went wrong, naming the file or interface; "" if nothing did.
+ * Borrowed from the source. */
 static inline const char *
 capture_source_error(const struct capture_source *source)
 {

@@ -19,6 +19,9 @@
 
 #define CAPTURE_TABLE_NONE UINT32_MAX
 
+/** Largest capacity; 144 bytes of address space for every two entries. */
+#define CAPTURE_TABLE_ENTRIES_MAX (1u << 30)
+
 struct capture_table;
 
 struct capture_flow_key {
@@ -28,8 +31,8 @@ struct capture_flow_key {
 };
 
 /**
- * @param capacity entries that must fit; the table takes up to twice as many
- *        places
+ * @param capacity entries that must fit; there are half as many places again,
+ *        of 48 bytes
  * @param hash_key [16] bytes
  * @return 0, -EINVAL, -ENOMEM
  */
@@ -45,6 +48,7 @@ uint32_t capture_table_get(const struct capture_table *table,
 /**
  * Insert or replace.
  *
+ * @param value not CAPTURE_TABLE_NONE
  * @return 0, or -ENOSPC if capacity entries are in it
  */
 int capture_table_put(struct capture_table *table,

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Text of endpoints, out and in. For people and for SDP, never for every
+ * packet: that is why inet_ntop and snprintf are good enough.
+ */
+#include "capture/pkt.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+
+/* RFC 4291 section 2.5.5.2: ::ffff:a.b.c.d */
+static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+const char *
+capture_endpoint_text(const struct capture_endpoint *ep, char *text)
+{
+	char addr[INET6_ADDRSTRLEN];
+	bool ip4 = memcmp(ep->addr, mapped, sizeof mapped) == 0;
+
+	/* Cannot fail: the families are known and the room is enough. */
+	if (ip4)
+		inet_ntop(AF_INET, ep->addr + 12, addr, sizeof addr);
+	else
+		inet_ntop(AF_INET6, ep->addr, addr, sizeof addr);
+	snprintf(text, CAPTURE_ENDPOINT_TEXT_BYTES, ip4 ? "%s:%u" : "[%s]:%u",
+		 addr, ep->port);
+	return text;
+}
+
+int
+capture_endpoint_parse(struct capture_endpoint *ep, const char *text,
+		       size_t text_bytes, uint16_t port)
+{
+	struct capture_endpoint parsed = { .port = port };
+	char addr[INET6_ADDRSTRLEN];
+
+	if (text_bytes >= sizeof addr || memchr(text, '\0', text_bytes))
+		return -EINVAL;
+	memcpy(addr, text, text_bytes);
+	addr[text_bytes] = '\0';
+	if (inet_pton(AF_INET, addr, parsed.addr + 12) == 1)
+		memcpy(parsed.addr, mapped, sizeof mapped);
+	else if (inet_pton(AF_INET6, addr, parsed.addr) != 1)
+		return -EINVAL;
+	*ep = parsed;
+	return 0;
+}
