@@ -30,7 +30,9 @@ BENCHES := $(filter %_bench.c,$(SOURCES))
 MAINS := $(PROGRAMS:%=cmd/%/main.c)
 LIBRARY := $(filter-out $(TESTS) $(FUZZERS) $(BENCHES) $(MAINS) \
 	cmd/testing/%,$(SOURCES))
-TESTING := $(filter cmd/testing/%,$(SOURCES))
+# A program that tests use; never installed.
+TEST_TOOLS := cmd/testing/wavtones.c
+TESTING := $(filter-out $(TEST_TOOLS),$(filter cmd/testing/%,$(SOURCES)))
 
 # ---- compilers --------------------------------------------------------------
 
@@ -75,6 +77,7 @@ LIB := $B/libspanrec.a
 BIN := $(PROGRAMS:%=$B/bin/%)
 TEST_BIN := $(patsubst %.c,$B/%,$(TESTS))
 FUZZ_BIN := $(patsubst %.c,$B/%,$(FUZZERS))
+TOOL_BIN := $(patsubst %.c,$B/%,$(TEST_TOOLS))
 BENCH_BIN := $(patsubst %.c,$B/%,$(BENCHES))
 
 # Tests can make any allocation of ours fail; see cmd/testing/testing.h.
@@ -113,7 +116,10 @@ $B/%_fuzz: $B/%_fuzz.o $(LIB)
 $B/%_bench: $B/%_bench.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-build-tests: $(BIN) $(TEST_BIN)
+$(TOOL_BIN): $B/%: $B/%.o
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+build-tests: $(BIN) $(TEST_BIN) $(TOOL_BIN)
 build-fuzzers: $(FUZZ_BIN)
 build-benches: $(BIN) $(BENCH_BIN)
 
@@ -123,7 +129,7 @@ build-benches: $(BIN) $(BENCH_BIN)
 test: build-tests
 	@.ci/tests $V
 
-golden: all
+golden: $(BIN) $(TOOL_BIN)
 	@.ci/golden $V
 
 layers:
