@@ -562,6 +562,44 @@ test_merge(void **state)
 		free(paths[f]);
 }
 
+/* More files than a small heap has; times that are often the same. */
+static void
+test_merge_many(void **state)
+{
+	enum { FILES = 20, FRAMES = 3 };
+	uint32_t seconds[FILES][FRAMES], x = 1, f, i;
+	struct capture_source *source;
+	struct heard heard;
+	char *paths[FILES];
+
+	for (f = 0; f < FILES; f++) {
+		struct built b = { 0 };
+		char name[16];
+
+		put_header(&b, MAGIC_US, 1);
+		for (i = 0; i < FRAMES; i++) {
+			x = x * 1664525 + 1013904223;
+			seconds[f][i] = (i ? seconds[f][i - 1] : 0) + x % 16;
+			put_frame(&b, seconds[f][i], 0, f << 8 | i, 20);
+		}
+		snprintf(name, sizeof name, "%u.pcap", f);
+		paths[f] = write_file(state, name, &b, b.n);
+	}
+	source = open_files((const char *const *)paths, FILES);
+	assert_int_equal(read_all(source, 7, &heard), 0);
+	assert_int_equal(heard.frames, FILES * FRAMES);
+	for (i = 1; i < heard.frames; i++) {
+		uint32_t a = heard.numbers[i - 1], b = heard.numbers[i];
+		uint32_t before = seconds[a >> 8][a & 0xff];
+		uint32_t now = seconds[b >> 8][b & 0xff];
+
+		assert_true(before < now || (before == now && a < b));
+	}
+	capture_source_free(&source);
+	for (f = 0; f < FILES; f++)
+		free(paths[f]);
+}
+
 /* Two of three are damaged: all that is good comes, then one error tells of
  * both. */
 static void
@@ -691,8 +729,9 @@ main(void)
 		TEST(test_cut_message),     TEST(test_refused),
 		TEST(test_unreadable),      TEST(test_several_link_types),
 		TEST(test_impossible_time), TEST(test_merge),
-		TEST(test_merge_damaged),   TEST(test_merge_refused),
-		TEST(test_long_messages),   TEST(test_no_memory),
+		TEST(test_merge_many),      TEST(test_merge_damaged),
+		TEST(test_merge_refused),   TEST(test_long_messages),
+		TEST(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

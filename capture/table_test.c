@@ -149,11 +149,12 @@ test_full(void **state)
 }
 
 /* Against an array that cannot be wrong: small and crowded, so that runs are
- * long, wrap around the end and are closed again in every way. */
+ * long, wrap around the end and are closed again in every way. The places fill
+ * whole pages: a run past the end would fault. */
 static void
 test_against_model(void **state)
 {
-	enum { KEYS = 64, CAPACITY = 48 };
+	enum { KEYS = 200, CAPACITY = 170 };
 	struct capture_table *table = table_new(CAPACITY);
 	uint32_t model[KEYS], count = 0, step, i, x = 1;
 
