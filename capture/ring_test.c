@@ -233,7 +233,7 @@ test_two_threads(void **state)
 		}
 		stress_fill(expected, number);
 		if (bytes != stress_bytes(number) ||
-		    memcmp(record, expected, bytes))
+		    memcmp(record, expected, bytes) != 0)
 			fail_msg("record %u is not what was sent", number);
 		capture_ring_release(ring);
 		number++;
