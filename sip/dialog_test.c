@@ -470,6 +470,37 @@ static const struct flow {
 				      "500 #1 -4 callee 10.0.0.2:5555\n"
 				      "500 #1 end bye 0 by caller\n" },
 
+	{ .name = "re-INVITE past the proxy, answered with a new address",
+	  .script = INVITE_A ANSWER_B
+	  "100 A>D INVITE 2 b=3 t=y sdp=10.0.0.1:4000\n"
+	  "110 D>A 200/INVITE 2 b=3 t=y sdp=10.0.0.4:5555\n"
+	  "500 A>D BYE 4 b=6 t=y\n",
+	  .events = CALL_A ANSWERED_B "110 #1 +3 callee 10.0.0.4:5555\n"
+				      "110 #1 -2 callee 10.0.0.2:5000\n"
+				      "500 #1 -1 caller 10.0.0.1:4000\n"
+				      "500 #1 -3 callee 10.0.0.4:5555\n"
+				      "500 #1 end bye 0 by caller\n" },
+
+	{ .name = "re-INVITE answered early, the 200 without SDP",
+	  .script = INVITE_A ANSWER_B
+	  "100 A>B INVITE 2 b=3 t=y sdp=10.0.0.1:4000/sendonly\n"
+	  "105 B>A 183/INVITE 2 b=3 t=y sdp=10.0.0.2:5555/recvonly\n"
+	  "110 B>A 200/INVITE 2 b=3 t=y\n"
+	  "500 A>B BYE 4 b=6 t=y\n",
+	  .events = CALL_A ANSWERED_B "105 #1 +3 callee 10.0.0.2:5555\n"
+				      "110 #1 -2 callee 10.0.0.2:5000\n"
+				      "110 #1 hold by caller\n"
+				      "500 #1 -1 caller 10.0.0.1:4000\n"
+				      "500 #1 -3 callee 10.0.0.2:5555\n"
+				      "500 #1 end bye 0 by caller\n" },
+
+	{ .name = "a 183 that was overtaken by the answer",
+	  .script = INVITE_A ANSWER_B
+	  "91 B>A 183/INVITE 1 b=1 t=y sdp=10.0.0.3:6000\n"
+	  "500 A>B BYE 4 b=6 t=y\n",
+	  .events =
+	      CALL_A ANSWERED_B CLOSED(500) "500 #1 end bye 0 by caller\n" },
+
 	{ .name = "re-INVITE refused, then repeated: 491",
 	  .script = INVITE_A ANSWER_B
 	  "100 A>B INVITE 2 b=3 t=y sdp=10.0.0.1:4444\n"
