@@ -12,6 +12,10 @@
 
 #include <string.h>
 
+/** More are no telephone number (ITU-T E.164: 15). With a country in front
+ * they still fit into POLICY_NUMBER_BYTES. */
+#define DIGITS_MAX 40
+
 /** Copy, cut where it is too long, between two UTF-8 characters. */
 static void
 text_copy(char to[POLICY_NUMBER_BYTES], const char *from, size_t n)
@@ -43,8 +47,7 @@ digits_extract(const char *number, char digits[POLICY_NUMBER_BYTES])
 
 		if (memchr(" -.()/", c, 6))
 			continue;
-		if ((!sign && (c < '0' || c > '9')) ||
-		    n == POLICY_NUMBER_BYTES - 1) {
+		if ((!sign && (c < '0' || c > '9')) || n == DIGITS_MAX) {
 			text_copy(digits, number, length);
 			return false;
 		}
@@ -67,18 +70,29 @@ after(const char *text, const char *prefix)
 	return n && !strncmp(text, prefix, n) ? text + n : NULL;
 }
 
-/** "+44 (0)1495": the national prefix has no place after the country. */
+/*
+ * "+44 (0)1495": a national prefix has no place after the country. Only a 0
+ * can be told from a digit of the number: Russia dials 8 before the 812 of
+ * its second city.
+ */
+static void
+join_national(const struct policy__numbering *numbering, const char *rest,
+	      char normalised[POLICY_NUMBER_BYTES])
+{
+	if (!strcmp(numbering->national_prefix, "0"))
+		rest += strspn(rest, "0");
+	snprintf(normalised, POLICY_NUMBER_BYTES, "+%s%s", numbering->country,
+		 rest);
+}
+
 static void
 join_international(const struct policy__numbering *numbering, const char *rest,
 		   char normalised[POLICY_NUMBER_BYTES])
 {
 	const char *national = after(rest, numbering->country);
-	const char *local =
-	    national ? after(national, numbering->national_prefix) : NULL;
 
-	if (local)
-		snprintf(normalised, POLICY_NUMBER_BYTES, "+%s%s",
-			 numbering->country, local);
+	if (national)
+		join_national(numbering, national, normalised);
 	else
 		snprintf(normalised, POLICY_NUMBER_BYTES, "+%s", rest);
 }
@@ -101,8 +115,7 @@ join_full(const struct policy__numbering *numbering, const char *digits,
 		rest = digits;
 	if (!rest)
 		return false;
-	snprintf(normalised, POLICY_NUMBER_BYTES, "+%s%s", numbering->country,
-		 rest);
+	join_national(numbering, rest, normalised);
 	return true;
 }
 
@@ -193,6 +206,8 @@ prefix_parse(const struct policy__numbering *numbering, const char *text,
 	pattern->kind = POLICY__PREFIX;
 	if (!digits_extract(start, digits))
 		return "is no number with a '*' for the rest";
+	if (strchr(start, '-'))
+		return "has both a '-' and a '*': a range has no '*'";
 	if (!join_full(numbering, digits, pattern->first))
 		text_copy(pattern->first, digits, strlen(digits));
 	return NULL;
@@ -211,6 +226,8 @@ policy__pattern_parse(const struct policy__numbering *numbering,
 	if (text[strspn(text, "+0123456789 .()/-")] == '\0' &&
 	    strchr(text, '-'))
 		return range_parse(numbering, text, pattern);
+	if (strchr(text + 1, '*') && strchr(text + 1, '*') != text + n - 1)
+		return "has a '*' that is not its end";
 	if (text[n - 1] == '*')
 		return prefix_parse(numbering, text, pattern);
 	if (n >= POLICY_NUMBER_BYTES)

@@ -231,17 +231,21 @@ head_of(const struct producer *p)
 	return atomic_load_explicit(&p->head, memory_order_relaxed);
 }
 
-/* Learn how far the consumer has got. Its next and its tail are one word:
- * whatever room is given back, its frames are below next. */
-static void
+/* Learn how far the consumer has got; true if that is news. Its next and its
+ * tail are one word: whatever room is given back, its frames are below next. */
+static bool
 refresh(struct rtp_jitter *jitter)
 {
 	struct producer *p = &jitter->producer;
 	uint64_t progress = atomic_load_explicit(&jitter->consumer.progress,
 						 memory_order_acquire);
+	uint32_t next = (uint32_t)(progress >> 32);
+	uint32_t tail = (uint32_t)progress;
+	bool news = next != p->next_seen || tail != p->tail_seen;
 
-	p->next_seen = (uint32_t)(progress >> 32);
-	p->tail_seen = (uint32_t)progress;
+	p->next_seen = next;
+	p->tail_seen = tail;
+	return news;
 }
 
 static uint32_t
@@ -378,7 +382,9 @@ full(struct rtp_jitter *jitter, int64_t clock_ns)
 	uint64_t lowest;
 	struct entry *e;
 
-	refresh(jitter);
+	/* It took some since we found no room: that may be enough. */
+	if (refresh(jitter))
+		return RTP_PUT_FULL;
 	if (p->tail_seen == head_of(p))
 		return RTP_PUT_NO_ROOM;
 	e = at(jitter, p->log, p->tail_seen);

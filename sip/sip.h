@@ -2,12 +2,16 @@
 /*
  * SIP (RFC 3261), passively: from datagrams to calls and what happens to them.
  *
+ *   text.c       slices, numbers, hashes, valid UTF-8
  *   prefilter.c  is this SIP, and of which call?  packet rate, no allocation
- *   msg.c        one message -> struct sip_msg (libosip2 behind it, and a
+ *   scan.c       head and body of a message; the tolerant scan
+ *   msg.c        one message -> struct sip_msg (libosip2 behind it, and the
  *                tolerant scan where libosip2 refuses)
- *   sdp.c        normaliser and SDP -> struct sip_media
- *   dialog.c     transactions, offers and answers (RFC 3264)
- *   call.c       calls; the tracker that the control thread drives
+ *   sdp.c        session descriptions -> struct sip_media
+ *   identity.c   who is who
+ *   dialog.c     offers and answers (RFC 3264): which media is valid when
+ *   call.c       calls, from INVITE to BYE
+ *   tracker.c    all calls: the map, time-outs, limits
  *
  * The tracker is for one thread, has no clock and does no I/O: it is given
  * messages with their capture times and tells what happened by a callback.
@@ -84,6 +88,7 @@ enum sip_direction { SIP_SENDRECV, SIP_SENDONLY, SIP_RECVONLY, SIP_INACTIVE };
 
 /** An audio stream as one party's SDP declares it. */
 struct sip_media {
+	uint64_t number; /**< 1, 2, ...: the same in its OPEN and its CLOSE */
 	struct capture_endpoint receive; /**< where this party wants RTP */
 	enum sip_party party;            /**< whose SDP it is */
 	enum sip_direction direction;
@@ -134,9 +139,11 @@ struct sip_config {
 	uint32_t message_bytes_max;  /**< 65535 */
 	uint32_t headers_max;        /**< 256 in a message */
 	uint32_t line_bytes_max;     /**< 8192 */
+	uint32_t separators_max;     /**< 1024 of ; , ? & in a message's head */
 	int64_t idle_timeout_ns;     /**< answered, no media, no SIP: 60 s */
 	int64_t setup_timeout_ns;    /**< not answered, no SIP: 180 s */
 	int64_t linger_ns;           /**< ended calls that answer retransmissions: 32 s */
+	uint8_t hash_key[16];        /**< random: callers choose Call-IDs */
 };
 
 /** One row per counter: name, text for people. */
@@ -149,6 +156,8 @@ struct sip_config {
 	X(stray, "SIP messages of a call whose start was not seen")           \
 	X(retransmissions, "SIP messages sent again")                         \
 	X(sdp_malformed, "SDP bodies nobody could read")                      \
+	X(sdp_no_address, "audio streams whose address is a name or missing") \
+	X(sdp_cut, "SDP bodies with more streams or formats than are kept")   \
 	X(calls, "calls begun")                                               \
 	X(calls_shed, "calls given up because there were too many")           \
 	X(secure_media, "audio streams offered with encryption")

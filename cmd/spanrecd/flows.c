@@ -188,7 +188,7 @@ flows_put(struct flows *flows, const struct capture_pkt *pkt,
 		put = rtp_jitter_put(flows_jitter(flows, i), hdr, pkt->time_ns);
 		assert(put != RTP_PUT_RESTART);
 	}
-	if (put != RTP_PUT_FULL)
+	if (put != RTP_PUT_FULL && put != RTP_PUT_NO_ROOM)
 		return FLOWS_PUT;
 	if (!shed)
 		return FLOWS_WAIT;

@@ -8,10 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
-static const int64_t SECOND_NS = 1000000000LL;
-
 struct segment *
-segment_new(uint64_t call, const uint8_t head[SEGMENT_HEAD_BYTES])
+segment_new(uint64_t call, const uint8_t *head)
 {
 	struct segment *s = calloc(1, sizeof(*s));
 
@@ -36,7 +34,7 @@ segment_free(struct segment **segment)
 }
 
 void
-segment_update(struct segment *s, const uint8_t head[SEGMENT_HEAD_BYTES])
+segment_update(struct segment *s, const uint8_t *head)
 {
 	struct store_segment row;
 

@@ -49,14 +49,14 @@ struct segment_input {
 	void *ctx;
 };
 
-/** @return NULL: out of memory */
+/** @param head SEGMENT_HEAD_BYTES of a row. @return NULL: out of memory */
 struct segment *segment_new(uint64_t call,
-			    const uint8_t head[SEGMENT_HEAD_BYTES]);
+			    const uint8_t *head);
 void segment_free(struct segment **segment);
 
 /** More is known: numbers, the answer, perhaps another decision. */
 void segment_update(struct segment *segment,
-		    const uint8_t head[SEGMENT_HEAD_BYTES]);
+		    const uint8_t *head);
 
 /**
  * The stream of a flow in this segment, made if need be.

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * One call, from its INVITE to its end.
+ *
+ * All dialogs of one Call-ID are one call: a forked INVITE and its branches,
+ * and the hops of a proxy that the mirror port shows one after the other. The
+ * call is over when its last answered leg hung up, or when every INVITE
+ * transaction seen was refused. A challenge (401, 407) is not the end: the
+ * caller is given time to ask again.
+ *
+ * The mirror may show messages twice, out of order, or not at all; each of
+ * these moves a call forward or is without effect, never an error.
+ */
+#include <string.h>
+
+#include "sip/sip_priv.h"
+
+/* ---- seen before? -------------------------------------------------------- */
+
+static uint64_t
+mix(const struct sip_tracker *tracker, uint64_t hash, struct sip_text text)
+{
+	uint64_t pair[2] = { hash, sip__tracker_hash(tracker, text) };
+
+	return sip__tracker_hash(
+	    tracker, (struct sip_text){ (const char *)pair, sizeof(pair) });
+}
+
+/**
+ * A retransmission has the branch, CSeq and status of the first one (RFC 3261
+ * section 17), and its body: a second 183 may bring early media. A response
+ * passed on, or an INVITE passed on by a proxy, has another branch.
+ */
+bool
+sip__call_seen(struct sip_call_state *call, const struct sip_msg *msg,
+	       const struct capture_endpoint *src)
+{
+	const struct sip_tracker *tracker = call->tracker;
+	uint32_t numbers[3] = { (uint32_t)msg->status, (uint32_t)msg->method,
+				msg->cseq };
+	uint32_t known =
+	    call->seen_count < SIP_SEEN_MAX ? call->seen_count : SIP_SEEN_MAX;
+	uint64_t hash;
+
+	hash =
+	    sip__tracker_hash(tracker, (struct sip_text){ (const char *)numbers,
+							  sizeof(numbers) });
+	hash = mix(tracker, hash, msg->branch);
+	hash = mix(tracker, hash, msg->from.tag);
+	hash = mix(tracker, hash, msg->to.tag);
+	hash = mix(tracker, hash, msg->body);
+	hash = mix(tracker, hash,
+		   (struct sip_text){ (const char *)src->addr, 16 });
+	for (uint32_t i = 0; i < known; i++)
+		if (call->seen[i] == hash)
+			return true;
+	call->seen[call->seen_count++ % SIP_SEEN_MAX] = hash;
+	return false;
+}
+
+/* ---- who sent it --------------------------------------------------------- */
+
+static bool
+has_tag(const uint64_t *tags, uint32_t count, uint64_t tag)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (tags[i] == tag)
+			return true;
+	return false;
+}
+
+/** The caller is who sent an INVITE that opens a dialog: one without To tag. */
+static void
+learn_caller(struct sip_call_state *call, const struct sip_msg *msg)
+{
+	uint64_t tag = sip__tracker_hash(call->tracker, msg->from.tag);
+
+	if (msg->status || msg->method != SIP_METHOD_INVITE || msg->to.tag.n ||
+	    call->caller_tags_count == SIP_LEGS_MAX ||
+	    has_tag(call->caller_tags, call->caller_tags_count, tag))
+		return;
+	call->caller_tags[call->caller_tags_count++] = tag;
+}
+
+/**
+ * From and To are those of the request, in responses too (RFC 3261 section
+ * 8.2.6.2); in a re-INVITE by the callee they are the other way round.
+ */
+static void
+place(const struct sip_call_state *call, struct sip_turn *turn)
+{
+	const struct sip_msg *msg = turn->msg;
+	const struct sip_tracker *tracker = call->tracker;
+	uint64_t from = sip__tracker_hash(tracker, msg->from.tag);
+	uint64_t to = sip__tracker_hash(tracker, msg->to.tag);
+	const uint64_t *tags = call->caller_tags;
+	uint32_t n = call->caller_tags_count;
+	bool by_caller =
+	    has_tag(tags, n, from) ||
+	    !(has_tag(tags, n, to) || sip__dialog_is_leg(call, from));
+	struct {
+		uint64_t from;
+		uint64_t cseq;
+	} txn = { from, msg->cseq };
+
+	turn->party = by_caller == (msg->status == 0) ? SIP_CALLER : SIP_CALLEE;
+	turn->tag = msg->status ? to : from;
+	turn->peer_tag = msg->status ? from : to;
+	turn->txn = sip__tracker_hash(
+	    tracker, (struct sip_text){ (const char *)&txn, sizeof(txn) });
+}
+
+/** Connected lines change in mid-call (RFC 5876), but not between two hops. */
+static void
+learn_identity(struct sip_call_state *call, const struct sip_turn *turn)
+{
+	struct sip_identity *identity = &call->pub.party[turn->party];
+	struct sip_identity before = *identity;
+
+	if (turn->msg->asserted.user.n == 0 || turn->msg->status >= 300 ||
+	    call->asserted_txn[turn->party] == turn->txn)
+		return;
+	call->asserted_txn[turn->party] = turn->txn;
+	sip__identity_assert(identity, &turn->msg->asserted);
+	if (memcmp(&before, identity, sizeof(before)) != 0)
+		sip__emit(call, (struct sip_event){ .type = SIP_EVENT_IDENTITY,
+						    .time_ns = turn->time_ns,
+						    .party = turn->party });
+}
+
+void
+sip__call_begin(struct sip_call_state *call, const struct sip_msg *msg,
+		const struct capture_endpoint *src,
+		const struct capture_endpoint *dst, int64_t time_ns)
+{
+	struct sip_call *pub = &call->pub;
+	struct sip_turn turn = { .msg = msg };
+	struct sip_address to = msg->to;
+
+	sip__text_clean(pub->from_tag, sizeof(pub->from_tag), msg->from.tag);
+	sip__identity_set(&pub->party[SIP_CALLER], &msg->from);
+	if (to.user.n == 0) {
+		to.user = msg->uri.user;
+		to.escaped = msg->uri.escaped;
+	}
+	sip__identity_set(&pub->party[SIP_CALLEE], &to);
+	pub->signalling[SIP_CALLER] = *src;
+	pub->signalling[SIP_CALLEE] = *dst;
+	pub->start_ns = call->alive_ns = call->clock_ns = time_ns;
+	learn_caller(call, msg);
+	if (msg->asserted.user.n) {
+		place(call, &turn);
+		call->asserted_txn[SIP_CALLER] = turn.txn;
+		sip__identity_assert(&pub->party[SIP_CALLER], &msg->asserted);
+	}
+	sip__emit(call, (struct sip_event){ .type = SIP_EVENT_CALL,
+					    .time_ns = time_ns });
+}
+
+void
+sip__call_end(struct sip_call_state *call, struct sip_event end)
+{
+	end.type = SIP_EVENT_END;
+	sip__dialog_end(call, end.time_ns);
+	sip__emit(call, end);
+	sip__call_wait(call, SIP_WAIT_GONE);
+}
+
+/* ---- INVITE transactions before the answer ------------------------------- */
+
+static void
+branch_drop(struct sip_call_state *call, uint32_t i)
+{
+	call->branches_count--;
+	memmove(&call->branches[i], &call->branches[i + 1],
+		(call->branches_count - i) * sizeof(call->branches[0]));
+}
+
+static uint32_t
+branch_find(const struct sip_call_state *call, uint64_t branch)
+{
+	uint32_t i = 0;
+
+	while (i < call->branches_count && call->branches[i].branch != branch)
+		i++;
+	return i;
+}
+
+/** Another attempt of the same caller takes the place of the one before. */
+static void
+branch_add(struct sip_call_state *call, const struct sip_turn *turn,
+	   uint64_t branch)
+{
+	uint32_t i = 0;
+
+	while (i < call->branches_count) {
+		if (call->branches[i].tag == turn->tag &&
+		    call->branches[i].cseq < turn->msg->cseq)
+			branch_drop(call, i);
+		else
+			i++;
+	}
+	if (call->branches_count < SIP_BRANCHES_MAX &&
+	    branch_find(call, branch) == call->branches_count)
+		call->branches[call->branches_count++] =
+		    (struct sip_branch){ .branch = branch,
+					 .tag = turn->tag,
+					 .cseq = turn->msg->cseq };
+}
+
+static void
+wait_for_retry(struct sip_call_state *call, int status, int64_t time_ns)
+{
+	call->retry_status = status;
+	call->retry_ns = time_ns;
+	sip__call_wait(call, SIP_WAIT_RETRY);
+}
+
+/**
+ * One INVITE transaction was refused. A proxy may have others under way, and
+ * the caller's own is among them: the call ends with the last.
+ */
+static void
+refused(struct sip_call_state *call, const struct sip_turn *turn,
+	uint64_t branch)
+{
+	int status = turn->msg->status;
+	uint32_t i = branch_find(call, branch);
+
+	if (i == call->branches_count)
+		return;
+	branch_drop(call, i);
+	if (call->branches_count)
+		return;
+	if (status == 401 || status == 407) {
+		wait_for_retry(call, status, turn->time_ns);
+		return;
+	}
+	sip__call_end(
+	    call,
+	    (struct sip_event){
+		.time_ns = turn->time_ns,
+		.party = status == 487 ? SIP_CALLER : SIP_CALLEE,
+		.cause = status == 487 ? SIP_END_CANCEL : SIP_END_REJECTED,
+		.status = status });
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+static void
+answered(struct sip_call_state *call, const struct sip_turn *turn)
+{
+	if (call->pub.answer_ns == 0) {
+		call->pub.answer_ns = turn->time_ns;
+		sip__emit(call, (struct sip_event){ .type = SIP_EVENT_ANSWER,
+						    .time_ns = turn->time_ns });
+		sip__call_wait(call, SIP_WAIT_TALKING);
+	}
+	sip__dialog_input(call, turn);
+	sip__dialog_confirm(call, turn);
+}
+
+static void
+invite_response(struct sip_call_state *call, const struct sip_turn *turn,
+		uint64_t branch)
+{
+	int status = turn->msg->status;
+
+	if (status < 200 && status > 100 && !call->ringing &&
+	    call->pub.answer_ns == 0) {
+		call->ringing = true;
+		sip__emit(call, (struct sip_event){ .type = SIP_EVENT_RINGING,
+						    .time_ns = turn->time_ns });
+	}
+	if (status >= 200 && status < 300) {
+		answered(call, turn);
+		return;
+	}
+	sip__dialog_input(call, turn);
+	if (status >= 300 && call->pub.answer_ns == 0)
+		refused(call, turn, branch);
+}
+
+/** @param by who hung up, @param leg tag of the callee's end of that leg */
+static void
+hung_up(struct sip_call_state *call, enum sip_party by, uint64_t leg,
+	int64_t time_ns)
+{
+	if (!sip__dialog_leave(call, leg, time_ns))
+		sip__call_end(call, (struct sip_event){ .time_ns = time_ns,
+							.party = by,
+							.cause = SIP_END_BYE });
+}
+
+static void
+request(struct sip_call_state *call, const struct sip_turn *turn,
+	uint64_t branch)
+{
+	uint32_t i;
+
+	switch (turn->msg->method) {
+	case SIP_METHOD_INVITE:
+		if (call->pub.answer_ns == 0) {
+			branch_add(call, turn, branch);
+			sip__call_wait(call, SIP_WAIT_SETUP);
+		}
+		sip__dialog_input(call, turn);
+		break;
+	case SIP_METHOD_BYE:
+		hung_up(call, turn->party,
+			turn->party == SIP_CALLER ? turn->peer_tag : turn->tag,
+			turn->time_ns);
+		break;
+	case SIP_METHOD_CANCEL:
+		/* a proxy cancels its own branches; only the first is the
+		 * caller's */
+		i = branch_find(call, branch);
+		if (call->pub.answer_ns == 0 && i == 0)
+			wait_for_retry(call, 0, turn->time_ns);
+		break;
+	case SIP_METHOD_OTHER:
+		break;
+	default:
+		sip__dialog_input(call, turn);
+	}
+}
+
+static void
+response(struct sip_call_state *call, const struct sip_turn *turn,
+	 uint64_t branch)
+{
+	enum sip_party by = turn->party == SIP_CALLER ? SIP_CALLEE : SIP_CALLER;
+	int status = turn->msg->status;
+
+	switch (turn->msg->method) {
+	case SIP_METHOD_INVITE:
+		invite_response(call, turn, branch);
+		break;
+	case SIP_METHOD_BYE:
+		/* its request was missed; 481: the other side knows of no call
+		 */
+		if ((status >= 200 && status < 300) || status == 481)
+			hung_up(call, by,
+				by == SIP_CALLER ? turn->tag : turn->peer_tag,
+				turn->time_ns);
+		break;
+	case SIP_METHOD_PRACK:
+	case SIP_METHOD_UPDATE:
+		sip__dialog_input(call, turn);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+sip__call_input(struct sip_call_state *call, struct sip_turn *turn)
+{
+	uint64_t branch = sip__tracker_hash(call->tracker, turn->msg->branch);
+
+	learn_caller(call, turn->msg);
+	place(call, turn);
+	learn_identity(call, turn);
+	if (turn->msg->status)
+		response(call, turn, branch);
+	else
+		request(call, turn, branch);
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Who is who: from the addresses of a message to what is kept of a person.
+ * Everything kept is valid UTF-8 without control characters, since it goes
+ * into listings, JSON and file names of exports.
+ */
+#include <string.h>
+
+#include "sip/sip_priv.h"
+
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/** %41 -> A (RFC 3261 section 19.1.2). @return length, at most out_bytes */
+static size_t
+unescape(char *out, size_t out_bytes, struct sip_text text)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < text.n && used < out_bytes; i++) {
+		int high = -1, low = -1;
+
+		if (text.p[i] == '%' && i + 2 < text.n) {
+			high = hex_digit(text.p[i + 1]);
+			low = hex_digit(text.p[i + 2]);
+		}
+		if (high >= 0 && low >= 0) {
+			out[used++] = (char)(high << 4 | low);
+			i += 2;
+		} else {
+			out[used++] = text.p[i];
+		}
+	}
+	return used;
+}
+
+/** "Anne \"Nan\" Lee" -> Anne "Nan" Lee. @return length */
+static size_t
+unquote(char *out, size_t out_bytes, struct sip_text text)
+{
+	size_t used = 0;
+
+	if (text.n >= 2 && text.p[0] == '"' && text.p[text.n - 1] == '"') {
+		text.p++;
+		text.n -= 2;
+	}
+	for (size_t i = 0; i < text.n && used < out_bytes; i++) {
+		if (text.p[i] == '\\' && i + 1 < text.n)
+			i++;
+		out[used++] = text.p[i];
+	}
+	return used;
+}
+
+static void
+set_user(char *user, const struct sip_address *address)
+{
+	/* a number's own parameters (RFC 3966) do not belong to it */
+	struct sip_text raw = sip__text_cut(address->user, ';', NULL);
+	char plain[4 * SIP_USER_BYTES];
+
+	if (address->escaped)
+		raw = (struct sip_text){ plain,
+					 unescape(plain, sizeof(plain), raw) };
+	sip__text_clean(user, SIP_USER_BYTES, raw);
+}
+
+static void
+set_display(char *display, const struct sip_address *address)
+{
+	char plain[4 * SIP_DISPLAY_BYTES];
+	struct sip_text raw = { plain, unquote(plain, sizeof(plain),
+					       address->display) };
+
+	sip__text_clean(display, SIP_DISPLAY_BYTES, sip__text_trim(raw));
+}
+
+void
+sip__identity_set(struct sip_identity *identity,
+		  const struct sip_address *address)
+{
+	set_user(identity->user, address);
+	set_display(identity->display, address);
+	sip__text_clean(identity->host, SIP_HOST_BYTES, address->host);
+	/* RFC 3323 section 4.1.1.3 */
+	identity->anonymous =
+	    sip__text_same(address->host, SIP_TEXT("anonymous.invalid")) ||
+	    sip__text_same(address->user, SIP_TEXT("anonymous"));
+}
+
+void
+sip__identity_assert(struct sip_identity *identity,
+		     const struct sip_address *address)
+{
+	struct sip_identity asserted;
+
+	memset(&asserted, 0, sizeof(asserted));
+	sip__identity_set(&asserted, address);
+	if (asserted.user[0] == '\0' || asserted.anonymous)
+		return;
+	memcpy(identity->user, asserted.user, sizeof(identity->user));
+	memcpy(identity->host, asserted.host, sizeof(identity->host));
+	if (asserted.display[0])
+		memcpy(identity->display, asserted.display,
+		       sizeof(identity->display));
+}

@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The head of a message, and the tolerant scan.
+ *
+ * A recorder may not lose a call because a phone writes a display name without
+ * quotes: what libosip2 refuses, or may not be given for its size, is read
+ * here line by line, and whatever cannot be made out is left empty. All of it
+ * is linear in the length of the message: the first of each header counts,
+ * others are passed over.
+ *
+ * Where the body begins and ends is settled here for both: libosip2 is not
+ * told of a body at all, for it refuses those that the snap length cut.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "sip/sip_priv.h"
+
+/** Full and compact names (RFC 3261 section 7.3.3), by enum sip_field. */
+static const struct {
+	struct sip_text name;
+	char compact;
+} fields[SIP_FIELD_COUNT] = {
+	[SIP_FIELD_CALL_ID] = { { "call-id", 7 }, 'i' },
+	[SIP_FIELD_CONTACT] = { { "contact", 7 }, 'm' },
+	[SIP_FIELD_CONTENT_LENGTH] = { { "content-length", 14 }, 'l' },
+	[SIP_FIELD_CONTENT_TYPE] = { { "content-type", 12 }, 'c' },
+	[SIP_FIELD_CSEQ] = { { "cseq", 4 }, 0 },
+	[SIP_FIELD_FROM] = { { "from", 4 }, 'f' },
+	[SIP_FIELD_ASSERTED] = { { "p-asserted-identity", 19 }, 0 },
+	[SIP_FIELD_REMOTE_PARTY] = { { "remote-party-id", 15 }, 0 },
+	[SIP_FIELD_TO] = { { "to", 2 }, 't' },
+	[SIP_FIELD_VIA] = { { "via", 3 }, 'v' },
+};
+
+enum sip_method
+sip__method(struct sip_text name)
+{
+	static const struct {
+		struct sip_text name;
+		enum sip_method method;
+	} methods[] = {
+		{ { "INVITE", 6 }, SIP_METHOD_INVITE },
+		{ { "ACK", 3 }, SIP_METHOD_ACK },
+		{ { "BYE", 3 }, SIP_METHOD_BYE },
+		{ { "CANCEL", 6 }, SIP_METHOD_CANCEL },
+		{ { "PRACK", 5 }, SIP_METHOD_PRACK },
+		{ { "UPDATE", 6 }, SIP_METHOD_UPDATE },
+	};
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (sip__text_equal(name, methods[i].name))
+			return methods[i].method;
+	return SIP_METHOD_OTHER;
+}
+
+static enum sip_field
+field_of(struct sip_text name)
+{
+	for (enum sip_field f = 0; f < SIP_FIELD_COUNT; f++)
+		if (sip__text_same(name, fields[f].name) ||
+		    (name.n == 1 && fields[f].compact &&
+		     (name.p[0] | 0x20) == fields[f].compact))
+			return f;
+	return SIP_FIELD_COUNT;
+}
+
+/** Copy lines up to the empty one, unfolded (RFC 3261 section 7.3.1). */
+static void
+copy_lines(struct sip_head *head, struct sip_text message)
+{
+	struct sip_text line;
+	char *out = head->text;
+
+	while (sip__text_line(&message, &line)) {
+		if (line.n == 0) {
+			head->complete = true;
+			break;
+		}
+		if (out > head->text &&
+		    (line.p[0] == ' ' || line.p[0] == '\t')) {
+			line = sip__text_trim(line);
+			out[-2] = ' ';
+			out--;
+		}
+		if (memchr(line.p, '\0', line.n))
+			head->regular = false;
+		memcpy(out, line.p, line.n);
+		out += line.n;
+		memcpy(out, "\r\n", 2);
+		out += 2;
+	}
+	memcpy(out, "\r\n\0\0\0\0", 6);
+	head->n = (size_t)(out + 2 - head->text);
+	head->body = message;
+}
+
+/** Count what costs libosip2 time out of proportion, by line. */
+static void
+count_line(struct sip_head *head, struct sip_text line)
+{
+	head->headers++;
+	if (line.n > head->line_bytes_longest)
+		head->line_bytes_longest = line.n;
+	for (size_t i = 0; i < line.n; i++)
+		head->separators += line.p[i] == ';' || line.p[i] == ',' ||
+				    line.p[i] == '?' || line.p[i] == '&';
+}
+
+static void
+index_line(struct sip_head *head, struct sip_text line)
+{
+	struct sip_text value, name;
+	enum sip_field f;
+
+	name = sip__text_trim(sip__text_cut(line, ':', &value));
+	f = field_of(name);
+	if (!value.p || f == SIP_FIELD_COUNT || head->field[f].p)
+		return;
+	head->field[f] = sip__text_trim(value);
+	/* hidden from libosip2, which is given no body */
+	if (f == SIP_FIELD_CONTENT_LENGTH)
+		head->text[name.p - head->text] = 'X';
+}
+
+void
+sip__head_read(struct sip_head *head, char *copy, struct sip_text message)
+{
+	struct sip_text text, line;
+
+	while (message.n && (message.p[0] == '\r' || message.p[0] == '\n' ||
+			     message.p[0] == '\0')) {
+		message.p++;
+		message.n--;
+	}
+	if (message.n > SIP_MESSAGE_BYTES_MAX)
+		message.n = SIP_MESSAGE_BYTES_MAX;
+	*head = (struct sip_head){ .text = copy, .regular = true };
+	copy_lines(head, message);
+	text = (struct sip_text){ head->text, head->n };
+	if (sip__text_line(&text, &head->start))
+		count_line(head, head->start);
+	while (sip__text_line(&text, &line) && line.n) {
+		count_line(head, line);
+		index_line(head, line);
+	}
+	/* "SIP/2.0 200" without a reason: libosip2 takes the first Via for it
+	 */
+	if (sip__text_begins(head->start, SIP_TEXT("SIP/2.0 ")) &&
+	    head->start.n < sizeof("SIP/2.0 200 ") - 1)
+		head->regular = false;
+}
+
+/* ---- the tolerant scan ------------------------------------------------- */
+
+/** "sip:user:password@host:port;params", "tel:number;params" and others. */
+static void
+scan_uri(struct sip_address *address, struct sip_text uri)
+{
+	struct sip_text rest, user, host, scheme;
+
+	scheme = sip__text_trim(sip__text_cut(uri, ':', &rest));
+	if (!rest.p)
+		return;
+	if (!sip__text_same(scheme, SIP_TEXT("sip")) &&
+	    !sip__text_same(scheme, SIP_TEXT("sips"))) {
+		address->user = sip__text_trim(sip__text_cut(rest, ';', NULL));
+		return;
+	}
+	user = sip__text_cut(rest, '@', &host);
+	if (host.p)
+		address->user = sip__text_cut(user, ':', NULL);
+	else
+		host = rest;
+	host = sip__text_cut(sip__text_cut(host, ';', NULL), '?', NULL);
+	host = sip__text_trim(host);
+	if (host.n && host.p[0] == '[')
+		address->host = sip__text_cut(
+		    (struct sip_text){ host.p + 1, host.n - 1 }, ']', NULL);
+	else
+		address->host = sip__text_trim(sip__text_cut(host, ':', NULL));
+	address->escaped = true;
+}
+
+/** Where an unquoted `c` is in text; text.n if nowhere. */
+static size_t
+find_unquoted(struct sip_text text, char c)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < text.n; i++) {
+		if (quoted && text.p[i] == '\\')
+			i++;
+		else if (text.p[i] == '"')
+			quoted = !quoted;
+		else if (!quoted && text.p[i] == c)
+			return i;
+	}
+	return text.n;
+}
+
+/** The value of parameter `name` in ";a=1;b=2"; NULL without it. */
+static struct sip_text
+parameter(struct sip_text text, struct sip_text name)
+{
+	struct sip_text one, value, rest;
+
+	while (text.p) {
+		size_t end = find_unquoted(text, ';');
+
+		one = (struct sip_text){ text.p, end };
+		rest = (struct sip_text){ NULL, 0 };
+		if (end < text.n)
+			rest = (struct sip_text){ text.p + end + 1,
+						  text.n - end - 1 };
+		text = rest;
+		one = sip__text_cut(one, '=', &value);
+		if (!value.p || !sip__text_same(sip__text_trim(one), name))
+			continue;
+		value = sip__text_trim(value);
+		for (size_t i = 0; i < value.n; i++)
+			if (strchr(" \t,", value.p[i]))
+				value.n = i;
+		return value;
+	}
+	return (struct sip_text){ NULL, 0 };
+}
+
+void
+sip__scan_address(struct sip_address *address, struct sip_text value)
+{
+	struct sip_text uri, rest = { NULL, 0 };
+	size_t open = find_unquoted(value, '<');
+
+	*address = (struct sip_address){ 0 };
+	/* a quote that is never closed hides the rest: look again without */
+	if (open == value.n && value.n && memchr(value.p, '<', value.n))
+		open = (size_t)((const char *)memchr(value.p, '<', value.n) -
+				value.p);
+	if (open < value.n) {
+		address->display =
+		    sip__text_trim((struct sip_text){ value.p, open });
+		uri = sip__text_cut(
+		    (struct sip_text){ value.p + open + 1, value.n - open - 1 },
+		    '>', &rest);
+	} else {
+		/* without <> parameters are the header's (section 20) */
+		uri = sip__text_cut(value, ';', &rest);
+	}
+	scan_uri(address, sip__text_trim(uri));
+	if (rest.p)
+		address->tag = parameter(rest, SIP_TEXT("tag"));
+}
+
+static int
+scan_start(struct sip_msg *msg, struct sip_text start)
+{
+	struct sip_text method, uri;
+	uint32_t status;
+
+	if (sip__text_begins(start, SIP_TEXT("SIP/2.0 "))) {
+		start = sip__text_trim(
+		    (struct sip_text){ start.p + 8, start.n - 8 });
+		if (sip__text_number(start, &status) != 3 || status < 100 ||
+		    status > 699)
+			return -EBADMSG;
+		msg->status = (int)status;
+		return 0;
+	}
+	method = sip__text_cut(start, ' ', &uri);
+	if (method.n == 0 || !uri.p)
+		return -EBADMSG;
+	msg->method = sip__method(method);
+	scan_uri(&msg->uri, sip__text_cut(sip__text_trim(uri), ' ', NULL));
+	return 0;
+}
+
+int
+sip__scan(struct sip_msg *msg, const struct sip_head *head)
+{
+	struct sip_text cseq = head->field[SIP_FIELD_CSEQ];
+	struct sip_text via = head->field[SIP_FIELD_VIA];
+	size_t digits;
+
+	*msg = (struct sip_msg){ 0 };
+	if (scan_start(msg, head->start))
+		return -EBADMSG;
+	msg->call_id = head->field[SIP_FIELD_CALL_ID];
+	digits = sip__text_number(cseq, &msg->cseq);
+	if (msg->call_id.n == 0 || digits == 0)
+		return -EBADMSG;
+	cseq.p += digits;
+	cseq.n -= digits;
+	if (msg->status)
+		msg->method = sip__method(sip__text_trim(cseq));
+	sip__scan_address(&msg->from, head->field[SIP_FIELD_FROM]);
+	sip__scan_address(&msg->to, head->field[SIP_FIELD_TO]);
+	sip__scan_address(&msg->contact, head->field[SIP_FIELD_CONTACT]);
+	/* of several hops in one header, the first is the topmost */
+	via.n = find_unquoted(via, ',');
+	if (via.n)
+		msg->branch = parameter(via, SIP_TEXT("branch"));
+	return 0;
+}
+
+/* ---- what libosip2 leaves as text --------------------------------------- */
+
+/** The part of a multipart body (RFC 2046 section 5.1) that is SDP. */
+static struct sip_text
+multipart_sdp(struct sip_text body, struct sip_text boundary)
+{
+	struct sip_text none = { NULL, 0 }, part = none, line, name, value;
+	enum { OUTSIDE, HEADERS, WANTED } in = OUTSIDE;
+	bool wanted = false;
+
+	while (sip__text_line(&body, &line)) {
+		bool edge = line.n >= boundary.n + 2 && line.p[0] == '-' &&
+			    line.p[1] == '-' &&
+			    memcmp(line.p + 2, boundary.p, boundary.n) == 0;
+
+		if (in == WANTED && edge)
+			break;
+		if (in == WANTED)
+			part.n = (size_t)(line.p + line.n - part.p);
+		else if (edge) {
+			in = HEADERS;
+			wanted = false;
+		} else if (in == HEADERS && line.n == 0) {
+			in = wanted ? WANTED : OUTSIDE;
+			part = wanted ? body : none;
+			part.n = 0;
+		} else if (in == HEADERS) {
+			name = sip__text_trim(sip__text_cut(line, ':', &value));
+			wanted |=
+			    value.p &&
+			    field_of(name) == SIP_FIELD_CONTENT_TYPE &&
+			    sip__text_has(value, SIP_TEXT("application/sdp"));
+		}
+	}
+	return part;
+}
+
+static void
+find_sdp(struct sip_msg *msg)
+{
+	struct sip_text parameters, boundary;
+
+	if (msg->body.n == 0)
+		return;
+	if (sip__text_begins(msg->content_type, SIP_TEXT("application/sdp")) ||
+	    (msg->content_type.n == 0 &&
+	     sip__text_begins(msg->body, SIP_TEXT("v=0")))) {
+		msg->sdp = msg->body;
+		return;
+	}
+	if (!sip__text_begins(msg->content_type, SIP_TEXT("multipart/")))
+		return;
+	sip__text_cut(msg->content_type, ';', &parameters);
+	boundary = parameter(parameters, SIP_TEXT("boundary"));
+	if (boundary.n > 1 && boundary.p[0] == '"') {
+		boundary.p++;
+		boundary.n--;
+		boundary = sip__text_cut(boundary, '"', NULL);
+	}
+	if (boundary.n)
+		msg->sdp = multipart_sdp(msg->body, boundary);
+}
+
+/** Remote-Party-ID of the sender; "party" may say that it is not. */
+static bool
+is_of_sender(struct sip_text remote_party, bool response)
+{
+	size_t open = find_unquoted(remote_party, '>');
+	struct sip_text who;
+
+	if (open == remote_party.n)
+		return false;
+	who = parameter((struct sip_text){ remote_party.p + open + 1,
+					   remote_party.n - open - 1 },
+			SIP_TEXT("party"));
+	return !who.p || sip__text_same(who, response ? SIP_TEXT("called")
+						      : SIP_TEXT("calling"));
+}
+
+void
+sip__scan_rest(struct sip_msg *msg, const struct sip_head *head,
+	       size_t missing_bytes)
+{
+	struct sip_text remote = head->field[SIP_FIELD_REMOTE_PARTY];
+	uint32_t length;
+
+	if (head->field[SIP_FIELD_ASSERTED].n)
+		sip__scan_address(&msg->asserted,
+				  head->field[SIP_FIELD_ASSERTED]);
+	else if (remote.n && is_of_sender(remote, msg->status != 0))
+		sip__scan_address(&msg->asserted, remote);
+	msg->content_type = head->field[SIP_FIELD_CONTENT_TYPE];
+	msg->body = head->body;
+	msg->cut = missing_bytes > 0 || !head->complete;
+	if (sip__text_number(head->field[SIP_FIELD_CONTENT_LENGTH], &length)) {
+		/* what follows in the datagram is no part of it (18.3) */
+		msg->cut = length > msg->body.n;
+		if (length < msg->body.n)
+			msg->body.n = length;
+	}
+	find_sdp(msg);
+}

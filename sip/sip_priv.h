@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the files of this folder share: slices of text, one decoded message,
+ * one decoded session description, and the state of a call.
+ */
+#ifndef SIP_SIP_PRIV_H
+#define SIP_SIP_PRIV_H
+
+/* uthash: an element that finds no memory is not added, and its tbl is NULL */
+#define HASH_NONFATAL_OOM 1
+#include <uthash.h>
+
+#include "sip/sip.h"
+
+/* ---- text.c ------------------------------------------------------------ */
+
+/** A slice, not NUL-terminated; p is NULL when there is nothing. */
+struct sip_text {
+	const char *p;
+	size_t n;
+};
+
+#define SIP_TEXT(literal) ((struct sip_text){ (literal), sizeof(literal) - 1 })
+
+/** Without spaces, tabs, CR and LF at both ends. */
+struct sip_text sip__text_trim(struct sip_text text);
+/** What stands before the first `c`, or all of it; *rest is what follows. */
+struct sip_text sip__text_cut(struct sip_text text, char c,
+			      struct sip_text *rest);
+bool sip__text_equal(struct sip_text a, struct sip_text b);
+/** ASCII letters compare without case. */
+bool sip__text_same(struct sip_text a, struct sip_text b);
+bool sip__text_begins(struct sip_text text, struct sip_text with);
+/** Is `word` in text, without case? */
+bool sip__text_has(struct sip_text text, struct sip_text word);
+
+/**
+ * Decimal digits at the start of text.
+ *
+ * @param value at most UINT32_MAX, also where there are more digits
+ * @return digits read; 0 is not a number
+ */
+size_t sip__text_number(struct sip_text text, uint32_t *value);
+
+/** The next line without its end (LF, CR LF); false at the end of text. */
+bool sip__text_line(struct sip_text *text, struct sip_text *line);
+
+/**
+ * Copy as valid UTF-8 without control characters; what is neither becomes
+ * U+FFFD. Cut between characters where it does not fit.
+ *
+ * @param out [out_bytes], gets a NUL
+ * @return true if all of it fitted
+ */
+bool sip__text_clean(char *out, size_t out_bytes, struct sip_text text);
+
+/** SipHash-1-3 (Aumasson, Bernstein, 2012). @param key [16] */
+uint64_t sip__hash(const uint8_t *key, struct sip_text text);
+
+/* ---- scan.c ------------------------------------------------------------ */
+
+/** Headers that matter to a recorder; the first of each is kept. */
+enum sip_field {
+	SIP_FIELD_CALL_ID,
+	SIP_FIELD_CONTACT,
+	SIP_FIELD_CONTENT_LENGTH,
+	SIP_FIELD_CONTENT_TYPE,
+	SIP_FIELD_CSEQ,
+	SIP_FIELD_FROM,
+	SIP_FIELD_ASSERTED,
+	SIP_FIELD_REMOTE_PARTY,
+	SIP_FIELD_TO,
+	SIP_FIELD_VIA,
+	SIP_FIELD_COUNT
+};
+
+/** Longest message that is looked at: a UDP datagram. */
+#define SIP_MESSAGE_BYTES_MAX 65535
+/** Room for the copy of a head whose line ends grew, and 4 NULs after it. */
+#define SIP_HEAD_BYTES (2 * SIP_MESSAGE_BYTES_MAX + 8)
+
+/** The head of a message: copied, unfolded, every line ended by CR LF. */
+struct sip_head {
+	char *text;
+	size_t n; /**< with the empty line; 4 NULs follow */
+	struct sip_text start;
+	struct sip_text field[SIP_FIELD_COUNT];
+	struct sip_text body; /**< borrowed from the message, to its end */
+	uint32_t headers;
+	uint32_t separators;
+	size_t line_bytes_longest;
+	bool complete; /**< the empty line was there */
+	bool regular;  /**< nothing that libosip2 is known to get wrong */
+};
+
+struct sip_address {
+	struct sip_text display; /**< as sent, with quotes */
+	struct sip_text user;
+	struct sip_text host;
+	struct sip_text tag;
+	bool escaped; /**< user still has its %41 */
+};
+
+enum sip_method {
+	SIP_METHOD_OTHER,
+	SIP_METHOD_INVITE,
+	SIP_METHOD_ACK,
+	SIP_METHOD_BYE,
+	SIP_METHOD_CANCEL,
+	SIP_METHOD_PRACK,
+	SIP_METHOD_UPDATE
+};
+
+/** How a message was read. */
+enum sip_reading { SIP_READ, SIP_READ_FALLBACK, SIP_READ_OVER_LIMIT };
+
+/** One message. Slices live until the parser reads the next. */
+struct sip_msg {
+	int status;             /**< 0: a request */
+	enum sip_method method; /**< of a response: that of its CSeq */
+	uint32_t cseq;
+	struct sip_text call_id;
+	struct sip_text branch; /**< of the topmost Via */
+	struct sip_address uri; /**< Request-URI */
+	struct sip_address from;
+	struct sip_address to;
+	struct sip_address contact;
+	struct sip_address asserted; /**< P-Asserted-Identity, or else
+					  Remote-Party-ID of the sender */
+	struct sip_text content_type;
+	struct sip_text body;
+	struct sip_text sdp; /**< the part of the body that is SDP */
+	bool cut;            /**< the body is shorter than it was */
+	enum sip_reading reading;
+};
+
+/**
+ * Copy the head of a message and find its fields.
+ *
+ * @param copy [SIP_HEAD_BYTES]
+ * @cost linear
+ */
+void sip__head_read(struct sip_head *head, char *copy, struct sip_text message);
+
+/** Fill a message from its head, forgiving whatever can be. @cost linear
+ * @return 0, or -EBADMSG: no start line, no Call-ID, or no CSeq */
+int sip__scan(struct sip_msg *msg, const struct sip_head *head);
+
+/** Fill what libosip2 leaves as text: asserted identity, body, SDP. */
+void sip__scan_rest(struct sip_msg *msg, const struct sip_head *head,
+		    size_t missing_bytes);
+
+/** From, To, Contact and the like: name-addr or addr-spec, and a tag. */
+void sip__scan_address(struct sip_address *address, struct sip_text value);
+
+enum sip_method sip__method(struct sip_text name);
+
+/* ---- msg.c ------------------------------------------------------------- */
+
+struct sip_parser;
+
+/** @param config of a tracker, its defaults filled in. @return 0, -ENOMEM */
+int sip__parser_new(struct sip_parser **parser, const struct sip_config *config)
+	__attribute__((warn_unused_result));
+void sip__parser_free(struct sip_parser **parser);
+
+/**
+ * Read one message.
+ *
+ * @return 0 or -EBADMSG
+ * @thread one at a time per parser
+ * @cost no allocation; 5 to 15 us with libosip2
+ */
+int sip__msg_parse(struct sip_parser *parser, struct sip_msg *msg,
+		   struct sip_text message, size_t missing_bytes)
+	__attribute__((warn_unused_result));
+
+/* ---- sdp.c ------------------------------------------------------------- */
+
+/** Audio streams kept of one session description. */
+#define SIP_AUDIO_MAX 8
+
+struct sip_sdp {
+	uint32_t count; /**< streams with an address and a port */
+	struct sip_media audio[SIP_AUDIO_MAX];
+	bool directed; /**< there is audio, so `direction` means something */
+	enum sip_direction direction; /**< of all audio; 0.0.0.0 is a hold */
+	uint32_t no_address; /**< streams left out: c= is a name or missing */
+	bool cut;            /**< more streams or formats than are kept */
+};
+
+/**
+ * @param text may end in mid-line
+ * @param cut the end of text is missing: an unfinished last line is ignored
+ * @return 0, or -EBADMSG: this is no session description
+ * @cost linear, no allocation
+ */
+int sip__sdp_parse(struct sip_sdp *sdp, struct sip_text text, bool cut)
+	__attribute__((warn_unused_result));
+
+/* ---- identity.c -------------------------------------------------------- */
+
+/** Fill from an address; parts that do not fit are cut. */
+void sip__identity_set(struct sip_identity *identity,
+		       const struct sip_address *address);
+
+/**
+ * Improve by an identity that the network asserts (RFC 3325): its user and
+ * host count; a name is kept where it has none; anonymous stays anonymous.
+ */
+void sip__identity_assert(struct sip_identity *identity,
+			  const struct sip_address *address);
+
+/* ---- calls: tracker.c, call.c, dialog.c -------------------------------- */
+
+#define SIP_STREAMS_MAX  16 /**< open at once in a call */
+#define SIP_LEGS_MAX     4  /**< answered forks of a call */
+#define SIP_BRANCHES_MAX 8  /**< INVITE transactions without a final answer */
+#define SIP_SEEN_MAX     32 /**< messages remembered as seen, per call */
+
+/** Media that is valid now; in order of opening. */
+struct sip_stream {
+	struct sip_stream *prev, *next;
+	struct sip_media media;
+	uint64_t tag;     /**< hash: of the dialog end that declared it */
+	uint64_t txn;     /**< transaction that declared it last */
+	uint8_t hop[16];  /**< address it was declared from last */
+	uint32_t applied; /**< number of the SDP that declared it last */
+	bool pending;     /**< offered in mid-call, not answered yet */
+};
+
+/** The offer that waits for its answer. */
+struct sip_offer {
+	bool open;
+	uint64_t txn;
+	uint64_t tag;
+	enum sip_party party;
+	bool directed;
+	enum sip_direction direction;
+	bool answer_directed; /**< by a provisional response */
+	enum sip_direction answer_direction;
+};
+
+/** A callee that answered. */
+struct sip_leg {
+	uint64_t tag;
+	bool gone; /**< ... and hung up, while others talk on */
+};
+
+struct sip_branch {
+	uint64_t branch;
+	uint64_t tag;
+	uint32_t cseq;
+};
+
+/** Which list of the tracker a call waits in; each has one time-out. */
+enum sip_wait {
+	SIP_WAIT_SETUP,   /**< for an answer */
+	SIP_WAIT_RETRY,   /**< challenged or cancelled: for what follows */
+	SIP_WAIT_TALKING, /**< for the BYE */
+	SIP_WAIT_GONE,    /**< ended: for retransmissions to die away */
+	SIP_WAIT_COUNT
+};
+
+struct sip_call_state {
+	struct sip_call pub;
+	struct sip_tracker *tracker;
+	UT_hash_handle by_id;
+	UT_hash_handle by_number;
+	struct sip_call_state *prev, *next; /**< in its waiting list */
+	enum sip_wait wait;
+	int64_t alive_ns; /**< last sign of life */
+	int64_t clock_ns; /**< time of the last event: never runs back */
+
+	uint64_t caller_tags[SIP_LEGS_MAX];
+	struct sip_leg legs[SIP_LEGS_MAX];
+	struct sip_branch branches[SIP_BRANCHES_MAX];
+	uint64_t seen[SIP_SEEN_MAX];
+	uint64_t asserted_txn[2];
+	uint32_t caller_tags_count;
+	uint32_t legs_count;
+	uint32_t branches_count;
+	uint32_t seen_count;
+	bool ringing;
+	int retry_status;  /**< of the challenge; 0: cancelled */
+	int64_t retry_ns;  /**< when it was challenged or cancelled */
+
+	struct sip_stream *streams;
+	uint32_t streams_count;
+	uint32_t applied;
+	struct sip_offer offer;
+	uint64_t answered_txn; /**< whose offer was answered last */
+	bool agreed;           /**< an offer was answered */
+	bool hold[2];
+	enum sip_direction declared[2];
+};
+
+/** A response that came before its INVITE; see tracker.c. */
+#define SIP_EARLY_MAX       16
+#define SIP_EARLY_BYTES_MAX 8192
+struct sip_early {
+	uint64_t call; /**< hash of the Call-ID */
+	int64_t time_ns;
+	struct capture_endpoint src, dst;
+	size_t missing_bytes;
+	size_t n;
+	uint8_t *bytes;
+};
+
+struct sip_tracker {
+	struct sip_config config;
+	sip_event_fn fn;
+	void *ctx;
+	struct sip_parser *parser;
+	struct sip_counters counters;
+	struct sip_msg msg;
+	struct sip_sdp sdp;
+	struct sip_call_state *calls;   /**< by Call-ID, in order of number */
+	struct sip_call_state *numbers; /**< by number, those that live */
+	struct sip_call_state *waiting[SIP_WAIT_COUNT];
+	uint64_t last_call;
+	uint64_t last_media;
+	struct sip_early early[SIP_EARLY_MAX];
+	uint32_t early_next;
+};
+
+/** One message in the light of its call. */
+struct sip_turn {
+	const struct sip_msg *msg;
+	const struct capture_endpoint *src;
+	const struct capture_endpoint *dst;
+	int64_t time_ns;
+	enum sip_party party; /**< who sent it */
+	uint64_t tag;         /**< hash of the tag of who sent it */
+	uint64_t peer_tag;    /**< ... and of the other */
+	uint64_t txn;         /**< hash of who asked, and CSeq number */
+};
+
+/* tracker.c */
+void sip__emit(struct sip_call_state *call, struct sip_event event);
+void sip__call_wait(struct sip_call_state *call, enum sip_wait wait);
+uint64_t sip__tracker_hash(const struct sip_tracker *tracker,
+			   struct sip_text text);
+
+/* call.c */
+/** A new call from its INVITE: identities, and SIP_EVENT_CALL. */
+void sip__call_begin(struct sip_call_state *call, const struct sip_msg *msg,
+		     const struct capture_endpoint *src,
+		     const struct capture_endpoint *dst, int64_t time_ns);
+/** Not the first time, and noted. @return was it seen? */
+bool sip__call_seen(struct sip_call_state *call, const struct sip_msg *msg,
+		    const struct capture_endpoint *src);
+void sip__call_input(struct sip_call_state *call, struct sip_turn *turn);
+void sip__call_end(struct sip_call_state *call, struct sip_event end);
+
+/* dialog.c */
+/** Offers, answers and refusals in a message. */
+void sip__dialog_input(struct sip_call_state *call,
+		       const struct sip_turn *turn);
+/** A callee answered: media of forks that did not is over. */
+void sip__dialog_confirm(struct sip_call_state *call,
+			 const struct sip_turn *turn);
+/** Is this the tag of a callee that answered? */
+bool sip__dialog_is_leg(const struct sip_call_state *call, uint64_t tag);
+/** A leg hung up. @return other answered legs go on */
+bool sip__dialog_leave(struct sip_call_state *call, uint64_t tag,
+		       int64_t time_ns);
+/** Close all media. */
+void sip__dialog_end(struct sip_call_state *call, int64_t time_ns);
+
+#endif

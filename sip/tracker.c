@@ -1,0 +1,463 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * All calls: the map by Call-ID, time-outs, and limits.
+ *
+ * A call waits in one of four lists, each with one time-out: a sign of life
+ * moves it to the end of its list. So the next to expire is always at the
+ * front, and a tick costs what it ends, not what there is. The map of uthash
+ * keeps the order in which calls were added, which is that of their numbers,
+ * so that what `finish` tells does not depend on the hash.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "sip/sip_priv.h"
+
+#define SECOND_NS 1000000000LL
+/** A response older than this is not one to an INVITE that comes now. */
+#define EARLY_NS SECOND_NS
+
+static const struct sip_config defaults = {
+	.calls_max = 20000,
+	.message_bytes_max = SIP_MESSAGE_BYTES_MAX,
+	.headers_max = 256,
+	.line_bytes_max = 8192,
+	.separators_max = 1024,
+	.idle_timeout_ns = 60 * SECOND_NS,
+	.setup_timeout_ns = 180 * SECOND_NS,
+	.linger_ns = 32 * SECOND_NS,
+};
+
+static int
+config_fill(struct sip_config *config, const struct sip_config *given)
+{
+	*config = given ? *given : defaults;
+#define OR_DEFAULT(member)                                                     \
+	if (config->member == 0)                                               \
+	config->member = defaults.member
+	OR_DEFAULT(calls_max);
+	OR_DEFAULT(message_bytes_max);
+	OR_DEFAULT(headers_max);
+	OR_DEFAULT(line_bytes_max);
+	OR_DEFAULT(separators_max);
+	OR_DEFAULT(idle_timeout_ns);
+	OR_DEFAULT(setup_timeout_ns);
+	OR_DEFAULT(linger_ns);
+#undef OR_DEFAULT
+	return config->idle_timeout_ns < 0 || config->setup_timeout_ns < 0 ||
+		       config->linger_ns < 0 ||
+		       config->message_bytes_max > SIP_MESSAGE_BYTES_MAX
+		   ? -EINVAL
+		   : 0;
+}
+
+int
+sip_tracker_new(struct sip_tracker **tracker, const struct sip_config *config,
+		sip_event_fn fn, void *ctx)
+{
+	struct sip_config filled;
+	struct sip_tracker *t;
+
+	*tracker = NULL;
+	if (!fn || config_fill(&filled, config))
+		return -EINVAL;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return -ENOMEM;
+	t->config = filled;
+	t->fn = fn;
+	t->ctx = ctx;
+	if (sip__parser_new(&t->parser, &t->config)) {
+		free(t);
+		return -ENOMEM;
+	}
+	*tracker = t;
+	return 0;
+}
+
+uint64_t
+sip__tracker_hash(const struct sip_tracker *tracker, struct sip_text text)
+{
+	return sip__hash(tracker->config.hash_key, text);
+}
+
+void
+sip__emit(struct sip_call_state *call, struct sip_event event)
+{
+	if (event.time_ns < call->clock_ns)
+		event.time_ns = call->clock_ns;
+	call->clock_ns = event.time_ns;
+	event.call = &call->pub;
+	call->tracker->fn(call->tracker->ctx, &event);
+}
+
+/* ---- the map ------------------------------------------------------------- */
+
+static unsigned
+map_hash(const struct sip_tracker *tracker, const char *id, size_t n)
+{
+	uint64_t hash = sip__tracker_hash(tracker, (struct sip_text){ id, n });
+
+	return (unsigned)(hash ^ hash >> 32);
+}
+
+static struct sip_call_state *
+call_find(const struct sip_tracker *tracker, const char *id)
+{
+	size_t n = strlen(id);
+	struct sip_call_state *call;
+
+	HASH_FIND_BYHASHVALUE(by_id, tracker->calls, id, n,
+			      map_hash(tracker, id, n), call);
+	return call;
+}
+
+static void
+call_forget(struct sip_call_state *call)
+{
+	struct sip_tracker *tracker = call->tracker;
+
+	HASH_DELETE(by_id, tracker->calls, call);
+	DL_DELETE(tracker->waiting[call->wait], call);
+	free(call);
+}
+
+/** Put a call at the end of a list; again for a sign of life. */
+void
+sip__call_wait(struct sip_call_state *call, enum sip_wait wait)
+{
+	struct sip_tracker *tracker = call->tracker;
+
+	if (wait == SIP_WAIT_GONE && call->wait != SIP_WAIT_GONE)
+		HASH_DELETE(by_number, tracker->numbers, call);
+	DL_DELETE(tracker->waiting[call->wait], call);
+	call->wait = wait;
+	DL_APPEND(tracker->waiting[wait], call);
+}
+
+/** Make room for one call: forget one that ended, else the idlest gives way. */
+static void
+shed(struct sip_tracker *tracker, int64_t time_ns)
+{
+	struct sip_call_state *idlest = tracker->waiting[SIP_WAIT_GONE];
+
+	if (!idlest) {
+		for (int w = 0; w < SIP_WAIT_GONE; w++) {
+			struct sip_call_state *call = tracker->waiting[w];
+
+			if (call &&
+			    (!idlest || call->alive_ns < idlest->alive_ns))
+				idlest = call;
+		}
+		tracker->counters.calls_shed++;
+		sip__call_end(idlest,
+			      (struct sip_event){ .time_ns = time_ns,
+						  .cause = SIP_END_SHED });
+	}
+	call_forget(idlest);
+}
+
+/** @return NULL when out of memory */
+static struct sip_call_state *
+call_new(struct sip_tracker *tracker, const char *id, int64_t time_ns)
+{
+	struct sip_call_state *call;
+	size_t n = strlen(id);
+
+	if (HASH_CNT(by_id, tracker->calls) >= tracker->config.calls_max)
+		shed(tracker, time_ns);
+	call = calloc(1, sizeof(*call));
+	if (!call)
+		return NULL;
+	call->tracker = tracker;
+	call->pub.number = tracker->last_call + 1;
+	memcpy(call->pub.call_id, id, n);
+	HASH_ADD(by_number, tracker->numbers, pub.number,
+		 sizeof(call->pub.number), call);
+	if (!call->by_number.tbl) {
+		free(call);
+		return NULL;
+	}
+	HASH_ADD_KEYPTR_BYHASHVALUE(by_id, tracker->calls, call->pub.call_id, n,
+				    map_hash(tracker, id, n), call);
+	if (!call->by_id.tbl) {
+		HASH_DELETE(by_number, tracker->numbers, call);
+		free(call);
+		return NULL;
+	}
+	DL_APPEND(tracker->waiting[SIP_WAIT_SETUP], call);
+	tracker->last_call++;
+	tracker->counters.calls++;
+	return call;
+}
+
+/* ---- responses that overtook their INVITE -------------------------------- */
+
+/**
+ * Two mirror ports, or the two directions of one, are not in step: the first
+ * responses may be captured before the INVITE. They are kept for a moment.
+ */
+static void
+early_keep(struct sip_tracker *tracker, const struct sip_turn *turn,
+	   struct sip_text message, size_t missing_bytes)
+{
+	struct sip_early *early = &tracker->early[tracker->early_next];
+	uint8_t *bytes;
+
+	if (turn->msg->status == 0 || turn->msg->method != SIP_METHOD_INVITE ||
+	    message.n > SIP_EARLY_BYTES_MAX)
+		return;
+	bytes = malloc(message.n);
+	if (!bytes)
+		return;
+	memcpy(bytes, message.p, message.n);
+	free(early->bytes);
+	*early = (struct sip_early){ .call = sip__tracker_hash(
+					 tracker, turn->msg->call_id),
+				     .time_ns = turn->time_ns,
+				     .src = *turn->src,
+				     .dst = *turn->dst,
+				     .missing_bytes = missing_bytes,
+				     .n = message.n,
+				     .bytes = bytes };
+	tracker->early_next = (tracker->early_next + 1) % SIP_EARLY_MAX;
+}
+
+/* ---- messages ------------------------------------------------------------ */
+
+static void
+sign_of_life(struct sip_call_state *call, int64_t time_ns)
+{
+	if (time_ns > call->alive_ns)
+		call->alive_ns = time_ns;
+	sip__call_wait(call, call->wait);
+}
+
+/** An INVITE that may begin a call: outside a dialog. */
+static bool
+is_beginning(const struct sip_msg *msg)
+{
+	return msg->status == 0 && msg->method == SIP_METHOD_INVITE &&
+	       msg->to.tag.n == 0;
+}
+
+static void
+input_known(struct sip_call_state *call, struct sip_turn *turn)
+{
+	struct sip_counters *counters = &call->tracker->counters;
+
+	if (sip__call_seen(call, turn->msg, turn->src)) {
+		counters->retransmissions++;
+		sign_of_life(call, turn->time_ns);
+		return;
+	}
+	sign_of_life(call, turn->time_ns);
+	if (call->wait != SIP_WAIT_GONE)
+		sip__call_input(call, turn);
+}
+
+/** Responses that were kept for this call. They are counted already. */
+static void
+early_replay(struct sip_call_state *call, uint64_t hash, int64_t time_ns)
+{
+	struct sip_tracker *tracker = call->tracker;
+
+	for (uint32_t i = 0; i < SIP_EARLY_MAX; i++) {
+		struct sip_early *early =
+		    &tracker->early[(tracker->early_next + i) % SIP_EARLY_MAX];
+		struct sip_turn turn = { .msg = &tracker->msg,
+					 .src = &early->src,
+					 .dst = &early->dst,
+					 .time_ns = time_ns };
+		struct sip_text message = { (const char *)early->bytes,
+					    early->n };
+
+		if (!early->bytes || early->call != hash ||
+		    early->time_ns < time_ns - EARLY_NS ||
+		    early->time_ns > time_ns + EARLY_NS ||
+		    sip__msg_parse(tracker->parser, &tracker->msg, message,
+				   early->missing_bytes))
+			continue;
+		tracker->counters.stray--;
+		input_known(call, &turn);
+		free(early->bytes);
+		early->bytes = NULL;
+	}
+}
+
+static void
+input_beginning(struct sip_tracker *tracker, struct sip_turn *turn,
+		const char *id)
+{
+	uint64_t hash = sip__tracker_hash(tracker, turn->msg->call_id);
+	struct sip_call_state *call = call_new(tracker, id, turn->time_ns);
+
+	if (!call) {
+		tracker->counters.calls_shed++;
+		return;
+	}
+	sip__call_begin(call, turn->msg, turn->src, turn->dst, turn->time_ns);
+	input_known(call, turn);
+	early_replay(call, hash, turn->time_ns);
+}
+
+/** One message that was understood. */
+static void
+dispatch(struct sip_tracker *tracker, struct sip_turn *turn,
+	 struct sip_text message, size_t missing_bytes)
+{
+	struct sip_call_state *call;
+	char id[SIP_CALL_ID_BYTES];
+
+	sip__text_clean(id, sizeof(id), turn->msg->call_id);
+	call = call_find(tracker, id);
+	if (turn->msg->method == SIP_METHOD_OTHER) {
+		tracker->counters.other_method++;
+		if (call && call->wait != SIP_WAIT_GONE)
+			sign_of_life(call, turn->time_ns);
+		return;
+	}
+	if (call && call->wait == SIP_WAIT_GONE && is_beginning(turn->msg) &&
+	    !sip__call_seen(call, turn->msg, turn->src)) {
+		call_forget(call); /* the same Call-ID, but a new call */
+		call = NULL;
+	}
+	if (call) {
+		input_known(call, turn);
+	} else if (is_beginning(turn->msg)) {
+		input_beginning(tracker, turn, id);
+	} else {
+		tracker->counters.stray++;
+		early_keep(tracker, turn, message, missing_bytes);
+	}
+}
+
+int
+sip_tracker_input(struct sip_tracker *tracker, int64_t time_ns,
+		  const struct capture_endpoint *src,
+		  const struct capture_endpoint *dst, const uint8_t *bytes,
+		  size_t n, size_t missing_bytes)
+{
+	struct sip_text message = { (const char *)bytes, n };
+	struct sip_turn turn = {
+		.msg = &tracker->msg, .src = src, .dst = dst, .time_ns = time_ns
+	};
+
+	if (sip__msg_parse(tracker->parser, &tracker->msg, message,
+			   missing_bytes)) {
+		tracker->counters.malformed++;
+		return -EBADMSG;
+	}
+	tracker->counters.messages++;
+	tracker->counters.fallback += tracker->msg.reading == SIP_READ_FALLBACK;
+	tracker->counters.over_limit +=
+	    tracker->msg.reading == SIP_READ_OVER_LIMIT;
+	dispatch(tracker, &turn, message, missing_bytes);
+	return 0;
+}
+
+/* ---- time ---------------------------------------------------------------- */
+
+void
+sip_tracker_alive(struct sip_tracker *tracker, uint64_t call_number,
+		  int64_t time_ns)
+{
+	struct sip_call_state *call;
+
+	HASH_FIND (by_number, tracker->numbers, &call_number,
+		   sizeof(call_number), call)
+		;
+	if (call)
+		sign_of_life(call, time_ns);
+}
+
+/** What became of a call that nothing was heard of for so long. */
+static void
+expire(struct sip_call_state *call)
+{
+	struct sip_event end = { .time_ns = call->alive_ns,
+				 .cause = SIP_END_TIMEOUT };
+
+	if (call->wait == SIP_WAIT_GONE) {
+		call_forget(call);
+		return;
+	}
+	if (call->wait == SIP_WAIT_RETRY) {
+		end.time_ns = call->retry_ns;
+		end.status = call->retry_status;
+		end.cause = end.status ? SIP_END_REJECTED : SIP_END_CANCEL;
+		end.party = end.status ? SIP_CALLEE : SIP_CALLER;
+	}
+	sip__call_end(call, end);
+}
+
+void
+sip_tracker_tick(struct sip_tracker *tracker, int64_t now_ns)
+{
+	const int64_t timeouts[SIP_WAIT_COUNT] = {
+		[SIP_WAIT_SETUP] = tracker->config.setup_timeout_ns,
+		[SIP_WAIT_RETRY] = tracker->config.linger_ns,
+		[SIP_WAIT_TALKING] = tracker->config.idle_timeout_ns,
+		[SIP_WAIT_GONE] = tracker->config.linger_ns,
+	};
+
+	for (int w = 0; w < SIP_WAIT_COUNT; w++) {
+		int64_t until = now_ns - timeouts[w];
+
+		while (tracker->waiting[w] &&
+		       tracker->waiting[w]->alive_ns <= until)
+			expire(tracker->waiting[w]);
+	}
+}
+
+void
+sip_tracker_finish(struct sip_tracker *tracker, int64_t now_ns)
+{
+	struct sip_call_state *call, *next;
+
+	HASH_ITER (by_id, tracker->calls, call, next) {
+		if (call->wait != SIP_WAIT_GONE)
+			sip__call_end(
+			    call, (struct sip_event){ .time_ns = now_ns,
+						      .cause = SIP_END_INPUT });
+		call_forget(call);
+	}
+}
+
+void
+sip_tracker_free(struct sip_tracker **tracker)
+{
+	struct sip_tracker *t = *tracker;
+	struct sip_call_state *call, *next;
+	struct sip_stream *s, *after;
+
+	if (!t)
+		return;
+	HASH_ITER (by_id, t->calls, call, next) {
+		DL_FOREACH_SAFE(call->streams, s, after)
+		free(s);
+		if (call->wait != SIP_WAIT_GONE)
+			HASH_DELETE(by_number, t->numbers, call);
+		call_forget(call);
+	}
+	for (uint32_t i = 0; i < SIP_EARLY_MAX; i++)
+		free(t->early[i].bytes);
+	sip__parser_free(&t->parser);
+	free(t);
+	*tracker = NULL;
+}
+
+const struct sip_counters *
+sip_tracker_counters_peek(const struct sip_tracker *tracker)
+{
+	return &tracker->counters;
+}
+
+uint32_t
+sip_tracker_calls(const struct sip_tracker *tracker)
+{
+	return HASH_CNT(by_number, tracker->numbers);
+}
