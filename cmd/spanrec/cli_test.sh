@@ -64,7 +64,7 @@ check() {
 	if "$@"; then ok "$name"; else not_ok "$name"; fi
 }
 
-commands="init list find show why play export verify purge key"
+commands="init list find show why play export verify purge policy key"
 
 # ---- help -------------------------------------------------------------------
 
@@ -193,7 +193,14 @@ echo "retension: 3" >>home/policy.yaml
 run list
 check "a mistake in the policy: its line is named" \
 	[ $rc = 1 -a ! -s out -a -n "$(grep 'policy.yaml:[0-9]*:[0-9]*:' err)" ]
+run policy check
+check "policy check finds it" [ $rc = 1 -a ! -s out -a -s err ]
+expect "policy check of a file" "no mistakes" --home none policy check \
+	policy.good
+expect_error "policy check of no file" 3 "none.yaml" policy check none.yaml
 cp policy.good home/policy.yaml
+expect "policy check of the home" "no mistakes" policy check
+expect_error "policy: only check" 2 "policy check" policy frob
 cp home/spanrec.yaml settings.good
 echo "threads: many" >home/spanrec.yaml
 run list

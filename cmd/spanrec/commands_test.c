@@ -46,6 +46,7 @@ struct fixture {
 	char *folder;
 	char home[256];
 	char call[4][STORE_CALL_ID_BYTES]; /**< A, B, C, D */
+	unsigned fail_allocation;          /**< in the next command; 0: none */
 };
 
 /* ---- an archive with calls --------------------------------------------- */
@@ -268,7 +269,7 @@ fill(struct fixture *f, struct store_archive *archive)
 
 /*
  * Run a command line (words are cut at spaces) at a time; check its exit
- * code. Returns what it printed, to be freed.
+ * code (-1: any). Returns what it printed, to be freed.
  */
 static char *
 run_bytes(const struct fixture *f, int64_t now_ns, int expected, size_t *bytes,
@@ -284,12 +285,17 @@ run_bytes(const struct fixture *f, int64_t now_ns, int expected, size_t *bytes,
 		argc++;
 	spanrec.out = open_memstream(&output, bytes);
 	assert_non_null(spanrec.out);
+	testing_fail_allocation(f->fail_allocation);
 	rc = spanrec_run(&spanrec, argc, argv);
 	spanrec_fini(&spanrec);
+	testing_fail_allocation(0);
 	fclose(spanrec.out);
 	free(argv[0]);
 	free(words);
-	assert_int_equal(rc, expected);
+	if (expected >= 0)
+		assert_int_equal(rc, expected);
+	else
+		assert_in_range(rc, EXIT_DONE, EXIT_DAMAGED);
 	return output;
 }
 
@@ -573,7 +579,7 @@ test_ids(void **state)
 	free(run(f, NOW, EXIT_USAGE, "show 2019"));
 	free(run(f, NOW, EXIT_NOT_FOUND, "show 2020"));
 	free(run(f, NOW, EXIT_NOT_FOUND, "why %s-9", f->call[0]));
-	free(run(f, NOW, EXIT_USAGE, "why  "));
+	free(run(f, NOW, EXIT_USAGE, "why "));
 	/* as much as fits one call: both its segments, in order */
 	output = run(f, NOW, EXIT_DONE, "show %.13s --json", f->call[0]);
 	assert_has(strchr(output, '\n'), "-2\"");
@@ -757,7 +763,7 @@ test_list_csv(void **state)
 	}
 	assert_int_equal(rows, 6);
 	for (p = output; rows--;)
-		assert_int_equal(columns[rows], 28);
+		assert_int_equal(columns[rows], 27);
 	assert_has(output, "\r\n");
 	assert_has(output, ",290,10,0,0,1,,46400,a84b4c76e66710@10.0.0.1\r\n");
 	free(output);
@@ -772,7 +778,7 @@ test_show_why(void **state)
 	output = run(f, NOW, EXIT_DONE, "show %s", f->call[0]);
 	assert_has(output, "Gone by     2019-06-26 15:15:03 BST");
 	assert_has(output, "6.67");
-	assert_has(output, "at 0:00, right side");
+	assert_has(output, "at 0:00.980, right side");
 	assert_has(output, "10 packets (loss)");
 	free(output);
 	output = run(f, NOW, EXIT_DONE, "why %s", f->call[3]);
@@ -857,6 +863,37 @@ test_busy(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	assert_int_equal(access("x.wav", F_OK), -1);
+}
+
+/* Whatever allocation fails: a message, an exit code, no leak, no copy left. */
+static void
+test_no_memory(void **state)
+{
+	static const char *const lines[] = {
+		"list",
+		"find --extension 2750 --json",
+		"list --csv",
+		"show 20190328T141503Z",
+		"why 20190328T1420",
+		"verify",
+		"purge --dry-run",
+		"show 20190328T1420 --json",
+		"play 20190328T1420 - --purpose abuse",
+		"export 20190328T1420 --out none.wav --purpose fun",
+	};
+	struct fixture *f = *state;
+	unsigned n;
+	size_t i, bytes;
+
+	for (i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		for (n = 1; n < 60; n++) {
+			f->fail_allocation = n;
+			free(run_bytes(f, NOW, -1, &bytes, lines[i]));
+		}
+	}
+	f->fail_allocation = 0;
+	free(run(f, NOW, EXIT_DONE, "verify"));
+	assert_int_equal(access("none.wav", F_OK), -1);
 }
 
 /* ---- verify and purge -------------------------------------------------- */
@@ -974,6 +1011,7 @@ main(void)
 		TEST(test_show_why),
 		TEST(test_no_key),
 		TEST(test_busy),
+		TEST(test_no_memory),
 		TEST(test_verify),
 		TEST(test_purge),
 #undef TEST
