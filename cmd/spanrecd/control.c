@@ -286,6 +286,7 @@ tell_media(struct control_state *c, const struct call *call,
 	};
 	uint32_t i;
 
+	event.media.number = media->number;
 	event.media.receive = media->receive;
 	event.media.receiver = side_of(call, media->party);
 	event.media.encrypted = media->secure;
@@ -585,6 +586,7 @@ control_new(struct pipeline *p)
 	if (!c)
 		return -ENOMEM;
 	p->control.state = c;
+	memcpy(config.hash_key, p->hash_key, sizeof(config.hash_key));
 	c->pipeline = p;
 	c->grid_ns = PIPELINE_BEFORE;
 	c->published_ns = PIPELINE_BEFORE;

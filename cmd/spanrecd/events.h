@@ -42,6 +42,7 @@ enum writer_event_type {
 
 /** One party's receive address, and what it means. */
 struct writer_media {
+	uint64_t number; /**< the same in its OPEN and its CLOSE */
 	struct capture_endpoint receive;
 	enum store_side receiver; /**< the side that hears what is sent there */
 	bool encrypted;           /**< SRTP: no audio to be had */

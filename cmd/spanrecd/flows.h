@@ -37,7 +37,7 @@ enum flow_state { FLOW_FREE, FLOW_ACTIVE, FLOW_DETACHED };
 /** What the writer that consumes a flow knows about it. */
 struct flow_binding {
 	const struct media_entry *entry; /**< whose it is; NULL: nobody's */
-	uint64_t entry_serial;           /**< of the last entry */
+	uint64_t media;                  /**< number of the last entry */
 	uint32_t media_generation; /**< entry is good until it changes */
 	uint32_t segment_generation; /**< segment is good until it changes */
 	int64_t until_ns;  /**< entry is good for frames before */

@@ -18,7 +18,6 @@ struct bucket {
 struct media_table {
 	struct media_times times;
 	struct bucket buckets[BUCKETS];
-	uint64_t serial;
 	uint32_t count;
 	uint32_t expire_at;
 	uint64_t hash_key;
@@ -69,19 +68,16 @@ bucket_of(const struct media_table *table, const struct capture_endpoint *ep)
 	return (uint32_t)(h >> 40) % BUCKETS;
 }
 
-/* The oldest one: where a call declares an address anew, with other formats,
- * the new claim may be told before the old one is closed. */
 static struct media_entry *
-find_open(struct bucket *bucket, uint64_t call,
-	  const struct capture_endpoint *receive)
+find_open(struct bucket *bucket, uint64_t number)
 {
-	struct media_entry *entry, *found = NULL;
+	struct media_entry *entry;
 
 	for (entry = bucket->first; entry; entry = entry->next)
-		if (entry->call == call && entry->until_ns == INT64_MAX &&
-		    capture_endpoint_equal(&entry->media.receive, receive))
-			found = entry;
-	return found;
+		if (entry->media.number == number &&
+		    entry->until_ns == INT64_MAX)
+			return entry;
+	return NULL;
 }
 
 int
@@ -92,7 +88,7 @@ media_apply(struct media_table *table, const struct writer_event *event)
 	struct media_entry *entry;
 
 	if (event->type == WRITER_MEDIA_CLOSE) {
-		entry = find_open(bucket, event->call, &event->media.receive);
+		entry = find_open(bucket, event->media.number);
 		if (entry) {
 			entry->until_ns = event->time_ns;
 			bucket->generation++;
@@ -102,7 +98,6 @@ media_apply(struct media_table *table, const struct writer_event *event)
 	entry = calloc(1, sizeof(*entry));
 	if (!entry)
 		return -ENOMEM;
-	entry->serial = ++table->serial;
 	entry->call = event->call;
 	entry->writer = event->writer;
 	entry->from_ns = event->time_ns;

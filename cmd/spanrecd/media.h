@@ -31,7 +31,6 @@ struct media_table;
 /** One claim. Valid until media_expire passes it. */
 struct media_entry {
 	struct media_entry *next; /**< in its bucket, newest first */
-	uint64_t serial;          /**< 1, 2, ...; tells entries apart */
 	uint64_t call;
 	uint32_t writer;
 	int64_t from_ns;

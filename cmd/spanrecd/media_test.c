@@ -49,30 +49,33 @@ teardown(void **state)
 	return 0;
 }
 
+/* The number of a claim is that of its call, and hundreds to tell more apart.
+ */
 static void
-tell(enum writer_event_type type, uint64_t call, int64_t ms,
+tell(enum writer_event_type type, uint64_t number, int64_t ms,
      struct capture_endpoint receive, enum store_side receiver)
 {
 	struct writer_event event = { .type = type,
-				      .call = call,
+				      .call = number % 100,
 				      .time_ns = (T0 + ms) * MS };
 
+	event.media.number = number;
 	event.media.receive = receive;
 	event.media.receiver = receiver;
 	assert_int_equal(media_apply(table, &event), 0);
 }
 
 static void
-open_at(uint64_t call, int64_t ms, struct capture_endpoint receive,
+open_at(uint64_t number, int64_t ms, struct capture_endpoint receive,
 	enum store_side receiver)
 {
-	tell(WRITER_MEDIA_OPEN, call, ms, receive, receiver);
+	tell(WRITER_MEDIA_OPEN, number, ms, receive, receiver);
 }
 
 static void
-close_at(uint64_t call, int64_t ms, struct capture_endpoint receive)
+close_at(uint64_t number, int64_t ms, struct capture_endpoint receive)
 {
-	tell(WRITER_MEDIA_CLOSE, call, ms, receive, STORE_LEFT);
+	tell(WRITER_MEDIA_CLOSE, number, ms, receive, STORE_LEFT);
 }
 
 /* Phone (left) at .1:1000, its peer (right) at .2:2000. */
@@ -197,10 +200,10 @@ test_same_address_declared_anew(void **state)
 	(void)state;
 	/* New formats at the old address; the old claim may close after. */
 	open_at(1, 0, PEER, STORE_RIGHT);
-	open_at(1, 1000, PEER, STORE_RIGHT);
+	open_at(101, 1000, PEER, STORE_RIGHT);
 	close_at(1, 1000, PEER);
 	assert_int_equal(caller_frame(3000, 0), 1);
-	close_at(1, 4000, PEER);
+	close_at(101, 4000, PEER);
 	assert_int_equal(caller_frame(4000 + LINGER, 0), -1);
 }
 

@@ -60,7 +60,7 @@ count_packets(const char *path)
 
 /* Run a child; what it prints is dropped. */
 static struct cost
-measure(void (*child)(void *), void *arg)
+measure(void (*child)(const void *), const void *arg)
 {
 	struct rusage usage;
 	double began = now_s();
@@ -87,17 +87,17 @@ measure(void (*child)(void *), void *arg)
 }
 
 static void
-count_child(void *arg)
+count_child(const void *arg)
 {
 	(void)count_packets(arg);
 }
 
 static void
-exec_child(void *arg)
+exec_child(const void *arg)
 {
-	char **argv = arg;
+	const char *const *argv = arg;
 
-	execv(argv[0], argv);
+	execv(argv[0], (char *const *)(uintptr_t)argv);
 	_exit(127);
 }
 
@@ -119,13 +119,13 @@ by_cpu(const void *a, const void *b)
 }
 
 static struct cost
-record(const char *bin, char *capture, char *threads)
+record(const char *bin, const char *capture, const char *threads)
 {
 	char home[] = "/tmp/spanrec-bench-XXXXXX", path[4096], init[4096],
 	     recorder[4096];
-	char *init_argv[] = { init, "init", path, NULL };
-	char *argv[] = { recorder, "--home", path,    "--threads",
-			 threads,  "--read", capture, NULL };
+	const char *init_argv[] = { init, "init", path, NULL };
+	const char *argv[] = { recorder, "--home", path,    "--threads",
+			       threads,  "--read", capture, NULL };
 	struct cost cost;
 
 	if (!mkdtemp(home))
@@ -156,7 +156,7 @@ main(int argc, char **argv)
 {
 	int runs = argc > 3 ? atoi(argv[3]) : 3;
 	struct cost count[16], full[16];
-	char *threads = argc > 4 ? argv[4] : "1";
+	const char *threads = argc > 4 ? argv[4] : "1";
 	uint64_t packets;
 	int i;
 

@@ -278,10 +278,10 @@ find_owner(struct writer_state *w, struct flow *flow, int64_t time_ns)
 	b->entry = NULL;
 	if (answer != MEDIA_OWNED)
 		return answer;
-	if (b->entry_serial != owner.entry->serial) {
+	if (b->media != owner.entry->media.number) {
 		b->segment = NULL;
 		b->stream = NO_STREAM;
-		b->entry_serial = owner.entry->serial;
+		b->media = owner.entry->media.number;
 	}
 	b->entry = owner.entry;
 	b->media_generation = generation;
