@@ -2,7 +2,6 @@
 /* The table of commands, help, and the options that all commands share. */
 #include "cmd/spanrec/spanrec.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/common/exit.h"
@@ -16,20 +15,20 @@ struct command {
 };
 
 static const struct command commands[] = {
-	{ "init", "HOME", "make a home: archive, key pair, policy, settings",
-	  spanrec_init },
+	{ "init", "HOME", "make archive, keys and policy", spanrec_init },
 	{ "list", "[--from T] [--to T]", "calls of a period", spanrec_list },
 	{ "find", "--number N ...", "calls by number, extension or time",
 	  spanrec_find },
 	{ "show", "ID", "all that is known of a call", spanrec_show },
-	{ "why", "ID", "why it was recorded, or not, and until when",
-	  spanrec_why },
+	{ "why", "ID", "why recorded or not, until when", spanrec_why },
 	{ "play", "ID --purpose P", "listen", spanrec_play },
 	{ "export", "ID --out F.wav --purpose P", "write a copy to a file",
 	  spanrec_export },
 	{ "verify", "[ID]", "find what is damaged or missing", spanrec_verify },
 	{ "purge", "[--dry-run]", "delete what is past its time",
 	  spanrec_purge },
+	{ "policy", "check [FILE]", "find the mistakes in a policy",
+	  spanrec_policy },
 	{ "key", "new FILE", "make a key pair", spanrec_key },
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
@@ -99,32 +98,39 @@ print_overview(FILE *to)
 	      to);
 }
 
-/* Single-character edits that make one word of the other (Levenshtein). */
+#define WORD_MAX 32
+
+/* Characters added, left out, changed, or two of them swapped, to make one
+ * word of the other (Damerau-Levenshtein, no part edited twice). */
 static size_t
 edit_distance(const char *a, const char *b)
 {
-	size_t row[33], n = strlen(b), i, j;
+	size_t rows[3][WORD_MAX + 1], n = strlen(b), i, j;
 
-	if (n > 32 || strlen(a) > 32)
+	if (n > WORD_MAX || strlen(a) > WORD_MAX)
 		return SIZE_MAX;
 	for (j = 0; j <= n; j++)
-		row[j] = j;
-	for (i = 0; a[i]; i++) {
-		size_t diagonal = row[0];
+		rows[0][j] = j;
+	for (i = 1; a[i - 1]; i++) {
+		const size_t *above = rows[(i - 1) % 3];
+		size_t *row = rows[i % 3];
 
-		row[0] = i + 1;
-		for (j = 0; j < n; j++) {
-			size_t best = diagonal + (a[i] != b[j]);
+		row[0] = i;
+		for (j = 1; j <= n; j++) {
+			size_t best = above[j - 1] + (a[i - 1] != b[j - 1]);
 
-			diagonal = row[j + 1];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (diagonal + 1 < best)
-				best = diagonal + 1;
-			row[j + 1] = best;
+			if (above[j] + 1 < best)
+				best = above[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
+			    a[i - 2] == b[j - 1] &&
+			    rows[(i - 2) % 3][j - 2] + 1 < best)
+				best = rows[(i - 2) % 3][j - 2] + 1;
+			row[j] = best;
 		}
 	}
-	return row[n];
+	return rows[(i - 1) % 3][n];
 }
 
 static const struct command *
@@ -192,6 +198,7 @@ run_help(struct spanrec *spanrec, int argc, char **argv)
 struct front {
 	struct spanrec *spanrec;
 	int command; /**< index in argv, 0: none */
+	bool version;
 };
 
 static error_t
@@ -208,13 +215,12 @@ parse_front(int key, char *value, struct argp_state *state)
 		state->next = state->argc;
 		return 0;
 	case '?':
-		print_overview(front->spanrec->out);
-		fflush(front->spanrec->out);
-		exit(EXIT_DONE);
+		state->next = state->argc;
+		return 0;
 	case 'V':
-		fprintf(front->spanrec->out, "spanrec %s\n", SPANREC_VERSION);
-		fflush(front->spanrec->out);
-		exit(EXIT_DONE);
+		front->version = true;
+		state->next = state->argc;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -244,6 +250,10 @@ spanrec_run(struct spanrec *spanrec, int argc, char **argv)
 	if (argp_parse(&front_argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_HELP,
 		       NULL, &front))
 		return EXIT_FAILED;
+	if (front.version) {
+		fprintf(spanrec->out, "spanrec %s\n", SPANREC_VERSION);
+		return EXIT_DONE;
+	}
 	if (!front.command) {
 		print_overview(spanrec->out);
 		return EXIT_DONE;

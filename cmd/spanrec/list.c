@@ -28,8 +28,10 @@ static const struct argp_option options[] = {
 	{ "from", FROM, "T", 0, "Calls that were going on at T or later", 0 },
 	{ "to", TO, "T", 0,
 	  "Calls that began before T; a day is taken in as a whole", 0 },
-	{ "around", AROUND, "\"T ±20m\"", 0,
-	  "Calls near a time: ±15m if only T is given; +- works for ±", 0 },
+	{ "around", AROUND, "\"T +-20m\"", 0,
+	  "Calls near a time: 15 minutes around it if only T is given; a real "
+	  "plus-minus sign works too",
+	  0 },
 	{ "number", NUMBER, "N", 0,
 	  "Calls from or to this number, in any spelling", 0 },
 	{ "extension", EXTENSION, "E", 0, "Calls of this extension", 0 },

@@ -366,7 +366,8 @@ stream_row(struct libscols_line *row, const struct store_stream *s)
 
 	for (i = 0; i < STORE_REASON_COUNT; i++)
 		dropped += s->dropped[i];
-	scols_line_set_data(row, 0, s->side == STORE_LEFT ? "left" : "right");
+	scols_line_set_data(row, 0,
+			    s->side == STORE_LEFT ? "  left" : "  right");
 	snprintf(text, sizeof(text), "%08" PRIx32, s->ssrc);
 	scols_line_set_data(row, 1, text);
 	spanrec_text_clean(s->codec, codec, sizeof(codec));
@@ -422,6 +423,7 @@ show_gaps(const struct spanrec *spanrec, const struct store_segment *segment,
 	  const struct gaps *gaps)
 {
 	char at[SPANREC_TIME_BYTES];
+	int64_t ms;
 	size_t i;
 
 	if (!spanrec_segment_audible(segment))
@@ -438,9 +440,12 @@ show_gaps(const struct spanrec *spanrec, const struct store_segment *segment,
 		const struct store_gap *gap = &gaps->gaps[i].gap;
 
 		spanrec_duration(gap->from_ns - segment->start_ns, at);
+		ms = (gap->from_ns - segment->start_ns) / 1000000 % 1000;
 		fprintf(spanrec->out,
-			"  at %s, %s side: %.3f s, %" PRIu32 " packet%s (%s)\n",
-			at, gaps->gaps[i].side == STORE_LEFT ? "left" : "right",
+			"  at %s.%03d, %s side: %.3f s, %" PRIu32
+			" packet%s (%s)\n",
+			at, ms < 0 ? 0 : (int)ms,
+			gaps->gaps[i].side == STORE_LEFT ? "left" : "right",
 			(double)(gap->until_ns - gap->from_ns) / 1e9,
 			gap->packets, gap->packets == 1 ? "" : "s",
 			store_reason_name(gap->reason));

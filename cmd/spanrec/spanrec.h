@@ -11,7 +11,7 @@
  *   output.c    a segment as a row of a table, a JSON line, a CSV line
  *   audio.c     recordings -> sound
  *   wav.c       sound -> WAV
- *   init.c key.c list.c show.c why.c play.c export.c verify.c purge.c
+ *   init.c list.c show.c why.c play.c export.c verify.c purge.c policy.c key.c
  *               one command each
  *
  * Functions that return int and are documented with "exit code" have said on
@@ -72,6 +72,7 @@ extern const struct argp_child spanrec_global_options[];
 
 /* each is given its own part of the command line; exit code */
 int spanrec_init(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_policy(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_key(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_list(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_find(struct spanrec *spanrec, int argc, char **argv);
