@@ -790,7 +790,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_one_file),        TEST(test_nanoseconds),
 		TEST(test_link_types),      TEST(test_pcapng),
-		TEST(test_standard_input),  TEST(test_truncations),
+		TEST(test_standard_input),  TEST(test_no_standard_input),
+		TEST(test_reading_fails),   TEST(test_truncations),
 		TEST(test_cut_message),     TEST(test_refused),
 		TEST(test_unreadable),      TEST(test_unlike_interfaces),
 		TEST(test_impossible_time), TEST(test_merge),
