@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the tests of the archive share: an archive in a temporary folder with
- * its key, segments, and recordings with marked payloads. */
+ * its key, segments, and recordings with marked payloads. Goes behind
+ * cmd/testing/testing.h, which only tests may include. */
 #ifndef STORE_FIXTURE_PRIV_H
 #define STORE_FIXTURE_PRIV_H
 
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/testing/testing.h"
 #include "store/store_priv.h"
 
 /** 2019-03-28 14:15:03 UTC */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Writing and reading .rec files: what goes in comes out, chunks close on the
  * grid, the disk may fail, and nothing of the plaintext is on it. */
+#include "cmd/testing/testing.h"
 #include "store/fixture_priv.h"
 
 #include <errno.h>

@@ -279,8 +279,10 @@ store__row_encode(uint8_t *row, const struct store_segment *segment)
 int
 store__row_decode(struct store_segment *segment, const uint8_t *row, size_t n)
 {
+	char call[STORE_CALL_ID_BYTES];
 	const uint8_t *value;
 	size_t value_bytes;
+	uint32_t number;
 	uint8_t tag;
 	int took, r = 0;
 
@@ -307,7 +309,8 @@ store__row_decode(struct store_segment *segment, const uint8_t *row, size_t n)
 	if (r)
 		return r;
 	store__segment_id_make(segment->id, segment->call, segment->segment);
-	return store__id_sound(segment->id) ? 0 : -EBADMSG;
+	return store__segment_id_parse(segment->id, call, &number) ? -EBADMSG
+								   : 0;
 }
 
 size_t
