@@ -326,10 +326,11 @@ fill_entry(struct entry *e, enum kind kind, uint32_t sequence,
 	e->timestamp = hdr->timestamp;
 }
 
-/* Write a frame at the head of the log, where there is room. */
+/* Write a frame at the head of the log, where there is room. Its time is that
+ * of the clock, less `behind`. */
 static inline void
 store_frame(struct rtp_jitter *jitter, uint32_t sequence,
-	    const struct rtp_hdr *hdr, int64_t time_ns)
+	    const struct rtp_hdr *hdr, uint32_t behind)
 {
 	struct producer *p = &jitter->producer;
 	uint32_t head = head_of(p);
@@ -337,14 +338,16 @@ store_frame(struct rtp_jitter *jitter, uint32_t sequence,
 
 	fill_entry(e, FRAME, sequence, hdr);
 	e->payload_bytes = (uint16_t)hdr->payload_bytes;
-	e->behind_ns = behind_ns(p->clock_ns, time_ns);
+	e->behind_ns = behind;
 	e->due_ns = p->clock_ns;
 	if (hdr->payload_bytes)
 		memcpy(e + 1, hdr->payload, hdr->payload_bytes);
 	atomic_store_explicit(&jitter->slots[sequence & p->mask],
 			      (uint64_t)sequence << 32 | head,
 			      memory_order_release);
-	publish_entry(p, entry_bytes(hdr->payload_bytes));
+	atomic_store_explicit(&p->head,
+			      head + (uint32_t)entry_bytes(hdr->payload_bytes),
+			      memory_order_release);
 }
 
 /* Shed packets are noted as soon as there is room; one note may stand for
@@ -469,8 +472,9 @@ stored(struct rtp_jitter *jitter, uint32_t sequence)
 		p->fast_until = 0;
 }
 
-/* Out of order, at the edge of a block, or the first for a while. */
-static enum rtp_put
+/* Out of order, at the edge of a block, or the first for a while. Kept out of
+ * rtp_jitter_put, which then saves fewer registers. */
+static __attribute__((noinline)) enum rtp_put
 put_slowly(struct rtp_jitter *jitter, const struct rtp_hdr *hdr,
 	   int64_t time_ns)
 {
@@ -499,7 +503,7 @@ put_slowly(struct rtp_jitter *jitter, const struct rtp_hdr *hdr,
 	if (!reserve(jitter, entry_bytes(hdr->payload_bytes)))
 		return full(jitter, clock_ns);
 	p->clock_ns = clock_ns;
-	store_frame(jitter, sequence, hdr, time_ns);
+	store_frame(jitter, sequence, hdr, behind_ns(clock_ns, time_ns));
 	stored(jitter, sequence);
 	return RTP_PUT_STORED;
 }
@@ -517,7 +521,7 @@ rtp_jitter_put(struct rtp_jitter *jitter, const struct rtp_hdr *hdr,
 		return put_slowly(jitter, hdr, time_ns);
 	p->clock_ns = time_ns;
 	p->newest = sequence;
-	store_frame(jitter, sequence, hdr, time_ns);
+	store_frame(jitter, sequence, hdr, 0);
 	return RTP_PUT_STORED;
 }
 
