@@ -46,7 +46,7 @@ write_capture(const char *path)
 		return -1;
 	for (i = 0; i < FRAMES; i++) {
 		hdr.ts.tv_sec = 1553782503 + i / 50000;
-		hdr.ts.tv_usec = i % 50000 * 20;
+		hdr.ts.tv_usec = (suseconds_t)(i % 50000) * 20;
 		pcap_dump((u_char *)out, &hdr, frame);
 	}
 	pcap_dump_close(out);

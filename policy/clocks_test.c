@@ -158,9 +158,9 @@ order_holds_over_years(void **state)
 		     t_ns < until_ns; t_ns += INT64_C(25231) * NS) {
 			for (size_t c = 0; c < COUNT(classes); c++) {
 				struct policy_clock k;
+				int err =
+				    policy_clock(policy, classes[c], t_ns, &k);
 
-				(void)!policy_clock(policy, classes[c], t_ns,
-						    &k);
 				assert_true(t_ns <= k.floor_ns);
 				assert_true(k.floor_ns <= k.due_ns);
 				assert_true(t_ns < k.due_ns);
@@ -169,8 +169,9 @@ order_holds_over_years(void **state)
 				/* who came later is not deleted sooner, but
 				 * for the clamp, which keeps the time of day,
 				 * and the hour that comes twice */
-				assert_true(k.due_ns >=
-					    before_ns[c] - 25 * 3600 * NS);
+				assert_true(err ||
+					    k.due_ns >=
+						before_ns[c] - 25 * 3600 * NS);
 				before_ns[c] = k.due_ns;
 			}
 		}

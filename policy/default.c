@@ -6,9 +6,7 @@ const char *
 policy_default_text(void)
 {
 	return "# The policy: which calls are recorded, and for how long.\n"
-	       "# Check every change before it is used:\n"
-	       "#\n"
-	       "#     spanrec policy check policy.yaml\n"
+	       "# Check every change before it is used: spanrecd -n --home .\n"
 	       "\n"
 	       "version: 1\n"
 	       "\n"
@@ -17,7 +15,8 @@ policy_default_text(void)
 	       "  name: our office\n"
 	       "  time_zone: Europe/London\n"
 	       "\n"
-	       "# Owners have every right: find, play, export, delete.\n"
+	       "# Owners have every right: find, play, export, delete. On one\n"
+	       "# machine, though, whoever can read the key can read it all.\n"
 	       "access:\n"
 	       "  owner: ['%s']\n"
 	       "\n"

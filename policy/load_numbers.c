@@ -43,7 +43,7 @@ read_digits(struct policy__yaml *yaml, yaml_node_t *value,
 	char what[POLICY__WHAT_BYTES], digits[POLICY__PREFIX_BYTES];
 
 	if (!policy__text_read(yaml, value, policy__key_quoted(key, what),
-			       digits, 0, sizeof(digits)))
+			       digits, key->required, sizeof(digits)))
 		return;
 	if (digits[strspn(digits, "0123456789")])
 		policy__complain(yaml, value,

@@ -12,6 +12,19 @@
 
 #define FIELDS_MAX 64
 
+static const char *
+name_quoted(const char *name, char what[POLICY__WHAT_BYTES])
+{
+	snprintf(what, POLICY__WHAT_BYTES, "'%s'", name);
+	return what;
+}
+
+const char *
+policy__key_quoted(const struct policy__key *key, char what[POLICY__WHAT_BYTES])
+{
+	return name_quoted(key->name, what);
+}
+
 const char *
 policy__node_is(const yaml_node_t *node)
 {
@@ -102,7 +115,7 @@ policy__text_read(struct policy__yaml *yaml, const yaml_node_t *node,
 	n = strlen(value);
 	if (n < min || n >= bytes) {
 		policy__complain(yaml, node,
-				 "%s must have from %zu to %zu characters, and "
+				 "%s must have from %zu to %zu bytes, and "
 				 "has %zu",
 				 what, min, bytes - 1, n);
 		return false;
@@ -115,7 +128,10 @@ bool
 policy__number_read(struct policy__yaml *yaml, const yaml_node_t *node,
 		    const struct policy_field *field, uint64_t *number)
 {
-	const char *text = policy__scalar(yaml, node, field->name);
+	char what[POLICY__WHAT_BYTES];
+	const char *text =
+	    policy__scalar(yaml, node, name_quoted(field->name, what));
+	const char *space = field->unit[0] ? " " : "";
 	unsigned long long value;
 	char *end;
 
@@ -125,19 +141,19 @@ policy__number_read(struct policy__yaml *yaml, const yaml_node_t *node,
 	value = strtoull(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end) {
 		policy__complain(yaml, node,
-				 "'%s' must be a whole number%s%s, but is "
+				 "%s must be a whole number%s%s%s, but is "
 				 "'%.40s'",
-				 field->name, field->unit[0] ? " of " : "",
+				 what, field->unit[0] ? " of" : "", space,
 				 field->unit, text);
 		return false;
 	}
 	if (errno || value < field->min || value > field->max) {
 		policy__complain(yaml, node,
-				 "'%s' must be from %llu to %llu%s%s, but is "
+				 "%s must be from %llu to %llu%s%s, but is "
 				 "%.40s",
-				 field->name, (unsigned long long)field->min,
-				 (unsigned long long)field->max,
-				 field->unit[0] ? " " : "", field->unit, text);
+				 what, (unsigned long long)field->min,
+				 (unsigned long long)field->max, space,
+				 field->unit, text);
 		return false;
 	}
 	*number = value;
@@ -265,14 +281,6 @@ policy__key_member(const struct policy__key *key, void *into)
 	return (char *)into + key->offset;
 }
 
-/** "'key'", for messages. */
-const char *
-policy__key_quoted(const struct policy__key *key, char what[POLICY__WHAT_BYTES])
-{
-	snprintf(what, POLICY__WHAT_BYTES, "'%s'", key->name);
-	return what;
-}
-
 /** Keep a section for later. */
 void
 policy__read_later(struct policy__yaml *yaml, yaml_node_t *value,
@@ -306,46 +314,46 @@ policy__name_read(struct policy__yaml *yaml, yaml_node_t *node,
 /* ---- settings ---------------------------------------------------------- */
 
 static void
-read_bool(struct policy__yaml *yaml, const yaml_node_t *value,
-	  const struct policy_field *field, void *member)
+read_bool(struct policy__yaml *yaml, const yaml_node_t *value, const char *what,
+	  bool *yes)
 {
-	const char *text = policy__scalar(yaml, value, field->name);
+	const char *text = policy__scalar(yaml, value, what);
 
 	if (!text)
 		return;
 	if (!strcmp(text, "yes") || !strcmp(text, "true"))
-		*(bool *)member = true;
+		*yes = true;
 	else if (!strcmp(text, "no") || !strcmp(text, "false"))
-		*(bool *)member = false;
+		*yes = false;
 	else
 		policy__complain(yaml, value,
-				 "'%s' must be yes or no, but is '%.40s'",
-				 field->name, text);
+				 "%s must be yes or no, but is '%.40s'", what,
+				 text);
 }
 
 static void
-read_texts(struct policy__yaml *yaml, yaml_node_t *value,
+read_texts(struct policy__yaml *yaml, yaml_node_t *value, const char *what,
 	   const struct policy_field *field, struct policy_texts *texts)
 {
 	yaml_node_item_t *items;
 	size_t count;
 
-	if (!policy__is_list(yaml, value, field->name))
+	if (!policy__is_list(yaml, value, what))
 		return;
 	items = value->data.sequence.items.start;
 	count = (size_t)(value->data.sequence.items.top - items);
 	if (count < field->min || count > field->max) {
 		policy__complain(yaml, value,
-				 "'%s' must have from %llu to %llu entries, "
-				 "and has %zu",
-				 field->name, (unsigned long long)field->min,
+				 "%s must have from %llu to %llu entries, and "
+				 "has %zu",
+				 what, (unsigned long long)field->min,
 				 (unsigned long long)field->max, count);
 		return;
 	}
 	texts->count = 0;
 	for (size_t i = 0; i < count; i++) {
-		if (policy__text_read(yaml, policy__node(yaml, items[i]),
-				      field->name, texts->text[texts->count], 1,
+		if (policy__text_read(yaml, policy__node(yaml, items[i]), what,
+				      texts->text[texts->count], 1,
 				      POLICY_TEXT_BYTES))
 			texts->count++;
 	}
@@ -356,12 +364,14 @@ read_field(struct policy__yaml *yaml, yaml_node_t *value,
 	   const struct policy__key *key, void *into)
 {
 	const struct policy_field *field = key->arg;
-	void *member = (char *)into + field->offset;
+	void *member = policy__key_member(key, into);
+	char what[POLICY__WHAT_BYTES];
 	uint64_t number;
 
+	policy__key_quoted(key, what);
 	switch (field->type) {
 	case POLICY_FIELD_BOOL:
-		read_bool(yaml, value, field, member);
+		read_bool(yaml, value, what, member);
 		break;
 	case POLICY_FIELD_U32:
 		assert(field->max <= UINT32_MAX);
@@ -374,12 +384,12 @@ read_field(struct policy__yaml *yaml, yaml_node_t *value,
 		break;
 	case POLICY_FIELD_TEXT:
 		assert(field->max < POLICY_TEXT_BYTES);
-		policy__text_read(yaml, value, field->name, member,
-				  (size_t)field->min, (size_t)field->max + 1);
+		policy__text_read(yaml, value, what, member, (size_t)field->min,
+				  (size_t)field->max + 1);
 		break;
 	case POLICY_FIELD_TEXTS:
 		assert(field->max <= POLICY_TEXTS_MAX);
-		read_texts(yaml, value, field, member);
+		read_texts(yaml, value, what, field, member);
 		break;
 	}
 }
@@ -396,6 +406,7 @@ fields_read(const struct policy_field *fields, size_t count, void *into,
 	for (size_t i = 0; i < count; i++)
 		keys[i] = (struct policy__key){ .name = fields[i].name,
 						.read = read_field,
+						.offset = fields[i].offset,
 						.arg = &fields[i] };
 	err = policy__yaml_open(&yaml, text, n, errors);
 	if (err)

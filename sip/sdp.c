@@ -102,6 +102,8 @@ next_word(struct sip_text *line)
 
 	*line = sip__text_trim(*line);
 	word = *line;
+	if (line->n == 0)
+		return word;
 	for (size_t i = 0; i < line->n; i++) {
 		if (line->p[i] == ' ' || line->p[i] == '\t') {
 			word.n = i;

@@ -19,12 +19,11 @@
 #include <unistd.h>
 
 #define LINE_BYTES   1024
-#define SITES        64 /* warnings that differ; a later one takes the place */
+#define SITES        64 /* some warnings share one */
 #define WARNINGS_MAX 10 /* of one site in a window */
 #define WINDOW_NS    INT64_C(1000000000)
 
 struct site {
-	const char *format;
 	int64_t began_ns;
 	uint32_t count;
 	uint32_t left_out;
@@ -74,12 +73,10 @@ site_may_print(const char *format, uint32_t *left_out)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	now_ns = ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 	pthread_mutex_lock(&sites_lock);
-	if (site->format != format)
-		*site = (struct site){ .format = format, .began_ns = now_ns };
 	*left_out = 0;
 	if (now_ns - site->began_ns >= WINDOW_NS) {
 		*left_out = site->left_out;
-		*site = (struct site){ .format = format, .began_ns = now_ns };
+		*site = (struct site){ .began_ns = now_ns };
 	}
 	may = site->count < WARNINGS_MAX;
 	if (may)

@@ -221,11 +221,11 @@ plain_add(struct builder *builder, const struct mkpcap_step *step)
 static int
 step_compare(const void *a, const void *b)
 {
-	const struct mkpcap_step *const *x = a, *const *y = b;
+	const struct mkpcap_step *x = a, *y = b;
 
-	if ((*x)->at_ns != (*y)->at_ns)
-		return (*x)->at_ns < (*y)->at_ns ? -1 : 1;
-	return *x < *y ? -1 : *x > *y;
+	if (x->at_ns != y->at_ns)
+		return x->at_ns < y->at_ns ? -1 : 1;
+	return x->line < y->line ? -1 : x->line > y->line;
 }
 
 /* ---- media --------------------------------------------------------------- */
@@ -396,7 +396,7 @@ count_add(struct builder *builder, const struct mkpcap_dialog *dialog)
 
 static int
 instance_add(struct builder *builder, uint32_t call, uint32_t instance,
-	     struct mkpcap_step **steps, uint32_t steps_count)
+	     const struct mkpcap_step *steps, uint32_t steps_count)
 {
 	const struct mkpcap_script *script = builder->capture->script;
 	uint32_t first = builder->capture->stored_count;
@@ -405,7 +405,7 @@ instance_add(struct builder *builder, uint32_t call, uint32_t instance,
 
 	mkpcap__dialog_init(&dialog, script, &script->calls[call], instance);
 	for (uint32_t i = 0; rc == 0 && i < steps_count; i++)
-		rc = message_add(builder, &dialog, steps[i], first);
+		rc = message_add(builder, &dialog, &steps[i], first);
 	for (uint32_t i = 0; rc == 0 && i < script->media_count; i++) {
 		if (script->media[i].call != call)
 			continue;
@@ -421,7 +421,7 @@ call_add(struct builder *builder, uint32_t call)
 {
 	const struct mkpcap_script *script = builder->capture->script;
 	uint32_t repeat = script->calls[call].repeat;
-	struct mkpcap_step **steps =
+	struct mkpcap_step *steps =
 	    calloc(script->steps_count + 1, sizeof(*steps));
 	uint32_t count = 0;
 	int rc = 0;
@@ -430,7 +430,7 @@ call_add(struct builder *builder, uint32_t call)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < script->steps_count; i++)
 		if (script->steps[i].call == call)
-			steps[count++] = &script->steps[i];
+			steps[count++] = script->steps[i];
 	qsort(steps, count, sizeof(*steps), step_compare);
 	for (uint32_t i = 0; rc == 0 && i < instances(script, repeat); i++)
 		rc = instance_add(builder, call, i, steps, count);

@@ -10,7 +10,7 @@
 #define SECOND_NS   1000000000ll
 #define MS_NS       1000000ll
 /** Longest time a script may name: a year, so that sums never overflow. */
-#define TIME_MAX_NS (366 * 86400 * SECOND_NS)
+#define TIME_MAX_NS (366ll * 86400 * SECOND_NS)
 
 /* ---- parse.c, value.c ---------------------------------------------------- */
 

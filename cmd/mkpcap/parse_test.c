@@ -74,7 +74,7 @@ values(void **state)
 	assert_int_equal(script->steps[1].sdp.direction, MKPCAP_RECVONLY);
 	assert_string_equal(script->steps[1].sdp.codecs[0]->name, "GSM");
 	media = &script->media[0];
-	assert_int_equal(media->to_ns, 3 * 3600 * SECOND_NS);
+	assert_int_equal(media->to_ns, 3ll * 3600 * SECOND_NS);
 	assert_int_equal(media->tones_count, 2);
 	assert_int_equal(media->tones[1].hz, 550);
 	assert_int_equal(media->loss.ranges_count, 2);

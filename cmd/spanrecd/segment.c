@@ -422,18 +422,6 @@ segment_flush(struct segment *s, const struct segment_input *in, int64_t now_ns)
 
 /* ---- the end ------------------------------------------------------------- */
 
-static int
-by_side(const void *a, const void *b)
-{
-	const struct store_stream *x = a, *y = b;
-
-	if (x->side != y->side)
-		return x->side < y->side ? -1 : 1;
-	if (x->first_ns != y->first_ns)
-		return x->first_ns < y->first_ns ? -1 : 1;
-	return x->ssrc < y->ssrc ? -1 : x->ssrc > y->ssrc;
-}
-
 static void
 finish_recording(struct segment *s, const struct segment_input *in)
 {
@@ -472,9 +460,6 @@ segment_close(struct segment *s, const struct segment_input *in)
 	}
 	if (s->recording)
 		finish_recording(s, in);
-	if (s->row.streams_count)
-		qsort(s->row.streams, s->row.streams_count,
-		      sizeof(s->row.streams[0]), by_side);
 	request = in->request(in->ctx, bytes);
 	request->type = s->take_back ? ARCHIVE_TAKE_BACK : ARCHIVE_CLOSE;
 	request->segment = NULL;

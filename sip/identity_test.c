@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cmd/testing/testing.h"
+#include "sip/sip_priv.h"
+
+static void
+identify(struct sip_identity *identity, const char *value)
+{
+	size_t n = strlen(value);
+	char *copy = testing_copy(value, n);
+	struct sip_address address;
+
+	sip__scan_address(&address, (struct sip_text){ copy, n });
+	memset(identity, 0, sizeof(*identity));
+	sip__identity_set(identity, &address);
+	free(copy);
+}
+
+static void
+addresses_become_people(void **state)
+{
+	static const struct {
+		const char *value, *user, *host, *display;
+		bool anonymous;
+	} cases[] = {
+		{ "\"Anne \\\"Nan\\\" Lee\" <sip:2001@pbx:5060;x=y>;tag=1",
+		  "2001", "pbx", "Anne \"Nan\" Lee", false },
+		{ "Zo\xc3\xab, HR <sip:20%301@pbx>", "2001", "pbx",
+		  "Zo\xc3\xab, HR", false },
+		{ "Zo\xeb <sips:a@[2001:db8::1]:5061>", "a", "2001:db8::1",
+		  "Zo\xef\xbf\xbd", false },
+		{ "<tel:+44-1632-960111;phone-context=x>", "+44-1632-960111",
+		  "", "", false },
+		{ "tel:112", "112", "", "", false },
+		{ "<sip:+441632960111;isub=1:pw@gw?x=y>", "+441632960111", "gw",
+		  "", false },
+		{ "<sip:pbx.example>", "", "pbx.example", "", false },
+		{ "<urn:service:sos>", "service:sos", "", "", false },
+		{ "\"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=1",
+		  "anonymous", "anonymous.invalid", "Anonymous", true },
+		{ "<sip:a%00%zz%4@h>", "a\xef\xbf\xbd%zz%4", "h", "", false },
+		{ "<sip:", "", "", "", false },
+		{ "\"", "", "", "", false },
+		{ "", "", "", "", false },
+	};
+	struct sip_identity identity;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		identify(&identity, cases[i].value);
+		assert_string_equal(identity.user, cases[i].user);
+		assert_string_equal(identity.host, cases[i].host);
+		assert_string_equal(identity.display, cases[i].display);
+		assert_int_equal(identity.anonymous, cases[i].anonymous);
+	}
+}
+
+static void
+every_truncation_is_read(void **state)
+{
+	static const char value[] =
+	    "\"A \\\"B\\\"\" <sip:a%41:pw@[::1]:5060;lr?x=y>;p=\"q;\";tag=t";
+	struct sip_identity identity;
+	char cut[sizeof(value)];
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(value); n++) {
+		memcpy(cut, value, n);
+		cut[n] = '\0';
+		identify(&identity, cut);
+		assert_true(strlen(identity.user) <= 4);
+	}
+}
+
+static void
+long_parts_are_cut(void **state)
+{
+	struct sip_identity identity;
+	char value[1024] = "\"", *p = value + 1;
+
+	(void)state;
+	memset(p, 'd', 200);
+	strcpy(p + 200, "\" <sip:");
+	memset(p + 207, 'u', 300);
+	p[507] = '@';
+	memset(p + 508, 'h', 300);
+	p[808] = '>';
+	identify(&identity, value);
+	assert_int_equal(strlen(identity.user), SIP_USER_BYTES - 1);
+	assert_int_equal(strlen(identity.host), SIP_HOST_BYTES - 1);
+	assert_int_equal(strlen(identity.display), SIP_DISPLAY_BYTES - 1);
+}
+
+static void
+the_network_knows_better(void **state)
+{
+	struct sip_address asserted;
+	struct sip_identity identity;
+
+	(void)state;
+	identify(&identity, "\"Desk\" <sip:anonymous@anonymous.invalid>");
+	sip__scan_address(&asserted, SIP_TEXT("<sip:+441632960111@trunk>"));
+	sip__identity_assert(&identity, &asserted);
+	assert_string_equal(identity.user, "+441632960111");
+	assert_string_equal(identity.host, "trunk");
+	assert_string_equal(identity.display, "Desk");
+	assert_true(identity.anonymous);
+	/* an assertion that says nothing */
+	sip__scan_address(&asserted, SIP_TEXT("<sip:trunk>"));
+	sip__identity_assert(&identity, &asserted);
+	assert_string_equal(identity.user, "+441632960111");
+	sip__scan_address(&asserted, SIP_TEXT("\"New\" <sip:2001@pbx>"));
+	sip__identity_assert(&identity, &asserted);
+	assert_string_equal(identity.user, "2001");
+	assert_string_equal(identity.display, "New");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_become_people),
+		cmocka_unit_test(every_truncation_is_read),
+		cmocka_unit_test(long_parts_are_cut),
+		cmocka_unit_test(the_network_knows_better),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The map of calls, its limits, its counters; flows are in dialog_test.c. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cmd/testing/testing.h"
+#include "sip/sip_priv.h"
+
+#define MS 1000000LL
+
+/** What a tracker told: calls begun and ended, media open. */
+struct told {
+	unsigned begun, ended, opened, closed;
+	uint64_t last_ended;
+	enum sip_end_cause cause;
+	int64_t time_ns;
+	struct sip_call call;
+	struct sip_media media;
+};
+
+static void
+note(void *ctx, const struct sip_event *event)
+{
+	struct told *told = ctx;
+
+	told->begun += event->type == SIP_EVENT_CALL;
+	told->opened += event->type == SIP_EVENT_MEDIA_OPEN;
+	told->closed += event->type == SIP_EVENT_MEDIA_CLOSE;
+	told->call = *event->call;
+	if (event->media)
+		told->media = *event->media;
+	if (event->type == SIP_EVENT_END) {
+		told->ended++;
+		told->last_ended = event->call->number;
+		told->cause = event->cause;
+		told->time_ns = event->time_ns;
+	}
+}
+
+static struct sip_tracker *
+make(struct told *told, const struct sip_config *config)
+{
+	struct sip_tracker *tracker;
+
+	memset(told, 0, sizeof(*told));
+	assert_int_equal(sip_tracker_new(&tracker, config, note, told), 0);
+	return tracker;
+}
+
+static int
+put(struct sip_tracker *tracker, int64_t ms, const char *text, size_t missing)
+{
+	size_t n = strlen(text);
+	uint8_t *copy = testing_copy(text, n);
+	struct capture_endpoint a, b;
+	int rc;
+
+	assert_int_equal(capture_endpoint_parse(&a, "10.0.0.1", 8, 5060), 0);
+	assert_int_equal(capture_endpoint_parse(&b, "10.0.0.2", 8, 5070), 0);
+	rc = sip_tracker_input(tracker, ms * MS, &a, &b, copy, n, missing);
+	free(copy);
+	return rc;
+}
+
+#define HEADERS(id)                                                            \
+	"Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\n"                        \
+	"From: \"Anne\" <sip:2001@pbx>;tag=f1\r\nTo: <sip:pbx>\r\n"            \
+	"Call-ID: " id "\r\nCSeq: 1 INVITE\r\n"
+#define INVITE(id) "INVITE sip:2002@pbx SIP/2.0\r\n" HEADERS(id)
+#define SDP                                                                    \
+	"Content-Type: application/sdp\r\n\r\n"                                \
+	"v=0\r\nc=IN IP4 10.0.0.1\r\nm=audio 4000 RTP/SAVP 8\r\n"              \
+	"m=audio 4002 RTP/AVP 8\r\n"
+
+static void
+put_call(struct sip_tracker *tracker, int64_t ms, unsigned id)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), INVITE("%u") "\r\n", id);
+	assert_int_equal(put(tracker, ms, text, 0), 0);
+}
+
+static void
+a_call_has_what_is_known(void **state)
+{
+	struct told told;
+	struct sip_tracker *tracker = make(&told, NULL);
+	char ep[CAPTURE_ENDPOINT_TEXT_BYTES];
+
+	(void)state;
+	assert_int_equal(put(tracker, 7, INVITE("x@y\xff") SDP, 0), 0);
+	assert_int_equal(told.call.number, 1);
+	assert_string_equal(told.call.call_id, "x@y\xef\xbf\xbd");
+	assert_string_equal(told.call.from_tag, "f1");
+	assert_string_equal(told.call.party[SIP_CALLER].display, "Anne");
+	/* To has no user: the Request-URI has */
+	assert_string_equal(told.call.party[SIP_CALLEE].user, "2002");
+	assert_string_equal(
+	    capture_endpoint_text(&told.call.signalling[SIP_CALLER], ep),
+	    "10.0.0.1:5060");
+	assert_string_equal(
+	    capture_endpoint_text(&told.call.signalling[SIP_CALLEE], ep),
+	    "10.0.0.2:5070");
+	assert_int_equal(told.call.start_ns, 7 * MS);
+	assert_int_equal(told.call.answer_ns, 0);
+	assert_int_equal(told.opened, 2);
+	assert_int_equal(told.media.number, 2);
+	assert_int_equal(told.media.index, 1);
+	assert_int_equal(told.media.party, SIP_CALLER);
+	assert_int_equal(sip_tracker_calls(tracker), 1);
+	assert_int_equal(sip_tracker_counters_peek(tracker)->secure_media, 1);
+	sip_tracker_free(&tracker);
+	sip_tracker_free(&tracker);
+}
+
+static void
+every_message_is_counted(void **state)
+{
+	struct told told;
+	struct sip_tracker *tracker = make(&told, NULL);
+	const struct sip_counters *c = sip_tracker_counters_peek(tracker);
+	char *big = malloc(66000);
+
+	(void)state;
+	assert_int_equal(put(tracker, 0, "what is this\r\n\r\n", 0), -EBADMSG);
+	assert_int_equal(
+	    put(tracker, 0, "OPTIONS sip:a SIP/2.0\r\n" HEADERS("1") "\r\n", 0),
+	    0);
+	assert_int_equal(
+	    put(tracker, 0, "BYE sip:a SIP/2.0\r\n" HEADERS("1") "\r\n", 0), 0);
+	assert_int_equal(put(tracker, 0, INVITE("1") "m: <x\r\n\r\n", 0), 0);
+	assert_int_equal(put(tracker, 0, INVITE("1") "m: <x\r\n\r\n", 0), 0);
+	strcpy(big, INVITE("2") "Subject: ");
+	memset(big + strlen(big), 'x', 8192);
+	strcpy(big + strlen(INVITE("2") "Subject: ") + 8192, "\r\n\r\n");
+	assert_int_equal(put(tracker, 0, big, 0), 0);
+	free(big);
+	assert_int_equal(
+	    put(tracker, 0, INVITE("3") "c: application/sdp\r\n\r\nhello", 0),
+	    0);
+	assert_int_equal(put(tracker, 0,
+			     INVITE("4") "c: application/sdp\r\n\r\n"
+					 "v=0\r\nm=audio 4 RTP/AVP 8\r\n",
+			     0),
+			 0);
+	assert_int_equal(c->malformed, 1);
+	assert_int_equal(c->messages, 7);
+	assert_int_equal(c->other_method, 1);
+	assert_int_equal(c->stray, 1);
+	assert_int_equal(c->fallback, 2);
+	assert_int_equal(c->retransmissions, 1);
+	assert_int_equal(c->over_limit, 1);
+	assert_int_equal(c->sdp_malformed, 1);
+	assert_int_equal(c->sdp_no_address, 1);
+	assert_int_equal(c->calls, 4);
+	assert_int_equal(told.begun, 4);
+	sip_tracker_free(&tracker);
+}
+
+static void
+the_idlest_call_gives_way(void **state)
+{
+	struct sip_config config = { .calls_max = 3 };
+	struct told told;
+	struct sip_tracker *tracker = make(&told, &config);
+	const struct sip_counters *c = sip_tracker_counters_peek(tracker);
+
+	(void)state;
+	put_call(tracker, 1, 1);
+	put_call(tracker, 2, 2);
+	put_call(tracker, 3, 3);
+	sip_tracker_alive(tracker, 1, 4 * MS);
+	put_call(tracker, 5, 4);
+	assert_int_equal(told.ended, 1);
+	assert_int_equal(told.last_ended, 2);
+	assert_int_equal(told.cause, SIP_END_SHED);
+	assert_int_equal(told.time_ns, 5 * MS);
+	assert_int_equal(c->calls_shed, 1);
+	assert_int_equal(sip_tracker_calls(tracker), 3);
+	/* a call that is over is forgotten first */
+	assert_int_equal(
+	    put(tracker, 6, "BYE sip:a SIP/2.0\r\n" HEADERS("4") "\r\n", 0), 0);
+	assert_int_equal(told.cause, SIP_END_BYE);
+	assert_int_equal(sip_tracker_calls(tracker), 2);
+	put_call(tracker, 7, 5);
+	assert_int_equal(c->calls_shed, 1);
+	assert_int_equal(sip_tracker_calls(tracker), 3);
+	sip_tracker_finish(tracker, 9 * MS);
+	assert_int_equal(told.ended, 5);
+	assert_int_equal(told.last_ended, 5);
+	assert_int_equal(told.time_ns, 9 * MS);
+	assert_int_equal(sip_tracker_calls(tracker), 0);
+	sip_tracker_free(&tracker);
+}
+
+/** A tick looks at no call that is not due: counted by those that it ends. */
+static void
+many_calls_time_out_in_order(void **state)
+{
+	struct told told;
+	struct sip_tracker *tracker = make(&told, NULL);
+
+	(void)state;
+	for (unsigned i = 1; i <= 1000; i++)
+		put_call(tracker, i, i);
+	sip_tracker_tick(tracker, 180000 * MS);
+	assert_int_equal(told.ended, 0);
+	for (unsigned i = 1; i <= 1000; i++) {
+		sip_tracker_tick(tracker, (180000 + i) * MS);
+		assert_int_equal(told.ended, i);
+		assert_int_equal(told.last_ended, i);
+		assert_int_equal(told.time_ns, i * MS);
+	}
+	sip_tracker_free(&tracker);
+}
+
+static void
+an_ended_call_is_forgotten(void **state)
+{
+	struct told told;
+	struct sip_tracker *tracker = make(&told, NULL);
+	const struct sip_counters *c = sip_tracker_counters_peek(tracker);
+	const char *bye = "BYE sip:a SIP/2.0\r\n" HEADERS("1") "\r\n";
+
+	(void)state;
+	put_call(tracker, 0, 1);
+	assert_int_equal(put(tracker, 10, bye, 0), 0);
+	sip_tracker_tick(tracker, 32009 * MS);
+	assert_int_equal(put(tracker, 32009, bye, 0), 0);
+	assert_int_equal(c->retransmissions, 1);
+	assert_int_equal(c->stray, 0);
+	sip_tracker_tick(tracker, 64009 * MS);
+	assert_int_equal(put(tracker, 64010, bye, 0), 0);
+	assert_int_equal(c->stray, 1);
+	assert_int_equal(told.ended, 1);
+	sip_tracker_alive(tracker, 1, 0);
+	sip_tracker_alive(tracker, 99, 0);
+	sip_tracker_free(&tracker);
+}
+
+/** SDP of a message cut by the snap length never gives half a port. */
+static void
+a_cut_body_is_believed_by_lines(void **state)
+{
+	static const char text[] = INVITE("1") SDP;
+	char cut[sizeof(text)];
+
+	(void)state;
+	for (size_t n = 0; n < sizeof(text) - 1; n++) {
+		struct told told;
+		struct sip_tracker *tracker = make(&told, NULL);
+
+		memcpy(cut, text, n);
+		cut[n] = '\0';
+		(void)put(tracker, 0, cut, sizeof(text) - n);
+		sip_tracker_finish(tracker, 5 * MS);
+		assert_int_equal(told.opened, told.closed);
+		assert_int_equal(told.begun, told.ended);
+		if (told.opened)
+			assert_int_equal(told.media.receive.port, 4000);
+		sip_tracker_free(&tracker);
+	}
+}
+
+static void
+streams_of_a_call_are_bounded(void **state)
+{
+	struct told told;
+	struct sip_tracker *tracker = make(&told, NULL);
+	char text[1024];
+
+	(void)state;
+	for (unsigned i = 0; i < 100; i++) {
+		snprintf(text, sizeof(text),
+			 "INVITE sip:2002@pbx SIP/2.0\r\n"
+			 "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK%u\r\n"
+			 "From: <sip:2001@pbx>;tag=%u\r\nTo: <sip:pbx>\r\n"
+			 "Call-ID: 1\r\nCSeq: 1 INVITE\r\n"
+			 "Content-Type: application/sdp\r\n\r\n"
+			 "v=0\r\nc=IN IP4 10.0.0.1\r\n"
+			 "m=audio %u RTP/AVP 8\r\n",
+			 i, i, 4000 + i);
+		assert_int_equal(put(tracker, i, text, 0), 0);
+	}
+	assert_int_equal(told.opened - told.closed, SIP_STREAMS_MAX);
+	assert_int_equal(sip_tracker_counters_peek(tracker)->sdp_cut,
+			 100 - SIP_STREAMS_MAX);
+	sip_tracker_finish(tracker, 0);
+	assert_int_equal(told.opened, told.closed);
+	sip_tracker_free(&tracker);
+}
+
+static void
+memory_may_run_out_at_any_point(void **state)
+{
+	struct sip_tracker *tracker;
+	struct told told = { 0 };
+	unsigned nth;
+	int rc = -ENOMEM;
+
+	(void)state;
+	for (nth = 1; rc == -ENOMEM; nth++) {
+		testing_fail_allocation(nth);
+		rc = sip_tracker_new(&tracker, NULL, note, &told);
+		testing_fail_allocation(0);
+		if (rc == -ENOMEM)
+			assert_null(tracker);
+	}
+	assert_int_equal(rc, 0);
+	assert_true(nth > 2);
+	sip_tracker_free(&tracker);
+	for (nth = 1; nth < 20; nth++) {
+		tracker = make(&told, NULL);
+		testing_fail_allocation(nth);
+		(void)put(tracker, 0,
+			  "SIP/2.0 180 Ringing\r\n" HEADERS("1") "\r\n", 0);
+		(void)put(tracker, 0, INVITE("1") SDP, 0);
+		testing_fail_allocation(0);
+		sip_tracker_finish(tracker, MS);
+		assert_int_equal(told.opened, told.closed);
+		assert_int_equal(told.begun, told.ended);
+		assert_int_equal(
+		    told.begun + sip_tracker_counters_peek(tracker)->calls_shed,
+		    1);
+		sip_tracker_free(&tracker);
+	}
+}
+
+static void
+settings_are_checked(void **state)
+{
+	struct sip_config config = { .linger_ns = -1 };
+	struct sip_tracker *tracker;
+
+	(void)state;
+	assert_int_equal(sip_tracker_new(&tracker, NULL, NULL, NULL), -EINVAL);
+	assert_int_equal(sip_tracker_new(&tracker, &config, note, NULL),
+			 -EINVAL);
+	config = (struct sip_config){ .message_bytes_max = 65536 };
+	assert_int_equal(sip_tracker_new(&tracker, &config, note, NULL),
+			 -EINVAL);
+	assert_null(tracker);
+}
+
+/** Idle calls are kept small: the state and its two usual streams. */
+static void
+a_call_is_small(void **state)
+{
+	(void)state;
+	assert_true(sizeof(struct sip_call_state) +
+			2 * sizeof(struct sip_stream) <=
+		    4096);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_call_has_what_is_known),
+		cmocka_unit_test(every_message_is_counted),
+		cmocka_unit_test(the_idlest_call_gives_way),
+		cmocka_unit_test(many_calls_time_out_in_order),
+		cmocka_unit_test(an_ended_call_is_forgotten),
+		cmocka_unit_test(a_cut_body_is_believed_by_lines),
+		cmocka_unit_test(streams_of_a_call_are_bounded),
+		cmocka_unit_test(memory_may_run_out_at_any_point),
+		cmocka_unit_test(settings_are_checked),
+		cmocka_unit_test(a_call_is_small),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
