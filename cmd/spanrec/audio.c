@@ -189,8 +189,8 @@ out:
 static bool
 is_sound(const char *encoding)
 {
-	return strcasecmp(encoding, "telephone-event") &&
-	       strcasecmp(encoding, "CN");
+	return strcasecmp(encoding, "telephone-event") != 0 &&
+	       strcasecmp(encoding, "CN") != 0;
 }
 
 static int

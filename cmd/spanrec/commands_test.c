@@ -1,23 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/*
- * The commands on an archive with known content. Every side of every call has
- * a tone of its own, so that a swap, a leak or a loss shows:
- *
- *   call A  14:15  2 segments of 3 s: left 440 Hz, right 880 Hz; in the first
- *                  one 10 packets of the right side are missing, from 1.0 s
- *   call B  14:20  1 segment of 2 s: left 600 Hz, right 1100 Hz
- *   call C  14:30  nobody answered
- *   call D  14:40  not to be recorded
- */
+/* The commands, on the archive with known calls of cmd/testing/calls.h. */
 #include "cmd/spanrec/spanrec.h"
 
-#include <errno.h>
+#include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,243 +19,20 @@
 #include <sndfile.h>
 
 #include "cmd/common/exit.h"
+#include "cmd/testing/calls.h"
 #include "cmd/testing/testing.h"
 
 #define SECOND INT64_C(1000000000)
-#define PACKET (SECOND / 50)
 #define DAY    (86400 * SECOND)
 
-#define START_A (INT64_C(1553782503) * SECOND) /* 2019-03-28 14:15:03 UTC */
-#define START_B (START_A + 300 * SECOND)
-#define START_C (START_A + 900 * SECOND)
-#define START_D (START_A + 1500 * SECOND)
-#define NOW     (START_A + 2 * DAY)
-
-#define GAP_AT     50 /**< packets before it */
-#define GAP_LENGTH 10
+#define NOW (TESTING_CALL_A_NS + 2 * DAY)
 
 struct fixture {
 	char *folder;
 	char home[256];
-	char call[4][STORE_CALL_ID_BYTES]; /**< A, B, C, D */
-	unsigned fail_allocation;          /**< in the next command; 0: none */
+	char call[TESTING_CALLS][STORE_CALL_ID_BYTES]; /**< A, B, C, D */
+	unsigned fail_allocation; /**< in the next command; 0: none */
 };
-
-/* ---- an archive with calls --------------------------------------------- */
-
-/* G.711 A-law: sign, three bits of exponent, four of mantissa, every other
- * bit inverted. */
-static uint8_t
-alaw(double sample)
-{
-	int value = (int)(sample * 4095.0), sign = 0xD5, exponent = 0;
-
-	if (value < 0) {
-		value = -value - 1;
-		sign = 0x55;
-	}
-	while (exponent < 7 && value >> (exponent + 5))
-		exponent++;
-	value = exponent << 4 |
-		((exponent < 2 ? value >> 1 : value >> exponent) & 15);
-	return (uint8_t)(value ^ sign);
-}
-
-static void
-tone(uint8_t payload[160], double hz, uint32_t timestamp)
-{
-	uint32_t i;
-
-	for (i = 0; i < 160; i++)
-		payload[i] =
-		    alaw(0.5 * sin(2 * M_PI * hz * (timestamp + i) / 8000.0));
-}
-
-static void
-describe(struct store_segment *segment, const char *call, uint32_t number,
-	 int64_t call_start_ns, int64_t start_ns)
-{
-	*segment = (struct store_segment){
-		.segment = number,
-		.kind = STORE_AGENT,
-		.from = "+441534440440",
-		.to = "2750",
-		.local = "2750",
-		.remote = "+441534440440",
-		.direction = STORE_IN,
-		.area = "office",
-		.call_start_ns = call_start_ns,
-		.start_ns = start_ns,
-		.answer_ns = call_start_ns,
-		.end_cause = "bye",
-		.decision = STORE_RECORD,
-		.reason = "record",
-		.rule = "everything",
-		.retention = "standard",
-		.sip_call_id = "a84b4c76e66710@10.0.0.1",
-		.state = STORE_STATE_NONE,
-	};
-	snprintf(segment->call, sizeof(segment->call), "%s", call);
-	snprintf(segment->id, sizeof(segment->id), "%s-%u", call, number);
-}
-
-/* What is written of one side. */
-struct side {
-	double hz;
-	unsigned packets;
-	bool gap;
-};
-
-static void
-put_stream(struct store_recording *recording, int stream,
-	   const struct side *side, int64_t start_ns)
-{
-	uint8_t payload[160];
-	struct store_frame frame = { .payload = payload,
-				     .payload_bytes = 160,
-				     .payload_type = 8,
-				     .stream = (uint8_t)stream };
-	struct store_gap gap = { .stream = (uint8_t)stream,
-				 .reason = STORE_REASON_loss,
-				 .packets = GAP_LENGTH };
-	unsigned i;
-
-	for (i = 0; i < side->packets; i++) {
-		frame.time_ns = start_ns + i * PACKET;
-		frame.timestamp = i * 160;
-		frame.sequence = (uint16_t)(65500 + i);
-		frame.marker = i == 0;
-		if (side->gap && i >= GAP_AT && i < GAP_AT + GAP_LENGTH) {
-			gap.from_ns = start_ns + (GAP_AT - 1) * PACKET;
-			gap.until_ns =
-			    start_ns + (GAP_AT + GAP_LENGTH) * PACKET;
-			if (i == GAP_AT)
-				assert_int_equal(
-				    store_recording_gap(recording, &gap), 0);
-			continue;
-		}
-		tone(payload, side->hz, frame.timestamp);
-		assert_int_equal(store_recording_frame(recording, &frame), 0);
-	}
-}
-
-static void
-count_stream(struct store_segment *segment, int stream, const struct side *side,
-	     uint32_t ssrc)
-{
-	struct store_stream *s = &segment->streams[stream];
-	unsigned lost = side->gap ? GAP_LENGTH : 0;
-
-	s->side = stream ? STORE_RIGHT : STORE_LEFT;
-	s->ssrc = ssrc;
-	snprintf(s->codec, sizeof(s->codec), "PCMA");
-	s->expected = side->packets;
-	s->seen = s->stored = side->packets - lost;
-	s->lost = lost;
-	s->gaps = lost ? 1 : 0;
-	s->first_ns = segment->start_ns;
-	s->last_ns = segment->start_ns + (side->packets - 1) * PACKET;
-	segment->streams_count = (uint32_t)stream + 1;
-}
-
-static void
-commit(struct store_archive *archive, const struct store_segment *segment)
-{
-	assert_int_equal(store_batch_begin(archive), 0);
-	assert_int_equal(store_segment_put(archive, segment), 0);
-	assert_int_equal(store_batch_commit(archive), 0);
-}
-
-static void
-record(struct store_archive *archive, struct store_segment *segment,
-       const struct side sides[2])
-{
-	const struct store_recording_spec spec = {
-		.id = segment->id,
-		.start_ns = segment->start_ns,
-	};
-	const struct store_format format = { .payload_type = 8,
-					     .channels = 1,
-					     .clock_hz = 8000,
-					     .encoding = "PCMA" };
-	struct store_recording_result result;
-	struct store_recording *recording;
-	struct store_sealed_key sealed;
-	int i;
-
-	assert_int_equal(store_recording_new(&recording, archive, &spec), 0);
-	store_recording_seal_key(recording, &sealed);
-	segment->key_day = 20190328;
-	assert_int_equal(store_keyring_add(archive, segment->key_day, &sealed,
-					   &segment->key_slot),
-			 0);
-	assert_int_equal(store_keyring_sync(archive), 0);
-	assert_int_equal(store_recording_begin(recording, segment->key_day,
-					       segment->key_slot),
-			 0);
-	for (i = 0; i < 2; i++) {
-		const struct store_stream_info info = {
-			.side = i ? STORE_RIGHT : STORE_LEFT,
-			.ssrc = 0x1000 + (uint32_t)i,
-			.src_port = (uint16_t)(4000 + 2 * i),
-			.dst_port = (uint16_t)(4002 - 2 * i),
-		};
-
-		assert_int_equal(store_recording_stream(recording, &info), i);
-		assert_int_equal(store_recording_format(recording, i, &format),
-				 0);
-		put_stream(recording, i, &sides[i], segment->start_ns);
-		count_stream(segment, i, &sides[i], info.ssrc);
-	}
-	assert_int_equal(store_recording_finish(recording, segment, &result),
-			 0);
-	store_recording_free(&recording, false);
-	segment->bytes = result.payload_bytes;
-	segment->chunks = result.chunks;
-	memcpy(segment->file_hash, result.file_hash, STORE_HASH_BYTES);
-	segment->state = STORE_STATE_STORED;
-	assert_int_equal(store_archive_sync(archive), 0);
-	commit(archive, segment);
-}
-
-static void
-fill(struct fixture *f, struct store_archive *archive)
-{
-	static const int64_t starts[] = { START_A, START_B, START_C, START_D };
-	const struct side a1[] = { { 440, 150, false }, { 880, 150, true } };
-	const struct side a2[] = { { 440, 150, false }, { 880, 150, false } };
-	const struct side b[] = { { 600, 100, false }, { 1100, 100, false } };
-	struct store_segment *segment = malloc(sizeof(*segment));
-	unsigned i;
-
-	assert_non_null(segment);
-	for (i = 0; i < 4; i++)
-		store_call_id_make(f->call[i], starts[i], "call-id", "tag", i);
-
-	describe(segment, f->call[0], 1, START_A, START_A);
-	segment->end_ns = START_A + 3 * SECOND;
-	record(archive, segment, a1);
-	describe(segment, f->call[0], 2, START_A, START_A + 3 * SECOND);
-	segment->end_ns = START_A + 6 * SECOND;
-	record(archive, segment, a2);
-	describe(segment, f->call[1], 1, START_B, START_B);
-	segment->end_ns = START_B + 2 * SECOND;
-	/* what a phone may send as its name */
-	snprintf(segment->from, sizeof(segment->from), "J\xFCrgen\x1B[2J");
-	snprintf(segment->local, sizeof(segment->local), "2751");
-	record(archive, segment, b);
-
-	describe(segment, f->call[2], 1, START_C, START_C);
-	segment->end_ns = START_C + 20 * SECOND;
-	commit(archive, segment);
-	describe(segment, f->call[3], 1, START_D, START_D);
-	segment->end_ns = START_D + 60 * SECOND;
-	segment->decision = STORE_DROP;
-	snprintf(segment->reason, sizeof(segment->reason), "exempt");
-	snprintf(segment->rule, sizeof(segment->rule), "works council");
-	commit(archive, segment);
-	free(segment);
-}
 
 /* ---- running commands -------------------------------------------------- */
 
@@ -334,7 +103,6 @@ static int
 setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	struct store_archive *archive;
 	char path[512];
 
 	assert_non_null(f);
@@ -342,10 +110,7 @@ setup(void **state)
 	snprintf(f->home, sizeof(f->home), "%s/home", f->folder);
 	free(run(f, NOW, EXIT_DONE, "-q init %s", f->home));
 	snprintf(path, sizeof(path), "%s/archive", f->home);
-	assert_int_equal(
-	    store_archive_open(&archive, path, STORE_WRITE, NULL, NULL), 0);
-	fill(f, archive);
-	store_archive_close(&archive);
+	testing_calls_fill(path, f->call);
 	*state = f;
 	return 0;
 }
@@ -524,6 +289,57 @@ test_export_refused(void **state)
 	assert_has(listing, "purpose dispute");
 	assert_has_not(listing, "abuse");
 	free(listing);
+}
+
+/* Names in a folder. */
+static unsigned
+count_files(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	const struct dirent *entry;
+	unsigned n = 0;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)))
+		n += entry->d_name[0] != '.' || entry->d_name[1] == 's';
+	closedir(dir);
+	return n;
+}
+
+/* What stops in the middle leaves no copy, under whatever name. */
+static void
+test_export_stopped(void **state)
+{
+	const struct fixture *f = *state;
+	struct rlimit before, limit;
+	sigset_t term, mask;
+	char line[512];
+	size_t n;
+
+	snprintf(line, sizeof(line), "export %s --out %s/a.wav --purpose abuse",
+		 f->call[0], f->folder);
+
+	/* somebody ends the program */
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, &mask);
+	raise(SIGTERM);
+	free(run_bytes(f, NOW, EXIT_FAILED, &n, line));
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+	assert_int_equal(count_files(f->folder), 1);
+
+	/* the file cannot get as long as it must */
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = before;
+	limit.rlim_cur = 100000;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	free(run_bytes(f, NOW, EXIT_FAILED, &n, line));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(count_files(f->folder), 1);
+
+	free(run_bytes(f, NOW, EXIT_DONE, &n, line));
+	assert_int_equal(count_files(f->folder), 2);
 }
 
 static uint32_t
@@ -948,7 +764,7 @@ static void
 test_purge(void **state)
 {
 	const struct fixture *f = *state;
-	const int64_t due = START_A + 90 * DAY - 600 * SECOND;
+	const int64_t due = TESTING_CALL_A_NS + 90 * DAY - 600 * SECOND;
 	char path[512], *output;
 
 	/* not a nanosecond too early, and never by looking */
@@ -987,7 +803,7 @@ test_purge(void **state)
 	free(run(f, due, EXIT_DONE, "verify"));
 
 	/* 24 months after the start the note goes as well */
-	output = run(f, START_A + 5 * 366 * DAY, EXIT_DONE, "purge");
+	output = run(f, TESTING_CALL_A_NS + 5 * 366 * DAY, EXIT_DONE, "purge");
 	assert_has(output, "3 segments deleted");
 	free(output);
 	free(run(f, NOW, EXIT_NOT_FOUND, "why %s-1", f->call[0]));
@@ -999,21 +815,14 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(test_export),
-		TEST(test_export_mix),
-		TEST(test_export_refused),
-		TEST(test_play_pipe),
-		TEST(test_ids),
-		TEST(test_list_json),
-		TEST(test_list_table),
-		TEST(test_find),
-		TEST(test_list_csv),
-		TEST(test_show_why),
-		TEST(test_no_key),
-		TEST(test_busy),
-		TEST(test_no_memory),
-		TEST(test_verify),
-		TEST(test_purge),
+		TEST(test_export),         TEST(test_export_mix),
+		TEST(test_export_refused), TEST(test_export_stopped),
+		TEST(test_play_pipe),      TEST(test_ids),
+		TEST(test_list_json),      TEST(test_list_table),
+		TEST(test_find),           TEST(test_list_csv),
+		TEST(test_show_why),       TEST(test_no_key),
+		TEST(test_busy),           TEST(test_no_memory),
+		TEST(test_verify),         TEST(test_purge),
 #undef TEST
 	};
 

@@ -122,7 +122,7 @@ copy_failed(const struct copy *copy, int error)
 		log_error("%s exists; give another name, or --force to "
 			  "overwrite it",
 			  copy->path);
-	else if (error == -EFBIG)
+	else if (error == -EOVERFLOW)
 		log_error("%s: the call is too long for a WAV file, which "
 			  "holds 4 GiB; export its segments one by one",
 			  copy->path);

@@ -81,7 +81,8 @@ directory_is_empty(const char *path)
 	if (!dir)
 		return -errno;
 	while ((entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0)
 			empty = 0;
 	}
 	closedir(dir);

@@ -44,7 +44,7 @@ parse(int key, char *value, struct argp_state *state)
 			argp_error(state, "one FILE at a time");
 		return 0;
 	case ARGP_KEY_END:
-		if (!arguments->action || strcmp(arguments->action, "new"))
+		if (!arguments->action || strcmp(arguments->action, "new") != 0)
 			argp_error(state, "this version has 'key new FILE'");
 		if (!arguments->file)
 			argp_error(state, "'key new' needs a FILE");

@@ -42,28 +42,30 @@ spanrec_segment_state(const struct store_segment *segment)
 	return store_state_name(segment->state);
 }
 
-static int
-compare_streams(const void *a, const void *b)
+static bool
+stream_precedes(const struct store_stream *a, const struct store_stream *b)
 {
-	const struct store_stream *x = *(const struct store_stream *const *)a;
-	const struct store_stream *y = *(const struct store_stream *const *)b;
-
-	if (x->side != y->side)
-		return x->side == STORE_LEFT ? -1 : 1;
-	if (x->first_ns != y->first_ns)
-		return x->first_ns < y->first_ns ? -1 : 1;
-	return (x->ssrc > y->ssrc) - (x->ssrc < y->ssrc);
+	if (a->side != b->side)
+		return a->side == STORE_LEFT;
+	if (a->first_ns != b->first_ns)
+		return a->first_ns < b->first_ns;
+	return a->ssrc < b->ssrc;
 }
 
 void
 spanrec_streams_sort(const struct store_segment *segment,
 		     const struct store_stream *sorted[STORE_STREAMS_MAX])
 {
-	uint32_t i;
+	uint32_t i, j;
 
-	for (i = 0; i < segment->streams_count; i++)
-		sorted[i] = &segment->streams[i];
-	qsort(sorted, segment->streams_count, sizeof(*sorted), compare_streams);
+	for (i = 0; i < segment->streams_count; i++) {
+		const struct store_stream *stream = &segment->streams[i];
+
+		for (j = i; j > 0 && stream_precedes(stream, sorted[j - 1]);
+		     j--)
+			sorted[j] = sorted[j - 1];
+		sorted[j] = stream;
+	}
 }
 
 /* ---- JSON -------------------------------------------------------------- */

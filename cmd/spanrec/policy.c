@@ -38,7 +38,8 @@ parse(int key, char *value, struct argp_state *state)
 			argp_error(state, "one FILE at a time");
 		return 0;
 	case ARGP_KEY_END:
-		if (!arguments->action || strcmp(arguments->action, "check"))
+		if (!arguments->action ||
+		    strcmp(arguments->action, "check") != 0)
 			argp_error(state, "this version has 'policy check'");
 		return 0;
 	default:

@@ -27,7 +27,7 @@ take_segment(void *ctx, const struct store_segment *segment)
 	size_t n = search->calls_count;
 	void *grown;
 
-	if (!n || strcmp(search->calls[n - 1], segment->call)) {
+	if (!n || strcmp(search->calls[n - 1], segment->call) != 0) {
 		if (n == CALLS_NAMED + 1)
 			return 1;
 		snprintf(search->calls[n], STORE_CALL_ID_BYTES, "%s",
@@ -62,7 +62,7 @@ prefer_exact(struct spanrec_selection *selection, const char *id)
 	size_t i;
 
 	for (i = 0; i < selection->count; i++) {
-		if (strcmp(selection->segments[i].id, id))
+		if (strcmp(selection->segments[i].id, id) != 0)
 			continue;
 		selection->segments[0] = selection->segments[i];
 		selection->count = 1;

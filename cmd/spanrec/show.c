@@ -148,7 +148,7 @@ see_entry(void *ctx, const struct store_ledger_entry *entry)
 	struct history *history = ctx;
 	void *grown;
 
-	if (strcmp(entry->subject, history->id))
+	if (strcmp(entry->subject, history->id) != 0)
 		return 0;
 	grown = reallocarray(history->entries, history->count + 1,
 			     sizeof(*history->entries));

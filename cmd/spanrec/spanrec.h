@@ -332,7 +332,7 @@ int spanrec_reader_failed(const struct store_segment *segment, int error);
 /**
  * Write a WAV header.
  *
- * @return 0, -EFBIG (WAV counts bytes in 32 bits), -EIO and others of stdio
+ * @return 0, -EOVERFLOW (WAV counts bytes in 32 bits), -EIO and others of stdio
  */
 int spanrec_wav_header(FILE *to, unsigned channels, uint64_t frames)
 	__attribute__((warn_unused_result));

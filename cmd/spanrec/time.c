@@ -36,7 +36,7 @@ take_word(const char **p, const char *word)
 {
 	size_t n = strlen(word);
 
-	if (strncmp(*p, word, n))
+	if (strncmp(*p, word, n) != 0)
 		return false;
 	*p += n;
 	return true;

@@ -10,7 +10,6 @@
 #include "cmd/spanrec/spanrec.h"
 
 #include <errno.h>
-#include <string.h>
 
 #define HEADER_BYTES 44
 #define SAMPLE_BYTES 2
@@ -40,24 +39,24 @@ write_bytes(FILE *to, const uint8_t *bytes, size_t n)
 int
 spanrec_wav_header(FILE *to, unsigned channels, uint64_t frames)
 {
-	uint8_t header[HEADER_BYTES];
+	uint8_t header[HEADER_BYTES] = { 'R', 'I', 'F', 'F', 0,   0,   0,   0,
+					 'W', 'A', 'V', 'E', 'f', 'm', 't', ' ',
+					 16,  0,   0,   0,   1,   0,   0,   0,
+					 0,   0,   0,   0,   0,   0,   0,   0,
+					 0,   0,   0,   0,   'd', 'a', 't', 'a',
+					 0,   0,   0,   0 };
 	uint32_t frame_bytes = channels * SAMPLE_BYTES;
 	uint32_t data_bytes;
 
 	if (frames > (UINT32_MAX - HEADER_BYTES) / frame_bytes)
-		return -EFBIG;
+		return -EOVERFLOW;
 	data_bytes = (uint32_t)frames * frame_bytes;
-	memcpy(header, "RIFF", 4);
 	put_le32(header + 4, HEADER_BYTES - 8 + data_bytes);
-	memcpy(header + 8, "WAVEfmt ", 8);
-	put_le32(header + 16, 16);
-	put_le16(header + 20, 1);
 	put_le16(header + 22, channels);
 	put_le32(header + 24, SPANREC_SAMPLE_HZ);
 	put_le32(header + 28, SPANREC_SAMPLE_HZ * frame_bytes);
 	put_le16(header + 32, frame_bytes);
 	put_le16(header + 34, 8 * SAMPLE_BYTES);
-	memcpy(header + 36, "data", 4);
 	put_le32(header + 40, data_bytes);
 	return write_bytes(to, header, sizeof(header));
 }
