@@ -401,6 +401,8 @@ store__walk_file(struct store__walk *walk, int fd)
 
 	memset(walk, 0, sizeof(*walk));
 	r = walk_header(walk, fd, &hash);
+	if (r)
+		return r;
 	while (r == 0 && !walk->final &&
 	       walk->file_bytes - walk->good_bytes >= around) {
 		r = store__pread(fd, head_bytes, sizeof(head_bytes),
