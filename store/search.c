@@ -430,13 +430,14 @@ store_call_exists(struct store_archive *archive, const char *call_id)
 	MDB_val k, none;
 	MDB_txn *txn;
 	size_t n;
-	int rc, r;
+	int rc, r = 0;
 
 	if (strnlen(call_id, STORE_CALL_ID_BYTES) == STORE_CALL_ID_BYTES)
 		return 0;
-	r = store__read_begin(archive, &txn);
-	if (r)
-		return r;
+	/* Not the open batch: that is another thread's. */
+	rc = mdb_txn_begin(archive->env, NULL, MDB_RDONLY, &txn);
+	if (rc)
+		return store__index_error(rc);
 	store__key_text(&key, call_id);
 	n = key.bytes;
 	rc = mdb_cursor_open(txn, archive->tables.segments, &cursor);
@@ -448,6 +449,6 @@ store_call_exists(struct store_archive *archive, const char *call_id)
 			    memcmp(k.mv_data, key.data, n) == 0;
 		mdb_cursor_close(cursor);
 	}
-	store__read_end(archive, txn);
+	mdb_txn_abort(txn);
 	return rc == 0 || rc == MDB_NOTFOUND ? r : store__index_error(rc);
 }

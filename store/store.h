@@ -305,8 +305,8 @@ int store_counter_get(struct store_archive *archive, uint32_t day,
 		      const char *name, uint64_t *count)
 	__attribute__((warn_unused_result));
 
-/** Does any segment of this call id exist? For bumping; sees the open batch
- * too. 1, 0, negative errno */
+/** Does any committed segment have this call id? For bumping. 1, 0, negative
+ * errno. @thread any, also beside the one that writes */
 int store_call_exists(struct store_archive *archive, const char *call_id);
 
 /* ---- recordings: writing ----------------------------------------------- */

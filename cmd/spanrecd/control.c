@@ -132,7 +132,7 @@ id_taken(struct control_state *c, const char *id)
 	struct given_id *given;
 
 	HASH_FIND_STR(c->ids, id, given);
-	return given || store_call_exists(c->index, id) > 0;
+	return given || store_call_exists(c->pipeline->config.archive, id) > 0;
 }
 
 static int
@@ -593,10 +593,6 @@ control_new(struct pipeline *p)
 	r = sip_tracker_new(&c->tracker, &config, on_sip_event, c);
 	if (r < 0)
 		return r;
-	r = store_archive_open(&c->index, p->config.archive_path, STORE_READ,
-			       NULL, NULL);
-	if (r < 0)
-		return r;
 	r = uv_loop_init(&p->control.loop);
 	if (r < 0)
 		return r;
@@ -619,7 +615,6 @@ control_free(struct pipeline *p)
 	}
 	forget_ids(c, INT64_MAX);
 	sip_tracker_free(&c->tracker);
-	store_archive_close(&c->index);
 	free(c->reports);
 	free(c);
 	p->control.state = NULL;

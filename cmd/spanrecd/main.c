@@ -300,7 +300,6 @@ run(const struct options *o, const struct home *home,
 	struct pipeline_config config = {
 		.settings = &home->settings,
 		.archive = archive,
-		.archive_path = home->archive_path,
 		.threads = o->threads ? o->threads : home->settings.threads,
 		.files = o->files,
 		.files_count = o->files_count,

@@ -100,7 +100,6 @@ struct pipeline_config {
 	const struct policy *policy;
 	uint8_t policy_hash[STORE_HASH_BYTES];
 	struct store_archive *archive; /**< opened STORE_WRITE */
-	const char *archive_path;
 	uint32_t threads; /**< capture threads, and as many writers */
 	int64_t shift_ns; /**< added to every capture time */
 	const char *const *files;
