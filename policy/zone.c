@@ -605,7 +605,9 @@ policy_zone_civil(const struct policy_zone *zone, int64_t time_ns,
 	civil->hour = (uint8_t)(of_day_s / HOUR_S);
 	civil->minute = (uint8_t)(of_day_s / 60 % 60);
 	civil->second = (uint8_t)(of_day_s % 60);
-	civil->nanosecond = (uint32_t)(time_ns - t_s * POLICY__SECOND_NS);
+	civil->nanosecond =
+	    (uint32_t)((time_ns % POLICY__SECOND_NS + POLICY__SECOND_NS) %
+		       POLICY__SECOND_NS);
 	civil->offset_s = type->offset_s;
 	memcpy(civil->abbreviation, type->abbreviation,
 	       sizeof(civil->abbreviation));

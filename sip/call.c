@@ -5,8 +5,8 @@
  * All dialogs of one Call-ID are one call: a forked INVITE and its branches,
  * and the hops of a proxy that the mirror port shows one after the other. The
  * call is over when its last answered leg hung up, or when every INVITE
- * transaction seen was refused. A challenge (401, 407) is not the end: the
- * caller is given time to ask again.
+ * transaction seen was refused. A challenge is not the end: the caller is
+ * given time to ask again.
  *
  * The mirror may show messages twice, out of order, or not at all; each of
  * these moves a call forward or is without effect, never an error.
@@ -216,9 +216,32 @@ wait_for_retry(struct sip_call_state *call, int status, int64_t time_ns)
 	sip__call_wait(call, SIP_WAIT_RETRY);
 }
 
+/** Refusals after which the caller tries again by itself, with the same
+ * Call-ID (RFC 3261 sections 8.1.3.4 and 8.1.3.5, RFC 4028 section 7.3). */
+static bool
+is_retried(int status)
+{
+	switch (status) {
+	case 401:
+	case 407:
+	case 413:
+	case 415:
+	case 416:
+	case 420:
+	case 421:
+	case 422:
+	case 494:
+		return true;
+	default:
+		return status < 400;
+	}
+}
+
 /**
  * One INVITE transaction was refused. A proxy may have others under way, and
- * the caller's own is among them: the call ends with the last.
+ * the caller's own is among them: the call ends with the last. Its media ends
+ * now in any case: the next attempt has an offer of its own, and somebody else
+ * may get the port before that.
  */
 static void
 refused(struct sip_call_state *call, const struct sip_turn *turn,
@@ -232,7 +255,8 @@ refused(struct sip_call_state *call, const struct sip_turn *turn,
 	branch_drop(call, i);
 	if (call->branches_count)
 		return;
-	if (status == 401 || status == 407) {
+	if (is_retried(status)) {
+		sip__dialog_end(call, turn->time_ns);
 		wait_for_retry(call, status, turn->time_ns);
 		return;
 	}

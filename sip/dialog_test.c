@@ -385,17 +385,36 @@ static const struct flow {
 			     "7 A>B INVITE 2 b=2 sdp=10.0.0.1:4000\n"
 			     "90 B>A 200/INVITE 2 b=2 t=y sdp=10.0.0.2:5000\n"
 			     "500 A>B BYE 3 b=3 t=y\n",
-	  .events =
-	      CALL_A ANSWERED_B CLOSED(500) "500 #1 end bye 0 by caller\n" },
+	  .events = CALL_A "5 #1 -1 caller 10.0.0.1:4000\n"
+			   "7 #1 +2 caller 10.0.0.1:4000\n90 #1 answer\n"
+			   "90 #1 +3 callee 10.0.0.2:5000\n"
+			   "500 #1 -2 caller 10.0.0.1:4000\n"
+			   "500 #1 -3 callee 10.0.0.2:5000\n"
+			   "500 #1 end bye 0 by caller\n" },
 
 	{ .name = "challenged, asked again from another port, refused",
 	  .script = INVITE_A "5 B>A 407/INVITE 1 b=1 t=z\n6 A>B ACK 1 b=1 t=z\n"
 			     "7 A>B INVITE 2 b=2 sdp=10.0.0.1:4002\n"
 			     "90 B>A 603/INVITE 2 b=2 t=y\n",
+	  .events = CALL_A "5 #1 -1 caller 10.0.0.1:4000\n"
+			   "7 #1 +2 caller 10.0.0.1:4002\n"
+			   "90 #1 -2 caller 10.0.0.1:4002\n"
+			   "90 #1 end rejected 603 by callee\n" },
+
+	{ .name = "asked again while the challenge is missed",
+	  .script = INVITE_A "7 A>B INVITE 2 b=2 sdp=10.0.0.1:4002\n"
+			     "90 B>A 486/INVITE 2 b=2 t=y\n",
 	  .events = CALL_A "7 #1 +2 caller 10.0.0.1:4002\n"
 			   "7 #1 -1 caller 10.0.0.1:4000\n"
 			   "90 #1 -2 caller 10.0.0.1:4002\n"
-			   "90 #1 end rejected 603 by callee\n" },
+			   "90 #1 end rejected 486 by callee\n" },
+
+	{ .name = "redirected: session timer too small, then moved",
+	  .script = "0 A>B INVITE 1 b=1\n1 B>A 422/INVITE 1 b=1 t=z\n"
+		    "2 A>B ACK 1 b=1 t=z\n3 A>B INVITE 2 b=2\n"
+		    "4 B>A 302/INVITE 2 b=2 t=y\n5 A>C INVITE 3 b=3\n"
+		    "6 C>A 404/INVITE 3 b=3 t=v\n",
+	  .events = "0 #1 call 2001>2002\n6 #1 end rejected 404 by callee\n" },
 
 	{ .name = "challenged and given up",
 	  .script = INVITE_A "5 B>A 401/INVITE 1 b=1 t=z\n32004 tick\n"

@@ -225,7 +225,8 @@ sip__msg_parse(struct sip_parser *parser, struct sip_msg *msg,
 	enum sip_reading reading = SIP_READ;
 	struct sip_head head;
 
-	sip__head_read(&head, parser->copy, message);
+	if (sip__head_read(&head, parser->copy, message))
+		return -EBADMSG;
 	if (is_over_limit(&parser->limits, &head, message.n))
 		reading = SIP_READ_OVER_LIMIT;
 	else if (!head.regular || read_with_library(parser, msg, &head))

@@ -17,7 +17,7 @@
 #include "sip/sip.h"
 #include "sip/sip_priv.h"
 
-#define METHOD_BYTES_MAX 32
+#define METHOD_BYTES_MAX 64
 
 static bool
 is_token(char c)
@@ -26,6 +26,7 @@ is_token(char c)
 	       (c >= '0' && c <= '9') || (c && strchr("-.!%*_+`'~", c));
 }
 
+/** METHOD SP uri SP SIP/2.0; spaces in and after the URI are let pass. */
 static bool
 is_request_line(struct sip_text line)
 {
@@ -46,6 +47,13 @@ is_request_line(struct sip_text line)
 		   (struct sip_text){ line.p + line.n - version.n, version.n },
 		   version) &&
 	       memchr(line.p, ':', line.n - version.n);
+}
+
+bool
+sip__is_start_line(struct sip_text line, bool *response)
+{
+	*response = sip__text_begins(line, SIP_TEXT("SIP/2.0 "));
+	return *response || is_request_line(line);
 }
 
 /** The value of a header line if it is the Call-ID; else p is NULL. */
@@ -96,11 +104,8 @@ sip_prefilter(const uint8_t *bytes, size_t n, struct sip_glance *glance)
 	}
 	if (text.n == 0)
 		return -EAGAIN;
-	if (!is_token(text.p[0]) || !sip__text_line(&text, &line))
-		return 0;
-	if (sip__text_begins(line, SIP_TEXT("SIP/2.0 ")))
-		glance->response = true;
-	else if (!is_request_line(line))
+	if (!is_token(text.p[0]) || !sip__text_line(&text, &line) ||
+	    !sip__is_start_line(line, &glance->response))
 		return 0;
 	find_call_id(text, glance);
 	return 1;

@@ -85,7 +85,9 @@ others_are_not_sip(void **state)
 		CASE("INVITE sip:a@b\r\nSIP/2.0\r\n"),
 		CASE("INVITE SIP/2.0\r\n\r\n"),
 		CASE("INVITE  SIP/2.0\r\n\r\n"),
-		CASE("ThisMethodNameIsLongerThanAnyThereIs sip:a SIP/2.0\r\n"),
+		CASE(
+		    "ThisMethodNameIsLongerThanAnyThatThereIsOrWillBeInAnyNetworkOnEarth"
+		    " sip:a SIP/2.0\r\n"),
 		CASE("hello"),
 	};
 	struct sip_glance glance;

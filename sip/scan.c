@@ -123,7 +123,7 @@ index_line(struct sip_head *head, struct sip_text line)
 		head->text[name.p - head->text] = 'X';
 }
 
-void
+int
 sip__head_read(struct sip_head *head, char *copy, struct sip_text message)
 {
 	struct sip_text text, line;
@@ -138,17 +138,19 @@ sip__head_read(struct sip_head *head, char *copy, struct sip_text message)
 	*head = (struct sip_head){ .text = copy, .regular = true };
 	copy_lines(head, message);
 	text = (struct sip_text){ head->text, head->n };
-	if (sip__text_line(&text, &head->start))
-		count_line(head, head->start);
+	if (!sip__text_line(&text, &head->start) ||
+	    !sip__is_start_line(head->start, &head->response))
+		return -EBADMSG;
+	count_line(head, head->start);
 	while (sip__text_line(&text, &line) && line.n) {
 		count_line(head, line);
 		index_line(head, line);
 	}
 	/* "SIP/2.0 200" without a reason: libosip2 takes the first Via for it
 	 */
-	if (sip__text_begins(head->start, SIP_TEXT("SIP/2.0 ")) &&
-	    head->start.n < sizeof("SIP/2.0 200 ") - 1)
+	if (head->response && head->start.n < sizeof("SIP/2.0 200 ") - 1)
 		head->regular = false;
+	return 0;
 }
 
 /* ---- the tolerant scan ------------------------------------------------- */
@@ -253,12 +255,12 @@ sip__scan_address(struct sip_address *address, struct sip_text value)
 }
 
 static int
-scan_start(struct sip_msg *msg, struct sip_text start)
+scan_start(struct sip_msg *msg, const struct sip_head *head)
 {
-	struct sip_text method, uri;
+	struct sip_text start = head->start, method, uri;
 	uint32_t status;
 
-	if (sip__text_begins(start, SIP_TEXT("SIP/2.0 "))) {
+	if (head->response) {
 		start = sip__text_trim(
 		    (struct sip_text){ start.p + 8, start.n - 8 });
 		if (sip__text_number(start, &status) != 3 || status < 100 ||
@@ -268,8 +270,6 @@ scan_start(struct sip_msg *msg, struct sip_text start)
 		return 0;
 	}
 	method = sip__text_cut(start, ' ', &uri);
-	if (method.n == 0 || !uri.p)
-		return -EBADMSG;
 	msg->method = sip__method(method);
 	scan_uri(&msg->uri, sip__text_cut(sip__text_trim(uri), ' ', NULL));
 	return 0;
@@ -283,7 +283,7 @@ sip__scan(struct sip_msg *msg, const struct sip_head *head)
 	size_t digits;
 
 	*msg = (struct sip_msg){ 0 };
-	if (scan_start(msg, head->start))
+	if (scan_start(msg, head))
 		return -EBADMSG;
 	msg->call_id = head->field[SIP_FIELD_CALL_ID];
 	digits = sip__text_number(cseq, &msg->cseq);

@@ -57,6 +57,11 @@ bool sip__text_clean(char *out, size_t out_bytes, struct sip_text text);
 /** SipHash-1-3 (Aumasson, Bernstein, 2012). @param key [16] */
 uint64_t sip__hash(const uint8_t *key, struct sip_text text);
 
+/* ---- prefilter.c ------------------------------------------------------- */
+
+/** Is this the first line of a message? @param response or of a request */
+bool sip__is_start_line(struct sip_text line, bool *response);
+
 /* ---- scan.c ------------------------------------------------------------ */
 
 /** Headers that matter to a recorder; the first of each is kept. */
@@ -89,6 +94,7 @@ struct sip_head {
 	uint32_t headers;
 	uint32_t separators;
 	size_t line_bytes_longest;
+	bool response;
 	bool complete; /**< the empty line was there */
 	bool regular;  /**< nothing that libosip2 is known to get wrong */
 };
@@ -138,9 +144,11 @@ struct sip_msg {
  * Copy the head of a message and find its fields.
  *
  * @param copy [SIP_HEAD_BYTES]
+ * @return 0, or -EBADMSG: the first line is not one of SIP
  * @cost linear
  */
-void sip__head_read(struct sip_head *head, char *copy, struct sip_text message);
+int sip__head_read(struct sip_head *head, char *copy, struct sip_text message)
+	__attribute__((warn_unused_result));
 
 /** Fill a message from its head, forgiving whatever can be. @cost linear
  * @return 0, or -EBADMSG: no start line, no Call-ID, or no CSeq */

@@ -27,7 +27,7 @@
 	X(late, "packets", "RTP packets that came too late")                  \
 	X(lost, "packets", "RTP packets that never came")                     \
 	X(unclaimed, "packets", "RTP packets that belong to no call")         \
-	X(dropped, "packets", "RTP packets of calls, not to be stored")       \
+	X(dropped, "packets", "RTP packets of calls that were not stored")       \
 	X(streams_shed, "packets",                                            \
 	  "RTP packets of a recording with too many streams")                 \
 	X(recordings, "recordings", "recordings begun")                       \

@@ -248,12 +248,13 @@ verdict(const struct pipeline *pipeline)
 {
 	const struct capture_thread *first = &pipeline->captures[0];
 	uint64_t failed = pipeline_counter(pipeline, COUNTER_recordings_failed);
+	int error = atomic_load(&pipeline->archive_error);
 
-	if (atomic_load(&pipeline->archive_error) < 0 || failed) {
+	if (error == 0)
+		error = atomic_load(&pipeline->recording_error);
+	if (error < 0) {
 		log_error("%" PRIu64 " recordings are not complete: %s", failed,
-			  atomic_load(&pipeline->archive_error) < 0
-			      ? strerror(-atomic_load(&pipeline->archive_error))
-			      : "they could not be written");
+			  strerror(-error));
 		return EXIT_FAILED;
 	}
 	if (first->error < 0) {

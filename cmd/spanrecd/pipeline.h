@@ -122,7 +122,8 @@ struct pipeline {
 	_Atomic uint32_t writers_over; /**< all ended; nobody kicks any more */
 	_Atomic uint32_t archive_over; /**< no more requests will come */
 	_Atomic uint32_t stop;         /**< asked to end early */
-	_Atomic int archive_error;     /**< first failure of the archive */
+	_Atomic int archive_error;   /**< first failure of the index or keyring */
+	_Atomic int recording_error; /**< ... of a recording */
 	struct sip_counters sip_counters; /**< after the join */
 };
 

@@ -142,10 +142,13 @@ day_of(const struct segment *s)
 }
 
 static void
-fail(struct segment *s, const struct segment_input *in)
+fail(struct segment *s, const struct segment_input *in, int error)
 {
+	int none = 0;
+
 	if (s->state == SEGMENT_FAILED)
 		return;
+	(void)atomic_compare_exchange_strong(in->error, &none, error);
 	s->state = SEGMENT_FAILED;
 	counter_add(in->counters, COUNTER_recordings_failed, 1);
 }
@@ -160,8 +163,10 @@ open_recording(struct segment *s, const struct segment_input *in)
 			 (uint32_t)SEGMENT_HEAD_BYTES;
 	struct archive_request *request;
 
-	if (store_recording_new(&s->recording, in->archive, &spec) < 0) {
-		fail(s, in);
+	int r = store_recording_new(&s->recording, in->archive, &spec);
+
+	if (r < 0) {
+		fail(s, in, r);
 		return;
 	}
 	s->state = SEGMENT_OPENING;
@@ -191,7 +196,7 @@ segment_opened(struct segment *s, const struct segment_input *in,
 					  answer->slot);
 	}
 	if (r < 0)
-		fail(s, in);
+		fail(s, in, r);
 	else
 		s->state = SEGMENT_OPEN;
 }
@@ -313,7 +318,7 @@ record(struct segment *s, const struct segment_input *in, int stream,
 			r = store(s, in, stream, frame);
 		if (r == 0 || r == -ENOBUFS)
 			return r;
-		fail(s, in);
+		fail(s, in, r);
 	}
 	drop(s, in, stream, STORE_REASON_overrun);
 	return 0;
@@ -367,7 +372,7 @@ take_gap(struct segment *s, const struct segment_input *in, int stream,
 	if (r == -ENOBUFS)
 		return r;
 	if (r < 0)
-		fail(s, in);
+		fail(s, in, r);
 	row->gaps++;
 	row->lost += frame->missing - frame->shed;
 	counter_add(in->counters, COUNTER_lost, frame->missing - frame->shed);
@@ -417,7 +422,7 @@ segment_flush(struct segment *s, const struct segment_input *in, int64_t now_ns)
 		return;
 	r = store_recording_flush(s->recording, now_ns);
 	if (r < 0)
-		fail(s, in);
+		fail(s, in, r);
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -431,7 +436,7 @@ finish_recording(struct segment *s, const struct segment_input *in)
 	if (s->state == SEGMENT_OPEN)
 		r = introduce_streams(s, s->row.streams_count);
 	if (r < 0 || store_recording_finish(s->recording, &s->row, &result) < 0)
-		fail(s, in);
+		fail(s, in, r);
 	s->row.chunks = result.chunks;
 	memcpy(s->row.file_hash, result.file_hash, sizeof(s->row.file_hash));
 	s->row.state = s->state == SEGMENT_FAILED ? STORE_STATE_INTERRUPTED

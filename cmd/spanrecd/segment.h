@@ -9,6 +9,7 @@
 #ifndef CMD_SPANRECD_SEGMENT_H
 #define CMD_SPANRECD_SEGMENT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -43,6 +44,7 @@ struct segment {
 struct segment_input {
 	const struct store_archive *archive;
 	struct counters *counters;
+	_Atomic int *error; /**< first error of a recording, negative errno */
 	/** Room for a request to the archive thread; never NULL. */
 	struct archive_request *(*request)(void *ctx, uint32_t bytes);
 	void (*commit)(void *ctx, uint32_t bytes);

@@ -487,6 +487,7 @@ writer_new(struct writer *writer)
 	w->input = (struct segment_input){
 		.archive = writer->pipeline->config.archive,
 		.counters = &writer->counters,
+		.error = &writer->pipeline->recording_error,
 		.request = request_room,
 		.commit = request_commit,
 		.ctx = w,
