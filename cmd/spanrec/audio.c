@@ -24,11 +24,11 @@
 #define LAST_PACKET_NS (60 * INT64_C(1000000))
 
 /**
- * Streams of one recording lie in the file in the order in which the writer
- * drained their buffers, a little apart in time. Sound is taken out so far
- * behind the newest frame: 1 MB of memory.
+ * The writer drains the buffers of all streams once a second, so frames lie in
+ * the file by seconds, one stream after the other in each. Sound is taken out
+ * so far behind the newest frame, with room to spare.
  */
-#define MARGIN_NS (30 * SECOND_NS)
+#define MARGIN_NS (10 * SECOND_NS + RTP_RENDER_BEHIND_NS)
 
 #define PAYLOAD_TYPES 128
 #define PCM_FRAMES    2048

@@ -406,6 +406,38 @@ test_ids(void **state)
 	free(output);
 }
 
+/* "X-1" is the beginning of "X-10" too, and yet means itself. */
+static void
+test_id_exact(void **state)
+{
+	const struct fixture *f = *state;
+	struct store_segment *segment = malloc(sizeof(*segment));
+	struct store_archive *archive;
+	char text[512], *output;
+
+	assert_non_null(segment);
+	snprintf(text, sizeof(text), "%s/archive", f->home);
+	assert_int_equal(
+	    store_archive_open(&archive, text, STORE_WRITE, NULL, NULL), 0);
+	snprintf(text, sizeof(text), "%s-1", f->call[3]);
+	assert_int_equal(store_segment_get(archive, text, segment), 0);
+	segment->segment = 10;
+	snprintf(segment->id, sizeof(segment->id), "%s-10", f->call[3]);
+	assert_int_equal(store_batch_begin(archive), 0);
+	assert_int_equal(store_segment_put(archive, segment), 0);
+	assert_int_equal(store_batch_commit(archive), 0);
+	store_archive_close(&archive);
+	free(segment);
+
+	output = run(f, NOW, EXIT_DONE, "show %s-1 --json", f->call[3]);
+	assert_has(output, "\"segment\":1,");
+	assert_has_not(output, "\"segment\":10,");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "show %s --json", f->call[3]);
+	assert_has(output, "\"segment\":10,");
+	free(output);
+}
+
 /* ---- lists ------------------------------------------------------------- */
 
 /* The nth line as JSON. */
@@ -818,11 +850,12 @@ main(void)
 		TEST(test_export),         TEST(test_export_mix),
 		TEST(test_export_refused), TEST(test_export_stopped),
 		TEST(test_play_pipe),      TEST(test_ids),
-		TEST(test_list_json),      TEST(test_list_table),
-		TEST(test_find),           TEST(test_list_csv),
-		TEST(test_show_why),       TEST(test_no_key),
-		TEST(test_busy),           TEST(test_no_memory),
-		TEST(test_verify),         TEST(test_purge),
+		TEST(test_id_exact),       TEST(test_list_json),
+		TEST(test_list_table),     TEST(test_find),
+		TEST(test_list_csv),       TEST(test_show_why),
+		TEST(test_no_key),         TEST(test_busy),
+		TEST(test_no_memory),      TEST(test_verify),
+		TEST(test_purge),
 #undef TEST
 	};
 
