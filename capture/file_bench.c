@@ -2,7 +2,8 @@
 /*
  * What reading a capture costs: a plain loop over libpcap that only counts,
  * this project's source with a callback that does nothing, and with the
- * decoder. Reads the file it is given, or else one of its own making.
+ * decoder. Reads the file it is given, or else one of its own making. Merging
+ * reads that file twice at a time, so half of it comes from the cache.
  */
 #include "capture/decode.h"
 
