@@ -294,15 +294,22 @@ record(const struct options *o, const struct pipeline_config *config)
 }
 
 static int
-run(const struct options *o, const struct home *home,
-    struct store_archive *archive)
+open_files(void *ctx, struct capture_source **source, char *error)
+{
+	const struct options *o = ctx;
+
+	return capture_file_open(source, o->files, o->files_count, error);
+}
+
+static int
+run(struct options *o, const struct home *home, struct store_archive *archive)
 {
 	struct pipeline_config config = {
 		.settings = &home->settings,
 		.archive = archive,
 		.threads = o->threads ? o->threads : home->settings.threads,
-		.files = o->files,
-		.files_count = o->files_count,
+		.open_source = open_files,
+		.open_ctx = o,
 	};
 	struct policy *policy = NULL;
 	char *text = NULL;

@@ -88,8 +88,7 @@ capture_new(struct pipeline *p, uint32_t i, char *error)
 			 s->flow_log_kib);
 		return r;
 	}
-	return capture_file_open(&t->source, p->config.files,
-				 p->config.files_count, error);
+	return p->config.open_source(p->config.open_ctx, &t->source, error);
 }
 
 static int

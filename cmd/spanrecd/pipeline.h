@@ -102,8 +102,16 @@ struct pipeline_config {
 	struct store_archive *archive; /**< opened STORE_WRITE */
 	uint32_t threads; /**< capture threads, and as many writers */
 	int64_t shift_ns; /**< added to every capture time */
-	const char *const *files;
-	size_t files_count;
+	/**
+	 * Open the input; called once for each capture thread, of which each
+	 * reads all of it.
+	 *
+	 * @param error [CAPTURE_ERROR_BYTES]
+	 * @return 0, or negative errno
+	 */
+	int (*open_source)(void *ctx, struct capture_source **source,
+			   char *error);
+	void *open_ctx;
 };
 
 struct pipeline {
