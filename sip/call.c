@@ -121,7 +121,8 @@ learn_identity(struct sip_call_state *call, const struct sip_turn *turn)
 	    call->asserted_txn[turn->party] == turn->txn)
 		return;
 	call->asserted_txn[turn->party] = turn->txn;
-	sip__identity_assert(identity, &turn->msg->asserted);
+	call->tracker->counters.text_cut +=
+	    !sip__identity_assert(identity, &turn->msg->asserted);
 	if (memcmp(&before, identity, sizeof(before)) != 0)
 		sip__emit(call, (struct sip_event){ .type = SIP_EVENT_IDENTITY,
 						    .time_ns = turn->time_ns,
@@ -136,14 +137,16 @@ sip__call_begin(struct sip_call_state *call, const struct sip_msg *msg,
 	struct sip_call *pub = &call->pub;
 	struct sip_turn turn = { .msg = msg };
 	struct sip_address to = msg->to;
+	bool whole;
 
-	sip__text_clean(pub->from_tag, sizeof(pub->from_tag), msg->from.tag);
-	sip__identity_set(&pub->party[SIP_CALLER], &msg->from);
+	whole = sip__text_clean(pub->from_tag, sizeof(pub->from_tag),
+				msg->from.tag);
+	whole &= sip__identity_set(&pub->party[SIP_CALLER], &msg->from);
 	if (to.user.n == 0) {
 		to.user = msg->uri.user;
 		to.escaped = msg->uri.escaped;
 	}
-	sip__identity_set(&pub->party[SIP_CALLEE], &to);
+	whole &= sip__identity_set(&pub->party[SIP_CALLEE], &to);
 	pub->signalling[SIP_CALLER] = *src;
 	pub->signalling[SIP_CALLEE] = *dst;
 	pub->start_ns = call->alive_ns = call->clock_ns = time_ns;
@@ -151,8 +154,10 @@ sip__call_begin(struct sip_call_state *call, const struct sip_msg *msg,
 	if (msg->asserted.user.n) {
 		place(call, &turn);
 		call->asserted_txn[SIP_CALLER] = turn.txn;
-		sip__identity_assert(&pub->party[SIP_CALLER], &msg->asserted);
+		whole &= sip__identity_assert(&pub->party[SIP_CALLER],
+					      &msg->asserted);
 	}
+	call->tracker->counters.text_cut += !whole;
 	sip__emit(call, (struct sip_event){ .type = SIP_EVENT_CALL,
 					    .time_ns = time_ns });
 }
@@ -168,22 +173,13 @@ sip__call_end(struct sip_call_state *call, struct sip_event end)
 
 /* ---- INVITE transactions before the answer ------------------------------- */
 
-static void
-branch_drop(struct sip_call_state *call, uint32_t i)
+static struct sip_branch *
+branch_find(struct sip_call_state *call, uint64_t branch)
 {
-	call->branches_count--;
-	memmove(&call->branches[i], &call->branches[i + 1],
-		(call->branches_count - i) * sizeof(call->branches[0]));
-}
-
-static uint32_t
-branch_find(const struct sip_call_state *call, uint64_t branch)
-{
-	uint32_t i = 0;
-
-	while (i < call->branches_count && call->branches[i].branch != branch)
-		i++;
-	return i;
+	for (uint32_t i = 0; i < call->branches_count; i++)
+		if (call->branches[i].branch == branch)
+			return &call->branches[i];
+	return NULL;
 }
 
 /** Another attempt of the same caller takes the place of the one before. */
@@ -191,17 +187,14 @@ static void
 branch_add(struct sip_call_state *call, const struct sip_turn *turn,
 	   uint64_t branch)
 {
-	uint32_t i = 0;
+	uint32_t kept = 0;
 
-	while (i < call->branches_count) {
-		if (call->branches[i].tag == turn->tag &&
-		    call->branches[i].cseq < turn->msg->cseq)
-			branch_drop(call, i);
-		else
-			i++;
-	}
-	if (call->branches_count < SIP_BRANCHES_MAX &&
-	    branch_find(call, branch) == call->branches_count)
+	for (uint32_t i = 0; i < call->branches_count; i++)
+		if (call->branches[i].tag != turn->tag ||
+		    call->branches[i].cseq >= turn->msg->cseq)
+			call->branches[kept++] = call->branches[i];
+	call->branches_count = kept;
+	if (kept < SIP_BRANCHES_MAX && !branch_find(call, branch))
 		call->branches[call->branches_count++] =
 		    (struct sip_branch){ .branch = branch,
 					 .tag = turn->tag,
@@ -247,14 +240,15 @@ static void
 refused(struct sip_call_state *call, const struct sip_turn *turn,
 	uint64_t branch)
 {
+	struct sip_branch *b = branch_find(call, branch);
 	int status = turn->msg->status;
-	uint32_t i = branch_find(call, branch);
 
-	if (i == call->branches_count)
+	if (!b || b->refused)
 		return;
-	branch_drop(call, i);
-	if (call->branches_count)
-		return;
+	b->refused = true;
+	for (uint32_t i = 0; i < call->branches_count; i++)
+		if (!call->branches[i].refused)
+			return;
 	if (is_retried(status)) {
 		sip__dialog_end(call, turn->time_ns);
 		wait_for_retry(call, status, turn->time_ns);
@@ -272,16 +266,51 @@ refused(struct sip_call_state *call, const struct sip_turn *turn,
 /* ---- messages ------------------------------------------------------------ */
 
 static void
-answered(struct sip_call_state *call, const struct sip_turn *turn)
+answered(struct sip_call_state *call, int64_t time_ns)
 {
-	if (call->pub.answer_ns == 0) {
-		call->pub.answer_ns = turn->time_ns;
-		sip__emit(call, (struct sip_event){ .type = SIP_EVENT_ANSWER,
-						    .time_ns = turn->time_ns });
-		sip__call_wait(call, SIP_WAIT_TALKING);
+	if (call->pub.answer_ns)
+		return;
+	call->pub.answer_ns = time_ns;
+	sip__emit(call, (struct sip_event){ .type = SIP_EVENT_ANSWER,
+					    .time_ns = time_ns });
+	sip__call_wait(call, SIP_WAIT_TALKING);
+}
+
+/**
+ * The ACK to a 2xx is a transaction of its own, the ACK to a refusal belongs
+ * to that of the INVITE (RFC 3261 section 17.1.1.3). So an ACK with a branch
+ * never seen tells that the call was answered, though the mirror lost the 2xx.
+ */
+static bool
+is_ack_of_answer(struct sip_call_state *call, const struct sip_turn *turn,
+		 uint64_t branch)
+{
+	const struct sip_msg *msg = turn->msg;
+
+	if (call->wait != SIP_WAIT_SETUP || msg->to.tag.n == 0 ||
+	    msg->branch.n == 0 || branch_find(call, branch) ||
+	    call->branches_count == SIP_BRANCHES_MAX)
+		return false;
+	for (uint32_t i = 0; i < call->branches_count; i++)
+		if (call->branches[i].tag == turn->tag &&
+		    call->branches[i].cseq == msg->cseq &&
+		    !call->branches[i].refused)
+			return true;
+	return false;
+}
+
+static void
+ack(struct sip_call_state *call, const struct sip_turn *turn, uint64_t branch)
+{
+	struct sip_turn callee = *turn;
+
+	if (is_ack_of_answer(call, turn, branch)) {
+		callee.party = SIP_CALLEE;
+		callee.tag = turn->peer_tag;
+		answered(call, turn->time_ns);
+		sip__dialog_confirm(call, &callee);
 	}
 	sip__dialog_input(call, turn);
-	sip__dialog_confirm(call, turn);
 }
 
 static void
@@ -296,12 +325,12 @@ invite_response(struct sip_call_state *call, const struct sip_turn *turn,
 		sip__emit(call, (struct sip_event){ .type = SIP_EVENT_RINGING,
 						    .time_ns = turn->time_ns });
 	}
-	if (status >= 200 && status < 300) {
-		answered(call, turn);
-		return;
-	}
+	if (status >= 200 && status < 300)
+		answered(call, turn->time_ns);
 	sip__dialog_input(call, turn);
-	if (status >= 300 && call->pub.answer_ns == 0)
+	if (status >= 200 && status < 300)
+		sip__dialog_confirm(call, turn);
+	else if (status >= 300 && call->pub.answer_ns == 0)
 		refused(call, turn, branch);
 }
 
@@ -320,8 +349,6 @@ static void
 request(struct sip_call_state *call, const struct sip_turn *turn,
 	uint64_t branch)
 {
-	uint32_t i;
-
 	switch (turn->msg->method) {
 	case SIP_METHOD_INVITE:
 		if (call->pub.answer_ns == 0) {
@@ -329,6 +356,9 @@ request(struct sip_call_state *call, const struct sip_turn *turn,
 			sip__call_wait(call, SIP_WAIT_SETUP);
 		}
 		sip__dialog_input(call, turn);
+		break;
+	case SIP_METHOD_ACK:
+		ack(call, turn, branch);
 		break;
 	case SIP_METHOD_BYE:
 		hung_up(call, turn->party,
@@ -338,8 +368,8 @@ request(struct sip_call_state *call, const struct sip_turn *turn,
 	case SIP_METHOD_CANCEL:
 		/* a proxy cancels its own branches; only the first is the
 		 * caller's */
-		i = branch_find(call, branch);
-		if (call->pub.answer_ns == 0 && i == 0)
+		if (call->pub.answer_ns == 0 && call->branches_count &&
+		    call->branches[0].branch == branch)
 			wait_for_retry(call, 0, turn->time_ns);
 		break;
 	case SIP_METHOD_OTHER:

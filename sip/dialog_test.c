@@ -601,6 +601,21 @@ static const struct flow {
 	  .events =
 	      CALL_A ANSWERED_B CLOSED(500) "500 #1 end bye 0 by caller\n" },
 
+	{ .name = "the answer is missed, the ACK is not",
+	  .script =
+	      INVITE_A "1 B>C INVITE 1 b=10 sdp=10.0.0.1:4000\n"
+		       "50 C>B 486/INVITE 1 b=10 t=z\n51 B>C ACK 1 b=10 t=z\n"
+		       "95 A>B ACK 1 b=2 t=y\n500 A>B BYE 2 b=3 t=y\n",
+	  .events = CALL_A "95 #1 answer\n500 #1 -1 caller 10.0.0.1:4000\n"
+			   "500 #1 end bye 0 by caller\n" },
+
+	{ .name = "an ACK of an attempt before is no answer",
+	  .script = "0 A>B INVITE 1 b=1\n5 B>A 401/INVITE 1 b=1 t=z\n"
+		    "7 A>B INVITE 2 b=2\n8 A>B ACK 1 b=1 t=z\n"
+		    "9 A>B ACK 2 b=2 t=z\n"
+		    "10 B>A 486/INVITE 2 b=2 t=y\n",
+	  .events = "0 #1 call 2001>2002\n10 #1 end rejected 486 by callee\n" },
+
 	{ .name = "a call found in the middle",
 	  .script = "0 A>B INVITE 5 b=1 t=y sdp=10.0.0.1:4000\n"
 		    "10 B>A 200/INVITE 5 b=1 t=y sdp=10.0.0.2:5000\n"

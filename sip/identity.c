@@ -58,7 +58,7 @@ unquote(char *out, size_t out_bytes, struct sip_text text)
 	return used;
 }
 
-static void
+static bool
 set_user(char *user, const struct sip_address *address)
 {
 	/* a number's own parameters (RFC 3966) do not belong to it */
@@ -68,45 +68,49 @@ set_user(char *user, const struct sip_address *address)
 	if (address->escaped)
 		raw = (struct sip_text){ plain,
 					 unescape(plain, sizeof(plain), raw) };
-	sip__text_clean(user, SIP_USER_BYTES, raw);
+	return sip__text_clean(user, SIP_USER_BYTES, raw);
 }
 
-static void
+static bool
 set_display(char *display, const struct sip_address *address)
 {
 	char plain[4 * SIP_DISPLAY_BYTES];
 	struct sip_text raw = { plain, unquote(plain, sizeof(plain),
 					       address->display) };
 
-	sip__text_clean(display, SIP_DISPLAY_BYTES, sip__text_trim(raw));
+	return sip__text_clean(display, SIP_DISPLAY_BYTES, sip__text_trim(raw));
 }
 
-void
+bool
 sip__identity_set(struct sip_identity *identity,
 		  const struct sip_address *address)
 {
-	set_user(identity->user, address);
-	set_display(identity->display, address);
-	sip__text_clean(identity->host, SIP_HOST_BYTES, address->host);
+	bool whole = set_user(identity->user, address);
+
+	whole &= set_display(identity->display, address);
+	whole &= sip__text_clean(identity->host, SIP_HOST_BYTES, address->host);
 	/* RFC 3323 section 4.1.1.3 */
 	identity->anonymous =
 	    sip__text_same(address->host, SIP_TEXT("anonymous.invalid")) ||
 	    sip__text_same(address->user, SIP_TEXT("anonymous"));
+	return whole;
 }
 
-void
+bool
 sip__identity_assert(struct sip_identity *identity,
 		     const struct sip_address *address)
 {
 	struct sip_identity asserted;
+	bool whole;
 
 	memset(&asserted, 0, sizeof(asserted));
-	sip__identity_set(&asserted, address);
+	whole = sip__identity_set(&asserted, address);
 	if (asserted.user[0] == '\0' || asserted.anonymous)
-		return;
+		return true;
 	memcpy(identity->user, asserted.user, sizeof(identity->user));
 	memcpy(identity->host, asserted.host, sizeof(identity->host));
 	if (asserted.display[0])
 		memcpy(identity->display, asserted.display,
 		       sizeof(identity->display));
+	return whole;
 }

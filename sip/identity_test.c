@@ -11,17 +11,19 @@
 #include "cmd/testing/testing.h"
 #include "sip/sip_priv.h"
 
-static void
+static bool
 identify(struct sip_identity *identity, const char *value)
 {
 	size_t n = strlen(value);
 	char *copy = testing_copy(value, n);
 	struct sip_address address;
+	bool whole;
 
 	sip__scan_address(&address, (struct sip_text){ copy, n });
 	memset(identity, 0, sizeof(*identity));
-	sip__identity_set(identity, &address);
+	whole = sip__identity_set(identity, &address);
 	free(copy);
+	return whole;
 }
 
 static void
@@ -55,7 +57,7 @@ addresses_become_people(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		identify(&identity, cases[i].value);
+		assert_true(identify(&identity, cases[i].value));
 		assert_string_equal(identity.user, cases[i].user);
 		assert_string_equal(identity.host, cases[i].host);
 		assert_string_equal(identity.display, cases[i].display);
@@ -93,7 +95,7 @@ long_parts_are_cut(void **state)
 	p[507] = '@';
 	memset(p + 508, 'h', 300);
 	p[808] = '>';
-	identify(&identity, value);
+	assert_false(identify(&identity, value));
 	assert_int_equal(strlen(identity.user), SIP_USER_BYTES - 1);
 	assert_int_equal(strlen(identity.host), SIP_HOST_BYTES - 1);
 	assert_int_equal(strlen(identity.display), SIP_DISPLAY_BYTES - 1);
@@ -108,17 +110,17 @@ the_network_knows_better(void **state)
 	(void)state;
 	identify(&identity, "\"Desk\" <sip:anonymous@anonymous.invalid>");
 	sip__scan_address(&asserted, SIP_TEXT("<sip:+441632960111@trunk>"));
-	sip__identity_assert(&identity, &asserted);
+	assert_true(sip__identity_assert(&identity, &asserted));
 	assert_string_equal(identity.user, "+441632960111");
 	assert_string_equal(identity.host, "trunk");
 	assert_string_equal(identity.display, "Desk");
 	assert_true(identity.anonymous);
 	/* an assertion that says nothing */
 	sip__scan_address(&asserted, SIP_TEXT("<sip:trunk>"));
-	sip__identity_assert(&identity, &asserted);
+	assert_true(sip__identity_assert(&identity, &asserted));
 	assert_string_equal(identity.user, "+441632960111");
 	sip__scan_address(&asserted, SIP_TEXT("\"New\" <sip:2001@pbx>"));
-	sip__identity_assert(&identity, &asserted);
+	assert_true(sip__identity_assert(&identity, &asserted));
 	assert_string_equal(identity.user, "2001");
 	assert_string_equal(identity.display, "New");
 }

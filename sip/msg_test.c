@@ -146,6 +146,8 @@ refused_messages_are_scanned(void **state)
 		/* twice the same, and a Contact that is none */
 		START ALL CALL_ID "\r\n",
 		START ALL "Contact: <foo\r\n\r\n",
+		/* a CR alone is no end of a line */
+		START "X: a\rCall-ID: other\r\n" ALL "\r\n",
 		/* compact, folded, no space, LF alone, Via of two hops */
 		"INVITE sip:2002@pbx.example SIP/2.0\n"
 		"v:SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKb1,SIP/2.0/UDP "

@@ -58,9 +58,8 @@ static enum sip_field
 field_of(struct sip_text name)
 {
 	for (enum sip_field f = 0; f < SIP_FIELD_COUNT; f++)
-		if (sip__text_same(name, fields[f].name) ||
-		    (name.n == 1 && fields[f].compact &&
-		     (name.p[0] | 0x20) == fields[f].compact))
+		if (name.n == 1 ? (name.p[0] | 0x20) == fields[f].compact
+				: sip__text_same(name, fields[f].name))
 			return f;
 	return SIP_FIELD_COUNT;
 }
@@ -83,7 +82,9 @@ copy_lines(struct sip_head *head, struct sip_text message)
 			out[-2] = ' ';
 			out--;
 		}
-		if (memchr(line.p, '\0', line.n))
+		/* to libosip2 these are the end of the text, or of a line */
+		if (memchr(line.p, '\0', line.n) ||
+		    memchr(line.p, '\r', line.n))
 			head->regular = false;
 		memcpy(out, line.p, line.n);
 		out += line.n;
@@ -95,6 +96,10 @@ copy_lines(struct sip_head *head, struct sip_text message)
 	head->body = message;
 }
 
+static const bool is_separator[256] = {
+	[';'] = true, [','] = true, ['?'] = true, ['&'] = true
+};
+
 /** Count what costs libosip2 time out of proportion, by line. */
 static void
 count_line(struct sip_head *head, struct sip_text line)
@@ -103,8 +108,7 @@ count_line(struct sip_head *head, struct sip_text line)
 	if (line.n > head->line_bytes_longest)
 		head->line_bytes_longest = line.n;
 	for (size_t i = 0; i < line.n; i++)
-		head->separators += line.p[i] == ';' || line.p[i] == ',' ||
-				    line.p[i] == '?' || line.p[i] == '&';
+		head->separators += is_separator[(uint8_t)line.p[i]];
 }
 
 static void
@@ -115,7 +119,7 @@ index_line(struct sip_head *head, struct sip_text line)
 
 	name = sip__text_trim(sip__text_cut(line, ':', &value));
 	f = field_of(name);
-	if (!value.p || f == SIP_FIELD_COUNT || head->field[f].p)
+	if (!value.p || f == SIP_FIELD_COUNT || head->field[f].n)
 		return;
 	head->field[f] = sip__text_trim(value);
 	/* hidden from libosip2, which is given no body */

@@ -158,6 +158,7 @@ struct sip_config {
 	X(sdp_malformed, "SDP bodies nobody could read")                      \
 	X(sdp_no_address, "audio streams whose address is a name or missing") \
 	X(sdp_cut, "SDP bodies with more streams or formats than are kept")   \
+	X(text_cut, "calls with a name, number or Call-ID too long to be kept") \
 	X(calls, "calls begun")                                               \
 	X(calls_shed, "calls given up because there were too many")           \
 	X(secure_media, "audio streams offered with encryption")

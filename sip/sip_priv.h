@@ -64,7 +64,7 @@ bool sip__is_start_line(struct sip_text line, bool *response);
 
 /* ---- scan.c ------------------------------------------------------------ */
 
-/** Headers that matter to a recorder; the first of each is kept. */
+/** Headers that matter to a recorder; the first of each that says something. */
 enum sip_field {
 	SIP_FIELD_CALL_ID,
 	SIP_FIELD_CONTACT,
@@ -208,22 +208,22 @@ int sip__sdp_parse(struct sip_sdp *sdp, struct sip_text text, bool cut)
 
 /* ---- identity.c -------------------------------------------------------- */
 
-/** Fill from an address; parts that do not fit are cut. */
-void sip__identity_set(struct sip_identity *identity,
+/** Fill from an address. @return false: a part did not fit and was cut */
+bool sip__identity_set(struct sip_identity *identity,
 		       const struct sip_address *address);
 
 /**
  * Improve by an identity that the network asserts (RFC 3325): its user and
  * host count; a name is kept where it has none; anonymous stays anonymous.
  */
-void sip__identity_assert(struct sip_identity *identity,
+bool sip__identity_assert(struct sip_identity *identity,
 			  const struct sip_address *address);
 
 /* ---- calls: tracker.c, call.c, dialog.c -------------------------------- */
 
 #define SIP_STREAMS_MAX  16 /**< open at once in a call */
 #define SIP_LEGS_MAX     4  /**< answered forks of a call */
-#define SIP_BRANCHES_MAX 8  /**< INVITE transactions without a final answer */
+#define SIP_BRANCHES_MAX 8  /**< INVITE transactions before the answer */
 #define SIP_SEEN_MAX     32 /**< messages remembered as seen, per call */
 
 /** Media that is valid now; in order of opening. */
@@ -255,10 +255,12 @@ struct sip_leg {
 	bool gone; /**< ... and hung up, while others talk on */
 };
 
+/** An INVITE transaction before the call is answered. */
 struct sip_branch {
 	uint64_t branch;
 	uint64_t tag;
 	uint32_t cseq;
+	bool refused;
 };
 
 /** Which list of the tracker a call waits in; each has one time-out. */

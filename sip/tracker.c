@@ -311,8 +311,9 @@ dispatch(struct sip_tracker *tracker, struct sip_turn *turn,
 {
 	struct sip_call_state *call;
 	char id[SIP_CALL_ID_BYTES];
+	bool whole;
 
-	sip__text_clean(id, sizeof(id), turn->msg->call_id);
+	whole = sip__text_clean(id, sizeof(id), turn->msg->call_id);
 	call = call_find(tracker, id);
 	if (turn->msg->method == SIP_METHOD_OTHER) {
 		tracker->counters.other_method++;
@@ -328,6 +329,7 @@ dispatch(struct sip_tracker *tracker, struct sip_turn *turn,
 	if (call) {
 		input_known(call, turn);
 	} else if (is_beginning(turn->msg)) {
+		tracker->counters.text_cut += !whole;
 		input_beginning(tracker, turn, id);
 	} else {
 		tracker->counters.stray++;

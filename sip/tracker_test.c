@@ -167,6 +167,26 @@ every_message_is_counted(void **state)
 }
 
 static void
+long_texts_are_cut_and_counted(void **state)
+{
+	struct told told;
+	struct sip_tracker *tracker = make(&told, NULL);
+	char text[1024], id[301];
+
+	(void)state;
+	memset(id, 'i', 300);
+	id[300] = '\0';
+	snprintf(text, sizeof(text), INVITE("%s") "\r\n", id);
+	assert_int_equal(put(tracker, 0, text, 0), 0);
+	assert_int_equal(strlen(told.call.call_id), SIP_CALL_ID_BYTES - 1);
+	snprintf(text, sizeof(text),
+		 INVITE("2") "P-Asserted-Identity: <sip:%s@a>\r\n\r\n", id);
+	assert_int_equal(put(tracker, 0, text, 0), 0);
+	assert_int_equal(sip_tracker_counters_peek(tracker)->text_cut, 2);
+	sip_tracker_free(&tracker);
+}
+
+static void
 the_idlest_call_gives_way(void **state)
 {
 	struct sip_config config = { .calls_max = 3 };
@@ -367,6 +387,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_call_has_what_is_known),
 		cmocka_unit_test(every_message_is_counted),
+		cmocka_unit_test(long_texts_are_cut_and_counted),
 		cmocka_unit_test(the_idlest_call_gives_way),
 		cmocka_unit_test(many_calls_time_out_in_order),
 		cmocka_unit_test(an_ended_call_is_forgotten),

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What SIP costs the control thread: one INVITE with SDP by libosip2 and by
+ * the tolerant scan, its SDP, and a whole call of seven messages through the
+ * tracker, with 10,000 other calls open.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sip/sip_priv.h"
+
+#define ROUNDS     100000
+#define CALLS      20000
+#define CALLS_OPEN 10000
+#define MS         INT64_C(1000000)
+
+static int64_t
+now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+static void
+report(const char *name, int64_t start_ns, unsigned count)
+{
+	printf("%-34s %8.0f ns\n", name, (double)(now_ns() - start_ns) / count);
+}
+
+static const char sdp_text[] =
+    "v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=call\r\n"
+    "c=IN IP4 10.0.0.1\r\nt=0 0\r\n"
+    "m=audio 4000 RTP/AVP 8 0 9 101\r\n"
+    "a=rtpmap:8 PCMA/8000\r\n"
+    "a=rtpmap:0 PCMU/8000\r\n"
+    "a=rtpmap:9 G722/8000\r\n"
+    "a=rtpmap:101 telephone-event/8000\r\n"
+    "a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
+
+/** @param call makes tags, branch and Call-ID */
+static size_t
+write_message(char *text, size_t room, const char *start, const char *cseq,
+	      unsigned call, bool sdp)
+{
+	int n = snprintf(
+	    text, room,
+	    "%s\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK%u;rport\r\n"
+	    "Max-Forwards: 70\r\nContact: <sip:2001@10.0.0.1:5060>\r\n"
+	    "To: <sip:2002@pbx.example>\r\n"
+	    "From: \"Anne\" <sip:2001@pbx.example>;tag=%u\r\n"
+	    "Call-ID: a84b4c76e66710%u@10.0.0.1\r\nCSeq: %s\r\n"
+	    "Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, NOTIFY, INFO\r\n"
+	    "User-Agent: A desk telephone of some kind/4.7.1\r\n"
+	    "%sContent-Length: %zu\r\n\r\n%s",
+	    start, call, call, call, cseq,
+	    sdp ? "Content-Type: application/sdp\r\n" : "",
+	    sdp ? sizeof(sdp_text) - 1 : (size_t)0, sdp ? sdp_text : "");
+
+	return (size_t)n;
+}
+
+static void
+bench_parse(void)
+{
+	static const struct sip_config limits = { .message_bytes_max = 65535,
+						  .headers_max = 256,
+						  .line_bytes_max = 8192,
+						  .separators_max = 1024 };
+	static struct sip_sdp sdp;
+	struct sip_parser *parser;
+	struct sip_config none = limits;
+	struct sip_msg msg;
+	char text[4096];
+	size_t n = write_message(text, sizeof(text),
+				 "INVITE sip:2002@pbx.example SIP/2.0",
+				 "1 INVITE", 1, true);
+
+	none.headers_max = 1;
+	for (int scan = 0; scan < 2; scan++) {
+		int64_t start = now_ns();
+
+		if (sip__parser_new(&parser, scan ? &none : &limits))
+			abort();
+		for (unsigned i = 0; i < ROUNDS; i++)
+			if (sip__msg_parse(parser, &msg,
+					   (struct sip_text){ text, n }, 0))
+				abort();
+		report(scan ? "INVITE, tolerant scan" : "INVITE, libosip2",
+		       start, ROUNDS);
+		if (!scan) {
+			start = now_ns();
+			for (unsigned i = 0; i < ROUNDS; i++)
+				if (sip__sdp_parse(&sdp, msg.sdp, false))
+					abort();
+			report("SDP", start, ROUNDS);
+		}
+		sip__parser_free(&parser);
+	}
+}
+
+static void
+ignore(void *ctx, const struct sip_event *event)
+{
+	(void)event;
+	++*(unsigned *)ctx;
+}
+
+static const struct {
+	const char *start, *cseq;
+	bool sdp;
+} flow[] = {
+	{ "INVITE sip:2002@pbx.example SIP/2.0", "1 INVITE", true },
+	{ "SIP/2.0 100 Trying", "1 INVITE", false },
+	{ "SIP/2.0 180 Ringing", "1 INVITE", false },
+	{ "SIP/2.0 200 OK", "1 INVITE", true },
+	{ "ACK sip:2002@pbx.example SIP/2.0", "1 ACK", false },
+	{ "BYE sip:2002@pbx.example SIP/2.0", "2 BYE", false },
+	{ "SIP/2.0 200 OK", "2 BYE", false },
+};
+#define FLOW (sizeof(flow) / sizeof(flow[0]))
+
+static void
+put(struct sip_tracker *tracker, unsigned call, size_t step, int64_t time_ns)
+{
+	static const struct capture_endpoint a = { .addr = { [15] = 1 } };
+	static const struct capture_endpoint b = { .addr = { [15] = 2 } };
+	char text[4096];
+	size_t n = write_message(text, sizeof(text), flow[step].start,
+				 flow[step].cseq, call, flow[step].sdp);
+
+	if (sip_tracker_input(tracker, time_ns, &a, &b, (uint8_t *)text, n, 0))
+		abort();
+}
+
+static void
+bench_tracker(void)
+{
+	struct sip_tracker *tracker;
+	unsigned events = 0;
+	int64_t start;
+
+	if (sip_tracker_new(&tracker, NULL, ignore, &events))
+		abort();
+	for (unsigned i = 0; i < CALLS_OPEN; i++)
+		for (size_t step = 0; step < 5; step++)
+			put(tracker, i, step, MS);
+	start = now_ns();
+	for (unsigned i = 0; i < CALLS; i++) {
+		for (size_t step = 0; step < FLOW; step++)
+			put(tracker, CALLS_OPEN + i, step, i * MS);
+		sip_tracker_tick(tracker, i * MS);
+	}
+	report("a call of 7 messages, tracker", start, CALLS);
+	printf("%-34s %8u calls, %u events\n", "", CALLS, events);
+	printf("%-34s %8zu bytes, and %zu for each stream\n",
+	       "memory of a call", sizeof(struct sip_call_state),
+	       sizeof(struct sip_stream));
+	sip_tracker_free(&tracker);
+}
+
+int
+main(void)
+{
+	bench_parse();
+	bench_tracker();
+	return 0;
+}
