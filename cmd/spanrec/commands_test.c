@@ -383,6 +383,45 @@ test_play_pipe(void **state)
 	free(run_bytes(f, NOW, EXIT_USAGE, &n, line));
 }
 
+/* A sound card that writes what it plays into a file. */
+static void
+test_play_card(void **state)
+{
+	const struct fixture *f = *state;
+	char config[512], text[1024], raw[512], *wav;
+	uint8_t *played;
+	size_t n, wav_bytes;
+
+	snprintf(config, sizeof(config), "%s/asound.conf", f->folder);
+	snprintf(raw, sizeof(raw), "%s/card.raw", f->folder);
+	snprintf(text, sizeof(text),
+		 "pcm.!default { type file slave.pcm { type null } "
+		 "file \"%s\" format \"raw\" }\n",
+		 raw);
+	testing_write_file(config, text, strlen(text));
+	assert_int_equal(setenv("ALSA_CONFIG_PATH", config, 1), 0);
+	free(run(f, NOW, EXIT_DONE, "play %s --purpose training", f->call[0]));
+	played = testing_read_file(raw, &n);
+
+	/* the same as goes into a pipe */
+	snprintf(text, sizeof(text), "play %s - --purpose training",
+		 f->call[0]);
+	wav = run_bytes(f, NOW, EXIT_DONE, &wav_bytes, text);
+	assert_int_equal(n, wav_bytes - 44);
+	assert_memory_equal(played, wav + 44, n);
+	free(played);
+	free(wav);
+
+	/* no card, no entry in the ledger */
+	assert_int_equal(setenv("ALSA_CONFIG_PATH", "/dev/null", 1), 0);
+	free(run(f, NOW, EXIT_FAILED, "play %s --purpose abuse", f->call[0]));
+	wav = run(f, NOW, EXIT_DONE, "show %s-1", f->call[0]);
+	assert_has(wav, "play by ");
+	assert_has_not(wav, "abuse");
+	free(wav);
+	unsetenv("ALSA_CONFIG_PATH");
+}
+
 /* ---- ids --------------------------------------------------------------- */
 
 static void
@@ -552,7 +591,7 @@ test_list_table(void **state)
 	assert_has(output, "2019-03-28 14:15:03");
 	assert_has(output, "drop");
 	assert_has_not(output, f->call[2]);
-	assert_has(output, "1 call without audio not shown (--all)\n");
+	assert_has(output, "1 segment without audio not shown (--all)\n");
 	assert_has_not(output, "\x1B");
 	free(output);
 	output = run(f, NOW, EXIT_DONE, "list --all");
@@ -824,7 +863,7 @@ test_purge(void **state)
 	free(run(f, due, EXIT_NOT_FOUND, "play %s - --purpose abuse",
 		 f->call[0]));
 	output = run(f, due, EXIT_DONE, "list");
-	assert_has(output, "2 deleted calls not shown (--all)");
+	assert_has(output, "2 deleted segments not shown (--all)");
 	free(output);
 	output = run(f, due, EXIT_DONE, "list --json");
 	assert_has(output, "\"state\":\"purged\"");
@@ -847,14 +886,23 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(test_export),         TEST(test_export_mix),
-		TEST(test_export_refused), TEST(test_export_stopped),
-		TEST(test_play_pipe),      TEST(test_ids),
-		TEST(test_id_exact),       TEST(test_list_json),
-		TEST(test_list_table),     TEST(test_find),
-		TEST(test_list_csv),       TEST(test_show_why),
-		TEST(test_no_key),         TEST(test_busy),
-		TEST(test_no_memory),      TEST(test_verify),
+		TEST(test_export),
+		TEST(test_export_mix),
+		TEST(test_export_refused),
+		TEST(test_export_stopped),
+		TEST(test_play_pipe),
+		TEST(test_play_card),
+		TEST(test_ids),
+		TEST(test_id_exact),
+		TEST(test_list_json),
+		TEST(test_list_table),
+		TEST(test_find),
+		TEST(test_list_csv),
+		TEST(test_show_why),
+		TEST(test_no_key),
+		TEST(test_busy),
+		TEST(test_no_memory),
+		TEST(test_verify),
 		TEST(test_purge),
 #undef TEST
 	};

@@ -3,8 +3,8 @@
  * list and find: one search. `list` shows a period, and all there is if none
  * is given; `find` wants to be told what to look for.
  *
- * Calls that nobody answered would flood the table; they are hidden there,
- * and counted below it. Programs (JSON, CSV) get every row.
+ * Calls that nobody answered, and times on hold, would flood the table; they
+ * are hidden there, and counted below it. Programs (JSON, CSV) get every row.
  */
 #include "cmd/spanrec/spanrec.h"
 
@@ -230,12 +230,12 @@ print_footer(const struct listing *listing)
 	plural = listing->silent == 1 ? "" : "s";
 	if (listing->silent)
 		fprintf(to,
-			"%" PRIu64 " call%s without audio not shown "
+			"%" PRIu64 " segment%s without audio not shown "
 			"(--all)\n",
 			listing->silent, plural);
 	plural = listing->purged == 1 ? "" : "s";
 	if (listing->purged)
-		fprintf(to, "%" PRIu64 " deleted call%s not shown (--all)\n",
+		fprintf(to, "%" PRIu64 " deleted segment%s not shown (--all)\n",
 			listing->purged, plural);
 }
 
