@@ -206,6 +206,17 @@ take_back(struct archiver_state *a, const struct ended *ended)
 		fail(a, r, "cannot take a recording back");
 }
 
+/* What is out of scope leaves no trace but a number. */
+static int
+put_row(struct archiver_state *a, const struct store_segment *row)
+{
+	if (row->decision == STORE_OUT_OF_SCOPE)
+		return store_counter_add(a->archive,
+					 store_day(row->call_start_ns),
+					 "out-of-scope", 1);
+	return store_segment_put(a->archive, row);
+}
+
 static int
 put_rows(struct archiver_state *a)
 {
@@ -218,7 +229,7 @@ put_rows(struct archiver_state *a)
 	if (r < 0)
 		return r;
 	for (ended = a->first; ended && r == 0; ended = ended->next)
-		r = store_segment_put(a->archive, &ended->row);
+		r = put_row(a, &ended->row);
 	if (r < 0) {
 		store_batch_abort(a->archive);
 		return r;

@@ -454,8 +454,6 @@ segment_close(struct segment *s, const struct segment_input *in)
 
 	if (s->state == SEGMENT_OPENING)
 		return -EAGAIN;
-	if (s->row.decision == STORE_OUT_OF_SCOPE)
-		return 0;
 	s->row.end_ns = s->end_ns;
 	for (i = 0; i < s->row.streams_count; i++) {
 		struct store_stream *stream = &s->row.streams[i];
