@@ -17,15 +17,6 @@
 
 /* ---- seen before? -------------------------------------------------------- */
 
-static uint64_t
-mix(const struct sip_tracker *tracker, uint64_t hash, struct sip_text text)
-{
-	uint64_t pair[2] = { hash, sip__tracker_hash(tracker, text) };
-
-	return sip__tracker_hash(
-	    tracker, (struct sip_text){ (const char *)pair, sizeof(pair) });
-}
-
 /**
  * A retransmission has the branch, CSeq and status of the first one (RFC 3261
  * section 17), and its body: a second 183 may bring early media. A response
@@ -35,22 +26,20 @@ bool
 sip__call_seen(struct sip_call_state *call, const struct sip_msg *msg,
 	       const struct capture_endpoint *src)
 {
-	const struct sip_tracker *tracker = call->tracker;
-	uint32_t numbers[3] = { (uint32_t)msg->status, (uint32_t)msg->method,
-				msg->cseq };
+	const struct sip_tracker *t = call->tracker;
+	const uint64_t parts[] = {
+		(uint64_t)msg->status << 32 | msg->method,
+		msg->cseq,
+		sip__tracker_hash(t, msg->branch),
+		sip__tracker_hash(t, msg->from.tag),
+		sip__tracker_hash(t, msg->to.tag),
+		sip__tracker_hash(t, msg->body),
+		sip__tracker_hash(t, SIP_BYTES(src->addr)),
+	};
+	uint64_t hash = sip__tracker_hash(t, SIP_BYTES(parts));
 	uint32_t known =
 	    call->seen_count < SIP_SEEN_MAX ? call->seen_count : SIP_SEEN_MAX;
-	uint64_t hash;
 
-	hash =
-	    sip__tracker_hash(tracker, (struct sip_text){ (const char *)numbers,
-							  sizeof(numbers) });
-	hash = mix(tracker, hash, msg->branch);
-	hash = mix(tracker, hash, msg->from.tag);
-	hash = mix(tracker, hash, msg->to.tag);
-	hash = mix(tracker, hash, msg->body);
-	hash = mix(tracker, hash,
-		   (struct sip_text){ (const char *)src->addr, 16 });
 	for (uint32_t i = 0; i < known; i++)
 		if (call->seen[i] == hash)
 			return true;
@@ -98,16 +87,12 @@ place(const struct sip_call_state *call, struct sip_turn *turn)
 	bool by_caller =
 	    has_tag(tags, n, from) ||
 	    !(has_tag(tags, n, to) || sip__dialog_is_leg(call, from));
-	struct {
-		uint64_t from;
-		uint64_t cseq;
-	} txn = { from, msg->cseq };
+	const uint64_t txn[] = { from, msg->cseq };
 
 	turn->party = by_caller == (msg->status == 0) ? SIP_CALLER : SIP_CALLEE;
 	turn->tag = msg->status ? to : from;
 	turn->peer_tag = msg->status ? from : to;
-	turn->txn = sip__tracker_hash(
-	    tracker, (struct sip_text){ (const char *)&txn, sizeof(txn) });
+	turn->txn = sip__tracker_hash(tracker, SIP_BYTES(txn));
 }
 
 /** Connected lines change in mid-call (RFC 5876), but not between two hops. */
@@ -182,6 +167,13 @@ branch_find(struct sip_call_state *call, uint64_t branch)
 	return NULL;
 }
 
+static void
+branch_note(struct sip_call_state *call, struct sip_branch branch)
+{
+	if (call->branches_count < SIP_BRANCHES_MAX)
+		call->branches[call->branches_count++] = branch;
+}
+
 /** Another attempt of the same caller takes the place of the one before. */
 static void
 branch_add(struct sip_call_state *call, const struct sip_turn *turn,
@@ -194,11 +186,11 @@ branch_add(struct sip_call_state *call, const struct sip_turn *turn,
 		    call->branches[i].cseq >= turn->msg->cseq)
 			call->branches[kept++] = call->branches[i];
 	call->branches_count = kept;
-	if (kept < SIP_BRANCHES_MAX && !branch_find(call, branch))
-		call->branches[call->branches_count++] =
-		    (struct sip_branch){ .branch = branch,
-					 .tag = turn->tag,
-					 .cseq = turn->msg->cseq };
+	if (!branch_find(call, branch))
+		branch_note(call,
+			    (struct sip_branch){ .branch = branch,
+						 .tag = turn->tag,
+						 .cseq = turn->msg->cseq });
 }
 
 static void
@@ -243,6 +235,12 @@ refused(struct sip_call_state *call, const struct sip_turn *turn,
 	struct sip_branch *b = branch_find(call, branch);
 	int status = turn->msg->status;
 
+	/* on a hop whose INVITE was not seen: noted, for its ACK will come */
+	if (!b)
+		branch_note(call, (struct sip_branch){ .branch = branch,
+						       .tag = turn->peer_tag,
+						       .cseq = turn->msg->cseq,
+						       .refused = true });
 	if (!b || b->refused)
 		return;
 	b->refused = true;

@@ -609,6 +609,11 @@ static const struct flow {
 	  .events = CALL_A "95 #1 answer\n500 #1 -1 caller 10.0.0.1:4000\n"
 			   "500 #1 end bye 0 by caller\n" },
 
+	{ .name = "an ACK of a refusal on a hop not seen before is no answer",
+	  .script = "0 A>B INVITE 1 b=1\n50 C>B 486/INVITE 1 b=10 t=z\n"
+		    "51 B>C ACK 1 b=10 t=z\n60 B>A 486/INVITE 1 b=1 t=z\n",
+	  .events = "0 #1 call 2001>2002\n60 #1 end rejected 486 by callee\n" },
+
 	{ .name = "an ACK of an attempt before is no answer",
 	  .script = "0 A>B INVITE 1 b=1\n5 B>A 401/INVITE 1 b=1 t=z\n"
 		    "7 A>B INVITE 2 b=2\n8 A>B ACK 1 b=1 t=z\n"

@@ -21,6 +21,8 @@ struct sip_text {
 };
 
 #define SIP_TEXT(literal) ((struct sip_text){ (literal), sizeof(literal) - 1 })
+/** The bytes of an array. */
+#define SIP_BYTES(array) ((struct sip_text){ (const char *)(array), sizeof(array) })
 
 /** Without spaces, tabs, CR and LF at both ends. */
 struct sip_text sip__text_trim(struct sip_text text);

@@ -3,6 +3,7 @@
  * Slices of text. SIP and SDP are read as slices of the message, so that
  * nothing is copied before it is known to be wanted.
  */
+#include <endian.h>
 #include <string.h>
 #include <strings.h>
 
@@ -147,14 +148,15 @@ sip__text_clean(char *out, size_t out_bytes, struct sip_text text)
 	return text.n == 0;
 }
 
+/** Up to 8 bytes, little-endian. */
 static uint64_t
-load64(const char *p, size_t n)
+load64(const void *p, size_t n)
 {
 	uint64_t word = 0;
 
-	for (size_t i = 0; i < n; i++)
-		word |= (uint64_t)(uint8_t)p[i] << (8 * i);
-	return word;
+	if (n)
+		memcpy(&word, p, n);
+	return le64toh(word);
 }
 
 static uint64_t
@@ -181,8 +183,8 @@ sip_round(uint64_t v[4])
 uint64_t
 sip__hash(const uint8_t *key, struct sip_text text)
 {
-	uint64_t k0 = load64((const char *)key, 8);
-	uint64_t k1 = load64((const char *)key + 8, 8);
+	uint64_t k0 = load64(key, 8);
+	uint64_t k1 = load64(key + 8, 8);
 	uint64_t v[4] = { k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d,
 			  k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573 };
 	size_t left = text.n;
