@@ -292,3 +292,30 @@ store_forget(struct store_archive *archive, int64_t purged_before_ns,
 	} while (n == FORGET_PER_COMMIT);
 	return 0;
 }
+
+int
+store_forget_one(struct store_archive *archive, const char *id)
+{
+	struct store_ledger_entry entry;
+	struct store_segment segment;
+	MDB_txn *txn;
+	int r = store__write_begin(archive, &txn);
+
+	if (r)
+		return r;
+	r = store__row_get(archive, txn, id, &segment);
+	if (r == 0 && segment.state != STORE_STATE_PURGED)
+		r = -EPERM;
+	/* The row is what an unfinished purge goes on from. */
+	if (r == 0) {
+		r = note_get(archive, txn, &segment, &entry);
+		r = r == -ENOENT ? 0 : r < 0 ? r : -EBUSY;
+	}
+	if (r == 0)
+		r = store__row_remove(archive, txn, &segment);
+	if (r) {
+		mdb_txn_abort(txn);
+		return r;
+	}
+	return store__index_error(mdb_txn_commit(txn));
+}

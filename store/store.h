@@ -579,6 +579,15 @@ int store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
 int store_forget(struct store_archive *archive, int64_t purged_before_ns,
 		 uint64_t *forgotten) __attribute__((warn_unused_result));
 
+/**
+ * Remove the row of one tombstone, whose own metadata clock is over.
+ *
+ * @return 0, -ENOENT, -EPERM (not purged), -EBUSY (its purge is not finished),
+ *         -EROFS, -ENOSPC, -EIO
+ */
+int store_forget_one(struct store_archive *archive, const char *id)
+	__attribute__((warn_unused_result));
+
 /** One entry of the ledger; each holds the hash of the one before. */
 struct store_ledger_entry {
 	uint64_t number;

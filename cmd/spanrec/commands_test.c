@@ -25,7 +25,9 @@
 #define SECOND INT64_C(1000000000)
 #define DAY    (86400 * SECOND)
 
-#define NOW (TESTING_CALL_A_NS + 2 * DAY)
+/* 2021-03-28 14:15:03, which is summer time, in Europe/London */
+#define END_A (INT64_C(1616937303) * SECOND)
+#define NOW   (TESTING_CALL_A_NS + 2 * DAY)
 
 struct fixture {
 	char *folder;
@@ -475,6 +477,7 @@ test_id_exact(void **state)
 	output = run(f, NOW, EXIT_DONE, "show %s --json", f->call[3]);
 	assert_has(output, "\"segment\":10,");
 	free(output);
+	free(run(f, NOW, EXIT_DONE, "verify"));
 }
 
 /* ---- lists ------------------------------------------------------------- */
@@ -873,11 +876,25 @@ test_purge(void **state)
 	free(output);
 	free(run(f, due, EXIT_DONE, "verify"));
 
-	/* 24 months after the start the note goes as well */
-	output = run(f, TESTING_CALL_A_NS + 5 * 366 * DAY, EXIT_DONE, "purge");
-	assert_has(output, "3 segments deleted");
+	/* 24 months after the start of its call each note goes as well */
+	output = run(f, due + 300 * SECOND, EXIT_DONE, "purge");
+	assert_has(output, "1 segment deleted");
+	assert_has_not(output, "notes");
 	free(output);
-	free(run(f, NOW, EXIT_NOT_FOUND, "why %s-1", f->call[0]));
+	output = run(f, END_A - 1, EXIT_DONE, "purge");
+	assert_has(output, "2 segments deleted");
+	assert_has_not(output, "notes");
+	free(output);
+	free(run(f, END_A - 1, EXIT_DONE, "purge"));
+	free(run(f, NOW, EXIT_DONE, "why %s-1", f->call[0]));
+	output = run(f, END_A, EXIT_DONE, "purge");
+	assert_has(output, "2 notes of deleted calls removed");
+	free(output);
+	free(run(f, NOW, EXIT_NOT_FOUND, "why %s", f->call[0]));
+	free(run(f, NOW, EXIT_DONE, "why %s", f->call[1]));
+	output = run(f, END_A + DAY, EXIT_DONE, "purge");
+	assert_has(output, "3 notes of deleted calls removed");
+	free(output);
 	free(run(f, NOW, EXIT_DONE, "verify"));
 }
 

@@ -18,6 +18,8 @@
 
 enum { DRY_RUN = 0x200, AS_OF };
 
+#define CALENDAR_SLACK_NS (32 * 86400 * INT64_C(1000000000))
+
 struct arguments {
 	struct spanrec *spanrec;
 	bool dry;
@@ -85,8 +87,7 @@ struct sweep {
 	char (*classes)[STORE_NAME_BYTES];
 	size_t classes_count;
 	struct spanrec_ids due;
-	/** the longest time between due time and the end of a tombstone */
-	int64_t tombstone_ns;
+	struct spanrec_ids over; /**< tombstones whose own time is over */
 };
 
 static int
@@ -147,19 +148,16 @@ see_segment(void *ctx, const struct store_segment *segment)
 }
 
 static void
-see_clock(struct sweep *sweep, const char *retention)
+see_class(const struct sweep *sweep, const char *retention)
 {
 	struct policy_clock clock;
-	int rc = policy_clock(sweep->spanrec->policy, retention, sweep->now_ns,
-			      &clock);
 
-	if (rc == -ENOENT)
+	if (policy_clock(sweep->spanrec->policy, retention, sweep->now_ns,
+			 &clock) == -ENOENT)
 		log_warning("the retention class '%s' is not in the policy any "
 			    "more; the shortest time that is allowed holds "
 			    "for it",
 			    retention);
-	if (clock.metadata_ns - clock.due_ns > sweep->tombstone_ns)
-		sweep->tombstone_ns = clock.metadata_ns - clock.due_ns;
 }
 
 /* @return 0, -errno */
@@ -171,7 +169,7 @@ find_due(struct sweep *sweep)
 
 	rc = store_classes(sweep->spanrec->archive, add_class, sweep);
 	for (i = 0; rc >= 0 && i < sweep->classes_count; i++) {
-		see_clock(sweep, sweep->classes[i]);
+		see_class(sweep, sweep->classes[i]);
 		rc = store_due(sweep->spanrec->archive, sweep->classes[i],
 			       sweep->now_ns, see_segment, sweep);
 	}
@@ -212,6 +210,62 @@ purge_due(struct sweep *sweep)
 	return worst;
 }
 
+/* ---- tombstones -------------------------------------------------------- */
+
+static int
+see_tombstone(void *ctx, const struct store_segment *segment)
+{
+	struct sweep *sweep = ctx;
+	struct policy_clock clock;
+
+	if (segment->state != STORE_STATE_PURGED)
+		return 0;
+	(void)policy_clock(sweep->spanrec->policy, segment->retention,
+			   segment->call_start_ns, &clock);
+	if (clock.metadata_ns > sweep->now_ns)
+		return 0;
+	return spanrec_ids_add(&sweep->over, segment->id);
+}
+
+/*
+ * Each tombstone goes by its own clock, which counts from the start of the
+ * call. So only calls that began long ago are looked at: longer ago than the
+ * clock runs for a call of now, less the few days by which months differ.
+ */
+static int
+find_over(struct sweep *sweep)
+{
+	struct store_query query = { .purged = true };
+	struct policy_clock clock;
+
+	(void)policy_clock(sweep->spanrec->policy, "", sweep->now_ns, &clock);
+	query.to_ns = sweep->now_ns - (clock.metadata_ns - sweep->now_ns) +
+		      CALENDAR_SLACK_NS;
+	return store_search(sweep->spanrec->archive, &query, see_tombstone,
+			    sweep);
+}
+
+/* @return exit code */
+static int
+forget_over(struct sweep *sweep)
+{
+	size_t i;
+	int rc = find_over(sweep);
+
+	for (i = 0; !rc && i < sweep->over.count; i++) {
+		rc = store_forget_one(sweep->spanrec->archive,
+				      sweep->over.ids[i]);
+		if (!rc)
+			sweep->purge->tombstones++;
+	}
+	if (rc < 0) {
+		log_error("notes of deleted calls could not be removed: %s",
+			  strerror(-rc));
+		return exit_code(rc);
+	}
+	return 0;
+}
+
 int
 spanrec_purge_run(struct spanrec *spanrec, int64_t now_ns,
 		  struct spanrec_purge *purge)
@@ -228,19 +282,13 @@ spanrec_purge_run(struct spanrec *spanrec, int64_t now_ns,
 		goto out;
 	}
 	rc = purge_due(&sweep);
-	if (purge->dry)
-		goto out;
-	/* The store knows when a tombstone was made, not its class: the
-	 * longest clock of all classes holds. */
-	error = store_forget(spanrec->archive, now_ns - sweep.tombstone_ns,
-			     &purge->tombstones);
-	if (error < 0) {
-		log_error("old entries could not be removed: %s",
-			  strerror(-error));
-		rc = exit_code(error);
+	if (!purge->dry) {
+		error = forget_over(&sweep);
+		rc = rc ? rc : error;
 	}
 out:
 	spanrec_ids_fini(&sweep.due);
+	spanrec_ids_fini(&sweep.over);
 	free(sweep.classes);
 	return rc;
 }
@@ -312,6 +360,7 @@ spanrec_purge(struct spanrec *spanrec, int argc, char **argv)
 	if (rc)
 		return rc;
 	rc = spanrec_purge_run(spanrec, now_ns, &purge);
-	report(spanrec, &purge);
+	if (!rc || purge.failed)
+		report(spanrec, &purge);
 	return rc;
 }
