@@ -131,51 +131,86 @@ bench_seal(uint8_t id, const char *name)
 
 /* ---- frames ------------------------------------------------------------ */
 
+static struct store_recording *recs[RECORDINGS];
+
 static void
-bench_frames(struct store_archive *archive, const char *name, uint8_t cipher)
+recordings_begin(struct store_archive *archive, uint8_t cipher)
 {
-	static struct store_recording *recs[RECORDINGS];
 	const struct store_stream_info info = { .ssrc = 1 };
 	const struct store_format format = { .payload_type = 8,
 					     .clock_hz = 8000,
 					     .encoding = "PCMA" };
-	struct store_recording_result result;
-	uint8_t payload[PAYLOAD_BYTES] = { 0xd5 };
-	struct store_frame frame = { .payload = payload,
-				     .payload_type = 8,
-				     .payload_bytes = PAYLOAD_BYTES };
 	struct store_segment s;
-	long kib = resident_kib();
-	struct took began;
+	struct took began = begin();
 
-	archive->cipher = store__cipher_find(cipher);
-	if (!archive->cipher)
-		return;
-	began = begin();
 	for (unsigned i = 0; i < RECORDINGS; i++) {
 		struct store_recording_spec spec = { .id = s.id,
 						     .start_ns = START_NS };
 
 		segment_make(&s, i + cipher * RECORDINGS);
 		must(store_recording_new(&recs[i], archive, &spec));
-		must(store_recording_begin(recs[i], 20190328, i));
 		for (int side = 0; side < 2; side++) {
 			must(store_recording_stream(recs[i], &info));
 			must(store_recording_format(recs[i], side, &format));
 		}
 	}
-	report("recording: new, begin, two streams", began, RECORDINGS);
+	report("recording: new, two streams", began, RECORDINGS);
 	began = begin();
-	for (unsigned n = 0; n < SECONDS * 50; n++)
+	for (unsigned i = 0; i < RECORDINGS; i++)
+		must(store_recording_begin(recs[i], 20190328, i));
+	report("recording: begin (creates the file)", began, RECORDINGS);
+}
+
+/** One second of two sides, in passes of 100 ms over all recordings. */
+static void
+second_append(unsigned second)
+{
+	uint8_t payload[PAYLOAD_BYTES] = { 0xd5 };
+	struct store_frame frame = { .payload = payload,
+				     .payload_type = 8,
+				     .payload_bytes = PAYLOAD_BYTES };
+
+	for (unsigned n = second * 50; n < (second + 1) * 50; n += 5)
 		for (unsigned i = 0; i < RECORDINGS; i++)
-			for (unsigned side = 0; side < 2; side++) {
-				frame.stream = (uint8_t)side;
+			for (unsigned j = 0; j < 10; j++) {
+				frame.stream = j >= 5;
+				frame.sequence = (uint16_t)(n + j % 5);
 				frame.time_ns =
-				    START_NS + n * INT64_C(20000000);
-				frame.sequence = (uint16_t)n;
+				    START_NS +
+				    frame.sequence * INT64_C(20000000);
 				must(store_recording_frame(recs[i], &frame));
 			}
-	report(name, began, (uint64_t)RECORDINGS * SECONDS * 100);
+}
+
+static void
+bench_frames(struct store_archive *archive, const char *name, uint8_t cipher)
+{
+	const uint64_t frames = RECORDINGS * 100;
+	struct store_recording_result result;
+	struct store_segment s = { .streams_count = 0 };
+	struct took began;
+	long kib = resident_kib();
+
+	archive->cipher = store__cipher_find(cipher);
+	if (!archive->cipher)
+		return;
+	printf("%s\n", name);
+	recordings_begin(archive, cipher);
+	for (unsigned second = 0; second < SECONDS; second++) {
+		began = begin();
+		second_append(second);
+		if (second < 2)
+			report(second ? "frame: append"
+				      : "frame: append, into new memory",
+			       began, frames);
+		began = begin();
+		for (unsigned i = 0; i < RECORDINGS; i++)
+			must(store_recording_flush(
+			    recs[i], START_NS + (second + 1) * NS_PER_S));
+		if (second == 1)
+			report("frame: its part of sealing and writing", began,
+			       frames);
+	}
 	printf("%-46s %12.1f KiB\n", "resident, each of 1000 recordings",
 	       (double)(resident_kib() - kib) / RECORDINGS);
 	began = begin();
@@ -184,30 +219,6 @@ bench_frames(struct store_archive *archive, const char *name, uint8_t cipher)
 		store_recording_free(&recs[i], true);
 	}
 	report("recording: finish, free, unlink", began, RECORDINGS);
-}
-
-static void
-bench_append_only(struct store_archive *archive)
-{
-	const struct store_recording_spec spec = { .id = "bench-1" };
-	const struct store_stream_info info = { .ssrc = 1 };
-	uint8_t payload[PAYLOAD_BYTES] = { 0xd5 };
-	struct store_frame frame = { .payload = payload,
-				     .payload_bytes = PAYLOAD_BYTES };
-	struct store_recording *rec;
-	struct took began = begin();
-	uint64_t count = 0;
-
-	for (unsigned i = 0; i < 2000; i++) {
-		must(store_recording_new(&rec, archive, &spec));
-		must(store_recording_stream(rec, &info));
-		must(store_recording_frame(rec, &frame));
-		/* Until the chunk is full; there is no file. */
-		for (; store_recording_frame(rec, &frame) == 0; count++)
-			;
-		store_recording_free(&rec, false);
-	}
-	report("frame: append only, memory new each second", began, count);
 }
 
 /* ---- keys -------------------------------------------------------------- */
@@ -334,11 +345,9 @@ main(void)
 	bench_seal(STORE__XCHACHA20_POLY1305,
 		   "seal: XChaCha20-Poly1305, 16 KiB, a byte");
 	bench_seal(STORE__AES256_GCM, "seal: AES-256-GCM, 16 KiB, a byte");
-	bench_append_only(archive);
-	bench_frames(archive, "frame: append, seal (AES), write",
-		     STORE__AES256_GCM);
-	bench_frames(archive, "frame: append, seal (XChaCha), write",
-		     STORE__XCHACHA20_POLY1305);
+	bench_frames(archive, "AES-256-GCM:", STORE__AES256_GCM);
+	bench_frames(archive, "XChaCha20-Poly1305:", STORE__XCHACHA20_POLY1305);
+	printf("keys and index:\n");
 	bench_keys(archive);
 	bench_index(archive);
 	store_archive_close(&archive);
