@@ -151,7 +151,7 @@ read_start(struct sip_head *head, struct sip_text start)
 	    status > 699)
 		return -EBADMSG;
 	head->status = (int)status;
-	if (start.n < sizeof("SIP/2.0 200 ") - 1)
+	if (start.n < sizeof("SIP/2.0 200 ") - 1 || start.p[11] != ' ')
 		head->regular = false;
 	return 0;
 }
