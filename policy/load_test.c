@@ -31,13 +31,13 @@ default_with(const char *from, const char *to)
 {
 	const char *text = policy_default_text();
 	const char *at = strstr(text, from);
-	char *made = malloc(strlen(text) + strlen(to) + 1);
+	char *made = NULL;
 
 	if (!at)
 		fail_msg("'%s' is not in the default policy", from);
-	memcpy(made, text, (size_t)(at - text));
-	strcpy(made + (at - text), to);
-	strcat(made, at + strlen(from));
+	else
+		assert_true(asprintf(&made, "%.*s%s%s", (int)(at - text), text,
+				     to, at + strlen(from)) > 0);
 	return made;
 }
 
@@ -150,6 +150,9 @@ static const struct {
 	{ "10.0.0.0/8", "10.0.0.1/8",
 	  "35:14: '10.0.0.1/8' is not a network: its address goes on after "
 	  "/8" },
+	{ "10.0.0.0/8", "128.0.0.0/0",
+	  "36:14: '128.0.0.0/0' is not a network: its address goes on after "
+	  "/0" },
 	{ "10.0.0.0/8", "10.0.0/8",
 	  "35:14: '10.0.0/8' is not a network; write it like 10.20.4.0/22 or "
 	  "fd00::/8" },
@@ -370,8 +373,7 @@ sizes_are_limited(void **state)
 	assert_string_equal(errors.errors[0].text,
 			    "the file is larger than 1 MiB");
 	/* a list of half a million items is not searched for its doubles */
-	memcpy(text, "purposes: [", 11);
-	for (size_t i = 11; i < n; i++)
+	for (size_t i = (size_t)snprintf(text, n, "purposes: ["); i < n; i++)
 		text[i] = i % 2 ? 'a' : ',';
 	text[n - 2] = ']';
 	assert_int_equal(policy_load(&policy, text, n - 1, &errors), -EINVAL);
