@@ -219,16 +219,37 @@ if [ -e /dev/full ]; then
 	check "a full disk is noticed" [ $rc = 1 -a -s err ]
 fi
 
-# as root all may be read; then this proves nothing
-if [ "$(id -u)" != 0 ]; then
-	chmod 000 home/archive
-	expect_error "an archive that may not be read" 4 "may not" list
+# ---- as somebody else -------------------------------------------------------
+
+# Root may read everything; then another user tries.
+as=
+if [ "$(id -u)" = 0 ]; then
+	as="setpriv --reuid=65534 --regid=65534 --clear-groups"
+	chmod 755 "$tmp"
+fi
+if $as test -x "$BIN/spanrec" 2>/dev/null && $as test -x "$tmp"; then
+	[ -n "$as" ] || chmod 000 home/spanrec.yaml
+	run_as() {
+		$as "$BIN/spanrec" --home home "$@" >out 2>err </dev/null
+		rc=$?
+	}
+	run_as list
+	check "a home of somebody else may not be opened" \
+		[ $rc = 4 -a ! -s out -a -s err ]
+	chmod 755 home
+	chmod 644 home/spanrec.yaml home/policy.yaml
+	[ -n "$as" ] || chmod 000 home/archive
+	run_as list
+	check "an archive of somebody else may not be opened" \
+		[ $rc = 4 -a ! -s out -a -s err ]
 	chmod 700 home/archive
-	chmod 500 empty
-	expect_error "init where nothing may be written" 4 "" init empty/home
+	[ -n "$as" ] || chmod 500 empty
+	run_as init empty/home
+	check "init where nothing may be written" \
+		[ $rc = 4 -a ! -e empty/home ]
 	chmod 700 empty
 else
-	echo "ok - files that may not be read # skipped as root"
+	echo "ok - as somebody else # SKIP no other user can run it"
 fi
 
 exit $failed

@@ -205,7 +205,7 @@ test_export(void **state)
 	assert_tone(pcm, 2, 0, 0.1, 440);
 	assert_tone(pcm, 2, 1, 0.1, 880);
 	/* the gap: 10 packets of silence on the right, from 1.0 s */
-	assert_true(amplitude(pcm + 2 * 8000 + 1, 1600, 2, 880) < 0.001);
+	assert_true(amplitude(&pcm[2 * 8000 + 1], 1600, 2, 880) < 0.001);
 	assert_tone(pcm, 2, 0, 0.9, 440);
 	assert_tone(pcm, 2, 1, 1.3, 880);
 	/* the second segment */
@@ -547,7 +547,7 @@ test_list_json(void **state)
 	assert_text(object, "ceiling", "2019-06-26T14:15:03.000Z");
 	assert_text(object, "due", "2019-06-26T14:05:03.000Z");
 	assert_true(json_is_null(json_object_get(object, "mos")));
-	assert_number(object, "bytes", 160 * 290);
+	assert_number(object, "bytes", 46400);
 	assert_int_equal(
 	    json_array_size(json_object_get(object, "sip_call_ids")), 1);
 	assert_int_equal(json_object_size(object), 24);
@@ -652,7 +652,7 @@ test_list_csv(void **state)
 		rows += *p == '\n';
 	}
 	assert_int_equal(rows, 6);
-	for (p = output; rows--;)
+	while (rows--)
 		assert_int_equal(columns[rows], 27);
 	assert_has(output, "\r\n");
 	assert_has(output, ",290,10,0,0,1,,46400,a84b4c76e66710@10.0.0.1\r\n");

@@ -99,10 +99,11 @@ json_count(uint64_t count)
 static json_t *
 json_duration(const struct store_segment *segment)
 {
-	if (segment->end_ns < segment->start_ns)
+	int64_t length_ns = segment->end_ns - segment->start_ns;
+
+	if (length_ns < 0)
 		return json_null();
-	return json_real(
-	    (double)((segment->end_ns - segment->start_ns) / 1000000) / 1000.0);
+	return json_real((double)(length_ns - length_ns % 1000000) / 1e9);
 }
 
 static int

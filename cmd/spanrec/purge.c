@@ -18,7 +18,7 @@
 
 enum { DRY_RUN = 0x200, AS_OF };
 
-#define CALENDAR_SLACK_NS (32 * 86400 * INT64_C(1000000000))
+#define CALENDAR_SLACK_NS (INT64_C(32) * 86400 * 1000000000)
 
 struct arguments {
 	struct spanrec *spanrec;

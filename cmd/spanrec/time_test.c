@@ -12,6 +12,7 @@
 #include "cmd/testing/testing.h"
 
 #define S INT64_C(1000000000)
+#define D (86400 * S)
 
 /* 2019-03-28 14:15:03 UTC, a Thursday three days before the clocks change */
 #define NOW (INT64_C(1553782503) * S)
@@ -57,8 +58,8 @@ test_period(void **state)
 		const char *text;
 		int64_t from_ns, to_ns;
 	} rows[] = {
-		{ "2019-03-28", DAY, DAY + 86400 * S },
-		{ "2019-3-8", DAY - 20 * 86400 * S, DAY - 19 * 86400 * S },
+		{ "2019-03-28", DAY, DAY + D },
+		{ "2019-3-8", DAY - 20 * D, DAY - 19 * D },
 		{ "2019-03-28 14:15", NOW - 3 * S, NOW - 3 * S },
 		{ "2019-03-28T14:15:03", NOW, NOW },
 		{ "2019-03-28T14:15:03.250Z", NOW + S / 4, NOW + S / 4 },
@@ -66,19 +67,19 @@ test_period(void **state)
 		{ "14:15", NOW - 3 * S, NOW - 3 * S },
 		{ "23:59:59", DAY + 86399 * S, DAY + 86399 * S },
 		{ "now", NOW, NOW },
-		{ "today", DAY, DAY + 86400 * S },
-		{ "yesterday", DAY - 86400 * S, DAY },
-		{ "-7d", NOW - 7 * 86400 * S, NOW - 7 * 86400 * S },
+		{ "today", DAY, DAY + D },
+		{ "yesterday", DAY - D, DAY },
+		{ "-7d", NOW - 7 * D, NOW - 7 * D },
 		{ "-2h", NOW - 7200 * S, NOW - 7200 * S },
 		{ "-90m", NOW - 5400 * S, NOW - 5400 * S },
 		{ "-30s", NOW - 30 * S, NOW - 30 * S },
-		{ "-2w", NOW - 14 * 86400 * S, NOW - 14 * 86400 * S },
+		{ "-2w", NOW - 14 * D, NOW - 14 * D },
 		/* summer time: an hour ahead of UTC */
 		{ "2019-06-01 12:00", INT64_C(1559386800) * S,
 		  INT64_C(1559386800) * S },
 		/* the day of the change has 23 hours */
 		{ "2019-03-31", INT64_C(1553990400) * S,
-		  INT64_C(1553990400) * S + 23 * 3600 * S },
+		  INT64_C(1553990400) * S + 82800 * S },
 		/* 01:30 comes twice: both are meant */
 		{ "2019-10-27 01:30", INT64_C(1572136200) * S,
 		  INT64_C(1572139800) * S },
@@ -154,7 +155,7 @@ test_around(void **state)
 		{ "14:15 +/- 20m ", NOW - 1203 * S, NOW + 1197 * S },
 		{ "2019-03-28 14:15 ±1h", NOW - 3603 * S, NOW + 3597 * S },
 		{ "14:15", NOW - 903 * S, NOW + 897 * S },
-		{ "2019-03-28 ±1d", DAY - 86400 * S, DAY + 2 * 86400 * S },
+		{ "2019-03-28 ±1d", DAY - D, DAY + 2 * D },
 		{ "now ±30s", NOW - 30 * S, NOW + 30 * S },
 	};
 	static const char *const refused[] = { "14:15 ±", "14:15 20m",
