@@ -179,7 +179,7 @@ check "... and no sound anywhere" lacks d "$(marker one.pcap)"
 
 # ---- several captures -------------------------------------------------------
 
-calls 4 3 0.5 | sed 's/10\.0/10.9/; s/2100/3100/' |
+calls 4 3 0.5 | sed 's/10\.0/10.9/; s/\<c\>/z/g' |
 	"$BIN/mkpcap" -q -o others.pcap
 home m
 record --home m --read few.pcap others.pcap
