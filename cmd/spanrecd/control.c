@@ -289,7 +289,7 @@ tell_media(struct control_state *c, const struct call *call,
 	event.media.number = media->number;
 	event.media.receive = media->receive;
 	event.media.receiver = side_of(call, media->party);
-	event.media.encrypted = media->secure;
+	event.media.secure = media->secure;
 	event.media.formats_count = media->formats_count;
 	for (i = 0; i < media->formats_count; i++) {
 		struct rtp_format *format = &event.media.formats[i];

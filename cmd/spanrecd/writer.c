@@ -290,6 +290,7 @@ find_owner(struct writer_state *w, struct flow *flow, int64_t time_ns)
 	b->until_ns = media_entry_until(w->media, owner.entry);
 	b->call = owner.sticky ? owner.entry->call : 0;
 	b->speaker = (uint8_t)owner.speaker;
+	b->encrypted = owner.encrypted;
 	return MEDIA_OWNED;
 }
 
@@ -329,6 +330,10 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 {
 	struct flow_binding *b = &flow->binding;
 	struct segment *segment = place(w, flow, frame->time_ns);
+	const struct segment_flow from = { .stream = b->stream,
+					   .encrypted = b->encrypted,
+					   .media = &b->entry->media,
+					   .last_ns = b->last_ns };
 	int r;
 
 	if (!segment) {
@@ -339,8 +344,7 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 		counter_add(&w->writer->counters, COUNTER_streams_shed, 1);
 		return 0;
 	}
-	r = segment_take(segment, &w->input, b->stream, kind, frame, b->entry,
-			 b->last_ns);
+	r = segment_take(segment, &w->input, &from, kind, frame);
 	if (r < 0)
 		return r;
 	if (kind == RTP_TAKE_FRAME) {
