@@ -223,7 +223,8 @@ lost_is_silence(void **state)
 	assert_int_equal(zeros(sound, 0, 16000, 1), 16000);
 }
 
-/* Arrival 30 ms early or late, one spike of 0.9 s: not a sample moves. */
+/* Arrival 30 ms early or late, one spike of 0.9 s, and then 150 ms early and
+ * late in turn: not a sample moves. */
 static void
 jitter_is_not_heard(void **state)
 {
@@ -237,6 +238,8 @@ jitter_is_not_heard(void **state)
 			at += MS * (i * 7919 % 61 - 30);
 		if (i >= 200 && i < 245)
 			at = 4900 * MS + 10000LL * i;
+		if (i >= 300)
+			at = 20 * MS * i + (i % 2 ? 150 : -150) * MS;
 		send_frame(r, &s, at, 160);
 	}
 	assert_int_equal(finish(r, sound, 160000), 80000);
@@ -296,6 +299,23 @@ overlaps(void **state)
 				 decoded(440, i + 80) + decoded(880, i));
 	check_tone(sound, &a, 160, 240, 240);
 	assert_int_equal(zeros(sound, 240, 800, 0), 560);
+}
+
+/* A sender that counts back is followed, too. */
+static void
+timestamps_step_back(void **state)
+{
+	struct sender s = { .hz = 440 };
+	struct rtp_render *r = make(100 * MS);
+
+	send_frame(r, &s, 20 * MS, 160);
+	s.timestamp -= 240;
+	send_frame(r, &s, 40 * MS, 160);
+	assert_int_equal(rtp_render_stats_peek(r)->overlapped, 80);
+	assert_int_equal(finish(r, sound, 160000), 800);
+	assert_int_equal(zeros(sound, 0, 80, 0), 80);
+	check_tone(sound, &s, 80, 240, 160);
+	check_tone(sound, &s, 240, 320, 80);
 }
 
 static void
@@ -416,10 +436,18 @@ start_and_end(void **state)
 	send_frame(r, &s, 50 * MS, 160);
 	s.stream = 1;
 	send_frame(r, &s, -20 * MS, 160);
+	s.stream = 2;
+	s.channel = 1;
+	send_frame(r, &s, -1, 80);
+	s.channel = 0;
+	s.stream = 3;
 	send_frame(r, &s, INT64_MIN / 2, 160);
-	assert_int_equal(rtp_render_stats_peek(r)->frames, 3);
+	assert_int_equal(rtp_render_stats_peek(r)->frames, 4);
 	assert_int_equal(rtp_render_stats_peek(r)->out_of_range, 3);
 	assert_int_equal(finish(r, sound, 160000), 400);
+	/* A nanosecond before the start is the sample before it. */
+	assert_int_equal(zeros(sound, 0, 79, 1), 0);
+	assert_int_equal(zeros(sound, 79, 400, 1), 321);
 	check_tone(sound, &s, 0, 400, 80);
 }
 
@@ -535,6 +563,7 @@ main(void)
 		cmocka_unit_test(timestamps_wrap),
 		cmocka_unit_test(frame_lengths),
 		cmocka_unit_test(overlaps),
+		cmocka_unit_test(timestamps_step_back),
 		cmocka_unit_test(mix_saturates),
 		cmocka_unit_test(anchors),
 		cmocka_unit_test(timestamp_jumps),
