@@ -98,6 +98,25 @@ struct sip_media {
 	struct sip_format formats[SIP_FORMATS_MAX];
 };
 
+/*
+ * The events of a call come in order of time, CALL first and END last, each
+ * MEDIA_CLOSE after its MEDIA_OPEN and all of them before END.
+ *
+ * MEDIA_OPEN comes with the SDP itself, be it an offer, early media or an
+ * answer. In mid-call the old media stays open beside what is offered until
+ * the offer is answered (the old closes) or refused (the new closes). The same
+ * address with other formats, or with keys, is other media: its OPEN comes
+ * before the CLOSE of the old, so tell them apart by `number`. A party may
+ * have several streams, and the same sound may be seen on several hops.
+ *
+ * A refusal that makes callers try again (401, 302, 422, ...) closes media at
+ * once, but END comes only after `linger_ns` without another INVITE; it bears
+ * the time of the refusal. In the same way END of a time-out bears the time
+ * of the last sign of life.
+ *
+ * HOLD and RESUME compare with how the call began: a call that is one-way
+ * from its first answer (announcement, paging) is not on hold.
+ */
 enum sip_event_type {
 	SIP_EVENT_CALL,        /**< INVITE: a call begins */
 	SIP_EVENT_IDENTITY,    /**< call->party changed */
@@ -197,7 +216,13 @@ int sip_tracker_input(struct sip_tracker *tracker, int64_t time_ns,
 void sip_tracker_alive(struct sip_tracker *tracker, uint64_t call_number,
 		       int64_t time_ns);
 
-/** Let time pass: time-outs up to now_ns become SIP_EVENT_END. */
+/**
+ * Let time pass: time-outs up to now_ns become SIP_EVENT_END. Nothing else
+ * makes time-outs happen: sip_tracker_input never does, so that signs of life
+ * from other threads can be told before.
+ *
+ * @cost O(calls that end)
+ */
 void sip_tracker_tick(struct sip_tracker *tracker, int64_t now_ns);
 
 /** The input is over: every open call ends with SIP_END_INPUT at now_ns. */
