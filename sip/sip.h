@@ -69,7 +69,8 @@ struct sip_call {
 	struct sip_identity party[2]; /**< [SIP_CALLER], [SIP_CALLEE] */
 	struct capture_endpoint signalling[2]; /**< where each sends SIP from */
 	int64_t start_ns;  /**< first INVITE */
-	int64_t answer_ns; /**< first 2xx to it; 0 if not answered */
+	int64_t answer_ns; /**< first 2xx to it, or its ACK where the 2xx
+				was missed; 0 if not answered */
 };
 
 #define SIP_FORMATS_MAX 24
