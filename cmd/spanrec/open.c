@@ -127,7 +127,8 @@ spanrec_open_key(struct spanrec *spanrec, bool needed)
 		log_error("there is no private key here (%s): this archive is "
 			  "sealed to a key kept elsewhere; listen where that "
 			  "key is, or name it as 'key:' in %s",
-			  path, spanrec->home.settings_path);
+			  *path ? path : "none is named",
+			  spanrec->home.settings_path);
 		return EXIT_NOT_ALLOWED;
 	case -EACCES:
 		log_error("the private key %s may not be read by this user",
