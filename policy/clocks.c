@@ -58,7 +58,7 @@ months_in_days(uint32_t months, int64_t *shortest, int64_t *longest)
 	*longest = 0;
 	/* The calendar repeats after 400 years; a month begins a stretch that
 	 * is as long as any day of it, or longer by what the clamp takes. */
-	for (int64_t m = 0; m < 400 * 12; m++) {
+	for (int64_t m = 0; m < INT64_C(400) * 12; m++) {
 		int64_t end = m + months;
 		int64_t from = policy__days_from_civil(
 		    2000 + m / 12, (unsigned)(m % 12 + 1), 1);

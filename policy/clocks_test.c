@@ -133,6 +133,14 @@ unknown_classes_end_too(void **state)
 	assert_int_equal(clock.ceiling_ns, utc_ns("2027-01-15 10:00:00"));
 	assert_int_equal(clock.due_ns, clock.floor_ns);
 	assert_int_equal(clock.metadata_ns, utc_ns("2036-01-15 10:00:00"));
+	/* where 12 months end in the hour that comes twice, 'year' ends before
+	 * the floor of 'corporate' does, and is passed over */
+	assert_int_equal(
+	    policy_clock(policy, "gone", utc_ns("2025-10-25 00:30:00"), &clock),
+	    -ENOENT);
+	assert_int_equal(clock.floor_ns, utc_ns("2026-10-25 01:30:00"));
+	assert_int_equal(clock.ceiling_ns, utc_ns("2027-10-25 00:30:00"));
+	assert_int_equal(clock.due_ns, clock.ceiling_ns - MARGIN_NS);
 	policy_free(&policy);
 }
 
@@ -171,7 +179,8 @@ order_holds_over_years(void **state)
 				 * and the hour that comes twice */
 				assert_true(err ||
 					    k.due_ns >=
-						before_ns[c] - 25 * 3600 * NS);
+						before_ns[c] -
+						    25 * INT64_C(3600) * NS);
 				before_ns[c] = k.due_ns;
 			}
 		}

@@ -31,13 +31,13 @@ default_with(const char *from, const char *to)
 {
 	const char *text = policy_default_text();
 	const char *at = strstr(text, from);
-	char *made = malloc(strlen(text) + strlen(to) + 1);
+	char *made = NULL;
 
 	if (!at)
 		fail_msg("'%s' is not in the default policy", from);
-	memcpy(made, text, (size_t)(at - text));
-	strcpy(made + (at - text), to);
-	strcat(made, at + strlen(from));
+	else
+		assert_true(asprintf(&made, "%.*s%s%s", (int)(at - text), text,
+				     to, at + strlen(from)) > 0);
 	return made;
 }
 
@@ -93,121 +93,142 @@ assert_error(const struct policy_errors *errors, const char *wanted)
 	fail_msg("wanted %s\nhave %s", wanted, text);
 }
 
+/** Line of the default policy in which `from` begins. */
+static int
+line_of(const char *from)
+{
+	const char *text = policy_default_text();
+	const char *at = strstr(text, from);
+	int line = 1;
+
+	for (; text < at; text++)
+		line += *text == '\n';
+	return line;
+}
+
 /** One change of the default policy, and the one mistake it makes. */
 static const struct {
-	const char *from, *to, *error;
+	const char *from, *to;
+	int line; /* where, counted from the line of the change */
+	int column;
+	const char *error;
 } mistakes[] = {
-	{ "version: 1\n", "version: 2\n",
-	  "4:10: 'version' must be 1, the only one that this program knows, "
+	{ "version: 1\n", "version: 2\n", 0, 10,
+	  "'version' must be 1, the only one that this program knows, "
 	  "but is '2'" },
-	{ "version: 1\n", "version: 1\nversion: 1\n",
-	  "5:1: 'version' is given twice; first in line 4" },
-	{ "version: 1\n", "version:\n", "4:9: 'version' has no value" },
-	{ "version: 1\n", "", "6:1: the policy lacks the key 'version'" },
-	{ "purposes:", "purpose:",
-	  "17:1: the policy knows no key 'purpose'; it knows: version, site, "
+	{ "version: 1\n", "version: 1\nversion: 1\n", 1, 1,
+	  "'version' is given twice; first in line 4" },
+	{ "version: 1\n", "version:\n", 0, 9, "'version' has no value" },
+	{ "version: 1\n", "", 2, 1, "the policy lacks the key 'version'" },
+	{ "purposes:", "purpose:", 0, 1,
+	  "the policy knows no key 'purpose'; it knows: version, site, "
 	  "access, purposes, numbering, networks, retention, metadata, rules" },
-	{ "Europe/London", "Europe/Londn",
-	  "9:14: 'time_zone' is 'Europe/Londn', which this machine does not "
+	{ "Europe/London", "Europe/Londn", 0, 14,
+	  "'time_zone' is 'Europe/Londn', which this machine does not "
 	  "know; write it like Europe/London (or install tzdata)" },
-	{ "Europe/London", "../../etc/passwd",
-	  "9:14: 'time_zone' is '../../etc/passwd', which this machine does "
+	{ "Europe/London", "../../etc/passwd", 0, 14,
+	  "'time_zone' is '../../etc/passwd', which this machine does "
 	  "not know; write it like Europe/London (or install tzdata)" },
-	{ "  time_zone: Europe/London\n", "",
-	  "8:3: 'site' lacks the key 'time_zone'" },
-	{ "name: our office", "name: [our, office]",
-	  "8:9: 'name' must be a single value, but is a list" },
-	{ "name: our office", "name: ''",
-	  "8:9: 'name' must have from 1 to 255 bytes, and has 0" },
-	{ "['%s']", "[]", "14:10: 'owner' is an empty list" },
-	{ "['%s']", "{a: b}",
-	  "14:10: 'owner' must be a list ('[a, b]', or lines that begin with "
+	{ "  time_zone: Europe/London\n", "", -1, 3,
+	  "'site' lacks the key 'time_zone'" },
+	{ "name: our office", "name: [our, office]", 0, 9,
+	  "'name' must be a single value, but is a list" },
+	{ "name: our office", "name: ''", 0, 9,
+	  "'name' must have from 1 to 255 bytes, and has 0" },
+	{ "['%s']", "[]", 0, 10, "'owner' is an empty list" },
+	{ "['%s']", "{a: b}", 0, 10,
+	  "'owner' must be a list ('[a, b]', or lines that begin with "
 	  "'- '), but is a group of keys" },
-	{ "['%s']", "[a, b, a]", "14:17: 'owner' names 'a' twice" },
-	{ "['%s']", "[\"a\\tb\"]",
-	  "14:11: 'owner' has a character in it that cannot be printed" },
+	{ "['%s']", "[a, b, a]", 0, 17, "'owner' names 'a' twice" },
+	{ "['%s']", "[\"a\\tb\"]", 0, 11,
+	  "'owner' has a character in it that cannot be printed" },
 	{ "[quality,", "['123456789012345678901234567890123456789012345678',",
-	  "17:12: 'purposes' must have from 1 to 47 bytes, and has 48" },
-	{ "country: 44", "country: +44",
-	  "22:12: 'country' must be digits only, but is '+44'" },
-	{ "country: 44", "country: ''",
-	  "22:12: 'country' must have from 1 to 7 bytes, and has 0" },
-	{ "national_prefix: \"0\"", "national_prefix: \"00\"",
-	  "22:3: 'national_prefix' and 'international_prefix' must differ" },
-	{ "2-6", "6-2",
-	  "27:21: 'extension_digits' must be one number or two ('2-6'), from "
+	  0, 12, "'purposes' must have from 1 to 47 bytes, and has 48" },
+	{ "country: 44", "country: +44", 0, 12,
+	  "'country' must be digits only, but is '+44'" },
+	{ "country: 44", "country: ''", 0, 12,
+	  "'country' must have from 1 to 7 bytes, and has 0" },
+	{ "national_prefix: \"0\"", "national_prefix: \"00\"", -2, 3,
+	  "'national_prefix' and 'international_prefix' must differ" },
+	{ "2-6", "6-2", 0, 21,
+	  "'extension_digits' must be one number or two ('2-6'), from "
 	  "1 to 10, but is '6-2'" },
-	{ "2-6", "0-2",
-	  "27:21: 'extension_digits' must be one number or two ('2-6'), from "
+	{ "2-6", "0-2", 0, 21,
+	  "'extension_digits' must be one number or two ('2-6'), from "
 	  "1 to 10, but is '0-2'" },
-	{ "2-6", "2\n  national_digits: 3",
-	  "28:20: 'national_digits' must be from 4 to 15, but is 3" },
-	{ "2-6", "2\n  national_digits: ten",
-	  "28:20: 'national_digits' must be a whole number, but is 'ten'" },
-	{ "[999, 112]", "[999, 2399-2200]",
-	  "31:19: 'external': '2399-2200' is not a range: the first number is "
+	{ "2-6", "2\n  national_digits: 3", 1, 20,
+	  "'national_digits' must be from 4 to 15, but is 3" },
+	{ "2-6", "2\n  national_digits: ten", 1, 20,
+	  "'national_digits' must be a whole number, but is 'ten'" },
+	{ "[999, 112]", "[999, 2399-2200]", 0, 19,
+	  "'external': '2399-2200' is not a range: the first number is "
 	  "above the last" },
-	{ "10.0.0.0/8", "10.0.0.1/8",
-	  "35:14: '10.0.0.1/8' is not a network: its address goes on after "
+	{ "10.0.0.0/8", "10.0.0.1/8", 0, 14,
+	  "'10.0.0.1/8' is not a network: its address goes on after "
 	  "/8" },
-	{ "10.0.0.0/8", "10.0.0/8",
-	  "35:14: '10.0.0/8' is not a network; write it like 10.20.4.0/22 or "
+	{ "10.0.0.0/8", "128.0.0.0/0", 0, 14,
+	  "'128.0.0.0/0' is not a network: its address goes on after "
+	  "/0" },
+	{ "10.0.0.0/8", "10.0.0/8", 0, 14,
+	  "'10.0.0/8' is not a network; write it like 10.20.4.0/22 or "
 	  "fd00::/8" },
-	{ "10.0.0.0/8", "10.0.0.0/33",
-	  "35:14: '10.0.0.0/33' is not a network; write it like 10.20.4.0/22 "
+	{ "10.0.0.0/8", "10.0.0.0/33", 0, 14,
+	  "'10.0.0.0/33' is not a network; write it like 10.20.4.0/22 "
 	  "or fd00::/8" },
-	{ "10.0.0.0/8", "10.0.0.0/",
-	  "35:14: '10.0.0.0/' is not a network; write it like 10.20.4.0/22 "
+	{ "10.0.0.0/8", "10.0.0.0/", 0, 14,
+	  "'10.0.0.0/' is not a network; write it like 10.20.4.0/22 "
 	  "or fd00::/8" },
-	{ "{max: 90 days}", "{max: 90}",
-	  "42:19: 'max' is '90'; write it like 14 days, 6 months or 2 years, "
+	{ "{max: 90 days}", "{max: 90}", 0, 19,
+	  "'max' is '90'; write it like 14 days, 6 months or 2 years, "
 	  "at most 100 years" },
-	{ "{max: 90 days}", "{}",
-	  "42:13: the class 'standard' lacks the key 'max'" },
-	{ "{max: 90 days}", "{max: 0 days}",
-	  "42:13: the class 'standard' has a 'max' of nothing; to keep "
+	{ "{max: 90 days}", "{}", 0, 13,
+	  "the class 'standard' lacks the key 'max'" },
+	{ "{max: 90 days}", "{max: 0 days}", 0, 13,
+	  "the class 'standard' has a 'max' of nothing; to keep "
 	  "nothing, use a rule that drops" },
-	{ "{max: 90 days}", "{min: 12 months, max: 365 days}",
-	  "42:13: the class 'standard': 'min' must be over before 'max' is, "
+	{ "{max: 90 days}", "{min: 12 months, max: 365 days}", 0, 13,
+	  "the class 'standard': 'min' must be over before 'max' is, "
 	  "in every year, or there is no time left to delete" },
-	{ "{max: 90 days}", "{max: 90 days}\n  standard: {max: 91 days}",
-	  "43:3: the class 'standard' is defined twice" },
-	{ "{max: 24 months}", "{max: 2 months}",
-	  "45:11: 'metadata' ends before the recordings of class 'standard' "
+	{ "{max: 90 days}", "{max: 90 days}\n  standard: {max: 91 days}", 1, 3,
+	  "the class 'standard' is defined twice" },
+	{ "{max: 24 months}", "{max: 2 months}", 0, 11,
+	  "'metadata' ends before the recordings of class 'standard' "
 	  "do" },
 	{ "{direction: [in, out, internal, transit]}", "{direction: inwards}",
-	  "60:24: 'direction' is 'inwards', but must be in, out, internal or "
+	  0, 24,
+	  "'direction' is 'inwards', but must be in, out, internal or "
 	  "transit" },
-	{ "{direction: [in, out, internal, transit]}", "{number: 2041}",
-	  "60:13: 'match' knows no key 'number'; it knows: direction, numbers, "
+	{ "{direction: [in, out, internal, transit]}", "{number: 2041}", 0, 13,
+	  "'match' knows no key 'number'; it knows: direction, numbers, "
 	  "from, to" },
-	{ "{direction: [in, out, internal, transit]}", "{from: 20*41}",
-	  "60:19: 'from': '20*41' has a '*' that is not its end" },
-	{ "decision: record", "decision: keep",
-	  "61:15: 'decision' is 'keep', but must be record, drop, listen-deny "
+	{ "{direction: [in, out, internal, transit]}", "{from: 20*41}", 0, 19,
+	  "'from': '20*41' has a '*' that is not its end" },
+	{ "decision: record", "decision: keep", 0, 15,
+	  "'decision' is 'keep', but must be record, drop, listen-deny "
 	  "or out-of-scope" },
-	{ "decision: record", "decision: drop",
-	  "62:16: the rule 'everything' records nothing, so it has no "
+	{ "decision: record", "decision: drop", 1, 16,
+	  "the rule 'everything' records nothing, so it has no "
 	  "'retention'" },
-	{ "retention: standard\n", "retention: standrad\n",
-	  "62:16: 'retention' names the class 'standrad', which is not "
+	{ "retention: standard\n", "retention: standrad\n", 0, 16,
+	  "'retention' names the class 'standrad', which is not "
 	  "defined; defined are: standard" },
-	{ "    retention: standard\n", "",
-	  "59:5: the rule 'everything' records, so it needs a 'retention'; "
+	{ "    retention: standard\n", "", -3, 5,
+	  "the rule 'everything' records, so it needs a 'retention'; "
 	  "defined are: standard" },
 	{ "retention: standard\n",
-	  "retention: standard\n  - {name: late, decision: out-of-scope}\n",
-	  "63:5: the rule 'late' never gets its turn: 'everything' before it "
+	  "retention: standard\n  - {name: late, decision: out-of-scope}\n", 1,
+	  5,
+	  "the rule 'late' never gets its turn: 'everything' before it "
 	  "fits every call" },
 	{ "retention: standard\n",
-	  "retention: standard\n  - {name: union, decision: drop}\n",
-	  "63:5: the rule 'union' is stricter than 'everything' and must "
+	  "retention: standard\n  - {name: union, decision: drop}\n", 1, 5,
+	  "the rule 'union' is stricter than 'everything' and must "
 	  "stand before it" },
 	{ "retention: standard\n",
-	  "retention: standard\n  - {name: everything, decision: drop}\n",
-	  "63:5: there are two rules named 'everything'" },
-	{ "rules:\n", "rules:\n  - everything\n",
-	  "59:5: a rule must be a group of keys ('key: value'), but is a "
+	  "retention: standard\n  - {name: everything, decision: drop}\n", 1, 5,
+	  "there are two rules named 'everything'" },
+	{ "rules:\n", "rules:\n  - everything\n", 1, 5,
+	  "a rule must be a group of keys ('key: value'), but is a "
 	  "single value" },
 };
 
@@ -219,11 +240,15 @@ each_mistake_in_words(void **state)
 		char *text = default_with(mistakes[i].from, mistakes[i].to);
 		struct policy_errors errors;
 		struct policy *policy;
+		char wanted[300];
 
+		snprintf(wanted, sizeof(wanted), "%d:%d: %s",
+			 line_of(mistakes[i].from) + mistakes[i].line,
+			 mistakes[i].column, mistakes[i].error);
 		if (load_bytes(&policy, text, strlen(text), &errors) != -EINVAL)
 			fail_msg("'%s' was let through", mistakes[i].to);
 		assert_null(policy);
-		assert_error(&errors, mistakes[i].error);
+		assert_error(&errors, wanted);
 		free(text);
 	}
 }
@@ -370,8 +395,7 @@ sizes_are_limited(void **state)
 	assert_string_equal(errors.errors[0].text,
 			    "the file is larger than 1 MiB");
 	/* a list of half a million items is not searched for its doubles */
-	memcpy(text, "purposes: [", 11);
-	for (size_t i = 11; i < n; i++)
+	for (size_t i = (size_t)snprintf(text, n, "purposes: ["); i < n; i++)
 		text[i] = i % 2 ? 'a' : ',';
 	text[n - 2] = ']';
 	assert_int_equal(policy_load(&policy, text, n - 1, &errors), -EINVAL);

@@ -45,7 +45,7 @@ digits_extract(const char *number, char digits[POLICY_NUMBER_BYTES])
 		char c = number[i];
 		bool sign = c == '+' && n == 0;
 
-		if (memchr(" -.()/", c, 6))
+		if (strchr(" -.()/", c))
 			continue;
 		if ((!sign && (c < '0' || c > '9')) || n == DIGITS_MAX) {
 			text_copy(digits, number, length);
@@ -129,13 +129,13 @@ policy__number_normalise(const struct policy__numbering *numbering,
 	size_t n;
 
 	if (!digits_extract(number, digits)) {
-		text_copy(normalised, digits, strlen(digits));
+		snprintf(normalised, POLICY_NUMBER_BYTES, "%s", digits);
 		return;
 	}
 	n = strlen(digits);
 	if (digits[0] != '+' && n >= numbering->extension_min &&
 	    n <= numbering->extension_max) {
-		text_copy(normalised, digits, n);
+		snprintf(normalised, POLICY_NUMBER_BYTES, "%s", digits);
 		return;
 	}
 	/* The outside line goes only where a full number follows: a 9 may
@@ -146,7 +146,7 @@ policy__number_normalise(const struct policy__numbering *numbering,
 	    join_full(numbering, outside, normalised))
 		return;
 	if (!join_full(numbering, digits, normalised))
-		text_copy(normalised, digits, n);
+		snprintf(normalised, POLICY_NUMBER_BYTES, "%s", digits);
 }
 
 void
@@ -209,7 +209,7 @@ prefix_parse(const struct policy__numbering *numbering, const char *text,
 	if (strchr(start, '-'))
 		return "has both a '-' and a '*': a range has no '*'";
 	if (!join_full(numbering, digits, pattern->first))
-		text_copy(pattern->first, digits, strlen(digits));
+		snprintf(pattern->first, sizeof(pattern->first), "%s", digits);
 	return NULL;
 }
 

@@ -101,16 +101,17 @@ enum policy_route { POLICY_IN, POLICY_OUT, POLICY_INTERNAL, POLICY_TRANSIT };
 
 struct policy_verdict {
 	enum policy_decision decision;
-	char reason[POLICY_NAME_BYTES]; /**< code: "record", "exempt", ... */
+	/** code: "record", "exempt", "listen-deny", "out-of-scope", "no-rule" */
+	char reason[POLICY_NAME_BYTES];
 	char rule[POLICY_NAME_BYTES];   /**< name of the rule that decided */
 	enum policy_route route;
 	bool local_is_caller; /**< which party is the left channel */
 	char from[POLICY_NUMBER_BYTES]; /**< normalised */
 	char to[POLICY_NUMBER_BYTES];
 	char local[POLICY_NUMBER_BYTES]; /**< "" in transit */
-	char remote[POLICY_NUMBER_BYTES];
+	char remote[POLICY_NUMBER_BYTES]; /**< in transit the callee */
 	char area[POLICY_NAME_BYTES];
-	char retention[POLICY_NAME_BYTES];
+	char retention[POLICY_NAME_BYTES]; /**< "" where nothing is recorded */
 	int64_t lookback_ns;  /**< how long audio waits before it is sealed */
 };
 

@@ -192,28 +192,39 @@ key_find(const struct policy__key *keys, size_t count, const char *name)
 	return i;
 }
 
+/** A mapping being read. */
+struct walk {
+	const char *what;
+	const struct policy__key *keys;
+	size_t count;
+	void *into;
+	const yaml_node_t *seen[FIELDS_MAX]; /* where each key was given */
+};
+
 static void
 pair_read(struct policy__yaml *yaml, const yaml_node_pair_t *pair,
-	  const char *what, const struct policy__key *keys, size_t count,
-	  void *into, const yaml_node_t **seen)
+	  struct walk *walk)
 {
 	yaml_node_t *node = policy__node(yaml, pair->key);
 	const char *name = policy__scalar(yaml, node, "a key");
+	const struct policy__key *key;
 	size_t i;
 
 	if (!name)
 		return;
-	i = key_find(keys, count, name);
-	if (i == count) {
-		complain_unknown(yaml, node, what, keys, count);
-	} else if (seen[i]) {
+	i = key_find(walk->keys, walk->count, name);
+	key = &walk->keys[i];
+	if (i == walk->count) {
+		complain_unknown(yaml, node, walk->what, walk->keys,
+				 walk->count);
+	} else if (walk->seen[i]) {
 		policy__complain(yaml, node,
 				 "'%s' is given twice; first in line %zu", name,
-				 seen[i]->start_mark.line + 1);
+				 walk->seen[i]->start_mark.line + 1);
 	} else {
-		seen[i] = node;
-		keys[i].read(yaml, policy__node(yaml, pair->value), &keys[i],
-			     into);
+		walk->seen[i] = node;
+		key->read(yaml, policy__node(yaml, pair->value), key,
+			  walk->into);
 	}
 }
 
@@ -222,16 +233,18 @@ policy__mapping_read(struct policy__yaml *yaml, yaml_node_t *node,
 		     const char *what, const struct policy__key *keys,
 		     size_t count, void *into)
 {
-	const yaml_node_t *seen[FIELDS_MAX] = { NULL };
+	struct walk walk = {
+		.what = what, .keys = keys, .count = count, .into = into
+	};
 
 	assert(count <= FIELDS_MAX);
 	if (!policy__is_mapping(yaml, node, what))
 		return;
 	for (yaml_node_pair_t *pair = node->data.mapping.pairs.start;
 	     pair < node->data.mapping.pairs.top; pair++)
-		pair_read(yaml, pair, what, keys, count, into, seen);
+		pair_read(yaml, pair, &walk);
 	for (size_t i = 0; i < count; i++) {
-		if (keys[i].required && !seen[i])
+		if (keys[i].required && !walk.seen[i])
 			policy__complain(yaml, node, "%s lacks the key '%s'",
 					 what, keys[i].name);
 	}

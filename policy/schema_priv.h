@@ -11,7 +11,7 @@
 
 #include "policy/policy.h"
 
-#define POLICY__FILE_BYTES_MAX (1024 * 1024)
+#define POLICY__FILE_BYTES_MAX ((size_t)1024 * 1024)
 /** Collections in collections. A policy needs five. */
 #define POLICY__DEPTH_MAX 16
 /** Keys of a mapping or items of a list; comparing keys is quadratic. */

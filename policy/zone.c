@@ -20,7 +20,7 @@
 
 #define ZONE_FOLDER     "/usr/share/zoneinfo/"
 #define ZONE_NAME_BYTES 64
-#define FILE_BYTES_MAX  (256 * 1024)
+#define FILE_BYTES_MAX  (256 * (size_t)1024)
 #define HEADER_BYTES    44
 #define TRANSITIONS_MAX 4096
 #define TYPES_MAX       256
@@ -637,7 +637,8 @@ policy_zone_instant(const struct policy_zone *zone,
 	int64_t local_s =
 	    policy__days_from_civil(civil->year, civil->month, civil->day) *
 		POLICY__DAY_S +
-	    civil->hour * HOUR_S + civil->minute * 60 + civil->second;
+	    (int64_t)civil->hour * HOUR_S + (int64_t)civil->minute * 60 +
+	    civil->second;
 	int64_t last_s = local_s - OFFSET_MIN_S;
 	struct span span = zone_span(zone, local_s - OFFSET_MAX_S);
 	int64_t found_s = 0, skipped_s = local_s;

@@ -88,7 +88,7 @@ compare_zone(const char *name)
 {
 	struct policy_zone *zone = load(name);
 	int64_t until_s = utc_s(2061, 1, 1, 0, 0);
-	int64_t step_s = 6 * 3600;
+	int64_t step_s = INT64_C(6) * 3600;
 	struct policy_civil before, after;
 
 	setenv("TZ", name, 1);
@@ -131,8 +131,10 @@ instants_by_search(const struct policy_zone *zone,
 		   const struct policy_civil *civil, int64_t near_s,
 		   int64_t *first_s, int64_t *last_s)
 {
+	const int64_t reach_s = INT64_C(50) * 3600;
+
 	*first_s = *last_s = -1;
-	for (int64_t t_s = near_s - 50 * 3600; t_s <= near_s + 50 * 3600;
+	for (int64_t t_s = near_s - reach_s; t_s <= near_s + reach_s;
 	     t_s += 900) {
 		struct policy_civil here;
 

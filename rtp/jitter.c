@@ -310,7 +310,7 @@ publish_entry(struct producer *p, size_t bytes)
 static uint32_t
 behind_ns(int64_t clock_ns, int64_t time_ns)
 {
-	int64_t behind = clock_ns - time_ns;
+	uint64_t behind = (uint64_t)clock_ns - (uint64_t)time_ns;
 
 	return behind < UINT32_MAX ? (uint32_t)behind : UINT32_MAX;
 }
@@ -542,7 +542,7 @@ rtp_jitter_shed(struct rtp_jitter *jitter, const struct rtp_hdr *hdr,
 		for (uint32_t s = 0; s < SHED_BITS; s += 32)
 			atomic_store_explicit(shed_word(jitter, s), 0,
 					      memory_order_relaxed);
-	if (slot_sequence(slot) != sequence)
+	if (slot_sequence(slot) != sequence && sequence >= p->next_seen)
 		atomic_fetch_or_explicit(shed_word(jitter, sequence),
 					 shed_bit(sequence),
 					 memory_order_relaxed);
@@ -614,8 +614,7 @@ oldest_open_entry(struct rtp_jitter *jitter)
 	struct entry *e;
 
 	while ((e = oldest_entry(jitter))) {
-		bool told = e->kind == SHED &&
-			    (int32_t)(e->timestamp - c->shed_taken) <= 0;
+		bool told = e->kind == SHED && e->timestamp == c->shed_taken;
 
 		if (e->kind != TAKEN && !told)
 			break;

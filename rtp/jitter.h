@@ -108,8 +108,8 @@ struct rtp_jitter *rtp_jitter_init(void *memory,
  * much within one window, or a payload beyond RTP_JITTER_PAYLOAD_MAX); both
  * are the same for any timing of the threads.
  *
- * @param time_ns capture time, not negative. One that steps back counts as
- *        the latest so far for what is due and what is late
+ * @param time_ns capture time. One that steps back counts as the latest so
+ *        far for what is due and what is late
  * @thread producer
  * @cost no allocation, no system call; copies the payload once
  */

@@ -313,6 +313,12 @@ time_steps_back(void **state)
 	/* More than 32 bits of nanoseconds are cut. */
 	put(j, 4, 0);
 	expect_frame_bytes(j, CYCLE + 4, 100020 * MS - UINT32_MAX, 160);
+	/* A note moves the clock as well. */
+	put(j, 4, 100050);
+	put(j, 5, 100040);
+	expect_note(j, RTP_TAKE_DUPLICATE, CYCLE + 4, 100050);
+	expect_none(j, 100049 * MS);
+	expect_frame(j, CYCLE + 5, 100040);
 	free(j);
 }
 
@@ -463,6 +469,38 @@ shed_is_told(void **state)
 	expect_frame(j, CYCLE + 27, 31);
 	expect_none(j, INT64_MAX);
 	assert_true(rtp_jitter_empty(j));
+	free(j);
+}
+
+/* Copies of what was shed find room: the next lap of the shed numbers does
+ * not remember them. */
+static void
+shed_and_stored_after_all(void **state)
+{
+	struct rtp_jitter *j = make(&config, 0);
+
+	put(j, 0, 0);
+	expect_frame(j, CYCLE, 0);
+	expect_none(j, 0);
+	shed(j, 1, 1);
+	shed(j, 2, 2);
+	shed(j, 3, 3);
+	for (uint16_t i = 1; i <= 2; i++)
+		assert_int_equal(put(j, i, 3 + i), RTP_PUT_STORED);
+	assert_int_equal(put(j, 4, 6), RTP_PUT_STORED);
+	for (uint32_t i = 1; i <= 3; i++)
+		expect_note(j, RTP_TAKE_SHED, CYCLE + i, i);
+	expect_frame(j, CYCLE + 1, 4);
+	expect_frame(j, CYCLE + 2, 5);
+	expect_gap(j, CYCLE + 3, 1, 1, 6);
+	expect_frame(j, CYCLE + 4, 6);
+	put(j, 3000, 7);
+	expect_gap(j, CYCLE + 5, 2995, 0, 7);
+	expect_frame(j, CYCLE + 3000, 7);
+	put(j, 5000, 8);
+	expect_gap(j, CYCLE + 3001, 1999, 0, 8);
+	expect_frame(j, CYCLE + 5000, 8);
+	expect_none(j, INT64_MAX);
 	free(j);
 }
 
@@ -904,6 +942,7 @@ main(void)
 		cmocka_unit_test(full_log),
 		cmocka_unit_test(full_behind_a_frame_not_due),
 		cmocka_unit_test(shed_is_told),
+		cmocka_unit_test(shed_and_stored_after_all),
 		cmocka_unit_test(shed_at_the_end),
 		cmocka_unit_test(little_memory_is_touched),
 		cmocka_unit_test(payload_sizes),

@@ -157,25 +157,22 @@ take_address(struct sip_address *address, osip_from_t *from)
 }
 
 static int
-take_message(struct sip_msg *msg, osip_message_t *m)
+take_message(struct sip_msg *msg, const struct sip_head *head,
+	     osip_message_t *m)
 {
 	osip_via_t *via = osip_list_get(&m->vias, 0);
 	osip_generic_param_t *branch = NULL;
 	char name[] = "branch";
 	char *call_id = NULL;
-	uint32_t status = (uint32_t)m->status_code;
 
 	if (!m->call_id || !m->cseq || !m->cseq->number || !m->cseq->method ||
 	    !m->from || !m->to || !via)
 		return -EBADMSG;
-	if (m->sip_method ? status != 0 : status < 100 || status > 699)
-		return -EBADMSG;
 	if (osip_call_id_to_str(m->call_id, &call_id) != OSIP_SUCCESS)
 		return -EBADMSG;
-	*msg = (struct sip_msg){ 0 };
-	msg->status = m->status_code;
-	msg->method = sip__method(
-	    text_of(m->sip_method ? m->sip_method : m->cseq->method));
+	*msg = (struct sip_msg){ .status = head->status };
+	msg->method =
+	    sip__method(head->status ? text_of(m->cseq->method) : head->method);
 	if (!sip__text_number(text_of(m->cseq->number), &msg->cseq))
 		return -EBADMSG;
 	msg->call_id = text_of(call_id);
@@ -201,7 +198,7 @@ read_with_library(struct sip_parser *parser, struct sip_msg *msg,
 	arena = &parser->arena;
 	if (osip_message_init(&m) == OSIP_SUCCESS &&
 	    osip_message_parse(m, head->text, head->n) == OSIP_SUCCESS)
-		rc = take_message(msg, m);
+		rc = take_message(msg, head, m);
 	if (arena->exhausted)
 		rc = -EBADMSG;
 	arena = NULL;

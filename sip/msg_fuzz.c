@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 static const struct sip_config limits = { .message_bytes_max = 65535,
 					  .headers_max = 256,
 					  .line_bytes_max = 8192,
-					  .separators_max = 1024 };
+					  .separators_max = 512 };
 
 static bool
 is_within(struct sip_text slice, const char *start, size_t n)

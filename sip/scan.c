@@ -127,6 +127,35 @@ index_line(struct sip_head *head, struct sip_text line)
 		head->text[name.p - head->text] = 'X';
 }
 
+/**
+ * Read here for both: libosip2 takes a status of 4294967596 for 300, and
+ * "SIP/2.0 200" without a reason makes it lose the first Via.
+ */
+static int
+read_start(struct sip_head *head, struct sip_text start)
+{
+	struct sip_text rest;
+	bool response;
+	uint32_t status;
+
+	if (!sip__is_start_line(start, &response))
+		return -EBADMSG;
+	sip__text_cut(start, ' ', &rest);
+	rest = sip__text_trim(rest);
+	if (!response) {
+		head->method = sip__text_cut(start, ' ', NULL);
+		head->uri = sip__text_cut(rest, ' ', NULL);
+		return 0;
+	}
+	if (sip__text_number(rest, &status) != 3 || status < 100 ||
+	    status > 699)
+		return -EBADMSG;
+	head->status = (int)status;
+	if (start.n < sizeof("SIP/2.0 200 ") - 1 || start.p[11] != ' ')
+		head->regular = false;
+	return 0;
+}
+
 int
 sip__head_read(struct sip_head *head, char *copy, struct sip_text message)
 {
@@ -142,18 +171,13 @@ sip__head_read(struct sip_head *head, char *copy, struct sip_text message)
 	*head = (struct sip_head){ .text = copy, .regular = true };
 	copy_lines(head, message);
 	text = (struct sip_text){ head->text, head->n };
-	if (!sip__text_line(&text, &head->start) ||
-	    !sip__is_start_line(head->start, &head->response))
+	if (!sip__text_line(&text, &line) || read_start(head, line))
 		return -EBADMSG;
-	count_line(head, head->start);
+	count_line(head, line);
 	while (sip__text_line(&text, &line) && line.n) {
 		count_line(head, line);
 		index_line(head, line);
 	}
-	/* "SIP/2.0 200" without a reason: libosip2 takes the first Via for it
-	 */
-	if (head->response && head->start.n < sizeof("SIP/2.0 200 ") - 1)
-		head->regular = false;
 	return 0;
 }
 
@@ -258,27 +282,6 @@ sip__scan_address(struct sip_address *address, struct sip_text value)
 		address->tag = parameter(rest, SIP_TEXT("tag"));
 }
 
-static int
-scan_start(struct sip_msg *msg, const struct sip_head *head)
-{
-	struct sip_text start = head->start, method, uri;
-	uint32_t status;
-
-	if (head->response) {
-		start = sip__text_trim(
-		    (struct sip_text){ start.p + 8, start.n - 8 });
-		if (sip__text_number(start, &status) != 3 || status < 100 ||
-		    status > 699)
-			return -EBADMSG;
-		msg->status = (int)status;
-		return 0;
-	}
-	method = sip__text_cut(start, ' ', &uri);
-	msg->method = sip__method(method);
-	scan_uri(&msg->uri, sip__text_cut(sip__text_trim(uri), ' ', NULL));
-	return 0;
-}
-
 int
 sip__scan(struct sip_msg *msg, const struct sip_head *head)
 {
@@ -286,17 +289,17 @@ sip__scan(struct sip_msg *msg, const struct sip_head *head)
 	struct sip_text via = head->field[SIP_FIELD_VIA];
 	size_t digits;
 
-	*msg = (struct sip_msg){ 0 };
-	if (scan_start(msg, head))
-		return -EBADMSG;
+	*msg = (struct sip_msg){ .status = head->status };
 	msg->call_id = head->field[SIP_FIELD_CALL_ID];
 	digits = sip__text_number(cseq, &msg->cseq);
 	if (msg->call_id.n == 0 || digits == 0)
 		return -EBADMSG;
 	cseq.p += digits;
 	cseq.n -= digits;
-	if (msg->status)
-		msg->method = sip__method(sip__text_trim(cseq));
+	msg->method =
+	    sip__method(msg->status ? sip__text_trim(cseq) : head->method);
+	if (head->uri.n)
+		scan_uri(&msg->uri, head->uri);
 	sip__scan_address(&msg->from, head->field[SIP_FIELD_FROM]);
 	sip__scan_address(&msg->to, head->field[SIP_FIELD_TO]);
 	sip__scan_address(&msg->contact, head->field[SIP_FIELD_CONTACT]);

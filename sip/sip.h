@@ -139,7 +139,7 @@ struct sip_config {
 	uint32_t message_bytes_max;  /**< 65535 */
 	uint32_t headers_max;        /**< 256 in a message */
 	uint32_t line_bytes_max;     /**< 8192 */
-	uint32_t separators_max;     /**< 1024 of ; , ? & in a message's head */
+	uint32_t separators_max;     /**< 512 of ; , ? & in a message's head */
 	int64_t idle_timeout_ns;     /**< answered, no media, no SIP: 60 s */
 	int64_t setup_timeout_ns;    /**< not answered, no SIP: 180 s */
 	int64_t linger_ns;           /**< ended calls that answer retransmissions: 32 s */

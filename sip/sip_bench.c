@@ -70,7 +70,7 @@ bench_parse(void)
 	static const struct sip_config limits = { .message_bytes_max = 65535,
 						  .headers_max = 256,
 						  .line_bytes_max = 8192,
-						  .separators_max = 1024 };
+						  .separators_max = 512 };
 	static struct sip_sdp sdp;
 	struct sip_parser *parser;
 	struct sip_config none = limits;

@@ -90,13 +90,14 @@ enum sip_field {
 struct sip_head {
 	char *text;
 	size_t n; /**< with the empty line; 4 NULs follow */
-	struct sip_text start;
+	struct sip_text method; /**< of a request */
+	struct sip_text uri;
+	int status; /**< 0: a request */
 	struct sip_text field[SIP_FIELD_COUNT];
 	struct sip_text body; /**< borrowed from the message, to its end */
 	uint32_t headers;
 	uint32_t separators;
 	size_t line_bytes_longest;
-	bool response;
 	bool complete; /**< the empty line was there */
 	bool regular;  /**< nothing that libosip2 is known to get wrong */
 };
@@ -146,14 +147,15 @@ struct sip_msg {
  * Copy the head of a message and find its fields.
  *
  * @param copy [SIP_HEAD_BYTES]
- * @return 0, or -EBADMSG: the first line is not one of SIP
+ * @return 0, or -EBADMSG: the first line is not one of SIP, or has a status
+ *         that there is not
  * @cost linear
  */
 int sip__head_read(struct sip_head *head, char *copy, struct sip_text message)
 	__attribute__((warn_unused_result));
 
 /** Fill a message from its head, forgiving whatever can be. @cost linear
- * @return 0, or -EBADMSG: no start line, no Call-ID, or no CSeq */
+ * @return 0, or -EBADMSG: no Call-ID, or no CSeq */
 int sip__scan(struct sip_msg *msg, const struct sip_head *head);
 
 /** Fill what libosip2 leaves as text: asserted identity, body, SDP. */

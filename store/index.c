@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "store/store_priv.h"
@@ -22,6 +23,8 @@
 #define MAP_BYTES        (UINT64_C(64) << 30)
 #define TABLES_MAX       16
 #define INDEX_PATH_BYTES 4096
+/* Fewer free blocks than this: the disk is full. */
+#define FULL_BLOCKS 256
 
 int
 store__index_error(int rc)
@@ -270,6 +273,19 @@ store__write_begin(struct store_archive *archive, MDB_txn **txn)
 	return store__index_error(mdb_txn_begin(archive->env, NULL, 0, txn));
 }
 
+/* LMDB calls a short write an I/O error; on a full disk it is one. */
+int
+store__write_commit(struct store_archive *archive, MDB_txn *txn)
+{
+	int r = store__index_error(mdb_txn_commit(txn));
+	struct statvfs fs;
+
+	if (r == -EIO && fstatvfs(archive->dir_fd, &fs) == 0 &&
+	    fs.f_bavail < FULL_BLOCKS)
+		return -ENOSPC;
+	return r;
+}
+
 int
 store_batch_begin(struct store_archive *archive)
 {
@@ -292,7 +308,7 @@ store_batch_commit(struct store_archive *archive)
 	int r = archive->batch_error;
 
 	if (archive->batch)
-		r = store__index_error(mdb_txn_commit(archive->batch));
+		r = store__write_commit(archive, archive->batch);
 	archive->batch = NULL;
 	archive->batch_error = 0;
 	return r;

@@ -127,7 +127,7 @@ store_ledger_append(struct store_archive *archive,
 		return r;
 	r = store__ledger_put(archive, txn, entry);
 	if (r == 0)
-		return store__index_error(mdb_txn_commit(txn));
+		return store__write_commit(archive, txn);
 	mdb_txn_abort(txn);
 	return r;
 }

@@ -113,7 +113,7 @@ certify(struct store_archive *archive, const struct store_segment *segment)
 		r = store__index_error(
 		    mdb_del(txn, archive->tables.purging, &k, NULL));
 	if (r == 0)
-		return store__index_error(mdb_txn_commit(txn));
+		return store__write_commit(archive, txn);
 	mdb_txn_abort(txn);
 	return r;
 }
@@ -215,7 +215,7 @@ store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
 		mdb_txn_abort(txn);
 		return r;
 	}
-	r = store__index_error(mdb_txn_commit(txn));
+	r = store__write_commit(archive, txn);
 	if (r)
 		return r;
 	store__step(archive, 1);
@@ -285,7 +285,7 @@ store_forget(struct store_archive *archive, int64_t purged_before_ns,
 			mdb_txn_abort(txn);
 			return r;
 		}
-		r = store__index_error(mdb_txn_commit(txn));
+		r = store__write_commit(archive, txn);
 		if (r)
 			return r;
 		*forgotten += n;
@@ -317,5 +317,5 @@ store_forget_one(struct store_archive *archive, const char *id)
 		mdb_txn_abort(txn);
 		return r;
 	}
-	return store__index_error(mdb_txn_commit(txn));
+	return store__write_commit(archive, txn);
 }

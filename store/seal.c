@@ -43,11 +43,13 @@ store__secret_new(size_t bytes)
 	if (p == MAP_FAILED)
 		return NULL;
 	/*
-	 * Locking is limited by RLIMIT_MEMLOCK, and recording goes on
-	 * without it; pages never touched are not made resident.
+	 * Neighbouring mappings become one in the kernel; a huge page over
+	 * many of them would make resident what nobody touched. Locking is
+	 * limited by RLIMIT_MEMLOCK, and recording goes on without it.
 	 */
-	(void)mlock2(p, bytes, MLOCK_ONFAULT);
+	(void)madvise(p, bytes, MADV_NOHUGEPAGE);
 	(void)madvise(p, bytes, MADV_DONTDUMP);
+	(void)mlock2(p, bytes, MLOCK_ONFAULT);
 	return p;
 }
 

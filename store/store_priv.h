@@ -321,6 +321,9 @@ void store__read_end(struct store_archive *archive, MDB_txn *txn);
 /** A write transaction of its own. @return 0, -EBUSY (batch), -EROFS, ... */
 int store__write_begin(struct store_archive *archive, MDB_txn **txn)
 	__attribute__((warn_unused_result));
+/** @return 0, -ENOSPC, -EIO; the transaction is over in any case */
+int store__write_commit(struct store_archive *archive, MDB_txn *txn)
+	__attribute__((warn_unused_result));
 
 /** @return 0, -ENOENT, -EBADMSG, -EPROTO, -EIO */
 int store__row_get(const struct store_archive *archive, MDB_txn *txn,

@@ -20,7 +20,7 @@
 #define SETTINGS_ETC  "/etc/spanrec/" SETTINGS_NAME
 
 /** A byte more than any file of ours may have: the reader will complain. */
-#define FILE_BYTES_MAX (1024 * 1024 + 1)
+#define FILE_BYTES_MAX ((size_t)1024 * 1024 + 1)
 
 #define AT(member) offsetof(struct home_settings, member)
 #define PATH_BYTES (POLICY_TEXT_BYTES - 1)
@@ -226,20 +226,19 @@ home_open(struct home *home, const char *option)
 	int w, err;
 
 	memset(home, 0, sizeof(*home));
-	if (dir && dir[0]) {
-		if (strlen(dir) + sizeof("/" SETTINGS_NAME) > PATH_MAX) {
-			log_error("the path of the home is too long");
-			return EXIT_USAGE;
-		}
-		snprintf(home->dir, sizeof(home->dir), "%s", dir);
-		w = snprintf(home->settings_path, sizeof(home->settings_path),
-			     "%.*s/" SETTINGS_NAME, PATH_MAX - 20, dir);
-	} else {
+	if (!dir || !dir[0]) {
 		w = snprintf(home->settings_path, sizeof(home->settings_path),
 			     SETTINGS_ETC);
+	} else {
+		w = snprintf(home->settings_path, sizeof(home->settings_path),
+			     "%s/" SETTINGS_NAME, dir);
+		if (w < PATH_MAX)
+			snprintf(home->dir, sizeof(home->dir), "%s", dir);
 	}
-	if (w < 0)
-		return EXIT_FAILED;
+	if (w < 0 || w >= PATH_MAX) {
+		log_error("the path of the home is too long");
+		return EXIT_USAGE;
+	}
 	err = settings_read(home);
 	return err ? err : parts_find(home);
 }

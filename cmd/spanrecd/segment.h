@@ -25,6 +25,7 @@ enum segment_state { SEGMENT_IDLE, SEGMENT_OPENING, SEGMENT_OPEN,
 
 struct segment {
 	struct segment *next; /**< of the same call, later */
+	uint64_t serial; /**< unlike an address, never used again */
 	uint64_t call;
 	int64_t start_ns; /**< frames from here on ... */
 	int64_t end_ns;   /**< ... and before here; INT64_MAX while it lasts */

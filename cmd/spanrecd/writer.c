@@ -37,6 +37,7 @@ struct writer_state {
 	struct call *calls; /* uthash by number */
 	/* Changes when a segment begins, ends or goes: flows look again. */
 	uint32_t segment_generation;
+	uint64_t last_serial; /* of a segment */
 	int64_t watermark_ns; /* of this pass */
 	int64_t due_ns;
 	int64_t stuck_ns; /* oldest frame that could not be stored yet */
@@ -117,6 +118,7 @@ add_segment(struct writer_state *w, const struct writer_event *event)
 
 	if (!segment)
 		return -ENOMEM;
+	segment->serial = ++w->last_serial;
 	if (!call) {
 		call = calloc(1, sizeof(*call));
 		if (!call) {
@@ -298,18 +300,19 @@ place(struct writer_state *w, struct flow *flow, int64_t time_ns)
 	struct flow_binding *b = &flow->binding;
 	struct segment *segment = b->segment;
 
+	/* The generation first: the segment may be gone. */
 	if (segment && b->segment_generation == w->segment_generation &&
 	    covers(segment, time_ns))
 		return segment;
 	segment = find_segment(w, b->entry->call, time_ns);
+	b->segment = segment;
 	b->segment_generation = w->segment_generation;
-	if (segment != b->segment || b->stream == NO_STREAM) {
-		b->segment = segment;
-		b->stream = NO_STREAM;
-		if (segment)
-			b->stream =
-			    segment_stream(segment, b->speaker, &flow->key);
-		if (segment && b->stream >= 0)
+	/* Not by its address: that may have been another's before. */
+	if (segment &&
+	    (b->segment_serial != segment->serial || b->stream == NO_STREAM)) {
+		b->segment_serial = segment->serial;
+		b->stream = segment_stream(segment, b->speaker, &flow->key);
+		if (b->stream >= 0)
 			segment_forget_formats(segment, b->stream);
 	}
 	return segment;
