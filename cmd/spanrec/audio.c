@@ -241,6 +241,19 @@ explain_silence(const struct spanrec *spanrec,
 	}
 }
 
+/* It is stored, but the policy lets nobody listen. @return exit code */
+static int
+listening_denied(const struct store_segment *segment)
+{
+	char rule[SPANREC_TEXT_BYTES];
+
+	log_error("the policy lets nobody listen to %s, by the rule '%s'; "
+		  "other segments of the call may be named one by one",
+		  segment->id,
+		  spanrec_text_clean(segment->rule, rule, sizeof(rule)));
+	return EXIT_NOT_ALLOWED;
+}
+
 static int
 set_length(struct spanrec_audio *audio)
 {
@@ -269,10 +282,15 @@ spanrec_audio_check(const struct spanrec *spanrec,
 	size_t i, found = 0;
 
 	for (i = 0; i < selection->count; i++) {
-		if (selection->segments[i].state == STORE_STATE_RECORDING)
-			return explain_silence(spanrec,
-					       &selection->segments[i]);
-		found += spanrec_segment_audible(&selection->segments[i]);
+		const struct store_segment *segment = &selection->segments[i];
+
+		if (segment->state == STORE_STATE_RECORDING)
+			return explain_silence(spanrec, segment);
+		if (!spanrec_segment_audible(segment))
+			continue;
+		if (segment->decision != STORE_RECORD)
+			return listening_denied(segment);
+		found++;
 	}
 	if (!found)
 		return explain_silence(spanrec, &selection->segments[0]);

@@ -201,6 +201,11 @@ expect_error "policy check of no file" 3 "none.yaml" policy check none.yaml
 cp policy.good home/policy.yaml
 expect "policy check of the home" "no mistakes" policy check
 expect_error "policy: only check" 2 "policy check" policy frob
+sed "s/owner:.*/owner: [somebody-else]/" policy.good >home/policy.yaml
+for c in list "show x1" "why x1" "play x1 - --purpose abuse" verify purge; do
+	expect_error "who is no owner may not $c" 4 "access" $c
+done
+cp policy.good home/policy.yaml
 cp home/spanrec.yaml settings.good
 echo "threads: many" >home/spanrec.yaml
 run list

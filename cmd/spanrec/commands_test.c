@@ -447,36 +447,80 @@ test_ids(void **state)
 	free(output);
 }
 
-/* "X-1" is the beginning of "X-10" too, and yet means itself. */
+/* Change a row behind the back of the commands. */
 static void
-test_id_exact(void **state)
+edit(const struct fixture *f, const char *id,
+     void (*change)(struct store_segment *segment))
 {
-	const struct fixture *f = *state;
 	struct store_segment *segment = malloc(sizeof(*segment));
 	struct store_archive *archive;
-	char text[512], *output;
+	char path[512];
 
 	assert_non_null(segment);
-	snprintf(text, sizeof(text), "%s/archive", f->home);
+	snprintf(path, sizeof(path), "%s/archive", f->home);
 	assert_int_equal(
-	    store_archive_open(&archive, text, STORE_WRITE, NULL, NULL), 0);
-	snprintf(text, sizeof(text), "%s-1", f->call[3]);
-	assert_int_equal(store_segment_get(archive, text, segment), 0);
-	segment->segment = 10;
-	snprintf(segment->id, sizeof(segment->id), "%s-10", f->call[3]);
+	    store_archive_open(&archive, path, STORE_WRITE, NULL, NULL), 0);
+	assert_int_equal(store_segment_get(archive, id, segment), 0);
+	change(segment);
 	assert_int_equal(store_batch_begin(archive), 0);
 	assert_int_equal(store_segment_put(archive, segment), 0);
 	assert_int_equal(store_batch_commit(archive), 0);
 	store_archive_close(&archive);
 	free(segment);
+}
 
-	output = run(f, NOW, EXIT_DONE, "show %s-1 --json", f->call[3]);
+static void
+make_tenth(struct store_segment *segment)
+{
+	segment->segment = 10;
+	snprintf(segment->id, sizeof(segment->id), "%s-10", segment->call);
+}
+
+/* "X-1" is the beginning of "X-10" too, and yet means itself. */
+static void
+test_id_exact(void **state)
+{
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], *output;
+
+	snprintf(id, sizeof(id), "%.27s-1", f->call[3]);
+	edit(f, id, make_tenth);
+	output = run(f, NOW, EXIT_DONE, "show %s --json", id);
 	assert_has(output, "\"segment\":1,");
 	assert_has_not(output, "\"segment\":10,");
 	free(output);
 	output = run(f, NOW, EXIT_DONE, "show %s --json", f->call[3]);
 	assert_has(output, "\"segment\":10,");
 	free(output);
+	free(run(f, NOW, EXIT_DONE, "verify"));
+}
+
+static void
+deny_listening(struct store_segment *segment)
+{
+	segment->decision = STORE_LISTEN_DENY;
+}
+
+/* Stored, but not to be heard by anybody, also by way of the whole call. */
+static void
+test_listen_deny(void **state)
+{
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], *output;
+
+	snprintf(id, sizeof(id), "%.27s-2", f->call[0]);
+	edit(f, id, deny_listening);
+	output = run(f, NOW, EXIT_NOT_ALLOWED, "play %s - --purpose abuse", id);
+	assert_string_equal(output, "");
+	free(output);
+	output = run(f, NOW, EXIT_NOT_ALLOWED, "play %s - --purpose abuse",
+		     f->call[0]);
+	assert_string_equal(output, "");
+	free(output);
+	free(run(f, NOW, EXIT_NOT_ALLOWED,
+		 "export %s --out none.wav --purpose abuse", f->call[0]));
+	assert_int_equal(access("none.wav", F_OK), -1);
+	free(run(f, NOW, EXIT_DONE, "play %s-1 - --purpose abuse", f->call[0]));
 	free(run(f, NOW, EXIT_DONE, "verify"));
 }
 
@@ -911,6 +955,7 @@ main(void)
 		TEST(test_play_card),
 		TEST(test_ids),
 		TEST(test_id_exact),
+		TEST(test_listen_deny),
 		TEST(test_list_json),
 		TEST(test_list_table),
 		TEST(test_find),

@@ -2,9 +2,9 @@
 /* Starts spanrec. All else is in commands.c, where tests can reach it. */
 #include "cmd/spanrec/spanrec.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <string.h>
-#include <errno.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -30,8 +30,9 @@ main(int argc, char **argv)
 	struct timespec now;
 	int rc;
 
-	/* libsmartcols measures the width of characters by the locale. */
-	setlocale(LC_ALL, "");
+	/* libsmartcols measures the width of characters by the locale. Numbers
+	 * keep their decimal point: programs read them. */
+	setlocale(LC_CTYPE, "");
 	log_init("spanrec", LOG_LEVEL_INFO);
 	rc = forbid_core_dumps();
 	if (rc < 0) {

@@ -59,6 +59,22 @@ archive_failed(const struct spanrec *spanrec, int error)
 	}
 }
 
+/* Who owns the key file can read everything anyhow: this guards against
+ * mistakes. @return exit code */
+static int
+check_owner(const struct spanrec *spanrec)
+{
+	char actor[STORE_NAME_BYTES];
+
+	spanrec_actor(actor);
+	if (policy_user_is_owner(spanrec->policy, actor))
+		return 0;
+	log_error("'%s' is not among those whom %s gives access; an owner can "
+		  "add the name there, to 'owner' under 'access'",
+		  actor, spanrec->home.policy_path);
+	return EXIT_NOT_ALLOWED;
+}
+
 static void
 report_recovery(const struct store_recovery *recovery)
 {
@@ -84,6 +100,9 @@ spanrec_open(struct spanrec *spanrec, enum store_mode mode)
 	if (rc)
 		return rc;
 	spanrec->zone = policy_zone_peek(spanrec->policy);
+	rc = check_owner(spanrec);
+	if (rc)
+		return rc;
 
 	config.map_bytes = spanrec->home.settings.index_map_mib << 20;
 	rc = store_archive_open(&spanrec->archive, spanrec->home.archive_path,
@@ -108,7 +127,8 @@ spanrec_open_key(struct spanrec *spanrec, bool needed)
 		log_error("there is no private key here (%s): this archive is "
 			  "sealed to a key kept elsewhere; listen where that "
 			  "key is, or name it as 'key:' in %s",
-			  path, spanrec->home.settings_path);
+			  *path ? path : "none is named",
+			  spanrec->home.settings_path);
 		return EXIT_NOT_ALLOWED;
 	case -EACCES:
 		log_error("the private key %s may not be read by this user",

@@ -85,7 +85,8 @@ int spanrec_purge(struct spanrec *spanrec, int argc, char **argv);
 
 /* ---- open.c ------------------------------------------------------------ */
 
-/** Open home, policy and archive. @return exit code */
+/** Open home, policy and archive, for an owner by that policy.
+ * @return exit code */
 int spanrec_open(struct spanrec *spanrec, enum store_mode mode)
 	__attribute__((warn_unused_result));
 
