@@ -47,7 +47,8 @@ struct flow_binding {
 	struct segment *segment; /**< of the last frame; NULL: look it up */
 	uint64_t segment_serial; /**< which one `stream` is of */
 	int stream;              /**< of the flow, in that segment */
-	int64_t last_ns;         /**< of the last frame taken */
+	int64_t last_ns;         /**< of the last frame taken ... */
+	uint32_t last_timestamp; /**< ... RTP */
 };
 
 struct flow {

@@ -361,15 +361,19 @@ take_gap(struct segment *s, const struct segment_input *in,
 		.reason = frame->shed == frame->missing ? STORE_REASON_overrun
 							: STORE_REASON_loss,
 		.packets = frame->missing,
-		.from_ns = flow->last_ns,
+		.from_ns =
+		    flow->last_ns > s->start_ns ? flow->last_ns : s->start_ns,
 		.until_ns = frame->time_ns,
 	};
 	int r = 0;
 
-	if (row->seen == 0)
-		return 0; /* the flow was another segment's before */
-	if (s->state == SEGMENT_OPEN || s->state == SEGMENT_OPENING)
-		r = store_recording_gap(s->recording, &gap);
+	if (row->seen == 0 && flow->last_ns < s->row.call_start_ns)
+		return 0; /* the flow was another call's before */
+	if (s->state == SEGMENT_OPEN || s->state == SEGMENT_OPENING) {
+		r = introduce_streams(s, (uint32_t)flow->stream + 1);
+		if (r == 0)
+			r = store_recording_gap(s->recording, &gap);
+	}
 	if (r == -ENOBUFS)
 		return r;
 	if (r < 0)
