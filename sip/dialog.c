@@ -289,8 +289,7 @@ input_request(struct sip_call_state *call, const struct sip_turn *turn)
 		   method == SIP_METHOD_PRACK) {
 		apply(call, turn,
 		      method != SIP_METHOD_INVITE || call->pub.answer_ns);
-		if (turn->txn != call->answered_txn)
-			offer_begin(call, turn);
+		offer_begin(call, turn);
 	}
 }
 
@@ -368,8 +367,8 @@ leg_find(const struct sip_call_state *call, uint64_t tag)
 	return i;
 }
 
-bool
-sip__dialog_is_leg(const struct sip_call_state *call, uint64_t tag)
+static bool
+is_leg(const struct sip_call_state *call, uint64_t tag)
 {
 	return leg_find(call, tag) < call->legs_count;
 }
@@ -380,7 +379,7 @@ sip__dialog_confirm(struct sip_call_state *call, const struct sip_turn *turn)
 	struct sip_stream *s, *next;
 	bool has_media = false;
 
-	if (sip__dialog_is_leg(call, turn->tag) || turn->party != SIP_CALLEE)
+	if (is_leg(call, turn->tag) || turn->party != SIP_CALLEE)
 		return;
 	if (call->legs_count < SIP_LEGS_MAX)
 		call->legs[call->legs_count++].tag = turn->tag;
@@ -390,7 +389,7 @@ sip__dialog_confirm(struct sip_call_state *call, const struct sip_turn *turn)
 	for (s = call->streams; s && has_media; s = next) {
 		next = s->next;
 		if (s->media.party == SIP_CALLEE && s->tag != turn->tag &&
-		    !sip__dialog_is_leg(call, s->tag))
+		    !is_leg(call, s->tag))
 			stream_close(call, s, turn->time_ns);
 	}
 }
