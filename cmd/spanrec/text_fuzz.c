@@ -43,7 +43,7 @@ check_csv(const char *text)
 	fclose(to);
 	csv_read(field);
 	read = field;
-	if (strcmp(read, text) && *read == '\'')
+	if (strcmp(read, text) != 0 && *read == '\'')
 		read++;
 	assert(!strcmp(read, text));
 	free(field);
