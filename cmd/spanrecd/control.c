@@ -343,6 +343,7 @@ end_call(struct control_state *c, struct call *call,
 			 causes[sip->cause], sip->status);
 	else
 		COPY_TEXT(event.end.cause, causes[sip->cause]);
+	event.end.silent = sip->cause == SIP_END_TIMEOUT;
 	send_to(c, call->writer, &event);
 	HASH_DEL(c->calls, call);
 	free(call);

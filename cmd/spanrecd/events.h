@@ -65,6 +65,7 @@ struct writer_event {
 		uint8_t head[SEGMENT_HEAD_BYTES];
 		struct {
 			char cause[STORE_NAME_BYTES];
+			bool silent; /**< with its last frame */
 		} end;
 	};
 };

@@ -465,6 +465,9 @@ segment_close(struct segment *s, const struct segment_input *in)
 
 		stream->expected =
 		    stream->seen - stream->duplicate + stream->lost;
+		/* The time-out knows of media to the second only. */
+		if (s->silent && stream->last_ns > s->row.end_ns)
+			s->row.end_ns = stream->last_ns;
 	}
 	if (s->recording)
 		finish_recording(s, in);

@@ -30,7 +30,8 @@ struct segment {
 	int64_t end_ns;   /**< ... and before here; INT64_MAX while it lasts */
 	int64_t alive_s;  /**< second of packet time last reported alive */
 	enum segment_state state;
-	bool last;        /**< the call ended with it */
+	bool last;        /**< the call ended with it ... */
+	bool silent;      /**< ... and with its last frame */
 	bool take_back;   /**< recorded, then decided against */
 	struct store_recording *recording;
 	struct store_stream_info info[STORE_STREAMS_MAX];

@@ -160,6 +160,7 @@ apply_segment_event(struct writer_state *w, const struct writer_event *event)
 	}
 	call->last->end_ns = event->time_ns;
 	call->last->last = true;
+	call->last->silent = event->end.silent;
 	memcpy(call->last->row.end_cause, event->end.cause,
 	       sizeof(call->last->row.end_cause));
 	return 0;
