@@ -399,7 +399,7 @@ open_stream(struct file_source *file, struct input *in, const char *path)
 	}
 	if (S_ISDIR(st.st_mode)) {
 		add_error(file, "%s: a folder, not a capture file", in->name);
-		return -EBADMSG;
+		return -EISDIR;
 	}
 	if (S_ISREG(st.st_mode) && st.st_size == 0) {
 		add_error(file, "%s: the file is empty", in->name);

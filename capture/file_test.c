@@ -477,7 +477,7 @@ test_refused(void **state)
 	struct built b = { 0 };
 	char *path;
 
-	check_refused(*state, -EBADMSG, ": a folder, not a capture file");
+	check_refused(*state, -EISDIR, ": a folder, not a capture file");
 	put(&b, "#!/bin/sh\necho this is not a capture file\n", 41);
 	path = write_file(state, "garbage", &b, b.n);
 	check_refused(path, -EBADMSG,

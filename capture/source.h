@@ -78,7 +78,7 @@ struct capture_source {
  *
  * @param paths [count], at least one; "-" is standard input
  * @param error [CAPTURE_ERROR_BYTES] what is wrong with which file
- * @return 0, -ENOENT, -EACCES, -EBADMSG (a folder, empty, no capture file, or
+ * @return 0, -ENOENT, -EACCES, -EISDIR, -EBADMSG (empty, no capture file, or
  *         cut in its header), -ENOMEM, -EIO
  */
 int capture_file_open(struct capture_source **source, const char *const *paths,

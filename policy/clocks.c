@@ -188,5 +188,5 @@ policy_clock(const struct policy *policy, const char *retention,
 	    duration_end_ns(policy, start_ns, &policy->metadata, false);
 	if (clock->metadata_ns < clock->ceiling_ns)
 		clock->metadata_ns = clock->ceiling_ns;
-	return class ? 0 : -ENOENT;
+	return class || *retention == '\0' ? 0 : -ENOENT;
 }

@@ -129,6 +129,7 @@ unknown_classes_end_too(void **state)
 	(void)state;
 	assert_int_equal(policy_clock(policy, "gone", start_ns, &clock),
 			 -ENOENT);
+	assert_int_equal(policy_clock(policy, "", start_ns, &clock), 0);
 	assert_int_equal(clock.floor_ns, utc_ns("2027-01-15 10:00:00"));
 	assert_int_equal(clock.ceiling_ns, utc_ns("2027-01-15 10:00:00"));
 	assert_int_equal(clock.due_ns, clock.floor_ns);

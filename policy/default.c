@@ -6,7 +6,7 @@ const char *
 policy_default_text(void)
 {
 	return "# The policy: which calls are recorded, and for how long.\n"
-	       "# Check every change before it is used: spanrecd -n --home .\n"
+	       "# After a change: spanrec policy check policy.yaml\n"
 	       "\n"
 	       "version: 1\n"
 	       "\n"

@@ -6,8 +6,6 @@
 
 #define ROUTES_ALL 15U
 
-/* ---- rules ------------------------------------------------------------- */
-
 /** A rule being read, and what its numbers are written in. */
 struct rule_load {
 	struct policy__rule *rule;
@@ -64,7 +62,7 @@ match_read(struct policy__yaml *yaml, struct rule_load *load)
 {
 #define AT(m) offsetof(struct policy__rule, m)
 	static const struct policy__key keys[] = {
-		{ "direction", false, read_routes, AT(routes), NULL },
+		{ "direction", false, read_routes, 0, NULL },
 		{ "numbers", false, read_numbers, AT(numbers), NULL },
 		{ "from", false, read_numbers, AT(from), NULL },
 		{ "to", false, read_numbers, AT(to), NULL },

@@ -135,7 +135,8 @@ struct policy_clock {
  * = the floor where the ceiling lies later, else ceiling - 10 min. A class the
  * policy does not know (any more) gets the policy's shortest ceiling that is
  * not below any floor, so that nothing is ever kept without an end; -ENOENT
- * says so.
+ * says so. So does "", the class of what was not recorded, but that is no
+ * error.
  *
  * @return 0, or -ENOENT with *clock filled all the same
  */

@@ -388,8 +388,7 @@ full(struct rtp_jitter *jitter, int64_t clock_ns)
 	/* It took some since we found no room: that may be enough. */
 	if (refresh(jitter))
 		return RTP_PUT_FULL;
-	if (p->tail_seen == head_of(p))
-		return RTP_PUT_NO_ROOM;
+	assert(p->tail_seen != head_of(p));
 	e = at(jitter, p->log, p->tail_seen);
 	if (e->kind == SKIP)
 		return RTP_PUT_FULL;

@@ -288,6 +288,7 @@ rtp_render_frame(struct rtp_render *render,
 	int64_t from;
 	int64_t until;
 	int samples;
+	int err;
 
 	assert(frame->channel < SIDES);
 	if (!codec) {
@@ -312,10 +313,12 @@ rtp_render_frame(struct rtp_render *render,
 		render->stats.out_of_range++;
 		return 0;
 	}
-	render->stats.frames++;
-	return write_samples(render, position, from, until,
-			     (uint8_t)((s - render->streams) % UINT8_MAX + 1),
-			     frame->channel);
+	err = write_samples(render, position, from, until,
+			    (uint8_t)((s - render->streams) % UINT8_MAX + 1),
+			    frame->channel);
+	if (err == 0)
+		render->stats.frames++;
+	return err;
 }
 
 size_t

@@ -62,7 +62,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		assert(err == 0);
 		frames++;
 		if (bytes[0] & 0x10)
-			total += rtp_render_take(r, pcm, bytes[5] * 3,
+			total += rtp_render_take(r, pcm, bytes[5] * 3UL,
 						 frame.time_ns);
 	}
 	stats = rtp_render_stats_peek(r);

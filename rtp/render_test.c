@@ -185,8 +185,8 @@ one_tone_a_side(void **state)
 	struct rtp_render *r = make(10 * S + 100 * MS);
 
 	for (int i = 0; i < 500; i++) {
-		send_frame(r, &left, i * 20 * MS, 160);
-		send_frame(r, &right, i * 20 * MS + 7 * MS, 160);
+		send_frame(r, &left, 20 * MS * i, 160);
+		send_frame(r, &right, 20 * MS * i + 7 * MS, 160);
 	}
 	assert_int_equal(rtp_render_stats_peek(r)->frames, 1000);
 	assert_int_equal(rtp_render_stats_peek(r)->overlapped, 0);
@@ -212,7 +212,7 @@ lost_is_silence(void **state)
 		if (i == 30 || (i >= 50 && i < 55))
 			lose(&s, 160);
 		else
-			send_frame(r, &s, i * 20 * MS, 160);
+			send_frame(r, &s, 20 * MS * i, 160);
 	}
 	assert_int_equal(finish(r, sound, 160000), 16000);
 	check_tone(sound, &s, 0, 4800, 0);
@@ -223,7 +223,8 @@ lost_is_silence(void **state)
 	assert_int_equal(zeros(sound, 0, 16000, 1), 16000);
 }
 
-/* Arrival 30 ms early or late, one spike of 0.9 s: not a sample moves. */
+/* Arrival 30 ms early or late, one spike of 0.9 s, and then 150 ms early and
+ * late in turn: not a sample moves. */
 static void
 jitter_is_not_heard(void **state)
 {
@@ -231,12 +232,14 @@ jitter_is_not_heard(void **state)
 	struct rtp_render *r = make(10 * S);
 
 	for (int i = 0; i < 500; i++) {
-		int64_t at = i * 20 * MS;
+		int64_t at = 20 * MS * i;
 
-		if (i)
-			at += (i * 7919 % 61 - 30) * MS;
+		if (i > 0)
+			at += MS * (i * 7919 % 61 - 30);
 		if (i >= 200 && i < 245)
-			at = 4900 * MS + i * 10000;
+			at = 4900 * MS + 10000LL * i;
+		if (i >= 300)
+			at = 20 * MS * i + (i % 2 ? 150 : -150) * MS;
 		send_frame(r, &s, at, 160);
 	}
 	assert_int_equal(finish(r, sound, 160000), 80000);
@@ -250,7 +253,7 @@ timestamps_wrap(void **state)
 	struct rtp_render *r = make(1 * S);
 
 	for (int i = 0; i < 50; i++)
-		send_frame(r, &s, i * 20 * MS, 160);
+		send_frame(r, &s, 20 * MS * i, 160);
 	assert_true(s.timestamp < 8000);
 	assert_int_equal(finish(r, sound, 160000), 8000);
 	check_tone(sound, &s, 0, 8000, 0);
@@ -289,13 +292,30 @@ overlaps(void **state)
 	assert_int_equal(rtp_render_stats_peek(r)->overlapped, 240);
 	assert_int_equal(finish(r, sound, 160000), 800);
 	for (uint32_t i = 0; i < 80; i++)
-		assert_int_equal(sound[2 * i],
+		assert_int_equal(sound[i * 2UL],
 				 decoded(440, i) + decoded(880, i));
 	for (uint32_t i = 80; i < 160; i++)
-		assert_int_equal(sound[2 * i],
+		assert_int_equal(sound[i * 2UL],
 				 decoded(440, i + 80) + decoded(880, i));
 	check_tone(sound, &a, 160, 240, 240);
 	assert_int_equal(zeros(sound, 240, 800, 0), 560);
+}
+
+/* A sender that counts back is followed, too. */
+static void
+timestamps_step_back(void **state)
+{
+	struct sender s = { .hz = 440 };
+	struct rtp_render *r = make(100 * MS);
+
+	send_frame(r, &s, 20 * MS, 160);
+	s.timestamp -= 240;
+	send_frame(r, &s, 40 * MS, 160);
+	assert_int_equal(rtp_render_stats_peek(r)->overlapped, 80);
+	assert_int_equal(finish(r, sound, 160000), 800);
+	assert_int_equal(zeros(sound, 0, 80, 0), 80);
+	check_tone(sound, &s, 80, 240, 160);
+	check_tone(sound, &s, 240, 320, 80);
 }
 
 static void
@@ -352,7 +372,7 @@ timestamp_jumps(void **state)
 	for (int i = 0; i < 100; i++) {
 		if (i == 50)
 			s.timestamp = 0x80001234;
-		send_frame(r, &s, i * 20 * MS, 160);
+		send_frame(r, &s, 20 * MS * i, 160);
 	}
 	assert_int_equal(finish(r, sound, 160000), 16000);
 	check_tone(sound, &s, 0, 16000, 0);
@@ -373,7 +393,7 @@ run_an_hour(int ppm)
 	int64_t at = 0;
 
 	for (int64_t i = 0; at < 3599 * S; i++) {
-		at = i * 20 * MS - i * 20 * ppm;
+		at = 20 * MS * i - i * 20 * ppm;
 		send_frame(r, &s, at, 160);
 		total += rtp_render_take(r, sound, 160000,
 					 START + at - RTP_RENDER_BEHIND_NS);
@@ -416,10 +436,18 @@ start_and_end(void **state)
 	send_frame(r, &s, 50 * MS, 160);
 	s.stream = 1;
 	send_frame(r, &s, -20 * MS, 160);
+	s.stream = 2;
+	s.channel = 1;
+	send_frame(r, &s, -1, 80);
+	s.channel = 0;
+	s.stream = 3;
 	send_frame(r, &s, INT64_MIN / 2, 160);
-	assert_int_equal(rtp_render_stats_peek(r)->frames, 3);
+	assert_int_equal(rtp_render_stats_peek(r)->frames, 4);
 	assert_int_equal(rtp_render_stats_peek(r)->out_of_range, 3);
 	assert_int_equal(finish(r, sound, 160000), 400);
+	/* A nanosecond before the start is the sample before it. */
+	assert_int_equal(zeros(sound, 0, 79, 1), 0);
+	assert_int_equal(zeros(sound, 79, 400, 1), 321);
 	check_tone(sound, &s, 0, 400, 80);
 }
 
@@ -472,9 +500,11 @@ memory_goes_with_sound(void **state)
 		assert_int_equal(put(r, &s, i * 60 * S, 160, false), 0);
 	}
 	s.timestamp += 8000;
-	assert_int_equal(put(r, &s, 59 * 60 * S + S, 160, false), -ENOBUFS);
+	assert_int_equal(put(r, &s, 3541 * S, 160, false), -ENOBUFS);
 	assert_int_equal(rtp_render_take(r, sound, 160000, START + S), 8000);
-	assert_int_equal(put(r, &s, 59 * 60 * S + S, 160, false), 0);
+	assert_int_equal(put(r, &s, 3541 * S, 160, false), 0);
+	assert_int_equal(rtp_render_stats_peek(r)->frames, 61);
+	assert_int_equal(rtp_render_stats_peek(r)->overlapped, 0);
 	rtp_render_free(&r);
 }
 
@@ -487,7 +517,7 @@ taken_in_pieces(void **state)
 	size_t n;
 
 	for (int i = 0; i < 150; i++)
-		send_frame(r, &s, i * 20 * MS, 160);
+		send_frame(r, &s, 20 * MS * i, 160);
 	assert_int_equal(rtp_render_take(r, sound, 100, START - 1), 0);
 	assert_int_equal(rtp_render_take(r, sound, 100, START + 124999), 0);
 	assert_int_equal(rtp_render_take(r, sound, 100, START + 125000), 1);
@@ -533,6 +563,7 @@ main(void)
 		cmocka_unit_test(timestamps_wrap),
 		cmocka_unit_test(frame_lengths),
 		cmocka_unit_test(overlaps),
+		cmocka_unit_test(timestamps_step_back),
 		cmocka_unit_test(mix_saturates),
 		cmocka_unit_test(anchors),
 		cmocka_unit_test(timestamp_jumps),

@@ -84,9 +84,7 @@ place(const struct sip_call_state *call, struct sip_turn *turn)
 	uint64_t to = sip__tracker_hash(tracker, msg->to.tag);
 	const uint64_t *tags = call->caller_tags;
 	uint32_t n = call->caller_tags_count;
-	bool by_caller =
-	    has_tag(tags, n, from) ||
-	    !(has_tag(tags, n, to) || sip__dialog_is_leg(call, from));
+	bool by_caller = has_tag(tags, n, from) || !has_tag(tags, n, to);
 	const uint64_t txn[] = { from, msg->cseq };
 
 	turn->party = by_caller == (msg->status == 0) ? SIP_CALLER : SIP_CALLEE;

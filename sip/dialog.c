@@ -66,12 +66,14 @@ stream_find(const struct sip_call_state *call, const struct sip_media *media)
 {
 	struct sip_stream *s;
 
-	DL_FOREACH(call->streams, s)
-	if (s->media.party == media->party &&
-	    s->media.secure == media->secure &&
-	    capture_endpoint_equal(&s->media.receive, &media->receive) &&
-	    same_formats(&s->media, media))
-		return s;
+	for (s = call->streams; s; s = s->next) {
+		if (s->media.party == media->party &&
+		    s->media.secure == media->secure &&
+		    capture_endpoint_equal(&s->media.receive,
+					   &media->receive) &&
+		    same_formats(&s->media, media))
+			return s;
+	}
 	return NULL;
 }
 
@@ -142,9 +144,11 @@ apply(struct sip_call_state *call, const struct sip_turn *turn, bool pending)
 	}
 	if (pending)
 		return;
-	DL_FOREACH_SAFE(call->streams, s, next)
-	if (is_replaced(call, s, turn))
-		stream_close(call, s, turn->time_ns);
+	for (s = call->streams; s; s = next) {
+		next = s->next;
+		if (is_replaced(call, s, turn))
+			stream_close(call, s, turn->time_ns);
+	}
 }
 
 /* ---- hold --------------------------------------------------------------- */
@@ -225,18 +229,17 @@ offer_complete(struct sip_call_state *call, bool answer_directed,
 	struct sip_stream *s, *next;
 	const struct sip_stream *early = NULL;
 
-	DL_FOREACH(call->streams, s)
-	{
+	for (s = call->streams; s; s = s->next) {
 		if (!s->pending || s->txn != offer->txn)
 			continue;
 		s->pending = false;
 		if (s->media.party != offer->party)
 			early = s;
 	}
-	DL_FOREACH_SAFE(call->streams, s, next)
-	{
+	for (s = call->streams; s; s = next) {
 		bool by_offerer = s->media.party == offer->party;
 
+		next = s->next;
 		if (s->txn != offer->txn &&
 		    (by_offerer ? s->tag == offer->tag
 				: early && s->tag == early->tag))
@@ -254,9 +257,11 @@ offer_fail(struct sip_call_state *call, const struct sip_turn *turn)
 {
 	struct sip_stream *s, *next;
 
-	DL_FOREACH_SAFE(call->streams, s, next)
-	if (s->pending && s->txn == turn->txn)
-		stream_close(call, s, turn->time_ns);
+	for (s = call->streams; s; s = next) {
+		next = s->next;
+		if (s->pending && s->txn == turn->txn)
+			stream_close(call, s, turn->time_ns);
+	}
 	if (call->offer.open && call->offer.txn == turn->txn)
 		call->offer.open = false;
 }
@@ -284,8 +289,7 @@ input_request(struct sip_call_state *call, const struct sip_turn *turn)
 		   method == SIP_METHOD_PRACK) {
 		apply(call, turn,
 		      method != SIP_METHOD_INVITE || call->pub.answer_ns);
-		if (turn->txn != call->answered_txn)
-			offer_begin(call, turn);
+		offer_begin(call, turn);
 	}
 }
 
@@ -363,8 +367,8 @@ leg_find(const struct sip_call_state *call, uint64_t tag)
 	return i;
 }
 
-bool
-sip__dialog_is_leg(const struct sip_call_state *call, uint64_t tag)
+static bool
+is_leg(const struct sip_call_state *call, uint64_t tag)
 {
 	return leg_find(call, tag) < call->legs_count;
 }
@@ -375,18 +379,19 @@ sip__dialog_confirm(struct sip_call_state *call, const struct sip_turn *turn)
 	struct sip_stream *s, *next;
 	bool has_media = false;
 
-	if (sip__dialog_is_leg(call, turn->tag) || turn->party != SIP_CALLEE)
+	if (is_leg(call, turn->tag) || turn->party != SIP_CALLEE)
 		return;
 	if (call->legs_count < SIP_LEGS_MAX)
 		call->legs[call->legs_count++].tag = turn->tag;
-	DL_FOREACH(call->streams, s)
-	has_media |= s->media.party == SIP_CALLEE && s->tag == turn->tag;
-	if (!has_media)
-		return;
-	DL_FOREACH_SAFE(call->streams, s, next)
-	if (s->media.party == SIP_CALLEE && !sip__dialog_is_leg(call, s->tag) &&
-	    s->tag != turn->tag)
-		stream_close(call, s, turn->time_ns);
+	for (s = call->streams; s; s = s->next)
+		has_media |=
+		    s->media.party == SIP_CALLEE && s->tag == turn->tag;
+	for (s = call->streams; s && has_media; s = next) {
+		next = s->next;
+		if (s->media.party == SIP_CALLEE && s->tag != turn->tag &&
+		    !is_leg(call, s->tag))
+			stream_close(call, s, turn->time_ns);
+	}
 }
 
 bool
@@ -404,17 +409,17 @@ sip__dialog_leave(struct sip_call_state *call, uint64_t tag, int64_t time_ns)
 	if (talking < 2)
 		return false;
 	call->legs[i].gone = true;
-	DL_FOREACH_SAFE(call->streams, s, next)
-	if (s->media.party == SIP_CALLEE && s->tag == tag)
-		stream_close(call, s, time_ns);
+	for (s = call->streams; s; s = next) {
+		next = s->next;
+		if (s->media.party == SIP_CALLEE && s->tag == tag)
+			stream_close(call, s, time_ns);
+	}
 	return true;
 }
 
 void
 sip__dialog_end(struct sip_call_state *call, int64_t time_ns)
 {
-	struct sip_stream *s, *next;
-
-	DL_FOREACH_SAFE(call->streams, s, next)
-	stream_close(call, s, time_ns);
+	while (call->streams)
+		stream_close(call, call->streams, time_ns);
 }

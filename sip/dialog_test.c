@@ -10,7 +10,7 @@
  * time in ms, who sends to whom (A is 10.0.0.1, B 10.0.0.2, ...), method or
  * status/method, CSeq number, then options: b= branch, f= and t= tags of From
  * and To (f is "x" unless given), i= Call-ID, sdp= address:port[/direction],
- * pai= an asserted user, pt= payload types. "tick", "alive" and "finish" are
+ * pai= an asserted user, rtp= profile. "tick", "alive" and "finish" are
  * what they say. Real messages are made of it, so all of the parser is run.
  */
 #include <setjmp.h>
@@ -101,7 +101,7 @@ note_event(void *ctx, const struct sip_event *event)
 struct options {
 	char branch[32], from_tag[32], to_tag[32], call_id[32], sdp[64],
 	    pai[32];
-	char types[32];
+	char profile[32];
 };
 
 static void
@@ -112,7 +112,7 @@ read_options(struct options *o, char *words)
 	memset(o, 0, sizeof(*o));
 	strcpy(o->from_tag, "x");
 	strcpy(o->call_id, "call");
-	strcpy(o->types, "8 101");
+	strcpy(o->profile, "RTP/AVP");
 	for (word = strtok_r(words, " ", &save); word;
 	     word = strtok_r(NULL, " ", &save)) {
 		char *value = strchr(word, '=');
@@ -131,8 +131,8 @@ read_options(struct options *o, char *words)
 			snprintf(o->sdp, sizeof(o->sdp), "%s", value);
 		else if (strcmp(word, "pai") == 0)
 			snprintf(o->pai, sizeof(o->pai), "%s", value);
-		else if (strcmp(word, "pt") == 0)
-			snprintf(o->types, sizeof(o->types), "%s", value);
+		else if (strcmp(word, "rtp") == 0)
+			snprintf(o->profile, sizeof(o->profile), "%s", value);
 		else
 			fail_msg("option %s", word);
 	}
@@ -149,7 +149,7 @@ write_sdp(struct log *sdp, const struct options *o)
 	print(sdp,
 	      "v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\n",
 	      address, address);
-	print(sdp, "m=audio %u RTP/AVP %s\r\na=%s\r\n", port, o->types,
+	print(sdp, "m=audio %u %s 8 101\r\na=%s\r\n", port, o->profile,
 	      direction);
 }
 
@@ -438,6 +438,26 @@ static const struct flow {
 	  "110 #1 hold by caller\n130 #1 hold by callee\n"
 	  "210 #1 resume by caller\n230 #1 resume by callee\n" CLOSED(
 	      500) "500 #1 end bye 0 by callee\n" },
+
+	{ .name = "one-way from the start is no hold",
+	  .script = "0 A>B INVITE 1 b=1 sdp=10.0.0.1:4000/sendonly\n"
+		    "90 B>A 200/INVITE 1 b=1 t=y sdp=10.0.0.2:5000/recvonly\n"
+		    "500 A>B BYE 2 b=3 t=y\n",
+	  .events =
+	      CALL_A ANSWERED_B CLOSED(500) "500 #1 end bye 0 by caller\n" },
+
+	{ .name = "keys on the same port are new media",
+	  .script = INVITE_A ANSWER_B
+	  "100 A>B INVITE 2 b=3 t=y sdp=10.0.0.1:4000 rtp=RTP/SAVP\n"
+	  "110 B>A 200/INVITE 2 b=3 t=y sdp=10.0.0.2:5000 rtp=RTP/SAVP\n"
+	  "500 A>B BYE 4 b=6 t=y\n",
+	  .events = CALL_A ANSWERED_B "100 #1 +3 caller 10.0.0.1:4000\n"
+				      "110 #1 +4 callee 10.0.0.2:5000\n"
+				      "110 #1 -2 callee 10.0.0.2:5000\n"
+				      "110 #1 -1 caller 10.0.0.1:4000\n"
+				      "500 #1 -3 caller 10.0.0.1:4000\n"
+				      "500 #1 -4 callee 10.0.0.2:5000\n"
+				      "500 #1 end bye 0 by caller\n" },
 
 	{ .name = "the old hold: 0.0.0.0",
 	  .script = INVITE_A ANSWER_B

@@ -19,8 +19,8 @@
 
 #include "sip/sip_priv.h"
 
-/** A head of 64 KiB is copied, split, and copied again in pieces. */
-#define ARENA_BYTES ((size_t)512 << 10)
+/** A usual head takes 8 KiB of it, one of 60 KiB does not fit. */
+#define ARENA_BYTES ((size_t)128 << 10)
 #define ARENA_ALIGN 16
 
 struct arena {

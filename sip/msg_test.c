@@ -147,7 +147,7 @@ refused_messages_are_scanned(void **state)
 		START ALL CALL_ID "\r\n",
 		START ALL "Contact: <foo\r\n\r\n",
 		/* a CR alone is no end of a line */
-		START "X: a\rCall-ID: other\r\n" ALL "\r\n",
+		START "X: a\rContact: <sip:x@y>\r\n" ALL "\r\n",
 		/* compact, folded, no space, LF alone, Via of two hops */
 		"INVITE sip:2002@pbx.example SIP/2.0\n"
 		"v:SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKb1,SIP/2.0/UDP "
@@ -241,6 +241,29 @@ library_and_scan_agree(void **state)
 		done(&p);
 	}
 	free(copy);
+}
+
+static void
+only_the_topmost_via_counts(void **state)
+{
+	static const char *const cases[] = {
+		START VIA "Via: SIP/2.0/UDP b;branch=z9hG4bK2\r\n",
+		START "Via: SIP/2.0/UDP a, SIP/2.0/UDP b;branch=z9hG4bK2\r\n",
+	};
+	char text[512];
+	struct parsed p;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		/* the second pair is for the scan */
+		snprintf(text, sizeof(text), "%s%s%s\r\n", cases[i % 2],
+			 FROM TO CALL_ID CSEQ, i < 2 ? "" : CALL_ID);
+		assert_int_equal(parse(&p, text, 0), 0);
+		assert_int_equal(p.msg.reading,
+				 i < 2 ? SIP_READ : SIP_READ_FALLBACK);
+		assert_text(p.msg.branch, i % 2 ? "" : "z9hG4bKb1");
+		done(&p);
+	}
 }
 
 static void
@@ -406,6 +429,29 @@ what_costs_quadratic_time_is_only_scanned(void **state)
 	}
 }
 
+/** Within the limits, but more than the arena holds: all of it has failed. */
+static void
+what_does_not_fit_the_arena_is_scanned(void **state)
+{
+	char line[240], *text = malloc(66000);
+	struct parsed p;
+	size_t n;
+
+	(void)state;
+	memset(line, 'x', sizeof(line));
+	memcpy(line, "Subject: ", 9);
+	memcpy(line + sizeof(line) - 3, "\r\n", 3);
+	n = (size_t)sprintf(text, START ALL);
+	for (int i = 0; i < 249; i++)
+		n += (size_t)sprintf(text + n, "%s", line);
+	sprintf(text + n, "\r\n");
+	assert_int_equal(parse(&p, text, 0), 0);
+	assert_int_equal(p.msg.reading, SIP_READ_FALLBACK);
+	assert_usual(&p.msg);
+	free(text);
+	done(&p);
+}
+
 static void
 a_limit_is_met_exactly(void **state)
 {
@@ -488,11 +534,13 @@ main(void)
 		cmocka_unit_test(refused_messages_are_scanned),
 		cmocka_unit_test(a_status_line_without_reason_keeps_its_via),
 		cmocka_unit_test(library_and_scan_agree),
+		cmocka_unit_test(only_the_topmost_via_counts),
 		cmocka_unit_test(nobody_can_read_these),
 		cmocka_unit_test(the_body_ends_where_it_should),
 		cmocka_unit_test(every_truncation_is_read),
 		cmocka_unit_test(zero_bytes_do_not_end_the_head),
 		cmocka_unit_test(what_costs_quadratic_time_is_only_scanned),
+		cmocka_unit_test(what_does_not_fit_the_arena_is_scanned),
 		cmocka_unit_test(a_limit_is_met_exactly),
 		cmocka_unit_test(nothing_is_printed),
 		cmocka_unit_test(no_memory_no_parser),

@@ -69,7 +69,8 @@ struct sip_call {
 	struct sip_identity party[2]; /**< [SIP_CALLER], [SIP_CALLEE] */
 	struct capture_endpoint signalling[2]; /**< where each sends SIP from */
 	int64_t start_ns;  /**< first INVITE */
-	int64_t answer_ns; /**< first 2xx to it; 0 if not answered */
+	int64_t answer_ns; /**< first 2xx to it, or its ACK where the 2xx
+				was missed; 0 if not answered */
 };
 
 #define SIP_FORMATS_MAX 24
@@ -98,6 +99,25 @@ struct sip_media {
 	struct sip_format formats[SIP_FORMATS_MAX];
 };
 
+/*
+ * The events of a call come in order of time, CALL first and END last, each
+ * MEDIA_CLOSE after its MEDIA_OPEN and all of them before END.
+ *
+ * MEDIA_OPEN comes with the SDP itself, be it an offer, early media or an
+ * answer. In mid-call the old media stays open beside what is offered until
+ * the offer is answered (the old closes) or refused (the new closes). The same
+ * address with other formats, or with keys, is other media: its OPEN comes
+ * before the CLOSE of the old, so tell them apart by `number`. A party may
+ * have several streams, and the same sound may be seen on several hops.
+ *
+ * A refusal that makes callers try again (401, 302, 422, ...) closes media at
+ * once, but END comes only after `linger_ns` without another INVITE; it bears
+ * the time of the refusal. In the same way END of a time-out bears the time
+ * of the last sign of life.
+ *
+ * HOLD and RESUME compare with how the call began: a call that is one-way
+ * from its first answer (announcement, paging) is not on hold.
+ */
 enum sip_event_type {
 	SIP_EVENT_CALL,        /**< INVITE: a call begins */
 	SIP_EVENT_IDENTITY,    /**< call->party changed */
@@ -197,7 +217,13 @@ int sip_tracker_input(struct sip_tracker *tracker, int64_t time_ns,
 void sip_tracker_alive(struct sip_tracker *tracker, uint64_t call_number,
 		       int64_t time_ns);
 
-/** Let time pass: time-outs up to now_ns become SIP_EVENT_END. */
+/**
+ * Let time pass: time-outs up to now_ns become SIP_EVENT_END. Nothing else
+ * makes time-outs happen: sip_tracker_input never does, so that signs of life
+ * from other threads can be told before.
+ *
+ * @cost O(calls that end)
+ */
 void sip_tracker_tick(struct sip_tracker *tracker, int64_t now_ns);
 
 /** The input is over: every open call ends with SIP_END_INPUT at now_ns. */

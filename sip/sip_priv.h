@@ -374,8 +374,6 @@ void sip__dialog_input(struct sip_call_state *call,
 /** A callee answered: media of forks that did not is over. */
 void sip__dialog_confirm(struct sip_call_state *call,
 			 const struct sip_turn *turn);
-/** Is this the tag of a callee that answered? */
-bool sip__dialog_is_leg(const struct sip_call_state *call, uint64_t tag);
 /** A leg hung up. @return other answered legs go on */
 bool sip__dialog_leave(struct sip_call_state *call, uint64_t tag,
 		       int64_t time_ns);

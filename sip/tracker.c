@@ -439,8 +439,10 @@ sip_tracker_free(struct sip_tracker **tracker)
 	if (!t)
 		return;
 	HASH_ITER (by_id, t->calls, call, next) {
-		DL_FOREACH_SAFE(call->streams, s, after)
-		free(s);
+		for (s = call->streams; s; s = after) {
+			after = s->next;
+			free(s);
+		}
 		if (call->wait != SIP_WAIT_GONE)
 			HASH_DELETE(by_number, t->numbers, call);
 		call_forget(call);

@@ -186,6 +186,29 @@ long_texts_are_cut_and_counted(void **state)
 	sip_tracker_free(&tracker);
 }
 
+/** Talking or not makes no difference, only when it was heard of last. */
+static void
+the_idlest_of_all_lists_gives_way(void **state)
+{
+	struct sip_config config = { .calls_max = 2 };
+	struct told told;
+
+	(void)state;
+	for (int64_t answer_ms = 2; answer_ms <= 4; answer_ms += 2) {
+		struct sip_tracker *tracker = make(&told, &config);
+
+		put_call(tracker, 1, 1);
+		put_call(tracker, 3, 2);
+		assert_int_equal(put(tracker, answer_ms,
+				     "SIP/2.0 200 OK\r\n" HEADERS("1") "\r\n",
+				     0),
+				 0);
+		put_call(tracker, 5, 3);
+		assert_int_equal(told.last_ended, answer_ms == 2 ? 1 : 2);
+		sip_tracker_free(&tracker);
+	}
+}
+
 static void
 the_idlest_call_gives_way(void **state)
 {
@@ -388,6 +411,7 @@ main(void)
 		cmocka_unit_test(a_call_has_what_is_known),
 		cmocka_unit_test(every_message_is_counted),
 		cmocka_unit_test(long_texts_are_cut_and_counted),
+		cmocka_unit_test(the_idlest_of_all_lists_gives_way),
 		cmocka_unit_test(the_idlest_call_gives_way),
 		cmocka_unit_test(many_calls_time_out_in_order),
 		cmocka_unit_test(an_ended_call_is_forgotten),

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -580,6 +581,160 @@ test_disk_full_at_once(void **state)
 	store_recording_free(&rec, true);
 }
 
+/** What reading to the end gives. */
+static int
+read_all(struct fixture *fx, const struct store_segment *s)
+{
+	struct store_reader *reader;
+	struct store_item item;
+	int r, again;
+
+	assert_int_equal(
+	    store_reader_open(&reader, fx->archive, fx->identity, s), 0);
+	while ((r = store_reader_next(reader, &item)) > 0)
+		;
+	again = store_reader_next(reader, &item);
+	assert_int_equal(again, r);
+	store_reader_close(&reader);
+	return r;
+}
+
+/** Cut at each boundary between chunks: the reader does not take it for the
+ * end, whatever the state. */
+static void
+test_cut_between_chunks(void **state)
+{
+	struct fixture *fx = *state;
+	static const enum store_state states[] = { STORE_STATE_STORED,
+						   STORE_STATE_HELD,
+						   STORE_STATE_DAMAGED,
+						   STORE_STATE_INTERRUPTED };
+	const off_t chunk =
+	    STORE__HEAD_BYTES + 168 + 100 * 180 + STORE__TAG_BYTES;
+	struct store_segment s;
+	char path[512];
+
+	fixture_record(fx, &s, 0, 3100);
+	fixture_path(fx, &s, path);
+	assert_int_equal(s.chunks, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		s.state = states[i];
+		assert_int_equal(read_all(fx, &s), 0);
+		s.chunks = 5;
+		assert_int_equal(read_all(fx, &s), -EBADMSG);
+		s.chunks = 3;
+		assert_int_equal(read_all(fx, &s), -EBADMSG);
+		s.chunks = 4;
+	}
+	assert_int_equal(truncate(path, STORE__HEADER_BYTES + 3 * chunk), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		s.state = states[i];
+		s.chunks = 4;
+		assert_int_equal(read_all(fx, &s), -EBADMSG);
+		/* The index agrees: all there was, unless it was finished. */
+		s.chunks = 3;
+		assert_int_equal(read_all(fx, &s),
+				 s.state == STORE_STATE_STORED ? -EBADMSG : 0);
+	}
+	s.state = STORE_STATE_RECORDING;
+	s.chunks = 0;
+	assert_int_equal(read_all(fx, &s), 0);
+}
+
+/* ---- several threads --------------------------------------------------- */
+
+#define THREADS    4
+#define PER_THREAD 25
+
+struct writer {
+	struct store_segment segments[PER_THREAD];
+	struct store_recording *recs[PER_THREAD];
+	int failed;
+};
+
+/** What a writer thread does while the archive's does its own work. */
+static void *
+writer_thread(void *ctx)
+{
+	struct writer *w = ctx;
+	struct store_recording_result result;
+
+	for (unsigned i = 0; i < PER_THREAD; i++) {
+		struct store_segment *s = &w->segments[i];
+
+		w->failed |=
+		    store_recording_begin(w->recs[i], s->key_day, s->key_slot);
+		fixture_streams(w->recs[i]);
+		w->failed |= fixture_speak(w->recs[i], s, 0, 1500);
+		fixture_totals(s, 1500);
+		w->failed |= store_recording_finish(w->recs[i], s, &result);
+		s->state = STORE_STATE_STORED;
+		s->bytes = result.payload_bytes;
+		s->chunks = result.chunks;
+		memcpy(s->file_hash, result.file_hash, sizeof(s->file_hash));
+		store_recording_free(&w->recs[i], false);
+	}
+	return NULL;
+}
+
+static void
+test_threads(void **state)
+{
+	struct fixture *fx = *state;
+	struct writer *writers = calloc(THREADS, sizeof(*writers));
+	struct store_sealed_key sealed;
+	struct store_finding finding;
+	struct store_segment other;
+	pthread_t threads[THREADS];
+	uint32_t slot;
+
+	for (unsigned t = 0; t < THREADS; t++) {
+		for (unsigned i = 0; i < PER_THREAD; i++) {
+			struct store_segment *s = &writers[t].segments[i];
+			struct store_recording_spec spec = { .id = s->id };
+
+			fixture_segment(s, t * PER_THREAD + i);
+			spec.start_ns = s->start_ns;
+			assert_int_equal(
+			    store_recording_new(&writers[t].recs[i],
+						fx->archive, &spec),
+			    0);
+			store_recording_seal_key(writers[t].recs[i], &sealed);
+			s->key_day = FIXTURE_DAY;
+			assert_int_equal(store_keyring_add(fx->archive,
+							   s->key_day, &sealed,
+							   &s->key_slot),
+					 0);
+		}
+	}
+	assert_int_equal(store_keyring_sync(fx->archive), 0);
+	for (unsigned t = 0; t < THREADS; t++)
+		assert_int_equal(pthread_create(&threads[t], NULL,
+						writer_thread, &writers[t]),
+				 0);
+	for (unsigned i = 0; i < 20; i++) {
+		fixture_segment(&other, 1000 + i);
+		fixture_put(fx, &other);
+		assert_int_equal(
+		    store_keyring_add(fx->archive, FIXTURE_DAY, &sealed, &slot),
+		    0);
+		assert_int_equal(store_keyring_sync(fx->archive), 0);
+		assert_int_equal(store_archive_sync(fx->archive), 0);
+	}
+	for (unsigned t = 0; t < THREADS; t++) {
+		assert_int_equal(pthread_join(threads[t], NULL), 0);
+		assert_int_equal(writers[t].failed, 0);
+		for (unsigned i = 0; i < PER_THREAD; i++) {
+			struct store_segment *s = &writers[t].segments[i];
+
+			assert_int_equal(store_verify(fx->archive, fx->identity,
+						      s, &finding),
+					 0);
+		}
+	}
+	free(writers);
+}
+
 /** Two recipients: each opens it, a third does not. */
 static void
 test_escrow(void **state)
@@ -632,6 +787,8 @@ main(void)
 		TEST(test_reading_what_is_being_written),
 		TEST(test_disk_full),
 		TEST(test_disk_full_at_once),
+		TEST(test_cut_between_chunks),
+		TEST(test_threads),
 		TEST(test_escrow),
 #undef TEST
 	};

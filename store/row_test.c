@@ -136,53 +136,60 @@ test_newer(void **state)
 	assert_int_equal(store__row_decode(&b, row, n), -EPROTO);
 }
 
+/** What is wrong behind a row that is sound so far. */
 static void
 test_refused(void **state)
 {
+	static const uint8_t sound[] = { 1, 1, 1, 0, 'c', 2, 1, 0, 1 };
 	static const struct {
-		const char *bytes;
+		uint8_t bytes[12];
 		size_t n;
-	} rows[] = {
-		{ "\x01", 1 }, /* no call */
-		{ "\x01\x01\x01\x00"
-		  "c\x02",
-		  6 }, /* half a head */
-		{ "\x01\x01\x02\x00"
-		  "c",
-		  5 },                     /* value too short */
-		{ "\x01\x01\x01\x00", 4 }, /* no value */
-		{ "\x01\x01\x03\x00"
-		  "c\x00"
-		  "d",
-		  7 }, /* NUL in a text */
-		{ "\x01\x01\x01\x00"
-		  "c\x03\x01\x00\x06",
-		  9 }, /* kind too large */
-		{ "\x01\x01\x01\x00"
-		  "c\x14\x01\x00\x07",
-		  9 }, /* state too large */
-		{ "\x01\x01\x01\x00"
-		  "c\x02\x05\x00\x01\x00\x00\x00\x01",
-		  13 }, /* segment too large */
-		{ "\x01\x01\x01\x00"
-		  "c\x12\x01\x00\x01",
-		  9 }, /* short hash */
-		{ "\x01\x01\x01\x00"
-		  "/",
-		  5 }, /* no name for a file */
-		{ "\x01\x01\x01\x00"
-		  "c\x40\x04\x00\x01\x01\x00\x02",
-		  12 }, /* a third side */
+	} rest[] = {
+		{ { 3 }, 1 },                          /* half a head */
+		{ { 4, 2, 0, 'x' }, 4 },               /* value too short */
+		{ { 4, 3, 0, 'x', 0, 'y' }, 6 },       /* NUL in a text */
+		{ { 3, 1, 0, STORE_KIND_COUNT }, 4 },  /* kind */
+		{ { 8, 1, 0, STORE_ROUTE_COUNT }, 4 }, /* direction */
+		{ { 15, 1, 0, STORE_DECISION_COUNT }, 4 },
+		{ { 20, 1, 0, STORE_STATE_COUNT }, 4 },
+		{ { 2, 5, 0, 1, 0, 0, 0, 1 }, 8 }, /* segment too large */
+		{ { 10, 9, 0 }, 12 },              /* more than 64 bits */
+		{ { 18, 1, 0, 1 }, 4 },            /* short hash */
+		{ { 1, 1, 0, '/' }, 4 },           /* no name for a file */
+		{ { 1, 0, 0 }, 3 },                /* no call */
+		{ { 2, 0, 0 }, 3 },                /* segment 0 */
+		{ { 64, 4, 0, 1, 1, 0, 2 }, 7 },   /* a third side */
+		{ { 64, 2, 0, 1, 1 }, 5 },         /* half a stream */
 	};
+	uint8_t row[sizeof(sound) + 12], *copy;
 	struct store_segment s;
-	void *copy;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		copy = testing_copy(rows[i].bytes, rows[i].n);
-		assert_int_equal(store__row_decode(&s, copy, rows[i].n),
-				 -EBADMSG);
+	assert_int_equal(store__row_decode(&s, sound, sizeof(sound)), 0);
+	for (size_t i = 0; i < sizeof(rest) / sizeof(*rest); i++) {
+		memcpy(row, sound, sizeof(sound));
+		memcpy(row + sizeof(sound), rest[i].bytes, rest[i].n);
+		copy = testing_copy(row, sizeof(sound) + rest[i].n);
+		assert_int_equal(
+		    store__row_decode(&s, copy, sizeof(sound) + rest[i].n),
+		    -EBADMSG);
 		free(copy);
 	}
+}
+
+/** One stream more than there may be. */
+static void
+test_too_many_streams(void **state)
+{
+	struct store_segment s = { .call = "c", .segment = 1, .id = "c-1" };
+	uint8_t row[STORE__ROW_BYTES];
+	size_t n;
+
+	s.streams_count = STORE_STREAMS_MAX;
+	n = store__row_encode(row, &s);
+	assert_int_equal(store__row_decode(&s, row, n), 0);
+	assert_int_equal(s.streams_count, STORE_STREAMS_MAX);
+	memcpy(row + n, "\x40\0", 3);
+	assert_int_equal(store__row_decode(&s, row, n + 3), -EBADMSG);
 }
 
 static void
@@ -219,6 +226,7 @@ main(void)
 		cmocka_unit_test(test_empty),
 		cmocka_unit_test(test_newer),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_too_many_streams),
 		cmocka_unit_test(test_entry),
 	};
 

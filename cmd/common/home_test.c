@@ -118,7 +118,6 @@ a_home_with_defaults(void **state)
 	path_is(f, home.key_path, "vault.key");
 	assert_int_equal(home.settings.threads, 1);
 	assert_int_equal(home.settings.interfaces.count, 0);
-	assert_int_equal(home.settings.reorder_ms, 100);
 	assert_int_equal(home.settings.claim_ms, 2000);
 	assert_int_equal(home.settings.linger_ms, 500);
 	assert_int_equal(home.settings.flow_idle_ms, 10000);

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,23 +43,6 @@ log_init(const char *program, enum log_level level)
 {
 	log_program = program;
 	log_level = level;
-}
-
-bool
-log_level_named(const char *name, enum log_level *level)
-{
-	static const char *const names[] = { [LOG_LEVEL_ERROR] = "error",
-					     [LOG_LEVEL_WARNING] = "warning",
-					     [LOG_LEVEL_INFO] = "info",
-					     [LOG_LEVEL_DEBUG] = "debug" };
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!strcmp(names[i], name)) {
-			*level = (enum log_level)i;
-			return true;
-		}
-	}
-	return false;
 }
 
 /** May this warning be printed? *left_out of its kind were not. */

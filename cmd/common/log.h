@@ -7,16 +7,11 @@
 #ifndef CMD_COMMON_LOG_H
 #define CMD_COMMON_LOG_H
 
-#include <stdbool.h>
-
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO,
 		 LOG_LEVEL_DEBUG };
 
 /** Once, at the start, before threads. @param program borrowed */
 void log_init(const char *program, enum log_level level);
-
-/** "error", "warning", "info", "debug"; false: no such level. */
-bool log_level_named(const char *name, enum log_level *level);
 
 /** "program: text" and a newline. */
 void log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

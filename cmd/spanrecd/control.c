@@ -160,12 +160,19 @@ give_id(struct control_state *c, struct call *call, const struct sip_call *sip)
 	return 0;
 }
 
+/* A trunk may be known by its host alone. */
+static const char *
+name_of(const struct sip_identity *party)
+{
+	return party->user[0] ? party->user : party->host;
+}
+
 static void
 decide(struct control_state *c, struct call *call, const struct sip_call *sip)
 {
 	struct policy_facts facts = {
-		.from = sip->party[SIP_CALLER].user,
-		.to = sip->party[SIP_CALLEE].user,
+		.from = name_of(&sip->party[SIP_CALLER]),
+		.to = name_of(&sip->party[SIP_CALLEE]),
 		.start_ns = sip->start_ns,
 	};
 
@@ -289,7 +296,7 @@ tell_media(struct control_state *c, const struct call *call,
 	event.media.number = media->number;
 	event.media.receive = media->receive;
 	event.media.receiver = side_of(call, media->party);
-	event.media.encrypted = media->secure;
+	event.media.secure = media->secure;
 	event.media.formats_count = media->formats_count;
 	for (i = 0; i < media->formats_count; i++) {
 		struct rtp_format *format = &event.media.formats[i];

@@ -45,7 +45,7 @@ struct writer_media {
 	uint64_t number; /**< the same in its OPEN and its CLOSE */
 	struct capture_endpoint receive;
 	enum store_side receiver; /**< the side that hears what is sent there */
-	bool encrypted;           /**< SRTP: no audio to be had */
+	bool secure;              /**< keys were offered, or RTP/SAVP */
 	uint32_t formats_count;
 	struct rtp_format formats[WRITER_FORMATS_MAX];
 };

@@ -43,10 +43,12 @@ struct flow_binding {
 	int64_t until_ns;  /**< entry is good for frames before */
 	uint64_t call;     /**< that the flow is stuck to; 0: none */
 	uint8_t speaker;   /**< enum store_side */
+	bool encrypted;
 	struct segment *segment; /**< of the last frame; NULL: look it up */
 	uint64_t segment_serial; /**< which one `stream` is of */
 	int stream;              /**< of the flow, in that segment */
-	int64_t last_ns;         /**< of the last frame taken */
+	int64_t last_ns;         /**< of the last frame taken ... */
+	uint32_t last_timestamp; /**< ... RTP */
 };
 
 struct flow {

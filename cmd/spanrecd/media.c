@@ -176,6 +176,16 @@ look(const struct media_table *table, const struct capture_endpoint *at,
 	return best_kind;
 }
 
+/* An offer of keys in plain RTP/AVP may be turned down: where the SDP of both
+ * ends is known, both must have them. */
+static bool
+encrypted(const struct media_entry *owner, const struct media_entry *other)
+{
+	if (other && other->call == owner->call)
+		return owner->media.secure && other->media.secure;
+	return owner->media.secure;
+}
+
 enum media_answer
 media_find(const struct media_table *table, const struct media_question *q,
 	   struct media_owner *owner)
@@ -199,6 +209,8 @@ media_find(const struct media_table *table, const struct media_question *q,
 		owner->speaker =
 		    owner->speaker == STORE_LEFT ? STORE_RIGHT : STORE_LEFT;
 	owner->sticky = (from_source ? src_kind : dst_kind) <= SOON;
+	owner->encrypted =
+	    encrypted(owner->entry, from_source ? by_dst : by_src);
 	return MEDIA_OWNED;
 }
 

@@ -54,6 +54,7 @@ struct media_owner {
 	const struct media_entry *entry;
 	enum store_side speaker;
 	bool sticky; /**< the flow is this call's until the claim is over */
+	bool encrypted; /**< as far as both ends are known, both keys are */
 };
 
 /** A frame: whose is it? */

@@ -49,7 +49,8 @@ teardown(void **state)
 	return 0;
 }
 
-/* The number of a claim is that of its call, and hundreds to tell more apart.
+/* The number of a claim is that of its call, with hundreds to tell more apart,
+ * and thousands for those with keys.
  */
 static void
 tell(enum writer_event_type type, uint64_t number, int64_t ms,
@@ -62,6 +63,7 @@ tell(enum writer_event_type type, uint64_t number, int64_t ms,
 	event.media.number = number;
 	event.media.receive = receive;
 	event.media.receiver = receiver;
+	event.media.secure = number >= 1000;
 	assert_int_equal(media_apply(table, &event), 0);
 }
 
@@ -208,6 +210,31 @@ test_same_address_declared_anew(void **state)
 }
 
 static void
+test_keys_on_both_ends(void **state)
+{
+	struct media_owner owner;
+
+	(void)state;
+	/* Keys offered: encrypted as far as is known ... */
+	open_at(1001, 0, PHONE, STORE_LEFT);
+	assert_int_equal(ask(PEER, PHONE, 10, 300, 0, &owner), MEDIA_OWNED);
+	assert_true(owner.encrypted);
+	/* ... but not if the answer has none ... */
+	open_at(1, 100, PEER, STORE_RIGHT);
+	assert_int_equal(ask(PEER, PHONE, 200, 400, 0, &owner), MEDIA_OWNED);
+	assert_false(owner.encrypted);
+	assert_int_equal(ask(PHONE, PEER, 200, 400, 0, &owner), MEDIA_OWNED);
+	assert_false(owner.encrypted);
+	/* ... until it has. */
+	open_at(1101, 300, PEER, STORE_RIGHT);
+	close_at(1, 300, PEER);
+	assert_int_equal(ask(PEER, PHONE, 400, 600, 0, &owner), MEDIA_OWNED);
+	assert_true(owner.encrypted);
+	assert_int_equal(ask(PHONE, PEER, 400, 600, 0, &owner), MEDIA_OWNED);
+	assert_true(owner.encrypted);
+}
+
+static void
 test_generation(void **state)
 {
 	struct capture_endpoint a = PHONE, b = PEER, other = endpoint(7, 7);
@@ -252,10 +279,15 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		T(test_sides),         T(test_before_the_sdp),
-		T(test_after_the_bye), T(test_port_used_again_after_20_ms),
-		T(test_lost_bye),      T(test_same_address_declared_anew),
-		T(test_generation),    T(test_expire),
+		T(test_sides),
+		T(test_before_the_sdp),
+		T(test_after_the_bye),
+		T(test_port_used_again_after_20_ms),
+		T(test_lost_bye),
+		T(test_same_address_declared_anew),
+		T(test_keys_on_both_ends),
+		T(test_generation),
+		T(test_expire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

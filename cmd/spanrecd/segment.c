@@ -99,14 +99,14 @@ segment_stream(struct segment *s, enum store_side side,
 }
 
 static bool
-find_format(const struct media_entry *entry, uint8_t payload_type,
+find_format(const struct writer_media *media, uint8_t payload_type,
 	    struct rtp_format *format)
 {
 	uint32_t i;
 
-	for (i = 0; entry && i < entry->media.formats_count; i++) {
-		if (entry->media.formats[i].payload_type == payload_type) {
-			*format = entry->media.formats[i];
+	for (i = 0; i < media->formats_count; i++) {
+		if (media->formats[i].payload_type == payload_type) {
+			*format = media->formats[i];
 			return true;
 		}
 	}
@@ -256,12 +256,12 @@ segment_forget_formats(struct segment *s, int stream)
  * @return true and *format, or false and *reason
  */
 static bool
-storable(const struct media_entry *entry, const struct rtp_frame *frame,
+storable(const struct segment_flow *flow, const struct rtp_frame *frame,
 	 struct rtp_format *format, enum store_reason *reason)
 {
-	bool known = find_format(entry, frame->payload_type, format);
+	bool known = find_format(flow->media, frame->payload_type, format);
 
-	if (entry && entry->media.encrypted) {
+	if (flow->encrypted) {
 		*reason = STORE_REASON_encrypted;
 		return false;
 	}
@@ -325,9 +325,10 @@ record(struct segment *s, const struct segment_input *in, int stream,
 }
 
 static int
-take_frame(struct segment *s, const struct segment_input *in, int stream,
-	   const struct rtp_frame *frame, const struct media_entry *entry)
+take_frame(struct segment *s, const struct segment_input *in,
+	   const struct segment_flow *flow, const struct rtp_frame *frame)
 {
+	int stream = flow->stream;
 	struct store_stream *row = &s->row.streams[stream];
 	uint8_t pt = frame->payload_type;
 	bool told = s->told[stream][pt >> 6] >> (pt & 63) & 1;
@@ -338,7 +339,7 @@ take_frame(struct segment *s, const struct segment_input *in, int stream,
 	if (s->row.decision != STORE_RECORD &&
 	    s->row.decision != STORE_LISTEN_DENY) {
 		drop(s, in, stream, STORE_REASON_policy);
-	} else if (!told && !storable(entry, frame, &format, &reason)) {
+	} else if (!told && !storable(flow, frame, &format, &reason)) {
 		drop(s, in, stream, reason);
 	} else {
 		r = record(s, in, stream, frame, told ? NULL : &format);
@@ -351,24 +352,28 @@ take_frame(struct segment *s, const struct segment_input *in, int stream,
 }
 
 static int
-take_gap(struct segment *s, const struct segment_input *in, int stream,
-	 const struct rtp_frame *frame, int64_t last_ns)
+take_gap(struct segment *s, const struct segment_input *in,
+	 const struct segment_flow *flow, const struct rtp_frame *frame)
 {
-	struct store_stream *row = &s->row.streams[stream];
+	struct store_stream *row = &s->row.streams[flow->stream];
 	struct store_gap gap = {
-		.stream = (uint8_t)stream,
+		.stream = (uint8_t)flow->stream,
 		.reason = frame->shed == frame->missing ? STORE_REASON_overrun
 							: STORE_REASON_loss,
 		.packets = frame->missing,
-		.from_ns = last_ns,
+		.from_ns =
+		    flow->last_ns > s->start_ns ? flow->last_ns : s->start_ns,
 		.until_ns = frame->time_ns,
 	};
 	int r = 0;
 
-	if (row->seen == 0)
-		return 0; /* the flow was another segment's before */
-	if (s->state == SEGMENT_OPEN || s->state == SEGMENT_OPENING)
-		r = store_recording_gap(s->recording, &gap);
+	if (row->seen == 0 && flow->last_ns < s->row.call_start_ns)
+		return 0; /* the flow was another call's before */
+	if (s->state == SEGMENT_OPEN || s->state == SEGMENT_OPENING) {
+		r = introduce_streams(s, (uint32_t)flow->stream + 1);
+		if (r == 0)
+			r = store_recording_gap(s->recording, &gap);
+	}
 	if (r == -ENOBUFS)
 		return r;
 	if (r < 0)
@@ -380,17 +385,17 @@ take_gap(struct segment *s, const struct segment_input *in, int stream,
 }
 
 int
-segment_take(struct segment *s, const struct segment_input *in, int stream,
-	     enum rtp_take kind, const struct rtp_frame *frame,
-	     const struct media_entry *entry, int64_t last_ns)
+segment_take(struct segment *s, const struct segment_input *in,
+	     const struct segment_flow *flow, enum rtp_take kind,
+	     const struct rtp_frame *frame)
 {
-	struct store_stream *row = &s->row.streams[stream];
+	struct store_stream *row = &s->row.streams[flow->stream];
 
 	switch (kind) {
 	case RTP_TAKE_FRAME:
-		return take_frame(s, in, stream, frame, entry);
+		return take_frame(s, in, flow, frame);
 	case RTP_TAKE_GAP:
-		return take_gap(s, in, stream, frame, last_ns);
+		return take_gap(s, in, flow, frame);
 	case RTP_TAKE_DUPLICATE:
 		row->seen++;
 		row->duplicate++;
@@ -405,7 +410,7 @@ segment_take(struct segment *s, const struct segment_input *in, int stream,
 		return 0;
 	case RTP_TAKE_SHED:
 		row->seen++;
-		drop(s, in, stream, STORE_REASON_overrun);
+		drop(s, in, flow->stream, STORE_REASON_overrun);
 		return 0;
 	case RTP_TAKE_NONE:
 		break;

@@ -16,7 +16,6 @@
 #include "capture/table.h"
 #include "cmd/spanrecd/counters.h"
 #include "cmd/spanrecd/events.h"
-#include "cmd/spanrecd/media.h"
 #include "rtp/jitter.h"
 #include "store/store.h"
 
@@ -72,16 +71,23 @@ int segment_stream(struct segment *segment, enum store_side side,
 /** What the payload types of a stream mean may have changed. */
 void segment_forget_formats(struct segment *segment, int stream);
 
+/** Where a frame comes from. */
+struct segment_flow {
+	int stream;     /**< from segment_stream */
+	bool encrypted; /**< there is no sound to be had */
+	const struct writer_media *media; /**< what its payload types mean */
+	int64_t last_ns; /**< of the frame before, for gaps */
+};
+
 /**
  * Account for what the jitter buffer gave, and store it if it is a frame to
  * be stored.
  *
- * @param last_ns time of the frame before, for gaps
  * @return 0, or -ENOBUFS: nothing was done, the recording is not open yet
  */
 int segment_take(struct segment *segment, const struct segment_input *in,
-		 int stream, enum rtp_take kind, const struct rtp_frame *frame,
-		 const struct media_entry *entry, int64_t last_ns)
+		 const struct segment_flow *flow, enum rtp_take kind,
+		 const struct rtp_frame *frame)
 	__attribute__((warn_unused_result));
 
 /** The key is durable (or not): begin the file. */

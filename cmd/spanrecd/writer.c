@@ -21,7 +21,12 @@
 
 static const int64_t SECOND_NS = 1000000000LL;
 static const int64_t NAP_NS = 2 * 1000000LL;
+static const int64_t MS_NS = 1000000LL;
+
 enum { NO_STREAM = -1 };
+
+/* A timestamp ahead of its time by more than this has jumped. */
+enum { JUMP_MS = 200, HIGHEST_CLOCK_KHZ = 48 };
 
 struct call {
 	UT_hash_handle hh;
@@ -256,11 +261,38 @@ flush_segments(struct writer_state *w)
 
 /* ---- flows --------------------------------------------------------------- */
 
-/* Whose is this frame? Keeps the answer for the frames after it. */
+/*
+ * Does this frame begin something new? A marker, or a timestamp that does not
+ * fit the time that has passed, whatever the clock rate of the format.
+ */
+static bool
+begins_anew(const struct flow_binding *b, enum rtp_take kind,
+	    const struct rtp_frame *frame)
+{
+	int64_t passed_ms = (frame->time_ns - b->last_ns) / MS_NS;
+	int64_t ticks = (int32_t)(frame->timestamp - b->last_timestamp);
+
+	if (kind != RTP_TAKE_FRAME)
+		return false;
+	return frame->marker || ticks < 0 ||
+	       ticks > (passed_ms + JUMP_MS) * HIGHEST_CLOCK_KHZ;
+}
+
+/*
+ * Whose is this frame? Keeps the answer for the frames after it.
+ *
+ * A flow whose call is over stays with it while it lingers. But where the same
+ * ports are another call's already, it is that call's from the first frame
+ * that begins something new: some devices count on from call to call.
+ */
 static enum media_answer
-find_owner(struct writer_state *w, struct flow *flow, int64_t time_ns)
+find_owner(struct writer_state *w, struct flow *flow, enum rtp_take kind,
+	   const struct rtp_frame *frame)
 {
 	struct flow_binding *b = &flow->binding;
+	int64_t time_ns = frame->time_ns;
+	bool lingering =
+	    b->until_ns != INT64_MAX && begins_anew(b, kind, frame);
 	const struct capture_flow_key *key = &flow->key;
 	uint32_t generation = media_generation(w->media, &key->src, &key->dst);
 	const struct media_question question = {
@@ -268,13 +300,13 @@ find_owner(struct writer_state *w, struct flow *flow, int64_t time_ns)
 		.dst = &key->dst,
 		.time_ns = time_ns,
 		.watermark_ns = w->watermark_ns,
-		.bound = b->call,
+		.bound = lingering ? 0 : b->call,
 	};
 	struct media_owner owner;
 	enum media_answer answer;
 
 	if (b->entry && b->media_generation == generation &&
-	    time_ns < b->until_ns)
+	    time_ns < b->until_ns && !lingering)
 		return MEDIA_OWNED;
 	answer = media_find(w->media, &question, &owner);
 	b->entry = NULL;
@@ -288,8 +320,10 @@ find_owner(struct writer_state *w, struct flow *flow, int64_t time_ns)
 	b->entry = owner.entry;
 	b->media_generation = generation;
 	b->until_ns = media_entry_until(w->media, owner.entry);
-	b->call = owner.sticky ? owner.entry->call : 0;
+	if (owner.entry->call != b->call)
+		b->call = owner.sticky ? owner.entry->call : 0;
 	b->speaker = (uint8_t)owner.speaker;
+	b->encrypted = owner.encrypted;
 	return MEDIA_OWNED;
 }
 
@@ -329,6 +363,10 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 {
 	struct flow_binding *b = &flow->binding;
 	struct segment *segment = place(w, flow, frame->time_ns);
+	const struct segment_flow from = { .stream = b->stream,
+					   .encrypted = b->encrypted,
+					   .media = &b->entry->media,
+					   .last_ns = b->last_ns };
 	int r;
 
 	if (!segment) {
@@ -339,12 +377,12 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 		counter_add(&w->writer->counters, COUNTER_streams_shed, 1);
 		return 0;
 	}
-	r = segment_take(segment, &w->input, b->stream, kind, frame, b->entry,
-			 b->last_ns);
+	r = segment_take(segment, &w->input, &from, kind, frame);
 	if (r < 0)
 		return r;
 	if (kind == RTP_TAKE_FRAME) {
 		b->last_ns = frame->time_ns;
+		b->last_timestamp = frame->timestamp;
 		if (frame->time_ns / SECOND_NS != segment->alive_s)
 			report_alive(w, segment, frame->time_ns);
 	}
@@ -361,7 +399,7 @@ drain_flow(struct writer_state *w, struct flows *flows, uint32_t index,
 
 	while ((kind = rtp_jitter_peek(jitter, w->due_ns, &frame)) !=
 	       RTP_TAKE_NONE) {
-		switch (find_owner(w, flow, frame.time_ns)) {
+		switch (find_owner(w, flow, kind, &frame)) {
 		case MEDIA_WAIT:
 			return;
 		case MEDIA_NOBODY:
