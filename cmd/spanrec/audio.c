@@ -295,7 +295,7 @@ spanrec_audio_check(const struct spanrec *spanrec,
 	if (!found)
 		return explain_silence(spanrec, &selection->segments[0]);
 	if (found < selection->count)
-		log_info("%zu of %zu segments of this call have no audio; "
+		log_info("segments of this call without audio: %zu of %zu; "
 			 "'spanrec show' lists them",
 			 selection->count - found, selection->count);
 	return 0;
