@@ -44,7 +44,8 @@ folder_empty(int dir_fd)
 		return -ENOMEM;
 	}
 	while (r == 0 && (entry = readdir(dir)) != NULL)
-		if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0)
 			r = -EEXIST;
 	closedir(dir);
 	return r;
@@ -265,9 +266,7 @@ recover_all(struct store_archive *archive, struct store_recovery *found)
 		return r;
 	r = store__table_walk(archive, archive->tables.live, recover_one,
 			      &recover);
-	if (r)
-		store_batch_abort(archive);
-	else if (found->interrupted)
+	if (r == 0 && found->interrupted)
 		r = store_batch_commit(archive);
 	else
 		store_batch_abort(archive);

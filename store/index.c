@@ -21,6 +21,7 @@
 
 #define SCHEMA           1
 #define MAP_BYTES        (UINT64_C(64) << 30)
+#define CREATE_MAP_BYTES (UINT64_C(1) << 20) /* the tables, empty */
 #define TABLES_MAX       16
 #define INDEX_PATH_BYTES 4096
 /* Fewer free blocks than this: the disk is full. */
@@ -165,7 +166,7 @@ store__index_create(const char *dir)
 	struct store__tables tables;
 	MDB_txn *txn = NULL;
 	MDB_env *env;
-	int rc = env_open(&env, dir, 0, 0), r;
+	int rc = env_open(&env, dir, CREATE_MAP_BYTES, 0), r;
 
 	if (rc == 0)
 		rc = mdb_txn_begin(env, NULL, 0, &txn);
@@ -485,14 +486,17 @@ store__row_put(const struct store_archive *archive, MDB_txn *txn,
 	uint8_t row[STORE__ROW_BYTES];
 	struct ways from = { 0 }, to;
 	struct store__key key = { 0 };
-	struct store_segment old;
+	struct store_segment old = { .state = STORE_STATE_NONE };
 	MDB_val k, value = { .mv_data = row };
 	int r = store__row_get(archive, txn, segment->id, &old);
 
+	if (r && r != -ENOENT)
+		return r;
+	/* What is purged stays purged, whoever still holds an old row. */
+	if (r == 0 && old.state == STORE_STATE_PURGED)
+		return -EALREADY;
 	if (r == 0)
 		ways_of(&from, &archive->tables, &old);
-	else if (r != -ENOENT)
-		return r;
 	ways_of(&to, &archive->tables, segment);
 	store__key_segment(&key, segment->call, segment->segment);
 	k = store__key_val(&key);
@@ -557,7 +561,6 @@ int
 store_segment_put(struct store_archive *archive,
 		  const struct store_segment *segment)
 {
-	struct store_segment old;
 	int r;
 
 	if (archive->batch_error)
@@ -565,12 +568,8 @@ store_segment_put(struct store_archive *archive,
 	assert(archive->batch);
 	if (!segment_sound(segment))
 		return batch_fail(archive, -EINVAL);
-	/* What is purged stays purged, whoever still holds an old row. */
-	r = store__row_get(archive, archive->batch, segment->id, &old);
-	if (r == 0 && old.state == STORE_STATE_PURGED)
-		return -EALREADY;
 	r = store__row_put(archive, archive->batch, segment);
-	return r ? batch_fail(archive, r) : 0;
+	return r && r != -EALREADY ? batch_fail(archive, r) : r;
 }
 
 /* ---- counters ---------------------------------------------------------- */

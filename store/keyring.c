@@ -46,7 +46,7 @@ slot_encode(uint8_t bytes[STORE__SLOT_BYTES], enum store__slot_state state,
 	if (state == STORE__SLOT_KEY) {
 		bytes[6] = (uint8_t)sealed->count;
 		memcpy(bytes + KEYS_AT, sealed->sealed,
-		       sealed->count * STORE_SEALED_KEY_BYTES);
+		       (size_t)sealed->count * STORE_SEALED_KEY_BYTES);
 	}
 	crypto_generichash(bytes + CHECK_AT, CHECK_BYTES, bytes, CHECK_AT, NULL,
 			   0);
@@ -72,7 +72,7 @@ store__slot_decode(const uint8_t bytes[STORE__SLOT_BYTES], uint32_t day,
 	memset(sealed, 0, sizeof(*sealed));
 	sealed->count = bytes[6];
 	memcpy(sealed->sealed, bytes + KEYS_AT,
-	       sealed->count * STORE_SEALED_KEY_BYTES);
+	       (size_t)sealed->count * STORE_SEALED_KEY_BYTES);
 	return STORE__SLOT_KEY;
 }
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -37,11 +38,11 @@ static void
 key_text(char *text, const char *word, const uint8_t key[32])
 {
 	uint8_t bytes[32 + CHECK_BYTES];
-	size_t n = strlen(word);
+	size_t n;
 
 	memcpy(bytes, key, 32);
 	key_check(bytes + 32, key);
-	memcpy(text, word, n);
+	n = (size_t)snprintf(text, STORE_PUBLIC_TEXT_BYTES, "%s", word);
 	sodium_bin2base64(text + n, KEY_TEXT_CHARS + 1, bytes, sizeof(bytes),
 			  BASE64);
 	sodium_memzero(bytes, sizeof(bytes));
@@ -248,7 +249,7 @@ int
 store_public_load(struct store_public *pub, const char *path)
 {
 	struct store_public all[STORE_RECIPIENTS_MAX];
-	char text[KEY_FILE_BYTES];
+	char text[KEY_FILE_BYTES] = "";
 	int r = key_file_read(text, path);
 
 	if (r < 0)

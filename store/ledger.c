@@ -16,7 +16,7 @@
 
 #include "store/store_priv.h"
 
-#define ENTRY_AT (2 * STORE_HASH_BYTES)
+#define ENTRY_AT ((size_t)2 * STORE_HASH_BYTES)
 
 static void
 entry_hash(uint8_t hash[STORE_HASH_BYTES], uint64_t number,

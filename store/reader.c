@@ -284,7 +284,7 @@ store_reader_next(struct store_reader *reader, struct store_item *item)
 int
 store_reader_seek(struct store_reader *reader, int64_t time_ns)
 {
-	struct store__head head;
+	struct store__head head = { 0 };
 	int64_t since;
 	int r;
 

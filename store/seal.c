@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -104,6 +105,27 @@ store__pwrite(int fd, const void *bytes, size_t n, uint64_t offset)
 	return 0;
 }
 
+/** Make the names in the folder of a file durable. */
+static int
+parent_sync(int dir_fd, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *parent =
+	    slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int fd, r = 0;
+
+	if (!parent)
+		return -ENOMEM;
+	fd = openat(dir_fd, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(parent);
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd))
+		r = -errno;
+	close(fd);
+	return r;
+}
+
 int
 store__file_create(int dir_fd, const char *path, const void *bytes, size_t n,
 		   unsigned mode)
@@ -120,6 +142,8 @@ store__file_create(int dir_fd, const char *path, const void *bytes, size_t n,
 		r = -errno;
 	if (close(fd) && r == 0)
 		r = -errno;
+	if (r == 0)
+		r = parent_sync(dir_fd, path);
 	if (r)
 		(void)unlinkat(dir_fd, path, 0);
 	return r;

@@ -446,7 +446,8 @@ struct store_recording_result {
  * Write the totals and the final chunk, close the file. Not synced: the
  * archive thread does that (store_archive_sync) before it commits the row.
  *
- * @param segment its streams are written into the file as the totals
+ * @param segment its streams are written into the file as the totals:
+ *        streams[n] are those of stream number n of the recording
  * @return 0; -ENOSPC, -EIO, now or before: closed without a final chunk, and
  *         *result says how far it got, for a row in state interrupted;
  *         -EINVAL: store_recording_begin was not called

@@ -63,7 +63,7 @@ int store__pread(int fd, void *bytes, size_t n, uint64_t offset)
 	__attribute__((warn_unused_result));
 int store__pwrite(int fd, const void *bytes, size_t n, uint64_t offset)
 	__attribute__((warn_unused_result));
-/** Make a file whole or not at all: new, written, synced, closed. */
+/** Make a file whole or not at all: new, written, and synced, its name too. */
 int store__file_create(int dir_fd, const char *path, const void *bytes,
 		       size_t n, unsigned mode)
 	__attribute__((warn_unused_result));
@@ -329,7 +329,7 @@ int store__write_commit(struct store_archive *archive, MDB_txn *txn)
 int store__row_get(const struct store_archive *archive, MDB_txn *txn,
 		   const char *id, struct store_segment *segment)
 	__attribute__((warn_unused_result));
-/** Write a row and all that leads to it; no check of the old state. */
+/** Write a row and all that leads to it. @return -EALREADY: was purged */
 int store__row_put(const struct store_archive *archive, MDB_txn *txn,
 		   const struct store_segment *segment)
 	__attribute__((warn_unused_result));
