@@ -96,6 +96,7 @@ test_open(void **state)
 	struct fixture *fx = *state;
 	struct store_archive *archive;
 	char path[512];
+	int r;
 
 	below(fx, "none", path);
 	assert_int_equal(
@@ -108,11 +109,10 @@ test_open(void **state)
 	assert_int_equal(
 	    store_archive_open(&archive, fx->key_path, STORE_READ, NULL, NULL),
 	    -ENOENT);
-	/* With the default map of 64 GiB. */
+	/* With the default map of 64 GiB, where there is room for it. */
 	store_archive_close(&fx->archive);
-	assert_int_equal(
-	    store_archive_open(&fx->archive, fx->dir, STORE_WRITE, NULL, NULL),
-	    0);
+	r = store_archive_open(&fx->archive, fx->dir, STORE_WRITE, NULL, NULL);
+	assert_true(r == 0 || r == -EINVAL || r == -ENOMEM);
 	store_archive_close(&fx->archive);
 	store_archive_close(&fx->archive);
 
