@@ -109,10 +109,9 @@ read_options(struct options *o, char *words)
 {
 	char *save, *word;
 
-	memset(o, 0, sizeof(*o));
-	strcpy(o->from_tag, "x");
-	strcpy(o->call_id, "call");
-	strcpy(o->profile, "RTP/AVP");
+	*o = (struct options){ .from_tag = "x",
+			       .call_id = "call",
+			       .profile = "RTP/AVP" };
 	for (word = strtok_r(words, " ", &save); word;
 	     word = strtok_r(NULL, " ", &save)) {
 		char *value = strchr(word, '=');

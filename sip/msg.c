@@ -21,7 +21,7 @@
 
 /** A usual head takes 8 KiB of it, one of 60 KiB does not fit. */
 #define ARENA_BYTES ((size_t)128 << 10)
-#define ARENA_ALIGN 16
+#define ARENA_ALIGN ((size_t)16)
 
 struct arena {
 	_Alignas(ARENA_ALIGN) uint8_t bytes[ARENA_BYTES];

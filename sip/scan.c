@@ -88,11 +88,13 @@ copy_lines(struct sip_head *head, struct sip_text message)
 			head->regular = false;
 		memcpy(out, line.p, line.n);
 		out += line.n;
-		memcpy(out, "\r\n", 2);
-		out += 2;
+		*out++ = '\r';
+		*out++ = '\n';
 	}
-	memcpy(out, "\r\n\0\0\0\0", 6);
-	head->n = (size_t)(out + 2 - head->text);
+	*out++ = '\r';
+	*out++ = '\n';
+	memset(out, '\0', 4);
+	head->n = (size_t)(out - head->text);
 	head->body = message;
 }
 

@@ -96,6 +96,8 @@ sip__emit(struct sip_call_state *call, struct sip_event event)
 
 /* ---- the map ------------------------------------------------------------- */
 
+/* NOLINTBEGIN(readability-function-size): the macros of uthash nest */
+
 static unsigned
 map_hash(const struct sip_tracker *tracker, const char *id, size_t n)
 {
@@ -105,7 +107,7 @@ map_hash(const struct sip_tracker *tracker, const char *id, size_t n)
 }
 
 static struct sip_call_state *
-call_find(const struct sip_tracker *tracker, const char *id)
+map_find(const struct sip_tracker *tracker, const char *id)
 {
 	size_t n = strlen(id);
 	struct sip_call_state *call;
@@ -115,13 +117,55 @@ call_find(const struct sip_tracker *tracker, const char *id)
 	return call;
 }
 
+static struct sip_call_state *
+map_find_number(const struct sip_tracker *tracker, uint64_t number)
+{
+	struct sip_call_state *call;
+
+	HASH_FIND (by_number, tracker->numbers, &number, sizeof(number), call)
+		;
+	return call;
+}
+
+static void
+map_remove(struct sip_call_state *call)
+{
+	HASH_DELETE(by_id, call->tracker->calls, call);
+}
+
+static void
+map_remove_number(struct sip_call_state *call)
+{
+	HASH_DELETE(by_number, call->tracker->numbers, call);
+}
+
+/** @return 0 or -ENOMEM */
+static int
+map_add(struct sip_call_state *call)
+{
+	struct sip_tracker *tracker = call->tracker;
+	const char *id = call->pub.call_id;
+	size_t n = strlen(id);
+
+	HASH_ADD_KEYPTR_BYHASHVALUE(by_id, tracker->calls, id, n,
+				    map_hash(tracker, id, n), call);
+	if (!call->by_id.tbl)
+		return -ENOMEM;
+	HASH_ADD(by_number, tracker->numbers, pub.number,
+		 sizeof(call->pub.number), call);
+	if (call->by_number.tbl)
+		return 0;
+	map_remove(call);
+	return -ENOMEM;
+}
+
+/* NOLINTEND(readability-function-size) */
+
 static void
 call_forget(struct sip_call_state *call)
 {
-	struct sip_tracker *tracker = call->tracker;
-
-	HASH_DELETE(by_id, tracker->calls, call);
-	DL_DELETE(tracker->waiting[call->wait], call);
+	map_remove(call);
+	DL_DELETE(call->tracker->waiting[call->wait], call);
 	free(call);
 }
 
@@ -132,7 +176,7 @@ sip__call_wait(struct sip_call_state *call, enum sip_wait wait)
 	struct sip_tracker *tracker = call->tracker;
 
 	if (wait == SIP_WAIT_GONE && call->wait != SIP_WAIT_GONE)
-		HASH_DELETE(by_number, tracker->numbers, call);
+		map_remove_number(call);
 	DL_DELETE(tracker->waiting[call->wait], call);
 	call->wait = wait;
 	DL_APPEND(tracker->waiting[wait], call);
@@ -165,7 +209,6 @@ static struct sip_call_state *
 call_new(struct sip_tracker *tracker, const char *id, int64_t time_ns)
 {
 	struct sip_call_state *call;
-	size_t n = strlen(id);
 
 	if (HASH_CNT(by_id, tracker->calls) >= tracker->config.calls_max)
 		shed(tracker, time_ns);
@@ -174,17 +217,8 @@ call_new(struct sip_tracker *tracker, const char *id, int64_t time_ns)
 		return NULL;
 	call->tracker = tracker;
 	call->pub.number = tracker->last_call + 1;
-	memcpy(call->pub.call_id, id, n);
-	HASH_ADD(by_number, tracker->numbers, pub.number,
-		 sizeof(call->pub.number), call);
-	if (!call->by_number.tbl) {
-		free(call);
-		return NULL;
-	}
-	HASH_ADD_KEYPTR_BYHASHVALUE(by_id, tracker->calls, call->pub.call_id, n,
-				    map_hash(tracker, id, n), call);
-	if (!call->by_id.tbl) {
-		HASH_DELETE(by_number, tracker->numbers, call);
+	memcpy(call->pub.call_id, id, strlen(id));
+	if (map_add(call)) {
 		free(call);
 		return NULL;
 	}
@@ -314,7 +348,7 @@ dispatch(struct sip_tracker *tracker, struct sip_turn *turn,
 	bool whole;
 
 	whole = sip__text_clean(id, sizeof(id), turn->msg->call_id);
-	call = call_find(tracker, id);
+	call = map_find(tracker, id);
 	if (turn->msg->method == SIP_METHOD_OTHER) {
 		tracker->counters.other_method++;
 		if (call && call->wait != SIP_WAIT_GONE)
@@ -337,7 +371,7 @@ dispatch(struct sip_tracker *tracker, struct sip_turn *turn,
 	}
 }
 
-int
+int /* NOLINTNEXTLINE(readability-function-size): a message has seven parts */
 sip_tracker_input(struct sip_tracker *tracker, int64_t time_ns,
 		  const struct capture_endpoint *src,
 		  const struct capture_endpoint *dst, const uint8_t *bytes,
@@ -367,11 +401,8 @@ void
 sip_tracker_alive(struct sip_tracker *tracker, uint64_t call_number,
 		  int64_t time_ns)
 {
-	struct sip_call_state *call;
+	struct sip_call_state *call = map_find_number(tracker, call_number);
 
-	HASH_FIND (by_number, tracker->numbers, &call_number,
-		   sizeof(call_number), call)
-		;
 	if (call)
 		sign_of_life(call, time_ns);
 }
@@ -444,7 +475,7 @@ sip_tracker_free(struct sip_tracker **tracker)
 			free(s);
 		}
 		if (call->wait != SIP_WAIT_GONE)
-			HASH_DELETE(by_number, t->numbers, call);
+			map_remove_number(call);
 		call_forget(call);
 	}
 	for (uint32_t i = 0; i < SIP_EARLY_MAX; i++)

@@ -144,7 +144,7 @@ message(struct sip_tracker *tracker, const uint8_t *bytes, size_t n,
 	int64_t time_ns, unsigned who)
 {
 	struct capture_endpoint src = { .port = 5060 }, dst = { .port = 5060 };
-	uint8_t *copy = malloc(n);
+	uint8_t *copy = malloc(n + !n);
 
 	if (n)
 		memcpy(copy, bytes, n);
