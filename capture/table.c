@@ -104,9 +104,9 @@ capture__table_hash(const uint8_t *hash_key, const struct capture_flow_key *key)
 
 /* The lowest bit does not help to find the home: the table has fewer than
  * 2^31 places. So it can say that the place is taken. */
-static uint32_t
-place_hash(const struct capture_table *table,
-	   const struct capture_flow_key *key)
+uint32_t
+capture_table_hash(const struct capture_table *table,
+		   const struct capture_flow_key *key)
 {
 	return (uint32_t)(capture__table_hash(table->hash_key, key) >> 32) | 1;
 }
@@ -193,20 +193,37 @@ find(const struct capture_table *table, const struct capture_flow_key *key,
 	return place;
 }
 
+void
+capture_table_prefetch(const struct capture_table *table, uint32_t hash)
+{
+	const uint8_t *place = (void *)&table->places[home_of(table, hash)];
+
+	/* A place may lie across two lines. */
+	__builtin_prefetch(place);
+	__builtin_prefetch(place + sizeof(struct place) - 1);
+}
+
+uint32_t
+capture_table_find(const struct capture_table *table,
+		   const struct capture_flow_key *key, uint32_t hash)
+{
+	const struct place *place = find(table, key, hash);
+
+	return place->hash ? place->value : CAPTURE_TABLE_NONE;
+}
+
 uint32_t
 capture_table_get(const struct capture_table *table,
 		  const struct capture_flow_key *key)
 {
-	const struct place *place = find(table, key, place_hash(table, key));
-
-	return place->hash ? place->value : CAPTURE_TABLE_NONE;
+	return capture_table_find(table, key, capture_table_hash(table, key));
 }
 
 int
 capture_table_put(struct capture_table *table,
 		  const struct capture_flow_key *key, uint32_t value)
 {
-	uint32_t hash = place_hash(table, key);
+	uint32_t hash = capture_table_hash(table, key);
 	struct place *place = find(table, key, hash);
 
 	assert(value != CAPTURE_TABLE_NONE);
@@ -232,7 +249,7 @@ int
 capture_table_remove(struct capture_table *table,
 		     const struct capture_flow_key *key)
 {
-	struct place *place = find(table, key, place_hash(table, key));
+	struct place *place = find(table, key, capture_table_hash(table, key));
 	uint32_t gap, index;
 
 	if (!place->hash)

@@ -46,6 +46,16 @@ uint32_t capture_table_get(const struct capture_table *table,
 			   const struct capture_flow_key *key);
 
 /**
+ * The same in steps, for several keys at a time: hash and prefetch them all,
+ * and the memory of one is on its way while the next is hashed.
+ */
+uint32_t capture_table_hash(const struct capture_table *table,
+			    const struct capture_flow_key *key);
+void capture_table_prefetch(const struct capture_table *table, uint32_t hash);
+uint32_t capture_table_find(const struct capture_table *table,
+			    const struct capture_flow_key *key, uint32_t hash);
+
+/**
  * Insert or replace.
  *
  * @param value not CAPTURE_TABLE_NONE

@@ -231,6 +231,25 @@ head_of(const struct producer *p)
 	return atomic_load_explicit(&p->head, memory_order_relaxed);
 }
 
+void
+rtp_jitter_prefetch(const struct rtp_jitter *jitter)
+{
+	__builtin_prefetch(&jitter->producer, 1);
+}
+
+void
+rtp_jitter_prefetch_end(const struct rtp_jitter *jitter)
+{
+	const struct producer *p = &jitter->producer;
+	const uint8_t *end = (const uint8_t *)jitter + p->log + head_of(p);
+
+	/* Header and 160 bytes of G.711, from anywhere in a line. */
+	__builtin_prefetch(end, 1);
+	__builtin_prefetch(end + CACHE_LINE, 1);
+	__builtin_prefetch(end + 2 * CACHE_LINE, 1);
+	__builtin_prefetch(&jitter->slots[(p->newest + 1) & p->mask], 1);
+}
+
 /* Learn how far the consumer has got; true if that is news. Its next and its
  * tail are one word: whatever room is given back, its frames are below next. */
 static bool
@@ -810,6 +829,13 @@ rtp_jitter_take(struct rtp_jitter *jitter, int64_t due_ns,
 		break;
 	}
 	return kind;
+}
+
+void
+rtp_jitter_prefetch_take(const struct rtp_jitter *jitter)
+{
+	__builtin_prefetch(&jitter->consumer, 1);
+	__builtin_prefetch(&jitter->producer);
 }
 
 bool

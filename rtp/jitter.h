@@ -117,6 +117,15 @@ enum rtp_put rtp_jitter_put(struct rtp_jitter *jitter,
 			    const struct rtp_hdr *hdr, int64_t time_ns);
 
 /**
+ * Fetch the memory that the next put will need, in two steps with other work
+ * between them: the second looks at what the first has fetched.
+ *
+ * @thread producer
+ */
+void rtp_jitter_prefetch(const struct rtp_jitter *jitter);
+void rtp_jitter_prefetch_end(const struct rtp_jitter *jitter);
+
+/**
  * Give a packet up that found no room (rtp_jitter_put said so). It is noted
  * as soon as there is room for a note, at the latest when all else was taken,
  * and its number counts as shed in the gap it leaves. Of packets shed in a
@@ -151,6 +160,9 @@ enum rtp_take rtp_jitter_take(struct rtp_jitter *jitter, int64_t due_ns,
  */
 enum rtp_take rtp_jitter_peek(struct rtp_jitter *jitter, int64_t due_ns,
 			      struct rtp_frame *frame);
+
+/** Fetch the memory that the next take will look at first. @thread consumer */
+void rtp_jitter_prefetch_take(const struct rtp_jitter *jitter);
 
 /** Nothing is left that could ever become due. @thread consumer */
 bool rtp_jitter_empty(struct rtp_jitter *jitter);

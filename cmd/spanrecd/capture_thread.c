@@ -33,44 +33,75 @@ stopping(const struct capture_thread *t)
 	return atomic_load_explicit(&t->pipeline->stop, memory_order_relaxed);
 }
 
-/* Everything before now_ns was handled; let control know. */
+/* Every frame before time_ns was handled; let control know. */
 static void
-tell_position(struct capture_thread *t)
+tell_position(struct capture_thread *t, int64_t time_ns)
 {
-	atomic_store_explicit(&t->position_ns, t->now_ns, memory_order_release);
-	t->told_ns = t->now_ns;
+	atomic_store_explicit(&t->position_ns, time_ns, memory_order_release);
+	t->told_ns = time_ns;
 	uv_async_send(&t->pipeline->control.kick);
 }
 
-/* Wait until the writers have taken everything that is due by now. Only then
- * does a full jitter buffer mean what it says. */
+/* Wait until the writers have taken everything that is due at a time, all
+ * before which was handled. Only then does a full jitter buffer mean what it
+ * says. */
 static void
-wait_drained(struct capture_thread *t)
+wait_drained(struct capture_thread *t, int64_t time_ns)
 {
-	int64_t due_ns = t->now_ns - t->pipeline->times.window_ns - 1;
+	int64_t due_ns = time_ns - t->pipeline->times.window_ns - 1;
 
-	tell_position(t);
+	tell_position(t, time_ns);
 	while (drained(t) < due_ns && !stopping(t))
 		pipeline_nap(&t->wake, NAP_NS);
+}
+
+static void
+put(struct capture_thread *t, const struct flows_packet *packet)
+{
+	enum flows_put result = flows_put(t->flows, packet, false);
+
+	if (result == FLOWS_PUT)
+		return;
+	wait_drained(t, packet->pkt.time_ns);
+	result = flows_put(t->flows, packet, false);
+	if (result == FLOWS_WAIT) {
+		counter_add(&t->counters, COUNTER_rtp_shed, 1);
+		(void)flows_put(t->flows, packet, true);
+	} else if (result == FLOWS_EXHAUSTED) {
+		counter_add(&t->counters, COUNTER_rtp_no_flow, 1);
+	}
+}
+
+/* Put what waits. To be done before a position is told that is past it. */
+static void
+flush(struct capture_thread *t)
+{
+	uint32_t i;
+
+	flows_prepare(t->flows, t->batch, t->batch_count);
+	for (i = 0; i < t->batch_count; i++)
+		put(t, &t->batch[i]);
+	t->batch_count = 0;
 }
 
 static void
 on_rtp(struct capture_thread *t, const struct capture_pkt *pkt,
        const struct rtp_hdr *hdr)
 {
-	enum flows_put put = flows_put(t->flows, pkt, hdr, false);
+	struct flows_packet *packet = &t->batch[t->batch_count];
+	bool fits = hdr->payload_bytes <= sizeof(t->payload[0]);
 
 	counter_add(&t->counters, COUNTER_rtp, 1);
-	if (put == FLOWS_PUT)
-		return;
-	wait_drained(t);
-	put = flows_put(t->flows, pkt, hdr, false);
-	if (put == FLOWS_WAIT) {
-		counter_add(&t->counters, COUNTER_rtp_shed, 1);
-		(void)flows_put(t->flows, pkt, hdr, true);
-	} else if (put == FLOWS_EXHAUSTED) {
-		counter_add(&t->counters, COUNTER_rtp_no_flow, 1);
+	packet->pkt = *pkt;
+	packet->hdr = *hdr;
+	if (fits) {
+		packet->hdr.payload = t->payload[t->batch_count];
+		memcpy(t->payload[t->batch_count], hdr->payload,
+		       hdr->payload_bytes);
 	}
+	/* Where it does not fit, the frame it lies in is there only now. */
+	if (++t->batch_count == FLOWS_BATCH || !fits)
+		flush(t);
 }
 
 static void
@@ -90,7 +121,8 @@ on_sip(struct capture_thread *t, const struct capture_pkt *pkt)
 			counter_add(&t->counters, COUNTER_sip_shed, 1);
 			return;
 		}
-		tell_position(t);
+		flush(t);
+		tell_position(t, pkt->time_ns);
 		pipeline_nap(&t->wake, NAP_NS);
 	}
 	record->time_ns = pkt->time_ns;
@@ -148,8 +180,10 @@ on_frame(void *ctx, const struct capture_frame *frame)
 		t->now_ns = time_ns;
 	else if (time_ns < t->now_ns)
 		counter_add(&t->counters, COUNTER_time_stepped_back, 1);
-	if (t->now_ns - t->told_ns >= TELL_NS)
-		tell_position(t);
+	if (t->now_ns - t->told_ns >= TELL_NS) {
+		flush(t);
+		tell_position(t, t->now_ns);
+	}
 	outcome = capture_decode(frame, &pkt);
 	t->outcomes[outcome]++;
 	if (outcome != CAPTURE_udp)
@@ -164,7 +198,7 @@ keep_lead(struct capture_thread *t)
 {
 	if (t->now_ns - drained(t) <= t->pipeline->lead_ns)
 		return;
-	tell_position(t);
+	tell_position(t, t->now_ns);
 	while (t->now_ns - drained(t) > t->pipeline->lead_ns && !stopping(t))
 		pipeline_nap(&t->wake, NAP_NS);
 }
@@ -189,11 +223,13 @@ capture_thread_main(void *thread)
 				      memory_order_relaxed);
 		atomic_store_explicit(&t->bytes_total, stats.bytes_total,
 				      memory_order_relaxed);
+		flush(t);
 		flows_sweep(t->flows, t->now_ns);
 		keep_lead(t);
 	}
+	flush(t);
 	flows_detach_all(t->flows);
-	tell_position(t);
+	tell_position(t, t->now_ns);
 	atomic_fetch_add_explicit(&t->pipeline->capture_over, 1,
 				  memory_order_release);
 	uv_async_send(&t->pipeline->control.kick);

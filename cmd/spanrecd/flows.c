@@ -160,39 +160,66 @@ detach(struct flows *flows, uint32_t index)
 			      memory_order_release);
 }
 
-enum flows_put
-flows_put(struct flows *flows, const struct capture_pkt *pkt,
-	  const struct rtp_hdr *hdr, bool shed)
+void
+flows_prepare(struct flows *flows, struct flows_packet *packets, uint32_t count)
 {
-	struct capture_flow_key key = { pkt->src, pkt->dst, hdr->ssrc };
-	uint32_t i = capture_table_get(flows->table, &key);
+	uint32_t index[FLOWS_BATCH], i;
+
+	assert(count <= FLOWS_BATCH);
+	for (i = 0; i < count; i++) {
+		struct flows_packet *p = &packets[i];
+
+		p->key = (struct capture_flow_key){ p->pkt.src, p->pkt.dst,
+						    p->hdr.ssrc };
+		p->hash = capture_table_hash(flows->table, &p->key);
+		capture_table_prefetch(flows->table, p->hash);
+	}
+	for (i = 0; i < count; i++) {
+		index[i] = capture_table_find(flows->table, &packets[i].key,
+					      packets[i].hash);
+		if (index[i] != CAPTURE_TABLE_NONE)
+			rtp_jitter_prefetch(flows_jitter(flows, index[i]));
+	}
+	for (i = 0; i < count; i++)
+		if (index[i] != CAPTURE_TABLE_NONE)
+			rtp_jitter_prefetch_end(flows_jitter(flows, index[i]));
+}
+
+enum flows_put
+flows_put(struct flows *flows, const struct flows_packet *packet, bool shed)
+{
+	const struct capture_flow_key *key = &packet->key;
+	const struct rtp_hdr *hdr = &packet->hdr;
+	int64_t time_ns = packet->pkt.time_ns;
+	/* Anew: the packet before may have begun or ended the flow. */
+	uint32_t i = capture_table_find(flows->table, key, packet->hash);
 	enum rtp_put put;
 
 	if (i != CAPTURE_TABLE_NONE &&
-	    pkt->time_ns - rtp_jitter_last_ns(flows_jitter(flows, i)) >
+	    time_ns - rtp_jitter_last_ns(flows_jitter(flows, i)) >
 		flows->config.idle_ns) {
 		detach(flows, i);
 		i = CAPTURE_TABLE_NONE;
 	}
 	if (i == CAPTURE_TABLE_NONE) {
-		i = begin(flows, &key, hdr);
+		i = begin(flows, key, hdr);
 		if (i == CAPTURE_TABLE_NONE)
 			return FLOWS_EXHAUSTED;
 	}
-	put = rtp_jitter_put(flows_jitter(flows, i), hdr, pkt->time_ns);
+	put = rtp_jitter_put(flows_jitter(flows, i), hdr, time_ns);
 	if (put == RTP_PUT_RESTART) {
 		detach(flows, i);
-		i = begin(flows, &key, hdr);
+		i = begin(flows, key, hdr);
 		if (i == CAPTURE_TABLE_NONE)
 			return FLOWS_EXHAUSTED;
-		put = rtp_jitter_put(flows_jitter(flows, i), hdr, pkt->time_ns);
+		put = rtp_jitter_put(flows_jitter(flows, i), hdr, time_ns);
 		assert(put != RTP_PUT_RESTART);
 	}
 	if (put != RTP_PUT_FULL && put != RTP_PUT_NO_ROOM)
 		return FLOWS_PUT;
 	if (!shed)
 		return FLOWS_WAIT;
-	rtp_jitter_shed(flows_jitter(flows, i), hdr, pkt->time_ns);
+	rtp_jitter_shed(flows_jitter(flows, i), hdr, time_ns);
 	return FLOWS_PUT;
 }
 
@@ -238,6 +265,16 @@ uint32_t
 flows_high(const struct flows *flows)
 {
 	return atomic_load_explicit(&flows->high, memory_order_acquire);
+}
+
+void
+flows_prefetch(struct flows *flows, uint32_t index)
+{
+	const uint8_t *flow = (const uint8_t *)&flows->flow[index];
+
+	__builtin_prefetch(flow, 1);
+	__builtin_prefetch(flow + 64, 1);
+	rtp_jitter_prefetch_take(flows_jitter(flows, index));
 }
 
 struct flow *

@@ -28,6 +28,9 @@
 #include "capture/table.h"
 #include "rtp/jitter.h"
 
+/** Packets that may be prepared at a time. */
+enum { FLOWS_BATCH = 32 };
+
 struct flows;
 struct segment;
 struct media_entry;
@@ -75,16 +78,36 @@ int flows_new(struct flows **flows, const struct flows_config *config,
 	      const uint8_t *hash_key) __attribute__((warn_unused_result));
 void flows_free(struct flows **flows);
 
+/** An RTP packet on its way to its flow. */
+struct flows_packet {
+	struct capture_pkt pkt; /**< its payload is not looked at */
+	struct rtp_hdr hdr;
+	/* by flows_prepare */
+	struct capture_flow_key key;
+	uint32_t hash;
+};
+
 /**
- * Put a packet into the jitter buffer of its flow; begin a flow if need be.
+ * Get several packets ready to be put, in order. What is slow about a put is
+ * waiting for memory, since each flow has its own: here the memory of all of
+ * them is asked for at once.
+ *
+ * @thread capture
+ */
+void flows_prepare(struct flows *flows, struct flows_packet *packets,
+		   uint32_t count);
+
+/**
+ * Put a prepared packet into the jitter buffer of its flow; begin a flow if
+ * need be.
  *
  * @param shed give the packet up if there is no room (the answer is then
  *        FLOWS_PUT), instead of FLOWS_WAIT
  * @thread capture
  * @cost no allocation, no system call
  */
-enum flows_put flows_put(struct flows *flows, const struct capture_pkt *pkt,
-			 const struct rtp_hdr *hdr, bool shed);
+enum flows_put flows_put(struct flows *flows, const struct flows_packet *packet,
+			 bool shed);
 
 /** Detach flows that fell silent; looks at a few flows a call. @thread
  * capture */
@@ -109,6 +132,8 @@ uint32_t flows_high(const struct flows *flows);
  */
 struct flow *flows_claim(struct flows *flows, uint32_t index, uint32_t writer,
 			 bool *detached);
+/** Fetch the memory of a flow that will be claimed soon. @thread writer */
+void flows_prefetch(struct flows *flows, uint32_t index);
 struct rtp_jitter *flows_jitter(struct flows *flows, uint32_t index);
 /** Let another writer consume it from here on. @thread its writer */
 void flows_hand_over(struct flows *flows, uint32_t index, uint32_t writer);

@@ -54,10 +54,12 @@ put(uint16_t port, uint16_t sequence, int64_t time_ns, bool shed)
 				     .payload_type = 8,
 				     .payload = payload,
 				     .payload_bytes = sizeof(payload) };
-	struct capture_pkt pkt = { .time_ns = time_ns };
+	struct flows_packet packet = { .pkt = { .time_ns = time_ns },
+				       .hdr = hdr };
 
-	pkt.src.port = port;
-	return flows_put(flows, &pkt, &hdr, shed);
+	packet.pkt.src.port = port;
+	flows_prepare(flows, &packet, 1);
+	return flows_put(flows, &packet, shed);
 }
 
 /* The state of a flow for its writer: 'f'ree, 'a'ctive, 'd'etached. */

@@ -65,6 +65,9 @@ struct capture_thread {
 	uint64_t frame;
 	int64_t now_ns;
 	int64_t told_ns; /**< position when control was woken last */
+	uint32_t batch_count; /**< packets that are not put yet, in order */
+	struct flows_packet batch[FLOWS_BATCH];
+	uint8_t payload[FLOWS_BATCH][RTP_JITTER_PAYLOAD_MAX]; /**< theirs */
 };
 
 struct writer {

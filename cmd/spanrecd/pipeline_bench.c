@@ -119,24 +119,19 @@ by_cpu(const void *a, const void *b)
 }
 
 static struct cost
-record(const char *bin, const char *capture, const char *threads)
+record(const char *home, int run, const char *bin, const char *capture,
+       const char *threads)
 {
-	char home[] = "/tmp/spanrec-bench-XXXXXX", path[4096], init[4096],
-	     recorder[4096];
+	char path[4096], init[4096], recorder[4096];
 	const char *init_argv[] = { init, "init", path, NULL };
 	const char *argv[] = { recorder, "--home", path,    "--threads",
 			       threads,  "--read", capture, NULL };
-	struct cost cost;
 
-	if (!mkdtemp(home))
-		exit(1);
-	snprintf(path, sizeof(path), "%s/home", home);
+	snprintf(path, sizeof(path), "%s/%d", home, run);
 	snprintf(init, sizeof(init), "%s/spanrec", bin);
 	snprintf(recorder, sizeof(recorder), "%s/spanrecd", bin);
 	(void)measure(exec_child, init_argv);
-	cost = measure(exec_child, argv);
-	nftw(home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	return cost;
+	return measure(exec_child, argv);
 }
 
 static void
@@ -157,6 +152,9 @@ main(int argc, char **argv)
 	int runs = argc > 3 ? atoi(argv[3]) : 3;
 	struct cost count[16], full[16];
 	const char *threads = argc > 4 ? argv[4] : "1";
+	/* All homes go at the end: ext4 takes long to make files where many
+	 * were deleted in the last seconds. */
+	char home[] = "/tmp/spanrec-bench-XXXXXX";
 	uint64_t packets;
 	int i;
 
@@ -165,13 +163,16 @@ main(int argc, char **argv)
 				"[THREADS]\n");
 		return 2;
 	}
+	if (!mkdtemp(home))
+		return 1;
 	packets = count_packets(argv[2]);
 	printf("%" PRIu64 " packets, median of %d runs by CPU\n", packets,
 	       runs);
 	for (i = 0; i < runs; i++) {
 		count[i] = measure(count_child, argv[2]);
-		full[i] = record(argv[1], argv[2], threads);
+		full[i] = record(home, i, argv[1], argv[2], threads);
 	}
+	nftw(home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	print("count with libpcap", count, runs, packets);
 	print("spanrecd --read", full, runs, packets);
 	printf("%-28s %7.2f\n", "ratio of CPU",

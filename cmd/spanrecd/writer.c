@@ -25,6 +25,9 @@ static const int64_t MS_NS = 1000000LL;
 
 enum { NO_STREAM = -1 };
 
+/* So many flows ahead memory is asked for. */
+enum { PREFETCH = 4 };
+
 /* A timestamp ahead of its time by more than this has jumped. */
 enum { JUMP_MS = 200, HIGHEST_CLOCK_KHZ = 48 };
 
@@ -435,9 +438,11 @@ drain_flows(struct writer_state *w, struct flows *flows)
 
 	for (i = 0; i < high; i++) {
 		bool detached;
-		struct flow *flow =
-		    flows_claim(flows, i, w->writer->index, &detached);
+		struct flow *flow;
 
+		if (i + PREFETCH < high)
+			flows_prefetch(flows, i + PREFETCH);
+		flow = flows_claim(flows, i, w->writer->index, &detached);
 		if (!flow)
 			continue;
 		drain_flow(w, flows, i, flow);
