@@ -332,7 +332,7 @@ struct way {
 	struct store__key key;
 };
 
-/** times, 4 numbers, extensions, clocks or tombstones, live */
+/** times, 4 numbers, extensions, clocks, live */
 #define WAYS_MAX 8
 
 struct ways {
@@ -378,10 +378,7 @@ ways_of(struct ways *ways, const struct store__tables *tables,
 	if (segment->local[0])
 		way_add(ways, tables->extensions, segment->local,
 			&segment->start_ns, segment);
-	if (segment->state == STORE_STATE_PURGED)
-		way_add(ways, tables->tombstones, NULL, &segment->purged_ns,
-			segment);
-	else
+	if (segment->state != STORE_STATE_PURGED)
 		way_add(ways, tables->clocks, segment->retention,
 			&segment->call_start_ns, segment);
 	if (segment->state == STORE_STATE_RECORDING)

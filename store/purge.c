@@ -22,8 +22,6 @@
 
 #include "store/store_priv.h"
 
-#define FORGET_PER_COMMIT 1000
-
 static struct store__key
 key_of(const struct store_segment *segment)
 {
@@ -223,75 +221,6 @@ store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
 }
 
 /* ---- the end of a tombstone -------------------------------------------- */
-
-/** Remove the oldest tombstone. @return 1; 0: it is not old enough, or there
- * is none; negative errno */
-static int
-forget_oldest(struct store_archive *archive, MDB_txn *txn,
-	      int64_t purged_before_ns)
-{
-	struct store__key before = { 0 };
-	struct store_segment segment;
-	char id[STORE_SEGMENT_ID_BYTES];
-	MDB_cursor *cursor;
-	MDB_val key, none;
-	const char *call;
-	size_t n;
-	int rc = mdb_cursor_open(txn, archive->tables.tombstones, &cursor);
-
-	if (rc)
-		return store__index_error(rc);
-	rc = mdb_cursor_get(cursor, &key, &none, MDB_FIRST);
-	mdb_cursor_close(cursor);
-	if (rc)
-		return rc == MDB_NOTFOUND ? 0 : store__index_error(rc);
-	store__key_time(&before, purged_before_ns);
-	if (key.mv_size < 8 || memcmp(key.mv_data, before.data, 8) >= 0)
-		return 0;
-	call = (const char *)key.mv_data + 8;
-	n = strnlen(call, key.mv_size - 8);
-	if (key.mv_size != 8 + n + 1 + 4)
-		return -EBADMSG;
-	store__segment_id_make(
-	    id, call,
-	    (uint32_t)store__be_get((const uint8_t *)call + n + 1, 4));
-	rc = store__row_get(archive, txn, id, &segment);
-	if (rc)
-		return rc == -ENOENT ? -EBADMSG : rc;
-	rc = store__row_remove(archive, txn, &segment);
-	return rc ? rc : 1;
-}
-
-int
-store_forget(struct store_archive *archive, int64_t purged_before_ns,
-	     uint64_t *forgotten)
-{
-	uint64_t n = 0;
-	MDB_txn *txn;
-	int r;
-
-	*forgotten = 0;
-	/* The row is what an unfinished purge goes on from. */
-	r = store__purge_finish_all(archive, &n);
-	if (r)
-		return r;
-	do {
-		r = store__write_begin(archive, &txn);
-		if (r)
-			return r;
-		for (n = 0, r = 1; r > 0 && n<FORGET_PER_COMMIT; n += r> 0)
-			r = forget_oldest(archive, txn, purged_before_ns);
-		if (r < 0) {
-			mdb_txn_abort(txn);
-			return r;
-		}
-		r = store__write_commit(archive, txn);
-		if (r)
-			return r;
-		*forgotten += n;
-	} while (n == FORGET_PER_COMMIT);
-	return 0;
-}
 
 int
 store_forget_one(struct store_archive *archive, const char *id)

@@ -576,10 +576,6 @@ int store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
 		const char *actor, const char *why)
 	__attribute__((warn_unused_result));
 
-/** Remove the rows of tombstones older than a time (the metadata clock). */
-int store_forget(struct store_archive *archive, int64_t purged_before_ns,
-		 uint64_t *forgotten) __attribute__((warn_unused_result));
-
 /**
  * Remove the row of one tombstone, whose own metadata clock is over.
  *

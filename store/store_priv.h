@@ -280,7 +280,6 @@ int store__entry_decode(struct store_ledger_entry *e, const uint8_t *row,
 	X(clocks)     /* class, 0, call start, call, 0, segment */        \
 	X(live)       /* call, 0, segment: being recorded */              \
 	X(purging)    /* call, 0, segment -> certificate to be */         \
-	X(tombstones) /* purged, call, 0, segment */                      \
 	X(ledger)     /* number -> previous hash, hash, entry */          \
 	X(counters)   /* day, name -> count */
 
