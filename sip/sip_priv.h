@@ -272,6 +272,7 @@ enum sip_wait {
 	SIP_WAIT_SETUP,   /**< for an answer */
 	SIP_WAIT_RETRY,   /**< challenged or cancelled: for what follows */
 	SIP_WAIT_TALKING, /**< for the BYE */
+	SIP_WAIT_HOLDING, /**< likewise; silence is no sign of death */
 	SIP_WAIT_GONE,    /**< ended: for retransmissions to die away */
 	SIP_WAIT_COUNT
 };
