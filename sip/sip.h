@@ -38,7 +38,7 @@ struct sip_glance {
  * compact "i"). Never reads past n.
  *
  * @return 1: SIP; 0: not SIP; -EAGAIN: only CR, LF or NUL (a keep-alive)
- * @cost no allocation; about 0.3 us for a message
+ * @cost no allocation; about 0.1 us for a message
  */
 int sip_prefilter(const uint8_t *bytes, size_t n, struct sip_glance *glance);
 

@@ -181,7 +181,7 @@ void sip__parser_free(struct sip_parser **parser);
  *
  * @return 0 or -EBADMSG
  * @thread one at a time per parser
- * @cost no allocation; 5 to 15 us with libosip2
+ * @cost no allocation; 3 us for an INVITE by libosip2, 1 us by the scan
  */
 int sip__msg_parse(struct sip_parser *parser, struct sip_msg *msg,
 		   struct sip_text message, size_t missing_bytes)
