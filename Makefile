@@ -15,6 +15,8 @@ B := build/$V
 PROGRAMS := spanrecd spanrec mkpcap
 MODULES := capture sip rtp store policy cmd
 
+# make Q= shows whole commands.
+Q ?= @
 PREFIX ?= /usr/local
 DESTDIR ?=
 MANDIR ?= $(PREFIX)/share/man
@@ -28,7 +30,9 @@ BENCHES := $(filter %_bench.c,$(SOURCES))
 MAINS := $(PROGRAMS:%=cmd/%/main.c)
 LIBRARY := $(filter-out $(TESTS) $(FUZZERS) $(BENCHES) $(MAINS) \
 	cmd/testing/%,$(SOURCES))
-TESTING := $(filter cmd/testing/%,$(SOURCES))
+# A program that tests use; never installed.
+TEST_TOOLS := cmd/testing/wavtones.c
+TESTING := $(filter-out $(TEST_TOOLS),$(filter cmd/testing/%,$(SOURCES)))
 
 # ---- compilers --------------------------------------------------------------
 
@@ -36,7 +40,7 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wwrite-strings \
 	-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
 	-Wformat=2 -Wno-unused-parameter -Werror
 HARDEN := -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
-SANITIZE_FLAGS := -O1 -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+SANITIZE_FLAGS := -DSPANREC_SANITIZED -O1 -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 
 CFLAGS.release := -O2 $(HARDEN)
 CFLAGS.clang := -O2 $(HARDEN)
@@ -73,6 +77,7 @@ LIB := $B/libspanrec.a
 BIN := $(PROGRAMS:%=$B/bin/%)
 TEST_BIN := $(patsubst %.c,$B/%,$(TESTS))
 FUZZ_BIN := $(patsubst %.c,$B/%,$(FUZZERS))
+TOOL_BIN := $(patsubst %.c,$B/%,$(TEST_TOOLS))
 BENCH_BIN := $(patsubst %.c,$B/%,$(BENCHES))
 
 # Tests can make any allocation of ours fail; see cmd/testing/testing.h.
@@ -91,7 +96,8 @@ deps-lab:
 
 $B/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
+	@echo '  $(V)  $<'
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
 $(LIB): $(call OBJ,$(LIBRARY))
 	@rm -f $@
@@ -99,18 +105,21 @@ $(LIB): $(call OBJ,$(LIBRARY))
 
 $B/bin/%: $B/cmd/%/main.o $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $B/%_test: $B/%_test.o $(call OBJ,$(TESTING)) $(LIB)
-	$(CC) $(LDFLAGS) $(WRAP) -o $@ $^ -lcmocka $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) $(WRAP) -o $@ $^ -lcmocka $(LDLIBS)
 
 $B/%_fuzz: $B/%_fuzz.o $(LIB)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $B/%_bench: $B/%_bench.o $(LIB)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(TOOL_BIN): $B/%: $B/%.o
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-build-tests: $(BIN) $(TEST_BIN)
+build-tests: $(BIN) $(TEST_BIN) $(TOOL_BIN)
 build-fuzzers: $(FUZZ_BIN)
 build-benches: $(BIN) $(BENCH_BIN)
 
@@ -120,7 +129,7 @@ build-benches: $(BIN) $(BENCH_BIN)
 test: build-tests
 	@.ci/tests $V
 
-golden: all
+golden: $(BIN) $(TOOL_BIN)
 	@.ci/golden $V
 
 layers:

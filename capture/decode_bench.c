@@ -69,38 +69,34 @@ run(const char *name, uint8_t *memory, uint32_t n)
 	       (now_ns() - began) / (double)count);
 }
 
-static uint32_t
-build(uint8_t *frame, const uint8_t *link, size_t link_bytes, const uint8_t *ip,
-      size_t ip_bytes)
+/* Fill the memory with one kind of frame, and run. */
+static void
+run_kind(const char *name, uint8_t *memory, const uint8_t *link,
+	 size_t link_bytes, bool is_ip6)
 {
-	uint32_t n = 0;
+	uint8_t *frame = memory;
+	uint32_t n = 0, i;
 
-	append(frame, &n, link, link_bytes);
-	append(frame, &n, ip, ip_bytes);
-	append(frame, &n, udp, sizeof udp);
-	return n;
+	for (i = 0; i < FRAMES; i++, frame += FRAME_BYTES) {
+		n = 0;
+		append(frame, &n, link, link_bytes);
+		append(frame, &n, is_ip6 ? ip6 : ip4,
+		       is_ip6 ? sizeof ip6 : sizeof ip4);
+		append(frame, &n, udp, sizeof udp);
+	}
+	run(name, memory, n);
 }
 
 int
 main(void)
 {
 	uint8_t *memory = calloc(FRAMES, FRAME_BYTES);
-	uint32_t n = 0, i;
 
 	if (!memory)
 		return 1;
-	for (i = 0; i < FRAMES; i++)
-		n = build(memory + i * FRAME_BYTES, ether, sizeof ether, ip4,
-			  sizeof ip4);
-	run("ip4", memory, n);
-	for (i = 0; i < FRAMES; i++)
-		n = build(memory + i * FRAME_BYTES, tagged, sizeof tagged, ip4,
-			  sizeof ip4);
-	run("vlan ip4", memory, n);
-	for (i = 0; i < FRAMES; i++)
-		n = build(memory + i * FRAME_BYTES, ether6, sizeof ether6, ip6,
-			  sizeof ip6);
-	run("ip6", memory, n);
+	run_kind("ip4", memory, ether, sizeof ether, false);
+	run_kind("vlan ip4", memory, tagged, sizeof tagged, false);
+	run_kind("ip6", memory, ether6, sizeof ether6, true);
 	free(memory);
 	return 0;
 }

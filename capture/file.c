@@ -110,13 +110,20 @@ reading_failed(struct file_source *file, const struct input *in)
 	}
 	if (!file->failure)
 		file->failure = -EBADMSG;
-	/* libpcap 1.10 has one link type and one snap length per file. */
-	if (strstr(why, "of the first interface"))
+	/* libpcap 1.10 reads a pcapng file only if all its interfaces are
+	 * alike; the file itself is good. */
+	if (strstr(why, "different from the type of the first interface"))
 		add_error(file,
-			  "%s: not read beyond frame %" PRIu64 ": the "
-			  "file mixes interfaces of different link types or "
-			  "snap lengths, which libpcap cannot read; split it "
-			  "by interface (tshark -Y frame.interface_id==0)",
+			  "%s: not read beyond frame %" PRIu64 ": interfaces "
+			  "of different link types in one file, which libpcap "
+			  "cannot read; give each a file of its own",
+			  in->name, in->frames);
+	else if (strstr(why, "of the first interface"))
+		add_error(file,
+			  "%s: not read beyond frame %" PRIu64 ": interfaces "
+			  "of different snap lengths in one file, which "
+			  "libpcap cannot read; convert it with editcap -F "
+			  "pcap",
 			  in->name, in->frames);
 	else
 		add_error(file,
@@ -124,9 +131,7 @@ reading_failed(struct file_source *file, const struct input *in)
 			  in->name, in->frames, why);
 }
 
-/*
- * @return false if there is no such time, which is damage
- */
+/* @return false if there is no such time, which is damage */
 static bool
 frame_time(struct file_source *file, const struct input *in,
 	   const struct pcap_pkthdr *hdr, int64_t *time_ns)
@@ -394,7 +399,7 @@ open_stream(struct file_source *file, struct input *in, const char *path)
 	}
 	if (S_ISDIR(st.st_mode)) {
 		add_error(file, "%s: a folder, not a capture file", in->name);
-		return -EBADMSG;
+		return -EISDIR;
 	}
 	if (S_ISREG(st.st_mode) && st.st_size == 0) {
 		add_error(file, "%s: the file is empty", in->name);
@@ -428,13 +433,16 @@ open_input(struct file_source *file, struct input *in, const char *path)
 		return rc;
 	in->pcap = pcap_fopen_offline_with_tstamp_precision(
 	    in->file, PCAP_TSTAMP_PRECISION_NANO, why);
+	if (!in->pcap && ferror(in->file)) {
+		add_error(file, "%s: %s", in->name, why);
+		return -EIO;
+	}
 	if (!in->pcap) {
-		rc = ferror(in->file) ? -EIO : -EBADMSG;
 		add_error(file,
-			  "%s: not a capture file, or cut off in its "
-			  "header (%s)",
+			  "%s: not a capture file, or cut off in its header "
+			  "(%s)",
 			  in->name, why);
-		return rc;
+		return -EBADMSG;
 	}
 	/* Of the link types that matter here this is the one whose number
 	 * libpcap changes, from system to system. */

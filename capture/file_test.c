@@ -7,11 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <termios.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -84,12 +86,12 @@ put_section(struct built *b)
 }
 
 static void
-put_interface(struct built *b, uint32_t link_type)
+put_interface(struct built *b, uint32_t link_type, uint32_t snap_bytes)
 {
 	put_u32(b, 1);
 	put_u32(b, 20);
 	put_u32(b, link_type);
-	put_u32(b, 65535);
+	put_u32(b, snap_bytes);
 	put_u32(b, 20);
 }
 
@@ -311,9 +313,9 @@ test_pcapng(void **state)
 	struct heard heard;
 
 	put_section(&b);
-	put_interface(&b, 1);
+	put_interface(&b, 1, 65535);
 	put_packet(&b, 0, 1553782503000001, 7);
-	put_interface(&b, 1);
+	put_interface(&b, 1, 65535);
 	put_packet(&b, 1, 1553782503000002, 8);
 	source = open_built(state, &b, b.n);
 	assert_int_equal(read_all(source, 1, &heard), 0);
@@ -357,6 +359,55 @@ test_standard_input(void **state)
 	capture_source_free(&source);
 	/* It is still open: the source had a descriptor of its own. */
 	assert_int_equal(fcntl(STDIN_FILENO, F_GETFD), 0);
+	assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
+	close(saved);
+}
+
+static void
+test_no_standard_input(void **state)
+{
+	static const char *const path = "-";
+	int saved = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 10);
+	struct capture_source *source = NULL;
+	char error[CAPTURE_ERROR_BYTES];
+
+	assert_int_equal(close(STDIN_FILENO), 0);
+	assert_int_equal(capture_file_open(&source, &path, 1, error), -EIO);
+	assert_string_equal(error, "standard input: Bad file descriptor");
+	assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
+	close(saved);
+}
+
+/* One end of a terminal fails to read when the other has been closed. */
+static void
+test_reading_fails(void **state)
+{
+	static const char *const path = "-";
+	int saved = dup(STDIN_FILENO), master, slave;
+	struct capture_source *source;
+	struct termios raw;
+	struct built b = { 0 };
+	struct heard heard;
+
+	put_header(&b, MAGIC_US, 1);
+	put_frame(&b, 1, 0, 5, 20);
+	put_frame(&b, 2, 0, 6, 20);
+	assert_int_equal(openpty(&master, &slave, NULL, NULL, NULL), 0);
+	assert_int_equal(tcgetattr(slave, &raw), 0);
+	cfmakeraw(&raw);
+	assert_int_equal(tcsetattr(slave, TCSANOW, &raw), 0);
+	assert_int_equal(write(slave, b.bytes, b.n - 7), b.n - 7);
+	close(slave);
+	assert_int_equal(dup2(master, STDIN_FILENO), STDIN_FILENO);
+	close(master);
+
+	source = open_files(&path, 1);
+	assert_int_equal(read_all(source, 100, &heard), -EIO);
+	assert_int_equal(heard.frames, 1);
+	assert_string_equal(capture_source_error(source),
+			    "standard input: reading failed after frame 1: "
+			    "error reading dump file: Input/output error");
+	capture_source_free(&source);
 	assert_int_equal(dup2(saved, STDIN_FILENO), STDIN_FILENO);
 	close(saved);
 }
@@ -426,7 +477,7 @@ test_refused(void **state)
 	struct built b = { 0 };
 	char *path;
 
-	check_refused(*state, -EBADMSG, ": a folder, not a capture file");
+	check_refused(*state, -EISDIR, ": a folder, not a capture file");
 	put(&b, "#!/bin/sh\necho this is not a capture file\n", 41);
 	path = write_file(state, "garbage", &b, b.n);
 	check_refused(path, -EBADMSG,
@@ -466,27 +517,41 @@ test_unreadable(void **state)
 	free(path);
 }
 
+/* What libpcap cannot read though nothing is wrong with it. */
 static void
-test_several_link_types(void **state)
+test_unlike_interfaces(void **state)
 {
-	struct capture_source *source;
-	struct built b = { 0 };
-	struct heard heard;
+	static const struct {
+		uint32_t link_type, snap_bytes;
+		const char *error;
+	} cases[] = {
+		{ 113, 65535,
+		  ": not read beyond frame 1: interfaces of different link "
+		  "types in one file, which libpcap cannot read; give each a "
+		  "file of its own" },
+		{ 1, 262144,
+		  ": not read beyond frame 1: interfaces of different snap "
+		  "lengths in one file, which libpcap cannot read; convert it "
+		  "with editcap -F pcap" },
+	};
+	size_t i;
 
-	put_section(&b);
-	put_interface(&b, 1);
-	put_packet(&b, 0, 1000, 7);
-	put_interface(&b, 113);
-	put_packet(&b, 1, 2000, 8);
-	source = open_built(state, &b, b.n);
-	assert_int_equal(read_all(source, 10, &heard), -EBADMSG);
-	assert_int_equal(heard.frames, 1);
-	check_error(state, source,
-		    ": not read beyond frame 1: the file mixes interfaces of "
-		    "different link types or snap lengths, which libpcap "
-		    "cannot read; split it by interface (tshark -Y "
-		    "frame.interface_id==0)");
-	capture_source_free(&source);
+	for (i = 0; i < 2; i++) {
+		struct capture_source *source;
+		struct built b = { 0 };
+		struct heard heard;
+
+		put_section(&b);
+		put_interface(&b, 1, 65535);
+		put_packet(&b, 0, 1000, 7);
+		put_interface(&b, cases[i].link_type, cases[i].snap_bytes);
+		put_packet(&b, 1, 2000, 8);
+		source = open_built(state, &b, b.n);
+		assert_int_equal(read_all(source, 10, &heard), -EBADMSG);
+		assert_int_equal(heard.frames, 1);
+		check_error(state, source, cases[i].error);
+		capture_source_free(&source);
+	}
 }
 
 static void
@@ -497,7 +562,7 @@ test_impossible_time(void **state)
 	struct heard heard;
 
 	put_section(&b);
-	put_interface(&b, 1);
+	put_interface(&b, 1, 65535);
 	put_packet(&b, 0, 1000, 7);
 	put_packet(&b, 0, UINT64_MAX, 8);
 	put_packet(&b, 0, 2000, 9);
@@ -559,6 +624,44 @@ test_merge(void **state)
 		capture_source_free(&source);
 	}
 	for (f = 0; f < 5; f++)
+		free(paths[f]);
+}
+
+/* More files than a small heap has; times that are often the same. */
+static void
+test_merge_many(void **state)
+{
+	enum { FILES = 20, FRAMES = 3 };
+	uint32_t seconds[FILES][FRAMES], x = 1, f, i;
+	struct capture_source *source;
+	struct heard heard;
+	char *paths[FILES];
+
+	for (f = 0; f < FILES; f++) {
+		struct built b = { 0 };
+		char name[16];
+
+		put_header(&b, MAGIC_US, 1);
+		for (i = 0; i < FRAMES; i++) {
+			x = x * 1664525 + 1013904223;
+			seconds[f][i] = (i ? seconds[f][i - 1] : 0) + x % 16;
+			put_frame(&b, seconds[f][i], 0, f << 8 | i, 20);
+		}
+		snprintf(name, sizeof name, "%u.pcap", f);
+		paths[f] = write_file(state, name, &b, b.n);
+	}
+	source = open_files((const char *const *)paths, FILES);
+	assert_int_equal(read_all(source, 7, &heard), 0);
+	assert_int_equal(heard.frames, FILES * FRAMES);
+	for (i = 1; i < heard.frames; i++) {
+		uint32_t a = heard.numbers[i - 1], b = heard.numbers[i];
+		uint32_t before = seconds[a >> 8][a & 0xff];
+		uint32_t now = seconds[b >> 8][b & 0xff];
+
+		assert_true(before < now || (before == now && a < b));
+	}
+	capture_source_free(&source);
+	for (f = 0; f < FILES; f++)
 		free(paths[f]);
 }
 
@@ -687,12 +790,14 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_one_file),        TEST(test_nanoseconds),
 		TEST(test_link_types),      TEST(test_pcapng),
-		TEST(test_standard_input),  TEST(test_truncations),
+		TEST(test_standard_input),  TEST(test_no_standard_input),
+		TEST(test_reading_fails),   TEST(test_truncations),
 		TEST(test_cut_message),     TEST(test_refused),
-		TEST(test_unreadable),      TEST(test_several_link_types),
+		TEST(test_unreadable),      TEST(test_unlike_interfaces),
 		TEST(test_impossible_time), TEST(test_merge),
-		TEST(test_merge_damaged),   TEST(test_merge_refused),
-		TEST(test_long_messages),   TEST(test_no_memory),
+		TEST(test_merge_many),      TEST(test_merge_damaged),
+		TEST(test_merge_refused),   TEST(test_long_messages),
+		TEST(test_no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

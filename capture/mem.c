@@ -42,13 +42,13 @@ read_frame(struct mem_source *mem, struct capture_frame *frame)
 
 	if (mem->failure || capture_rd_left(&mem->rd) == 0)
 		return false;
+	*frame = (struct capture_frame){ .link_type = mem->link_type };
 	hdr = capture_rd_split(&mem->rd, 16);
 	if (!hdr.failed) {
 		memcpy(&frame->time_ns, capture_rd_take(&hdr, 8), 8);
 		memcpy(&frame->captured_bytes, capture_rd_take(&hdr, 4), 4);
 		memcpy(&frame->wire_bytes, capture_rd_take(&hdr, 4), 4);
 		frame->bytes = capture_rd_take(&mem->rd, frame->captured_bytes);
-		frame->link_type = mem->link_type;
 	}
 	if (mem->rd.failed || !capture_time_valid(frame->time_ns)) {
 		snprintf(mem->error, sizeof mem->error,

@@ -8,6 +8,7 @@
 #define CAPTURE_PKT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 

@@ -147,16 +147,21 @@ test_full(void **state)
 	capture_ring_free(&ring);
 }
 
-/* One in, one out: the skip mark at each possible place. */
+/* One in, one out: the skip mark at each possible place, and no record ever
+ * beyond the end. */
 static void
 test_wrap(void **state)
 {
 	struct capture_ring *ring = ring_new(4096);
+	const uint8_t *first = capture_ring_reserve(ring, 1);
 	uint32_t i;
 
 	for (i = 0; i < 100000; i++) {
 		uint32_t bytes = i * 7919 % 1017;
+		const uint8_t *record = capture_ring_reserve(ring, bytes);
 
+		assert_true(record >= first &&
+			    record + bytes <= first + 4096 - 8);
 		push(ring, (uint8_t)i, bytes);
 		pop(ring, (uint8_t)i, bytes);
 	}
@@ -228,7 +233,7 @@ test_two_threads(void **state)
 		}
 		stress_fill(expected, number);
 		if (bytes != stress_bytes(number) ||
-		    memcmp(record, expected, bytes))
+		    memcmp(record, expected, bytes) != 0)
 			fail_msg("record %u is not what was sent", number);
 		capture_ring_release(ring);
 		number++;

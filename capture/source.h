@@ -30,9 +30,11 @@ capture_time_valid(int64_t time_ns)
 struct capture_frame {
 	int64_t time_ns; /**< valid by capture_time_valid */
 	const uint8_t *bytes;
+	/* Not side by side: libpcap has just stored the two lengths, and one
+	 * load of both would wait for every store before them to finish. */
 	uint32_t captured_bytes;
-	uint32_t wire_bytes;
 	int link_type; /**< LINKTYPE_ value of tcpdump.org/linktypes.html */
+	uint32_t wire_bytes;
 };
 
 typedef void (*capture_frame_fn)(void *ctx, const struct capture_frame *frame);
@@ -76,7 +78,7 @@ struct capture_source {
  *
  * @param paths [count], at least one; "-" is standard input
  * @param error [CAPTURE_ERROR_BYTES] what is wrong with which file
- * @return 0, -ENOENT, -EACCES, -EBADMSG (a folder, empty, no capture file, or
+ * @return 0, -ENOENT, -EACCES, -EISDIR, -EBADMSG (empty, no capture file, or
  *         cut in its header), -ENOMEM, -EIO
  */
 int capture_file_open(struct capture_source **source, const char *const *paths,

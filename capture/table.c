@@ -185,8 +185,8 @@ find(const struct capture_table *table, const struct capture_flow_key *key,
 	uint32_t index = home_of(table, hash);
 	struct place *place = &table->places[index];
 
-	while (place->hash &&
-	       (place->hash != hash || memcmp(&place->key, key, sizeof *key))) {
+	while (place->hash && (place->hash != hash ||
+			       memcmp(&place->key, key, sizeof *key) != 0)) {
 		index = next_of(table, index);
 		place = &table->places[index];
 	}

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <cmocka.h>
@@ -149,11 +150,12 @@ test_full(void **state)
 }
 
 /* Against an array that cannot be wrong: small and crowded, so that runs are
- * long, wrap around the end and are closed again in every way. */
+ * long, wrap around the end and are closed again in every way. The places fill
+ * whole pages: a run past the end would fault. */
 static void
 test_against_model(void **state)
 {
-	enum { KEYS = 64, CAPACITY = 48 };
+	enum { KEYS = 200, CAPACITY = 170 };
 	struct capture_table *table = table_new(CAPACITY);
 	uint32_t model[KEYS], count = 0, step, i, x = 1;
 
@@ -219,6 +221,31 @@ test_no_memory(void **state)
 			 -EINVAL);
 }
 
+static long
+resident_pages(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	long size, resident;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%ld %ld", &size, &resident), 2);
+	fclose(f);
+	return resident;
+}
+
+/* 72 MB of places, of which one is used. */
+static void
+test_costs_what_it_holds(void **state)
+{
+	struct capture_flow_key key = key_of(1);
+	long before = resident_pages();
+	struct capture_table *table = table_new(1000000);
+
+	assert_int_equal(capture_table_put(table, &key, 1), 0);
+	assert_in_range(resident_pages() - before, 0, 255);
+	capture_table_free(&table);
+}
+
 static void
 test_pair_hash(void **state)
 {
@@ -250,6 +277,7 @@ main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_against_model),
 		cmocka_unit_test(test_no_memory),
+		cmocka_unit_test(test_costs_what_it_holds),
 		cmocka_unit_test(test_pair_hash),
 	};
 

@@ -5,7 +5,9 @@
  * and the facts of a call.
  *
  *   load.c     YAML -> struct policy, every mistake with its line and column
+ *   default.c  the policy that a new home begins with
  *   schema.c   reading a YAML mapping by a table of fields (settings too)
+ *   yaml.c     text -> YAML document; what is not wanted in one is refused
  *   numbers.c  one spelling of telephone numbers
  *   decide.c   facts -> verdict
  *   clocks.c   floor, ceiling and due time of a retention class
@@ -52,6 +54,15 @@ void policy_free(struct policy **policy);
  * it is the owner's user name. */
 const char *policy_default_text(void);
 
+/** Name of the site, for reports. Borrowed. */
+const char *policy_site_peek(const struct policy *policy);
+
+/** The ith purpose that a recording may be used for; NULL: no more. */
+const char *policy_purpose_peek(const struct policy *policy, size_t i);
+
+/** Has this user every right? */
+bool policy_user_is_owner(const struct policy *policy, const char *user);
+
 /** "file:line:column: text" for each mistake. */
 void policy_errors_print(const struct policy_errors *errors, const char *file,
 			 FILE *to);
@@ -90,16 +101,17 @@ enum policy_route { POLICY_IN, POLICY_OUT, POLICY_INTERNAL, POLICY_TRANSIT };
 
 struct policy_verdict {
 	enum policy_decision decision;
-	char reason[POLICY_NAME_BYTES]; /**< code: "record", "exempt", ... */
+	/** code: "record", "exempt", "listen-deny", "out-of-scope", "no-rule" */
+	char reason[POLICY_NAME_BYTES];
 	char rule[POLICY_NAME_BYTES];   /**< name of the rule that decided */
 	enum policy_route route;
 	bool local_is_caller; /**< which party is the left channel */
 	char from[POLICY_NUMBER_BYTES]; /**< normalised */
 	char to[POLICY_NUMBER_BYTES];
 	char local[POLICY_NUMBER_BYTES]; /**< "" in transit */
-	char remote[POLICY_NUMBER_BYTES];
+	char remote[POLICY_NUMBER_BYTES]; /**< in transit the callee */
 	char area[POLICY_NAME_BYTES];
-	char retention[POLICY_NAME_BYTES];
+	char retention[POLICY_NAME_BYTES]; /**< "" where nothing is recorded */
 	int64_t lookback_ns;  /**< how long audio waits before it is sealed */
 };
 
@@ -123,7 +135,8 @@ struct policy_clock {
  * = the floor where the ceiling lies later, else ceiling - 10 min. A class the
  * policy does not know (any more) gets the policy's shortest ceiling that is
  * not below any floor, so that nothing is ever kept without an end; -ENOENT
- * says so.
+ * says so. So does "", the class of what was not recorded, but that is no
+ * error.
  *
  * @return 0, or -ENOENT with *clock filled all the same
  */

@@ -5,22 +5,24 @@
  * they are due. Lock-free: C11 acquire and release, no fences, offsets only.
  *
  *   slots   power-of-two array, indexed by the extended sequence number:
- *           which frame, when it came, where it lies
- *   log     ring of bytes, in order of arrival: frames, and notes of
- *           duplicates, late packets and packets shed for want of room.
- *           The consumer gives room back in order of arrival.
+ *           which frame, and where it lies
+ *   log     entries in order of arrival: frames, and notes of duplicates,
+ *           late packets and packets shed for want of room. The consumer
+ *           gives room back in order of arrival.
  *
- *   producer: write entry in log -> write slot -> publish slot tag and head
- *   consumer: slot[next] there?  due?  take; else is a later one due?  gap
+ *   producer: write entry in log -> publish slot -> publish end of log
+ *   consumer: next number there?  due?  take; else is a later one due?  gap
  *
  * Whether a packet is late depends on capture times alone, never on how far
  * the consumer has got: a packet is late if a frame with a higher sequence
  * number was captured `window` or more before it. So the same packets give
  * the same frames, gaps and counts for any timing of the two threads, as long
- * as the consumer asks for nothing younger than `capture time - window`.
+ * as the consumer asks for nothing younger than `capture time - window`. Where
+ * it does (a clock that ticks on a quiet wire), a packet that comes too late
+ * for the consumer is late, and nothing is lost from the counts.
  *
- * The log wraps early, as soon as its front is free, so that a flow touches
- * about as much memory as it holds, not the whole of the ring.
+ * The log uses the room again that was freed last, so that a flow touches
+ * about as much memory as it holds, not the whole of it.
  */
 #ifndef RTP_JITTER_H
 #define RTP_JITTER_H
@@ -32,6 +34,9 @@
 #include "rtp/rtp.h"
 
 struct rtp_jitter;
+
+/** Longest payload that can be kept; Ethernet brings 1460 at most. */
+#define RTP_JITTER_PAYLOAD_MAX 2008
 
 /** Sizes, the same for all buffers of a recorder. */
 struct rtp_jitter_config {
@@ -45,6 +50,7 @@ enum rtp_put {
 	RTP_PUT_DUPLICATE, /**< this sequence number is here, or was taken */
 	RTP_PUT_LATE,      /**< its place has passed; noted, not kept */
 	RTP_PUT_FULL,      /**< no room now: wait and put again, or shed */
+	RTP_PUT_NO_ROOM,   /**< no room, and waiting will not help: shed */
 	RTP_PUT_RESTART    /**< a jump: this packet starts a new flow */
 };
 
@@ -60,7 +66,8 @@ enum rtp_take {
 
 struct rtp_frame {
 	int64_t time_ns;      /**< capture time; of a gap: of the frame after it */
-	uint32_t sequence;    /**< extended: cycles << 16 | sequence */
+	uint32_t sequence;    /**< extended: cycles << 16 | sequence, from
+				   cycle 1 on; of a gap: the first missing */
 	uint32_t missing;     /**< RTP_TAKE_GAP: how many; of these */
 	uint32_t shed;        /**< ... this many were shed by this recorder */
 	uint32_t timestamp;   /**< RTP */
@@ -68,7 +75,7 @@ struct rtp_frame {
 	bool marker;
 	bool in_range;        /**< RTP_TAKE_LATE: its number was part of a gap */
 	uint16_t payload_bytes;
-	const uint8_t *payload; /**< until the next take or release */
+	const uint8_t *payload; /**< until the next take or peek */
 };
 
 /** Bytes of memory one buffer needs, 64-byte aligned. */
@@ -90,11 +97,19 @@ struct rtp_jitter *rtp_jitter_init(void *memory,
  * Put a packet where it belongs.
  *
  * RTP_PUT_RESTART: the sequence number jumped by more than 3000 forward or
- * 100 back (RFC 3550 appendix A.1: MAX_DROPOUT, MAX_MISORDER). Nothing was
- * put; the caller begins a new buffer with this packet. RTP_PUT_FULL: nothing
- * was put, nothing noted.
+ * 100 back (RFC 3550 appendix A.1: MAX_DROPOUT, MAX_MISORDER), or the flow
+ * has used 2^31 numbers. Nothing was put; the caller begins a new buffer with
+ * this packet.
  *
- * @param time_ns capture time; may step back by less than the window
+ * RTP_PUT_FULL and RTP_PUT_NO_ROOM: nothing was put, nothing noted. FULL: the
+ * consumer has something to take that is due at time_ns - window; if it may
+ * ask for that, it will make room, or else this becomes NO_ROOM. So a file
+ * reader puts again while it is FULL, and sheds when there is NO_ROOM (too
+ * much within one window, or a payload beyond RTP_JITTER_PAYLOAD_MAX); both
+ * are the same for any timing of the threads.
+ *
+ * @param time_ns capture time. One that steps back counts as the latest so
+ *        far for what is due and what is late
  * @thread producer
  * @cost no allocation, no system call; copies the payload once
  */
@@ -102,22 +117,24 @@ enum rtp_put rtp_jitter_put(struct rtp_jitter *jitter,
 			    const struct rtp_hdr *hdr, int64_t time_ns);
 
 /**
- * Give a packet up that found no room. It is noted as soon as there is room
- * for a note, so that its place becomes a gap with the reason "shed".
+ * Give a packet up that found no room (rtp_jitter_put said so). It is noted
+ * as soon as there is room for a note, at the latest when all else was taken,
+ * and its number counts as shed in the gap it leaves. Of packets shed in a
+ * row only the last may be known by number and time.
  *
  * @thread producer
  */
 void rtp_jitter_shed(struct rtp_jitter *jitter, const struct rtp_hdr *hdr,
 		     int64_t time_ns);
 
-/** Capture time of the last packet put. @thread producer */
+/** Latest capture time of what was put or shed. @thread producer */
 int64_t rtp_jitter_last_ns(const struct rtp_jitter *jitter);
 
 /**
  * The next thing that is due: captured at or before due_ns (a gap: the frame
  * after it was). Frames come in sequence order; notes in order of capture
- * among themselves, each after all frames captured before it were taken. The
- * room of a frame is given back by the next take.
+ * among themselves, each after all frames captured before it were taken. A
+ * note has no payload.
  *
  * @param due_ns the watermark less the window; never steps back
  * @thread consumer

@@ -84,12 +84,19 @@ const struct rtp_codec *rtp_codec_find(const char *encoding);
  * a stream in sequence order. Only what was stored is played: nothing is
  * concealed here.
  *
- * Placement: the first frame of a talkspurt (marker, new stream, or a jump of
- * the RTP timestamp against the capture time) is placed by its capture time;
- * those that follow, by their RTP timestamp (RFC 3550 section 5.1), so that
- * network jitter is not heard.
+ * Placement: the first frame of a stream is placed by its capture time; those
+ * that follow, by their RTP timestamp (RFC 3550 section 5.1), so that network
+ * jitter is not heard. When the two disagree too much (a marker after a pause
+ * that the timestamps do not show, a jump, clocks that drift apart), capture
+ * time wins. Two streams of one side at the same time are mixed.
  */
 struct rtp_render;
+
+/**
+ * A frame is placed at most this much before its capture time [ns]: by so
+ * much must rtp_render_take stay behind the frames that are still to come.
+ */
+#define RTP_RENDER_BEHIND_NS 1000000000LL
 
 struct rtp_render_frame {
 	int64_t time_ns;    /**< capture time */
@@ -105,11 +112,12 @@ struct rtp_render_frame {
 
 /** Counts of what could not be rendered. */
 struct rtp_render_stats {
-	uint64_t frames;         /**< placed */
-	uint64_t no_codec;       /**< of an encoding without a decoder */
+	uint64_t frames;         /**< placed, if only in part */
+	uint64_t no_codec;       /**< of an encoding or rate not decoded here */
 	uint64_t malformed;      /**< the decoder refused */
 	uint64_t overlapped;     /**< samples that two frames claimed */
-	uint64_t out_of_range;   /**< frames before the start or after the end */
+	uint64_t out_of_range;   /**< frames before the start, after the end, or
+				      before what was taken out */
 };
 
 /**
@@ -123,14 +131,21 @@ int rtp_render_new(struct rtp_render **render, uint32_t sample_hz,
 	__attribute__((warn_unused_result));
 void rtp_render_free(struct rtp_render **render);
 
-/** @return 0 (also when the frame could only be counted), or -ENOMEM */
+/**
+ * Place a frame. Only the sound that was not taken out is kept, in blocks of a
+ * second where there is any.
+ *
+ * @return 0 (also when the frame could only be counted), -ENOMEM, or -ENOBUFS:
+ *         60 such seconds wait, take them out first
+ */
 int rtp_render_frame(struct rtp_render *render,
 		     const struct rtp_render_frame *frame)
 	__attribute__((warn_unused_result));
 
 /**
- * Take finished sound out: everything earlier than until_ns, which no later
- * frame may precede.
+ * Take finished sound out: everything earlier than until_ns, silence included.
+ * until_ns is the capture time of the next frame less RTP_RENDER_BEHIND_NS;
+ * after the last frame, the end or later.
  *
  * @param pcm [frames_max * 2], interleaved left, right
  * @return stereo frames written; 0 when no more before until_ns

@@ -2,13 +2,20 @@
 /*
  * The archive: sealed recordings, the keys to them, and the index.
  *
- *   seal.c       AEAD chunks (libsodium), key pairs, sealed file keys
- *   recording.c  .rec files: writing and reading (store/FORMAT.md)
+ *   names.c      enumerations in words, ids, days, paths
+ *   seal.c       AEADs (libsodium), memory for secrets
+ *   keys.c       key pairs and recipients as text
+ *   item.c       the bytes of a .rec file (store/FORMAT.md)
+ *   recording.c  writing a .rec file
+ *   reader.c     reading it
  *   keyring.c    fixed slots, one file a day: file keys sealed to recipients
- *   index.c      LMDB: segments, by number, by extension, clocks, counters
+ *   row.c        rows of the index as bytes
+ *   index.c      LMDB: the tables, transactions, rows and what leads to them
+ *   search.c     walks over rows in short read transactions
  *   ledger.c     hash-chained log of what was done to the archive
  *   purge.c      tombstone -> key slot overwritten -> unlink -> certificate
- *   verify.c     what is damaged, what is missing; recovery after a crash
+ *   verify.c     what is damaged, what is missing
+ *   archive.c    making and opening an archive; recovery after a crash
  *
  * Threads: a struct store_archive is for one thread, except that recordings
  * made from it may each be used by one other thread (they only borrow its
@@ -54,6 +61,9 @@ void store_hex(char *text, const void *bytes, size_t n);
 void store_call_id_make(char id[STORE_CALL_ID_BYTES], int64_t start_ns,
 			const char *sip_call_id, const char *from_tag,
 			uint32_t bump);
+
+/** The UTC day of a time, as in keyrings and paths: 20190328. */
+uint32_t store_day(int64_t time_ns);
 
 /* ---- keys -------------------------------------------------------------- */
 
@@ -108,6 +118,7 @@ struct store_recovery {
 	uint64_t purges;      /**< purges that a crash had stopped, finished */
 };
 
+/** Zero means the default. */
 struct store_archive_config {
 	uint64_t map_bytes;  /**< LMDB map, reserved sparse; 0: 64 GiB */
 };
@@ -224,7 +235,7 @@ struct store_segment {
 	uint32_t chunks;        /**< sealed chunks in the file */
 	uint32_t key_day;       /**< 20190328: which keyring file, 0 none */
 	uint32_t key_slot;
-	uint8_t file_hash[STORE_HASH_BYTES]; /**< of the sealed file; closed ones */
+	uint8_t file_hash[STORE_HASH_BYTES]; /**< see FORMAT.md; closed ones */
 	int64_t purged_ns;      /**< tombstones */
 	uint32_t streams_count;
 	struct store_stream streams[STORE_STREAMS_MAX];
@@ -253,8 +264,9 @@ struct store_query {
 /** @return 0 to go on, anything else stops and is returned by the search */
 typedef int (*store_segment_fn)(void *ctx, const struct store_segment *segment);
 
-/** Call fn for each match, in order of id (of start). Short read
- * transactions inside: a slow fn does not hold back the writer. */
+/** Call fn for each match, in order of start (with id_prefix: of id). Short
+ * read transactions inside: a slow fn does not hold back the writer, and may
+ * itself write. */
 int store_search(struct store_archive *archive, const struct store_query *query,
 		 store_segment_fn fn, void *ctx)
 	__attribute__((warn_unused_result));
@@ -262,6 +274,14 @@ int store_search(struct store_archive *archive, const struct store_query *query,
 /**
  * Rows are written in batches by the one thread that holds the write lock:
  * begin, any number of puts, commit (durable when it returns).
+ *
+ * An error of a put, but for -EALREADY, undoes the whole batch; commit returns
+ * it again, so that it is enough to look there. What has a transaction of its
+ * own (purge, forget, ledger) is refused with -EBUSY while a batch is open.
+ *
+ * @return 0, -EROFS (opened to read), -EBUSY (a batch is open), -ENOSPC (disk
+ *         or map full), -EINVAL (id, call and segment differ), -EIO;
+ *         put: -EALREADY (was purged: nothing was put, the batch goes on)
  */
 int store_batch_begin(struct store_archive *archive)
 	__attribute__((warn_unused_result));
@@ -272,7 +292,21 @@ int store_batch_commit(struct store_archive *archive)
 	__attribute__((warn_unused_result));
 void store_batch_abort(struct store_archive *archive);
 
-/** Does any segment of this call id exist? For bumping. 1, 0, negative errno */
+/**
+ * Counts by day of what has no row ("calls out of scope"); in a batch.
+ *
+ * @param day 20190328, see store_day
+ */
+int store_counter_add(struct store_archive *archive, uint32_t day,
+		      const char *name, uint64_t by)
+	__attribute__((warn_unused_result));
+/** 0 if it was never counted. */
+int store_counter_get(struct store_archive *archive, uint32_t day,
+		      const char *name, uint64_t *count)
+	__attribute__((warn_unused_result));
+
+/** Does any committed segment have this call id? For bumping. 1, 0, negative
+ * errno. @thread any, also beside the one that writes */
 int store_call_exists(struct store_archive *archive, const char *call_id);
 
 /* ---- recordings: writing ----------------------------------------------- */
@@ -323,6 +357,8 @@ int store_keyring_sync(struct store_archive *archive)
  * Before it, frames wait in the chunk under construction.
  *
  * @param day, slot where the key is, durably
+ * @return 0, -EEXIST, -ENOSPC, -EMFILE, -EIO, ...; after an error there is no
+ *         file, and it may be called again
  */
 int store_recording_begin(struct store_recording *recording, uint32_t day,
 			  uint32_t slot) __attribute__((warn_unused_result));
@@ -363,11 +399,15 @@ struct store_frame {
 /**
  * Append a frame. Seals and writes a chunk when one is full: 32 KiB, or the
  * frames of one second of capture time (a grid of whole seconds since
- * start_ns, so that the same frames always give the same chunks).
+ * start_ns). A frame that comes a little behind the grid goes into the chunk
+ * that is open; so the same frames give the same chunks if they are fed in
+ * passes that end at store_recording_grid_ns(), each with a flush behind it.
  *
  * @return 0; -ENOBUFS: the chunk is full and store_recording_begin was not
  *         called yet (nothing was appended: try again later); -ENOSPC, -EIO
- *         from the disk: the recording is closed as far as it got
+ *         from the disk: the recording is closed as far as it got, and every
+ *         later call returns the same; -EMSGSIZE: longer than a chunk;
+ *         -EINVAL: no such stream
  * @cost copies the payload once; a write system call per chunk
  */
 int store_recording_frame(struct store_recording *recording,
@@ -386,7 +426,12 @@ int store_recording_gap(struct store_recording *recording,
 			const struct store_gap *gap)
 	__attribute__((warn_unused_result));
 
-/** Seal what waits, if it is older than a second at now_ns. */
+/** End of the second of the grid that holds time_ns. */
+int64_t store_recording_grid_ns(const struct store_recording *recording,
+				int64_t time_ns);
+
+/** Seal what waits, if its second of the grid is over at now_ns. Before
+ * store_recording_begin it does nothing. */
 int store_recording_flush(struct store_recording *recording, int64_t now_ns)
 	__attribute__((warn_unused_result));
 
@@ -394,14 +439,18 @@ int store_recording_flush(struct store_recording *recording, int64_t now_ns)
 struct store_recording_result {
 	uint64_t payload_bytes;
 	uint32_t chunks;
-	uint8_t file_hash[STORE_HASH_BYTES]; /**< of tags of all chunks; see FORMAT.md */
+	uint8_t file_hash[STORE_HASH_BYTES]; /**< see FORMAT.md */
 };
 
 /**
  * Write the totals and the final chunk, close the file. Not synced: the
  * archive thread does that (store_archive_sync) before it commits the row.
  *
- * @param segment its streams are written into the file as the totals
+ * @param segment its streams are written into the file as the totals:
+ *        streams[n] are those of stream number n of the recording
+ * @return 0; -ENOSPC, -EIO, now or before: closed without a final chunk, and
+ *         *result says how far it got, for a row in state interrupted;
+ *         -EINVAL: store_recording_begin was not called
  */
 int store_recording_finish(struct store_recording *recording,
 			   const struct store_segment *segment,
@@ -456,7 +505,9 @@ struct store_item {
 int store_reader_next(struct store_reader *reader, struct store_item *item)
 	__attribute__((warn_unused_result));
 
-/** Go to the chunk that holds time_ns without reading what lies before. */
+/** Go to the chunk that holds time_ns without reading what lies before. The
+ * streams and formats known there are told again by the chunk, if they were
+ * not told before. */
 int store_reader_seek(struct store_reader *reader, int64_t time_ns)
 	__attribute__((warn_unused_result));
 
@@ -471,7 +522,9 @@ enum store_finding_type {
 	STORE_FINDING_SWAPPED,       /**< another recording's file */
 	STORE_FINDING_KEY_MISSING,   /**< the slot is empty or not for us */
 	STORE_FINDING_COUNTS,        /**< conservation does not hold */
-	STORE_FINDING_NOT_ERASED     /**< purged, but file or key is there */
+	STORE_FINDING_NOT_ERASED,    /**< purged, but file or key is there */
+	STORE_FINDING_KEY_UNUSED     /**< a key that no row knows: a crash came
+				      * between key and row; harmless */
 };
 
 struct store_finding {
@@ -510,13 +563,14 @@ int store_classes(struct store_archive *archive,
 
 /**
  * Purge one recording: tombstone -> key slot overwritten and synced -> file
- * unlinked -> certificate in the ledger. Each step is safe to repeat; a crash
- * between two is finished by the next STORE_WRITE open. The hold check and
- * the tombstone are one transaction. Segments without a recording lose
- * nothing but get their tombstone too.
+ * unlinked -> certificate in the ledger. Each step is safe to repeat; what a
+ * crash or an error left undone is finished by calling it again, and by the
+ * next STORE_WRITE open. The hold check and the tombstone are one transaction.
+ * Segments without a recording lose nothing but get their tombstone too.
  *
  * @param why rule and reason, for the certificate
- * @return 0, -ENOENT, -EPERM (held), -EALREADY (purged before), -EIO
+ * @return 0, -ENOENT, -EPERM (held), -EALREADY (purged before), -EBUSY (being
+ *         recorded, or a batch is open), -EROFS, -ENOSPC, -EIO
  */
 int store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
 		const char *actor, const char *why)
@@ -525,6 +579,15 @@ int store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
 /** Remove the rows of tombstones older than a time (the metadata clock). */
 int store_forget(struct store_archive *archive, int64_t purged_before_ns,
 		 uint64_t *forgotten) __attribute__((warn_unused_result));
+
+/**
+ * Remove the row of one tombstone, whose own metadata clock is over.
+ *
+ * @return 0, -ENOENT, -EPERM (not purged), -EBUSY (its purge is not finished),
+ *         -EROFS, -ENOSPC, -EIO
+ */
+int store_forget_one(struct store_archive *archive, const char *id)
+	__attribute__((warn_unused_result));
 
 /** One entry of the ledger; each holds the hash of the one before. */
 struct store_ledger_entry {
@@ -543,6 +606,12 @@ struct store_ledger_entry {
 int store_ledger_append(struct store_archive *archive,
 			struct store_ledger_entry *entry)
 	__attribute__((warn_unused_result));
+/** The last entry, whose hash vouches for all before it: an anchor to be kept
+ * elsewhere. @return 0, -ENOENT (the ledger is empty), -EBADMSG, -EIO */
+int store_ledger_head(struct store_archive *archive,
+		      struct store_ledger_entry *entry)
+	__attribute__((warn_unused_result));
+
 /** All entries in order. @return 0, -EBADMSG: the chain is broken at the
  * entry passed last, or what fn returned */
 int store_ledger_walk(struct store_archive *archive,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What the programs say on stderr. Never a keyed digit or a key; telephone
- * numbers at LOG_DEBUG only. Rate-limited by call site where the cause is
- * input. Thread-safe.
+ * numbers at LOG_LEVEL_DEBUG only. Warnings, whose cause is input, are limited
+ * to ten a second for each call site. Thread-safe.
  */
 #ifndef CMD_COMMON_LOG_H
 #define CMD_COMMON_LOG_H

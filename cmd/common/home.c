@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Finding the parts, and the table of settings: its rows are the reader, the
+ * file that `init` writes and the manual.
+ */
+#include "cmd/common/home.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/common/exit.h"
+#include "cmd/common/log.h"
+
+#define SETTINGS_NAME "spanrec.yaml"
+#define SETTINGS_ETC  "/etc/spanrec/" SETTINGS_NAME
+
+/** A byte more than any file of ours may have: the reader will complain. */
+#define FILE_BYTES_MAX ((size_t)1024 * 1024 + 1)
+
+#define AT(member) offsetof(struct home_settings, member)
+#define PATH_BYTES (POLICY_TEXT_BYTES - 1)
+
+static const struct policy_field settings[] = {
+	{ "archive", POLICY_FIELD_TEXT, AT(archive), 0, PATH_BYTES, "", "''",
+	  "Directory of the archive. Empty: archive in the home directory." },
+	{ "policy", POLICY_FIELD_TEXT, AT(policy), 0, PATH_BYTES, "", "''",
+	  "The policy file. Empty: policy.yaml in the home directory." },
+	{ "key", POLICY_FIELD_TEXT, AT(key), 0, PATH_BYTES, "", "''",
+	  "The private key; a host that only records has none.\n"
+	  "Empty: vault.key in the home directory." },
+	{ "interfaces", POLICY_FIELD_TEXTS, AT(interfaces), 0, POLICY_TEXTS_MAX,
+	  "", "[]",
+	  "Network interfaces that the mirror ports of the switch feed." },
+	{ "threads", POLICY_FIELD_U32, AT(threads), 1, 64, "", "1",
+	  "Capture threads, and as many threads that write." },
+	{ "reorder_ms", POLICY_FIELD_U32, AT(reorder_ms), 1, 2000, "ms", "200",
+	  "How late a packet may come and still find its place." },
+	{ "claim_ms", POLICY_FIELD_U32, AT(claim_ms), 0, 10000, "ms", "2000",
+	  "Media waits in memory so long for the SDP that announces it." },
+	{ "linger_ms", POLICY_FIELD_U32, AT(linger_ms), 0, 10000, "ms", "500",
+	  "Media that comes so long after a BYE still belongs to the call." },
+	{ "flows_max", POLICY_FIELD_U32, AT(flows_max), 16, 1 << 20, "",
+	  "16384",
+	  "Media streams at a time for each capture thread; a call has two." },
+	{ "flow_slots", POLICY_FIELD_U32, AT(flow_slots), 128, 32768, "", "256",
+	  "Packets of one stream that may wait in its jitter buffer;\n"
+	  "a power of two." },
+	{ "flow_log_kib", POLICY_FIELD_U32, AT(flow_log_kib), 4, 16384, "KiB",
+	  "32",
+	  "Bytes of one stream that may wait in its jitter buffer;\n"
+	  "a power of two." },
+	{ "flow_idle_ms", POLICY_FIELD_U32, AT(flow_idle_ms), 1000, 3600000,
+	  "ms", "10000", "A stream that is silent so long is forgotten." },
+	{ "sip_ring_kib", POLICY_FIELD_U32, AT(sip_ring_kib), 256, 1 << 20,
+	  "KiB", "1024",
+	  "SIP that waits between a capture thread and the control thread;\n"
+	  "a power of two." },
+	{ "calls_max", POLICY_FIELD_U32, AT(calls_max), 16, 1 << 20, "",
+	  "20000", "Calls at a time; more, and the oldest idle ones end." },
+	{ "idle_timeout_s", POLICY_FIELD_U32, AT(idle_timeout_s), 10, 86400,
+	  "s", "60", "An answered call without media and SIP is over." },
+	{ "setup_timeout_s", POLICY_FIELD_U32, AT(setup_timeout_s), 10, 86400,
+	  "s", "180", "A call that nobody answers is over." },
+	{ "sync_s", POLICY_FIELD_U32, AT(sync_s), 1, 60, "s", "5",
+	  "Recordings reach stable storage so often: what a power cut takes." },
+	{ "index_map_mib", POLICY_FIELD_U64, AT(index_map_mib), 64, 1 << 24,
+	  "MiB", "65536",
+	  "Room reserved for the index; the disk is used as it fills." },
+};
+
+#define SETTINGS_COUNT (sizeof(settings) / sizeof(settings[0]))
+
+/** Which settings must be powers of two; limits alone cannot say it. */
+static int
+settings_check(const struct home *home)
+{
+	const struct home_settings *s = &home->settings;
+	const struct {
+		const char *name;
+		uint32_t value;
+	} powers[] = {
+		{ "flow_slots", s->flow_slots },
+		{ "flow_log_kib", s->flow_log_kib },
+		{ "sip_ring_kib", s->sip_ring_kib },
+	};
+	int err = 0;
+
+	for (size_t i = 0; i < sizeof(powers) / sizeof(powers[0]); i++) {
+		if (powers[i].value & (powers[i].value - 1)) {
+			log_error("%s: '%s' must be a power of two, but is %u",
+				  home->settings_path, powers[i].name,
+				  powers[i].value);
+			err = EXIT_FAILED;
+		}
+	}
+	return err;
+}
+
+/** Read a small file, pipes too. @return 0, -errno; text is malloc'd */
+static int
+file_read(const char *path, char **text, size_t *n)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t got;
+	int err = 0;
+
+	*text = NULL;
+	*n = 0;
+	if (fd < 0)
+		return -errno;
+	*text = malloc(FILE_BYTES_MAX);
+	if (!*text) {
+		err = -ENOMEM;
+		goto out;
+	}
+	do {
+		got = read(fd, *text + *n, FILE_BYTES_MAX - *n);
+		if (got > 0)
+			*n += (size_t)got;
+		else if (got < 0 && errno != EINTR)
+			err = -errno;
+	} while (!err && got != 0 && *n < FILE_BYTES_MAX);
+out:
+	close(fd);
+	if (err) {
+		free(*text);
+		*text = NULL;
+	}
+	return err;
+}
+
+/**
+ * Where a part is: as set, relative to the home; or its usual name there.
+ *
+ * @return false: the path is too long
+ */
+static bool
+part_path(const struct home *home, const char *set, const char *usual,
+	  char path[PATH_MAX])
+{
+	const char *name = set[0] ? set : usual;
+	int w;
+
+	if (name[0] == '/' || !home->dir[0])
+		w = snprintf(path, PATH_MAX, "%s", set);
+	else
+		w = snprintf(path, PATH_MAX, "%s/%s", home->dir, name);
+	return w >= 0 && w < PATH_MAX;
+}
+
+static int
+parts_find(struct home *home)
+{
+	const struct home_settings *s = &home->settings;
+
+	if (!home->dir[0] && (!s->archive[0] || !s->policy[0])) {
+		log_error("%s must name the 'archive' and the 'policy'; or "
+			  "give a home: --home DIR",
+			  home->settings_path);
+		return EXIT_FAILED;
+	}
+	if (!part_path(home, s->archive, "archive", home->archive_path) ||
+	    !part_path(home, s->policy, "policy.yaml", home->policy_path) ||
+	    !part_path(home, s->key, "vault.key", home->key_path)) {
+		log_error("%s: the path of the home is too long",
+			  home->settings_path);
+		return EXIT_FAILED;
+	}
+	return 0;
+}
+
+/** Say why the settings cannot be read, and what to do. */
+static int
+settings_missing(const struct home *home, int err)
+{
+	struct stat st;
+
+	if (err != -ENOENT && err != -ENOTDIR) {
+		log_error("%s: %s", home->settings_path, strerror(-err));
+		return exit_code(err);
+	}
+	if (!home->dir[0])
+		log_error("which home? give --home DIR or set SPANREC_HOME; "
+			  "without them %s is read, and there is none",
+			  home->settings_path);
+	else if (stat(home->dir, &st) < 0 && errno == ENOENT)
+		log_error("%s does not exist; make a home there with: "
+			  "spanrec init %s",
+			  home->dir, home->dir);
+	else
+		log_error("%s is not a spanrec home: no " SETTINGS_NAME
+			  " in it; make one with: spanrec init %s",
+			  home->dir, home->dir);
+	return EXIT_NOT_FOUND;
+}
+
+static int
+settings_read(struct home *home)
+{
+	struct policy_errors errors;
+	char *text;
+	size_t n;
+	int err = file_read(home->settings_path, &text, &n);
+
+	if (err)
+		return settings_missing(home, err);
+	err = policy_fields_load(settings, SETTINGS_COUNT, &home->settings,
+				 text, n, &errors);
+	free(text);
+	if (err == -EINVAL)
+		policy_errors_print(&errors, home->settings_path, stderr);
+	else if (err)
+		log_error("%s: %s", home->settings_path, strerror(-err));
+	return err ? exit_code(err) : settings_check(home);
+}
+
+int
+home_open(struct home *home, const char *option)
+{
+	const char *dir = option ? option : getenv("SPANREC_HOME");
+	int w, err;
+
+	memset(home, 0, sizeof(*home));
+	if (!dir || !dir[0]) {
+		w = snprintf(home->settings_path, sizeof(home->settings_path),
+			     SETTINGS_ETC);
+	} else {
+		w = snprintf(home->settings_path, sizeof(home->settings_path),
+			     "%s/" SETTINGS_NAME, dir);
+		if (w < PATH_MAX)
+			snprintf(home->dir, sizeof(home->dir), "%s", dir);
+	}
+	if (w < 0 || w >= PATH_MAX) {
+		log_error("the path of the home is too long");
+		return EXIT_USAGE;
+	}
+	err = settings_read(home);
+	return err ? err : parts_find(home);
+}
+
+int
+home_settings_write(FILE *to)
+{
+	fputs("# Settings of spanrec. What is left out has the value shown "
+	      "here.\n"
+	      "# Paths that do not begin with / are relative to this "
+	      "directory.\n\n",
+	      to);
+	return policy_fields_write(settings, SETTINGS_COUNT, to);
+}
+
+int
+home_policy(const struct home *home, const char *path, struct policy **policy,
+	    char **text, size_t *text_bytes)
+{
+	struct policy_errors errors;
+	char *bytes;
+	size_t n;
+	int err;
+
+	if (!path)
+		path = home->policy_path;
+	err = file_read(path, &bytes, &n);
+	if (err) {
+		log_error("cannot read the policy %s: %s", path,
+			  strerror(-err));
+		return exit_code(err);
+	}
+	err = policy_load(policy, bytes, n, &errors);
+	if (err == -EINVAL)
+		policy_errors_print(&errors, path, stderr);
+	else if (err)
+		log_error("%s: %s", path, strerror(-err));
+	if (err || !text) {
+		free(bytes);
+		return err ? exit_code(err) : 0;
+	}
+	*text = bytes;
+	*text_bytes = n;
+	return 0;
+}

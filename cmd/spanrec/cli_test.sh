@@ -1,0 +1,260 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-3.0-or-later
+# The command line as people and scripts meet it: exit codes, messages, what is
+# left behind. Wants the folder of the programs in $BIN. Prints a line for
+# each test, and ends with 1 if one failed.
+set -u
+: "${BIN:?the folder of the programs}"
+BIN=$(cd "$BIN" && pwd)
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp" || exit 1
+unset SPANREC_HOME
+export LC_ALL=C.UTF-8
+failed=0
+
+ok() {
+	echo "ok - $1"
+}
+
+not_ok() {
+	echo "not ok - $1"
+	sed 's/^/# /' out err
+	failed=1
+}
+
+# run: leaves the exit code in $rc, output in the files out and err
+run() {
+	"$BIN/spanrec" "$@" >out 2>err </dev/null
+	rc=$?
+}
+
+# expect NAME CODE PATTERN-IN-STDERR ARGUMENT...
+# Errors are said on stderr, and nothing is on stdout.
+expect_error() {
+	name=$1 code=$2 pattern=$3
+	shift 3
+	run "$@"
+	if [ $rc = "$code" ] && grep -q -- "$pattern" err && [ ! -s out ]; then
+		ok "$name"
+	else
+		echo "# exit code $rc, wanted $code and '$pattern'"
+		not_ok "$name"
+	fi
+}
+
+# expect NAME PATTERN-IN-STDOUT ARGUMENT...
+# What works exits with 0 and is silent on stderr.
+expect() {
+	name=$1 pattern=$2
+	shift 2
+	run "$@"
+	if [ $rc = 0 ] && grep -q -- "$pattern" out && [ ! -s err ]; then
+		ok "$name"
+	else
+		echo "# exit code $rc, wanted 0 and '$pattern'"
+		not_ok "$name"
+	fi
+}
+
+# check NAME COMMAND...: the command must succeed
+check() {
+	name=$1
+	shift
+	if "$@"; then ok "$name"; else not_ok "$name"; fi
+}
+
+commands="init list find show why play export verify purge policy key"
+
+# ---- help -------------------------------------------------------------------
+
+expect "alone: an overview" "spanrec export" 
+for c in $commands; do
+	expect "the overview names $c" "spanrec $c" --help
+	expect "help $c has the usage" "^Usage: spanrec $c" help $c
+	expect "help $c has an example" "^  spanrec " help $c
+	cp out by_help
+	run $c --help
+	check "$c --help says the same" cmp -s out by_help
+done
+# every option of every command is in the manual, and the other way round
+man=$(dirname "$0")/spanrec.1
+case $man in /*) ;; *) man=$OLDPWD/$man ;; esac
+if [ -f "$man" ]; then
+	for c in $commands; do
+		"$BIN/spanrec" help $c
+	done | grep -o -e '--[a-z][a-z-]*' | sort -u |
+		grep -vx -e --usage -e --help >options
+	sed -n 's/.*Fl Fl \([a-z-]*\).*/--\1/p' "$man" | sort -u >documented
+	missing=$(comm -23 options documented | tr '\n' ' ')
+	: >out; echo "not in the manual: $missing" >err
+	check "the manual has every option" [ -z "$missing" ]
+fi
+expect "--version" "^spanrec [0-9]" --version
+expect_error "an unknown command: the nearest is named" 2 "did you mean 'list'" \
+	lsit
+expect_error "an unknown command: nothing is near" 2 "lists them" frobnicate
+expect_error "help of an unknown command" 2 "no command" help frobnicate
+expect_error "an unknown option" 2 "unrecognized option" list --frob
+expect_error "an argument too many" 2 "one ID" show a b
+expect_error "no id" 2 "Give its ID" show
+expect_error "export without --out" 2 "--out" export a
+expect_error "--side of nothing" 2 "left or right" play a --side up
+expect_error "purge takes no id" 2 "clocks alone" purge a
+expect_error "--as-of deletes nothing" 2 "--dry-run" purge --as-of 2030-01-01
+expect_error "key: only new" 2 "key new" key list
+
+# ---- init -------------------------------------------------------------------
+
+expect_error "init without a place" 2 "HOME" init
+expect "init" "vault.key" init home
+check "the home is for its owner only" [ "$(stat -c %a home)" = 700 ]
+check "the key is for its owner only" [ "$(stat -c %a home/vault.key)" = 600 ]
+check "init makes all parts" [ -f home/spanrec.yaml -a -f home/policy.yaml \
+	-a -d home/archive ]
+check "the policy names the user" grep -q "$(id -un)" home/policy.yaml
+expect_error "init never touches what is there" 1 "not empty" init home
+check "and leaves it as it was" [ -f home/vault.key ]
+expect_error "init below a folder that is not there" 1 "folder above" \
+	init none/home
+check "and makes nothing" [ ! -e none ]
+mkdir empty
+expect "init in an empty folder" "policy.yaml" init empty
+expect_error "init where a file is" 1 "" init home/spanrec.yaml
+
+expect "key new" "archive.key.pub" key new archive.key
+check "the private key is for its owner only" \
+	[ "$(stat -c %a archive.key)" = 600 ]
+expect_error "a key is never overwritten" 1 "exists" key new archive.key
+expect "init for a public key" "no private key" \
+	init sealed --public-key archive.key.pub
+check "no private key is there" [ ! -e sealed/vault.key ]
+expect_error "a private key is no public key" 1 "no public key" \
+	init wrong --public-key archive.key
+check "and no home is left" [ ! -e wrong ]
+expect_error "a public key that is not there" 3 "none.pub" \
+	init wrong --public-key none.pub
+
+# ---- which home -------------------------------------------------------------
+
+expect_error "a home that does not exist" 3 "does not exist" --home nowhere list
+mkdir other
+expect_error "a home that is none" 3 "not a spanrec home" --home other list
+expect_error "no home at all" 3 "which home" list
+expect "the home before the command" "No calls" --home home list
+expect "the home after the command" "No calls" list --home home
+SPANREC_HOME=home
+export SPANREC_HOME
+expect "the home from the environment" "No calls" list
+run -q list
+check "-q leaves out remarks" [ $rc = 0 -a ! -s out -a ! -s err ]
+run list --json
+check "no calls, no JSON" [ $rc = 0 -a ! -s out -a ! -s err ]
+run list --csv
+check "no calls, the head of the CSV" [ $rc = 0 -a "$(wc -l <out)" = 1 ]
+
+# ---- an empty archive -------------------------------------------------------
+
+expect_error "an id that is not there" 3 "no call and no recording 'x1'" show x1
+expect_error "why of it" 3 "x1" why x1
+expect_error "play of it" 3 "x1" play x1 - --purpose quality
+expect_error "export of it" 3 "x1" export x1 --out x.wav --purpose quality
+expect_error "verify of it" 3 "x1" verify x1
+expect_error "an escape sequence in an id is not repeated" 3 "x\[2J\|x.*2J" \
+	show "$(printf 'x\033[2J')"
+check "not even in the error" [ -z "$(tr -cd '\033' <err)" ]
+expect_error "a purpose is needed" 2 "purpose" export x1 --out x.wav
+expect_error "a purpose that the policy has not" 4 "no purpose" \
+	export x1 --out x.wav --purpose fun
+check "the purposes are named" grep -q "quality training" err
+for f in ogg flac pcap; do
+	expect_error "export to .$f: what is supported" 2 "only .wav" \
+		export x1 --out x.$f --purpose quality
+done
+expect_error "export to a format unknown" 2 "only" \
+	export x1 --out x.mp3 --purpose quality
+echo precious >there.wav
+expect_error "export over a file" 1 "--force" \
+	export x1 --out there.wav --purpose quality
+check "which is as it was" [ "$(cat there.wav)" = precious ]
+check "no export left a file" [ ! -e x.wav ]
+expect_error "find what?" 2 "find what" find
+expect_error "a time that is none" 2 "yesterday" list --from soon
+expect_error "a period that ends before it begins" 2 "earlier" \
+	list --from now --to -1d
+expect "verify of nothing" "0 recordings checked, 0 damaged" verify
+expect "purge of nothing" "0 segments deleted" purge
+expect "purge --dry-run" "would be deleted" purge --dry-run --as-of 2099-01-01
+
+# ---- what is broken ---------------------------------------------------------
+
+cp home/policy.yaml policy.good
+echo "retension: 3" >>home/policy.yaml
+run list
+check "a mistake in the policy: its line is named" \
+	[ $rc = 1 -a ! -s out -a -n "$(grep 'policy.yaml:[0-9]*:[0-9]*:' err)" ]
+run policy check
+check "policy check finds it" [ $rc = 1 -a ! -s out -a -s err ]
+expect "policy check of a file" "no mistakes" --home none policy check \
+	policy.good
+expect_error "policy check of no file" 3 "none.yaml" policy check none.yaml
+cp policy.good home/policy.yaml
+expect "policy check of the home" "no mistakes" policy check
+expect_error "policy: only check" 2 "policy check" policy frob
+sed "s/owner:.*/owner: [somebody-else]/" policy.good >home/policy.yaml
+for c in list "show x1" "why x1" "play x1 - --purpose abuse" verify purge; do
+	expect_error "who is no owner may not $c" 4 "access" $c
+done
+cp policy.good home/policy.yaml
+cp home/spanrec.yaml settings.good
+echo "threads: many" >home/spanrec.yaml
+run list
+check "a mistake in the settings: its line is named" \
+	[ $rc = 1 -a ! -s out -a -n "$(grep 'spanrec.yaml:1:' err)" ]
+cp settings.good home/spanrec.yaml
+mv home/archive home/elsewhere
+expect_error "a home without archive" 3 "no archive" list
+mv home/elsewhere home/archive
+
+run list >/dev/full
+if [ -e /dev/full ]; then
+	"$BIN/spanrec" --help >/dev/full 2>err
+	rc=$?
+	: >out
+	check "a full disk is noticed" [ $rc = 1 -a -s err ]
+fi
+
+# ---- as somebody else -------------------------------------------------------
+
+# Root may read everything; then another user tries.
+as=
+if [ "$(id -u)" = 0 ]; then
+	as="setpriv --reuid=65534 --regid=65534 --clear-groups"
+	chmod 755 "$tmp"
+fi
+if $as test -x "$BIN/spanrec" 2>/dev/null && $as test -x "$tmp"; then
+	[ -n "$as" ] || chmod 000 home/spanrec.yaml
+	run_as() {
+		$as "$BIN/spanrec" --home home "$@" >out 2>err </dev/null
+		rc=$?
+	}
+	run_as list
+	check "a home of somebody else may not be opened" \
+		[ $rc = 4 -a ! -s out -a -s err ]
+	chmod 755 home
+	chmod 644 home/spanrec.yaml home/policy.yaml
+	[ -n "$as" ] || chmod 000 home/archive
+	run_as list
+	check "an archive of somebody else may not be opened" \
+		[ $rc = 4 -a ! -s out -a -s err ]
+	chmod 700 home/archive
+	[ -n "$as" ] || chmod 500 empty
+	run_as init empty/home
+	check "init where nothing may be written" \
+		[ $rc = 4 -a ! -e empty/home ]
+	chmod 700 empty
+else
+	echo "ok - as somebody else # SKIP no other user can run it"
+fi
+
+exit $failed

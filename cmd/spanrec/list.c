@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * list and find: one search. `list` shows a period, and all there is if none
+ * is given; `find` wants to be told what to look for.
+ *
+ * Calls that nobody answered, and times on hold, would flood the table; they
+ * are hidden there, and counted below it. Programs (JSON, CSV) get every row.
+ */
+#include "cmd/spanrec/spanrec.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "cmd/common/exit.h"
+#include "cmd/common/log.h"
+
+enum { FROM = 0x200, TO, NUMBER, EXTENSION, AREA, AROUND, ALL, JSON, CSV };
+
+struct arguments {
+	struct spanrec *spanrec;
+	const char *from, *to, *number, *extension, *area, *around;
+	bool all;
+	enum spanrec_format format;
+};
+
+static const struct argp_option options[] = {
+	{ "from", FROM, "T", 0, "Calls that were going on at T or later", 0 },
+	{ "to", TO, "T", 0,
+	  "Calls that began before T; a day is taken in as a whole", 0 },
+	{ "around", AROUND, "\"T +-20m\"", 0,
+	  "Calls near a time: 15 minutes around it if only T is given; a real "
+	  "plus-minus sign works too",
+	  0 },
+	{ "number", NUMBER, "N", 0,
+	  "Calls from or to this number, in any spelling", 0 },
+	{ "extension", EXTENSION, "E", 0, "Calls of this extension", 0 },
+	{ "area", AREA, "A", 0, "Calls of this area of the policy", 0 },
+	{ "all", ALL, NULL, 0,
+	  "Show calls without audio and deleted ones in the table too", 0 },
+	{ "json", JSON, NULL, 0, "One JSON object a line, for every row", 0 },
+	{ "csv", CSV, NULL, 0, "Comma-separated, for every row", 0 },
+	{ 0 },
+};
+
+static const char list_doc[] =
+    "Show calls of a period, oldest first; without a period, all of them.\v"
+    "T is 2019-03-28, \"2019-03-28 14:15\", 14:15 (today), -7d, -2h, now, "
+    "today or yesterday, in the time zone of the site; a time in UTC ends in "
+    "Z.\n\n"
+    "Examples:\n"
+    "  spanrec list --from yesterday\n"
+    "  spanrec list --from 2019-03-01 --to 2019-03-31 --csv >march.csv\n"
+    "  spanrec list --extension 2750 --from -7d --json\n";
+
+static const char find_doc[] =
+    "Find calls by number, extension, area or time, oldest first.\v"
+    "T is 2019-03-28, \"2019-03-28 14:15\", 14:15 (today), -7d, -2h, now, "
+    "today or yesterday, in the time zone of the site; a time in UTC ends in "
+    "Z.\n\n"
+    "Examples:\n"
+    "  spanrec find --number 01534440440\n"
+    "  spanrec find --extension 2750 --around \"2019-03-28 14:15 ±20m\"\n"
+    "  spanrec find --number 01534440440 --from -7d --json\n";
+
+static error_t
+parse(int key, char *value, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = arguments->spanrec;
+		return 0;
+	case FROM:
+		arguments->from = value;
+		return 0;
+	case TO:
+		arguments->to = value;
+		return 0;
+	case AROUND:
+		arguments->around = value;
+		return 0;
+	case NUMBER:
+		arguments->number = value;
+		return 0;
+	case EXTENSION:
+		arguments->extension = value;
+		return 0;
+	case AREA:
+		arguments->area = value;
+		return 0;
+	case ALL:
+		arguments->all = true;
+		return 0;
+	case JSON:
+		arguments->format = SPANREC_JSON;
+		return 0;
+	case CSV:
+		arguments->format = SPANREC_CSV;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state,
+			   "'%s' is no option; a call of which you know the "
+			   "id is shown by 'spanrec show ID'",
+			   value);
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* ---- what is asked for ------------------------------------------------- */
+
+/* The texts of numbers as the index has them. */
+struct criteria {
+	struct store_query query;
+	char number[POLICY_NUMBER_BYTES];
+	char extension[POLICY_NUMBER_BYTES];
+};
+
+static int
+bad_time(const char *option, const char *text)
+{
+	char clean[SPANREC_TEXT_BYTES];
+
+	log_error("--%s '%s' is no time; times are 2019-03-28, \"2019-03-28 "
+		  "14:15\", 14:15, -7d, -2h, yesterday, today, now",
+		  option, spanrec_text_clean(text, clean, sizeof(clean)));
+	return EXIT_USAGE;
+}
+
+static int
+read_period(const struct arguments *a, struct store_query *query)
+{
+	const struct spanrec *spanrec = a->spanrec;
+	struct spanrec_period period;
+
+	if (a->from) {
+		if (spanrec_period_parse(a->from, spanrec->zone,
+					 spanrec->now_ns, &period))
+			return bad_time("from", a->from);
+		query->from_ns = period.from_ns;
+	}
+	if (a->to) {
+		if (spanrec_period_parse(a->to, spanrec->zone, spanrec->now_ns,
+					 &period))
+			return bad_time("to", a->to);
+		query->to_ns = period.to_ns;
+	}
+	if (a->around) {
+		if (spanrec_around_parse(a->around, spanrec->zone,
+					 spanrec->now_ns, &period))
+			return bad_time("around", a->around);
+		query->from_ns = period.from_ns;
+		query->to_ns = period.to_ns;
+	}
+	if (query->from_ns && query->to_ns && query->from_ns >= query->to_ns) {
+		log_error("the period ends before it begins; --from must be "
+			  "earlier than --to");
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+static int
+read_criteria(const struct arguments *a, struct criteria *criteria)
+{
+	const struct policy *policy = a->spanrec->policy;
+	struct store_query *query = &criteria->query;
+
+	*criteria = (struct criteria){ .query = { .purged = true } };
+	if (a->around && (a->from || a->to)) {
+		log_error("--around says where the period begins and ends; "
+			  "leave out --from and --to");
+		return EXIT_USAGE;
+	}
+	if (a->number) {
+		policy_number_normalise(policy, a->number, criteria->number);
+		query->number = criteria->number;
+	}
+	if (a->extension) {
+		policy_number_normalise(policy, a->extension,
+					criteria->extension);
+		query->extension = criteria->extension;
+	}
+	query->area = a->area;
+	return read_period(a, query);
+}
+
+/* ---- what is shown ----------------------------------------------------- */
+
+struct listing {
+	const struct arguments *arguments;
+	struct spanrec_output *output;
+	uint64_t shown, silent, purged;
+};
+
+static int
+show_segment(void *ctx, const struct store_segment *segment)
+{
+	struct listing *listing = ctx;
+
+	if (listing->arguments->format == SPANREC_TABLE &&
+	    !listing->arguments->all) {
+		if (segment->state == STORE_STATE_PURGED) {
+			listing->purged++;
+			return 0;
+		}
+		if (spanrec_segment_silent(segment)) {
+			listing->silent++;
+			return 0;
+		}
+	}
+	listing->shown++;
+	return spanrec_output_segment(listing->output, segment);
+}
+
+static void
+print_footer(const struct listing *listing)
+{
+	FILE *to = listing->arguments->spanrec->out;
+	const char *plural;
+
+	if (listing->arguments->spanrec->quiet ||
+	    listing->arguments->format != SPANREC_TABLE)
+		return;
+	if (!listing->shown)
+		fprintf(to, "No calls to show.\n");
+	plural = listing->silent == 1 ? "" : "s";
+	if (listing->silent)
+		fprintf(to,
+			"%" PRIu64 " segment%s without audio not shown "
+			"(--all)\n",
+			listing->silent, plural);
+	plural = listing->purged == 1 ? "" : "s";
+	if (listing->purged)
+		fprintf(to, "%" PRIu64 " deleted segment%s not shown (--all)\n",
+			listing->purged, plural);
+}
+
+static int
+search(struct arguments *arguments)
+{
+	struct spanrec *spanrec = arguments->spanrec;
+	struct listing listing = { .arguments = arguments };
+	struct criteria criteria;
+	int rc;
+
+	rc = spanrec_open(spanrec, STORE_READ);
+	if (rc)
+		return rc;
+	rc = read_criteria(arguments, &criteria);
+	if (rc)
+		return rc;
+	rc = spanrec_output_new(&listing.output, spanrec, arguments->format);
+	if (!rc)
+		rc = store_search(spanrec->archive, &criteria.query,
+				  show_segment, &listing);
+	if (!rc)
+		rc = spanrec_output_end(listing.output);
+	if (rc)
+		log_error("the search did not end well: %s", strerror(-rc));
+	else
+		print_footer(&listing);
+	spanrec_output_free(&listing.output);
+	return rc ? exit_code(rc) : EXIT_DONE;
+}
+
+int
+spanrec_list(struct spanrec *spanrec, int argc, char **argv)
+{
+	static const struct argp argp = { .options = options,
+					  .parser = parse,
+					  .doc = list_doc,
+					  .children = spanrec_global_options };
+	struct arguments arguments = { .spanrec = spanrec };
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+		return EXIT_USAGE;
+	return search(&arguments);
+}
+
+int
+spanrec_find(struct spanrec *spanrec, int argc, char **argv)
+{
+	static const struct argp argp = { .options = options,
+					  .parser = parse,
+					  .doc = find_doc,
+					  .children = spanrec_global_options };
+	struct arguments arguments = { .spanrec = spanrec };
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+		return EXIT_USAGE;
+	if (!arguments.from && !arguments.to && !arguments.number &&
+	    !arguments.extension && !arguments.area && !arguments.around) {
+		log_error("find what? Give --number, --extension, --area, "
+			  "--from, --to or --around; 'spanrec list' shows all "
+			  "calls");
+		return EXIT_USAGE;
+	}
+	return search(&arguments);
+}

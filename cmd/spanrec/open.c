@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Opening what commands work on, and saying in words why that failed. */
+#include "cmd/spanrec/spanrec.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/common/exit.h"
+#include "cmd/common/log.h"
+
+static int
+archive_failed(const struct spanrec *spanrec, int error)
+{
+	const char *path = spanrec->home.archive_path;
+	int writer;
+
+	switch (error) {
+	case -ENOENT:
+		log_error("there is no archive in %s; 'spanrec init HOME' "
+			  "makes one",
+			  path);
+		return EXIT_NOT_FOUND;
+	case -EBUSY:
+		writer = store_archive_writer(path);
+		if (writer > 0)
+			log_error("process %d is writing to the archive %s, "
+				  "and what you ask for must be written into "
+				  "it; stop that process first",
+				  writer, path);
+		else
+			log_error("another process is writing to the archive "
+				  "%s, and what you ask for must be written "
+				  "into it; stop that process first",
+				  path);
+		return EXIT_FAILED;
+	case -EACCES:
+	case -EPERM:
+	case -EROFS:
+		log_error("the archive %s may not be opened by this user: %s",
+			  path, strerror(-error));
+		return EXIT_NOT_ALLOWED;
+	case -EPROTO:
+		log_error("the archive %s was made by a newer version of "
+			  "spanrec; use that version",
+			  path);
+		return EXIT_FAILED;
+	case -EBADMSG:
+		log_error("the index of the archive %s is damaged; restore it "
+			  "from a backup",
+			  path);
+		return EXIT_DAMAGED;
+	default:
+		log_error("the archive %s cannot be opened: %s", path,
+			  strerror(-error));
+		return exit_code(error);
+	}
+}
+
+/* Who owns the key file can read everything anyhow: this guards against
+ * mistakes. @return exit code */
+static int
+check_owner(const struct spanrec *spanrec)
+{
+	char actor[STORE_NAME_BYTES];
+
+	spanrec_actor(actor);
+	if (policy_user_is_owner(spanrec->policy, actor))
+		return 0;
+	log_error("'%s' is not among those whom %s gives access; an owner can "
+		  "add the name there, to 'owner' under 'access'",
+		  actor, spanrec->home.policy_path);
+	return EXIT_NOT_ALLOWED;
+}
+
+static void
+report_recovery(const struct store_recovery *recovery)
+{
+	if (!recovery->interrupted && !recovery->empty && !recovery->purges)
+		return;
+	log_info("the last writer had not ended properly: %" PRIu64
+		 " recordings closed as interrupted, %" PRIu64
+		 " without content, %" PRIu64 " deletions finished",
+		 recovery->interrupted, recovery->empty, recovery->purges);
+}
+
+int
+spanrec_open(struct spanrec *spanrec, enum store_mode mode)
+{
+	struct store_archive_config config = { 0 };
+	struct store_recovery recovery = { 0 };
+	int rc;
+
+	rc = home_open(&spanrec->home, spanrec->home_option);
+	if (rc)
+		return rc;
+	rc = home_policy(&spanrec->home, NULL, &spanrec->policy, NULL, NULL);
+	if (rc)
+		return rc;
+	spanrec->zone = policy_zone_peek(spanrec->policy);
+	rc = check_owner(spanrec);
+	if (rc)
+		return rc;
+
+	config.map_bytes = spanrec->home.settings.index_map_mib << 20;
+	rc = store_archive_open(&spanrec->archive, spanrec->home.archive_path,
+				mode, &config, &recovery);
+	if (rc < 0)
+		return archive_failed(spanrec, rc);
+	report_recovery(&recovery);
+	return 0;
+}
+
+int
+spanrec_open_key(struct spanrec *spanrec, bool needed)
+{
+	const char *path = spanrec->home.key_path;
+	int rc;
+
+	rc = store_identity_load(&spanrec->identity, path);
+	if (!rc || (!needed && (rc == -ENOENT || rc == -EACCES)))
+		return 0;
+	switch (rc) {
+	case -ENOENT:
+		log_error("there is no private key here (%s): this archive is "
+			  "sealed to a key kept elsewhere; listen where that "
+			  "key is, or name it as 'key:' in %s",
+			  *path ? path : "none is named",
+			  spanrec->home.settings_path);
+		return EXIT_NOT_ALLOWED;
+	case -EACCES:
+		log_error("the private key %s may not be read by this user",
+			  path);
+		return EXIT_NOT_ALLOWED;
+	case -EBADMSG:
+		log_error("%s is not a private key of spanrec, or is damaged",
+			  path);
+		return EXIT_DAMAGED;
+	default:
+		log_error("the private key %s cannot be read: %s", path,
+			  strerror(-rc));
+		return exit_code(rc);
+	}
+}
+
+void
+spanrec_actor(char actor[STORE_NAME_BYTES])
+{
+	const struct passwd *user = getpwuid(getuid());
+
+	if (user)
+		snprintf(actor, STORE_NAME_BYTES, "%s", user->pw_name);
+	else
+		snprintf(actor, STORE_NAME_BYTES, "uid %u", (unsigned)getuid());
+}
+
+int
+spanrec_ledger_add(struct spanrec *spanrec, const char *action,
+		   const struct spanrec_selection *selection,
+		   const char *detail)
+{
+	struct store_ledger_entry entry = { .time_ns = spanrec->now_ns };
+	size_t i;
+	int rc;
+
+	snprintf(entry.action, sizeof(entry.action), "%s", action);
+	snprintf(entry.detail, sizeof(entry.detail), "%s", detail);
+	spanrec_actor(entry.actor);
+	for (i = 0; i < selection->count; i++) {
+		if (!spanrec_segment_audible(&selection->segments[i]))
+			continue;
+		snprintf(entry.subject, sizeof(entry.subject), "%s",
+			 selection->segments[i].id);
+		rc = store_ledger_append(spanrec->archive, &entry);
+		if (rc < 0) {
+			log_error("the ledger of the archive could not be "
+				  "written (%s), so nothing was done",
+				  strerror(-rc));
+			return exit_code(rc);
+		}
+	}
+	return 0;
+}
+
+static void
+print_purposes(const struct spanrec *spanrec)
+{
+	const char *name;
+	size_t i;
+
+	fprintf(stderr, "  purposes in %s:", spanrec->home.policy_path);
+	for (i = 0; (name = policy_purpose_peek(spanrec->policy, i)); i++)
+		fprintf(stderr, " %s", name);
+	fputc('\n', stderr);
+}
+
+int
+spanrec_purpose_check(const struct spanrec *spanrec, const char *purpose)
+{
+	char clean[SPANREC_TEXT_BYTES];
+	const char *name;
+	size_t i;
+
+	if (!purpose) {
+		log_error("what for? Give --purpose P");
+		print_purposes(spanrec);
+		return EXIT_USAGE;
+	}
+	for (i = 0; (name = policy_purpose_peek(spanrec->policy, i)); i++) {
+		if (!strcmp(name, purpose))
+			return 0;
+	}
+	log_error("'%s' is no purpose that the policy allows",
+		  spanrec_text_clean(purpose, clean, sizeof(clean)));
+	print_purposes(spanrec);
+	return EXIT_NOT_ALLOWED;
+}

@@ -1,0 +1,550 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * show: all that is known of a call. The gaps are inside the sealed files and
+ * are shown where the private key is; all else is in the index.
+ */
+#include "cmd/spanrec/spanrec.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+#include <libsmartcols/libsmartcols.h>
+
+#include "cmd/common/exit.h"
+#include "cmd/common/log.h"
+
+enum { JSON = 0x200 };
+
+struct arguments {
+	struct spanrec *spanrec;
+	const char *id;
+	bool json;
+};
+
+static const struct argp_option options[] = {
+	{ "json", JSON, NULL, 0, "One JSON object a line for each segment", 0 },
+	{ 0 },
+};
+
+static const char doc[] =
+    "Show all that is known of a call: who spoke when, what was decided and "
+    "why, how much of the audio was seen, what is missing, how long it is "
+    "kept, and who listened.\v"
+    "Examples:\n"
+    "  spanrec show 20190328T1415\n"
+    "  spanrec show 20190328T141503Z-k7q2mx4p-1 --json\n";
+
+static error_t
+parse(int key, char *value, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = arguments->spanrec;
+		return 0;
+	case JSON:
+		arguments->json = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (arguments->id)
+			argp_error(state, "one ID at a time");
+		arguments->id = value;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which call? Give its ID");
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* ---- gaps -------------------------------------------------------------- */
+
+struct gap {
+	struct store_gap gap;
+	enum store_side side;
+};
+
+struct gaps {
+	struct gap *gaps;
+	size_t count;
+	bool known; /**< the file was read */
+};
+
+static int
+add_gap(struct gaps *gaps, const struct store_gap *gap, enum store_side side)
+{
+	struct gap *grown =
+	    reallocarray(gaps->gaps, gaps->count + 1, sizeof(*gaps->gaps));
+
+	if (!grown)
+		return -ENOMEM;
+	gaps->gaps = grown;
+	gaps->gaps[gaps->count++] = (struct gap){ *gap, side };
+	return 0;
+}
+
+static int
+compare_gaps(const void *a, const void *b)
+{
+	const struct gap *x = a, *y = b;
+
+	if (x->gap.from_ns != y->gap.from_ns)
+		return x->gap.from_ns < y->gap.from_ns ? -1 : 1;
+	return (x->side > y->side) - (x->side < y->side);
+}
+
+/* @return exit code */
+static int
+read_gaps(struct spanrec *spanrec, const struct store_segment *segment,
+	  struct gaps *gaps)
+{
+	enum store_side side[STORE_STREAMS_MAX] = { STORE_LEFT };
+	struct store_reader *reader = NULL;
+	struct store_item item;
+	int rc, error;
+
+	*gaps = (struct gaps){ 0 };
+	if (!spanrec->identity || !spanrec_segment_audible(segment))
+		return 0;
+	rc = spanrec_reader_open(spanrec, segment, &reader);
+	if (rc)
+		return rc;
+	while ((error = store_reader_next(reader, &item)) == 1) {
+		if (item.stream >= STORE_STREAMS_MAX)
+			error = -EBADMSG;
+		else if (item.type == STORE_ITEM_STREAM)
+			side[item.stream] = item.info.side;
+		else if (item.type == STORE_ITEM_GAP)
+			error = add_gap(gaps, &item.gap, side[item.stream]);
+		if (error < 0)
+			break;
+	}
+	store_reader_close(&reader);
+	if (error < 0)
+		return spanrec_reader_failed(segment, error);
+	if (gaps->count)
+		qsort(gaps->gaps, gaps->count, sizeof(*gaps->gaps),
+		      compare_gaps);
+	gaps->known = true;
+	return 0;
+}
+
+/* ---- who listened ------------------------------------------------------ */
+
+struct history {
+	const char *id;
+	struct store_ledger_entry *entries;
+	size_t count;
+};
+
+static int
+see_entry(void *ctx, const struct store_ledger_entry *entry)
+{
+	struct history *history = ctx;
+	void *grown;
+
+	if (strcmp(entry->subject, history->id) != 0)
+		return 0;
+	grown = reallocarray(history->entries, history->count + 1,
+			     sizeof(*history->entries));
+	if (!grown)
+		return -ENOMEM;
+	history->entries = grown;
+	history->entries[history->count++] = *entry;
+	return 0;
+}
+
+/* @return exit code */
+static int
+read_history(struct spanrec *spanrec, const struct store_segment *segment,
+	     struct history *history)
+{
+	int rc;
+
+	*history = (struct history){ .id = segment->id };
+	rc = store_ledger_walk(spanrec->archive, see_entry, history);
+	if (rc == -EBADMSG) {
+		log_error("the ledger is broken; 'spanrec verify' tells where");
+		return EXIT_DAMAGED;
+	}
+	if (rc < 0) {
+		log_error("the ledger cannot be read: %s", strerror(-rc));
+		return exit_code(rc);
+	}
+	return 0;
+}
+
+/* ---- for programs ------------------------------------------------------ */
+
+static json_t *
+utc_json(int64_t time_ns)
+{
+	char text[SPANREC_TIME_BYTES];
+
+	spanrec_time_utc(time_ns, text);
+	return json_string(text);
+}
+
+static json_t *
+gaps_json(const struct gaps *gaps)
+{
+	json_t *array;
+	size_t i;
+
+	if (!gaps->known)
+		return json_null();
+	array = json_array();
+	for (i = 0; i < gaps->count; i++) {
+		const struct gap *g = &gaps->gaps[i];
+
+		json_array_append_new(
+		    array, json_pack("{ss,ss,sI,so,so}", "side",
+				     g->side == STORE_LEFT ? "left" : "right",
+				     "reason", store_reason_name(g->gap.reason),
+				     "packets", (json_int_t)g->gap.packets,
+				     "from", utc_json(g->gap.from_ns), "until",
+				     utc_json(g->gap.until_ns)));
+	}
+	return array;
+}
+
+static json_t *
+history_json(const struct history *history)
+{
+	json_t *array = json_array();
+	char actor[SPANREC_TEXT_BYTES], detail[SPANREC_TEXT_BYTES];
+	size_t i;
+
+	for (i = 0; i < history->count; i++) {
+		const struct store_ledger_entry *e = &history->entries[i];
+
+		spanrec_text_clean(e->actor, actor, sizeof(actor));
+		spanrec_text_clean(e->detail, detail, sizeof(detail));
+		json_array_append_new(
+		    array, json_pack("{so,ss,ss,ss}", "time",
+				     utc_json(e->time_ns), "action", e->action,
+				     "actor", actor, "detail", detail));
+	}
+	return array;
+}
+
+static int
+show_json(struct spanrec *spanrec, const struct store_segment *segment,
+	  const struct gaps *gaps, const struct history *history)
+{
+	json_t *object = spanrec_segment_json(spanrec, segment);
+	char hash[2 * STORE_HASH_BYTES + 1];
+
+	store_hex(hash, segment->policy, STORE_HASH_BYTES);
+	json_object_set_new(object, "policy", json_string(hash));
+	json_object_set_new(object, "gaps", gaps_json(gaps));
+	json_object_set_new(object, "history", history_json(history));
+	if (spanrec_json_print(spanrec->out, object)) {
+		log_error("not enough memory");
+		return EXIT_FAILED;
+	}
+	return 0;
+}
+
+/* ---- for people -------------------------------------------------------- */
+
+static void
+line(const struct spanrec *spanrec, const char *label, const char *text)
+{
+	char clean[SPANREC_TEXT_BYTES];
+
+	fprintf(spanrec->out, "  %-11s %s\n", label,
+		spanrec_text_clean(text, clean, sizeof(clean)));
+}
+
+static void
+line_time(const struct spanrec *spanrec, const char *label, int64_t time_ns)
+{
+	char text[SPANREC_TIME_BYTES];
+
+	spanrec_time_zoned(spanrec->zone, time_ns, text);
+	line(spanrec, label, text);
+}
+
+static void
+show_parties(const struct spanrec *spanrec, const struct store_segment *s)
+{
+	char text[SPANREC_TIME_BYTES];
+
+	line(spanrec, "From", s->from);
+	line(spanrec, "To", s->to);
+	if (*s->local)
+		line(spanrec, "Left", s->local);
+	if (*s->remote)
+		line(spanrec, "Right", s->remote);
+	line(spanrec, "Direction", store_route_name(s->direction));
+	if (*s->area)
+		line(spanrec, "Area", s->area);
+	line_time(spanrec, "Start", s->start_ns);
+	if (s->end_ns >= s->start_ns) {
+		line_time(spanrec, "End", s->end_ns);
+		spanrec_duration(s->end_ns - s->start_ns, text);
+		line(spanrec, "Length", text);
+	}
+	if (*s->end_cause)
+		line(spanrec, "Ended by", s->end_cause);
+}
+
+static void
+show_decision(const struct spanrec *spanrec, const struct store_segment *s)
+{
+	char text[2 * SPANREC_TEXT_BYTES], hash[2 * STORE_HASH_BYTES + 1];
+	struct policy_clock clock;
+
+	snprintf(text, sizeof(text), "%s (rule %s, reason %s)",
+		 store_decision_name(s->decision), s->rule, s->reason);
+	line(spanrec, "Decision", text);
+	store_hex(hash, s->policy, STORE_HASH_BYTES);
+	line(spanrec, "Policy", hash);
+	snprintf(text, sizeof(text), "%s, %" PRIu64 " bytes",
+		 spanrec_segment_state(s), s->bytes);
+	line(spanrec, "State", text);
+
+	if (policy_clock(spanrec->policy, s->retention, s->call_start_ns,
+			 &clock) == -ENOENT)
+		snprintf(text, sizeof(text), "%s (not in the policy any more)",
+			 s->retention);
+	else
+		snprintf(text, sizeof(text), "%s", s->retention);
+	line(spanrec, "Retention", text);
+	if (s->state == STORE_STATE_PURGED) {
+		line_time(spanrec, "Deleted", s->purged_ns);
+		return;
+	}
+	if (clock.floor_ns > s->call_start_ns)
+		line_time(spanrec, "Kept until", clock.floor_ns);
+	line_time(spanrec, "Gone by", clock.ceiling_ns);
+	line_time(spanrec, "Due", clock.due_ns);
+}
+
+/* A table whose cells are texts; right: a bit for each column. */
+static struct libscols_table *
+table_new(FILE *to, const char *const *titles, size_t columns, unsigned right)
+{
+	struct libscols_table *table = scols_new_table();
+	size_t i;
+
+	if (!table)
+		return NULL;
+	scols_table_set_stream(table, to);
+	for (i = 0; i < columns; i++) {
+		int flags = right >> i & 1 ? SCOLS_FL_RIGHT : 0;
+
+		if (!scols_table_new_column(table, titles[i], 0, flags)) {
+			scols_unref_table(table);
+			return NULL;
+		}
+	}
+	return table;
+}
+
+static void
+table_count(struct libscols_line *row, size_t column, uint64_t count)
+{
+	char text[24];
+
+	snprintf(text, sizeof(text), "%" PRIu64, count);
+	scols_line_set_data(row, column, text);
+}
+
+static void
+stream_row(struct libscols_line *row, const struct store_stream *s)
+{
+	char text[24], codec[SPANREC_TEXT_BYTES];
+	uint64_t dropped = 0;
+	unsigned i;
+
+	for (i = 0; i < STORE_REASON_COUNT; i++)
+		dropped += s->dropped[i];
+	scols_line_set_data(row, 0,
+			    s->side == STORE_LEFT ? "  left" : "  right");
+	snprintf(text, sizeof(text), "%08" PRIx32, s->ssrc);
+	scols_line_set_data(row, 1, text);
+	spanrec_text_clean(s->codec, codec, sizeof(codec));
+	scols_line_set_data(row, 2, codec);
+	table_count(row, 3, s->seen);
+	table_count(row, 4, s->stored);
+	table_count(row, 5, s->lost);
+	snprintf(text, sizeof(text), "%.2f",
+		 s->expected ? 100.0 * (double)s->lost / (double)s->expected
+			     : 0.0);
+	scols_line_set_data(row, 6, text);
+	table_count(row, 7, s->late);
+	table_count(row, 8, s->duplicate);
+	table_count(row, 9, dropped);
+	table_count(row, 10, s->gaps);
+}
+
+static int
+show_streams(const struct spanrec *spanrec, const struct store_segment *segment)
+{
+	static const char *const titles[] = { "  SIDE",  "SSRC",   "CODEC",
+					      "PACKETS", "STORED", "LOST",
+					      "LOST%",   "LATE",   "DUPLICATE",
+					      "DROPPED", "GAPS" };
+	const struct store_stream *sorted[STORE_STREAMS_MAX];
+	struct libscols_table *table;
+	uint32_t i;
+	int rc;
+
+	if (!segment->streams_count)
+		return 0;
+	table = table_new(spanrec->out, titles, 11, 0x7F8);
+	if (!table)
+		return -ENOMEM;
+	spanrec_streams_sort(segment, sorted);
+	for (i = 0; i < segment->streams_count; i++) {
+		struct libscols_line *row = scols_table_new_line(table, NULL);
+
+		if (!row) {
+			scols_unref_table(table);
+			return -ENOMEM;
+		}
+		stream_row(row, sorted[i]);
+	}
+	fprintf(spanrec->out, "\n");
+	rc = scols_print_table(table);
+	scols_unref_table(table);
+	return rc ? -ENOMEM : 0;
+}
+
+static void
+show_gaps(const struct spanrec *spanrec, const struct store_segment *segment,
+	  const struct gaps *gaps)
+{
+	char at[SPANREC_TIME_BYTES];
+	int64_t ms;
+	size_t i;
+
+	if (!spanrec_segment_audible(segment))
+		return;
+	if (!gaps->known) {
+		fprintf(spanrec->out, "\n  Gaps are inside the sealed file; "
+				      "the private key is not here.\n");
+		return;
+	}
+	if (!gaps->count)
+		return;
+	fprintf(spanrec->out, "\n  Gaps\n");
+	for (i = 0; i < gaps->count; i++) {
+		const struct store_gap *gap = &gaps->gaps[i].gap;
+
+		spanrec_duration(gap->from_ns - segment->start_ns, at);
+		ms = (gap->from_ns - segment->start_ns) / 1000000 % 1000;
+		fprintf(spanrec->out,
+			"  at %s.%03d, %s side: %.3f s, %" PRIu32
+			" packet%s (%s)\n",
+			at, ms < 0 ? 0 : (int)ms,
+			gaps->gaps[i].side == STORE_LEFT ? "left" : "right",
+			(double)(gap->until_ns - gap->from_ns) / 1e9,
+			gap->packets, gap->packets == 1 ? "" : "s",
+			store_reason_name(gap->reason));
+	}
+}
+
+static void
+show_history(const struct spanrec *spanrec, const struct history *history)
+{
+	char when[SPANREC_TIME_BYTES], actor[SPANREC_TEXT_BYTES],
+	    detail[SPANREC_TEXT_BYTES];
+	size_t i;
+
+	if (!history->count)
+		return;
+	fprintf(spanrec->out, "\n  What was done with it\n");
+	for (i = 0; i < history->count; i++) {
+		const struct store_ledger_entry *e = &history->entries[i];
+
+		spanrec_time_zoned(spanrec->zone, e->time_ns, when);
+		fprintf(spanrec->out, "  %s  %s by %s: %s\n", when, e->action,
+			spanrec_text_clean(e->actor, actor, sizeof(actor)),
+			spanrec_text_clean(e->detail, detail, sizeof(detail)));
+	}
+}
+
+static int
+show_table(const struct spanrec *spanrec, const struct store_segment *segment,
+	   const struct gaps *gaps, const struct history *history)
+{
+	fprintf(spanrec->out, "%s (%s)\n", segment->id,
+		store_kind_name(segment->kind));
+	show_parties(spanrec, segment);
+	show_decision(spanrec, segment);
+	if (show_streams(spanrec, segment) < 0) {
+		log_error("not enough memory");
+		return EXIT_FAILED;
+	}
+	show_gaps(spanrec, segment, gaps);
+	show_history(spanrec, history);
+	return 0;
+}
+
+/* ---- the command ------------------------------------------------------- */
+
+/* What cannot be read is missing from what is shown; the rest is shown all
+ * the same. @return exit code */
+static int
+show_segment(const struct arguments *arguments,
+	     const struct store_segment *segment)
+{
+	struct spanrec *spanrec = arguments->spanrec;
+	struct history history = { 0 };
+	struct gaps gaps = { 0 };
+	int rc, worst;
+
+	worst = read_gaps(spanrec, segment, &gaps);
+	rc = read_history(spanrec, segment, &history);
+	if (rc)
+		worst = rc;
+	if (arguments->json)
+		rc = show_json(spanrec, segment, &gaps, &history);
+	else
+		rc = show_table(spanrec, segment, &gaps, &history);
+	free(gaps.gaps);
+	free(history.entries);
+	return rc ? rc : worst;
+}
+
+int
+spanrec_show(struct spanrec *spanrec, int argc, char **argv)
+{
+	static const struct argp argp = { .options = options,
+					  .parser = parse,
+					  .args_doc = "ID",
+					  .doc = doc,
+					  .children = spanrec_global_options };
+	struct arguments arguments = { .spanrec = spanrec };
+	struct spanrec_selection selection = { 0 };
+	size_t i;
+	int rc, error;
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+		return EXIT_USAGE;
+	rc = spanrec_open(spanrec, STORE_READ);
+	if (!rc)
+		rc = spanrec_open_key(spanrec, false);
+	if (!rc)
+		rc = spanrec_select(spanrec, arguments.id, &selection);
+	if (rc)
+		goto out;
+	for (i = 0; i < selection.count; i++) {
+		if (i && !arguments.json)
+			fputc('\n', spanrec->out);
+		error = show_segment(&arguments, &selection.segments[i]);
+		if (error)
+			rc = error;
+	}
+out:
+	spanrec_selection_fini(&selection);
+	return rc;
+}

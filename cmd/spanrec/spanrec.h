@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * spanrec, the command line for people: what its files share.
+ *
+ *   main.c      starts it: the clock, no core dumps
+ *   commands.c  the table of commands, help, options of all commands
+ *   open.c      home, policy, archive and key, with words for what fails
+ *   select.c    an id or the beginning of one -> the segments of one call
+ *   time.c      times as people type them, and as they read them
+ *   text.c      text from the network made safe for a terminal, JSON, CSV
+ *   output.c    a segment as a row of a table, a JSON line, a CSV line
+ *   audio.c     recordings -> sound
+ *   wav.c       sound -> WAV
+ *   init.c list.c show.c why.c play.c export.c verify.c purge.c policy.c key.c
+ *               one command each
+ *
+ * Functions that return int and are documented with "exit code" have said on
+ * stderr what is wrong when it is not 0 (cmd/common/exit.h).
+ */
+#ifndef CMD_SPANREC_SPANREC_H
+#define CMD_SPANREC_SPANREC_H
+
+#include <argp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "cmd/common/home.h"
+#include "policy/policy.h"
+#include "rtp/rtp.h"
+#include "store/store.h"
+
+#define SPANREC_VERSION "0.1"
+
+struct spanrec_selection;
+
+/** One run of the program. */
+struct spanrec {
+	/* given by main or by a test */
+	FILE *out;      /**< where results go */
+	int64_t now_ns; /**< the wall clock */
+	/* options of all commands */
+	const char *home_option;
+	bool quiet;
+	/* what spanrec_open opened */
+	struct home home;
+	struct policy *policy;
+	const struct policy_zone *zone; /**< of the policy; borrowed */
+	struct store_archive *archive;
+	struct store_identity *identity; /**< NULL: no private key here */
+};
+
+/* ---- commands.c -------------------------------------------------------- */
+
+/**
+ * Run one command line. Exits on --help and on usage errors, as argp does.
+ *
+ * @param argv [argc] with the program's name first
+ * @return exit code
+ */
+int spanrec_run(struct spanrec *spanrec, int argc, char **argv);
+
+/** Close what spanrec_run left open. */
+void spanrec_fini(struct spanrec *spanrec);
+
+/**
+ * Options of all commands, as the child parser of each command's own; its
+ * input is the struct spanrec.
+ */
+extern const struct argp_child spanrec_global_options[];
+
+/* each is given its own part of the command line; exit code */
+int spanrec_init(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_policy(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_key(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_list(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_find(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_show(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_why(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_play(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_export(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_verify(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_purge(struct spanrec *spanrec, int argc, char **argv);
+
+/* ---- open.c ------------------------------------------------------------ */
+
+/** Open home, policy and archive, for an owner by that policy.
+ * @return exit code */
+int spanrec_open(struct spanrec *spanrec, enum store_mode mode)
+	__attribute__((warn_unused_result));
+
+/**
+ * Load the private key into spanrec->identity.
+ *
+ * @param needed false: having no key is no error, and nothing is said
+ * @return exit code
+ */
+int spanrec_open_key(struct spanrec *spanrec, bool needed)
+	__attribute__((warn_unused_result));
+
+/**
+ * Is this a purpose that the policy names? Every act of listening needs one.
+ *
+ * @param purpose NULL: none was given
+ * @return exit code
+ */
+int spanrec_purpose_check(const struct spanrec *spanrec, const char *purpose)
+	__attribute__((warn_unused_result));
+
+/** Name of the user who runs this, by the real user id. */
+void spanrec_actor(char actor[STORE_NAME_BYTES]);
+
+/**
+ * Write down who heard or copied what, before it leaves: an entry for each
+ * segment that has sound.
+ *
+ * @return exit code
+ */
+int spanrec_ledger_add(struct spanrec *spanrec, const char *action,
+		       const struct spanrec_selection *selection,
+		       const char *detail)
+	__attribute__((warn_unused_result));
+
+/* ---- select.c ---------------------------------------------------------- */
+
+/** Segments of one call, in order of time. */
+struct spanrec_selection {
+	struct store_segment *segments;
+	size_t count;
+};
+
+/**
+ * Find what an id means: a segment, a call, or the beginning of an id that
+ * fits one call only.
+ *
+ * @param selection free with spanrec_selection_fini, also on failure
+ * @return exit code
+ */
+int spanrec_select(struct spanrec *spanrec, const char *id,
+		   struct spanrec_selection *selection)
+	__attribute__((warn_unused_result));
+void spanrec_selection_fini(struct spanrec_selection *selection);
+
+/** A list of segment ids, so that nothing is changed while it is searched. */
+struct spanrec_ids {
+	char (*ids)[STORE_SEGMENT_ID_BYTES];
+	size_t count, capacity;
+};
+/** @return 0, -ENOMEM */
+int spanrec_ids_add(struct spanrec_ids *ids, const char *id)
+	__attribute__((warn_unused_result));
+void spanrec_ids_fini(struct spanrec_ids *ids);
+
+/* ---- time.c ------------------------------------------------------------ */
+
+#define SPANREC_TIME_BYTES 48
+
+/** What a text names: a day is 24 hours long, a minute has no length. */
+struct spanrec_period {
+	int64_t from_ns, to_ns;
+};
+
+/**
+ * "2019-03-28", "2019-03-28 14:15", "2019-03-28T14:15:03.250Z", "14:15",
+ * "-7d", "-2h", "yesterday", "today", "now".
+ *
+ * @param zone of times that do not end in Z
+ * @return 0, -EINVAL
+ */
+int spanrec_period_parse(const char *text, const struct policy_zone *zone,
+			 int64_t now_ns, struct spanrec_period *period)
+	__attribute__((warn_unused_result));
+
+/**
+ * "T ±20m", "T +-20m", or "T": a quarter of an hour on both sides.
+ *
+ * @return 0, -EINVAL
+ */
+int spanrec_around_parse(const char *text, const struct policy_zone *zone,
+			 int64_t now_ns, struct spanrec_period *period)
+	__attribute__((warn_unused_result));
+
+/** A place in a recording: "90", "1:30", "1:02:03.5". @return 0, -EINVAL */
+int spanrec_offset_parse(const char *text, int64_t *offset_ns)
+	__attribute__((warn_unused_result));
+
+/** "2019-03-28T14:15:03.250Z" */
+void spanrec_time_utc(int64_t time_ns, char text[SPANREC_TIME_BYTES]);
+/** "2019-03-28 14:15:03", in the zone */
+void spanrec_time_local(const struct policy_zone *zone, int64_t time_ns,
+			char text[SPANREC_TIME_BYTES]);
+/** "2019-03-28 14:15:03 GMT" */
+void spanrec_time_zoned(const struct policy_zone *zone, int64_t time_ns,
+			char text[SPANREC_TIME_BYTES]);
+/** "1:05", "1:02:03" */
+void spanrec_duration(int64_t duration_ns, char text[SPANREC_TIME_BYTES]);
+
+/* ---- text.c ------------------------------------------------------------ */
+
+/** Room for what spanrec_text_clean makes of any text of a segment. */
+#define SPANREC_TEXT_BYTES (3 * STORE_SIP_CALL_ID_BYTES)
+
+/**
+ * Copy text that came from the network. Bytes that are not UTF-8, and control
+ * characters (a terminal would obey them), become U+FFFD.
+ *
+ * @param clean [n] cut at a whole character if there is no room
+ * @return clean
+ */
+const char *spanrec_text_clean(const char *text, char *clean, size_t n);
+
+/**
+ * Write one field of a CSV line as RFC 4180 wants it. A text that a
+ * spreadsheet would take for a formula gets a leading apostrophe; telephone
+ * numbers ("+44...") stay as they are.
+ */
+void spanrec_csv_field(FILE *to, const char *text);
+
+/** Write words, in lines of at most 78 columns. */
+void spanrec_text_wrap(FILE *to, const char *text);
+
+/* ---- output.c ---------------------------------------------------------- */
+
+enum spanrec_format {
+	SPANREC_TABLE, /**< for people */
+	SPANREC_JSON,  /**< one object a line */
+	SPANREC_CSV
+};
+
+/** Shows segments, one after the other. */
+struct spanrec_output;
+
+/** @return 0, -ENOMEM */
+int spanrec_output_new(struct spanrec_output **output,
+		       const struct spanrec *spanrec,
+		       enum spanrec_format format)
+	__attribute__((warn_unused_result));
+/** @return 0, -ENOMEM */
+int spanrec_output_segment(struct spanrec_output *output,
+			   const struct store_segment *segment)
+	__attribute__((warn_unused_result));
+/** Tables are printed here, because the columns fit their widest text. */
+int spanrec_output_end(struct spanrec_output *output)
+	__attribute__((warn_unused_result));
+void spanrec_output_free(struct spanrec_output **output);
+
+struct json_t;
+/** One segment with the fields of `list --json`. @return NULL: no memory */
+struct json_t *spanrec_segment_json(const struct spanrec *spanrec,
+				    const struct store_segment *segment);
+/** Print an object on one line and free it. @return 0, -ENOMEM (also: NULL) */
+int spanrec_json_print(FILE *to, struct json_t *object);
+
+/** Streams in the order in which they are shown: side, time, SSRC. */
+void spanrec_streams_sort(const struct store_segment *segment,
+			  const struct store_stream *sorted[STORE_STREAMS_MAX]);
+
+/** In one word: "stored", "drop", "no audio", ... */
+const char *spanrec_segment_state(const struct store_segment *segment);
+/** To be recorded, and yet there was nothing: calls nobody answered. */
+bool spanrec_segment_silent(const struct store_segment *segment);
+
+/* ---- audio.c ----------------------------------------------------------- */
+
+#define SPANREC_SAMPLE_HZ 8000
+
+enum spanrec_channels {
+	SPANREC_STEREO, /**< left is local, right is remote */
+	SPANREC_MIX,    /**< both in one channel */
+	SPANREC_LEFT,
+	SPANREC_RIGHT
+};
+
+/** What is going to be heard. */
+struct spanrec_audio {
+	const struct spanrec_selection *selection;
+	enum spanrec_channels channels;
+	int64_t start_ns, end_ns;
+	uint64_t frames;         /**< samples per channel, from start to end */
+	uint64_t frames_unknown; /**< RTP frames without a decoder */
+	char encoding[RTP_ENCODING_BYTES]; /**< of one of these */
+};
+
+/** @param pcm [frames * channels] @return 0, or an exit code, which stops */
+typedef int (*spanrec_audio_fn)(void *ctx, const int16_t *pcm, size_t frames);
+
+/** Is there a file with sound in it? */
+bool spanrec_segment_audible(const struct store_segment *segment);
+
+/** 1 or 2 */
+unsigned spanrec_audio_channels(const struct spanrec_audio *audio);
+
+/**
+ * Is there anything to hear? Says why not. Needs no key.
+ *
+ * @return exit code
+ */
+int spanrec_audio_check(const struct spanrec *spanrec,
+			const struct spanrec_selection *selection)
+	__attribute__((warn_unused_result));
+
+/**
+ * Read the recordings through without a sound: proves that they are whole and
+ * finds out how long they are, before anything is written anywhere.
+ *
+ * @param audio selection and channels are given
+ * @return exit code
+ */
+int spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
+	__attribute__((warn_unused_result));
+
+/** Begin so much later; it must be less than the length. */
+void spanrec_audio_skip(struct spanrec_audio *audio, int64_t offset_ns);
+
+/** Give fn the sound: audio->frames frames, no more and no less.
+ * @return exit code */
+int spanrec_audio_render(struct spanrec *spanrec,
+			 const struct spanrec_audio *audio,
+			 spanrec_audio_fn fn, void *ctx)
+	__attribute__((warn_unused_result));
+
+/** Open one recording. @return exit code */
+int spanrec_reader_open(struct spanrec *spanrec,
+			const struct store_segment *segment,
+			struct store_reader **reader)
+	__attribute__((warn_unused_result));
+/** Say that reading failed. @return exit code */
+int spanrec_reader_failed(const struct store_segment *segment, int error);
+
+/* ---- wav.c ------------------------------------------------------------- */
+
+/**
+ * Write a WAV header.
+ *
+ * @return 0, -EOVERFLOW (WAV counts bytes in 32 bits), -EIO and others of stdio
+ */
+int spanrec_wav_header(FILE *to, unsigned channels, uint64_t frames)
+	__attribute__((warn_unused_result));
+/** @param pcm [count] @return 0, -ENOSPC, -EIO, ... */
+int spanrec_wav_samples(FILE *to, const int16_t *pcm, size_t count)
+	__attribute__((warn_unused_result));
+
+/* ---- purge.c ----------------------------------------------------------- */
+
+struct spanrec_purge {
+	bool dry;
+	uint64_t recordings, segments; /**< gone, or would be */
+	uint64_t bytes;
+	uint64_t tombstones; /**< forgotten */
+	uint64_t failed;
+	uint64_t held;
+};
+
+/** Purge what is due at a time. Prints the list if dry. @return exit code */
+int spanrec_purge_run(struct spanrec *spanrec, int64_t now_ns,
+		      struct spanrec_purge *purge)
+	__attribute__((warn_unused_result));
+
+#endif

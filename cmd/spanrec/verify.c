@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * verify: is everything there, genuine and whole? Works beside a recorder, and
+ * without the private key as far as that goes.
+ */
+#include "cmd/spanrec/spanrec.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "cmd/common/exit.h"
+#include "cmd/common/log.h"
+#include "cmd/common/progress.h"
+
+enum { ALL = 0x200 };
+
+struct arguments {
+	struct spanrec *spanrec;
+	const char *id;
+	bool all;
+};
+
+static const struct argp_option options[] = {
+	{ "all", ALL, NULL, 0, "The whole archive; the same as giving no ID",
+	  0 },
+	{ 0 },
+};
+
+static const char doc[] =
+    "Check recordings: that each chunk is genuine, that none is missing, "
+    "swapped or cut short, that the counts of packets add up; and, without an "
+    "ID, that there is no file too many, that what was deleted is gone, and "
+    "that the ledger is unbroken.\v"
+    "Each finding is one line that begins with the id. Exit code 5 if there is "
+    "one. Without the private key the content of chunks is not opened: files "
+    "are compared with what the index knows of them.\n\n"
+    "Examples:\n"
+    "  spanrec verify\n"
+    "  spanrec verify 20190328T1415\n";
+
+static error_t
+parse(int key, char *value, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = arguments->spanrec;
+		return 0;
+	case ALL:
+		arguments->all = true;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (arguments->id)
+			argp_error(state, "one ID at a time");
+		arguments->id = value;
+		return 0;
+	case ARGP_KEY_END:
+		if (arguments->all && arguments->id)
+			argp_error(state, "an ID or --all, not both");
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+struct check {
+	struct spanrec *spanrec;
+	struct spanrec_ids ids;
+	uint64_t checked, bad, busy;
+	uint64_t others; /**< files, slots, ledger */
+	struct progress progress;
+};
+
+static const char *
+finding_name(enum store_finding_type type)
+{
+	switch (type) {
+	case STORE_FINDING_FILE_MISSING:
+		return "file missing";
+	case STORE_FINDING_FILE_UNKNOWN:
+		return "unknown file";
+	case STORE_FINDING_DAMAGED:
+		return "damaged";
+	case STORE_FINDING_CUT:
+		return "cut short";
+	case STORE_FINDING_SWAPPED:
+		return "swapped";
+	case STORE_FINDING_KEY_MISSING:
+		return "no key";
+	case STORE_FINDING_COUNTS:
+		return "counts do not add up";
+	case STORE_FINDING_NOT_ERASED:
+		return "not erased";
+	case STORE_FINDING_KEY_UNUSED:
+		return "unused key";
+	default:
+		return "sound";
+	}
+}
+
+static void
+print_finding(struct check *check, const char *id,
+	      const struct store_finding *finding)
+{
+	char clean[SPANREC_TEXT_BYTES];
+
+	progress_fini(&check->progress);
+	fprintf(check->spanrec->out, "%s: %s", id, finding_name(finding->type));
+	if (*finding->detail)
+		fprintf(
+		    check->spanrec->out, ": %s",
+		    spanrec_text_clean(finding->detail, clean, sizeof(clean)));
+	fputc('\n', check->spanrec->out);
+}
+
+/* ---- recordings -------------------------------------------------------- */
+
+static int
+add_id(void *ctx, const struct store_segment *segment)
+{
+	return spanrec_ids_add(ctx, segment->id);
+}
+
+static bool
+has_file(const struct store_segment *segment)
+{
+	return segment->state == STORE_STATE_STORED ||
+	       segment->state == STORE_STATE_INTERRUPTED ||
+	       segment->state == STORE_STATE_HELD ||
+	       segment->state == STORE_STATE_DAMAGED;
+}
+
+/* @return 0, -errno */
+static int
+check_one(struct check *check, const char *id)
+{
+	struct spanrec *spanrec = check->spanrec;
+	struct store_finding finding = { 0 };
+	struct store_segment segment;
+	int rc = store_segment_get(spanrec->archive, id, &segment);
+
+	/* purged meanwhile, by a recorder that runs beside this */
+	if (rc == -ENOENT)
+		return 0;
+	if (rc == -EBADMSG) {
+		finding.type = STORE_FINDING_DAMAGED;
+		snprintf(finding.detail, sizeof(finding.detail),
+			 "its row in the index cannot be read");
+		check->checked++;
+		check->bad++;
+		print_finding(check, id, &finding);
+		return 0;
+	}
+	if (rc < 0)
+		return rc;
+	if (segment.state == STORE_STATE_RECORDING) {
+		check->busy++;
+		return 0;
+	}
+	if (!has_file(&segment))
+		return 0;
+	rc = store_verify(spanrec->archive, spanrec->identity, &segment,
+			  &finding);
+	if (rc < 0)
+		return rc;
+	check->checked++;
+	if (rc) {
+		check->bad++;
+		print_finding(check, segment.id, &finding);
+	}
+	return 0;
+}
+
+/* @return exit code */
+static int
+check_recordings(struct check *check)
+{
+	size_t i;
+	int rc = 0;
+
+	progress_init(&check->progress, "verifying");
+	if (check->spanrec->quiet)
+		check->progress.shown = false;
+	for (i = 0; !rc && i < check->ids.count; i++) {
+		rc = check_one(check, check->ids.ids[i]);
+		progress_update(&check->progress, i + 1, check->ids.count);
+	}
+	progress_fini(&check->progress);
+	if (rc < 0) {
+		log_error("%s could not be checked: %s", check->ids.ids[i - 1],
+			  strerror(-rc));
+		return exit_code(rc);
+	}
+	return 0;
+}
+
+/* ---- the rest of the archive ------------------------------------------- */
+
+static int
+add_other(void *ctx, const struct store_finding *finding)
+{
+	struct check *check = ctx;
+	char clean[SPANREC_TEXT_BYTES];
+
+	/* what a crash left between a key and its row hurts nobody */
+	if (finding->type != STORE_FINDING_KEY_UNUSED)
+		check->others++;
+	else if (check->spanrec->quiet)
+		return 0;
+	print_finding(check,
+		      spanrec_text_clean(finding->id, clean, sizeof(clean)),
+		      finding);
+	return 0;
+}
+
+static int
+see_entry(void *ctx, const struct store_ledger_entry *entry)
+{
+	*(uint64_t *)ctx = entry->number;
+	return 0;
+}
+
+/* @return exit code */
+static int
+check_archive(struct check *check)
+{
+	struct spanrec *spanrec = check->spanrec;
+	uint64_t entry = 0;
+	int rc;
+
+	rc = store_verify_orphans(spanrec->archive, add_other, check);
+	if (!rc)
+		rc = store_ledger_walk(spanrec->archive, see_entry, &entry);
+	if (rc == -EBADMSG) {
+		check->others++;
+		fprintf(spanrec->out,
+			"ledger: broken: the chain does not hold at entry "
+			"%" PRIu64 "\n",
+			entry);
+		return 0;
+	}
+	if (rc < 0) {
+		log_error("the archive could not be checked: %s",
+			  strerror(-rc));
+		return exit_code(rc);
+	}
+	return 0;
+}
+
+/* ---- the command ------------------------------------------------------- */
+
+/* @return exit code */
+static int
+collect(struct check *check, const struct arguments *arguments)
+{
+	const struct store_query query = { .purged = true };
+	struct spanrec_selection selection = { 0 };
+	size_t i;
+	int rc, error = 0;
+
+	if (arguments->id) {
+		rc = spanrec_select(check->spanrec, arguments->id, &selection);
+		for (i = 0; !error && i < selection.count; i++)
+			error = spanrec_ids_add(&check->ids,
+						selection.segments[i].id);
+		spanrec_selection_fini(&selection);
+		if (rc)
+			return rc;
+	} else {
+		error = store_search(check->spanrec->archive, &query, add_id,
+				     &check->ids);
+	}
+	if (error < 0) {
+		log_error("the index could not be read: %s", strerror(-error));
+		return exit_code(error);
+	}
+	return 0;
+}
+
+static int
+report(const struct check *check)
+{
+	const struct spanrec *spanrec = check->spanrec;
+	bool sound = !check->bad && !check->others;
+
+	if (!spanrec->quiet) {
+		fprintf(spanrec->out,
+			"%" PRIu64 " recording%s checked, %" PRIu64
+			" damaged, %" PRIu64 " other finding%s\n",
+			check->checked, check->checked == 1 ? "" : "s",
+			check->bad, check->others,
+			check->others == 1 ? "" : "s");
+		if (check->busy)
+			fprintf(spanrec->out,
+				"%" PRIu64 " still being recorded, not "
+				"checked\n",
+				check->busy);
+		if (!spanrec->identity)
+			fprintf(spanrec->out,
+				"Without the private key the content was not "
+				"opened: files were compared with the index "
+				"only.\n");
+	}
+	return sound ? EXIT_DONE : EXIT_DAMAGED;
+}
+
+int
+spanrec_verify(struct spanrec *spanrec, int argc, char **argv)
+{
+	static const struct argp argp = { .options = options,
+					  .parser = parse,
+					  .args_doc = "[ID]",
+					  .doc = doc,
+					  .children = spanrec_global_options };
+	struct arguments arguments = { .spanrec = spanrec };
+	struct check check = { .spanrec = spanrec };
+	int rc;
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+		return EXIT_USAGE;
+	rc = spanrec_open(spanrec, STORE_READ);
+	if (!rc)
+		rc = spanrec_open_key(spanrec, false);
+	if (!rc)
+		rc = collect(&check, &arguments);
+	if (!rc)
+		rc = check_recordings(&check);
+	if (!rc && !arguments.id)
+		rc = check_archive(&check);
+	if (!rc)
+		rc = report(&check);
+	spanrec_ids_fini(&check.ids);
+	return rc;
+}

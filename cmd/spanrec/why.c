@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* why: what decided about a segment, as one paragraph of plain English. */
+#include "cmd/spanrec/spanrec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/common/exit.h"
+#include "cmd/common/log.h"
+
+struct arguments {
+	struct spanrec *spanrec;
+	const char *id;
+};
+
+static const char doc[] =
+    "Say in plain English why a call was recorded or not, by which rule of "
+    "which policy, and when it will be deleted.\v"
+    "Example:\n"
+    "  spanrec why 20190328T141503Z-k7q2\n";
+
+static error_t
+parse(int key, char *value, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = arguments->spanrec;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (arguments->id)
+			argp_error(state, "one ID at a time");
+		arguments->id = value;
+		return 0;
+	case ARGP_KEY_NO_ARGS:
+		argp_error(state, "which call? Give its ID");
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const char *
+decision_words(enum store_decision decision)
+{
+	switch (decision) {
+	case STORE_RECORD:
+		return "to record it";
+	case STORE_DROP:
+		return "not to record it";
+	case STORE_LISTEN_DENY:
+		return "that nobody may listen to it";
+	default:
+		return "that it is out of scope";
+	}
+}
+
+static void
+tell_decision(FILE *to, const struct spanrec *spanrec,
+	      const struct store_segment *segment)
+{
+	char when[SPANREC_TIME_BYTES], from[SPANREC_TEXT_BYTES],
+	    text[SPANREC_TEXT_BYTES], hash[2 * STORE_HASH_BYTES + 1];
+
+	spanrec_time_zoned(spanrec->zone, segment->start_ns, when);
+	spanrec_text_clean(segment->from, from, sizeof(from));
+	spanrec_text_clean(segment->to, text, sizeof(text));
+	fprintf(to, "%s is segment %u of the call from %s to %s on %s. ",
+		segment->id, segment->segment,
+		*from ? from : "an unknown party",
+		*text ? text : "an unknown party", when);
+
+	spanrec_text_clean(segment->rule, text, sizeof(text));
+	fprintf(to, "The policy decided %s, by the rule '%s'",
+		decision_words(segment->decision), text);
+	spanrec_text_clean(segment->reason, text, sizeof(text));
+	store_hex(hash, segment->policy, STORE_HASH_BYTES);
+	fprintf(to,
+		" (reason code '%s'). That policy is kept in the archive as "
+		"policy/%s.yaml. ",
+		text, hash);
+}
+
+/* "Nothing was heard", "it is stored", "it was deleted on ...". */
+static void
+tell_state(FILE *to, const struct spanrec *spanrec,
+	   const struct store_segment *segment)
+{
+	char when[SPANREC_TIME_BYTES];
+
+	if (segment->state == STORE_STATE_PURGED) {
+		spanrec_time_zoned(spanrec->zone, segment->purged_ns, when);
+		fprintf(to, "It was deleted on %s. ", when);
+	} else if (spanrec_segment_silent(segment)) {
+		fprintf(to, "No audio was seen, so there is nothing to "
+			    "hear. ");
+	} else if (segment->state == STORE_STATE_NONE) {
+		fprintf(to, "So no audio was stored. ");
+	} else if (segment->state == STORE_STATE_HELD) {
+		fprintf(to, "It is held, and is not deleted before the hold "
+			    "ends. ");
+	} else if (segment->state == STORE_STATE_INTERRUPTED) {
+		fprintf(to, "The recorder stopped before the call ended; what "
+			    "came before is stored. ");
+	}
+}
+
+static void
+tell_clocks(FILE *to, const struct spanrec *spanrec,
+	    const struct store_segment *segment)
+{
+	struct policy_clock clock;
+	char text[SPANREC_TEXT_BYTES], when[SPANREC_TIME_BYTES];
+	int rc = policy_clock(spanrec->policy, segment->retention,
+			      segment->call_start_ns, &clock);
+
+	spanrec_text_clean(segment->retention, text, sizeof(text));
+	if (rc == -ENOENT)
+		fprintf(to,
+			"Its retention class '%s' is not in the policy any "
+			"more, so the shortest time that is allowed "
+			"holds. ",
+			text);
+	else
+		fprintf(to, "Its retention class is '%s'. ", text);
+	if (segment->state == STORE_STATE_PURGED) {
+		spanrec_time_zoned(spanrec->zone, clock.metadata_ns, when);
+		fprintf(to, "This entry goes on %s.", when);
+		return;
+	}
+	if (clock.floor_ns > segment->call_start_ns) {
+		spanrec_time_zoned(spanrec->zone, clock.floor_ns, when);
+		fprintf(to, "It must be kept until %s. ", when);
+	}
+	spanrec_time_zoned(spanrec->zone, clock.ceiling_ns, when);
+	fprintf(to, "It must be gone by %s; ", when);
+	spanrec_time_zoned(spanrec->zone, clock.due_ns, when);
+	fprintf(to, "the next purge after %s deletes it.", when);
+}
+
+static int
+tell_segment(struct spanrec *spanrec, const struct store_segment *segment)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *to = open_memstream(&text, &n);
+
+	if (!to) {
+		log_error("not enough memory");
+		return EXIT_FAILED;
+	}
+	tell_decision(to, spanrec, segment);
+	tell_state(to, spanrec, segment);
+	tell_clocks(to, spanrec, segment);
+	if (fclose(to) == EOF) {
+		free(text);
+		log_error("not enough memory");
+		return EXIT_FAILED;
+	}
+	spanrec_text_wrap(spanrec->out, text);
+	free(text);
+	return 0;
+}
+
+int
+spanrec_why(struct spanrec *spanrec, int argc, char **argv)
+{
+	static const struct argp argp = { .parser = parse,
+					  .args_doc = "ID",
+					  .doc = doc,
+					  .children = spanrec_global_options };
+	struct arguments arguments = { .spanrec = spanrec };
+	struct spanrec_selection selection = { 0 };
+	size_t i;
+	int rc;
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+		return EXIT_USAGE;
+	rc = spanrec_open(spanrec, STORE_READ);
+	if (!rc)
+		rc = spanrec_select(spanrec, arguments.id, &selection);
+	for (i = 0; !rc && i < selection.count; i++) {
+		if (i)
+			fputc('\n', spanrec->out);
+		rc = tell_segment(spanrec, &selection.segments[i]);
+	}
+	spanrec_selection_fini(&selection);
+	return rc;
+}

@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The archive thread: the only one that writes keyring and index. Does what
+ * the writers ask for in batches, because a durable commit costs the same for
+ * one row as for a thousand.
+ *
+ *   begun:  key into its slot -> sync -> row -> commit -> answer, at once
+ *   ended:  kept until sync_s has passed; files synced -> rows -> commit
+ *
+ * so that a key is durable before the first chunk is sealed with it, and a row
+ * says "stored" only when its file is durable too.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/common/log.h"
+#include "cmd/spanrecd/events.h"
+#include "cmd/spanrecd/pipeline.h"
+
+enum { BATCH_ROWS = 1000 };
+static const int64_t NAP_NS = 20 * 1000000LL;
+
+struct answer {
+	uint32_t writer;
+	struct archive_answer answer;
+};
+
+/* A recording that ended. */
+struct ended {
+	struct ended *next;
+	bool take_back;
+	struct store_segment row;
+};
+
+struct archiver_state {
+	struct pipeline *pipeline;
+	struct store_archive *archive;
+	uint32_t answers_count;
+	struct answer answers[BATCH_ROWS];
+	struct ended *first, *last;
+	uint32_t ended_count;
+	int64_t synced_ns; /* monotonic */
+};
+
+static int64_t
+monotonic_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static void
+fail(struct archiver_state *a, int error, const char *what)
+{
+	int none = 0;
+
+	if (atomic_compare_exchange_strong(&a->pipeline->archive_error, &none,
+					   error))
+		log_error("%s: %s", what, strerror(-error));
+}
+
+/* ---- recordings that begin ----------------------------------------------- */
+
+static int
+put_begun(struct archiver_state *a, struct answer *answer,
+	  struct store_segment *row, const struct store_sealed_key *key)
+{
+	int r =
+	    store_keyring_add(a->archive, row->key_day, key, &row->key_slot);
+
+	if (r < 0)
+		return r;
+	answer->answer.day = row->key_day;
+	answer->answer.slot = row->key_slot;
+	return store_segment_put(a->archive, row);
+}
+
+static void
+put_ended(struct archiver_state *a, const struct archive_request *request,
+	  uint32_t bytes)
+{
+	struct ended *ended = calloc(1, sizeof(*ended));
+
+	if (!ended) {
+		fail(a, -ENOMEM, "a recording is not entered into the index");
+		counter_add(&a->pipeline->archiver.counters,
+			    COUNTER_index_failed, 1);
+		return;
+	}
+	ended->take_back = request->type == ARCHIVE_TAKE_BACK;
+	memcpy(&ended->row, &request->row,
+	       bytes - offsetof(struct archive_request, row));
+	if (a->last)
+		a->last->next = ended;
+	else
+		a->first = ended;
+	a->last = ended;
+	a->ended_count++;
+}
+
+/* Take what the writers ask for; rows of what begins go into the batch. */
+static int
+collect(struct archiver_state *a)
+{
+	const struct archive_request *request;
+	uint32_t i, bytes;
+	int r = 0;
+
+	for (i = 0; i < a->pipeline->writers_count; i++) {
+		struct capture_ring *ring = a->pipeline->writers[i].requests;
+
+		while (a->answers_count < BATCH_ROWS &&
+		       (request = capture_ring_peek(ring, &bytes))) {
+			if (request->type == ARCHIVE_OPEN) {
+				struct answer *answer =
+				    &a->answers[a->answers_count++];
+				struct store_segment row = { 0 };
+
+				memset(answer, 0, sizeof(*answer));
+				memcpy(&row, &request->row, SEGMENT_HEAD_BYTES);
+				answer->writer = i;
+				answer->answer.segment = request->segment;
+				if (r == 0)
+					r = put_begun(a, answer, &row,
+						      &request->key);
+			} else {
+				put_ended(a, request, bytes);
+			}
+			capture_ring_release(ring);
+		}
+	}
+	return r;
+}
+
+static void
+send_answers(struct archiver_state *a, int error)
+{
+	uint32_t i;
+
+	for (i = 0; i < a->answers_count; i++) {
+		struct writer *writer =
+		    &a->pipeline->writers[a->answers[i].writer];
+		struct archive_answer *room;
+
+		while (!(room = capture_ring_reserve(writer->answers,
+						     sizeof(*room)))) {
+			sem_post(&writer->wake);
+			pipeline_nap(&a->pipeline->archiver.wake, NAP_NS);
+		}
+		*room = a->answers[i].answer;
+		room->error = error;
+		capture_ring_commit(writer->answers, sizeof(*room));
+		sem_post(&writer->wake);
+	}
+	a->answers_count = 0;
+}
+
+static bool
+asked(const struct archiver_state *a)
+{
+	uint32_t i;
+
+	for (i = 0; i < a->pipeline->writers_count; i++)
+		if (capture_ring_peek(a->pipeline->writers[i].requests, NULL))
+			return true;
+	return false;
+}
+
+/* A batch that fails fails as a whole: the writers are told, and go on
+ * without these recordings. */
+static void
+run_begun(struct archiver_state *a)
+{
+	int r = store_batch_begin(a->archive);
+	bool begun = r == 0;
+	int put = collect(a);
+
+	if (r == 0)
+		r = put;
+	if (r == 0 && a->answers_count)
+		r = store_keyring_sync(a->archive);
+	if (begun && r == 0 && a->answers_count)
+		r = store_batch_commit(a->archive);
+	else if (begun)
+		store_batch_abort(a->archive);
+	if (r < 0)
+		fail(a, r, "cannot begin a recording");
+	send_answers(a, r);
+}
+
+/* ---- recordings that ended ----------------------------------------------- */
+
+/* Audio that a later decision forbids: its key goes at once. */
+static void
+take_back(struct archiver_state *a, const struct ended *ended)
+{
+	int r = store_purge(a->archive, ended->row.id, ended->row.end_ns,
+			    "spanrecd", "decided against after it had begun");
+
+	if (r < 0)
+		fail(a, r, "cannot take a recording back");
+}
+
+/* What is out of scope leaves no trace but a number. */
+static int
+put_row(struct archiver_state *a, const struct store_segment *row)
+{
+	if (row->decision == STORE_OUT_OF_SCOPE)
+		return store_counter_add(a->archive,
+					 store_day(row->call_start_ns),
+					 "out-of-scope", 1);
+	return store_segment_put(a->archive, row);
+}
+
+static int
+put_rows(struct archiver_state *a)
+{
+	const struct ended *ended;
+	int r = store_archive_sync(a->archive);
+
+	if (r < 0)
+		return r;
+	r = store_batch_begin(a->archive);
+	if (r < 0)
+		return r;
+	for (ended = a->first; ended && r == 0; ended = ended->next)
+		r = put_row(a, &ended->row);
+	if (r < 0) {
+		store_batch_abort(a->archive);
+		return r;
+	}
+	return store_batch_commit(a->archive);
+}
+
+static void
+run_ended(struct archiver_state *a)
+{
+	int r = put_rows(a);
+
+	if (r < 0) {
+		fail(a, r, "cannot enter recordings into the index");
+		counter_add(&a->pipeline->archiver.counters,
+			    COUNTER_index_failed, a->ended_count);
+	}
+	while (a->first) {
+		struct ended *ended = a->first;
+
+		if (r == 0 && ended->take_back)
+			take_back(a, ended);
+		a->first = ended->next;
+		free(ended);
+	}
+	a->last = NULL;
+	a->ended_count = 0;
+	a->synced_ns = monotonic_ns();
+}
+
+/* ---- the loop ------------------------------------------------------------ */
+
+static bool
+sync_due(const struct archiver_state *a)
+{
+	int64_t sync_ns =
+	    (int64_t)a->pipeline->config.settings->sync_s * 1000000000;
+
+	return a->ended_count >= BATCH_ROWS ||
+	       (a->ended_count && monotonic_ns() - a->synced_ns >= sync_ns);
+}
+
+void *
+archiver_main(void *pipeline)
+{
+	struct pipeline *p = pipeline;
+	struct archiver_state *a = p->archiver.state;
+	bool over;
+
+	pthread_setname_np(pthread_self(), "archive");
+	a->synced_ns = monotonic_ns();
+	do {
+		/* Before the rings are looked at, so that nothing is left. */
+		over = atomic_load_explicit(&p->archive_over,
+					    memory_order_acquire);
+		while (asked(a)) {
+			run_begun(a);
+			if (sync_due(a))
+				run_ended(a);
+		}
+		if (a->ended_count && (over || sync_due(a)))
+			run_ended(a);
+		if (!over)
+			pipeline_nap(&p->archiver.wake, NAP_NS);
+	} while (!over);
+	return NULL;
+}
+
+int
+archiver_new(struct pipeline *p)
+{
+	p->archiver.state = calloc(1, sizeof(*p->archiver.state));
+	if (!p->archiver.state)
+		return -ENOMEM;
+	p->archiver.state->pipeline = p;
+	p->archiver.state->archive = p->config.archive;
+	return 0;
+}
+
+void
+archiver_free(struct pipeline *p)
+{
+	struct archiver_state *a = p->archiver.state;
+
+	while (a && a->first) {
+		struct ended *ended = a->first;
+
+		a->first = ended->next;
+		free(ended);
+	}
+	free(a);
+	p->archiver.state = NULL;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A capture thread: reads frames, puts RTP into the jitter buffer of its flow,
+ * hands SIP on. It does not ask whose a packet is. Per packet it does not
+ * allocate, log, format, take a clock or call libosip2.
+ *
+ * Of a file every capture thread reads every frame and keeps the flows whose
+ * addresses hash to it, as a fanout group of sockets does live.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "cmd/spanrecd/events.h"
+#include "cmd/spanrecd/pipeline.h"
+
+/* Frames between two looks at the other threads. */
+enum { BATCH_FRAMES = 256 };
+/* Packet time between two calls to control. */
+static const int64_t TELL_NS = 100 * 1000000LL;
+/* A nap that nobody ends; the reason for it is looked at again. */
+static const int64_t NAP_NS = 2 * 1000000LL;
+
+static int64_t
+drained(const struct capture_thread *t)
+{
+	return pipeline_drained(t->pipeline);
+}
+
+static bool
+stopping(const struct capture_thread *t)
+{
+	return atomic_load_explicit(&t->pipeline->stop, memory_order_relaxed);
+}
+
+/* Everything before now_ns was handled; let control know. */
+static void
+tell_position(struct capture_thread *t)
+{
+	atomic_store_explicit(&t->position_ns, t->now_ns, memory_order_release);
+	t->told_ns = t->now_ns;
+	uv_async_send(&t->pipeline->control.kick);
+}
+
+/* Wait until the writers have taken everything that is due by now. Only then
+ * does a full jitter buffer mean what it says. */
+static void
+wait_drained(struct capture_thread *t)
+{
+	int64_t due_ns = t->now_ns - t->pipeline->times.window_ns - 1;
+
+	tell_position(t);
+	while (drained(t) < due_ns && !stopping(t))
+		pipeline_nap(&t->wake, NAP_NS);
+}
+
+static void
+on_rtp(struct capture_thread *t, const struct capture_pkt *pkt,
+       const struct rtp_hdr *hdr)
+{
+	enum flows_put put = flows_put(t->flows, pkt, hdr, false);
+
+	counter_add(&t->counters, COUNTER_rtp, 1);
+	if (put == FLOWS_PUT)
+		return;
+	wait_drained(t);
+	put = flows_put(t->flows, pkt, hdr, false);
+	if (put == FLOWS_WAIT) {
+		counter_add(&t->counters, COUNTER_rtp_shed, 1);
+		(void)flows_put(t->flows, pkt, hdr, true);
+	} else if (put == FLOWS_EXHAUSTED) {
+		counter_add(&t->counters, COUNTER_rtp_no_flow, 1);
+	}
+}
+
+static void
+on_sip(struct capture_thread *t, const struct capture_pkt *pkt)
+{
+	uint32_t bytes =
+	    (uint32_t)sizeof(struct sip_record) + pkt->payload_bytes;
+	struct sip_record *record;
+
+	counter_add(&t->counters, COUNTER_sip, 1);
+	if (bytes > capture_ring_record_max(t->sip)) {
+		counter_add(&t->counters, COUNTER_sip_too_long, 1);
+		return;
+	}
+	while (!(record = capture_ring_reserve(t->sip, bytes))) {
+		if (stopping(t)) {
+			counter_add(&t->counters, COUNTER_sip_shed, 1);
+			return;
+		}
+		tell_position(t);
+		pipeline_nap(&t->wake, NAP_NS);
+	}
+	record->time_ns = pkt->time_ns;
+	record->frame = t->frame;
+	record->src = pkt->src;
+	record->dst = pkt->dst;
+	record->bytes = pkt->payload_bytes;
+	record->missing_bytes = pkt->missing_bytes;
+	memcpy(record->message, pkt->payload, pkt->payload_bytes);
+	capture_ring_commit(t->sip, bytes);
+}
+
+static void
+on_datagram(struct capture_thread *t, const struct capture_pkt *pkt)
+{
+	struct sip_glance glance;
+	struct rtp_hdr hdr;
+
+	if (t->pipeline->captures_count > 1 &&
+	    capture_pair_hash(&pkt->src, &pkt->dst) %
+		    t->pipeline->captures_count !=
+		t->index)
+		return;
+	if (pkt->payload_bytes && pkt->payload[0] >> 6 == 2) {
+		if (rtp_hdr_parse(&hdr, pkt->payload, pkt->payload_bytes) > 0)
+			on_rtp(t, pkt, &hdr);
+		else
+			counter_add(&t->counters, COUNTER_not_media, 1);
+		return;
+	}
+	switch (sip_prefilter(pkt->payload, pkt->payload_bytes, &glance)) {
+	case 1:
+		on_sip(t, pkt);
+		break;
+	case 0:
+		counter_add(&t->counters, COUNTER_not_media, 1);
+		break;
+	default:
+		counter_add(&t->counters, COUNTER_keepalive, 1);
+	}
+}
+
+static void
+on_frame(void *ctx, const struct capture_frame *frame)
+{
+	struct capture_thread *t = ctx;
+	int64_t time_ns = frame->time_ns + t->pipeline->config.shift_ns;
+	enum capture_outcome outcome;
+	struct capture_pkt pkt;
+
+	t->frame++;
+	counter_add(&t->counters, COUNTER_frames, 1);
+	/* Time must not run back: the writers count on it. */
+	if (time_ns > t->now_ns)
+		t->now_ns = time_ns;
+	else if (time_ns < t->now_ns)
+		counter_add(&t->counters, COUNTER_time_stepped_back, 1);
+	if (t->now_ns - t->told_ns >= TELL_NS)
+		tell_position(t);
+	outcome = capture_decode(frame, &pkt);
+	t->outcomes[outcome]++;
+	if (outcome != CAPTURE_udp)
+		return;
+	pkt.time_ns = t->now_ns;
+	on_datagram(t, &pkt);
+}
+
+/* Do not run away from the writers: what is between is memory. */
+static void
+keep_lead(struct capture_thread *t)
+{
+	if (t->now_ns - drained(t) <= t->pipeline->lead_ns)
+		return;
+	tell_position(t);
+	while (t->now_ns - drained(t) > t->pipeline->lead_ns && !stopping(t))
+		pipeline_nap(&t->wake, NAP_NS);
+}
+
+void *
+capture_thread_main(void *thread)
+{
+	struct capture_thread *t = thread;
+	struct capture_source_stats stats;
+	int n;
+
+	pthread_setname_np(pthread_self(), "capture");
+	while (!stopping(t)) {
+		n = capture_source_dispatch(t->source, BATCH_FRAMES, on_frame,
+					    t);
+		if (n <= 0) {
+			t->error = n;
+			break;
+		}
+		capture_source_stats(t->source, &stats);
+		atomic_store_explicit(&t->bytes_done, stats.bytes_done,
+				      memory_order_relaxed);
+		atomic_store_explicit(&t->bytes_total, stats.bytes_total,
+				      memory_order_relaxed);
+		flows_sweep(t->flows, t->now_ns);
+		keep_lead(t);
+	}
+	flows_detach_all(t->flows);
+	tell_position(t);
+	atomic_fetch_add_explicit(&t->pipeline->capture_over, 1,
+				  memory_order_release);
+	uv_async_send(&t->pipeline->control.kick);
+	return NULL;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the threads tell each other, as records in rings of one producer and
+ * one consumer each:
+ *
+ *   capture ──sip_record──► control ──writer_event──► writer
+ *   control ◄──alive_report── writer ──archive_request──► archive
+ *                             writer ◄──archive_answer── archive
+ */
+#ifndef CMD_SPANRECD_EVENTS_H
+#define CMD_SPANRECD_EVENTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "capture/pkt.h"
+#include "rtp/rtp.h"
+#include "sip/sip.h"
+#include "store/store.h"
+
+/** A SIP message, as captured; `bytes` of it follow. */
+struct sip_record {
+	int64_t time_ns;
+	uint64_t frame; /**< number of the frame in the input: breaks ties */
+	struct capture_endpoint src;
+	struct capture_endpoint dst;
+	uint32_t bytes;
+	uint32_t missing_bytes;
+	uint8_t message[];
+};
+
+enum writer_event_type {
+	WRITER_MEDIA_OPEN,  /**< to all writers: `media` */
+	WRITER_MEDIA_CLOSE, /**< to all writers: `media` */
+	WRITER_SEGMENT,     /**< to the call's writer: a segment begins */
+	WRITER_UPDATE,      /**< ... what is known of its current one changed */
+	WRITER_END          /**< ... the call is over */
+};
+
+#define WRITER_FORMATS_MAX SIP_FORMATS_MAX
+
+/** One party's receive address, and what it means. */
+struct writer_media {
+	uint64_t number; /**< the same in its OPEN and its CLOSE */
+	struct capture_endpoint receive;
+	enum store_side receiver; /**< the side that hears what is sent there */
+	bool secure;              /**< keys were offered, or RTP/SAVP */
+	uint32_t formats_count;
+	struct rtp_format formats[WRITER_FORMATS_MAX];
+};
+
+/** All of a row of the index but its streams. */
+#define SEGMENT_HEAD_BYTES offsetof(struct store_segment, streams)
+
+struct writer_event {
+	enum writer_event_type type;
+	uint32_t writer; /**< the call's */
+	int64_t time_ns; /**< a writer acts on it when the watermark is there */
+	uint64_t call;   /**< number; grows with the start of the call */
+	union {
+		struct writer_media media;
+		/** SEGMENT, UPDATE: SEGMENT_HEAD_BYTES of a row;
+		 * END: of it end_ns, end_cause */
+		uint8_t head[SEGMENT_HEAD_BYTES];
+		struct {
+			char cause[STORE_NAME_BYTES];
+			bool silent; /**< with its last frame */
+		} end;
+	};
+};
+
+/** A call had media at a time. */
+struct alive_report {
+	uint64_t call;
+	int64_t time_ns;
+};
+
+enum archive_request_type {
+	ARCHIVE_OPEN,  /**< row and sealed key of a recording that begins */
+	ARCHIVE_CLOSE, /**< row of a segment that is over, recorded or not */
+	ARCHIVE_TAKE_BACK /**< ... of one that must not have been recorded */
+};
+
+struct archive_request {
+	enum archive_request_type type;
+	struct segment *segment; /**< OPEN: comes back in the answer */
+	struct store_sealed_key key;
+	struct store_segment row; /**< cut after the streams it has */
+};
+
+/** The key of a recording is durable; its file may be begun. */
+struct archive_answer {
+	struct segment *segment;
+	int error;    /**< negative errno: this recording cannot be made */
+	uint32_t day;
+	uint32_t slot;
+};
+
+#endif

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See media.h for the rules. Buckets of claims on one address; the bucket
+ * also holds the generation that tells flows when to look again. */
+#include "cmd/spanrecd/media.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A call has two claims or a few; 20,000 calls fill a bucket with six. */
+enum { BUCKETS = 8192, EXPIRE_BUCKETS = 64 };
+
+struct bucket {
+	struct media_entry *first;
+	uint32_t generation;
+};
+
+struct media_table {
+	struct media_times times;
+	struct bucket buckets[BUCKETS];
+	uint32_t count;
+	uint32_t expire_at;
+	uint64_t hash_key;
+};
+
+int
+media_table_new(struct media_table **table, const struct media_times *times,
+		const uint8_t *hash_key)
+{
+	*table = calloc(1, sizeof(**table));
+	if (!*table)
+		return -ENOMEM;
+	(*table)->times = *times;
+	memcpy(&(*table)->hash_key, hash_key, sizeof((*table)->hash_key));
+	return 0;
+}
+
+void
+media_table_free(struct media_table **table)
+{
+	uint32_t i;
+
+	if (!*table)
+		return;
+	for (i = 0; i < BUCKETS; i++) {
+		while ((*table)->buckets[i].first) {
+			struct media_entry *entry = (*table)->buckets[i].first;
+
+			(*table)->buckets[i].first = entry->next;
+			free(entry);
+		}
+	}
+	free(*table);
+	*table = NULL;
+}
+
+static uint32_t
+bucket_of(const struct media_table *table, const struct capture_endpoint *ep)
+{
+	uint64_t a, b, h;
+
+	memcpy(&a, ep->addr, 8);
+	memcpy(&b, ep->addr + 8, 8);
+	/* Multiply and shift; keyed, since the addresses are not ours. */
+	h = table->hash_key ^ ep->port;
+	h = (h ^ a) * UINT64_C(0x9e3779b97f4a7c15);
+	h = (h ^ h >> 29 ^ b) * UINT64_C(0xbf58476d1ce4e5b9);
+	return (uint32_t)(h >> 40) % BUCKETS;
+}
+
+static struct media_entry *
+find_open(struct bucket *bucket, uint64_t number)
+{
+	struct media_entry *entry;
+
+	for (entry = bucket->first; entry; entry = entry->next)
+		if (entry->media.number == number &&
+		    entry->until_ns == INT64_MAX)
+			return entry;
+	return NULL;
+}
+
+int
+media_apply(struct media_table *table, const struct writer_event *event)
+{
+	struct bucket *bucket =
+	    &table->buckets[bucket_of(table, &event->media.receive)];
+	struct media_entry *entry;
+
+	if (event->type == WRITER_MEDIA_CLOSE) {
+		entry = find_open(bucket, event->media.number);
+		if (entry) {
+			entry->until_ns = event->time_ns;
+			bucket->generation++;
+		}
+		return 0;
+	}
+	entry = calloc(1, sizeof(*entry));
+	if (!entry)
+		return -ENOMEM;
+	entry->call = event->call;
+	entry->writer = event->writer;
+	entry->from_ns = event->time_ns;
+	entry->until_ns = INT64_MAX;
+	entry->media = event->media;
+	entry->next = bucket->first;
+	bucket->first = entry;
+	bucket->generation++;
+	table->count++;
+	return 0;
+}
+
+uint32_t
+media_generation(const struct media_table *table,
+		 const struct capture_endpoint *src,
+		 const struct capture_endpoint *dst)
+{
+	return table->buckets[bucket_of(table, src)].generation +
+	       table->buckets[bucket_of(table, dst)].generation;
+}
+
+/* BOUND, then the four kinds of media.h, best first. */
+enum kind { BOUND, OPEN, SOON, LINGERING, LATER, NOT };
+
+static enum kind
+kind_of(const struct media_table *table, const struct media_entry *entry,
+	int64_t time_ns)
+{
+	if (entry->from_ns > time_ns + table->times.claim_ns)
+		return NOT;
+	if (entry->from_ns > time_ns + table->times.window_ns)
+		return LATER;
+	if (entry->from_ns > time_ns)
+		return SOON;
+	if (entry->until_ns > time_ns)
+		return OPEN;
+	if (entry->until_ns + table->times.linger_ns > time_ns)
+		return LINGERING;
+	return NOT;
+}
+
+/* Is a better than b, both of one kind? */
+static bool
+better(enum kind kind, const struct media_entry *a, const struct media_entry *b)
+{
+	if (kind == SOON || kind == LATER)
+		return a->from_ns < b->from_ns;
+	return a->call > b->call;
+}
+
+static enum kind
+look(const struct media_table *table, const struct capture_endpoint *at,
+     const struct media_question *q, const struct media_entry **best)
+{
+	const struct media_entry *entry =
+	    table->buckets[bucket_of(table, at)].first;
+	enum kind best_kind = NOT;
+
+	for (; entry; entry = entry->next) {
+		enum kind kind;
+
+		if (!capture_endpoint_equal(&entry->media.receive, at))
+			continue;
+		kind = kind_of(table, entry, q->time_ns);
+		if (kind == NOT)
+			continue;
+		if (entry->call == q->bound &&
+		    (kind == OPEN || kind == LINGERING))
+			kind = BOUND;
+		if (kind < best_kind ||
+		    (kind == best_kind && better(kind, entry, *best))) {
+			best_kind = kind;
+			*best = entry;
+		}
+	}
+	return best_kind;
+}
+
+/* An offer of keys in plain RTP/AVP may be turned down: where the SDP of both
+ * ends is known, both must have them. */
+static bool
+encrypted(const struct media_entry *owner, const struct media_entry *other)
+{
+	if (other && other->call == owner->call)
+		return owner->media.secure && other->media.secure;
+	return owner->media.secure;
+}
+
+enum media_answer
+media_find(const struct media_table *table, const struct media_question *q,
+	   struct media_owner *owner)
+{
+	const struct media_entry *by_dst = NULL, *by_src = NULL;
+	enum kind dst_kind = look(table, q->dst, q, &by_dst);
+	enum kind src_kind = look(table, q->src, q, &by_src);
+	bool from_source;
+
+	if (!by_dst && !by_src)
+		return q->watermark_ns > q->time_ns + table->times.claim_ns
+			   ? MEDIA_NOBODY
+			   : MEDIA_WAIT;
+	if (src_kind != dst_kind)
+		from_source = src_kind < dst_kind;
+	else
+		from_source = better(src_kind, by_src, by_dst);
+	owner->entry = from_source ? by_src : by_dst;
+	owner->speaker = owner->entry->media.receiver;
+	if (!from_source)
+		owner->speaker =
+		    owner->speaker == STORE_LEFT ? STORE_RIGHT : STORE_LEFT;
+	owner->sticky = (from_source ? src_kind : dst_kind) <= SOON;
+	owner->encrypted =
+	    encrypted(owner->entry, from_source ? by_dst : by_src);
+	return MEDIA_OWNED;
+}
+
+int64_t
+media_entry_until(const struct media_table *table,
+		  const struct media_entry *entry)
+{
+	return entry->until_ns == INT64_MAX
+		   ? INT64_MAX
+		   : entry->until_ns + table->times.linger_ns;
+}
+
+void
+media_expire(struct media_table *table, int64_t due_ns)
+{
+	uint32_t n;
+
+	for (n = 0; n < EXPIRE_BUCKETS; n++) {
+		struct bucket *bucket = &table->buckets[table->expire_at];
+		struct media_entry **link = &bucket->first;
+
+		while (*link) {
+			struct media_entry *entry = *link;
+
+			if (media_entry_until(table, entry) > due_ns ||
+			    entry->until_ns == INT64_MAX) {
+				link = &entry->next;
+				continue;
+			}
+			*link = entry->next;
+			free(entry);
+			table->count--;
+			bucket->generation++;
+		}
+		table->expire_at = (table->expire_at + 1) % BUCKETS;
+	}
+}
+
+uint32_t
+media_count(const struct media_table *table)
+{
+	return table->count;
+}

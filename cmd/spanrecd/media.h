@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The media table, versioned in time: which call and side owned an address at
+ * a moment. The control thread decides what is in it; each writer keeps a
+ * copy of its own, built from the same events in the same order, so that
+ * looking up needs neither locks nor reclamation.
+ *
+ * Who owns a frame of a flow is a function of capture times alone. Of the
+ * claims on its destination (its sender is the other party) and on its source
+ * (symmetric RTP, RFC 4961: its sender is that party), in this order:
+ *
+ *   1. open at the time of the frame
+ *   2. announced within the reorder window after it (RTP before its SDP)
+ *   3. closed less than `linger` before it (RTP after the BYE)
+ *   4. announced within `claim` after it
+ *
+ * Among claims of one kind the newest call wins, and a claim on the
+ * destination before one on the source; of kinds 2 and 4 the earliest. A flow
+ * that is bound stays with its owner until that claim is over, linger
+ * included, so that a port used again 20 ms after a BYE is not a leak.
+ */
+#ifndef CMD_SPANRECD_MEDIA_H
+#define CMD_SPANRECD_MEDIA_H
+
+#include <stdint.h>
+
+#include "cmd/spanrecd/events.h"
+
+struct media_table;
+
+/** One claim. Valid until media_expire passes it. */
+struct media_entry {
+	struct media_entry *next; /**< in its bucket, newest first */
+	uint64_t call;
+	uint32_t writer;
+	int64_t from_ns;
+	int64_t until_ns; /**< INT64_MAX while open */
+	struct writer_media media;
+};
+
+struct media_times {
+	int64_t window_ns; /**< reorder window */
+	int64_t claim_ns;
+	int64_t linger_ns;
+};
+
+enum media_answer {
+	MEDIA_NOBODY, /**< and nobody ever will: forget the frame */
+	MEDIA_WAIT,   /**< somebody may still claim it */
+	MEDIA_OWNED
+};
+
+struct media_owner {
+	const struct media_entry *entry;
+	enum store_side speaker;
+	bool sticky; /**< the flow is this call's until the claim is over */
+	bool encrypted; /**< as far as both ends are known, both keys are */
+};
+
+/** A frame: whose is it? */
+struct media_question {
+	const struct capture_endpoint *src;
+	const struct capture_endpoint *dst;
+	int64_t time_ns;      /**< at most watermark_ns - window */
+	int64_t watermark_ns; /**< all events up to then were applied */
+	uint64_t bound;       /**< call that the flow is stuck to, or 0 */
+};
+
+/** @return 0, -ENOMEM */
+int media_table_new(struct media_table **table,
+		    const struct media_times *times,
+		    const uint8_t *hash_key)
+	__attribute__((warn_unused_result));
+void media_table_free(struct media_table **table);
+
+/** WRITER_MEDIA_OPEN or WRITER_MEDIA_CLOSE. @return 0, -ENOMEM */
+int media_apply(struct media_table *table, const struct writer_event *event)
+	__attribute__((warn_unused_result));
+
+/**
+ * Changes whenever a claim on one of these addresses does: an answer may be
+ * kept until then.
+ */
+uint32_t media_generation(const struct media_table *table,
+			  const struct capture_endpoint *src,
+			  const struct capture_endpoint *dst);
+
+enum media_answer media_find(const struct media_table *table,
+			     const struct media_question *question,
+			     struct media_owner *owner);
+
+/** Until when a bound flow stays with this claim. */
+int64_t media_entry_until(const struct media_table *table,
+			  const struct media_entry *entry);
+
+/** Forget claims that no frame at or after due_ns can have any use for. */
+void media_expire(struct media_table *table, int64_t due_ns);
+
+uint32_t media_count(const struct media_table *table);
+
+#endif

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Who owns a frame: each rule of media.h, and the orders of events that a
+ * mirror port can show. Times are in milliseconds here. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cmd/spanrecd/media.h"
+
+#define MS     1000000LL
+#define WINDOW 200
+#define CLAIM  2000
+#define LINGER 500
+#define T0     1000000 /* far from zero */
+
+static struct media_table *table;
+
+static struct capture_endpoint
+endpoint(uint8_t host, uint16_t port)
+{
+	struct capture_endpoint ep = {
+		.addr = { [10] = 0xff, [11] = 0xff, [12] = 10, [15] = host },
+		.port = port
+	};
+
+	return ep;
+}
+
+static int
+setup(void **state)
+{
+	const struct media_times times = { WINDOW * MS, CLAIM * MS,
+					   LINGER * MS };
+	static const uint8_t key[16] = "fixed for tests";
+
+	(void)state;
+	return media_table_new(&table, &times, key);
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	media_table_free(&table);
+	return 0;
+}
+
+/* The number of a claim is that of its call, with hundreds to tell more apart,
+ * and thousands for those with keys.
+ */
+static void
+tell(enum writer_event_type type, uint64_t number, int64_t ms,
+     struct capture_endpoint receive, enum store_side receiver)
+{
+	struct writer_event event = { .type = type,
+				      .call = number % 100,
+				      .time_ns = (T0 + ms) * MS };
+
+	event.media.number = number;
+	event.media.receive = receive;
+	event.media.receiver = receiver;
+	event.media.secure = number >= 1000;
+	assert_int_equal(media_apply(table, &event), 0);
+}
+
+static void
+open_at(uint64_t number, int64_t ms, struct capture_endpoint receive,
+	enum store_side receiver)
+{
+	tell(WRITER_MEDIA_OPEN, number, ms, receive, receiver);
+}
+
+static void
+close_at(uint64_t number, int64_t ms, struct capture_endpoint receive)
+{
+	tell(WRITER_MEDIA_CLOSE, number, ms, receive, STORE_LEFT);
+}
+
+/* Phone (left) at .1:1000, its peer (right) at .2:2000. */
+#define PHONE endpoint(1, 1000)
+#define PEER  endpoint(2, 2000)
+
+static enum media_answer
+ask(struct capture_endpoint src, struct capture_endpoint dst, int64_t ms,
+    int64_t watermark_ms, uint64_t bound, struct media_owner *owner)
+{
+	const struct media_question question = {
+		.src = &src,
+		.dst = &dst,
+		.time_ns = (T0 + ms) * MS,
+		.watermark_ns = (T0 + watermark_ms) * MS,
+		.bound = bound,
+	};
+
+	return media_find(table, &question, owner);
+}
+
+/* The call that a frame from the phone to its peer belongs to; 0: nobody's,
+ * -1: not known yet. */
+static int
+caller_frame(int64_t ms, uint64_t bound)
+{
+	struct media_owner owner;
+	enum media_answer answer =
+	    ask(PHONE, PEER, ms, ms + WINDOW, bound, &owner);
+
+	if (answer != MEDIA_OWNED)
+		return answer == MEDIA_WAIT ? -1 : 0;
+	assert_int_equal(owner.speaker, STORE_LEFT);
+	return (int)owner.entry->call;
+}
+
+static void
+test_sides(void **state)
+{
+	struct media_owner owner;
+
+	(void)state;
+	open_at(1, 0, PHONE, STORE_LEFT);
+	open_at(1, 0, PEER, STORE_RIGHT);
+	assert_int_equal(ask(PHONE, PEER, 10, 300, 0, &owner), MEDIA_OWNED);
+	assert_int_equal(owner.speaker, STORE_LEFT);
+	assert_true(owner.sticky);
+	assert_int_equal(ask(PEER, PHONE, 10, 300, 0, &owner), MEDIA_OWNED);
+	assert_int_equal(owner.speaker, STORE_RIGHT);
+	/* To the phone from an address that no SDP named: the peer's. */
+	assert_int_equal(ask(endpoint(9, 9), PHONE, 10, 300, 0, &owner),
+			 MEDIA_OWNED);
+	assert_int_equal(owner.speaker, STORE_RIGHT);
+	/* From the phone to an address that no SDP named: the phone's. */
+	assert_int_equal(ask(PHONE, endpoint(9, 9), 10, 300, 0, &owner),
+			 MEDIA_OWNED);
+	assert_int_equal(owner.speaker, STORE_LEFT);
+}
+
+static void
+test_before_the_sdp(void **state)
+{
+	struct media_owner owner;
+
+	(void)state;
+	/* Nobody yet: wait until `claim` has passed, then forget. */
+	assert_int_equal(ask(PHONE, PEER, 0, WINDOW, 0, &owner), MEDIA_WAIT);
+	assert_int_equal(ask(PHONE, PEER, 0, CLAIM, 0, &owner), MEDIA_WAIT);
+	assert_int_equal(ask(PHONE, PEER, 0, CLAIM + 1, 0, &owner),
+			 MEDIA_NOBODY);
+	open_at(1, 1500, PEER, STORE_RIGHT);
+	assert_int_equal(caller_frame(-501, 0), -1);
+	assert_int_equal(caller_frame(-500, 0), 1);
+	assert_int_equal(caller_frame(1500, 0), 1);
+}
+
+static void
+test_after_the_bye(void **state)
+{
+	(void)state;
+	open_at(1, 0, PEER, STORE_RIGHT);
+	close_at(1, 1000, PEER);
+	assert_int_equal(caller_frame(999, 0), 1);
+	assert_int_equal(caller_frame(1000, 0), 1);
+	assert_int_equal(caller_frame(1000 + LINGER - 1, 0), 1);
+	assert_int_equal(caller_frame(1000 + LINGER, 0), -1);
+}
+
+static void
+test_port_used_again_after_20_ms(void **state)
+{
+	(void)state;
+	open_at(1, 0, PEER, STORE_RIGHT);
+	close_at(1, 1000, PEER);
+	open_at(2, 1020, PEER, STORE_RIGHT);
+	/* The old flow stays with the old call until its linger is over. */
+	assert_int_equal(caller_frame(1050, 1), 1);
+	assert_int_equal(caller_frame(1000 + LINGER, 1), 2);
+	/* A new flow is the new call's, even before its SDP. */
+	assert_int_equal(caller_frame(1010, 0), 2);
+	assert_int_equal(caller_frame(1050, 0), 2);
+	/* Before the BYE a flow is the old call's. */
+	assert_int_equal(caller_frame(990, 0), 1);
+}
+
+static void
+test_lost_bye(void **state)
+{
+	(void)state;
+	open_at(1, 0, PEER, STORE_RIGHT);
+	open_at(2, 5000, PEER, STORE_RIGHT);
+	assert_int_equal(caller_frame(4000, 0), 1);
+	assert_int_equal(caller_frame(6000, 0), 2);
+	/* The newer call wins by either address. */
+	open_at(3, 7000, PHONE, STORE_LEFT);
+	assert_int_equal(caller_frame(8000, 0), 3);
+}
+
+static void
+test_same_address_declared_anew(void **state)
+{
+	(void)state;
+	/* New formats at the old address; the old claim may close after. */
+	open_at(1, 0, PEER, STORE_RIGHT);
+	open_at(101, 1000, PEER, STORE_RIGHT);
+	close_at(1, 1000, PEER);
+	assert_int_equal(caller_frame(3000, 0), 1);
+	close_at(101, 4000, PEER);
+	assert_int_equal(caller_frame(4000 + LINGER, 0), -1);
+}
+
+static void
+test_keys_on_both_ends(void **state)
+{
+	struct media_owner owner;
+
+	(void)state;
+	/* Keys offered: encrypted as far as is known ... */
+	open_at(1001, 0, PHONE, STORE_LEFT);
+	assert_int_equal(ask(PEER, PHONE, 10, 300, 0, &owner), MEDIA_OWNED);
+	assert_true(owner.encrypted);
+	/* ... but not if the answer has none ... */
+	open_at(1, 100, PEER, STORE_RIGHT);
+	assert_int_equal(ask(PEER, PHONE, 200, 400, 0, &owner), MEDIA_OWNED);
+	assert_false(owner.encrypted);
+	assert_int_equal(ask(PHONE, PEER, 200, 400, 0, &owner), MEDIA_OWNED);
+	assert_false(owner.encrypted);
+	/* ... until it has. */
+	open_at(1101, 300, PEER, STORE_RIGHT);
+	close_at(1, 300, PEER);
+	assert_int_equal(ask(PEER, PHONE, 400, 600, 0, &owner), MEDIA_OWNED);
+	assert_true(owner.encrypted);
+	assert_int_equal(ask(PHONE, PEER, 400, 600, 0, &owner), MEDIA_OWNED);
+	assert_true(owner.encrypted);
+}
+
+static void
+test_generation(void **state)
+{
+	struct capture_endpoint a = PHONE, b = PEER, other = endpoint(7, 7);
+	uint32_t before = media_generation(table, &a, &b);
+	uint32_t others = media_generation(table, &other, &other);
+
+	(void)state;
+	open_at(1, 0, PEER, STORE_RIGHT);
+	assert_int_not_equal(media_generation(table, &a, &b), before);
+	assert_int_equal(media_generation(table, &other, &other), others);
+	before = media_generation(table, &a, &b);
+	close_at(1, 10, PEER);
+	assert_int_not_equal(media_generation(table, &a, &b), before);
+}
+
+static void
+expire_all(int64_t due_ms)
+{
+	/* A call looks at a part of the table. */
+	for (int i = 0; i < 1000; i++)
+		media_expire(table, (T0 + due_ms) * MS);
+}
+
+static void
+test_expire(void **state)
+{
+	(void)state;
+	open_at(1, 0, PEER, STORE_RIGHT);
+	open_at(2, 0, PHONE, STORE_LEFT);
+	close_at(1, 1000, PEER);
+	expire_all(1000 + LINGER - 1);
+	assert_int_equal(media_count(table), 2);
+	expire_all(1000 + LINGER);
+	assert_int_equal(media_count(table), 1);
+	/* What is open never expires. */
+	expire_all(1000000000);
+	assert_int_equal(media_count(table), 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		T(test_sides),
+		T(test_before_the_sdp),
+		T(test_after_the_bye),
+		T(test_port_used_again_after_20_ms),
+		T(test_lost_bye),
+		T(test_same_address_declared_anew),
+		T(test_keys_on_both_ends),
+		T(test_generation),
+		T(test_expire),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See pipeline.h. */
+#include "cmd/spanrecd/pipeline.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <time.h>
+
+static const int64_t MS_NS = 1000000LL;
+
+/* How far capture may be ahead of what is due, beyond the reorder window. Two
+ * rounds of capture_thread.c's TELL_NS, and some. */
+static const int64_t LEAD_NS = 300 * 1000000LL;
+
+enum {
+	EVENTS_BYTES = 1 << 20,
+	REPORTS_BYTES = 1 << 18,
+	REQUESTS_BYTES = 1 << 20,
+	ANSWERS_BYTES = 1 << 18
+};
+
+void
+pipeline_nap(sem_t *wake, int64_t ns_max)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_nsec += (long)(ns_max % 1000000000);
+	until.tv_sec += (time_t)(ns_max / 1000000000);
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_nsec -= 1000000000;
+		until.tv_sec++;
+	}
+	if (sem_clockwait(wake, CLOCK_MONOTONIC, &until) < 0)
+		return;
+	/* One look at things answers all calls so far. */
+	while (sem_trywait(wake) == 0)
+		;
+}
+
+int64_t
+pipeline_drained(const struct pipeline *p)
+{
+	int64_t min_ns = PIPELINE_OVER, ns;
+	uint32_t i;
+
+	for (i = 0; i < p->writers_count; i++) {
+		ns = atomic_load_explicit(&p->writers[i].drained_ns,
+					  memory_order_acquire);
+		if (ns < min_ns)
+			min_ns = ns;
+	}
+	return min_ns;
+}
+
+/* ---- making it ----------------------------------------------------------- */
+
+static int
+capture_new(struct pipeline *p, uint32_t i, char *error)
+{
+	const struct home_settings *s = p->config.settings;
+	struct capture_thread *t = &p->captures[i];
+	struct flows_config config = {
+		.flows_max = s->flows_max,
+		.jitter = { .slots = s->flow_slots,
+			    .log_bytes = s->flow_log_kib * 1024,
+			    .window_ns = p->times.window_ns },
+		.idle_ns = s->flow_idle_ms * MS_NS,
+		.writers = p->writers_count,
+	};
+	int r;
+
+	t->pipeline = p;
+	t->index = i;
+	atomic_init(&t->position_ns, PIPELINE_BEFORE);
+	sem_init(&t->wake, 0, 0);
+	r = capture_ring_new(&t->sip, s->sip_ring_kib * 1024);
+	if (r == 0)
+		r = flows_new(&t->flows, &config, p->hash_key);
+	if (r < 0) {
+		snprintf(error, CAPTURE_ERROR_BYTES,
+			 "no memory for %u flows of %u KiB", s->flows_max,
+			 s->flow_log_kib);
+		return r;
+	}
+	return p->config.open_source(p->config.open_ctx, &t->source, error);
+}
+
+static int
+writer_make(struct pipeline *p, uint32_t i)
+{
+	struct writer *w = &p->writers[i];
+	int r;
+
+	w->pipeline = p;
+	w->index = i;
+	atomic_init(&w->drained_ns, PIPELINE_BEFORE);
+	sem_init(&w->wake, 0, 0);
+	r = capture_ring_new(&w->events, EVENTS_BYTES);
+	if (r == 0)
+		r = capture_ring_new(&w->reports, REPORTS_BYTES);
+	if (r == 0)
+		r = capture_ring_new(&w->requests, REQUESTS_BYTES);
+	if (r == 0)
+		r = capture_ring_new(&w->answers, ANSWERS_BYTES);
+	if (r == 0)
+		r = writer_new(w);
+	return r;
+}
+
+static int
+make(struct pipeline *p, char *error)
+{
+	const struct home_settings *s = p->config.settings;
+	uint32_t i;
+	int r = 0;
+
+	if (getrandom(p->hash_key, sizeof(p->hash_key), 0) !=
+	    (ssize_t)sizeof(p->hash_key))
+		return -EIO;
+	p->times.window_ns = s->reorder_ms * MS_NS;
+	p->times.claim_ns = s->claim_ms * MS_NS;
+	p->times.linger_ns = s->linger_ms * MS_NS;
+	p->lead_ns = p->times.window_ns + LEAD_NS;
+	p->captures_count = p->writers_count = p->config.threads;
+	atomic_init(&p->watermark_ns, PIPELINE_BEFORE);
+	sem_init(&p->archiver.wake, 0, 0);
+	for (i = 0; i < p->captures_count && r == 0; i++)
+		r = capture_new(p, i, error);
+	if (r < 0)
+		return r;
+	for (i = 0; i < p->writers_count && r == 0; i++)
+		r = writer_make(p, i);
+	if (r == 0)
+		r = control_new(p);
+	if (r == 0)
+		r = archiver_new(p);
+	if (r < 0)
+		snprintf(error, CAPTURE_ERROR_BYTES, "cannot start: %s",
+			 strerror(-r));
+	return r;
+}
+
+void
+pipeline_free(struct pipeline **pipeline)
+{
+	struct pipeline *p = *pipeline;
+	uint32_t i;
+
+	if (!p)
+		return;
+	for (i = 0; i < p->captures_count; i++) {
+		capture_source_free(&p->captures[i].source);
+		capture_ring_free(&p->captures[i].sip);
+		flows_free(&p->captures[i].flows);
+	}
+	for (i = 0; i < p->writers_count; i++) {
+		capture_ring_free(&p->writers[i].events);
+		capture_ring_free(&p->writers[i].reports);
+		capture_ring_free(&p->writers[i].requests);
+		capture_ring_free(&p->writers[i].answers);
+		writer_free(&p->writers[i]);
+	}
+	control_free(p);
+	archiver_free(p);
+	free(p);
+	*pipeline = NULL;
+}
+
+/* A thread that cannot be made this late is out of the question to handle:
+ * the others are waiting for it. */
+static void
+start_thread(pthread_t *thread, void *(*fn)(void *), void *arg)
+{
+	int r = pthread_create(thread, NULL, fn, arg);
+
+	if (r != 0) {
+		fprintf(stderr, "spanrecd: cannot make a thread: %s\n",
+			strerror(r));
+		_exit(1);
+	}
+}
+
+int
+pipeline_start(struct pipeline **pipeline, const struct pipeline_config *config,
+	       char *error)
+{
+	struct pipeline *p = calloc(1, sizeof(*p));
+	uint32_t i;
+	int r;
+
+	error[0] = '\0';
+	if (!p)
+		return -ENOMEM;
+	p->config = *config;
+	r = make(p, error);
+	if (r < 0) {
+		pipeline_free(&p);
+		return r;
+	}
+	(void)prctl(PR_SET_TIMERSLACK, 1000UL); /* naps are short; inherited */
+	start_thread(&p->archiver.thread, archiver_main, p);
+	start_thread(&p->control.thread, control_main, p);
+	for (i = 0; i < p->writers_count; i++)
+		start_thread(&p->writers[i].thread, writer_main,
+			     &p->writers[i]);
+	for (i = 0; i < p->captures_count; i++)
+		start_thread(&p->captures[i].thread, capture_thread_main,
+			     &p->captures[i]);
+	*pipeline = p;
+	return 0;
+}
+
+/* ---- running it ---------------------------------------------------------- */
+
+void
+pipeline_stop(struct pipeline *p)
+{
+	atomic_store_explicit(&p->stop, 1, memory_order_relaxed);
+}
+
+void
+pipeline_progress(const struct pipeline *p, uint64_t *done, uint64_t *total)
+{
+	*done = atomic_load_explicit(&p->captures[0].bytes_done,
+				     memory_order_relaxed);
+	*total = atomic_load_explicit(&p->captures[0].bytes_total,
+				      memory_order_relaxed);
+}
+
+int
+pipeline_running(const struct pipeline *p)
+{
+	return atomic_load_explicit(&p->watermark_ns, memory_order_acquire) !=
+	       PIPELINE_OVER;
+}
+
+void
+pipeline_join(struct pipeline *p)
+{
+	uint32_t i;
+
+	for (i = 0; i < p->captures_count; i++)
+		pthread_join(p->captures[i].thread, NULL);
+	for (i = 0; i < p->writers_count; i++)
+		pthread_join(p->writers[i].thread, NULL);
+	atomic_store_explicit(&p->writers_over, 1, memory_order_release);
+	uv_async_send(&p->control.kick);
+	pthread_join(p->control.thread, NULL);
+	atomic_store_explicit(&p->archive_over, 1, memory_order_release);
+	sem_post(&p->archiver.wake);
+	pthread_join(p->archiver.thread, NULL);
+}
+
+uint64_t
+pipeline_counter(const struct pipeline *p, enum counter which)
+{
+	uint64_t sum = counter_get(&p->archiver.counters, which);
+	uint32_t i;
+
+	for (i = 0; i < p->captures_count; i++)
+		sum += counter_get(&p->captures[i].counters, which);
+	for (i = 0; i < p->writers_count; i++)
+		sum += counter_get(&p->writers[i].counters, which);
+	return sum;
+}

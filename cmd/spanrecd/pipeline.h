@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The recorder as a whole: its threads and what lies between them. The only
+ * place where capture, sip, rtp, policy and store meet.
+ *
+ *   capture ×N   capture_thread.c   frames -> jitter buffers, SIP rings
+ *   control ×1   control.c          SIP -> calls, policy, media table, watermark
+ *   writer  ×M   writer.c           jitter buffers -> sealed recordings
+ *   archive ×1   archiver.c         keyring, index, syncs
+ *
+ * Times that are shared, each written by one thread:
+ *
+ *   position   of a capture thread: every frame before it was handled
+ *   watermark  of control: all SIP up to it was understood
+ *   drained    of a writer: every frame up to it was taken
+ *
+ * A writer takes frames up to watermark - window. In file mode a capture
+ * thread waits when it is `lead` ahead of the slowest writer, so memory stays
+ * small; and when a jitter buffer is full it waits until everything due was
+ * drained before it sheds, so that the same file gives the same result however
+ * the threads are scheduled.
+ */
+#ifndef CMD_SPANRECD_PIPELINE_H
+#define CMD_SPANRECD_PIPELINE_H
+
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "capture/decode.h"
+#include "capture/ring.h"
+#include "capture/source.h"
+#include "cmd/common/home.h"
+#include "cmd/spanrecd/counters.h"
+#include "cmd/spanrecd/flows.h"
+#include "cmd/spanrecd/media.h"
+#include "policy/policy.h"
+#include "sip/sip.h"
+#include "store/store.h"
+
+/** Most threads of one kind. */
+#define PIPELINE_THREADS_MAX 64
+
+/** Watermark and positions once the input is over. */
+#define PIPELINE_OVER (INT64_MAX / 4)
+/** ... and before it began. */
+#define PIPELINE_BEFORE (INT64_MIN / 4)
+
+struct capture_thread {
+	struct pipeline *pipeline;
+	uint32_t index;
+	pthread_t thread;
+	struct capture_source *source;
+	struct flows *flows;
+	struct capture_ring *sip;
+	struct counters counters;
+	uint64_t outcomes[CAPTURE_OUTCOME_COUNT];
+	_Atomic int64_t position_ns;
+	_Atomic uint64_t bytes_done;  /**< of the input ... */
+	_Atomic uint64_t bytes_total; /**< ... for the progress bar */
+	sem_t wake; /**< posted by writers when they have drained more */
+	int error;  /**< negative errno of the source; after the join */
+	/* the thread's own */
+	uint64_t frame;
+	int64_t now_ns;
+	int64_t told_ns; /**< position when control was woken last */
+};
+
+struct writer {
+	struct pipeline *pipeline;
+	uint32_t index;
+	pthread_t thread;
+	struct capture_ring *events;   /**< from control */
+	struct capture_ring *reports;  /**< to control */
+	struct capture_ring *requests; /**< to the archive thread */
+	struct capture_ring *answers;  /**< from the archive thread */
+	struct counters counters;
+	_Atomic int64_t drained_ns;
+	sem_t wake; /**< posted when the watermark moved, or an answer came */
+	struct writer_state *state; /**< the thread's own */
+};
+
+struct control {
+	pthread_t thread;
+	uv_loop_t loop;
+	uv_async_t kick; /**< anybody: there is something for control to do */
+	struct control_state *state; /**< the thread's own */
+};
+
+struct archiver {
+	pthread_t thread;
+	sem_t wake;
+	struct counters counters;
+	struct archiver_state *state; /**< the thread's own */
+};
+
+struct pipeline_config {
+	const struct home_settings *settings;
+	const struct policy *policy;
+	uint8_t policy_hash[STORE_HASH_BYTES];
+	struct store_archive *archive; /**< opened STORE_WRITE */
+	uint32_t threads; /**< capture threads, and as many writers */
+	int64_t shift_ns; /**< added to every capture time */
+	/**
+	 * Open the input; called once for each capture thread, of which each
+	 * reads all of it.
+	 *
+	 * @param error [CAPTURE_ERROR_BYTES]
+	 * @return 0, or negative errno
+	 */
+	int (*open_source)(void *ctx, struct capture_source **source,
+			   char *error);
+	void *open_ctx;
+};
+
+struct pipeline {
+	struct pipeline_config config;
+	struct media_times times;
+	int64_t lead_ns; /**< of capture before the slowest writer */
+	uint8_t hash_key[16]; /**< of tables keyed by addresses from the wire */
+	uint32_t captures_count, writers_count;
+	struct capture_thread captures[PIPELINE_THREADS_MAX];
+	struct writer writers[PIPELINE_THREADS_MAX];
+	struct control control;
+	struct archiver archiver;
+	_Atomic int64_t watermark_ns;
+	_Atomic uint32_t capture_over; /**< capture threads that ended */
+	_Atomic uint32_t writers_over; /**< all ended; nobody kicks any more */
+	_Atomic uint32_t archive_over; /**< no more requests will come */
+	_Atomic uint32_t stop;         /**< asked to end early */
+	_Atomic int archive_error;   /**< first failure of the index or keyring */
+	_Atomic int recording_error; /**< ... of a recording */
+	struct sip_counters sip_counters; /**< after the join */
+};
+
+/**
+ * Open the input, make all threads and start them.
+ *
+ * @param error [CAPTURE_ERROR_BYTES] what is wrong, in words
+ * @return 0, or negative errno and nothing runs
+ */
+int pipeline_start(struct pipeline **pipeline,
+		   const struct pipeline_config *config, char *error)
+	__attribute__((warn_unused_result));
+
+/** Ask it to end where it is: as at the end of the input. Signal-safe. */
+void pipeline_stop(struct pipeline *pipeline);
+
+/** 1 while it runs; 0 once all threads are about to end. */
+int pipeline_running(const struct pipeline *pipeline);
+
+/** How much of the input was read, in bytes. */
+void pipeline_progress(const struct pipeline *pipeline, uint64_t *done,
+		       uint64_t *total);
+
+/** Wait for the end of all threads. */
+void pipeline_join(struct pipeline *pipeline);
+void pipeline_free(struct pipeline **pipeline);
+
+/** Sum of a counter over all threads. */
+uint64_t pipeline_counter(const struct pipeline *pipeline, enum counter which);
+
+/** Smallest drained time of the writers. @thread any */
+int64_t pipeline_drained(const struct pipeline *pipeline);
+
+/* Bodies of the threads, one file each. */
+void *capture_thread_main(void *thread);
+void *control_main(void *pipeline);
+void *writer_main(void *writer);
+void *archiver_main(void *pipeline);
+
+int control_new(struct pipeline *pipeline) __attribute__((warn_unused_result));
+void control_free(struct pipeline *pipeline);
+int writer_new(struct writer *writer) __attribute__((warn_unused_result));
+void writer_free(struct writer *writer);
+int archiver_new(struct pipeline *pipeline)
+	__attribute__((warn_unused_result));
+void archiver_free(struct pipeline *pipeline);
+
+/** Wait on a semaphore, at most so long; what it stands for is looked at
+ * again anyway. */
+void pipeline_nap(sem_t *wake, int64_t ns_max);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The whole recorder on hostile frames: all threads, a real archive in memory.
+ * The first byte chooses the link type and the number of threads; then come
+ * frames: two bytes of length, one of time step in milliseconds, the bytes.
+ *
+ * Invariants: it ends; every packet of every stream is accounted for; what was
+ * written verifies.
+ */
+#include <assert.h>
+#include <ftw.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/common/log.h"
+#include "cmd/spanrecd/pipeline.h"
+
+static const int64_t START_NS = 1700000000LL * 1000000000;
+enum { FRAMES_MAX = 4096 };
+
+struct input {
+	uint8_t *records; /* as capture_mem_open wants them */
+	size_t bytes;
+	int link_type;
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void
+add_record(struct input *in, int64_t time_ns, const uint8_t *frame, uint32_t n)
+{
+	uint8_t *to = in->records + in->bytes;
+
+	memcpy(to, &time_ns, 8);
+	memcpy(to + 8, &n, 4);
+	memcpy(to + 12, &n, 4);
+	memcpy(to + 16, frame, n);
+	in->bytes += 16 + n;
+}
+
+static void
+read_frames(struct input *in, const uint8_t *data, size_t n)
+{
+	int64_t time_ns = START_NS;
+	size_t frames = 0;
+
+	in->records = malloc(n * 6 + 16);
+	assert(in->records);
+	while (n >= 3 && frames++ < FRAMES_MAX) {
+		uint32_t bytes = (uint32_t)(data[0] << 8 | data[1]);
+
+		time_ns += data[2] * 1000000LL;
+		data += 3;
+		n -= 3;
+		if (bytes > n)
+			bytes = (uint32_t)n;
+		add_record(in, time_ns, data, bytes);
+		data += bytes;
+		n -= bytes;
+	}
+}
+
+static int
+open_memory(void *ctx, struct capture_source **source, char *error)
+{
+	const struct input *in = ctx;
+
+	(void)error;
+	return capture_mem_open(source, in->records, in->bytes, in->link_type);
+}
+
+static int
+remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)flag;
+	(void)ftw;
+	return remove(path);
+}
+
+static int
+check_row(void *ctx, const struct store_segment *row)
+{
+	struct store_archive *archive = ctx;
+	struct store_finding finding;
+	uint32_t i, r;
+
+	for (i = 0; i < row->streams_count; i++) {
+		const struct store_stream *s = &row->streams[i];
+		uint64_t sum = s->stored + s->late + s->duplicate;
+
+		for (r = 0; r < STORE_REASON_COUNT; r++)
+			sum += s->dropped[r];
+		assert(s->seen == sum);
+		assert(s->expected == s->seen - s->duplicate + s->lost);
+	}
+	assert(row->state != STORE_STATE_RECORDING);
+	if (store_verify(archive, NULL, row, &finding) != 0) {
+		fprintf(stderr, "%s: %s\n", row->id, finding.detail);
+		abort();
+	}
+	return 0;
+}
+
+static void
+run(struct input *in, uint32_t threads, struct store_archive *archive)
+{
+	static const struct home_settings settings = {
+		.reorder_ms = 200,
+		.claim_ms = 2000,
+		.linger_ms = 500,
+		.flows_max = 64,
+		.flow_slots = 128,
+		.flow_log_kib = 8,
+		.flow_idle_ms = 10000,
+		.sip_ring_kib = 512,
+		.calls_max = 64,
+		.idle_timeout_s = 60,
+		.setup_timeout_s = 180,
+		.sync_s = 60,
+	};
+	struct policy_errors errors;
+	struct pipeline_config config = {
+		.settings = &settings,
+		.archive = archive,
+		.threads = threads,
+		.open_source = open_memory,
+		.open_ctx = in,
+	};
+	const char *text = policy_default_text();
+	char error[CAPTURE_ERROR_BYTES];
+	struct pipeline *pipeline;
+	struct policy *policy;
+
+	assert(policy_load(&policy, text, strlen(text), &errors) == 0);
+	config.policy = policy;
+	assert(pipeline_start(&pipeline, &config, error) == 0);
+	pipeline_join(pipeline);
+	pipeline_free(&pipeline);
+	policy_free(&policy);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	static const int link_types[] = { 1, 113, 276, 101 };
+	const struct store_archive_config small = { .map_bytes = 16 << 20 };
+	static const struct store_query all;
+	char dir[] = "/dev/shm/spanrec-fuzz-XXXXXX";
+	static const struct store_public recipient = { { 9 } };
+	struct store_archive *archive;
+	struct input in = { 0 };
+
+	if (n < 1 || store_init() < 0)
+		return 0;
+	log_init("fuzz", LOG_LEVEL_ERROR);
+	in.link_type = link_types[data[0] & 3];
+	read_frames(&in, data + 1, n - 1);
+	assert(mkdtemp(dir));
+	assert(store_archive_create(dir, &recipient, 1) == 0);
+	assert(store_archive_open(&archive, dir, STORE_WRITE, &small, NULL) ==
+	       0);
+	run(&in, 1 + (data[0] >> 2) % 3, archive);
+	assert(store_search(archive, &all, check_row, archive) == 0);
+	store_archive_close(&archive);
+	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	free(in.records);
+	return 0;
+}

@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See segment.h. */
+#include "cmd/spanrecd/segment.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+struct segment *
+segment_new(uint64_t call, const uint8_t *head)
+{
+	struct segment *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	memcpy(&s->row, head, SEGMENT_HEAD_BYTES);
+	s->call = call;
+	s->start_ns = s->row.start_ns;
+	s->end_ns = INT64_MAX;
+	s->alive_s = INT64_MIN;
+	return s;
+}
+
+void
+segment_free(struct segment **segment)
+{
+	if (!*segment)
+		return;
+	store_recording_free(&(*segment)->recording, false);
+	free(*segment);
+	*segment = NULL;
+}
+
+void
+segment_update(struct segment *s, const uint8_t *head)
+{
+	struct store_segment row;
+
+	memcpy(&row, head, SEGMENT_HEAD_BYTES);
+	/* The segment stays what it is; who is in it and what the policy says
+	 * of that may change. A decision only ever gets stricter: what was
+	 * not recorded from the start is not recorded. */
+	memcpy(s->row.from, row.from, sizeof(row.from));
+	memcpy(s->row.to, row.to, sizeof(row.to));
+	memcpy(s->row.local, row.local, sizeof(row.local));
+	memcpy(s->row.remote, row.remote, sizeof(row.remote));
+	memcpy(s->row.area, row.area, sizeof(row.area));
+	s->row.direction = row.direction;
+	s->row.answer_ns = row.answer_ns;
+	if (s->row.streams_count && s->row.decision != STORE_RECORD)
+		return;
+	if (s->recording && row.decision != STORE_RECORD)
+		s->take_back = true;
+	s->row.decision = row.decision;
+	memcpy(s->row.reason, row.reason, sizeof(row.reason));
+	memcpy(s->row.rule, row.rule, sizeof(row.rule));
+	memcpy(s->row.retention, row.retention, sizeof(row.retention));
+}
+
+/* ---- streams ------------------------------------------------------------- */
+
+static bool
+same_stream(const struct store_stream_info *info, enum store_side side,
+	    const struct capture_flow_key *key)
+{
+	return info->side == side && info->ssrc == key->ssrc &&
+	       info->src_port == key->src.port &&
+	       info->dst_port == key->dst.port &&
+	       memcmp(info->src_addr, key->src.addr, 16) == 0 &&
+	       memcmp(info->dst_addr, key->dst.addr, 16) == 0;
+}
+
+int
+segment_stream(struct segment *s, enum store_side side,
+	       const struct capture_flow_key *key)
+{
+	struct store_stream_info *info;
+	uint32_t i;
+
+	for (i = 0; i < s->row.streams_count; i++)
+		if (same_stream(&s->info[i], side, key))
+			return (int)i;
+	if (i == STORE_STREAMS_MAX)
+		return -ENOSPC;
+	info = &s->info[i];
+	info->side = side;
+	info->ssrc = key->ssrc;
+	info->src_port = key->src.port;
+	info->dst_port = key->dst.port;
+	memcpy(info->src_addr, key->src.addr, 16);
+	memcpy(info->dst_addr, key->dst.addr, 16);
+	memset(&s->row.streams[i], 0, sizeof(s->row.streams[i]));
+	s->row.streams[i].side = side;
+	s->row.streams[i].ssrc = key->ssrc;
+	s->row.streams_count++;
+	return (int)i;
+}
+
+static bool
+find_format(const struct writer_media *media, uint8_t payload_type,
+	    struct rtp_format *format)
+{
+	uint32_t i;
+
+	for (i = 0; i < media->formats_count; i++) {
+		if (media->formats[i].payload_type == payload_type) {
+			*format = media->formats[i];
+			return true;
+		}
+	}
+	return rtp_format_static(payload_type, format);
+}
+
+/* ---- accounting ---------------------------------------------------------- */
+
+static void
+drop(struct segment *s, const struct segment_input *in, int stream,
+     enum store_reason reason)
+{
+	s->row.streams[stream].dropped[reason]++;
+	counter_add(in->counters, COUNTER_dropped, 1);
+}
+
+static void
+note_time(struct store_stream *stream, int64_t time_ns)
+{
+	if (stream->first_ns == 0 || time_ns < stream->first_ns)
+		stream->first_ns = time_ns;
+	if (time_ns > stream->last_ns)
+		stream->last_ns = time_ns;
+}
+
+/* ---- the recording ------------------------------------------------------- */
+
+static uint32_t
+day_of(const struct segment *s)
+{
+	/* The id begins with the start of the call: "20190328T..." */
+	return (uint32_t)strtoul(s->row.id, NULL, 10);
+}
+
+static void
+fail(struct segment *s, const struct segment_input *in, int error)
+{
+	int none = 0;
+
+	if (s->state == SEGMENT_FAILED)
+		return;
+	(void)atomic_compare_exchange_strong(in->error, &none, error);
+	s->state = SEGMENT_FAILED;
+	counter_add(in->counters, COUNTER_recordings_failed, 1);
+}
+
+/* Room that is asked for may make writers wait: never inside a take. */
+static void
+open_recording(struct segment *s, const struct segment_input *in)
+{
+	const struct store_recording_spec spec = { .id = s->row.id,
+						   .start_ns = s->start_ns };
+	uint32_t bytes = (uint32_t)offsetof(struct archive_request, row) +
+			 (uint32_t)SEGMENT_HEAD_BYTES;
+	struct archive_request *request;
+
+	int r = store_recording_new(&s->recording, in->archive, &spec);
+
+	if (r < 0) {
+		fail(s, in, r);
+		return;
+	}
+	s->state = SEGMENT_OPENING;
+	counter_add(in->counters, COUNTER_recordings, 1);
+	request = in->request(in->ctx, bytes);
+	request->type = ARCHIVE_OPEN;
+	request->segment = s;
+	store_recording_seal_key(s->recording, &request->key);
+	memcpy(&request->row, &s->row, SEGMENT_HEAD_BYTES);
+	request->row.state = STORE_STATE_RECORDING;
+	request->row.end_ns = s->row.start_ns;
+	request->row.streams_count = 0;
+	request->row.key_day = day_of(s);
+	in->commit(in->ctx, bytes);
+}
+
+void
+segment_opened(struct segment *s, const struct segment_input *in,
+	       const struct archive_answer *answer)
+{
+	int r = answer->error;
+
+	if (r == 0) {
+		s->row.key_day = answer->day;
+		s->row.key_slot = answer->slot;
+		r = store_recording_begin(s->recording, answer->day,
+					  answer->slot);
+	}
+	if (r < 0)
+		fail(s, in, r);
+	else
+		s->state = SEGMENT_OPEN;
+}
+
+/* The recording numbers streams in the order in which it is told of them:
+ * ours. */
+static int
+introduce_streams(struct segment *s, uint32_t count)
+{
+	int r;
+
+	while (s->introduced < count) {
+		r = store_recording_stream(s->recording,
+					   &s->info[s->introduced]);
+		if (r < 0)
+			return r;
+		s->introduced++;
+	}
+	return 0;
+}
+
+/* Tell the recording what the payload type means before its first frame. */
+static int
+introduce(struct segment *s, int stream, const struct rtp_format *format)
+{
+	struct store_format f = { .payload_type = format->payload_type,
+				  .channels = format->channels,
+				  .clock_hz = format->clock_hz };
+	struct store_stream *row = &s->row.streams[stream];
+	uint8_t pt = format->payload_type;
+	int r = introduce_streams(s, (uint32_t)stream + 1);
+
+	if (r < 0)
+		return r;
+	snprintf(f.encoding, sizeof(f.encoding), "%s", format->encoding);
+	r = store_recording_format(s->recording, stream, &f);
+	if (r < 0)
+		return r;
+	s->told[stream][pt >> 6] |= UINT64_C(1) << (pt & 63);
+	if (row->codec[0] == '\0')
+		snprintf(row->codec, sizeof(row->codec), "%s",
+			 format->encoding);
+	return 0;
+}
+
+void
+segment_forget_formats(struct segment *s, int stream)
+{
+	memset(s->told[stream], 0, sizeof(s->told[stream]));
+}
+
+/*
+ * May this payload type be stored? A keyed digit may not, and a payload type
+ * that nobody explained and that is as long as a telephone event (RFC 4733
+ * section 2.3) is taken for one.
+ *
+ * @return true and *format, or false and *reason
+ */
+static bool
+storable(const struct segment_flow *flow, const struct rtp_frame *frame,
+	 struct rtp_format *format, enum store_reason *reason)
+{
+	bool known = find_format(flow->media, frame->payload_type, format);
+
+	if (flow->encrypted) {
+		*reason = STORE_REASON_encrypted;
+		return false;
+	}
+	*reason = STORE_REASON_dtmf;
+	if (known)
+		return strcasecmp(format->encoding, "telephone-event") != 0;
+	if (frame->payload_bytes == 4)
+		return false;
+	*format = (struct rtp_format){ .payload_type = frame->payload_type,
+				       .clock_hz = 8000,
+				       .channels = 1 };
+	snprintf(format->encoding, sizeof(format->encoding), "unknown-%u",
+		 frame->payload_type);
+	return true;
+}
+
+static int
+store(struct segment *s, const struct segment_input *in, int stream,
+      const struct rtp_frame *frame)
+{
+	const struct store_frame f = {
+		.time_ns = frame->time_ns,
+		.timestamp = frame->timestamp,
+		.sequence = (uint16_t)frame->sequence,
+		.payload_bytes = frame->payload_bytes,
+		.stream = (uint8_t)stream,
+		.payload_type = frame->payload_type,
+		.marker = frame->marker,
+		.payload = frame->payload,
+	};
+	int r = store_recording_frame(s->recording, &f);
+
+	if (r < 0)
+		return r;
+	s->row.streams[stream].stored++;
+	s->row.bytes += frame->payload_bytes;
+	counter_add(in->counters, COUNTER_stored, 1);
+	counter_add(in->counters, COUNTER_payload_bytes, frame->payload_bytes);
+	return 0;
+}
+
+static int
+record(struct segment *s, const struct segment_input *in, int stream,
+       const struct rtp_frame *frame, const struct rtp_format *format)
+{
+	int r = 0;
+
+	if (s->state == SEGMENT_IDLE)
+		open_recording(s, in);
+	if (s->state != SEGMENT_FAILED) {
+		if (format)
+			r = introduce(s, stream, format);
+		if (r == 0)
+			r = store(s, in, stream, frame);
+		if (r == 0 || r == -ENOBUFS)
+			return r;
+		fail(s, in, r);
+	}
+	drop(s, in, stream, STORE_REASON_overrun);
+	return 0;
+}
+
+static int
+take_frame(struct segment *s, const struct segment_input *in,
+	   const struct segment_flow *flow, const struct rtp_frame *frame)
+{
+	int stream = flow->stream;
+	struct store_stream *row = &s->row.streams[stream];
+	uint8_t pt = frame->payload_type;
+	bool told = s->told[stream][pt >> 6] >> (pt & 63) & 1;
+	struct rtp_format format;
+	enum store_reason reason;
+	int r;
+
+	if (s->row.decision != STORE_RECORD &&
+	    s->row.decision != STORE_LISTEN_DENY) {
+		drop(s, in, stream, STORE_REASON_policy);
+	} else if (!told && !storable(flow, frame, &format, &reason)) {
+		drop(s, in, stream, reason);
+	} else {
+		r = record(s, in, stream, frame, told ? NULL : &format);
+		if (r < 0)
+			return r;
+	}
+	row->seen++;
+	note_time(row, frame->time_ns);
+	return 0;
+}
+
+static int
+take_gap(struct segment *s, const struct segment_input *in,
+	 const struct segment_flow *flow, const struct rtp_frame *frame)
+{
+	struct store_stream *row = &s->row.streams[flow->stream];
+	struct store_gap gap = {
+		.stream = (uint8_t)flow->stream,
+		.reason = frame->shed == frame->missing ? STORE_REASON_overrun
+							: STORE_REASON_loss,
+		.packets = frame->missing,
+		.from_ns =
+		    flow->last_ns > s->start_ns ? flow->last_ns : s->start_ns,
+		.until_ns = frame->time_ns,
+	};
+	int r = 0;
+
+	if (row->seen == 0 && flow->last_ns < s->row.call_start_ns)
+		return 0; /* the flow was another call's before */
+	if (s->state == SEGMENT_OPEN || s->state == SEGMENT_OPENING) {
+		r = introduce_streams(s, (uint32_t)flow->stream + 1);
+		if (r == 0)
+			r = store_recording_gap(s->recording, &gap);
+	}
+	if (r == -ENOBUFS)
+		return r;
+	if (r < 0)
+		fail(s, in, r);
+	row->gaps++;
+	row->lost += frame->missing - frame->shed;
+	counter_add(in->counters, COUNTER_lost, frame->missing - frame->shed);
+	return 0;
+}
+
+int
+segment_take(struct segment *s, const struct segment_input *in,
+	     const struct segment_flow *flow, enum rtp_take kind,
+	     const struct rtp_frame *frame)
+{
+	struct store_stream *row = &s->row.streams[flow->stream];
+
+	switch (kind) {
+	case RTP_TAKE_FRAME:
+		return take_frame(s, in, flow, frame);
+	case RTP_TAKE_GAP:
+		return take_gap(s, in, flow, frame);
+	case RTP_TAKE_DUPLICATE:
+		row->seen++;
+		row->duplicate++;
+		counter_add(in->counters, COUNTER_duplicate, 1);
+		return 0;
+	case RTP_TAKE_LATE:
+		row->seen++;
+		row->late++;
+		if (frame->in_range && row->lost)
+			row->lost--;
+		counter_add(in->counters, COUNTER_late, 1);
+		return 0;
+	case RTP_TAKE_SHED:
+		row->seen++;
+		drop(s, in, flow->stream, STORE_REASON_overrun);
+		return 0;
+	case RTP_TAKE_NONE:
+		break;
+	}
+	return 0;
+}
+
+void
+segment_flush(struct segment *s, const struct segment_input *in, int64_t now_ns)
+{
+	int r;
+
+	if (s->state != SEGMENT_OPEN)
+		return;
+	r = store_recording_flush(s->recording, now_ns);
+	if (r < 0)
+		fail(s, in, r);
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+static void
+finish_recording(struct segment *s, const struct segment_input *in)
+{
+	struct store_recording_result result = { 0 };
+	int r = 0;
+
+	if (s->state == SEGMENT_OPEN)
+		r = introduce_streams(s, s->row.streams_count);
+	if (r < 0 || store_recording_finish(s->recording, &s->row, &result) < 0)
+		fail(s, in, r);
+	s->row.chunks = result.chunks;
+	memcpy(s->row.file_hash, result.file_hash, sizeof(s->row.file_hash));
+	s->row.state = s->state == SEGMENT_FAILED ? STORE_STATE_INTERRUPTED
+						  : STORE_STATE_STORED;
+}
+
+int
+segment_close(struct segment *s, const struct segment_input *in)
+{
+	uint32_t bytes =
+	    (uint32_t)offsetof(struct archive_request, row.streams) +
+	    s->row.streams_count * (uint32_t)sizeof(struct store_stream);
+	struct archive_request *request;
+	uint32_t i;
+
+	if (s->state == SEGMENT_OPENING)
+		return -EAGAIN;
+	s->row.end_ns = s->end_ns;
+	for (i = 0; i < s->row.streams_count; i++) {
+		struct store_stream *stream = &s->row.streams[i];
+
+		stream->expected =
+		    stream->seen - stream->duplicate + stream->lost;
+		/* The time-out knows of media to the second only. */
+		if (s->silent && stream->last_ns > s->row.end_ns)
+			s->row.end_ns = stream->last_ns;
+	}
+	if (s->recording)
+		finish_recording(s, in);
+	request = in->request(in->ctx, bytes);
+	request->type = s->take_back ? ARCHIVE_TAKE_BACK : ARCHIVE_CLOSE;
+	request->segment = NULL;
+	memcpy(&request->row, &s->row,
+	       bytes - offsetof(struct archive_request, row));
+	in->commit(in->ctx, bytes);
+	return 0;
+}

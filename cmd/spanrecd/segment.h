@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A segment in the making: its row of the index, its streams and, if it is
+ * recorded and has media, its recording. Belongs to the writer of its call.
+ *
+ *   IDLE ──first frame──► OPENING ──key durable──► OPEN ──► closed
+ *                            └──────disk error──────┴─────► FAILED
+ */
+#ifndef CMD_SPANRECD_SEGMENT_H
+#define CMD_SPANRECD_SEGMENT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "capture/table.h"
+#include "cmd/spanrecd/counters.h"
+#include "cmd/spanrecd/events.h"
+#include "rtp/jitter.h"
+#include "store/store.h"
+
+enum segment_state { SEGMENT_IDLE, SEGMENT_OPENING, SEGMENT_OPEN,
+		     SEGMENT_FAILED };
+
+struct segment {
+	struct segment *next; /**< of the same call, later */
+	uint64_t serial; /**< unlike an address, never used again */
+	uint64_t call;
+	int64_t start_ns; /**< frames from here on ... */
+	int64_t end_ns;   /**< ... and before here; INT64_MAX while it lasts */
+	int64_t alive_s;  /**< second of packet time last reported alive */
+	enum segment_state state;
+	bool last;        /**< the call ended with it ... */
+	bool silent;      /**< ... and with its last frame */
+	bool take_back;   /**< recorded, then decided against */
+	struct store_recording *recording;
+	struct store_stream_info info[STORE_STREAMS_MAX];
+	uint32_t introduced; /**< streams that the recording was told of */
+	uint64_t told[STORE_STREAMS_MAX][2]; /**< ... formats: bit per payload
+					      * type */
+	struct store_segment row;
+};
+
+/** What a frame of a segment is done with. */
+struct segment_input {
+	const struct store_archive *archive;
+	struct counters *counters;
+	_Atomic int *error; /**< first error of a recording, negative errno */
+	/** Room for a request to the archive thread; never NULL. */
+	struct archive_request *(*request)(void *ctx, uint32_t bytes);
+	void (*commit)(void *ctx, uint32_t bytes);
+	void *ctx;
+};
+
+/** @param head SEGMENT_HEAD_BYTES of a row. @return NULL: out of memory */
+struct segment *segment_new(uint64_t call,
+			    const uint8_t *head);
+void segment_free(struct segment **segment);
+
+/** More is known: numbers, the answer, perhaps another decision. */
+void segment_update(struct segment *segment,
+		    const uint8_t *head);
+
+/**
+ * The stream of a flow in this segment, made if need be.
+ *
+ * @return its number, or -ENOSPC
+ */
+int segment_stream(struct segment *segment, enum store_side side,
+		   const struct capture_flow_key *key);
+
+/** What the payload types of a stream mean may have changed. */
+void segment_forget_formats(struct segment *segment, int stream);
+
+/** Where a frame comes from. */
+struct segment_flow {
+	int stream;     /**< from segment_stream */
+	bool encrypted; /**< there is no sound to be had */
+	const struct writer_media *media; /**< what its payload types mean */
+	int64_t last_ns; /**< of the frame before, for gaps */
+};
+
+/**
+ * Account for what the jitter buffer gave, and store it if it is a frame to
+ * be stored.
+ *
+ * @return 0, or -ENOBUFS: nothing was done, the recording is not open yet
+ */
+int segment_take(struct segment *segment, const struct segment_input *in,
+		 const struct segment_flow *flow, enum rtp_take kind,
+		 const struct rtp_frame *frame)
+	__attribute__((warn_unused_result));
+
+/** The key is durable (or not): begin the file. */
+void segment_opened(struct segment *segment, const struct segment_input *in,
+		    const struct archive_answer *answer);
+
+/** Write what waits for more than a second. */
+void segment_flush(struct segment *segment, const struct segment_input *in,
+		   int64_t now_ns);
+
+/**
+ * Finish the recording and hand the row to the archive thread.
+ *
+ * @return 0, or -EAGAIN: the key is not durable yet
+ */
+int segment_close(struct segment *segment, const struct segment_input *in)
+	__attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,562 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A writer thread: takes frames out of the jitter buffers once the watermark
+ * has passed them, asks its copy of the media table whose they are, and puts
+ * them into the segment of their call.
+ *
+ * Each call has one writer. A flow is consumed by any writer until it turns
+ * out to be another one's call's: then it is handed over, with the frame that
+ * showed it still in the buffer.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "cmd/common/log.h"
+#include "cmd/spanrecd/pipeline.h"
+#include "cmd/spanrecd/segment.h"
+
+static const int64_t SECOND_NS = 1000000000LL;
+static const int64_t NAP_NS = 2 * 1000000LL;
+static const int64_t MS_NS = 1000000LL;
+
+enum { NO_STREAM = -1 };
+
+/* A timestamp ahead of its time by more than this has jumped. */
+enum { JUMP_MS = 200, HIGHEST_CLOCK_KHZ = 48 };
+
+struct call {
+	UT_hash_handle hh;
+	uint64_t number;
+	struct segment *first; /* oldest not closed */
+	struct segment *last;
+};
+
+struct writer_state {
+	struct writer *writer;
+	struct pipeline *pipeline;
+	struct media_table *media;
+	struct call *calls; /* uthash by number */
+	/* Changes when a segment begins, ends or goes: flows look again. */
+	uint32_t segment_generation;
+	uint64_t last_serial; /* of a segment */
+	int64_t watermark_ns; /* of this pass */
+	int64_t due_ns;
+	int64_t stuck_ns; /* oldest frame that could not be stored yet */
+	int64_t flushed_ns;
+	struct segment_input input;
+};
+
+/* ---- rings --------------------------------------------------------------- */
+
+static void
+take_answers(struct writer_state *w)
+{
+	const struct archive_answer *answer;
+
+	while ((answer = capture_ring_peek(w->writer->answers, NULL))) {
+		segment_opened(answer->segment, &w->input, answer);
+		capture_ring_release(w->writer->answers);
+	}
+}
+
+static struct archive_request *
+request_room(void *ctx, uint32_t bytes)
+{
+	struct writer_state *w = ctx;
+	struct archive_request *request;
+
+	while (!(request = capture_ring_reserve(w->writer->requests, bytes))) {
+		/* It may be waiting for room for its answers. */
+		take_answers(w);
+		sem_post(&w->pipeline->archiver.wake);
+		pipeline_nap(&w->writer->wake, NAP_NS);
+	}
+	return request;
+}
+
+static void
+request_commit(void *ctx, uint32_t bytes)
+{
+	struct writer_state *w = ctx;
+
+	capture_ring_commit(w->writer->requests, bytes);
+	sem_post(&w->pipeline->archiver.wake);
+}
+
+static void
+report_alive(struct writer_state *w, struct segment *segment, int64_t time_ns)
+{
+	struct alive_report *report;
+
+	segment->alive_s = time_ns / SECOND_NS;
+	while (!(report = capture_ring_reserve(w->writer->reports,
+					       sizeof(*report)))) {
+		uv_async_send(&w->pipeline->control.kick);
+		pipeline_nap(&w->writer->wake, NAP_NS);
+	}
+	report->call = segment->call;
+	report->time_ns = time_ns;
+	capture_ring_commit(w->writer->reports, sizeof(*report));
+}
+
+/* ---- calls and segments -------------------------------------------------- */
+
+static struct call *
+find_call(struct writer_state *w, uint64_t number)
+{
+	struct call *call;
+
+	HASH_FIND (hh, w->calls, &number, sizeof(number), call)
+		;
+	return call;
+}
+
+static int
+add_segment(struct writer_state *w, const struct writer_event *event)
+{
+	struct segment *segment = segment_new(event->call, event->head);
+	struct call *call = find_call(w, event->call);
+
+	if (!segment)
+		return -ENOMEM;
+	segment->serial = ++w->last_serial;
+	if (!call) {
+		call = calloc(1, sizeof(*call));
+		if (!call) {
+			segment_free(&segment);
+			return -ENOMEM;
+		}
+		call->number = event->call;
+		HASH_ADD(hh, w->calls, number, sizeof(call->number), call);
+	}
+	if (call->last) {
+		call->last->end_ns = segment->start_ns;
+		call->last->next = segment;
+	} else {
+		call->first = segment;
+	}
+	call->last = segment;
+	return 0;
+}
+
+static int
+apply_segment_event(struct writer_state *w, const struct writer_event *event)
+{
+	struct call *call;
+
+	w->segment_generation++;
+	if (event->type == WRITER_SEGMENT)
+		return add_segment(w, event);
+	call = find_call(w, event->call);
+	if (!call || !call->last)
+		return 0; /* its memory was not to be had */
+	if (event->type == WRITER_UPDATE) {
+		segment_update(call->last, event->head);
+		return 0;
+	}
+	call->last->end_ns = event->time_ns;
+	call->last->last = true;
+	call->last->silent = event->end.silent;
+	memcpy(call->last->row.end_cause, event->end.cause,
+	       sizeof(call->last->row.end_cause));
+	return 0;
+}
+
+static void
+apply_events(struct writer_state *w)
+{
+	const struct writer_event *event;
+	int r;
+
+	while ((event = capture_ring_peek(w->writer->events, NULL)) &&
+	       event->time_ns <= w->watermark_ns) {
+		if (event->type == WRITER_MEDIA_OPEN ||
+		    event->type == WRITER_MEDIA_CLOSE)
+			r = media_apply(w->media, event);
+		else
+			r = apply_segment_event(w, event);
+		if (r < 0)
+			log_error("out of memory: a call is not recorded");
+		capture_ring_release(w->writer->events);
+	}
+}
+
+/* Frames of a call that came after its end, lingering, are its last
+ * segment's; those before its first, its first's. */
+static struct segment *
+find_segment(struct writer_state *w, uint64_t number, int64_t time_ns)
+{
+	struct call *call = find_call(w, number);
+	struct segment *segment;
+
+	if (!call)
+		return NULL;
+	for (segment = call->first; segment; segment = segment->next)
+		if (time_ns < segment->end_ns || !segment->next)
+			return segment;
+	return NULL;
+}
+
+static bool
+covers(const struct segment *segment, int64_t time_ns)
+{
+	return time_ns >= segment->start_ns && time_ns < segment->end_ns;
+}
+
+/* Segments are closed when every writer has handed over what it had. */
+static void
+close_call_segments(struct writer_state *w, struct call *call,
+		    int64_t drained_ns)
+{
+	while (call->first) {
+		struct segment *segment = call->first;
+		int64_t until_ns = segment->end_ns;
+
+		if (until_ns == INT64_MAX)
+			break;
+		if (segment->last)
+			until_ns += w->pipeline->times.linger_ns;
+		if (until_ns > drained_ns ||
+		    segment_close(segment, &w->input) == -EAGAIN)
+			break;
+		call->first = segment->next;
+		if (!call->first)
+			call->last = NULL;
+		segment_free(&segment);
+		w->segment_generation++;
+		if (!call->first) {
+			HASH_DEL(w->calls, call);
+			free(call);
+			return;
+		}
+	}
+}
+
+static void
+close_segments(struct writer_state *w, int64_t drained_ns)
+{
+	struct call *call, *next;
+
+	HASH_ITER (hh, w->calls, call, next) {
+		close_call_segments(w, call, drained_ns);
+	}
+}
+
+static void
+flush_segments(struct writer_state *w)
+{
+	struct segment *segment;
+	struct call *call;
+
+	if (w->due_ns - w->flushed_ns < SECOND_NS / 4)
+		return;
+	w->flushed_ns = w->due_ns;
+	for (call = w->calls; call; call = call->hh.next)
+		for (segment = call->first; segment; segment = segment->next)
+			segment_flush(segment, &w->input, w->due_ns);
+}
+
+/* ---- flows --------------------------------------------------------------- */
+
+/*
+ * Does this frame begin something new? A marker, or a timestamp that does not
+ * fit the time that has passed, whatever the clock rate of the format.
+ */
+static bool
+begins_anew(const struct flow_binding *b, enum rtp_take kind,
+	    const struct rtp_frame *frame)
+{
+	int64_t passed_ms = (frame->time_ns - b->last_ns) / MS_NS;
+	int64_t ticks = (int32_t)(frame->timestamp - b->last_timestamp);
+
+	if (kind != RTP_TAKE_FRAME)
+		return false;
+	return frame->marker || ticks < 0 ||
+	       ticks > (passed_ms + JUMP_MS) * HIGHEST_CLOCK_KHZ;
+}
+
+/*
+ * Whose is this frame? Keeps the answer for the frames after it.
+ *
+ * A flow whose call is over stays with it while it lingers. But where the same
+ * ports are another call's already, it is that call's from the first frame
+ * that begins something new: some devices count on from call to call.
+ */
+static enum media_answer
+find_owner(struct writer_state *w, struct flow *flow, enum rtp_take kind,
+	   const struct rtp_frame *frame)
+{
+	struct flow_binding *b = &flow->binding;
+	int64_t time_ns = frame->time_ns;
+	bool lingering =
+	    b->until_ns != INT64_MAX && begins_anew(b, kind, frame);
+	const struct capture_flow_key *key = &flow->key;
+	uint32_t generation = media_generation(w->media, &key->src, &key->dst);
+	const struct media_question question = {
+		.src = &key->src,
+		.dst = &key->dst,
+		.time_ns = time_ns,
+		.watermark_ns = w->watermark_ns,
+		.bound = lingering ? 0 : b->call,
+	};
+	struct media_owner owner;
+	enum media_answer answer;
+
+	if (b->entry && b->media_generation == generation &&
+	    time_ns < b->until_ns && !lingering)
+		return MEDIA_OWNED;
+	answer = media_find(w->media, &question, &owner);
+	b->entry = NULL;
+	if (answer != MEDIA_OWNED)
+		return answer;
+	if (b->media != owner.entry->media.number) {
+		b->segment = NULL;
+		b->stream = NO_STREAM;
+		b->media = owner.entry->media.number;
+	}
+	b->entry = owner.entry;
+	b->media_generation = generation;
+	b->until_ns = media_entry_until(w->media, owner.entry);
+	if (owner.entry->call != b->call)
+		b->call = owner.sticky ? owner.entry->call : 0;
+	b->speaker = (uint8_t)owner.speaker;
+	b->encrypted = owner.encrypted;
+	return MEDIA_OWNED;
+}
+
+/* The segment and stream of a bound flow at a time. */
+static struct segment *
+place(struct writer_state *w, struct flow *flow, int64_t time_ns)
+{
+	struct flow_binding *b = &flow->binding;
+	struct segment *segment = b->segment;
+
+	/* The generation first: the segment may be gone. */
+	if (segment && b->segment_generation == w->segment_generation &&
+	    covers(segment, time_ns))
+		return segment;
+	segment = find_segment(w, b->entry->call, time_ns);
+	b->segment = segment;
+	b->segment_generation = w->segment_generation;
+	/* Not by its address: that may have been another's before. */
+	if (segment &&
+	    (b->segment_serial != segment->serial || b->stream == NO_STREAM)) {
+		b->segment_serial = segment->serial;
+		b->stream = segment_stream(segment, b->speaker, &flow->key);
+		if (b->stream >= 0)
+			segment_forget_formats(segment, b->stream);
+	}
+	return segment;
+}
+
+/*
+ * One thing that the jitter buffer has, to where it belongs.
+ *
+ * @return 0, or -ENOBUFS: not yet
+ */
+static int
+deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
+	const struct rtp_frame *frame)
+{
+	struct flow_binding *b = &flow->binding;
+	struct segment *segment = place(w, flow, frame->time_ns);
+	const struct segment_flow from = { .stream = b->stream,
+					   .encrypted = b->encrypted,
+					   .media = &b->entry->media,
+					   .last_ns = b->last_ns };
+	int r;
+
+	if (!segment) {
+		counter_add(&w->writer->counters, COUNTER_unclaimed, 1);
+		return 0;
+	}
+	if (b->stream < 0) {
+		counter_add(&w->writer->counters, COUNTER_streams_shed, 1);
+		return 0;
+	}
+	r = segment_take(segment, &w->input, &from, kind, frame);
+	if (r < 0)
+		return r;
+	if (kind == RTP_TAKE_FRAME) {
+		b->last_ns = frame->time_ns;
+		b->last_timestamp = frame->timestamp;
+		if (frame->time_ns / SECOND_NS != segment->alive_s)
+			report_alive(w, segment, frame->time_ns);
+	}
+	return 0;
+}
+
+static void
+drain_flow(struct writer_state *w, struct flows *flows, uint32_t index,
+	   struct flow *flow)
+{
+	struct rtp_jitter *jitter = flows_jitter(flows, index);
+	struct rtp_frame frame;
+	enum rtp_take kind;
+
+	while ((kind = rtp_jitter_peek(jitter, w->due_ns, &frame)) !=
+	       RTP_TAKE_NONE) {
+		switch (find_owner(w, flow, kind, &frame)) {
+		case MEDIA_WAIT:
+			return;
+		case MEDIA_NOBODY:
+			if (kind != RTP_TAKE_GAP)
+				counter_add(&w->writer->counters,
+					    COUNTER_unclaimed, 1);
+			break;
+		case MEDIA_OWNED:
+			if (flow->binding.entry->writer != w->writer->index) {
+				uint32_t to = flow->binding.entry->writer;
+
+				/* What it knows is of this writer's memory. */
+				memset(&flow->binding, 0,
+				       sizeof(flow->binding));
+				flows_hand_over(flows, index, to);
+				return;
+			}
+			if (deliver(w, flow, kind, &frame) == -ENOBUFS) {
+				if (frame.time_ns < w->stuck_ns)
+					w->stuck_ns = frame.time_ns;
+				return;
+			}
+		}
+		(void)rtp_jitter_take(jitter, w->due_ns, &frame);
+	}
+}
+
+static void
+drain_flows(struct writer_state *w, struct flows *flows)
+{
+	uint32_t high = flows_high(flows), i;
+
+	for (i = 0; i < high; i++) {
+		bool detached;
+		struct flow *flow =
+		    flows_claim(flows, i, w->writer->index, &detached);
+
+		if (!flow)
+			continue;
+		drain_flow(w, flows, i, flow);
+		if (detached && rtp_jitter_empty(flows_jitter(flows, i)))
+			flows_release(flows, i);
+	}
+}
+
+/* ---- the loop ------------------------------------------------------------ */
+
+static void
+publish_drained(struct writer_state *w)
+{
+	int64_t drained_ns = w->due_ns;
+	uint32_t i;
+
+	if (w->stuck_ns <= drained_ns)
+		drained_ns = w->stuck_ns - 1;
+	if (drained_ns <=
+	    atomic_load_explicit(&w->writer->drained_ns, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&w->writer->drained_ns, drained_ns,
+			      memory_order_release);
+	for (i = 0; i < w->pipeline->captures_count; i++)
+		sem_post(&w->pipeline->captures[i].wake);
+	uv_async_send(&w->pipeline->control.kick);
+}
+
+static void
+pass(struct writer_state *w, int64_t watermark_ns)
+{
+	struct pipeline *p = w->pipeline;
+	/* Before the flows are looked at: what others have handed over by
+	 * then is seen in this pass. */
+	int64_t drained_ns = pipeline_drained(p);
+	uint32_t i;
+
+	w->watermark_ns = watermark_ns;
+	w->due_ns = watermark_ns - p->times.window_ns;
+	w->stuck_ns = INT64_MAX;
+	apply_events(w);
+	for (i = 0; i < p->captures_count; i++)
+		drain_flows(w, p->captures[i].flows);
+	flush_segments(w);
+	close_segments(w, drained_ns);
+	media_expire(w->media,
+		     w->due_ns < w->stuck_ns ? w->due_ns : w->stuck_ns - 1);
+	publish_drained(w);
+}
+
+static bool
+finished(const struct writer_state *w)
+{
+	return w->watermark_ns == PIPELINE_OVER && !w->calls;
+}
+
+void *
+writer_main(void *thread)
+{
+	struct writer *writer = thread;
+	struct writer_state *w = writer->state;
+
+	pthread_setname_np(pthread_self(), "writer");
+	for (;;) {
+		int64_t watermark_ns = atomic_load_explicit(
+		    &w->pipeline->watermark_ns, memory_order_acquire);
+
+		take_answers(w);
+		if (watermark_ns > PIPELINE_BEFORE)
+			pass(w, watermark_ns);
+		if (finished(w))
+			break;
+		pipeline_nap(&writer->wake, NAP_NS);
+	}
+	return NULL;
+}
+
+int
+writer_new(struct writer *writer)
+{
+	struct writer_state *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return -ENOMEM;
+	writer->state = w;
+	w->writer = writer;
+	w->pipeline = writer->pipeline;
+	w->flushed_ns = PIPELINE_BEFORE;
+	w->input = (struct segment_input){
+		.archive = writer->pipeline->config.archive,
+		.counters = &writer->counters,
+		.error = &writer->pipeline->recording_error,
+		.request = request_room,
+		.commit = request_commit,
+		.ctx = w,
+	};
+	return media_table_new(&w->media, &writer->pipeline->times,
+			       writer->pipeline->hash_key);
+}
+
+void
+writer_free(struct writer *writer)
+{
+	struct writer_state *w = writer->state;
+	struct call *call, *next;
+
+	if (!w)
+		return;
+	HASH_ITER (hh, w->calls, call, next) {
+		while (call->first) {
+			struct segment *segment = call->first;
+
+			call->first = segment->next;
+			segment_free(&segment);
+		}
+		HASH_DEL(w->calls, call);
+		free(call);
+	}
+	media_table_free(&w->media);
+	free(w);
+	writer->state = NULL;
+}

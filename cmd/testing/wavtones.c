@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * wavtones FILE.wav: tells what is heard in each channel, as text that a test
+ * can compare:
+ *
+ *   left 11.000 s
+ *     0.000 silence
+ *     0.055 440 Hz
+ *    10.055 silence
+ *
+ * Sound is cut into blocks of 5 ms. A block's frequency is that of the sine
+ * that fits best: for x(n) = sin(wn), x(n-1) + x(n+1) = 2 cos(w) x(n), so
+ * cos(w) is a quotient of two sums. Blocks of like frequency make a run; what
+ * is left of the run when its sine is taken away tells how pure it is, and
+ * shows a second tone from 1 % of the power on.
+ */
+#include <math.h>
+#include <sndfile.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define BLOCKS_PER_S 200
+#define SILENCE      150.0 /* peak; a test tone has some 8000 */
+#define LIKE         0.06  /* frequencies of one run differ by less */
+#define IMPURE       0.01  /* share of the power that is not the tone */
+#define FIT_BLOCKS   8
+
+struct sound {
+	short *samples; /* interleaved */
+	sf_count_t frames;
+	int channels;
+	int channel; /* looked at */
+	int rate;
+	int block; /* samples in one */
+};
+
+static double
+at(const struct sound *sound, sf_count_t frame)
+{
+	return sound->samples[frame * sound->channels + sound->channel];
+}
+
+/* Frequency of a block in Hz; 0: silence. */
+static double
+block_hz(const struct sound *sound, sf_count_t first)
+{
+	double peak = 0, dot = 0, square = 0, quotient;
+
+	for (int i = 0; i < sound->block; i++) {
+		double x = at(sound, first + i);
+
+		peak = fmax(peak, fabs(x));
+		if (i == 0 || i == sound->block - 1)
+			continue;
+		dot +=
+		    x * (at(sound, first + i - 1) + at(sound, first + i + 1));
+		square += x * x;
+	}
+	if (peak < SILENCE || square <= 0)
+		return 0;
+	quotient = fmax(-1, fmin(1, dot / (2 * square)));
+	return acos(quotient) * sound->rate / (2 * M_PI);
+}
+
+/* Share of the power that a sine of this frequency does not explain; fitted
+ * anew every FIT_BLOCKS, so that a jump of phase costs little. */
+static double
+residue(const struct sound *sound, sf_count_t first, sf_count_t n, double hz)
+{
+	double w = 2 * M_PI * hz / sound->rate, all = 0, left = 0;
+	sf_count_t step = (sf_count_t)sound->block * FIT_BLOCKS;
+
+	for (sf_count_t from = 0; from + step <= n; from += step) {
+		double cc = 0, ss = 0, cs = 0, xc = 0, xs = 0, xx = 0, det;
+
+		for (sf_count_t i = 0; i < step; i++) {
+			double x = at(sound, first + from + i);
+			double c = cos(w * (double)i), s = sin(w * (double)i);
+
+			cc += c * c;
+			ss += s * s;
+			cs += c * s;
+			xc += x * c;
+			xs += x * s;
+			xx += x * x;
+		}
+		det = cc * ss - cs * cs;
+		all += xx;
+		left +=
+		    xx - (xc * xc * ss - 2 * xc * xs * cs + xs * xs * cc) / det;
+	}
+	return all > 0 ? left / all : 0;
+}
+
+/* Blocks from `first` on that sound alike; *hz is their mean. */
+static sf_count_t
+run_find(const struct sound *sound, sf_count_t first, sf_count_t blocks,
+	 double *hz)
+{
+	sf_count_t n = 1;
+	double total = block_hz(sound, first * sound->block);
+
+	*hz = total;
+	for (; first + n < blocks; n++) {
+		double next = block_hz(sound, (first + n) * sound->block);
+
+		if ((next > 0) != (*hz > 0) ||
+		    (next > 0 && fabs(next - *hz) > LIKE * *hz))
+			break;
+		total += next;
+		*hz = total / (double)(n + 1);
+	}
+	return n;
+}
+
+static void
+run_tell(const struct sound *sound, sf_count_t first, sf_count_t n, double hz)
+{
+	double rest;
+
+	printf("%7.3f ", (double)first / BLOCKS_PER_S);
+	if (hz <= 0) {
+		printf("silence\n");
+		return;
+	}
+	rest = residue(sound, first * sound->block, n * sound->block, hz);
+	printf("%.0f Hz", round(hz / 10) * 10);
+	if (rest > IMPURE)
+		printf(", and %.0f %% of the power is something else",
+		       100 * rest);
+	printf("\n");
+}
+
+/* A run of one block is the seam between two others: not told. */
+static void
+channel_tell(const struct sound *sound)
+{
+	sf_count_t blocks = sound->frames / sound->block;
+	sf_count_t n;
+	double hz, last = -1;
+
+	for (sf_count_t i = 0; i < blocks; i += n) {
+		n = run_find(sound, i, blocks, &hz);
+		if (n == 1 && i + n < blocks)
+			continue;
+		if (last >= 0 && fabs(hz - last) <= LIKE * hz)
+			continue;
+		run_tell(sound, i, n, hz);
+		last = hz;
+	}
+}
+
+int
+main(int argc, char **argv)
+{
+	static const char *const names[] = { "left", "right" };
+	SF_INFO info = { 0 };
+	SNDFILE *file = argc == 2 ? sf_open(argv[1], SFM_READ, &info) : NULL;
+	struct sound sound = { 0 };
+	int rc = EXIT_FAILURE;
+
+	if (!file) {
+		fprintf(stderr, "wavtones: %s\n",
+			argc == 2 ? sf_strerror(NULL)
+				  : "usage: wavtones FILE.wav");
+		return EXIT_FAILURE;
+	}
+	sound.samples =
+	    calloc((size_t)(info.frames * info.channels + 1), sizeof(short));
+	if (!sound.samples)
+		goto out;
+	sound.frames = sf_readf_short(file, sound.samples, info.frames);
+	sound.channels = info.channels;
+	sound.rate = info.samplerate;
+	sound.block = info.samplerate / BLOCKS_PER_S;
+	for (; sound.channel < sound.channels; sound.channel++) {
+		printf("%s %.3f s\n",
+		       info.channels == 2 ? names[sound.channel] : "mono",
+		       (double)sound.frames / sound.rate);
+		channel_tell(&sound);
+	}
+	rc = EXIT_SUCCESS;
+out:
+	free(sound.samples);
+	sf_close(file);
+	return rc;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Payload types that mean the same everywhere (RFC 3551 tables 4 and 5), for
+ * streams whose SDP does not name them or was never seen.
+ */
+#include "rtp/rtp.h"
+
+#include <string.h>
+
+/* Indexed by payload type; an empty encoding is unassigned or reserved. G722
+ * has a clock of 8000 by an old mistake that is kept (section 4.5.2). */
+static const struct {
+	char encoding[8];
+	uint32_t clock_hz;
+	uint8_t channels;
+} formats[] = {
+	[0] = { "PCMU", 8000, 1 },   [3] = { "GSM", 8000, 1 },
+	[4] = { "G723", 8000, 1 },   [5] = { "DVI4", 8000, 1 },
+	[6] = { "DVI4", 16000, 1 },  [7] = { "LPC", 8000, 1 },
+	[8] = { "PCMA", 8000, 1 },   [9] = { "G722", 8000, 1 },
+	[10] = { "L16", 44100, 2 },  [11] = { "L16", 44100, 1 },
+	[12] = { "QCELP", 8000, 1 }, [13] = { "CN", 8000, 1 },
+	[14] = { "MPA", 90000, 1 },  [15] = { "G728", 8000, 1 },
+	[16] = { "DVI4", 11025, 1 }, [17] = { "DVI4", 22050, 1 },
+	[18] = { "G729", 8000, 1 },  [25] = { "CelB", 90000, 1 },
+	[26] = { "JPEG", 90000, 1 }, [28] = { "nv", 90000, 1 },
+	[31] = { "H261", 90000, 1 }, [32] = { "MPV", 90000, 1 },
+	[33] = { "MP2T", 90000, 1 }, [34] = { "H263", 90000, 1 },
+};
+
+bool
+rtp_format_static(uint8_t payload_type, struct rtp_format *format)
+{
+	if (payload_type >= sizeof(formats) / sizeof(formats[0]) ||
+	    !formats[payload_type].encoding[0])
+		return false;
+	*format = (struct rtp_format){
+		.clock_hz = formats[payload_type].clock_hz,
+		.payload_type = payload_type,
+		.channels = formats[payload_type].channels,
+	};
+	memcpy(format->encoding, formats[payload_type].encoding,
+	       sizeof(formats[payload_type].encoding));
+	return true;
+}

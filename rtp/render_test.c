@@ -1,0 +1,579 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * A-law knows no zero: its smallest values are 8 and -8. So a sample of zero
+ * is silence that was never sent, and tests count them exactly.
+ */
+#include "rtp/rtp.h"
+
+#include <errno.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "cmd/testing/testing.h"
+
+#define MS    1000000LL
+#define S     (1000 * MS)
+#define START (1553782503 * S + 123456789)
+
+static const struct rtp_format pcma = { "PCMA", 8000, 8, 1 };
+
+/* A stream of frames of one tone. */
+struct sender {
+	uint32_t stream;
+	uint32_t timestamp;
+	uint16_t sequence;
+	uint8_t channel;
+	double hz;
+	uint32_t sample; /* sent so far: the phase */
+};
+
+static uint8_t
+encode(double value)
+{
+	const struct rtp_codec *codec = rtp_codec_find("PCMA");
+	uint8_t best = 0;
+	double error = 1e9;
+
+	for (unsigned code = 0; code < 256; code++) {
+		uint8_t byte = (uint8_t)code;
+		int16_t pcm;
+
+		assert_int_equal(codec->decode(&pcm, 1, &byte, 1), 1);
+		if (fabs(pcm - value) < error) {
+			error = fabs(pcm - value);
+			best = byte;
+		}
+	}
+	return best;
+}
+
+/* The brute force above, once for each sample of one second of a tone. */
+static uint8_t
+tone(double hz, uint32_t sample)
+{
+	static uint8_t table[2][8000];
+	static bool made[2];
+	int i = hz > 600;
+
+	for (uint32_t k = 0; !made[i] && k < 8000; k++)
+		table[i][k] = encode(10000 * sin(2 * M_PI * hz * k / 8000));
+	made[i] = true;
+	return table[i][sample % 8000];
+}
+
+static int
+put(struct rtp_render *r, const struct sender *s, int64_t at_ns,
+    uint32_t samples, bool marker)
+{
+	uint8_t payload[480];
+	struct rtp_render_frame frame = {
+		.time_ns = START + at_ns,
+		.stream = s->stream,
+		.timestamp = s->timestamp,
+		.sequence = s->sequence,
+		.channel = s->channel,
+		.marker = marker,
+		.format = &pcma,
+		.payload_bytes = samples,
+	};
+	uint8_t *copy;
+	int err;
+
+	for (uint32_t i = 0; i < samples; i++)
+		payload[i] = tone(s->hz, s->sample + i);
+	frame.payload = copy = testing_copy(payload, samples);
+	err = rtp_render_frame(r, &frame);
+	free(copy);
+	return err;
+}
+
+static void
+lose(struct sender *s, uint32_t samples)
+{
+	s->timestamp += samples;
+	s->sample += samples;
+	s->sequence++;
+}
+
+static void
+send_frame(struct rtp_render *r, struct sender *s, int64_t at_ns,
+	   uint32_t samples)
+{
+	assert_int_equal(put(r, s, at_ns, samples, false), 0);
+	lose(s, samples);
+}
+
+static struct rtp_render *
+make(int64_t length_ns)
+{
+	struct rtp_render *r;
+
+	assert_int_equal(rtp_render_new(&r, 8000, START, START + length_ns), 0);
+	return r;
+}
+
+/* Take all that is left, and free the render. */
+static size_t
+finish(struct rtp_render *r, int16_t *pcm, size_t frames_max)
+{
+	size_t n = rtp_render_take(r, pcm, frames_max, INT64_MAX);
+	int16_t more[2];
+
+	assert_int_equal(rtp_render_take(r, more, 1, INT64_MAX), 0);
+	rtp_render_free(&r);
+	assert_null(r);
+	return n;
+}
+
+/* Goertzel: amplitude of hz in one channel. */
+static double
+amplitude(const int16_t *pcm, size_t n, int channel, double hz)
+{
+	double c = 2 * cos(2 * M_PI * hz / 8000);
+	double a = 0;
+	double b = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		double next = pcm[2 * i + (size_t)channel] + c * a - b;
+
+		b = a;
+		a = next;
+	}
+	return 2 * sqrt(a * a + b * b - c * a * b) / (double)n;
+}
+
+static size_t
+zeros(const int16_t *pcm, size_t from, size_t until, int channel)
+{
+	size_t count = 0;
+
+	for (size_t i = from; i < until; i++)
+		count += pcm[2 * i + (size_t)channel] == 0;
+	return count;
+}
+
+static int16_t
+decoded(double hz, uint32_t sample)
+{
+	uint8_t byte = tone(hz, sample);
+	int16_t pcm;
+
+	assert_int_equal(rtp_codec_find("PCMA")->decode(&pcm, 1, &byte, 1), 1);
+	return pcm;
+}
+
+static void
+check_tone(const int16_t *pcm, const struct sender *s, size_t from,
+	   size_t until, uint32_t sample)
+{
+	for (size_t i = from; i < until; i++, sample++)
+		assert_int_equal(pcm[2 * i + s->channel],
+				 decoded(s->hz, sample));
+}
+
+static int16_t sound[2 * 8000 * 20];
+
+static void
+one_tone_a_side(void **state)
+{
+	struct sender left = { .hz = 440, .timestamp = 12345 };
+	struct sender right = { .hz = 880, .channel = 1, .stream = 1 };
+	struct rtp_render *r = make(10 * S + 100 * MS);
+
+	for (int i = 0; i < 500; i++) {
+		send_frame(r, &left, 20 * MS * i, 160);
+		send_frame(r, &right, 20 * MS * i + 7 * MS, 160);
+	}
+	assert_int_equal(rtp_render_stats_peek(r)->frames, 1000);
+	assert_int_equal(rtp_render_stats_peek(r)->overlapped, 0);
+	assert_int_equal(finish(r, sound, 160000), 80800);
+	assert_true(amplitude(sound, 80000, 0, 440) > 9900);
+	assert_true(amplitude(sound, 80000, 0, 880) < 20);
+	assert_true(amplitude(sound, 80000, 1, 880) > 9900);
+	assert_true(amplitude(sound, 80000, 1, 440) < 20);
+	assert_int_equal(zeros(sound, 0, 80000, 0), 0);
+	assert_int_equal(zeros(sound, 80000, 80800, 0), 800);
+	assert_int_equal(zeros(sound, 0, 56, 1), 56);
+	assert_int_equal(zeros(sound, 56, 80056, 1), 0);
+	assert_int_equal(zeros(sound, 80056, 80800, 1), 744);
+}
+
+static void
+lost_is_silence(void **state)
+{
+	struct sender s = { .hz = 440 };
+	struct rtp_render *r = make(2 * S);
+
+	for (int i = 0; i < 100; i++) {
+		if (i == 30 || (i >= 50 && i < 55))
+			lose(&s, 160);
+		else
+			send_frame(r, &s, 20 * MS * i, 160);
+	}
+	assert_int_equal(finish(r, sound, 160000), 16000);
+	check_tone(sound, &s, 0, 4800, 0);
+	assert_int_equal(zeros(sound, 4800, 4960, 0), 160);
+	check_tone(sound, &s, 4960, 8000, 4960);
+	assert_int_equal(zeros(sound, 8000, 8800, 0), 800);
+	check_tone(sound, &s, 8800, 16000, 8800);
+	assert_int_equal(zeros(sound, 0, 16000, 1), 16000);
+}
+
+/* Arrival 30 ms early or late, one spike of 0.9 s, and then 150 ms early and
+ * late in turn: not a sample moves. */
+static void
+jitter_is_not_heard(void **state)
+{
+	struct sender s = { .hz = 440, .timestamp = 77 };
+	struct rtp_render *r = make(10 * S);
+
+	for (int i = 0; i < 500; i++) {
+		int64_t at = 20 * MS * i;
+
+		if (i > 0)
+			at += MS * (i * 7919 % 61 - 30);
+		if (i >= 200 && i < 245)
+			at = 4900 * MS + 10000LL * i;
+		if (i >= 300)
+			at = 20 * MS * i + (i % 2 ? 150 : -150) * MS;
+		send_frame(r, &s, at, 160);
+	}
+	assert_int_equal(finish(r, sound, 160000), 80000);
+	check_tone(sound, &s, 0, 80000, 0);
+}
+
+static void
+timestamps_wrap(void **state)
+{
+	struct sender s = { .hz = 440, .timestamp = UINT32_MAX - 1000 };
+	struct rtp_render *r = make(1 * S);
+
+	for (int i = 0; i < 50; i++)
+		send_frame(r, &s, 20 * MS * i, 160);
+	assert_true(s.timestamp < 8000);
+	assert_int_equal(finish(r, sound, 160000), 8000);
+	check_tone(sound, &s, 0, 8000, 0);
+}
+
+static void
+frame_lengths(void **state)
+{
+	static const uint32_t lengths[] = { 80, 160, 240, 480 };
+
+	for (int k = 0; k < 4; k++) {
+		struct sender s = { .hz = 880, .channel = 1 };
+		struct rtp_render *r = make(1200 * MS);
+
+		for (int64_t i = 0; i < 9600 / lengths[k]; i++)
+			send_frame(r, &s, i * lengths[k] * MS / 8, lengths[k]);
+		assert_int_equal(finish(r, sound, 160000), 9600);
+		check_tone(sound, &s, 0, 9600, 0);
+	}
+}
+
+static void
+overlaps(void **state)
+{
+	struct sender a = { .hz = 440 };
+	struct sender b = { .hz = 880, .stream = 1 };
+	struct rtp_render *r = make(100 * MS);
+
+	/* One stream replaces its own sound ... */
+	send_frame(r, &a, 0, 160);
+	a.timestamp -= 80;
+	send_frame(r, &a, 20 * MS, 160);
+	assert_int_equal(rtp_render_stats_peek(r)->overlapped, 80);
+	/* ... two are mixed. */
+	send_frame(r, &b, 0, 160);
+	assert_int_equal(rtp_render_stats_peek(r)->overlapped, 240);
+	assert_int_equal(finish(r, sound, 160000), 800);
+	for (uint32_t i = 0; i < 80; i++)
+		assert_int_equal(sound[i * 2UL],
+				 decoded(440, i) + decoded(880, i));
+	for (uint32_t i = 80; i < 160; i++)
+		assert_int_equal(sound[i * 2UL],
+				 decoded(440, i + 80) + decoded(880, i));
+	check_tone(sound, &a, 160, 240, 240);
+	assert_int_equal(zeros(sound, 240, 800, 0), 560);
+}
+
+/* A sender that counts back is followed, too. */
+static void
+timestamps_step_back(void **state)
+{
+	struct sender s = { .hz = 440 };
+	struct rtp_render *r = make(100 * MS);
+
+	send_frame(r, &s, 20 * MS, 160);
+	s.timestamp -= 240;
+	send_frame(r, &s, 40 * MS, 160);
+	assert_int_equal(rtp_render_stats_peek(r)->overlapped, 80);
+	assert_int_equal(finish(r, sound, 160000), 800);
+	assert_int_equal(zeros(sound, 0, 80, 0), 80);
+	check_tone(sound, &s, 80, 240, 160);
+	check_tone(sound, &s, 240, 320, 80);
+}
+
+static void
+mix_saturates(void **state)
+{
+	static const uint8_t loud[2] = { 0xaa, 0x2a };
+	struct rtp_render_frame frame = {
+		.time_ns = START,
+		.format = &pcma,
+		.payload = loud,
+		.payload_bytes = 2,
+	};
+	struct rtp_render *r = make(10 * MS);
+
+	for (frame.stream = 0; frame.stream < 2; frame.stream++)
+		assert_int_equal(rtp_render_frame(r, &frame), 0);
+	assert_int_equal(finish(r, sound, 160000), 80);
+	assert_int_equal(sound[0], 32767);
+	assert_int_equal(sound[2], -32768);
+}
+
+/* Where a second frame lands that is `off` ms later than it should be. */
+static void
+expect_second_at(int64_t off_ms, bool marker, size_t sample)
+{
+	struct sender s = { .hz = 440 };
+	struct rtp_render *r = make(5 * S);
+
+	send_frame(r, &s, 2000 * MS, 160);
+	assert_int_equal(put(r, &s, (2020 + off_ms) * MS, 160, marker), 0);
+	assert_int_equal(finish(r, sound, 160000), 40000);
+	check_tone(sound, &s, sample, sample + 160, 160);
+}
+
+static void
+anchors(void **state)
+{
+	expect_second_at(120, true, 16160);
+	expect_second_at(121, true, 16160 + 968);
+	expect_second_at(-121, true, 16160 - 968);
+	expect_second_at(121, false, 16160);
+	expect_second_at(1000, false, 16160);
+	expect_second_at(1001, false, 16160 + 8008);
+	expect_second_at(-1001, false, 16160 - 8008);
+}
+
+/* The sender begins a new count of timestamps. */
+static void
+timestamp_jumps(void **state)
+{
+	struct sender s = { .hz = 440 };
+	struct rtp_render *r = make(2 * S);
+
+	for (int i = 0; i < 100; i++) {
+		if (i == 50)
+			s.timestamp = 0x80001234;
+		send_frame(r, &s, 20 * MS * i, 160);
+	}
+	assert_int_equal(finish(r, sound, 160000), 16000);
+	check_tone(sound, &s, 0, 16000, 0);
+}
+
+/*
+ * An hour with a sender whose clock is wrong by so many ppm, taken as it goes.
+ * In the end its sound is where its capture time says, within the threshold
+ * and a frame; memory was that of a few seconds.
+ */
+static void
+run_an_hour(int ppm)
+{
+	struct sender s = { .hz = 440 };
+	struct rtp_render *r = make(3600 * S);
+	size_t total = 0;
+	size_t last = 0;
+	int64_t at = 0;
+
+	for (int64_t i = 0; at < 3599 * S; i++) {
+		at = 20 * MS * i - i * 20 * ppm;
+		send_frame(r, &s, at, 160);
+		total += rtp_render_take(r, sound, 160000,
+					 START + at - RTP_RENDER_BEHIND_NS);
+	}
+	assert_int_equal(total, (at - RTP_RENDER_BEHIND_NS) / 125000);
+	last = rtp_render_take(r, sound, 160000, INT64_MAX);
+	assert_int_equal(total + last, 3600 * 8000);
+	while (last && sound[2 * (last - 1)] == 0)
+		last--;
+	/* `last` ends the frame sent at `at`; 120 + 20 ms are allowed. */
+	assert_in_range((int64_t)(total + last) - 160 + 1120 - at / 125000, 0,
+			2240);
+	assert_int_equal(rtp_render_stats_peek(r)->out_of_range, 0);
+	if (ppm > 0)
+		assert_in_range(rtp_render_stats_peek(r)->overlapped, 1920,
+				3000);
+	else
+		assert_int_equal(rtp_render_stats_peek(r)->overlapped, 0);
+	rtp_render_free(&r);
+}
+
+static void
+drift_does_not_add_up(void **state)
+{
+	run_an_hour(100);
+	run_an_hour(-100);
+	run_an_hour(0);
+}
+
+static void
+start_and_end(void **state)
+{
+	struct sender s = { .hz = 440 };
+	struct rtp_render *r = make(50 * MS);
+
+	/* Half before the start, one in full, half after the end, outside. */
+	send_frame(r, &s, -10 * MS, 160);
+	send_frame(r, &s, 10 * MS, 160);
+	send_frame(r, &s, 30 * MS, 160);
+	send_frame(r, &s, 50 * MS, 160);
+	s.stream = 1;
+	send_frame(r, &s, -20 * MS, 160);
+	s.stream = 2;
+	s.channel = 1;
+	send_frame(r, &s, -1, 80);
+	s.channel = 0;
+	s.stream = 3;
+	send_frame(r, &s, INT64_MIN / 2, 160);
+	assert_int_equal(rtp_render_stats_peek(r)->frames, 4);
+	assert_int_equal(rtp_render_stats_peek(r)->out_of_range, 3);
+	assert_int_equal(finish(r, sound, 160000), 400);
+	/* A nanosecond before the start is the sample before it. */
+	assert_int_equal(zeros(sound, 0, 79, 1), 0);
+	assert_int_equal(zeros(sound, 79, 400, 1), 321);
+	check_tone(sound, &s, 0, 400, 80);
+}
+
+static void
+refused(void **state)
+{
+	static const struct rtp_format others[] = {
+		{ "G729", 8000, 18, 1 },
+		{ "telephone-event", 8000, 101, 1 },
+		{ "PCMA", 16000, 98, 1 },
+		{ "PCMA", 8000, 99, 2 },
+	};
+	struct rtp_render_frame frame = { .time_ns = START };
+	uint8_t *payload = calloc(1, 8001);
+	struct rtp_render *r = make(2 * S);
+
+	frame.payload = payload;
+	frame.payload_bytes = 160;
+	for (int i = 0; i < 4; i++) {
+		frame.format = &others[i];
+		assert_int_equal(rtp_render_frame(r, &frame), 0);
+	}
+	assert_int_equal(rtp_render_stats_peek(r)->no_codec, 4);
+	frame.format = &pcma;
+	frame.payload_bytes = 8001;
+	assert_int_equal(rtp_render_frame(r, &frame), 0);
+	frame.payload_bytes = 0;
+	assert_int_equal(rtp_render_frame(r, &frame), 0);
+	assert_int_equal(rtp_render_stats_peek(r)->malformed, 2);
+	frame.payload_bytes = 8000;
+	assert_int_equal(rtp_render_frame(r, &frame), 0);
+	assert_int_equal(rtp_render_stats_peek(r)->frames, 1);
+	free(payload);
+	rtp_render_free(&r);
+	assert_int_equal(rtp_render_new(&r, 16000, 0, 1), -EINVAL);
+	assert_int_equal(rtp_render_new(&r, 8000, 1, 0), -EINVAL);
+	assert_int_equal(rtp_render_new(&r, 8000, INT64_MIN, INT64_MAX),
+			 -EINVAL);
+}
+
+/* Sound an hour ahead costs a block; 61 seconds of sound must be taken. */
+static void
+memory_goes_with_sound(void **state)
+{
+	struct sender s = { .hz = 440 };
+	struct rtp_render *r = make(3600 * S);
+
+	for (int64_t i = 0; i < 60; i++) {
+		s.timestamp = (uint32_t)i * 60 * 8000;
+		assert_int_equal(put(r, &s, i * 60 * S, 160, false), 0);
+	}
+	s.timestamp += 8000;
+	assert_int_equal(put(r, &s, 3541 * S, 160, false), -ENOBUFS);
+	assert_int_equal(rtp_render_take(r, sound, 160000, START + S), 8000);
+	assert_int_equal(put(r, &s, 3541 * S, 160, false), 0);
+	assert_int_equal(rtp_render_stats_peek(r)->frames, 61);
+	assert_int_equal(rtp_render_stats_peek(r)->overlapped, 0);
+	rtp_render_free(&r);
+}
+
+static void
+taken_in_pieces(void **state)
+{
+	struct sender s = { .hz = 440 };
+	struct rtp_render *r = make(3 * S);
+	size_t total = 0;
+	size_t n;
+
+	for (int i = 0; i < 150; i++)
+		send_frame(r, &s, 20 * MS * i, 160);
+	assert_int_equal(rtp_render_take(r, sound, 100, START - 1), 0);
+	assert_int_equal(rtp_render_take(r, sound, 100, START + 124999), 0);
+	assert_int_equal(rtp_render_take(r, sound, 100, START + 125000), 1);
+	for (total = 1; (n = rtp_render_take(r, sound + 2 * total, 777,
+					     START + 3 * S)) > 0;)
+		total += n;
+	assert_int_equal(total, 24000);
+	check_tone(sound, &s, 0, 24000, 0);
+	/* What comes for a place that was taken is counted. */
+	send_frame(r, &s, 0, 160);
+	assert_int_equal(rtp_render_stats_peek(r)->out_of_range, 1);
+	rtp_render_free(&r);
+}
+
+static void
+allocations_fail(void **state)
+{
+	struct sender s = { .hz = 440 };
+	struct rtp_render *r = NULL;
+
+	testing_fail_allocation(1);
+	assert_int_equal(rtp_render_new(&r, 8000, START, START + S), -ENOMEM);
+	assert_null(r);
+	testing_fail_allocation(0);
+	r = make(S);
+	for (unsigned nth = 1; nth <= 2; nth++) {
+		testing_fail_allocation(nth);
+		assert_int_equal(put(r, &s, 0, 160, false), -ENOMEM);
+		testing_fail_allocation(0);
+	}
+	assert_int_equal(put(r, &s, 0, 160, false), 0);
+	rtp_render_free(&r);
+	rtp_render_free(&r);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_tone_a_side),
+		cmocka_unit_test(lost_is_silence),
+		cmocka_unit_test(jitter_is_not_heard),
+		cmocka_unit_test(timestamps_wrap),
+		cmocka_unit_test(frame_lengths),
+		cmocka_unit_test(overlaps),
+		cmocka_unit_test(timestamps_step_back),
+		cmocka_unit_test(mix_saturates),
+		cmocka_unit_test(anchors),
+		cmocka_unit_test(timestamp_jumps),
+		cmocka_unit_test(drift_does_not_add_up),
+		cmocka_unit_test(start_and_end),
+		cmocka_unit_test(refused),
+		cmocka_unit_test(memory_goes_with_sound),
+		cmocka_unit_test(taken_in_pieces),
+		cmocka_unit_test(allocations_fail),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,630 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The index: LMDB, one table for rows and one for each way that leads to them,
+ * with composite keys (no MDB_DUPSORT: this version of LMDB has bugs there).
+ * One thread of one process writes, in batches, because each commit is a sync;
+ * any process may read at the same time. LMDB's codes become negative errno
+ * values here and nowhere else.
+ */
+#include "store/store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "store/store_priv.h"
+
+#define SCHEMA           1
+#define MAP_BYTES        (UINT64_C(64) << 30)
+#define CREATE_MAP_BYTES (UINT64_C(1) << 20) /* the tables, empty */
+#define TABLES_MAX       16
+#define INDEX_PATH_BYTES 4096
+/* Fewer free blocks than this: the disk is full. */
+#define FULL_BLOCKS 256
+
+int
+store__index_error(int rc)
+{
+	switch (rc) {
+	case MDB_NOTFOUND:
+		return -ENOENT;
+	case MDB_MAP_FULL:
+	case MDB_TXN_FULL:
+		return -ENOSPC;
+	case MDB_READERS_FULL:
+		return -EAGAIN;
+	case MDB_VERSION_MISMATCH:
+		return -EPROTO;
+	case MDB_CORRUPTED:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_INVALID:
+		return -EBADMSG;
+	default:
+		return rc > 0 ? -rc : rc ? -EIO : 0;
+	}
+}
+
+/* ---- keys -------------------------------------------------------------- */
+
+static void
+key_bytes(struct store__key *key, const void *bytes, size_t n)
+{
+	assert(key->bytes + n <= sizeof(key->data));
+	memcpy(key->data + key->bytes, bytes, n);
+	key->bytes += n;
+}
+
+void
+store__key_text(struct store__key *key, const char *text)
+{
+	key_bytes(key, text, strlen(text) + 1);
+}
+
+void
+store__key_time(struct store__key *key, int64_t time_ns)
+{
+	uint8_t bytes[8];
+
+	/* The sign turned over, so that 1969 sorts before 1970. */
+	store__be_put(bytes, (uint64_t)time_ns ^ UINT64_C(1) << 63, 8);
+	key_bytes(key, bytes, sizeof(bytes));
+}
+
+void
+store__key_segment(struct store__key *key, const char *call, uint32_t segment)
+{
+	uint8_t bytes[4];
+
+	store__key_text(key, call);
+	store__be_put(bytes, segment, 4);
+	key_bytes(key, bytes, sizeof(bytes));
+}
+
+/* ---- opening ----------------------------------------------------------- */
+
+static int
+tables_open(struct store__tables *tables, MDB_txn *txn, unsigned flags)
+{
+	int rc = 0;
+
+#define X(name)                                                                \
+	if (rc == 0)                                                           \
+		rc = mdb_dbi_open(txn, #name, flags, &tables->name);
+	STORE__TABLES(X)
+#undef X
+	return store__index_error(rc);
+}
+
+static int
+meta_get(const struct store__tables *tables, MDB_txn *txn, const char *name,
+	 uint64_t *v)
+{
+	struct store__key key = { 0 };
+	MDB_val k, value;
+	int rc;
+
+	store__key_text(&key, name);
+	k = store__key_val(&key);
+	rc = mdb_get(txn, tables->meta, &k, &value);
+	if (rc)
+		return store__index_error(rc);
+	if (value.mv_size != 8)
+		return -EBADMSG;
+	*v = store__le_get(value.mv_data, 8);
+	return 0;
+}
+
+static int
+meta_put(const struct store__tables *tables, MDB_txn *txn, const char *name,
+	 uint64_t v)
+{
+	struct store__key key = { 0 };
+	uint8_t bytes[8];
+	MDB_val k, value = { .mv_size = sizeof(bytes), .mv_data = bytes };
+
+	store__le_put(bytes, v, 8);
+	store__key_text(&key, name);
+	k = store__key_val(&key);
+	return store__index_error(mdb_put(txn, tables->meta, &k, &value, 0));
+}
+
+/** @return 0, or an LMDB code */
+static int
+env_open(MDB_env **env, const char *dir, uint64_t map_bytes, unsigned flags)
+{
+	char path[INDEX_PATH_BYTES];
+	int rc;
+
+	*env = NULL;
+	if (snprintf(path, sizeof(path), "%s/index", dir) >= (int)sizeof(path))
+		return ENAMETOOLONG;
+	rc = mdb_env_create(env);
+	if (rc == 0)
+		rc = mdb_env_set_maxdbs(*env, TABLES_MAX);
+	if (rc == 0)
+		rc = mdb_env_set_mapsize(*env,
+					 map_bytes ? map_bytes : MAP_BYTES);
+	if (rc == 0)
+		rc = mdb_env_open(*env, path, flags | MDB_NOTLS,
+				  STORE__FILE_MODE);
+	if (rc) {
+		mdb_env_close(*env);
+		*env = NULL;
+	}
+	return rc;
+}
+
+int
+store__index_create(const char *dir)
+{
+	char path[INDEX_PATH_BYTES];
+	struct store__tables tables;
+	MDB_txn *txn = NULL;
+	MDB_env *env;
+	int rc = env_open(&env, dir, CREATE_MAP_BYTES, 0), r;
+
+	if (rc == 0)
+		rc = mdb_txn_begin(env, NULL, 0, &txn);
+	if (rc) {
+		mdb_env_close(env);
+		return store__index_error(rc);
+	}
+	r = tables_open(&tables, txn, MDB_CREATE);
+	if (r == 0)
+		r = meta_put(&tables, txn, "schema", SCHEMA);
+	if (r == 0)
+		r = store__index_error(mdb_txn_commit(txn));
+	else
+		mdb_txn_abort(txn);
+	mdb_env_close(env);
+	/* Whoever may read has to enter itself in the table of readers. */
+	snprintf(path, sizeof(path), "%s/index/lock.mdb", dir);
+	if (r == 0 && chmod(path, 0660))
+		r = -errno;
+	return r;
+}
+
+int
+store__index_open(struct store_archive *archive, const char *dir,
+		  uint64_t map_bytes)
+{
+	const bool reading = archive->mode == STORE_READ;
+	uint64_t schema = 0;
+	MDB_txn *txn = NULL;
+	int dead, r;
+	int rc =
+	    env_open(&archive->env, dir, map_bytes, reading ? MDB_RDONLY : 0);
+
+	/* Readers that were killed would keep old pages from being reused. */
+	if (rc == 0)
+		rc = mdb_reader_check(archive->env, &dead);
+	if (rc == 0)
+		rc = mdb_txn_begin(archive->env, NULL, reading ? MDB_RDONLY : 0,
+				   &txn);
+	if (rc) {
+		store__index_close(archive);
+		return store__index_error(rc);
+	}
+	r = tables_open(&archive->tables, txn, 0);
+	if (r == 0)
+		r = meta_get(&archive->tables, txn, "schema", &schema);
+	if (r == -ENOENT)
+		r = -EBADMSG;
+	if (r == 0 && schema != SCHEMA)
+		r = -EPROTO;
+	/* Only a commit makes the handles of the tables stay. */
+	if (r == 0)
+		r = store__index_error(mdb_txn_commit(txn));
+	else
+		mdb_txn_abort(txn);
+	if (r)
+		store__index_close(archive);
+	return r;
+}
+
+void
+store__index_close(struct store_archive *archive)
+{
+	store_batch_abort(archive);
+	if (archive->env)
+		mdb_env_close(archive->env);
+	archive->env = NULL;
+}
+
+/* ---- transactions ------------------------------------------------------ */
+
+int
+store__read_begin(struct store_archive *archive, MDB_txn **txn)
+{
+	int rc;
+
+	if (archive->batch) {
+		*txn = archive->batch;
+		return 0;
+	}
+	rc = mdb_txn_begin(archive->env, NULL, MDB_RDONLY, txn);
+	if (rc == MDB_MAP_RESIZED) {
+		/* The writer has a larger map: take its size. */
+		rc = mdb_env_set_mapsize(archive->env, 0);
+		if (rc == 0)
+			rc = mdb_txn_begin(archive->env, NULL, MDB_RDONLY, txn);
+	}
+	return store__index_error(rc);
+}
+
+void
+store__read_end(struct store_archive *archive, MDB_txn *txn)
+{
+	if (txn != archive->batch)
+		mdb_txn_abort(txn);
+}
+
+int
+store__write_begin(struct store_archive *archive, MDB_txn **txn)
+{
+	if (archive->mode != STORE_WRITE)
+		return -EROFS;
+	if (archive->batch || archive->batch_error)
+		return -EBUSY;
+	return store__index_error(mdb_txn_begin(archive->env, NULL, 0, txn));
+}
+
+/* LMDB calls a short write an I/O error; on a full disk it is one. */
+int
+store__write_commit(struct store_archive *archive, MDB_txn *txn)
+{
+	int r = store__index_error(mdb_txn_commit(txn));
+	struct statvfs fs;
+
+	if (r == -EIO && fstatvfs(archive->dir_fd, &fs) == 0 &&
+	    fs.f_bavail < FULL_BLOCKS)
+		return -ENOSPC;
+	return r;
+}
+
+int
+store_batch_begin(struct store_archive *archive)
+{
+	return store__write_begin(archive, &archive->batch);
+}
+
+/** A transaction that met an error is of no more use to LMDB. */
+static int
+batch_fail(struct store_archive *archive, int error)
+{
+	mdb_txn_abort(archive->batch);
+	archive->batch = NULL;
+	archive->batch_error = error;
+	return error;
+}
+
+int
+store_batch_commit(struct store_archive *archive)
+{
+	int r = archive->batch_error;
+
+	if (archive->batch)
+		r = store__write_commit(archive, archive->batch);
+	archive->batch = NULL;
+	archive->batch_error = 0;
+	return r;
+}
+
+void
+store_batch_abort(struct store_archive *archive)
+{
+	if (archive->batch)
+		mdb_txn_abort(archive->batch);
+	archive->batch = NULL;
+	archive->batch_error = 0;
+}
+
+/* ---- rows and what leads to them --------------------------------------- */
+
+/** A key under which a row can be found. */
+struct way {
+	MDB_dbi table;
+	struct store__key key;
+};
+
+/** times, 4 numbers, extensions, clocks or tombstones, live */
+#define WAYS_MAX 8
+
+struct ways {
+	size_t count;
+	struct way way[WAYS_MAX];
+};
+
+/** @param text NULL: none @param time_ns NULL: none */
+static void
+way_add(struct ways *ways, MDB_dbi table, const char *text,
+	const int64_t *time_ns, const struct store_segment *segment)
+{
+	struct way *way = &ways->way[ways->count++];
+
+	assert(ways->count <= WAYS_MAX);
+	way->table = table;
+	way->key.bytes = 0;
+	if (text)
+		store__key_text(&way->key, text);
+	if (time_ns)
+		store__key_time(&way->key, *time_ns);
+	store__key_segment(&way->key, segment->call, segment->segment);
+}
+
+static void
+ways_of(struct ways *ways, const struct store__tables *tables,
+	const struct store_segment *segment)
+{
+	const char *numbers[] = { segment->from, segment->to, segment->local,
+				  segment->remote };
+
+	ways->count = 0;
+	way_add(ways, tables->times, NULL, &segment->start_ns, segment);
+	for (size_t i = 0; i < 4; i++) {
+		bool again = !numbers[i][0];
+
+		for (size_t j = 0; j < i; j++)
+			again |= strcmp(numbers[i], numbers[j]) == 0;
+		if (!again)
+			way_add(ways, tables->numbers, numbers[i],
+				&segment->start_ns, segment);
+	}
+	if (segment->local[0])
+		way_add(ways, tables->extensions, segment->local,
+			&segment->start_ns, segment);
+	if (segment->state == STORE_STATE_PURGED)
+		way_add(ways, tables->tombstones, NULL, &segment->purged_ns,
+			segment);
+	else
+		way_add(ways, tables->clocks, segment->retention,
+			&segment->call_start_ns, segment);
+	if (segment->state == STORE_STATE_RECORDING)
+		way_add(ways, tables->live, NULL, NULL, segment);
+}
+
+static bool
+ways_hold(const struct ways *ways, const struct way *way)
+{
+	for (size_t i = 0; i < ways->count; i++)
+		if (ways->way[i].table == way->table &&
+		    ways->way[i].key.bytes == way->key.bytes &&
+		    memcmp(ways->way[i].key.data, way->key.data,
+			   way->key.bytes) == 0)
+			return true;
+	return false;
+}
+
+/** From the ways that led to the old row to those of the new one. */
+static int
+ways_change(MDB_txn *txn, struct ways *from, struct ways *to)
+{
+	MDB_val key, none = { .mv_size = 0, .mv_data = NULL };
+	int rc = 0;
+
+	for (size_t i = 0; i < from->count && rc == 0; i++) {
+		if (ways_hold(to, &from->way[i]))
+			continue;
+		key = store__key_val(&from->way[i].key);
+		rc = mdb_del(txn, from->way[i].table, &key, NULL);
+		if (rc == MDB_NOTFOUND)
+			rc = 0;
+	}
+	for (size_t i = 0; i < to->count && rc == 0; i++) {
+		if (ways_hold(from, &to->way[i]))
+			continue;
+		key = store__key_val(&to->way[i].key);
+		rc = mdb_put(txn, to->way[i].table, &key, &none, 0);
+	}
+	return store__index_error(rc);
+}
+
+int
+store__index_longest(const struct store_archive *archive, MDB_txn *txn,
+		     uint64_t *longest_ns)
+{
+	int r = meta_get(&archive->tables, txn, "longest", longest_ns);
+
+	if (r == -ENOENT)
+		*longest_ns = 0;
+	return r == -ENOENT ? 0 : r;
+}
+
+static int
+longest_grow(const struct store_archive *archive, MDB_txn *txn,
+	     const struct store_segment *segment)
+{
+	const int64_t hour = 3600 * NS_PER_S;
+	uint64_t longest = 0;
+	int64_t length;
+	int r;
+
+	if (__builtin_sub_overflow(segment->end_ns, segment->start_ns,
+				   &length) ||
+	    length <= 0)
+		return 0;
+	r = store__index_longest(archive, txn, &longest);
+	if (r || (uint64_t)length <= longest)
+		return r;
+	return meta_put(&archive->tables, txn, "longest",
+			((uint64_t)length / (uint64_t)hour + 1) *
+			    (uint64_t)hour);
+}
+
+int
+store__row_get(const struct store_archive *archive, MDB_txn *txn,
+	       const char *id, struct store_segment *segment)
+{
+	char call[STORE_CALL_ID_BYTES];
+	struct store__key key = { 0 };
+	uint32_t number;
+	MDB_val k, row;
+	int rc, r = store__segment_id_parse(id, call, &number);
+
+	if (r)
+		return -ENOENT;
+	store__key_segment(&key, call, number);
+	k = store__key_val(&key);
+	rc = mdb_get(txn, archive->tables.segments, &k, &row);
+	if (rc)
+		return store__index_error(rc);
+	r = store__row_decode(segment, row.mv_data, row.mv_size);
+	if (r == 0 && strcmp(segment->id, id) != 0)
+		r = -EBADMSG;
+	return r;
+}
+
+int
+store__row_put(const struct store_archive *archive, MDB_txn *txn,
+	       const struct store_segment *segment)
+{
+	uint8_t row[STORE__ROW_BYTES];
+	struct ways from = { 0 }, to;
+	struct store__key key = { 0 };
+	struct store_segment old = { .state = STORE_STATE_NONE };
+	MDB_val k, value = { .mv_data = row };
+	int r = store__row_get(archive, txn, segment->id, &old);
+
+	if (r && r != -ENOENT)
+		return r;
+	/* What is purged stays purged, whoever still holds an old row. */
+	if (r == 0 && old.state == STORE_STATE_PURGED)
+		return -EALREADY;
+	if (r == 0)
+		ways_of(&from, &archive->tables, &old);
+	ways_of(&to, &archive->tables, segment);
+	store__key_segment(&key, segment->call, segment->segment);
+	k = store__key_val(&key);
+	value.mv_size = store__row_encode(row, segment);
+	r = store__index_error(
+	    mdb_put(txn, archive->tables.segments, &k, &value, 0));
+	if (r == 0)
+		r = ways_change(txn, &from, &to);
+	if (r == 0)
+		r = longest_grow(archive, txn, segment);
+	return r;
+}
+
+int
+store__row_remove(const struct store_archive *archive, MDB_txn *txn,
+		  const struct store_segment *segment)
+{
+	struct ways from, to = { 0 };
+	struct store__key key = { 0 };
+	MDB_val k;
+	int r;
+
+	ways_of(&from, &archive->tables, segment);
+	r = ways_change(txn, &from, &to);
+	if (r)
+		return r;
+	store__key_segment(&key, segment->call, segment->segment);
+	k = store__key_val(&key);
+	return store__index_error(
+	    mdb_del(txn, archive->tables.segments, &k, NULL));
+}
+
+static bool
+text_ends(const char *text, size_t bytes)
+{
+	return memchr(text, 0, bytes) != NULL;
+}
+
+/** Does the id say what call and segment say, and does every text end? */
+static bool
+segment_sound(const struct store_segment *segment)
+{
+	char id[STORE_SEGMENT_ID_BYTES];
+	char call[STORE_CALL_ID_BYTES];
+	uint32_t number;
+
+	if (!text_ends(segment->id, sizeof(segment->id)) ||
+	    !text_ends(segment->call, sizeof(segment->call)) ||
+	    !text_ends(segment->from, sizeof(segment->from)) ||
+	    !text_ends(segment->to, sizeof(segment->to)) ||
+	    !text_ends(segment->local, sizeof(segment->local)) ||
+	    !text_ends(segment->remote, sizeof(segment->remote)) ||
+	    !text_ends(segment->retention, sizeof(segment->retention)) ||
+	    segment->streams_count > STORE_STREAMS_MAX)
+		return false;
+	store__segment_id_make(id, segment->call, segment->segment);
+	return strcmp(id, segment->id) == 0 &&
+	       store__segment_id_parse(id, call, &number) == 0;
+}
+
+int
+store_segment_put(struct store_archive *archive,
+		  const struct store_segment *segment)
+{
+	int r;
+
+	if (archive->batch_error)
+		return archive->batch_error;
+	assert(archive->batch);
+	if (!segment_sound(segment))
+		return batch_fail(archive, -EINVAL);
+	r = store__row_put(archive, archive->batch, segment);
+	return r && r != -EALREADY ? batch_fail(archive, r) : r;
+}
+
+/* ---- counters ---------------------------------------------------------- */
+
+int
+store_counter_add(struct store_archive *archive, uint32_t day, const char *name,
+		  uint64_t by)
+{
+	struct store__key key = { .bytes = 4 };
+	uint8_t bytes[8];
+	MDB_val k, value;
+	int rc;
+
+	if (archive->batch_error)
+		return archive->batch_error;
+	assert(archive->batch);
+	if (strnlen(name, STORE_NAME_BYTES) == STORE_NAME_BYTES)
+		return batch_fail(archive, -EINVAL);
+	store__be_put(key.data, day, 4);
+	store__key_text(&key, name);
+	k = store__key_val(&key);
+	rc = mdb_get(archive->batch, archive->tables.counters, &k, &value);
+	if (rc == 0 && value.mv_size == sizeof(bytes))
+		by += store__le_get(value.mv_data, 8);
+	if (rc == 0 || rc == MDB_NOTFOUND) {
+		store__le_put(bytes, by, 8);
+		value = (MDB_val){ .mv_size = 8, .mv_data = bytes };
+		rc = mdb_put(archive->batch, archive->tables.counters, &k,
+			     &value, 0);
+	}
+	return rc ? batch_fail(archive, store__index_error(rc)) : 0;
+}
+
+int
+store_counter_get(struct store_archive *archive, uint32_t day, const char *name,
+		  uint64_t *count)
+{
+	struct store__key key = { .bytes = 4 };
+	MDB_val k, value;
+	MDB_txn *txn;
+	int r;
+
+	*count = 0;
+	if (strnlen(name, STORE_NAME_BYTES) == STORE_NAME_BYTES)
+		return -EINVAL;
+	r = store__read_begin(archive, &txn);
+	if (r)
+		return r;
+	store__be_put(key.data, day, 4);
+	store__key_text(&key, name);
+	k = store__key_val(&key);
+	r = store__index_error(
+	    mdb_get(txn, archive->tables.counters, &k, &value));
+	if (r == 0 && value.mv_size == 8)
+		*count = store__le_get(value.mv_data, 8);
+	store__read_end(archive, txn);
+	return r == -ENOENT ? 0 : r;
+}

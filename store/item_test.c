@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The bytes of a .rec file are those of the example in store/FORMAT.md, and
+ * every item is refused when cut. */
+#include "cmd/testing/testing.h"
+#include "store/fixture_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static const char example[] =
+    "5350414e5245430a0100010078143401050000000000000000468845f4249015"
+    "3230313930333238543134313530335a2d6b3771326d7834702d310000000000"
+    "0000000000000000460000006c00000000000000000000000c1df9c782ca0ec0"
+    "763939b0472740590602781334163e105fe16735d4ba3dde1fd43c99d2ea060a"
+    "15f607bd87b4ab96019f5afaade6468d2d5d8af32ba14318120943078fb45b6f"
+    "b2171195fea7d785d100a363153e11c5e265441145351ccc210377cd5c3a4610"
+    "6179a8b765bacc9fecbf76ced83dae40a2074767";
+static const char example_text[] =
+    "01002c00010000007856341200000000000000000000ffffc000020100000000"
+    "000000000000ffffc63364070040a00f0200200008010000401f000050434d41"
+    "00000000000000000000000000000000000000000300140067128800a0000000"
+    "0073b946f4249015d555d454";
+static const char example_hash[] =
+    "220decef24d9360017622635bc365328c8c28725455628a3209890123839ffe0";
+
+#define EXAMPLE_BYTES      212
+#define EXAMPLE_TEXT_BYTES 108
+
+static const struct store_segment example_segment = {
+	.id = "20190328T141503Z-k7q2mx4p-1",
+	.key_day = 20190328,
+	.key_slot = 5,
+	.chunks = 1,
+	.state = STORE_STATE_STORED,
+};
+
+static void
+from_hex(uint8_t *bytes, size_t n, const char *hex)
+{
+	size_t got;
+
+	assert_int_equal(
+	    sodium_hex2bin(bytes, n, hex, strlen(hex), NULL, &got, NULL), 0);
+	assert_int_equal(got, n);
+}
+
+static int
+example_fd(const uint8_t *bytes, size_t n)
+{
+	int fd = memfd_create("example", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(store__pwrite(fd, bytes, n, 0), 0);
+	return fd;
+}
+
+static void
+test_example_is_read(void **state)
+{
+	static const uint8_t local[4] = { 192, 0, 2, 1 };
+	uint8_t bytes[EXAMPLE_BYTES], key[32], hash[STORE_HASH_BYTES];
+	struct store_reader *reader;
+	struct store__walk walk;
+	struct store_item item;
+	int fd;
+
+	for (uint8_t i = 0; i < 32; i++)
+		key[i] = i;
+	from_hex(bytes, sizeof(bytes), example);
+	fd = example_fd(bytes, sizeof(bytes));
+	assert_int_equal(store__walk_file(&walk, fd), 0);
+	from_hex(hash, sizeof(hash), example_hash);
+	assert_memory_equal(walk.hash, hash, sizeof(hash));
+	assert_int_equal(walk.chunks, 1);
+	assert_true(walk.final);
+
+	assert_int_equal(store__reader_new(&reader, fd, key, &example_segment),
+			 0);
+	assert_int_equal(store_reader_next(reader, &item), 1);
+	assert_int_equal(item.type, STORE_ITEM_STREAM);
+	assert_int_equal(item.info.side, STORE_RIGHT);
+	assert_int_equal(item.info.ssrc, 0x12345678);
+	assert_memory_equal(item.info.src_addr + 12, local, 4);
+	assert_int_equal(item.info.src_port, 16384);
+	assert_int_equal(item.info.dst_port, 4000);
+	assert_int_equal(store_reader_next(reader, &item), 1);
+	assert_int_equal(item.type, STORE_ITEM_FORMAT);
+	assert_string_equal(item.format.encoding, "PCMA");
+	assert_int_equal(item.format.clock_hz, 8000);
+	assert_int_equal(store_reader_next(reader, &item), 1);
+	assert_int_equal(item.type, STORE_ITEM_FRAME);
+	assert_int_equal(item.frame.sequence, 4711);
+	assert_int_equal(item.frame.timestamp, 160);
+	assert_true(item.frame.marker);
+	assert_int_equal(item.frame.time_ns, INT64_C(1553782503020000000));
+	assert_memory_equal(item.frame.payload, "\xd5\x55\xd4\x54", 4);
+	assert_int_equal(store_reader_next(reader, &item), 0);
+	store_reader_close(&reader);
+}
+
+static void
+test_example_is_written(void **state)
+{
+	uint8_t want[EXAMPLE_TEXT_BYTES], text[EXAMPLE_TEXT_BYTES];
+	uint8_t bytes[EXAMPLE_BYTES], header[STORE__HEADER_BYTES];
+	struct store__header fields;
+	struct store_item item;
+	size_t n = 0, took;
+	bool known;
+
+	from_hex(want, sizeof(want), example_text);
+	memset(text, 0xee, sizeof(text));
+	while (n < sizeof(want)) {
+		took = (size_t)store__item_decode(&item, &known, want + n,
+						  sizeof(want) - n);
+		assert_true(known);
+		if (item.type == STORE_ITEM_STREAM)
+			store__stream_encode(text + n, 0, &item.info);
+		else if (item.type == STORE_ITEM_FORMAT)
+			store__format_encode(text + n, 0, &item.format);
+		else
+			store__frame_encode(text + n, &item.frame);
+		n += took;
+	}
+	assert_memory_equal(text, want, sizeof(want));
+	from_hex(bytes, sizeof(bytes), example);
+	assert_int_equal(store__header_decode(&fields, bytes), 0);
+	store__header_encode(header, &fields);
+	assert_memory_equal(header, bytes, sizeof(header));
+}
+
+static void
+test_headers_refused(void **state)
+{
+	uint8_t bytes[EXAMPLE_BYTES];
+	struct store__header header;
+	struct store__head head;
+
+	from_hex(bytes, sizeof(bytes), example);
+	bytes[8] = 2;
+	assert_int_equal(store__header_decode(&header, bytes), -EPROTO);
+	bytes[8] = 1;
+	bytes[32] = 0;
+	assert_int_equal(store__header_decode(&header, bytes), -EBADMSG);
+	memset(bytes + 32, 'x', 40);
+	assert_int_equal(store__header_decode(&header, bytes), -EBADMSG);
+	bytes[0] ^= 1;
+	assert_int_equal(store__header_decode(&header, bytes), -EBADMSG);
+
+	assert_int_equal(store__head_decode(&head, bytes + 72), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		bytes[72 + i] ^= 4;
+		assert_int_equal(store__head_decode(&head, bytes + 72),
+				 -EBADMSG);
+		bytes[72 + i] ^= 4;
+	}
+	store__le_put(bytes + 76, 32769, 4);
+	assert_int_equal(store__head_decode(&head, bytes + 72), -EBADMSG);
+	store__le_put(bytes + 76, 32768, 4);
+	assert_int_equal(store__head_decode(&head, bytes + 72), 0);
+}
+
+/** A sealed file whose cipher this processor, or version, does not have. */
+static void
+test_unknown_cipher(void **state)
+{
+	uint8_t bytes[EXAMPLE_BYTES], key[32] = { 0 };
+	struct store_reader *reader;
+
+	from_hex(bytes, sizeof(bytes), example);
+	bytes[10] = 77;
+	assert_int_equal(store__reader_new(&reader,
+					   example_fd(bytes, sizeof(bytes)),
+					   key, &example_segment),
+			 -EPROTO);
+	assert_null(reader);
+	assert_int_equal(store__reader_new(&reader, example_fd(bytes, 71), key,
+					   &example_segment),
+			 -EBADMSG);
+}
+
+/** Each type of item: cut anywhere, and with a body one byte short. */
+static void
+test_items_cut(void **state)
+{
+	const struct store_stream_info info = { .ssrc = 1 };
+	const struct store_format format = { .encoding = "PCMA" };
+	const struct store_frame frame = { .payload_bytes = 0 };
+	const struct store_gap gap = { .packets = 1 };
+	const struct store_stream totals = { .codec = "PCMA" };
+	uint8_t item[STORE__TOTALS_BYTES + 1], *copy;
+	struct store_item got;
+	bool known;
+	size_t n;
+
+	for (unsigned type = 0; type < 5; type++) {
+		n = type == 0   ? store__stream_encode(item, 0, &info)
+		    : type == 1 ? store__format_encode(item, 0, &format)
+		    : type == 2 ? store__frame_encode(item, &frame)
+		    : type == 3 ? store__gap_encode(item, &gap)
+				: store__totals_encode(item, 0, &totals);
+		for (size_t i = 0; i <= n; i++) {
+			copy = testing_copy(item, i);
+			assert_int_equal(
+			    store__item_decode(&got, &known, copy, i),
+			    i == n ? (int)n : -EBADMSG);
+			free(copy);
+		}
+		store__le_put(item + 2, n - 4 - 1, 2);
+		copy = testing_copy(item, n - 1);
+		assert_int_equal(store__item_decode(&got, &known, copy, n - 1),
+				 -EBADMSG);
+		free(copy);
+		/* Grown by a byte: known all the same. */
+		store__le_put(item + 2, n - 4 + 1, 2);
+		copy = testing_copy(item, n + 1);
+		assert_int_equal(store__item_decode(&got, &known, copy, n + 1),
+				 (int)n + 1);
+		assert_true(known);
+		free(copy);
+	}
+	item[0] = 200;
+	assert_true(store__item_decode(&got, &known, item, sizeof(item)) > 0);
+	assert_false(known);
+}
+
+static void
+test_items_refused(void **state)
+{
+	const struct store_stream_info info = { .ssrc = 1 };
+	const struct store_format format = { .encoding = "PCMA" };
+	const struct store_gap gap = { .packets = 1 };
+	const struct store_stream totals = { .codec = "PCMA" };
+	uint8_t item[STORE__TOTALS_BYTES];
+	struct store_item got;
+	bool known;
+	size_t n;
+
+	n = store__stream_encode(item, 0, &info);
+	item[4] = 2; /* a third side */
+	assert_int_equal(store__item_decode(&got, &known, item, n), -EBADMSG);
+	n = store__format_encode(item, 0, &format);
+	memset(item + 12, 'x', 24); /* a name without an end */
+	assert_int_equal(store__item_decode(&got, &known, item, n), -EBADMSG);
+	n = store__gap_encode(item, &gap);
+	item[4] = STORE_REASON_COUNT;
+	assert_int_equal(store__item_decode(&got, &known, item, n), -EBADMSG);
+	n = store__totals_encode(item, 0, &totals);
+	item[5] = 255; /* more reasons than there is room for */
+	assert_int_equal(store__item_decode(&got, &known, item, n), -EBADMSG);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_example_is_read),
+		cmocka_unit_test(test_example_is_written),
+		cmocka_unit_test(test_headers_refused),
+		cmocka_unit_test(test_unknown_cipher),
+		cmocka_unit_test(test_items_cut),
+		cmocka_unit_test(test_items_refused),
+	};
+
+	return store_init() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
+}

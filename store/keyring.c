@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The keyring: one file a day, fixed slots, each the key of one recording,
+ * sealed to every recipient. Fixed and written in place, because the purge has
+ * to overwrite exactly the bytes of one key; apart from the index, because
+ * LMDB copies pages and would leave old keys behind. A destroyed slot is never
+ * used again, so that day and slot name one key for ever.
+ *
+ * Slots are 512 bytes, the least that disks write at once: neighbours are not
+ * at risk when one is written.
+ */
+#include "store/store.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/store_priv.h"
+
+#define VERSION     1
+#define CHECK_BYTES 16
+#define CHECK_AT    (STORE__SLOT_BYTES - CHECK_BYTES)
+#define KEYS_AT     16
+
+static const uint8_t magic[4] = "SKEY";
+
+_Static_assert(KEYS_AT + STORE_RECIPIENTS_MAX * STORE_SEALED_KEY_BYTES <=
+		   CHECK_AT,
+	       "the keys of all recipients fit a slot");
+
+/* ---- slots ------------------------------------------------------------- */
+
+static void
+slot_encode(uint8_t bytes[STORE__SLOT_BYTES], enum store__slot_state state,
+	    uint32_t day, uint32_t slot, const struct store_sealed_key *sealed)
+{
+	memset(bytes, 0, STORE__SLOT_BYTES);
+	memcpy(bytes, magic, sizeof(magic));
+	bytes[4] = VERSION;
+	bytes[5] = (uint8_t)state;
+	store__le_put(bytes + 8, day, 4);
+	store__le_put(bytes + 12, slot, 4);
+	if (state == STORE__SLOT_KEY) {
+		bytes[6] = (uint8_t)sealed->count;
+		memcpy(bytes + KEYS_AT, sealed->sealed,
+		       (size_t)sealed->count * STORE_SEALED_KEY_BYTES);
+	}
+	crypto_generichash(bytes + CHECK_AT, CHECK_BYTES, bytes, CHECK_AT, NULL,
+			   0);
+}
+
+int
+store__slot_decode(const uint8_t bytes[STORE__SLOT_BYTES], uint32_t day,
+		   uint32_t slot, struct store_sealed_key *sealed)
+{
+	uint8_t check[CHECK_BYTES];
+
+	crypto_generichash(check, CHECK_BYTES, bytes, CHECK_AT, NULL, 0);
+	if (memcmp(check, bytes + CHECK_AT, CHECK_BYTES) != 0 ||
+	    memcmp(bytes, magic, sizeof(magic)) != 0 || bytes[4] != VERSION ||
+	    store__le_get(bytes + 8, 4) != day ||
+	    store__le_get(bytes + 12, 4) != slot)
+		return -EBADMSG;
+	if (bytes[5] == STORE__SLOT_DESTROYED)
+		return STORE__SLOT_DESTROYED;
+	if (bytes[5] != STORE__SLOT_KEY || bytes[6] == 0 ||
+	    bytes[6] > STORE_RECIPIENTS_MAX)
+		return -EBADMSG;
+	memset(sealed, 0, sizeof(*sealed));
+	sealed->count = bytes[6];
+	memcpy(sealed->sealed, bytes + KEYS_AT,
+	       (size_t)sealed->count * STORE_SEALED_KEY_BYTES);
+	return STORE__SLOT_KEY;
+}
+
+int
+store__keyring_read(const struct store_archive *archive, uint32_t day,
+		    uint32_t slot, struct store_sealed_key *sealed)
+{
+	uint8_t bytes[STORE__SLOT_BYTES];
+	char path[STORE__PATH_BYTES];
+	int fd, r;
+
+	store__keyring_path(path, day);
+	fd = openat(archive->dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? -ENOKEY : -errno;
+	r = store__pread(fd, bytes, sizeof(bytes),
+			 (uint64_t)slot * STORE__SLOT_BYTES);
+	if (r == -ENODATA)
+		r = -ENOKEY; /* behind the end */
+	close(fd);
+	if (r)
+		return r;
+	r = store__slot_decode(bytes, day, slot, sealed);
+	if (r == STORE__SLOT_DESTROYED)
+		return -ENOKEY;
+	return r == STORE__SLOT_KEY ? 0 : r;
+}
+
+/* ---- files ------------------------------------------------------------- */
+
+static int
+keyring_sync(struct store__keyring *ring)
+{
+	if (ring->dirty && fdatasync(ring->fd))
+		return -errno;
+	ring->dirty = false;
+	return 0;
+}
+
+static int
+keyring_open(struct store_archive *archive, struct store__keyring *ring,
+	     uint32_t day)
+{
+	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
+	char path[STORE__PATH_BYTES];
+	struct stat st;
+	int fd;
+
+	store__keyring_path(path, day);
+	fd = openat(archive->dir_fd, path, flags);
+	if (fd < 0 && errno == ENOENT) {
+		fd = openat(archive->dir_fd, path, flags | O_CREAT,
+			    STORE__FILE_MODE);
+		archive->keyring_created = true;
+	}
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st)) {
+		int r = -errno;
+
+		close(fd);
+		return r;
+	}
+	/* A slot that a crash cut short counts as taken. */
+	*ring = (struct store__keyring){
+		.day = day,
+		.slots = (uint32_t)((st.st_size + STORE__SLOT_BYTES - 1) /
+				    STORE__SLOT_BYTES),
+		.fd = fd,
+	};
+	return 0;
+}
+
+/** The open keyring of a day; the one unused for longest makes room. */
+static int
+keyring_find(struct store_archive *archive, uint32_t day,
+	     struct store__keyring **found)
+{
+	struct store__keyring *ring, *oldest = archive->keyrings;
+	int r;
+
+	for (size_t i = 0; i < STORE__KEYRINGS_OPEN; i++) {
+		ring = &archive->keyrings[i];
+		if (ring->day == day) {
+			oldest = ring;
+			break;
+		}
+		if (ring->used < oldest->used)
+			oldest = ring;
+	}
+	if (oldest->day != day) {
+		if (oldest->day) {
+			r = keyring_sync(oldest);
+			if (r)
+				return r;
+			close(oldest->fd);
+			*oldest = (struct store__keyring){ 0 };
+		}
+		r = keyring_open(archive, oldest, day);
+		if (r)
+			return r;
+	}
+	oldest->used = ++archive->keyring_uses;
+	*found = oldest;
+	return 0;
+}
+
+int
+store_keyring_add(struct store_archive *archive, uint32_t day,
+		  const struct store_sealed_key *sealed, uint32_t *slot)
+{
+	uint8_t bytes[STORE__SLOT_BYTES];
+	struct store__keyring *ring;
+	int r;
+
+	if (archive->mode != STORE_WRITE)
+		return -EROFS;
+	if (day == 0)
+		return -EINVAL;
+	r = keyring_find(archive, day, &ring);
+	if (r)
+		return r;
+	slot_encode(bytes, STORE__SLOT_KEY, day, ring->slots, sealed);
+	r = store__pwrite(ring->fd, bytes, sizeof(bytes),
+			  (uint64_t)ring->slots * STORE__SLOT_BYTES);
+	if (r)
+		return r;
+	ring->dirty = true;
+	*slot = ring->slots++;
+	return 0;
+}
+
+int
+store_keyring_sync(struct store_archive *archive)
+{
+	int fd, r = 0;
+
+	for (size_t i = 0; i < STORE__KEYRINGS_OPEN && r == 0; i++)
+		r = keyring_sync(&archive->keyrings[i]);
+	if (r || !archive->keyring_created)
+		return r;
+	fd = openat(archive->dir_fd, "keyring",
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd))
+		r = -errno;
+	else
+		archive->keyring_created = false;
+	close(fd);
+	return r;
+}
+
+/** Put bytes where the key was, on the disk when this returns. */
+static int
+overwrite(const struct store__keyring *ring, uint32_t slot,
+	  const uint8_t bytes[STORE__SLOT_BYTES])
+{
+	int r = store__pwrite(ring->fd, bytes, STORE__SLOT_BYTES,
+			      (uint64_t)slot * STORE__SLOT_BYTES);
+
+	if (r == 0 && fdatasync(ring->fd))
+		r = -errno;
+	return r;
+}
+
+int
+store__keyring_destroy(struct store_archive *archive, uint32_t day,
+		       uint32_t slot)
+{
+	uint8_t bytes[STORE__SLOT_BYTES];
+	struct store__keyring *ring;
+	int r = keyring_find(archive, day, &ring);
+
+	if (r)
+		return r;
+	if (slot >= ring->slots)
+		return 0; /* a crash came before the key */
+	randombytes_buf(bytes, sizeof(bytes));
+	r = overwrite(ring, slot, bytes);
+	if (r)
+		return r;
+	store__step(archive, 2);
+	slot_encode(bytes, STORE__SLOT_DESTROYED, day, slot, NULL);
+	return overwrite(ring, slot, bytes);
+}
+
+void
+store__keyring_close(struct store_archive *archive)
+{
+	for (size_t i = 0; i < STORE__KEYRINGS_OPEN; i++) {
+		struct store__keyring *ring = &archive->keyrings[i];
+
+		if (ring->day)
+			close(ring->fd);
+		*ring = (struct store__keyring){ 0 };
+	}
+}

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Slots: written, read, destroyed, never used twice. */
+#include "cmd/testing/testing.h"
+#include "store/fixture_priv.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int
+setup(void **state)
+{
+	struct fixture *fx = calloc(1, sizeof(*fx));
+
+	fixture_init(fx);
+	*state = fx;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	fixture_fini(*state);
+	free(*state);
+	return 0;
+}
+
+static struct store_sealed_key
+sealed_with(uint8_t byte)
+{
+	struct store_sealed_key sealed = { .count = 2 };
+
+	memset(sealed.sealed, byte, 2 * STORE_SEALED_KEY_BYTES);
+	return sealed;
+}
+
+static void
+test_add_and_read(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key sealed, got;
+	uint32_t slot;
+
+	for (uint32_t i = 0; i < 10; i++) {
+		sealed = sealed_with((uint8_t)(i + 1));
+		assert_int_equal(
+		    store_keyring_add(fx->archive, FIXTURE_DAY, &sealed, &slot),
+		    0);
+		assert_int_equal(slot, i);
+	}
+	assert_int_equal(store_keyring_sync(fx->archive), 0);
+	for (uint32_t i = 0; i < 10; i++) {
+		sealed = sealed_with((uint8_t)(i + 1));
+		assert_int_equal(
+		    store__keyring_read(fx->archive, FIXTURE_DAY, i, &got), 0);
+		assert_memory_equal(&got, &sealed, sizeof(got));
+	}
+	assert_int_equal(
+	    store__keyring_read(fx->archive, FIXTURE_DAY, 10, &got), -ENOKEY);
+	assert_int_equal(store__keyring_read(fx->archive, 20200101, 0, &got),
+			 -ENOKEY);
+	assert_int_equal(store_keyring_add(fx->archive, 0, &sealed, &slot),
+			 -EINVAL);
+}
+
+/** More days at once than files are kept open, and a reopen between. */
+static void
+test_many_days(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key sealed, got;
+	uint32_t slot;
+
+	for (uint32_t i = 0; i < 60; i++) {
+		sealed = sealed_with((uint8_t)(i + 1));
+		if (i == 31) {
+			store_archive_close(&fx->archive);
+			fixture_open(fx);
+		}
+		assert_int_equal(store_keyring_add(fx->archive,
+						   20190301 + i % 7, &sealed,
+						   &slot),
+				 0);
+		assert_int_equal(slot, i / 7);
+	}
+	assert_int_equal(store_keyring_sync(fx->archive), 0);
+	for (uint32_t i = 0; i < 60; i++) {
+		sealed = sealed_with((uint8_t)(i + 1));
+		assert_int_equal(store__keyring_read(fx->archive,
+						     20190301 + i % 7, i / 7,
+						     &got),
+				 0);
+		assert_memory_equal(&got, &sealed, sizeof(got));
+	}
+}
+
+static void
+test_destroy(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key sealed, got;
+	char path[300];
+	uint8_t *bytes;
+	uint32_t slot;
+	size_t n;
+
+	for (uint8_t i = 0; i < 3; i++) {
+		sealed = sealed_with((uint8_t)('A' + i));
+		assert_int_equal(
+		    store_keyring_add(fx->archive, FIXTURE_DAY, &sealed, &slot),
+		    0);
+	}
+	for (int again = 0; again < 2; again++)
+		assert_int_equal(
+		    store__keyring_destroy(fx->archive, FIXTURE_DAY, 1), 0);
+	assert_int_equal(store__keyring_read(fx->archive, FIXTURE_DAY, 1, &got),
+			 -ENOKEY);
+	assert_int_equal(store__keyring_read(fx->archive, FIXTURE_DAY, 0, &got),
+			 0);
+	assert_int_equal(store__keyring_read(fx->archive, FIXTURE_DAY, 2, &got),
+			 0);
+	/* One that never was: nothing to do. */
+	assert_int_equal(store__keyring_destroy(fx->archive, FIXTURE_DAY, 9),
+			 0);
+	assert_int_equal(
+	    store_keyring_add(fx->archive, FIXTURE_DAY, &sealed, &slot), 0);
+	assert_int_equal(slot, 3);
+
+	snprintf(path, sizeof(path), "%s/keyring/2019-03-28.keys", fx->dir);
+	bytes = testing_read_file(path, &n);
+	assert_int_equal(n, 4 * STORE__SLOT_BYTES);
+	assert_non_null(memmem(bytes, n, "AAAAAAAA", 8));
+	assert_null(memmem(bytes, n, "BBBBBBBB", 8));
+	free(bytes);
+}
+
+/** A slot that was copied to another place is not that place's key. */
+static void
+test_replaced_slot(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key sealed = sealed_with(1), got;
+	uint8_t slots[2 * STORE__SLOT_BYTES], *copy;
+	char path[300];
+	uint32_t slot;
+	int fd;
+
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(
+		    store_keyring_add(fx->archive, FIXTURE_DAY, &sealed, &slot),
+		    0);
+	snprintf(path, sizeof(path), "%s/keyring/2019-03-28.keys", fx->dir);
+	fd = open(path, O_RDWR);
+	assert_int_equal(store__pread(fd, slots, sizeof(slots), 0), 0);
+	assert_int_equal(
+	    store__pwrite(fd, slots, STORE__SLOT_BYTES, STORE__SLOT_BYTES), 0);
+	close(fd);
+	assert_int_equal(store__keyring_read(fx->archive, FIXTURE_DAY, 1, &got),
+			 -EBADMSG);
+
+	copy = testing_copy(slots, STORE__SLOT_BYTES);
+	assert_int_equal(store__slot_decode(copy, FIXTURE_DAY, 0, &got),
+			 STORE__SLOT_KEY);
+	assert_int_equal(store__slot_decode(copy, FIXTURE_DAY + 1, 0, &got),
+			 -EBADMSG);
+	for (size_t i = 0; i < STORE__SLOT_BYTES * 8; i += 7) {
+		copy[i / 8] ^= (uint8_t)(1 << i % 8);
+		assert_int_equal(store__slot_decode(copy, FIXTURE_DAY, 0, &got),
+				 -EBADMSG);
+		copy[i / 8] ^= (uint8_t)(1 << i % 8);
+	}
+	free(copy);
+}
+
+/** A crash in the middle of a slot: it counts as taken, the next are whole. */
+static void
+test_torn_slot(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key sealed = sealed_with(1), got;
+	char path[300];
+	uint32_t slot;
+
+	assert_int_equal(
+	    store_keyring_add(fx->archive, FIXTURE_DAY, &sealed, &slot), 0);
+	store_archive_close(&fx->archive);
+	snprintf(path, sizeof(path), "%s/keyring/2019-03-28.keys", fx->dir);
+	assert_int_equal(truncate(path, 700), 0);
+	fixture_open(fx);
+	assert_int_equal(
+	    store_keyring_add(fx->archive, FIXTURE_DAY, &sealed, &slot), 0);
+	assert_int_equal(slot, 2);
+	assert_int_equal(store__keyring_read(fx->archive, FIXTURE_DAY, 0, &got),
+			 0);
+	assert_int_equal(store__keyring_read(fx->archive, FIXTURE_DAY, 1, &got),
+			 -EBADMSG);
+	assert_int_equal(store__keyring_read(fx->archive, FIXTURE_DAY, 2, &got),
+			 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(test_add_and_read), TEST(test_many_days),
+		TEST(test_destroy),      TEST(test_replaced_slot),
+		TEST(test_torn_slot),
+#undef TEST
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

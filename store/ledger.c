@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The ledger: what was done to the archive, each entry holding the hash of the
+ * one before. Editing, removing or reordering entries breaks the chain; that
+ * the last ones were cut off, or that everything was written anew, only shows
+ * against a head kept elsewhere.
+ *
+ *   key    u64 number, from 1
+ *   value  previous hash 32 | hash 32 | entry (row.c)
+ *   hash   BLAKE2b-256 of u64 number | previous hash | entry
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "store/store_priv.h"
+
+#define ENTRY_AT ((size_t)2 * STORE_HASH_BYTES)
+
+static void
+entry_hash(uint8_t hash[STORE_HASH_BYTES], uint64_t number,
+	   const uint8_t previous[STORE_HASH_BYTES], const uint8_t *row,
+	   size_t n)
+{
+	crypto_generichash_state state;
+	uint8_t bytes[8];
+
+	store__le_put(bytes, number, 8);
+	crypto_generichash_init(&state, NULL, 0, STORE_HASH_BYTES);
+	crypto_generichash_update(&state, bytes, sizeof(bytes));
+	crypto_generichash_update(&state, previous, STORE_HASH_BYTES);
+	crypto_generichash_update(&state, row, n);
+	crypto_generichash_final(&state, hash, STORE_HASH_BYTES);
+}
+
+/** Decode an entry and see that its own hash is right. */
+static int
+entry_read(struct store_ledger_entry *entry, const MDB_val *key,
+	   const MDB_val *value)
+{
+	const uint8_t *p = value->mv_data;
+	uint8_t hash[STORE_HASH_BYTES];
+	uint64_t number;
+	int r;
+
+	if (key->mv_size != 8 || value->mv_size < ENTRY_AT)
+		return -EBADMSG;
+	number = store__be_get(key->mv_data, 8);
+	entry_hash(hash, number, p, p + ENTRY_AT, value->mv_size - ENTRY_AT);
+	if (memcmp(hash, p + STORE_HASH_BYTES, STORE_HASH_BYTES) != 0)
+		return -EBADMSG;
+	r = store__entry_decode(entry, p + ENTRY_AT, value->mv_size - ENTRY_AT);
+	entry->number = number;
+	memcpy(entry->previous, p, STORE_HASH_BYTES);
+	memcpy(entry->hash, hash, STORE_HASH_BYTES);
+	return r;
+}
+
+/** @return 0, -ENOENT: the ledger is empty, or negative errno */
+static int
+head_read(struct store_archive *archive, MDB_txn *txn,
+	  struct store_ledger_entry *entry)
+{
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	int r = store__index_error(
+	    mdb_cursor_open(txn, archive->tables.ledger, &cursor));
+
+	if (r)
+		return r;
+	r = store__index_error(mdb_cursor_get(cursor, &key, &value, MDB_LAST));
+	if (r == 0)
+		r = entry_read(entry, &key, &value);
+	mdb_cursor_close(cursor);
+	return r;
+}
+
+int
+store_ledger_head(struct store_archive *archive,
+		  struct store_ledger_entry *entry)
+{
+	MDB_txn *txn;
+	int r = store__read_begin(archive, &txn);
+
+	if (r)
+		return r;
+	r = head_read(archive, txn, entry);
+	store__read_end(archive, txn);
+	return r;
+}
+
+int
+store__ledger_put(struct store_archive *archive, MDB_txn *txn,
+		  struct store_ledger_entry *entry)
+{
+	uint8_t bytes[ENTRY_AT + STORE__ROW_BYTES], number[8];
+	struct store_ledger_entry last = { 0 };
+	MDB_val key = { .mv_size = 8, .mv_data = number };
+	MDB_val value = { .mv_data = bytes };
+	size_t n;
+	int r = head_read(archive, txn, &last);
+
+	if (r && r != -ENOENT)
+		return r;
+	entry->number = last.number + 1;
+	memcpy(entry->previous, last.hash, STORE_HASH_BYTES);
+	n = store__entry_encode(bytes + ENTRY_AT, entry);
+	entry_hash(entry->hash, entry->number, entry->previous,
+		   bytes + ENTRY_AT, n);
+	memcpy(bytes, entry->previous, STORE_HASH_BYTES);
+	memcpy(bytes + STORE_HASH_BYTES, entry->hash, STORE_HASH_BYTES);
+	value.mv_size = ENTRY_AT + n;
+	store__be_put(number, entry->number, 8);
+	return store__index_error(mdb_put(txn, archive->tables.ledger, &key,
+					  &value, MDB_NOOVERWRITE));
+}
+
+int
+store_ledger_append(struct store_archive *archive,
+		    struct store_ledger_entry *entry)
+{
+	MDB_txn *txn;
+	int r = store__write_begin(archive, &txn);
+
+	if (r)
+		return r;
+	r = store__ledger_put(archive, txn, entry);
+	if (r == 0)
+		return store__write_commit(archive, txn);
+	mdb_txn_abort(txn);
+	return r;
+}
+
+/** The entry with a number. @return 1, 0: behind the last, negative errno */
+static int
+entry_get(struct store_archive *archive, uint64_t number,
+	  struct store_ledger_entry *entry)
+{
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	uint8_t bytes[8];
+	MDB_txn *txn;
+	int r = store__read_begin(archive, &txn);
+
+	if (r)
+		return r;
+	r = store__index_error(
+	    mdb_cursor_open(txn, archive->tables.ledger, &cursor));
+	if (r == 0) {
+		store__be_put(bytes, number, 8);
+		key = (MDB_val){ .mv_size = 8, .mv_data = bytes };
+		r = store__index_error(
+		    mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE));
+		if (r == 0)
+			r = entry_read(entry, &key, &value);
+		mdb_cursor_close(cursor);
+	}
+	store__read_end(archive, txn);
+	if (r == -ENOENT)
+		return 0;
+	return r ? r : entry->number == number ? 1 : -EBADMSG;
+}
+
+int
+store_ledger_walk(struct store_archive *archive,
+		  int (*fn)(void *ctx, const struct store_ledger_entry *),
+		  void *ctx)
+{
+	struct store_ledger_entry entry;
+	uint8_t previous[STORE_HASH_BYTES] = { 0 };
+	int r;
+
+	for (uint64_t number = 1;; number++) {
+		r = entry_get(archive, number, &entry);
+		if (r <= 0)
+			return r;
+		if (memcmp(entry.previous, previous, sizeof(previous)) != 0)
+			return -EBADMSG;
+		memcpy(previous, entry.hash, sizeof(previous));
+		r = fn(ctx, &entry);
+		if (r)
+			return r;
+	}
+}

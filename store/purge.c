@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Deleting a recording so that it cannot come back:
+ *
+ *   1. tombstone, and the certificate to be, in one transaction
+ *   2. the slot of its key overwritten with random bytes, synced
+ *   3. the slot marked as destroyed, synced
+ *   4. the file unlinked, its folder synced
+ *   5. certificate into the ledger, the note of 1 removed, in one transaction
+ *
+ * After 1 nobody is given the recording any more; 2 to 4 may be done any number
+ * of times; whoever finds the note of 1 goes on from 2.
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "store/store_priv.h"
+
+#define FORGET_PER_COMMIT 1000
+
+static struct store__key
+key_of(const struct store_segment *segment)
+{
+	struct store__key key = { 0 };
+
+	store__key_segment(&key, segment->call, segment->segment);
+	return key;
+}
+
+/** The note that a purge has begun: what its certificate will say. */
+static int
+note_put(const struct store_archive *archive, MDB_txn *txn,
+	 const struct store_segment *segment, const char *actor,
+	 const char *why)
+{
+	struct store_ledger_entry entry = { .time_ns = segment->purged_ns,
+					    .action = "purge" };
+	struct store__key key = key_of(segment);
+	uint8_t row[STORE__ROW_BYTES];
+	MDB_val k = store__key_val(&key), value = { .mv_data = row };
+
+	snprintf(entry.subject, sizeof(entry.subject), "%s", segment->id);
+	snprintf(entry.actor, sizeof(entry.actor), "%s", actor);
+	if (segment->key_day)
+		snprintf(entry.detail, sizeof(entry.detail),
+			 "key %" PRIu32 "/%" PRIu32
+			 " overwritten, file removed: %s",
+			 segment->key_day, segment->key_slot, why);
+	else
+		snprintf(entry.detail, sizeof(entry.detail),
+			 "there was no recording: %s", why);
+	value.mv_size = store__entry_encode(row, &entry);
+	return store__index_error(
+	    mdb_put(txn, archive->tables.purging, &k, &value, 0));
+}
+
+/** @return 0, -ENOENT: no purge of it has begun, or negative errno */
+static int
+note_get(const struct store_archive *archive, MDB_txn *txn,
+	 const struct store_segment *segment, struct store_ledger_entry *entry)
+{
+	struct store__key key = key_of(segment);
+	MDB_val k = store__key_val(&key), value;
+	int rc = mdb_get(txn, archive->tables.purging, &k, &value);
+
+	if (rc)
+		return store__index_error(rc);
+	return store__entry_decode(entry, value.mv_data, value.mv_size);
+}
+
+/* ---- after the tombstone ----------------------------------------------- */
+
+static int
+file_remove(const struct store_archive *archive,
+	    const struct store_segment *segment)
+{
+	char path[STORE__PATH_BYTES];
+	int fd, r;
+
+	store__recording_path(path, segment->key_day, segment->id);
+	if (unlinkat(archive->dir_fd, path, 0) && errno != ENOENT)
+		return -errno;
+	*strrchr(path, '/') = '\0';
+	fd = openat(archive->dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	r = fsync(fd) ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+static int
+certify(struct store_archive *archive, const struct store_segment *segment)
+{
+	struct store__key key = key_of(segment);
+	MDB_val k = store__key_val(&key);
+	struct store_ledger_entry entry;
+	MDB_txn *txn;
+	int r = store__write_begin(archive, &txn);
+
+	if (r)
+		return r;
+	r = note_get(archive, txn, segment, &entry);
+	if (r == 0)
+		r = store__ledger_put(archive, txn, &entry);
+	if (r == 0)
+		r = store__index_error(
+		    mdb_del(txn, archive->tables.purging, &k, NULL));
+	if (r == 0)
+		return store__write_commit(archive, txn);
+	mdb_txn_abort(txn);
+	return r;
+}
+
+static int
+finish(struct store_archive *archive, const struct store_segment *segment)
+{
+	int r = 0;
+
+	if (segment->key_day) {
+		r = store__keyring_destroy(archive, segment->key_day,
+					   segment->key_slot);
+		if (r)
+			return r;
+		store__step(archive, 3);
+		r = file_remove(archive, segment);
+		if (r)
+			return r;
+		store__step(archive, 4);
+	}
+	r = certify(archive, segment);
+	if (r == 0)
+		store__step(archive, 5);
+	return r;
+}
+
+struct finish_all {
+	struct store_archive *archive;
+	uint64_t count;
+};
+
+static int
+finish_one(void *ctx, const struct store_segment *segment)
+{
+	struct finish_all *all = ctx;
+
+	all->count++;
+	return finish(all->archive, segment);
+}
+
+int
+store__purge_finish_all(struct store_archive *archive, uint64_t *count)
+{
+	struct finish_all all = { .archive = archive };
+	int r = store__table_walk(archive, archive->tables.purging, finish_one,
+				  &all);
+
+	*count = all.count;
+	return r;
+}
+
+/* ---- the tombstone ----------------------------------------------------- */
+
+/** May it be purged? @return 0, or why not */
+static int
+may_purge(const struct store_archive *archive, MDB_txn *txn,
+	  const struct store_segment *segment)
+{
+	struct store_ledger_entry entry;
+	int r;
+
+	switch (segment->state) {
+	case STORE_STATE_HELD:
+		return -EPERM;
+	case STORE_STATE_RECORDING:
+		return -EBUSY;
+	case STORE_STATE_PURGED:
+		/* One that stopped half-way is gone on with. */
+		r = note_get(archive, txn, segment, &entry);
+		return r == -ENOENT ? -EALREADY : r;
+	default:
+		return 0;
+	}
+}
+
+int
+store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
+	    const char *actor, const char *why)
+{
+	struct store_segment segment;
+	MDB_txn *txn;
+	int r = store__write_begin(archive, &txn);
+
+	if (r)
+		return r;
+	r = store__row_get(archive, txn, id, &segment);
+	if (r == 0)
+		r = may_purge(archive, txn, &segment);
+	if (r || segment.state == STORE_STATE_PURGED) {
+		mdb_txn_abort(txn);
+		return r ? r : finish(archive, &segment);
+	}
+	segment.state = STORE_STATE_PURGED;
+	segment.purged_ns = now_ns;
+	r = store__row_put(archive, txn, &segment);
+	if (r == 0)
+		r = note_put(archive, txn, &segment, actor, why);
+	if (r) {
+		mdb_txn_abort(txn);
+		return r;
+	}
+	r = store__write_commit(archive, txn);
+	if (r)
+		return r;
+	store__step(archive, 1);
+	return finish(archive, &segment);
+}
+
+/* ---- the end of a tombstone -------------------------------------------- */
+
+/** Remove the oldest tombstone. @return 1; 0: it is not old enough, or there
+ * is none; negative errno */
+static int
+forget_oldest(struct store_archive *archive, MDB_txn *txn,
+	      int64_t purged_before_ns)
+{
+	struct store__key before = { 0 };
+	struct store_segment segment;
+	char id[STORE_SEGMENT_ID_BYTES];
+	MDB_cursor *cursor;
+	MDB_val key, none;
+	const char *call;
+	size_t n;
+	int rc = mdb_cursor_open(txn, archive->tables.tombstones, &cursor);
+
+	if (rc)
+		return store__index_error(rc);
+	rc = mdb_cursor_get(cursor, &key, &none, MDB_FIRST);
+	mdb_cursor_close(cursor);
+	if (rc)
+		return rc == MDB_NOTFOUND ? 0 : store__index_error(rc);
+	store__key_time(&before, purged_before_ns);
+	if (key.mv_size < 8 || memcmp(key.mv_data, before.data, 8) >= 0)
+		return 0;
+	call = (const char *)key.mv_data + 8;
+	n = strnlen(call, key.mv_size - 8);
+	if (key.mv_size != 8 + n + 1 + 4)
+		return -EBADMSG;
+	store__segment_id_make(
+	    id, call,
+	    (uint32_t)store__be_get((const uint8_t *)call + n + 1, 4));
+	rc = store__row_get(archive, txn, id, &segment);
+	if (rc)
+		return rc == -ENOENT ? -EBADMSG : rc;
+	rc = store__row_remove(archive, txn, &segment);
+	return rc ? rc : 1;
+}
+
+int
+store_forget(struct store_archive *archive, int64_t purged_before_ns,
+	     uint64_t *forgotten)
+{
+	uint64_t n = 0;
+	MDB_txn *txn;
+	int r;
+
+	*forgotten = 0;
+	/* The row is what an unfinished purge goes on from. */
+	r = store__purge_finish_all(archive, &n);
+	if (r)
+		return r;
+	do {
+		r = store__write_begin(archive, &txn);
+		if (r)
+			return r;
+		for (n = 0, r = 1; r > 0 && n<FORGET_PER_COMMIT; n += r> 0)
+			r = forget_oldest(archive, txn, purged_before_ns);
+		if (r < 0) {
+			mdb_txn_abort(txn);
+			return r;
+		}
+		r = store__write_commit(archive, txn);
+		if (r)
+			return r;
+		*forgotten += n;
+	} while (n == FORGET_PER_COMMIT);
+	return 0;
+}
+
+int
+store_forget_one(struct store_archive *archive, const char *id)
+{
+	struct store_ledger_entry entry;
+	struct store_segment segment;
+	MDB_txn *txn;
+	int r = store__write_begin(archive, &txn);
+
+	if (r)
+		return r;
+	r = store__row_get(archive, txn, id, &segment);
+	if (r == 0 && segment.state != STORE_STATE_PURGED)
+		r = -EPERM;
+	/* The row is what an unfinished purge goes on from. */
+	if (r == 0) {
+		r = note_get(archive, txn, &segment, &entry);
+		r = r == -ENOENT ? 0 : r < 0 ? r : -EBUSY;
+	}
+	if (r == 0)
+		r = store__row_remove(archive, txn, &segment);
+	if (r) {
+		mdb_txn_abort(txn);
+		return r;
+	}
+	return store__write_commit(archive, txn);
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Purging: what may go and what may not, a crash between any two steps, and
+ * that neither key nor sound is left in any file. */
+#include "cmd/testing/testing.h"
+#include "store/fixture_priv.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int
+setup(void **state)
+{
+	struct fixture *fx = calloc(1, sizeof(*fx));
+
+	fixture_init(fx);
+	*state = fx;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	fixture_fini(*state);
+	free(*state);
+	return 0;
+}
+
+/* ---- search through every file ----------------------------------------- */
+
+/* nftw has no context. */
+static const uint8_t *needle;
+static size_t needle_bytes;
+static unsigned needle_files;
+
+static int
+look_into(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	uint8_t *bytes;
+	size_t n;
+
+	if (flag != FTW_F)
+		return 0;
+	bytes = testing_read_file(path, &n);
+	needle_files += memmem(bytes, n, needle, needle_bytes) != NULL;
+	free(bytes);
+	return 0;
+}
+
+static unsigned
+files_with(const char *dir, const void *bytes, size_t n)
+{
+	needle = bytes;
+	needle_bytes = n;
+	needle_files = 0;
+	assert_int_equal(nftw(dir, look_into, 16, FTW_PHYS), 0);
+	return needle_files;
+}
+
+static unsigned ledger_count(struct fixture *fx, const char *subject);
+
+static void
+expect_gone(struct fixture *fx, const struct store_segment *s,
+	    const struct store_sealed_key *sealed)
+{
+	struct store_reader *reader;
+	struct store_sealed_key got;
+	struct store_finding finding;
+	struct store_segment now;
+	char path[512];
+
+	assert_int_equal(store_segment_get(fx->archive, s->id, &now), 0);
+	assert_int_equal(now.state, STORE_STATE_PURGED);
+	assert_int_equal(now.purged_ns, 5555);
+	assert_int_equal(
+	    store_verify(fx->archive, fx->identity, &now, &finding), 0);
+	assert_int_equal(
+	    store_reader_open(&reader, fx->archive, fx->identity, &now),
+	    -ENOKEY);
+	/* Not with the old row either. */
+	assert_int_equal(
+	    store_reader_open(&reader, fx->archive, fx->identity, s), -ENOENT);
+	assert_int_equal(
+	    store__keyring_read(fx->archive, s->key_day, s->key_slot, &got),
+	    -ENOKEY);
+	fixture_path(fx, s, path);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(
+	    files_with(fx->home, sealed->sealed[0], STORE_SEALED_KEY_BYTES), 0);
+	assert_int_equal(files_with(fx->home, "PLAINTEXT", 9), 0);
+	assert_int_equal(ledger_count(fx, s->id), 1);
+}
+
+/* ---- the ledger of it -------------------------------------------------- */
+
+struct counting {
+	const char *subject;
+	unsigned count;
+};
+
+static int
+count_one(void *ctx, const struct store_ledger_entry *entry)
+{
+	struct counting *counting = ctx;
+
+	if (strcmp(entry->subject, counting->subject) != 0)
+		return 0;
+	assert_string_equal(entry->action, "purge");
+	assert_string_equal(entry->actor, "clock");
+	assert_int_equal(entry->time_ns, 5555);
+	assert_non_null(strstr(entry->detail, "key 20190328/"));
+	assert_non_null(strstr(entry->detail, "overwritten"));
+	assert_non_null(strstr(entry->detail, "90 days"));
+	counting->count++;
+	return 0;
+}
+
+static unsigned
+ledger_count(struct fixture *fx, const char *subject)
+{
+	struct counting counting = { .subject = subject };
+
+	assert_int_equal(store_ledger_walk(fx->archive, count_one, &counting),
+			 0);
+	return counting.count;
+}
+
+/* ---- tests ------------------------------------------------------------- */
+
+static void
+test_purge(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_segment s[3];
+	struct store_sealed_key sealed[3];
+	struct store_finding finding;
+
+	for (unsigned i = 0; i < 3; i++) {
+		fixture_record(fx, &s[i], i, 1200);
+		assert_int_equal(store__keyring_read(fx->archive, s[i].key_day,
+						     s[i].key_slot, &sealed[i]),
+				 0);
+		assert_int_equal(files_with(fx->home, sealed[i].sealed[0],
+					    STORE_SEALED_KEY_BYTES),
+				 1);
+	}
+	assert_int_equal(
+	    store_purge(fx->archive, s[1].id, 5555, "clock", "90 days"), 0);
+	expect_gone(fx, &s[1], &sealed[1]);
+	/* Its neighbours are well. */
+	for (unsigned i = 0; i < 3; i += 2)
+		assert_int_equal(
+		    store_verify(fx->archive, fx->identity, &s[i], &finding),
+		    0);
+	assert_int_equal(store_purge(fx->archive, s[1].id, 6666, "clock", "x"),
+			 -EALREADY);
+	assert_int_equal(store_purge(fx->archive, "none-1", 6666, "clock", "x"),
+			 -ENOENT);
+	/* A prefix is not enough to delete something. */
+	assert_int_equal(
+	    store_purge(fx->archive, s[0].call, 6666, "clock", "x"), -ENOENT);
+	assert_int_equal(ledger_count(fx, s[1].id), 1);
+}
+
+static void
+test_what_may_not_go(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_finding finding;
+	struct store_recording *rec;
+	struct store_segment s, live;
+
+	fixture_record(fx, &s, 0, 1200);
+	s.state = STORE_STATE_HELD;
+	fixture_put(fx, &s);
+	assert_int_equal(store_purge(fx->archive, s.id, 5555, "clock", "x"),
+			 -EPERM);
+	assert_int_equal(store_verify(fx->archive, fx->identity, &s, &finding),
+			 0);
+	fixture_segment(&live, 1);
+	rec = fixture_begin(fx, &live);
+	assert_int_equal(store_purge(fx->archive, live.id, 5555, "clock", "x"),
+			 -EBUSY);
+	fixture_finish(fx, &live, rec, 0);
+	/* Whoever still has an old row cannot bring it back. */
+	assert_int_equal(store_purge(fx->archive, live.id, 5555, "clock", "x"),
+			 0);
+	assert_int_equal(store_batch_begin(fx->archive), 0);
+	assert_int_equal(store_segment_put(fx->archive, &live), -EALREADY);
+	assert_int_equal(store_batch_commit(fx->archive), 0);
+	assert_int_equal(store_segment_get(fx->archive, live.id, &live), 0);
+	assert_int_equal(live.state, STORE_STATE_PURGED);
+}
+
+static int
+purge_it(void *ctx, const struct store_segment *s)
+{
+	struct fixture *fx = ctx;
+
+	return store_purge(fx->archive, s->id, 5555, "clock", "90 days");
+}
+
+static int
+count_it(void *ctx, const struct store_segment *s)
+{
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+/** As the sweep does it: purge from within the walk over what is due. */
+static void
+test_sweep(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_query query = { .number = "2041" };
+	struct store_segment s;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < 50; i++) {
+		fixture_segment(&s, i);
+		fixture_put(fx, &s);
+	}
+	fixture_segment(&s, 40);
+	assert_int_equal(
+	    store_due(fx->archive, "standard", s.call_start_ns, purge_it, fx),
+	    0);
+	assert_int_equal(
+	    store_due(fx->archive, "standard", INT64_MAX, count_it, &count), 0);
+	assert_int_equal(count, 10);
+	count = 0;
+	assert_int_equal(store_search(fx->archive, &query, count_it, &count),
+			 0);
+	assert_int_equal(count, 10);
+	query.purged = true;
+	count = 0;
+	assert_int_equal(store_search(fx->archive, &query, count_it, &count),
+			 0);
+	assert_int_equal(count, 50);
+}
+
+static void
+test_forget(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_query query = { .purged = true };
+	struct store_segment s;
+	uint64_t forgotten;
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < 20; i++) {
+		fixture_segment(&s, i);
+		fixture_put(fx, &s);
+		if (i % 2)
+			assert_int_equal(store_purge(fx->archive, s.id,
+						     1000 + i, "clock", "x"),
+					 0);
+	}
+	assert_int_equal(store_forget(fx->archive, 1000, &forgotten), 0);
+	assert_int_equal(forgotten, 0);
+	assert_int_equal(store_forget(fx->archive, 1007, &forgotten), 0);
+	assert_int_equal(forgotten, 3); /* 1001 1003 1005 */
+	assert_int_equal(store_search(fx->archive, &query, count_it, &count),
+			 0);
+	assert_int_equal(count, 17);
+	assert_int_equal(store_forget(fx->archive, INT64_MAX, &forgotten), 0);
+	assert_int_equal(forgotten, 7);
+	query.number = "2041";
+	count = 0;
+	assert_int_equal(store_search(fx->archive, &query, count_it, &count),
+			 0);
+	assert_int_equal(count, 10);
+}
+
+/* ---- a crash between any two steps ------------------------------------- */
+
+static int die_at;
+
+static void
+die(int step)
+{
+	if (step == die_at)
+		_exit(77);
+}
+
+static void
+test_crash_at_every_step(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key sealed;
+	struct store_recovery recovery;
+	struct store_segment s;
+	int status;
+
+	for (int step = 1; step <= 5; step++) {
+		fixture_record(fx, &s, (unsigned)step, 1200);
+		assert_int_equal(store__keyring_read(fx->archive, s.key_day,
+						     s.key_slot, &sealed),
+				 0);
+		store_archive_close(&fx->archive);
+		if (fork() == 0) {
+			if (store_archive_open(&fx->archive, fx->dir,
+					       STORE_WRITE, &fixture_config,
+					       NULL))
+				_exit(1);
+			die_at = step;
+			fx->archive->fault = die;
+			(void)!store_purge(fx->archive, s.id, 5555, "clock",
+					   "90 days");
+			_exit(2);
+		}
+		assert_true(wait(&status) > 0);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), 77);
+		assert_int_equal(store_archive_open(&fx->archive, fx->dir,
+						    STORE_WRITE,
+						    &fixture_config, &recovery),
+				 0);
+		/* After the certificate nothing was left to do. */
+		assert_int_equal(recovery.purges, step < 5);
+		expect_gone(fx, &s, &sealed);
+	}
+}
+
+/** A purge that an error stopped half-way is gone on with when called again. */
+static void
+test_again_after_error(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key sealed;
+	struct store_segment s;
+	char path[512], aside[512];
+	uint64_t forgotten;
+
+	for (unsigned i = 0; i < 2; i++) {
+		fixture_record(fx, &s, i, 1200);
+		assert_int_equal(store__keyring_read(fx->archive, s.key_day,
+						     s.key_slot, &sealed),
+				 0);
+		/* Something that cannot be unlinked in the file's place. */
+		fixture_path(fx, &s, path);
+		snprintf(aside, sizeof(aside), "%s/aside", fx->home);
+		assert_int_equal(rename(path, aside), 0);
+		assert_int_equal(mkdir(path, 0700), 0);
+		assert_int_equal(
+		    store_purge(fx->archive, s.id, 5555, "clock", "90 days"),
+		    -EISDIR);
+		assert_int_equal(
+		    store_forget(fx->archive, INT64_MAX, &forgotten), -EISDIR);
+		assert_int_equal(rmdir(path), 0);
+		assert_int_equal(rename(aside, path), 0);
+		if (i == 0)
+			assert_int_equal(
+			    store_purge(fx->archive, s.id, 6666, "other", "x"),
+			    0);
+		else
+			assert_int_equal(
+			    store_forget(fx->archive, 0, &forgotten), 0);
+		expect_gone(fx, &s, &sealed);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(test_purge),
+		TEST(test_what_may_not_go),
+		TEST(test_sweep),
+		TEST(test_forget),
+		TEST(test_crash_at_every_step),
+		TEST(test_again_after_error),
+#undef TEST
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

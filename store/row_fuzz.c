@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Any bytes as a row of the index: what is accepted is sound, and written and
+ * read again it is the same. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/store.h"
+#include "store/store_priv.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void
+segment_row(const uint8_t *data, size_t size)
+{
+	struct store_segment *a = malloc(sizeof(*a));
+	struct store_segment *b = malloc(sizeof(*b));
+	uint8_t row[STORE__ROW_BYTES];
+	size_t n;
+
+	assert(a && b);
+	if (store__row_decode(a, data, size) == 0) {
+		assert(a->streams_count <= STORE_STREAMS_MAX);
+		assert(a->state < STORE_STATE_COUNT);
+		assert(memchr(a->from, 0, sizeof(a->from)));
+		assert(memchr(a->sip_call_id, 0, sizeof(a->sip_call_id)));
+		assert(store__id_sound(a->id));
+		n = store__row_encode(row, a);
+		assert(n <= sizeof(row));
+		assert(store__row_decode(b, row, n) == 0);
+		assert(memcmp(a, b, sizeof(*a)) == 0);
+	}
+	free(a);
+	free(b);
+}
+
+static void
+ledger_row(const uint8_t *data, size_t size)
+{
+	struct store_ledger_entry a, b;
+	uint8_t row[STORE__ROW_BYTES];
+	size_t n;
+
+	if (store__entry_decode(&a, data, size))
+		return;
+	assert(memchr(a.detail, 0, sizeof(a.detail)));
+	n = store__entry_encode(row, &a);
+	assert(store__entry_decode(&b, row, n) == 0);
+	assert(memcmp(&a, &b, sizeof(a)) == 0);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	segment_row(data, size);
+	ledger_row(data, size);
+	return 0;
+}

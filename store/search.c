@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Walks over rows. A read transaction keeps every page alive that it might
+ * still look at, so none is held while somebody else's function runs: rows are
+ * read a few at a time, and the walk goes on behind the last key it saw.
+ *
+ * Segments are found by when they began, but asked for by when they were: a
+ * search begins earlier by the length of the longest segment there is. Those
+ * still going on have no length yet; there are few, and they are looked at
+ * first.
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/store_priv.h"
+
+#define ROWS_PER_READ 16
+#define KEYS_PER_READ 4096
+
+struct scan {
+	MDB_dbi table;
+	bool text, time;      /**< what stands before the segment in its keys */
+	bool begun;           /**< `at` was seen already */
+	struct store__key at; /**< first key, then the last one seen */
+	size_t prefix_bytes;  /**< of `at`, that all keys share */
+	struct store__key end;     /**< first key too far; empty: none */
+	int64_t started_before_ns; /**< an extra condition; INT64_MAX: none */
+	const struct store_query *query; /**< NULL: everything */
+	uint64_t left;                   /**< so many more */
+};
+
+#define SCAN_ALL .started_before_ns = INT64_MAX, .left = UINT64_MAX
+
+/* ---- what fits --------------------------------------------------------- */
+
+static bool
+touches(const struct store_query *query, const struct store_segment *s)
+{
+	const bool going_on = s->state == STORE_STATE_RECORDING;
+
+	if (query->to_ns && s->start_ns >= query->to_ns)
+		return false;
+	return !query->from_ns || going_on || s->end_ns > query->from_ns ||
+	       s->start_ns >= query->from_ns;
+}
+
+static bool
+fits(const struct scan *scan, const struct store_segment *s)
+{
+	const struct store_query *q = scan->query;
+
+	if (s->start_ns >= scan->started_before_ns)
+		return false;
+	if (!q)
+		return true;
+	if (s->state == STORE_STATE_PURGED && !q->purged)
+		return false;
+	if (q->id_prefix &&
+	    strncmp(s->id, q->id_prefix, strlen(q->id_prefix)) != 0)
+		return false;
+	if (q->number && strcmp(q->number, s->from) != 0 &&
+	    strcmp(q->number, s->to) != 0 && strcmp(q->number, s->local) != 0 &&
+	    strcmp(q->number, s->remote) != 0)
+		return false;
+	if (q->extension && strcmp(q->extension, s->local) != 0)
+		return false;
+	if (q->area && strcmp(q->area, s->area) != 0)
+		return false;
+	return touches(q, s);
+}
+
+/* ---- reading ----------------------------------------------------------- */
+
+static bool
+beyond(const struct scan *scan, const MDB_val *key)
+{
+	const size_t n =
+	    key->mv_size < scan->end.bytes ? key->mv_size : scan->end.bytes;
+
+	if (key->mv_size < scan->prefix_bytes ||
+	    memcmp(key->mv_data, scan->at.data, scan->prefix_bytes) != 0)
+		return true;
+	return scan->end.bytes && memcmp(key->mv_data, scan->end.data, n) >= 0;
+}
+
+/** The row that a key leads to. */
+static int
+row_of(const struct store_archive *archive, MDB_txn *txn,
+       const struct scan *scan, const MDB_val *key,
+       struct store_segment *segment)
+{
+	const uint8_t *p = key->mv_data, *end = p + key->mv_size;
+	MDB_val k, row;
+	int rc;
+
+	if (scan->text) {
+		p = memchr(p, 0, key->mv_size);
+		if (!p++)
+			return -EBADMSG;
+	}
+	if (scan->time)
+		p += 8;
+	if (p >= end)
+		return -EBADMSG;
+	k = (MDB_val){ .mv_size = (size_t)(end - p), .mv_data = (void *)p };
+	rc = mdb_get(txn, archive->tables.segments, &k, &row);
+	if (rc)
+		return rc == MDB_NOTFOUND ? -EBADMSG : store__index_error(rc);
+	return store__row_decode(segment, row.mv_data, row.mv_size);
+}
+
+/** Stand on the first key not seen yet. @return LMDB code */
+static int
+cursor_place(struct scan *scan, MDB_cursor *cursor, MDB_val *key)
+{
+	MDB_val none;
+	int rc;
+
+	*key = store__key_val(&scan->at);
+	if (!scan->at.bytes)
+		return mdb_cursor_get(cursor, key, &none, MDB_FIRST);
+	rc = mdb_cursor_get(cursor, key, &none, MDB_SET_RANGE);
+	if (rc == 0 && scan->begun && key->mv_size == scan->at.bytes &&
+	    memcmp(key->mv_data, scan->at.data, key->mv_size) == 0)
+		rc = mdb_cursor_get(cursor, key, &none, MDB_NEXT);
+	return rc;
+}
+
+/** @return 1: there may be more; 0: that was all; negative errno */
+static int
+read_keys(struct store_archive *archive, struct scan *scan, MDB_txn *txn,
+	  MDB_cursor *cursor, struct store_segment *rows, size_t *count)
+{
+	MDB_val key, none;
+	int rc = cursor_place(scan, cursor, &key), r;
+
+	for (size_t i = 0; rc == 0; i++) {
+		if (beyond(scan, &key))
+			return 0;
+		if (key.mv_size > sizeof(scan->at.data))
+			return -EBADMSG;
+		if (*count == ROWS_PER_READ || i == KEYS_PER_READ)
+			return 1;
+		scan->at.bytes = key.mv_size;
+		memcpy(scan->at.data, key.mv_data, key.mv_size);
+		scan->begun = true;
+		r = row_of(archive, txn, scan, &key, &rows[*count]);
+		if (r)
+			return r;
+		if (fits(scan, &rows[*count]))
+			++*count;
+		rc = mdb_cursor_get(cursor, &key, &none, MDB_NEXT);
+	}
+	return rc == MDB_NOTFOUND ? 0 : store__index_error(rc);
+}
+
+static int
+read_rows(struct store_archive *archive, struct scan *scan,
+	  struct store_segment *rows, size_t *count)
+{
+	MDB_cursor *cursor;
+	MDB_txn *txn;
+	int r = store__read_begin(archive, &txn);
+
+	*count = 0;
+	if (r)
+		return r;
+	r = store__index_error(mdb_cursor_open(txn, scan->table, &cursor));
+	if (r == 0) {
+		r = read_keys(archive, scan, txn, cursor, rows, count);
+		mdb_cursor_close(cursor);
+	}
+	store__read_end(archive, txn);
+	return r;
+}
+
+static int
+scan_run(struct store_archive *archive, struct scan *scan, store_segment_fn fn,
+	 void *ctx)
+{
+	struct store_segment *rows = malloc(ROWS_PER_READ * sizeof(*rows));
+	size_t count;
+	int more = 1, r = 0;
+
+	if (!rows)
+		return -ENOMEM;
+	while (more > 0 && r == 0 && scan->left) {
+		more = read_rows(archive, scan, rows, &count);
+		for (size_t i = 0; i < count && r == 0 && scan->left; i++) {
+			scan->left--;
+			r = fn(ctx, &rows[i]);
+		}
+	}
+	free(rows);
+	return r ? r : more < 0 ? more : 0;
+}
+
+/* ---- searches ---------------------------------------------------------- */
+
+int
+store__table_walk(struct store_archive *archive, MDB_dbi table,
+		  store_segment_fn fn, void *ctx)
+{
+	struct scan scan = { .table = table, SCAN_ALL };
+
+	return scan_run(archive, &scan, fn, ctx);
+}
+
+/** Segments that fit began at this time or later, but for those that go on. */
+static int
+earliest(struct store_archive *archive, const struct store_query *query,
+	 int64_t *earliest_ns)
+{
+	uint64_t longest = 0;
+	MDB_txn *txn;
+	int r;
+
+	*earliest_ns = INT64_MIN;
+	if (!query->from_ns)
+		return 0;
+	r = store__read_begin(archive, &txn);
+	if (r)
+		return r;
+	r = store__index_longest(archive, txn, &longest);
+	store__read_end(archive, txn);
+	if (longest > INT64_MAX ||
+	    __builtin_sub_overflow(query->from_ns, (int64_t)longest,
+				   earliest_ns))
+		*earliest_ns = INT64_MIN;
+	return r;
+}
+
+/** A part of the call id that all ids with this prefix share. */
+static void
+scan_by_id(struct scan *scan, const struct store__tables *tables,
+	   const char *prefix)
+{
+	const char *dash = strrchr(prefix, '-');
+	size_t n = strlen(prefix);
+
+	/* What follows the last dash may be the number of a segment. */
+	if (dash && strspn(dash + 1, "0123456789") == strlen(dash + 1))
+		n = (size_t)(dash - prefix);
+	if (n > STORE_CALL_ID_BYTES)
+		n = STORE_CALL_ID_BYTES;
+	scan->table = tables->segments;
+	memcpy(scan->at.data, prefix, n);
+	scan->at.bytes = scan->prefix_bytes = n;
+}
+
+/** Table, first key and first key too far, by what the query says. */
+static void
+scan_by_time(struct scan *scan, const struct store__tables *tables,
+	     int64_t earliest_ns)
+{
+	const struct store_query *query = scan->query;
+	const char *text = query->extension ? query->extension : query->number;
+
+	scan->table = query->extension ? tables->extensions
+		      : query->number  ? tables->numbers
+				       : tables->times;
+	scan->time = true;
+	if (text) {
+		scan->text = true;
+		store__key_text(&scan->at, text);
+		scan->prefix_bytes = scan->at.bytes;
+	}
+	if (query->to_ns) {
+		scan->end = scan->at;
+		store__key_time(&scan->end, query->to_ns);
+	}
+	store__key_time(&scan->at, earliest_ns);
+}
+
+int
+store_search(struct store_archive *archive, const struct store_query *query,
+	     store_segment_fn fn, void *ctx)
+{
+	const struct store__tables *tables = &archive->tables;
+	struct scan scan = { SCAN_ALL };
+	int64_t earliest_ns;
+	int r;
+
+	/* Longer than any number there is, and than a key. */
+	if ((query->number && strnlen(query->number, STORE_NUMBER_BYTES) ==
+				  STORE_NUMBER_BYTES) ||
+	    (query->extension &&
+	     strnlen(query->extension, STORE_NUMBER_BYTES) ==
+		 STORE_NUMBER_BYTES))
+		return 0;
+	scan.query = query;
+	if (query->limit)
+		scan.left = query->limit;
+	if (query->id_prefix) {
+		scan_by_id(&scan, tables, query->id_prefix);
+		return scan_run(archive, &scan, fn, ctx);
+	}
+	r = earliest(archive, query, &earliest_ns);
+	if (r)
+		return r;
+	if (query->from_ns) {
+		scan.table = tables->live;
+		scan.started_before_ns = earliest_ns;
+		r = scan_run(archive, &scan, fn, ctx);
+		if (r || !scan.left)
+			return r;
+		scan = (struct scan){ SCAN_ALL, .query = query };
+		scan.left = query->limit ? scan.left : UINT64_MAX;
+	}
+	scan_by_time(&scan, tables, earliest_ns);
+	return scan_run(archive, &scan, fn, ctx);
+}
+
+int
+store_due(struct store_archive *archive, const char *retention,
+	  int64_t started_before_ns, store_segment_fn fn, void *ctx)
+{
+	struct scan scan = { .table = archive->tables.clocks,
+			     .text = true,
+			     .time = true,
+			     SCAN_ALL };
+
+	if (strnlen(retention, STORE_NAME_BYTES) == STORE_NAME_BYTES)
+		return 0;
+	store__key_text(&scan.at, retention);
+	scan.prefix_bytes = scan.at.bytes;
+	scan.end = scan.at;
+	store__key_time(&scan.end, started_before_ns);
+	return scan_run(archive, &scan, fn, ctx);
+}
+
+/** The next class behind *key. @return 1, 0: none, negative errno */
+static int
+class_next(struct store_archive *archive, struct store__key *key,
+	   char class[STORE_NAME_BYTES])
+{
+	MDB_val k = store__key_val(key), none;
+	MDB_cursor *cursor;
+	MDB_txn *txn;
+	size_t n;
+	int r = store__read_begin(archive, &txn);
+
+	if (r)
+		return r;
+	r = store__index_error(
+	    mdb_cursor_open(txn, archive->tables.clocks, &cursor));
+	if (r == 0) {
+		r = store__index_error(mdb_cursor_get(
+		    cursor, &k, &none, key->bytes ? MDB_SET_RANGE : MDB_FIRST));
+		n = r ? 0 : strnlen(k.mv_data, k.mv_size);
+		if (n >= STORE_NAME_BYTES)
+			r = -EBADMSG;
+		if (r == 0) {
+			memcpy(class, k.mv_data, n);
+			class[n] = '\0';
+		}
+		mdb_cursor_close(cursor);
+	}
+	store__read_end(archive, txn);
+	return r == 0 ? 1 : r == -ENOENT ? 0 : r;
+}
+
+int
+store_classes(struct store_archive *archive,
+	      int (*fn)(void *ctx, const char *retention), void *ctx)
+{
+	struct store__key key = { 0 };
+	char class[STORE_NAME_BYTES];
+	int r;
+
+	while ((r = class_next(archive, &key, class)) > 0) {
+		/* Just behind all keys of this class: its NUL becomes 1. */
+		key.bytes = 0;
+		store__key_text(&key, class);
+		key.data[key.bytes - 1] = 1;
+		r = fn(ctx, class);
+		if (r)
+			return r;
+	}
+	return r;
+}
+
+/* ---- one row ----------------------------------------------------------- */
+
+struct one {
+	struct store_segment *segment;
+	unsigned count;
+};
+
+static int
+one_take(void *ctx, const struct store_segment *segment)
+{
+	struct one *one = ctx;
+
+	*one->segment = *segment;
+	return ++one->count > 1 ? -EEXIST : 0;
+}
+
+int
+store_segment_get(struct store_archive *archive, const char *id,
+		  struct store_segment *segment)
+{
+	const struct store_query query = { .id_prefix = id, .purged = true };
+	struct one one = { .segment = segment };
+	MDB_txn *txn;
+	int r;
+
+	if (!store__id_sound(id))
+		return -ENOENT;
+	r = store__read_begin(archive, &txn);
+	if (r)
+		return r;
+	/* "-1" is no doubt about "-10". */
+	r = store__row_get(archive, txn, id, segment);
+	store__read_end(archive, txn);
+	if (r != -ENOENT)
+		return r;
+	r = store_search(archive, &query, one_take, &one);
+	return r || one.count ? r : -ENOENT;
+}
+
+int
+store_call_exists(struct store_archive *archive, const char *call_id)
+{
+	struct store__key key = { 0 };
+	MDB_cursor *cursor;
+	MDB_val k, none;
+	MDB_txn *txn;
+	size_t n;
+	int rc, r = 0;
+
+	if (strnlen(call_id, STORE_CALL_ID_BYTES) == STORE_CALL_ID_BYTES)
+		return 0;
+	/* Not the open batch: that is another thread's. */
+	rc = mdb_txn_begin(archive->env, NULL, MDB_RDONLY, &txn);
+	if (rc)
+		return store__index_error(rc);
+	store__key_text(&key, call_id);
+	n = key.bytes;
+	rc = mdb_cursor_open(txn, archive->tables.segments, &cursor);
+	if (rc == 0) {
+		k = store__key_val(&key);
+		rc = mdb_cursor_get(cursor, &k, &none, MDB_SET_RANGE);
+		if (rc == 0)
+			r = k.mv_size > n &&
+			    memcmp(k.mv_data, key.data, n) == 0;
+		mdb_cursor_close(cursor);
+	}
+	mdb_txn_abort(txn);
+	return rc == 0 || rc == MDB_NOTFOUND ? r : store__index_error(rc);
+}

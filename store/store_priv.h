@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files of the archive share among themselves. Layouts are those of
+ * store/FORMAT.md; integers in files are little-endian, in keys of the index
+ * big-endian, so that they sort. */
+#ifndef STORE_STORE_PRIV_H
+#define STORE_STORE_PRIV_H
+
+#include <endian.h>
+#include <lmdb.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "store/store.h"
+
+#define STORE__DIR_MODE 0750
+#define STORE__FILE_MODE 0640
+
+#define NS_PER_S INT64_C(1000000000)
+
+/* ---- bytes (seal.c) ---------------------------------------------------- */
+
+/* n is 1 to 8. */
+static inline void
+store__le_put(uint8_t *p, uint64_t v, size_t n)
+{
+	v = htole64(v);
+	memcpy(p, &v, n);
+}
+
+static inline uint64_t
+store__le_get(const uint8_t *p, size_t n)
+{
+	uint64_t v = 0;
+
+	memcpy(&v, p, n);
+	return le64toh(v);
+}
+
+static inline void
+store__be_put(uint8_t *p, uint64_t v, size_t n)
+{
+	v = htobe64(v << 8 * (8 - n));
+	memcpy(p, &v, n);
+}
+
+static inline uint64_t
+store__be_get(const uint8_t *p, size_t n)
+{
+	uint64_t v = 0;
+
+	memcpy(&v, p, n);
+	return be64toh(v) >> 8 * (8 - n);
+}
+
+/** Zeroed pages for keys and plaintext: locked where that is permitted, never
+ * in a core dump, resident only as far as touched. @return NULL: no memory */
+void *store__secret_new(size_t bytes);
+/** Wipe the first `used` bytes and unmap. NULL is fine. */
+void store__secret_free(void *secret, size_t bytes, size_t used);
+
+/** All n bytes or an error. @return 0, -ENODATA (end of file), -errno */
+int store__pread(int fd, void *bytes, size_t n, uint64_t offset)
+	__attribute__((warn_unused_result));
+int store__pwrite(int fd, const void *bytes, size_t n, uint64_t offset)
+	__attribute__((warn_unused_result));
+/** Make a file whole or not at all: new, written, and synced, its name too. */
+int store__file_create(int dir_fd, const char *path, const void *bytes,
+		       size_t n, unsigned mode)
+	__attribute__((warn_unused_result));
+
+/* ---- AEAD (seal.c) ----------------------------------------------------- */
+
+#define STORE__TAG_BYTES 16
+#define STORE__NONCE_BYTES 24
+
+/** One AEAD. Text is sealed and opened in place; the tag follows it. */
+struct store__cipher {
+	uint8_t id; /**< as in the header of a .rec file */
+	int (*available)(void);
+	int (*seal)(uint8_t *text, size_t n, const uint8_t *ad, size_t ad_bytes,
+		    const uint8_t *nonce, const uint8_t *key);
+	int (*open)(uint8_t *text, size_t n, const uint8_t *ad, size_t ad_bytes,
+		    const uint8_t *nonce, const uint8_t *key);
+};
+
+enum { STORE__XCHACHA20_POLY1305 = 1, STORE__AES256_GCM = 2 };
+
+/** @return NULL: unknown, or this processor cannot */
+const struct store__cipher *store__cipher_find(uint8_t id);
+/** The faster of those that this processor can. */
+const struct store__cipher *store__cipher_best(void);
+/** STREAM: the chunk's number and whether it is the last. */
+void store__nonce_make(uint8_t nonce[STORE__NONCE_BYTES], uint32_t chunk,
+		       bool final);
+
+/* ---- keys (keys.c) ----------------------------------------------------- */
+
+struct store_identity {
+	struct store_public pub;
+	uint8_t secret[crypto_box_SECRETKEYBYTES];
+};
+
+/** @return 0, or -EBADMSG */
+int store__public_parse(struct store_public *pub, const char *text, size_t n)
+	__attribute__((warn_unused_result));
+/** One public key a line, "#" begins a comment. @return count or -EBADMSG */
+int store__recipients_parse(struct store_public *recipients, const char *text,
+			    size_t n) __attribute__((warn_unused_result));
+int store__identity_parse(struct store_identity *identity, const char *text,
+			  size_t n) __attribute__((warn_unused_result));
+/** Can anything be sealed to it? (X25519 has a few points that yield zero.) */
+bool store__public_usable(const struct store_public *pub);
+
+/* ---- names and paths (names.c) ----------------------------------------- */
+
+#define STORE__PATH_BYTES 80
+
+/** @return 0, or -EINVAL if the text is no segment id */
+int store__segment_id_parse(const char *id, char call[STORE_CALL_ID_BYTES],
+			    uint32_t *segment)
+	__attribute__((warn_unused_result));
+void store__segment_id_make(char id[STORE_SEGMENT_ID_BYTES], const char *call,
+			    uint32_t segment);
+/** "audio/2019/03/28/<id>.rec" */
+void store__recording_path(char path[STORE__PATH_BYTES], uint32_t day,
+			   const char *id);
+/** "keyring/2019-03-28.keys" */
+void store__keyring_path(char path[STORE__PATH_BYTES], uint32_t day);
+/** Names become parts of paths: no slash, no leading dot, printable. */
+bool store__id_sound(const char *id);
+
+/* ---- .rec files (item.c, recording.c, reader.c) ------------------------ */
+
+#define STORE__HEADER_BYTES 72
+#define STORE__HEAD_BYTES 16 /**< cleartext before each chunk */
+#define STORE__CHUNK_BYTES 32768 /**< of plaintext, at most */
+#define STORE__AD_BYTES (STORE__HEADER_BYTES + STORE__HEAD_BYTES)
+
+#define STORE__ITEM_HEAD_BYTES 4
+#define STORE__STREAM_BYTES (STORE__ITEM_HEAD_BYTES + 44)
+#define STORE__FORMAT_BYTES (STORE__ITEM_HEAD_BYTES + 32)
+#define STORE__FRAME_BYTES (STORE__ITEM_HEAD_BYTES + 16) /**< and payload */
+#define STORE__GAP_BYTES (STORE__ITEM_HEAD_BYTES + 24)
+#define STORE__TOTALS_BYTES                                               \
+	(STORE__ITEM_HEAD_BYTES + 80 + 8 * STORE_REASON_COUNT +           \
+	 STORE_NAME_BYTES)
+
+struct store__header {
+	uint8_t cipher;
+	uint32_t key_day, key_slot;
+	int64_t start_ns;
+	char id[STORE_SEGMENT_ID_BYTES];
+};
+
+void store__header_encode(uint8_t bytes[STORE__HEADER_BYTES],
+			  const struct store__header *header);
+/** @return 0, -EBADMSG, -EPROTO */
+int store__header_decode(struct store__header *header,
+			 const uint8_t bytes[STORE__HEADER_BYTES])
+	__attribute__((warn_unused_result));
+
+struct store__head {
+	bool final;
+	uint32_t text_bytes;
+	uint32_t chunk;
+	uint32_t second; /**< of the youngest frame, since start_ns */
+};
+
+void store__head_encode(uint8_t bytes[STORE__HEAD_BYTES],
+			const struct store__head *head);
+/** @return 0, or -EBADMSG */
+int store__head_decode(struct store__head *head,
+		       const uint8_t bytes[STORE__HEAD_BYTES])
+	__attribute__((warn_unused_result));
+
+size_t store__stream_encode(uint8_t *p, uint8_t stream,
+			    const struct store_stream_info *info);
+size_t store__format_encode(uint8_t *p, uint8_t stream,
+			    const struct store_format *format);
+size_t store__frame_encode(uint8_t *p, const struct store_frame *frame);
+size_t store__gap_encode(uint8_t *p, const struct store_gap *gap);
+size_t store__totals_encode(uint8_t *p, uint8_t stream,
+			    const struct store_stream *totals);
+
+/**
+ * @param known false: an item of a type that later versions may write
+ * @return bytes it takes (> 0), or -EBADMSG
+ */
+int store__item_decode(struct store_item *item, bool *known, const uint8_t *p,
+		       size_t n) __attribute__((warn_unused_result));
+
+/**
+ * The streams and formats told so far, as encoded items. Each chunk begins
+ * with all of them, so that one can be read without those before it.
+ */
+struct store__preamble {
+	uint8_t *items;
+	uint32_t bytes;
+};
+
+#define STORE__PREAMBLE_BYTES 8192 /**< at most */
+
+/**
+ * Add an encoded STREAM or FORMAT item, or replace the one it updates.
+ *
+ * @return 1: it was not known; 0: nothing new; -ENOSPC; -ENOMEM; -EBADMSG:
+ *         its length is not that of the item it updates
+ */
+int store__preamble_put(struct store__preamble *preamble, const uint8_t *item,
+			size_t n) __attribute__((warn_unused_result));
+
+/** What can be told of a .rec file without its key. */
+struct store__walk {
+	struct store__header header;
+	uint32_t chunks;     /**< complete ones */
+	uint32_t second;     /**< of the last */
+	bool final;          /**< the last says so */
+	bool malformed;      /**< what follows good_bytes is no chunk's begin */
+	uint64_t good_bytes; /**< up to the end of the last */
+	uint64_t file_bytes;
+	uint8_t hash[STORE_HASH_BYTES];
+};
+
+/** @return 0, -EBADMSG (no header: not a byte is good), -EPROTO, -EIO */
+int store__walk_file(struct store__walk *walk, int fd)
+	__attribute__((warn_unused_result));
+
+/** @param fd of the .rec file; taken, closed on failure too */
+int store__reader_new(struct store_reader **reader, int fd,
+		      const uint8_t key[STORE_FILE_KEY_BYTES],
+		      const struct store_segment *segment)
+	__attribute__((warn_unused_result));
+/** Chunk and file offset of the item last read, or that failed. */
+void store__reader_place(const struct store_reader *reader, uint32_t *chunk,
+			 uint64_t *offset);
+/** Chunks opened so far, and whether the last was the final one. */
+uint32_t store__reader_chunks(const struct store_reader *reader, bool *final);
+
+/* ---- keyring (keyring.c) ----------------------------------------------- */
+
+#define STORE__SLOT_BYTES 512
+
+enum store__slot_state { STORE__SLOT_KEY = 1, STORE__SLOT_DESTROYED = 2 };
+
+/** @return 0, -ENOKEY (destroyed, or never was), -EBADMSG, -EIO */
+int store__keyring_read(const struct store_archive *archive, uint32_t day,
+			uint32_t slot, struct store_sealed_key *sealed)
+	__attribute__((warn_unused_result));
+/** Overwrite and sync, mark as destroyed and sync. Safe to repeat. */
+int store__keyring_destroy(struct store_archive *archive, uint32_t day,
+			   uint32_t slot) __attribute__((warn_unused_result));
+/** @return a state, or -EBADMSG: neither */
+int store__slot_decode(const uint8_t bytes[STORE__SLOT_BYTES], uint32_t day,
+		       uint32_t slot, struct store_sealed_key *sealed)
+	__attribute__((warn_unused_result));
+void store__keyring_close(struct store_archive *archive);
+
+/* ---- rows (row.c) ------------------------------------------------------ */
+
+#define STORE__ROW_BYTES 16384 /**< longest encoded row */
+
+/** @return bytes written to row [STORE__ROW_BYTES] */
+size_t store__row_encode(uint8_t *row, const struct store_segment *segment);
+/** @return 0, -EBADMSG, -EPROTO */
+int store__row_decode(struct store_segment *segment, const uint8_t *row,
+		      size_t n) __attribute__((warn_unused_result));
+size_t store__entry_encode(uint8_t *row, const struct store_ledger_entry *e);
+int store__entry_decode(struct store_ledger_entry *e, const uint8_t *row,
+			size_t n) __attribute__((warn_unused_result));
+
+/* ---- index (index.c, search.c) ----------------------------------------- */
+
+/** The databases of the index: name of the member and in the file. */
+#define STORE__TABLES(X)                                                  \
+	X(meta)       /* schema, longest segment */                       \
+	X(segments)   /* call, 0, segment -> row */                       \
+	X(times)      /* start, call, 0, segment */                       \
+	X(numbers)    /* number, 0, start, call, 0, segment */            \
+	X(extensions) /* extension, 0, start, call, 0, segment */         \
+	X(clocks)     /* class, 0, call start, call, 0, segment */        \
+	X(live)       /* call, 0, segment: being recorded */              \
+	X(purging)    /* call, 0, segment -> certificate to be */         \
+	X(tombstones) /* purged, call, 0, segment */                      \
+	X(ledger)     /* number -> previous hash, hash, entry */          \
+	X(counters)   /* day, name -> count */
+
+struct store__tables {
+#define X(name) MDB_dbi name;
+	STORE__TABLES(X)
+#undef X
+};
+
+#define STORE__KEY_BYTES 160
+
+struct store__key {
+	size_t bytes;
+	uint8_t data[STORE__KEY_BYTES];
+};
+
+void store__key_text(struct store__key *key, const char *text);
+void store__key_time(struct store__key *key, int64_t time_ns);
+void store__key_segment(struct store__key *key, const char *call,
+			uint32_t segment);
+static inline MDB_val
+store__key_val(struct store__key *key)
+{
+	return (MDB_val){ .mv_size = key->bytes, .mv_data = key->data };
+}
+
+/** Negative errno for what LMDB returns. */
+int store__index_error(int rc);
+int store__index_create(const char *dir) __attribute__((warn_unused_result));
+int store__index_open(struct store_archive *archive, const char *dir,
+		      uint64_t map_bytes) __attribute__((warn_unused_result));
+void store__index_close(struct store_archive *archive);
+
+/** A read transaction; the open batch, if there is one. */
+int store__read_begin(struct store_archive *archive, MDB_txn **txn)
+	__attribute__((warn_unused_result));
+void store__read_end(struct store_archive *archive, MDB_txn *txn);
+/** A write transaction of its own. @return 0, -EBUSY (batch), -EROFS, ... */
+int store__write_begin(struct store_archive *archive, MDB_txn **txn)
+	__attribute__((warn_unused_result));
+/** @return 0, -ENOSPC, -EIO; the transaction is over in any case */
+int store__write_commit(struct store_archive *archive, MDB_txn *txn)
+	__attribute__((warn_unused_result));
+
+/** @return 0, -ENOENT, -EBADMSG, -EPROTO, -EIO */
+int store__row_get(const struct store_archive *archive, MDB_txn *txn,
+		   const char *id, struct store_segment *segment)
+	__attribute__((warn_unused_result));
+/** Write a row and all that leads to it. @return -EALREADY: was purged */
+int store__row_put(const struct store_archive *archive, MDB_txn *txn,
+		   const struct store_segment *segment)
+	__attribute__((warn_unused_result));
+int store__row_remove(const struct store_archive *archive, MDB_txn *txn,
+		      const struct store_segment *segment)
+	__attribute__((warn_unused_result));
+
+/** No segment is longer: searches by time begin this much earlier. */
+int store__index_longest(const struct store_archive *archive, MDB_txn *txn,
+			 uint64_t *longest_ns)
+	__attribute__((warn_unused_result));
+
+/** Walk the rows of a table whose keys are segments, in short transactions,
+ * as store_search does. */
+int store__table_walk(struct store_archive *archive, MDB_dbi table,
+		      store_segment_fn fn, void *ctx)
+	__attribute__((warn_unused_result));
+
+/* ---- ledger, purge, verify --------------------------------------------- */
+
+int store__ledger_put(struct store_archive *archive, MDB_txn *txn,
+		      struct store_ledger_entry *entry)
+	__attribute__((warn_unused_result));
+/** Finish every purge that was begun, from any step on. @param count of them */
+int store__purge_finish_all(struct store_archive *archive, uint64_t *count)
+	__attribute__((warn_unused_result));
+
+/* ---- archive (archive.c) ----------------------------------------------- */
+
+#define STORE__KEYRINGS_OPEN 4
+
+/** Keyring files in use: around midnight two, from captures several. */
+struct store__keyring {
+	uint32_t day; /**< 0: not in use */
+	uint32_t slots;
+	int fd;
+	bool dirty;
+	uint64_t used; /**< when last; the least goes */
+};
+
+struct store_archive {
+	enum store_mode mode;
+	int dir_fd;
+	int lock_fd;
+	struct store_public recipients[STORE_RECIPIENTS_MAX];
+	uint32_t recipients_count;
+	const struct store__cipher *cipher;
+	struct store__keyring keyrings[STORE__KEYRINGS_OPEN];
+	uint64_t keyring_uses;
+	bool keyring_created; /**< a name in keyring/ is not durable yet */
+	MDB_env *env;
+	struct store__tables tables;
+	MDB_txn *batch;
+	int batch_error;
+	/** Tests die in here, between the steps of a purge. */
+	void (*fault)(int step);
+};
+
+static inline void
+store__step(const struct store_archive *archive, int step)
+{
+	if (archive->fault)
+		archive->fault(step);
+}
+
+#endif

@@ -1,0 +1,535 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Is everything there, and is it what was recorded? Without the private key:
+ * framing, length, and the hash of heads and tags, which show cuts, swaps and
+ * what was put together anew; with it: every byte, and that the counts of
+ * packets add up. And the other way round: what is there that should not be.
+ */
+#include "store/store.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/store_priv.h"
+
+static int found(struct store_finding *finding, enum store_finding_type type,
+		 const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/** @return 1, for `return found(...)` */
+static int
+found(struct store_finding *finding, enum store_finding_type type,
+      const char *format, ...)
+{
+	va_list ap;
+
+	finding->type = type;
+	va_start(ap, format);
+	vsnprintf(finding->detail, sizeof(finding->detail), format, ap);
+	va_end(ap);
+	return 1;
+}
+
+/* ---- what needs no key ------------------------------------------------- */
+
+static int
+check_erased(const struct store_archive *archive,
+	     const struct store_segment *segment, struct store_finding *finding)
+{
+	struct store_sealed_key sealed;
+	char path[STORE__PATH_BYTES];
+	int r;
+
+	if (!segment->key_day)
+		return 0;
+	store__recording_path(path, segment->key_day, segment->id);
+	if (faccessat(archive->dir_fd, path, F_OK, 0) == 0)
+		return found(finding, STORE_FINDING_NOT_ERASED,
+			     "purged, but %s is there", path);
+	if (errno != ENOENT)
+		return -errno;
+	r = store__keyring_read(archive, segment->key_day, segment->key_slot,
+				&sealed);
+	if (r == 0)
+		return found(finding, STORE_FINDING_NOT_ERASED,
+			     "purged, but its key is there: day %" PRIu32
+			     ", slot %" PRIu32,
+			     segment->key_day, segment->key_slot);
+	return r == -ENOKEY || r == -EBADMSG ? 0 : r;
+}
+
+/** Does the length of the file agree with the index? */
+static int
+check_length(const struct store__walk *walk,
+	     const struct store_segment *segment, struct store_finding *finding)
+{
+	const bool open = segment->state == STORE_STATE_RECORDING;
+
+	if (walk->malformed && !open)
+		return found(finding, STORE_FINDING_DAMAGED,
+			     "chunk %" PRIu32 " at offset %" PRIu64
+			     " has a damaged head",
+			     walk->chunks, walk->good_bytes);
+	if (walk->chunks < segment->chunks)
+		return found(finding, STORE_FINDING_CUT,
+			     "cut off at offset %" PRIu64 ": %" PRIu32
+			     " of %" PRIu32 " chunks are there",
+			     walk->good_bytes, walk->chunks, segment->chunks);
+	if (open)
+		return 0;
+	if (walk->chunks > segment->chunks ||
+	    walk->good_bytes != walk->file_bytes)
+		return found(finding, STORE_FINDING_DAMAGED,
+			     "there is more than the %" PRIu32
+			     " chunks that the index knows",
+			     segment->chunks);
+	if (segment->state == STORE_STATE_STORED && !walk->final)
+		return found(finding, STORE_FINDING_CUT,
+			     "chunk %" PRIu32 " at offset %" PRIu64
+			     " should be there and be the last",
+			     walk->chunks, walk->good_bytes);
+	return 0;
+}
+
+static int
+check_framing(struct store__walk *walk, int fd,
+	      const struct store_segment *segment,
+	      struct store_finding *finding)
+{
+	int r = store__walk_file(walk, fd);
+
+	if (r == -EBADMSG && walk->file_bytes < STORE__HEADER_BYTES)
+		return found(finding, STORE_FINDING_CUT,
+			     "cut off within the header");
+	if (r == -EBADMSG)
+		return found(finding, STORE_FINDING_DAMAGED,
+			     "the header is damaged");
+	if (r)
+		return r;
+	if (strcmp(walk->header.id, segment->id) != 0)
+		return found(finding, STORE_FINDING_SWAPPED,
+			     "this is the file of %s", walk->header.id);
+	if (walk->header.key_day != segment->key_day ||
+	    walk->header.key_slot != segment->key_slot)
+		return found(finding, STORE_FINDING_DAMAGED,
+			     "the header names another key than the index");
+	return check_length(walk, segment, finding);
+}
+
+/* ---- what does --------------------------------------------------------- */
+
+struct counted {
+	uint64_t frames[STORE_STREAMS_MAX];
+	uint64_t payload_bytes;
+	uint32_t totals; /**< items seen */
+	struct store_stream streams[STORE_STREAMS_MAX];
+};
+
+static bool
+adds_up(const struct store_stream *s)
+{
+	uint64_t sum = s->stored + s->late + s->duplicate;
+
+	for (size_t i = 0; i < STORE_REASON_COUNT; i++)
+		sum += s->dropped[i];
+	return sum == s->seen &&
+	       s->expected == s->seen - s->duplicate + s->lost;
+}
+
+static bool
+same_counts(const struct store_stream *a, const struct store_stream *b)
+{
+	return a->side == b->side && a->ssrc == b->ssrc && a->seen == b->seen &&
+	       a->stored == b->stored && a->late == b->late &&
+	       a->duplicate == b->duplicate && a->lost == b->lost &&
+	       a->expected == b->expected && a->gaps == b->gaps &&
+	       memcmp(a->dropped, b->dropped, sizeof(a->dropped)) == 0;
+}
+
+static int
+check_counts(const struct counted *counted, const struct store_segment *segment,
+	     struct store_finding *finding)
+{
+	if (counted->totals != segment->streams_count)
+		return found(finding, STORE_FINDING_COUNTS,
+			     "totals of %" PRIu32
+			     " streams in the file, %" PRIu32 " in the index",
+			     counted->totals, segment->streams_count);
+	for (uint32_t i = 0; i < counted->totals; i++) {
+		const struct store_stream *s = &counted->streams[i];
+
+		if (!adds_up(s))
+			return found(finding, STORE_FINDING_COUNTS,
+				     "the packets of stream %" PRIu32
+				     " do not add up",
+				     i);
+		if (counted->frames[i] != s->stored)
+			return found(finding, STORE_FINDING_COUNTS,
+				     "stream %" PRIu32 " has %" PRIu64
+				     " frames, its totals say %" PRIu64,
+				     i, counted->frames[i], s->stored);
+		if (!same_counts(s, &segment->streams[i]))
+			return found(finding, STORE_FINDING_COUNTS,
+				     "the totals of stream %" PRIu32
+				     " differ between file and index",
+				     i);
+	}
+	if (counted->payload_bytes != segment->bytes)
+		return found(finding, STORE_FINDING_COUNTS,
+			     "%" PRIu64
+			     " bytes of payload in the file, %" PRIu64
+			     " in the index",
+			     counted->payload_bytes, segment->bytes);
+	return 0;
+}
+
+static int
+count_items(struct store_reader *reader, struct counted *counted,
+	    struct store_finding *finding)
+{
+	struct store_item item;
+	uint64_t offset;
+	uint32_t chunk;
+	int r;
+
+	while ((r = store_reader_next(reader, &item)) > 0) {
+		if (item.type == STORE_ITEM_FRAME) {
+			counted->frames[item.stream]++;
+			counted->payload_bytes += item.frame.payload_bytes;
+		}
+		if (item.type == STORE_ITEM_TOTALS) {
+			counted->streams[item.stream] = item.totals;
+			counted->totals++;
+		}
+	}
+	if (r != -EBADMSG)
+		return r;
+	store__reader_place(reader, &chunk, &offset);
+	return found(finding, STORE_FINDING_DAMAGED,
+		     "chunk %" PRIu32 " at offset %" PRIu64
+		     " does not authenticate",
+		     chunk, offset);
+}
+
+static int
+check_contents(struct store_archive *archive,
+	       const struct store_identity *identity,
+	       const struct store_segment *segment,
+	       struct store_finding *finding)
+{
+	struct counted *counted = NULL;
+	struct store_reader *reader;
+	bool final;
+	int r = store_reader_open(&reader, archive, identity, segment);
+
+	/* The header was sound a moment ago: what is damaged is the slot. */
+	if (r == -ENOKEY || r == -EBADMSG)
+		return found(
+		    finding, STORE_FINDING_KEY_MISSING,
+		    "the key in slot %" PRIu32 " of day %" PRIu32 " %s",
+		    segment->key_slot, segment->key_day,
+		    r == -EBADMSG ? "is damaged"
+				  : "is gone, or not for this private key");
+	if (r)
+		return r;
+	counted = calloc(1, sizeof(*counted));
+	r = counted ? count_items(reader, counted, finding) : -ENOMEM;
+	/* One that was interrupted has no totals to hold against. */
+	if (r == 0) {
+		(void)store__reader_chunks(reader, &final);
+		if (final && segment->state != STORE_STATE_INTERRUPTED &&
+		    segment->state != STORE_STATE_RECORDING)
+			r = check_counts(counted, segment, finding);
+	}
+	free(counted);
+	store_reader_close(&reader);
+	return r;
+}
+
+static int
+check_file(struct store_archive *archive, const struct store_identity *identity,
+	   const struct store_segment *segment, struct store_finding *finding)
+{
+	struct store__walk walk;
+	char path[STORE__PATH_BYTES];
+	int fd, r;
+
+	store__recording_path(path, segment->key_day, segment->id);
+	fd = openat(archive->dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 && errno != ENOENT)
+		return -errno;
+	if (fd < 0 && segment->chunks == 0 &&
+	    segment->state != STORE_STATE_STORED)
+		return 0; /* stopped before anything was on the disk */
+	if (fd < 0)
+		return found(finding, STORE_FINDING_FILE_MISSING,
+			     "%s is not there", path);
+	r = check_framing(&walk, fd, segment, finding);
+	close(fd);
+	if (r == 0 && identity)
+		r = check_contents(archive, identity, segment, finding);
+	if (r == 0 && segment->state != STORE_STATE_RECORDING &&
+	    memcmp(walk.hash, segment->file_hash, STORE_HASH_BYTES) != 0)
+		return found(finding, STORE_FINDING_DAMAGED,
+			     "the hash of its chunks differs from the index");
+	return r;
+}
+
+int
+store_verify(struct store_archive *archive,
+	     const struct store_identity *identity,
+	     const struct store_segment *segment, struct store_finding *finding)
+{
+	memset(finding, 0, sizeof(*finding));
+	finding->id = segment->id;
+	if (segment->state == STORE_STATE_PURGED)
+		return check_erased(archive, segment, finding);
+	if (segment->key_day)
+		return check_file(archive, identity, segment, finding);
+	if (segment->state == STORE_STATE_STORED)
+		return found(finding, STORE_FINDING_FILE_MISSING,
+			     "the index names no key for it");
+	return 0;
+}
+
+/* ---- what should not be there ------------------------------------------ */
+
+typedef int (*finding_fn)(void *ctx, const struct store_finding *finding);
+
+struct orphans {
+	struct store_archive *archive;
+	finding_fn fn;
+	void *ctx;
+	struct used_slot *slots;
+	size_t count, room;
+};
+
+/** A slot that a row knows. */
+struct used_slot {
+	uint64_t day_slot;
+	bool purged;
+};
+
+#define FILE_NAME_BYTES 512
+
+static int
+tell(const struct orphans *o, enum store_finding_type type, const char *name,
+     const char *detail)
+{
+	struct store_finding finding = { .id = name };
+
+	found(&finding, type, "%s", detail);
+	return o->fn(o->ctx, &finding);
+}
+
+static int
+row_find(const struct orphans *o, const char *id, struct store_segment *segment)
+{
+	MDB_txn *txn;
+	int r = store__read_begin(o->archive, &txn);
+
+	if (r)
+		return r;
+	r = store__row_get(o->archive, txn, id, segment);
+	store__read_end(o->archive, txn);
+	return r;
+}
+
+/** @param path of a file below audio/ */
+static int
+audio_file(struct orphans *o, const char *path)
+{
+	const char *name = strrchr(path, '/') + 1;
+	char id[STORE_SEGMENT_ID_BYTES], right_path[STORE__PATH_BYTES];
+	struct store_segment segment;
+	size_t n = strlen(name);
+	int r = -ENOENT;
+
+	if (n > 4 && n - 4 < sizeof(id) && strcmp(name + n - 4, ".rec") == 0) {
+		memcpy(id, name, n - 4);
+		id[n - 4] = '\0';
+		r = row_find(o, id, &segment);
+	}
+	if (r == -ENOENT)
+		return tell(o, STORE_FINDING_FILE_UNKNOWN, path,
+			    "no row of the index knows this file");
+	if (r)
+		return r;
+	if (segment.state == STORE_STATE_PURGED)
+		return tell(o, STORE_FINDING_NOT_ERASED, path,
+			    "this recording was purged");
+	store__recording_path(right_path, segment.key_day, segment.id);
+	if (strcmp(path, right_path) != 0)
+		return tell(o, STORE_FINDING_FILE_UNKNOWN, path,
+			    "this recording belongs in another folder");
+	return 0;
+}
+
+/** @param depth of folders below: audio/2019/03/28 has three */
+static int
+audio_folder(struct orphans *o, const char *path, int depth)
+{
+	char below[FILE_NAME_BYTES];
+	struct dirent *entry;
+	DIR *dir;
+	int r = 0;
+	int fd = openat(o->archive->dir_fd, path,
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (r == 0 && (entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 ||
+		    strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (snprintf(below, sizeof(below), "%s/%s", path,
+			     entry->d_name) >= (int)sizeof(below))
+			r = -ENAMETOOLONG;
+		else if (depth > 0 && entry->d_type == DT_DIR)
+			r = audio_folder(o, below, depth - 1);
+		else
+			r = audio_file(o, below);
+	}
+	closedir(dir);
+	return r;
+}
+
+static int
+slot_note(void *ctx, const struct store_segment *segment)
+{
+	struct orphans *o = ctx;
+	struct used_slot *slots;
+	size_t room;
+
+	if (!segment->key_day)
+		return 0;
+	if (o->count == o->room) {
+		room = o->room ? 2 * o->room : 1024;
+		slots = realloc(o->slots, room * sizeof(*slots));
+		if (!slots)
+			return -ENOMEM;
+		o->slots = slots;
+		o->room = room;
+	}
+	o->slots[o->count++] = (struct used_slot){
+		.day_slot =
+		    (uint64_t)segment->key_day << 32 | segment->key_slot,
+		.purged = segment->state == STORE_STATE_PURGED,
+	};
+	return 0;
+}
+
+static int
+slot_compare(const void *a, const void *b)
+{
+	const struct used_slot *x = a, *y = b;
+
+	return (x->day_slot > y->day_slot) - (x->day_slot < y->day_slot);
+}
+
+static int
+keyring_slot(struct orphans *o, const char *path, uint32_t day, uint32_t slot)
+{
+	struct used_slot *used,
+	    key = { .day_slot = (uint64_t)day << 32 | slot };
+	char name[FILE_NAME_BYTES];
+
+	used = o->count ? bsearch(&key, o->slots, o->count, sizeof(key),
+				  slot_compare)
+			: NULL;
+	if (used && !used->purged)
+		return 0;
+	snprintf(name, sizeof(name), "%s slot %" PRIu32, path, slot);
+	if (used)
+		return tell(o, STORE_FINDING_NOT_ERASED, name,
+			    "this recording was purged");
+	return tell(o, STORE_FINDING_KEY_UNUSED, name,
+		    "no row of the index knows this key");
+}
+
+static int
+keyring_file(struct orphans *o, const char *name)
+{
+	uint8_t bytes[STORE__SLOT_BYTES];
+	struct store_sealed_key sealed;
+	char path[STORE__PATH_BYTES], right_path[STORE__PATH_BYTES];
+	unsigned year, month, mday;
+	uint32_t day;
+	int fd, r = 0;
+
+	if (sscanf(name, "%4u-%2u-%2u", &year, &month, &mday) != 3)
+		return tell(o, STORE_FINDING_FILE_UNKNOWN, name,
+			    "this is no keyring");
+	day = year * 10000 + month * 100 + mday;
+	snprintf(path, sizeof(path), "keyring/%.60s", name);
+	store__keyring_path(right_path, day);
+	if (strcmp(path, right_path) != 0)
+		return tell(o, STORE_FINDING_FILE_UNKNOWN, name,
+			    "this is no keyring");
+	fd = openat(o->archive->dir_fd, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	for (uint32_t slot = 0; r == 0; slot++) {
+		r = store__pread(fd, bytes, sizeof(bytes),
+				 (uint64_t)slot * sizeof(bytes));
+		if (r == 0 && store__slot_decode(bytes, day, slot, &sealed) ==
+				  STORE__SLOT_KEY)
+			r = keyring_slot(o, path, day, slot);
+	}
+	close(fd);
+	return r == -ENODATA ? 0 : r;
+}
+
+static int
+keyring_folder(struct orphans *o)
+{
+	struct dirent *entry;
+	DIR *dir;
+	int r = 0;
+	int fd = openat(o->archive->dir_fd, "keyring",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (r == 0 && (entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.')
+			r = keyring_file(o, entry->d_name);
+	closedir(dir);
+	return r;
+}
+
+int
+store_verify_orphans(struct store_archive *archive,
+		     int (*fn)(void *ctx, const struct store_finding *),
+		     void *ctx)
+{
+	struct orphans o = { .archive = archive, .fn = fn, .ctx = ctx };
+	int r = audio_folder(&o, "audio", 3);
+
+	if (r == 0)
+		r = store__table_walk(archive, archive->tables.segments,
+				      slot_note, &o);
+	if (r == 0 && o.count)
+		qsort(o.slots, o.count, sizeof(*o.slots), slot_compare);
+	if (r == 0)
+		r = keyring_folder(&o);
+	free(o.slots);
+	return r;
+}
