@@ -160,6 +160,9 @@ set_hold(struct sip_call_state *call, enum sip_party party, bool hold,
 	if (call->hold[party] == hold)
 		return;
 	call->hold[party] = hold;
+	sip__call_wait(call, call->hold[SIP_CALLER] || call->hold[SIP_CALLEE]
+				 ? SIP_WAIT_HOLDING
+				 : SIP_WAIT_TALKING);
 	sip__emit(call, (struct sip_event){ .type = hold ? SIP_EVENT_HOLD
 							 : SIP_EVENT_RESUME,
 					    .time_ns = time_ns,

@@ -654,6 +654,26 @@ static const struct flow {
 	  .events = CALL_A ANSWERED_B CLOSED(
 	      100000) "100000 #1 end timeout 0 by caller\n" },
 
+	{ .name = "time-outs: on hold for longer than a silence",
+	  .script = INVITE_A ANSWER_B
+	  "100 A>B INVITE 2 b=3 t=y sdp=10.0.0.1:4000/inactive\n"
+	  "110 B>A 200/INVITE 2 b=3 t=y sdp=10.0.0.2:5000/inactive\n"
+	  "7200109 tick\n"
+	  "7200109 A>B INVITE 3 b=4 t=y sdp=10.0.0.1:4000\n"
+	  "7200110 B>A 200/INVITE 3 b=4 t=y sdp=10.0.0.2:5000\n"
+	  "7260109 tick\n7260110 tick\n",
+	  .events = CALL_A ANSWERED_B
+	  "110 #1 hold by caller\n7200110 #1 resume by caller\n" CLOSED(
+	      7200110) "7200110 #1 end timeout 0 by caller\n" },
+
+	{ .name = "time-outs: given up while on hold",
+	  .script = INVITE_A ANSWER_B
+	  "100 A>B INVITE 2 b=3 t=y sdp=10.0.0.1:4000/inactive\n"
+	  "110 B>A 200/INVITE 2 b=3 t=y sdp=10.0.0.2:5000/inactive\n"
+	  "7200110 tick\n",
+	  .events = CALL_A ANSWERED_B "110 #1 hold by caller\n" CLOSED(
+	      110) "110 #1 end timeout 0 by caller\n" },
+
 	{ .name = "time-outs: nobody answers",
 	  .script = INVITE_A "40 B>A 180/INVITE 1 b=1 t=y\n180039 tick\n"
 			     "180040 tick\n",

@@ -38,7 +38,7 @@ struct sip_glance {
  * compact "i"). Never reads past n.
  *
  * @return 1: SIP; 0: not SIP; -EAGAIN: only CR, LF or NUL (a keep-alive)
- * @cost no allocation; about 0.3 us for a message
+ * @cost no allocation; about 0.1 us for a message
  */
 int sip_prefilter(const uint8_t *bytes, size_t n, struct sip_glance *glance);
 
@@ -161,6 +161,7 @@ struct sip_config {
 	uint32_t line_bytes_max;     /**< 8192 */
 	uint32_t separators_max;     /**< 512 of ; , ? & in a message's head */
 	int64_t idle_timeout_ns;     /**< answered, no media, no SIP: 60 s */
+	int64_t hold_timeout_ns;     /**< on hold, no media, no SIP: 2 h */
 	int64_t setup_timeout_ns;    /**< not answered, no SIP: 180 s */
 	int64_t linger_ns;           /**< ended calls that answer retransmissions: 32 s */
 	uint8_t hash_key[16];        /**< random: callers choose Call-IDs */

@@ -181,7 +181,7 @@ void sip__parser_free(struct sip_parser **parser);
  *
  * @return 0 or -EBADMSG
  * @thread one at a time per parser
- * @cost no allocation; 5 to 15 us with libosip2
+ * @cost no allocation; 3 us for an INVITE by libosip2, 1 us by the scan
  */
 int sip__msg_parse(struct sip_parser *parser, struct sip_msg *msg,
 		   struct sip_text message, size_t missing_bytes)
@@ -272,6 +272,7 @@ enum sip_wait {
 	SIP_WAIT_SETUP,   /**< for an answer */
 	SIP_WAIT_RETRY,   /**< challenged or cancelled: for what follows */
 	SIP_WAIT_TALKING, /**< for the BYE */
+	SIP_WAIT_HOLDING, /**< likewise; silence is no sign of death */
 	SIP_WAIT_GONE,    /**< ended: for retransmissions to die away */
 	SIP_WAIT_COUNT
 };

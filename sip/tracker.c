@@ -2,7 +2,7 @@
 /*
  * All calls: the map by Call-ID, time-outs, and limits.
  *
- * A call waits in one of four lists, each with one time-out: a sign of life
+ * A call waits in one of five lists, each with one time-out: a sign of life
  * moves it to the end of its list. So the next to expire is always at the
  * front, and a tick costs what it ends, not what there is. The map of uthash
  * keeps the order in which calls were added, which is that of their numbers,
@@ -27,6 +27,7 @@ static const struct sip_config defaults = {
 	.line_bytes_max = 8192,
 	.separators_max = 512,
 	.idle_timeout_ns = 60 * SECOND_NS,
+	.hold_timeout_ns = 7200 * SECOND_NS,
 	.setup_timeout_ns = 180 * SECOND_NS,
 	.linger_ns = 32 * SECOND_NS,
 };
@@ -44,11 +45,12 @@ config_fill(struct sip_config *config, const struct sip_config *given)
 	OR_DEFAULT(line_bytes_max);
 	OR_DEFAULT(separators_max);
 	OR_DEFAULT(idle_timeout_ns);
+	OR_DEFAULT(hold_timeout_ns);
 	OR_DEFAULT(setup_timeout_ns);
 	OR_DEFAULT(linger_ns);
 #undef OR_DEFAULT
-	return config->idle_timeout_ns < 0 || config->setup_timeout_ns < 0 ||
-		       config->linger_ns < 0 ||
+	return config->idle_timeout_ns < 0 || config->hold_timeout_ns < 0 ||
+		       config->setup_timeout_ns < 0 || config->linger_ns < 0 ||
 		       config->message_bytes_max > SIP_MESSAGE_BYTES_MAX
 		   ? -EINVAL
 		   : 0;
@@ -434,6 +436,7 @@ sip_tracker_tick(struct sip_tracker *tracker, int64_t now_ns)
 		[SIP_WAIT_SETUP] = tracker->config.setup_timeout_ns,
 		[SIP_WAIT_RETRY] = tracker->config.linger_ns,
 		[SIP_WAIT_TALKING] = tracker->config.idle_timeout_ns,
+		[SIP_WAIT_HOLDING] = tracker->config.hold_timeout_ns,
 		[SIP_WAIT_GONE] = tracker->config.linger_ns,
 	};
 

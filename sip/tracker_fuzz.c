@@ -160,6 +160,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
 	struct sip_config config = { .calls_max = 2,
 				     .idle_timeout_ns = 1000 * MS,
+				     .hold_timeout_ns = 1200 * MS,
 				     .setup_timeout_ns = 1500 * MS,
 				     .linger_ns = 500 * MS };
 	struct capture_rd rd = capture_rd_init(bytes, n);
