@@ -193,7 +193,7 @@ endpoint(struct capture_endpoint *ep, char who)
 static void
 run_line(struct sip_tracker *tracker, char *line)
 {
-	struct capture_endpoint src, dst;
+	struct capture_pkt pkt;
 	struct log message = { .n = 0 };
 	char what[32], from, to;
 	struct options o;
@@ -221,12 +221,13 @@ run_line(struct sip_tracker *tracker, char *line)
 			 5);
 	read_options(&o, line + n);
 	write_message(&message, what, cseq, &o);
-	endpoint(&src, from);
-	endpoint(&dst, to);
 	bytes = testing_copy(message.text, message.n);
-	assert_int_equal(sip_tracker_input(tracker, ms * MS, &src, &dst, bytes,
-					   message.n, 0),
-			 0);
+	pkt = (struct capture_pkt){ .time_ns = ms * MS,
+				    .payload = bytes,
+				    .payload_bytes = (uint32_t)message.n };
+	endpoint(&pkt.src, from);
+	endpoint(&pkt.dst, to);
+	assert_int_equal(sip_tracker_input(tracker, &pkt), 0);
 	free(bytes);
 }
 

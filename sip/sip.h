@@ -204,15 +204,12 @@ void sip_tracker_free(struct sip_tracker **tracker);
 /**
  * One SIP message, as it came in a datagram.
  *
- * @param bytes not NUL-terminated, not changed
- * @param missing_bytes of it, cut by the snap length: makes a short body a
- *        known loss, not an error
+ * @param pkt its payload is the message. What is missing of it, cut by the
+ *        snap length, makes a short body a known loss, not an error
  * @return 0, or -EBADMSG (counted; nothing to do)
  */
-int sip_tracker_input(struct sip_tracker *tracker, int64_t time_ns,
-		      const struct capture_endpoint *src,
-		      const struct capture_endpoint *dst, const uint8_t *bytes,
-		      size_t n, size_t missing_bytes);
+int sip_tracker_input(struct sip_tracker *tracker,
+		      const struct capture_pkt *pkt);
 
 /** The call has media: it is alive at time_ns. Unknown numbers are ignored. */
 void sip_tracker_alive(struct sip_tracker *tracker, uint64_t call_number,

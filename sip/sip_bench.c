@@ -127,13 +127,16 @@ static const struct {
 static void
 put(struct sip_tracker *tracker, unsigned call, size_t step, int64_t time_ns)
 {
-	static const struct capture_endpoint a = { .addr = { [15] = 1 } };
-	static const struct capture_endpoint b = { .addr = { [15] = 2 } };
 	char text[4096];
 	size_t n = write_message(text, sizeof(text), flow[step].start,
 				 flow[step].cseq, call, flow[step].sdp);
+	const struct capture_pkt pkt = { .time_ns = time_ns,
+					 .payload = (uint8_t *)text,
+					 .payload_bytes = (uint32_t)n,
+					 .src = { .addr = { [15] = 1 } },
+					 .dst = { .addr = { [15] = 2 } } };
 
-	if (sip_tracker_input(tracker, time_ns, &a, &b, (uint8_t *)text, n, 0))
+	if (sip_tracker_input(tracker, &pkt))
 		abort();
 }
 

@@ -373,19 +373,18 @@ dispatch(struct sip_tracker *tracker, struct sip_turn *turn,
 	}
 }
 
-int /* NOLINTNEXTLINE(readability-function-size): a message has seven parts */
-sip_tracker_input(struct sip_tracker *tracker, int64_t time_ns,
-		  const struct capture_endpoint *src,
-		  const struct capture_endpoint *dst, const uint8_t *bytes,
-		  size_t n, size_t missing_bytes)
+int
+sip_tracker_input(struct sip_tracker *tracker, const struct capture_pkt *pkt)
 {
-	struct sip_text message = { (const char *)bytes, n };
-	struct sip_turn turn = {
-		.msg = &tracker->msg, .src = src, .dst = dst, .time_ns = time_ns
-	};
+	struct sip_text message = { (const char *)pkt->payload,
+				    pkt->payload_bytes };
+	struct sip_turn turn = { .msg = &tracker->msg,
+				 .src = &pkt->src,
+				 .dst = &pkt->dst,
+				 .time_ns = pkt->time_ns };
 
 	if (sip__msg_parse(tracker->parser, &tracker->msg, message,
-			   missing_bytes)) {
+			   pkt->missing_bytes)) {
 		tracker->counters.malformed++;
 		return -EBADMSG;
 	}
@@ -393,7 +392,7 @@ sip_tracker_input(struct sip_tracker *tracker, int64_t time_ns,
 	tracker->counters.fallback += tracker->msg.reading == SIP_READ_FALLBACK;
 	tracker->counters.over_limit +=
 	    tracker->msg.reading == SIP_READ_OVER_LIMIT;
-	dispatch(tracker, &turn, message, missing_bytes);
+	dispatch(tracker, &turn, message, pkt->missing_bytes);
 	return 0;
 }
 

@@ -143,15 +143,19 @@ static void
 message(struct sip_tracker *tracker, const uint8_t *bytes, size_t n,
 	int64_t time_ns, unsigned who)
 {
-	struct capture_endpoint src = { .port = 5060 }, dst = { .port = 5060 };
 	uint8_t *copy = malloc(n + !n);
+	struct capture_pkt pkt = { .time_ns = time_ns,
+				   .payload = copy,
+				   .payload_bytes = (uint32_t)n,
+				   .missing_bytes = who & 2 ? 7 : 0,
+				   .src = { .port = 5060 },
+				   .dst = { .port = 5060 } };
 
 	if (n)
 		memcpy(copy, bytes, n);
-	src.addr[15] = (uint8_t)(who & 1);
-	dst.addr[15] = (uint8_t)(~who & 1);
-	(void)sip_tracker_input(tracker, time_ns, &src, &dst, copy, n,
-				who & 2 ? 7 : 0);
+	pkt.src.addr[15] = (uint8_t)(who & 1);
+	pkt.dst.addr[15] = (uint8_t)(~who & 1);
+	(void)sip_tracker_input(tracker, &pkt);
 	free(copy);
 }
 

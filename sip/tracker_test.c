@@ -60,12 +60,17 @@ put(struct sip_tracker *tracker, int64_t ms, const char *text, size_t missing)
 {
 	size_t n = strlen(text);
 	uint8_t *copy = testing_copy(text, n);
-	struct capture_endpoint a, b;
+	struct capture_pkt pkt = { .time_ns = ms * MS,
+				   .payload = copy,
+				   .payload_bytes = (uint32_t)n,
+				   .missing_bytes = (uint32_t)missing };
 	int rc;
 
-	assert_int_equal(capture_endpoint_parse(&a, "10.0.0.1", 8, 5060), 0);
-	assert_int_equal(capture_endpoint_parse(&b, "10.0.0.2", 8, 5070), 0);
-	rc = sip_tracker_input(tracker, ms * MS, &a, &b, copy, n, missing);
+	assert_int_equal(capture_endpoint_parse(&pkt.src, "10.0.0.1", 8, 5060),
+			 0);
+	assert_int_equal(capture_endpoint_parse(&pkt.dst, "10.0.0.2", 8, 5070),
+			 0);
+	rc = sip_tracker_input(tracker, &pkt);
 	free(copy);
 	return rc;
 }

@@ -519,9 +519,16 @@ min_position(struct pipeline *p)
 static void
 input(struct control_state *c, const struct sip_record *record, uint32_t ring)
 {
-	(void)sip_tracker_input(c->tracker, record->time_ns, &record->src,
-				&record->dst, record->message, record->bytes,
-				record->missing_bytes);
+	const struct capture_pkt pkt = {
+		.time_ns = record->time_ns,
+		.payload = record->message,
+		.payload_bytes = record->bytes,
+		.missing_bytes = record->missing_bytes,
+		.src = record->src,
+		.dst = record->dst,
+	};
+
+	(void)sip_tracker_input(c->tracker, &pkt);
 	capture_ring_release(c->pipeline->captures[ring].sip);
 	sem_post(&c->pipeline->captures[ring].wake);
 }
