@@ -50,7 +50,9 @@ header_read(struct store_reader *reader, const struct store_segment *segment)
 	    reader->header.key_slot != segment->key_slot)
 		return -EBADMSG;
 	reader->cipher = store__cipher_find(reader->header.cipher);
-	return reader->cipher ? 0 : -EPROTO;
+	if (reader->cipher)
+		return 0;
+	return reader->header.cipher == STORE__AES256_GCM ? -ENOTSUP : -EPROTO;
 }
 
 int

@@ -326,14 +326,6 @@ store_recording_gap(struct store_recording *recording,
 	return 0;
 }
 
-int64_t
-store_recording_grid_ns(const struct store_recording *recording,
-			int64_t time_ns)
-{
-	return recording->start_ns +
-	       (grid_second(recording, time_ns) + INT64_C(1)) * NS_PER_S;
-}
-
 int
 store_recording_flush(struct store_recording *recording, int64_t now_ns)
 {

@@ -160,7 +160,7 @@ test_grid(void **state)
 	struct store_segment s;
 
 	for (unsigned n = 0; n < 4; n++) {
-		int64_t now, end, until, t[2];
+		int64_t now, end, until, grid, t[2];
 
 		fixture_segment(&s, n);
 		rec = fixture_begin(fx, &s);
@@ -169,8 +169,9 @@ test_grid(void **state)
 		end = s.start_ns + 10 * NS_PER_S;
 		while (now < end) {
 			until = now + pass_ms[n] * INT64_C(1000000);
-			if (until > store_recording_grid_ns(rec, now))
-				until = store_recording_grid_ns(rec, now);
+			grid = now - (now - s.start_ns) % NS_PER_S + NS_PER_S;
+			if (until > grid)
+				until = grid;
 			for (unsigned i = 0; i < 2; i++)
 				for (; t[i] < until; t[i] += 20000000)
 					/* Side 0 is silent in second 3. */

@@ -400,8 +400,9 @@ struct store_frame {
  * Append a frame. Seals and writes a chunk when one is full: 32 KiB, or the
  * frames of one second of capture time (a grid of whole seconds since
  * start_ns). A frame that comes a little behind the grid goes into the chunk
- * that is open; so the same frames give the same chunks if they are fed in
- * passes that end at store_recording_grid_ns(), each with a flush behind it.
+ * that is open; so the same frames give exactly the same chunks if they are fed
+ * in passes that do not reach over a second of the grid, each with a flush
+ * behind it, and nearly the same if not.
  *
  * @return 0; -ENOBUFS: the chunk is full and store_recording_begin was not
  *         called yet (nothing was appended: try again later); -ENOSPC, -EIO
@@ -425,10 +426,6 @@ struct store_gap {
 int store_recording_gap(struct store_recording *recording,
 			const struct store_gap *gap)
 	__attribute__((warn_unused_result));
-
-/** End of the second of the grid that holds time_ns. */
-int64_t store_recording_grid_ns(const struct store_recording *recording,
-				int64_t time_ns);
 
 /** Seal what waits, if its second of the grid is over at now_ns. Before
  * store_recording_begin it does nothing. */
@@ -471,7 +468,8 @@ struct store_reader;
 /**
  * Open a recording with a private key.
  *
- * @return 0, -ENOENT (no file), -ENOKEY, -EBADMSG, -EPROTO, -ENOMEM
+ * @return 0, -ENOENT (no file), -ENOKEY, -EBADMSG, -EPROTO, -ENOMEM, -ENOTSUP
+ *         (sealed with AES-256-GCM, for which this processor has no help)
  */
 int store_reader_open(struct store_reader **reader,
 		      struct store_archive *archive,
