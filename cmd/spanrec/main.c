@@ -5,23 +5,11 @@
 #include <errno.h>
 #include <locale.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
-
-/* A core file would hold keys and audio in the clear. */
-static int
-forbid_core_dumps(void)
-{
-	const struct rlimit none = { 0, 0 };
-
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
-		return -errno;
-	return setrlimit(RLIMIT_CORE, &none) < 0 ? -errno : 0;
-}
+#include "cmd/common/process.h"
 
 int
 main(int argc, char **argv)
@@ -34,7 +22,7 @@ main(int argc, char **argv)
 	 * keep their decimal point: programs read them. */
 	setlocale(LC_CTYPE, "");
 	log_init("spanrec", LOG_LEVEL_INFO);
-	rc = forbid_core_dumps();
+	rc = process_guard();
 	if (rc < 0) {
 		log_error("core dumps cannot be switched off (%s), and one "
 			  "would hold keys: not going on",
