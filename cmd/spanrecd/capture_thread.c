@@ -17,7 +17,7 @@
 /* Frames between two looks at the other threads. */
 enum { BATCH_FRAMES = 256 };
 /* Packet time between two calls to control. */
-static const int64_t TELL_NS = 100 * 1000000LL;
+static const int64_t TELL_NS = 50 * 1000000LL;
 /* A nap that nobody ends; the reason for it is looked at again. */
 static const int64_t NAP_NS = 2 * 1000000LL;
 

@@ -11,10 +11,12 @@
 /* Flows looked at by one call of flows_sweep. */
 enum { SWEEP_FLOWS = 16 };
 
+enum { PAGE_BYTES = 4096 };
+
 struct flows {
 	struct flows_config config;
 	struct capture_table *table;
-	size_t jitter_bytes; /* of one buffer, a multiple of 64 */
+	size_t jitter_bytes; /* of one buffer, whole pages */
 	size_t slab_bytes;
 	uint8_t *slab;     /* jitter buffers */
 	struct flow *flow; /* [flows_max] */
@@ -57,7 +59,9 @@ flows_new(struct flows **flows, const struct flows_config *config,
 	if (!f)
 		return -ENOMEM;
 	f->config = *config;
-	f->jitter_bytes = rtp_jitter_bytes(&config->jitter);
+	/* Whole pages each: a buffer that holds little touches few. */
+	f->jitter_bytes = (rtp_jitter_bytes(&config->jitter) + PAGE_BYTES - 1) /
+			  PAGE_BYTES * PAGE_BYTES;
 	f->slab_bytes = f->jitter_bytes * config->flows_max;
 	f->slab = reserve(f->slab_bytes);
 	f->flow = reserve(sizeof(*f->flow) * config->flows_max);

@@ -15,7 +15,7 @@ static const int64_t MS_NS = 1000000LL;
 
 /* How far capture may be ahead of what is due, beyond the reorder window. Two
  * rounds of capture_thread.c's TELL_NS, and some. */
-static const int64_t LEAD_NS = 300 * 1000000LL;
+static const int64_t LEAD_NS = 150 * 1000000LL;
 
 enum {
 	EVENTS_BYTES = 1 << 20,
