@@ -121,6 +121,8 @@ forget_ids(struct control_state *c, int64_t before_ns)
 		c->oldest = id->next;
 		if (!c->oldest)
 			c->newest = NULL;
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): in
+		 * uthash */
 		HASH_DEL(c->ids, id);
 		free(id);
 	}
@@ -624,8 +626,10 @@ control_free(struct pipeline *p)
 
 	if (!c)
 		return;
-	HASH_ITER (hh, c->calls, call, next) {
-		HASH_DEL(c->calls, call);
+	call = c->calls;
+	HASH_CLEAR(hh, c->calls);
+	for (; call; call = next) {
+		next = call->hh.next;
 		free(call);
 	}
 	forget_ids(c, INT64_MAX);

@@ -199,10 +199,9 @@ media_find(const struct media_table *table, const struct media_question *q,
 		return q->watermark_ns > q->time_ns + table->times.claim_ns
 			   ? MEDIA_NOBODY
 			   : MEDIA_WAIT;
-	if (src_kind != dst_kind)
-		from_source = src_kind < dst_kind;
-	else
-		from_source = better(src_kind, by_src, by_dst);
+	from_source = !by_dst || (by_src && src_kind < dst_kind) ||
+		      (by_src && src_kind == dst_kind &&
+		       better(src_kind, by_src, by_dst));
 	owner->entry = from_source ? by_src : by_dst;
 	owner->speaker = owner->entry->media.receiver;
 	if (!from_source)

@@ -303,49 +303,100 @@ store(struct segment *s, const struct segment_input *in, int stream,
 	return 0;
 }
 
+/* What was left out in a row becomes a gap. */
 static int
-record(struct segment *s, const struct segment_input *in, int stream,
-       const struct rtp_frame *frame, const struct rtp_format *format)
+end_run(struct segment *s, const struct segment_input *in, int stream,
+	int64_t until_ns)
 {
+	struct segment_run *run = &s->left_out[stream];
+	const struct store_gap gap = {
+		.stream = (uint8_t)stream,
+		.reason = run->reason,
+		.packets = run->packets,
+		.from_ns = run->from_ns,
+		.until_ns = until_ns,
+	};
 	int r = 0;
+
+	if (run->packets == 0)
+		return 0;
+	if (s->state == SEGMENT_OPEN || s->state == SEGMENT_OPENING) {
+		r = introduce_streams(s, (uint32_t)stream + 1);
+		if (r == 0)
+			r = store_recording_gap(s->recording, &gap);
+	}
+	if (r == -ENOBUFS)
+		return r;
+	if (r < 0)
+		fail(s, in, r);
+	s->row.streams[stream].gaps++;
+	run->packets = 0;
+	return 0;
+}
+
+static int
+leave_out(struct segment *s, const struct segment_input *in,
+	  const struct segment_flow *flow, const struct rtp_frame *frame,
+	  enum store_reason reason)
+{
+	struct segment_run *run = &s->left_out[flow->stream];
+	int r = 0;
+
+	if (run->reason != reason)
+		r = end_run(s, in, flow->stream, frame->time_ns);
+	if (r < 0)
+		return r;
+	if (run->packets == 0)
+		run->from_ns = flow->last_ns ? flow->last_ns : frame->time_ns;
+	run->reason = reason;
+	run->until_ns = frame->time_ns;
+	run->packets++;
+	drop(s, in, flow->stream, reason);
+	return 0;
+}
+
+static int
+record(struct segment *s, const struct segment_input *in,
+       const struct segment_flow *flow, const struct rtp_frame *frame,
+       const struct rtp_format *format)
+{
+	int r;
 
 	if (s->state == SEGMENT_IDLE)
 		open_recording(s, in);
 	if (s->state != SEGMENT_FAILED) {
-		if (format)
-			r = introduce(s, stream, format);
+		r = end_run(s, in, flow->stream, frame->time_ns);
+		if (r == 0 && format)
+			r = introduce(s, flow->stream, format);
 		if (r == 0)
-			r = store(s, in, stream, frame);
+			r = store(s, in, flow->stream, frame);
 		if (r == 0 || r == -ENOBUFS)
 			return r;
 		fail(s, in, r);
 	}
-	drop(s, in, stream, STORE_REASON_overrun);
-	return 0;
+	return leave_out(s, in, flow, frame, STORE_REASON_overrun);
 }
 
 static int
 take_frame(struct segment *s, const struct segment_input *in,
 	   const struct segment_flow *flow, const struct rtp_frame *frame)
 {
-	int stream = flow->stream;
-	struct store_stream *row = &s->row.streams[stream];
+	struct store_stream *row = &s->row.streams[flow->stream];
 	uint8_t pt = frame->payload_type;
-	bool told = s->told[stream][pt >> 6] >> (pt & 63) & 1;
+	bool told = s->told[flow->stream][pt >> 6] >> (pt & 63) & 1;
 	struct rtp_format format;
 	enum store_reason reason;
 	int r;
 
 	if (s->row.decision != STORE_RECORD &&
-	    s->row.decision != STORE_LISTEN_DENY) {
-		drop(s, in, stream, STORE_REASON_policy);
-	} else if (!told && !storable(flow, frame, &format, &reason)) {
-		drop(s, in, stream, reason);
-	} else {
-		r = record(s, in, stream, frame, told ? NULL : &format);
-		if (r < 0)
-			return r;
-	}
+	    s->row.decision != STORE_LISTEN_DENY)
+		r = leave_out(s, in, flow, frame, STORE_REASON_policy);
+	else if (!told && !storable(flow, frame, &format, &reason))
+		r = leave_out(s, in, flow, frame, reason);
+	else
+		r = record(s, in, flow, frame, told ? NULL : &format);
+	if (r < 0)
+		return r;
 	row->seen++;
 	note_time(row, frame->time_ns);
 	return 0;
@@ -361,8 +412,7 @@ take_gap(struct segment *s, const struct segment_input *in,
 		.reason = frame->shed == frame->missing ? STORE_REASON_overrun
 							: STORE_REASON_loss,
 		.packets = frame->missing,
-		.from_ns =
-		    flow->last_ns > s->start_ns ? flow->last_ns : s->start_ns,
+		.from_ns = flow->last_ns,
 		.until_ns = frame->time_ns,
 	};
 	int r = 0;
@@ -382,6 +432,24 @@ take_gap(struct segment *s, const struct segment_input *in,
 	row->lost += frame->missing - frame->shed;
 	counter_add(in->counters, COUNTER_lost, frame->missing - frame->shed);
 	return 0;
+}
+
+void
+segment_overflow(struct segment *s, const struct segment_input *in,
+		 enum rtp_take kind)
+{
+	struct store_stream *last = &s->row.streams[STORE_STREAMS_MAX - 1];
+
+	if (kind == RTP_TAKE_GAP)
+		return;
+	counter_add(in->counters, COUNTER_streams_shed, 1);
+	last->seen++;
+	if (kind == RTP_TAKE_DUPLICATE)
+		last->duplicate++;
+	else if (kind == RTP_TAKE_LATE)
+		last->late++;
+	else
+		last->dropped[STORE_REASON_overrun]++;
 }
 
 int
@@ -440,7 +508,9 @@ finish_recording(struct segment *s, const struct segment_input *in)
 
 	if (s->state == SEGMENT_OPEN)
 		r = introduce_streams(s, s->row.streams_count);
-	if (r < 0 || store_recording_finish(s->recording, &s->row, &result) < 0)
+	if (r == 0)
+		r = store_recording_finish(s->recording, &s->row, &result);
+	if (r < 0)
 		fail(s, in, r);
 	s->row.chunks = result.chunks;
 	memcpy(s->row.file_hash, result.file_hash, sizeof(s->row.file_hash));
@@ -463,6 +533,7 @@ segment_close(struct segment *s, const struct segment_input *in)
 	for (i = 0; i < s->row.streams_count; i++) {
 		struct store_stream *stream = &s->row.streams[i];
 
+		(void)end_run(s, in, (int)i, s->left_out[i].until_ns);
 		stream->expected =
 		    stream->seen - stream->duplicate + stream->lost;
 		/* The time-out knows of media to the second only. */

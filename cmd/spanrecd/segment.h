@@ -22,6 +22,14 @@
 enum segment_state { SEGMENT_IDLE, SEGMENT_OPENING, SEGMENT_OPEN,
 		     SEGMENT_FAILED };
 
+/** Packets left out in a row: becomes a gap when it ends. */
+struct segment_run {
+	uint32_t packets;
+	enum store_reason reason;
+	int64_t from_ns;  /**< of the frame before */
+	int64_t until_ns; /**< of the last one left out */
+};
+
 struct segment {
 	struct segment *next; /**< of the same call, later */
 	uint64_t serial; /**< unlike an address, never used again */
@@ -35,6 +43,7 @@ struct segment {
 	bool take_back;   /**< recorded, then decided against */
 	struct store_recording *recording;
 	struct store_stream_info info[STORE_STREAMS_MAX];
+	struct segment_run left_out[STORE_STREAMS_MAX];
 	uint32_t introduced; /**< streams that the recording was told of */
 	uint64_t told[STORE_STREAMS_MAX][2]; /**< ... formats: bit per payload
 					      * type */
@@ -68,6 +77,10 @@ void segment_update(struct segment *segment,
  */
 int segment_stream(struct segment *segment, enum store_side side,
 		   const struct capture_flow_key *key);
+
+/** A packet of a stream that finds no place: counted with the last one. */
+void segment_overflow(struct segment *segment, const struct segment_input *in,
+		      enum rtp_take kind);
 
 /** What the payload types of a stream mean may have changed. */
 void segment_forget_formats(struct segment *segment, int stream);

@@ -378,7 +378,7 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 		return 0;
 	}
 	if (b->stream < 0) {
-		counter_add(&w->writer->counters, COUNTER_streams_shed, 1);
+		segment_overflow(segment, &w->input, kind);
 		return 0;
 	}
 	r = segment_take(segment, &w->input, &from, kind, frame);
@@ -551,14 +551,16 @@ writer_free(struct writer *writer)
 
 	if (!w)
 		return;
-	HASH_ITER (hh, w->calls, call, next) {
+	call = w->calls;
+	HASH_CLEAR(hh, w->calls);
+	for (; call; call = next) {
+		next = call->hh.next;
 		while (call->first) {
 			struct segment *segment = call->first;
 
 			call->first = segment->next;
 			segment_free(&segment);
 		}
-		HASH_DEL(w->calls, call);
 		free(call);
 	}
 	media_table_free(&w->media);
