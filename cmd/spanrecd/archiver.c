@@ -5,7 +5,8 @@
  * one row as for a thousand.
  *
  *   begun:  key into its slot -> sync -> row -> commit -> answer, at once
- *   ended:  kept until sync_s has passed; files synced -> rows -> commit
+ *   ended:  kept until sync_s has passed; files synced -> rows -> commit;
+ *           at once where a recording is taken back: row -> purge
  *
  * so that a key is durable before the first chunk is sealed with it, and a row
  * says "stored" only when its file is durable too.
@@ -42,15 +43,18 @@ struct archiver_state {
 	struct answer answers[BATCH_ROWS];
 	struct ended *first, *last;
 	uint32_t ended_count;
-	int64_t synced_ns; /* monotonic */
+	uint32_t open_count; /* recordings that grow */
+	bool urgent;         /* one of those that ended is to be taken back */
+	bool over;           /* nothing more will come */
+	int64_t synced_ns;   /* monotonic */
 };
 
 static int64_t
-monotonic_ns(void)
+clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock, &ts);
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
@@ -81,6 +85,17 @@ put_begun(struct archiver_state *a, struct answer *answer,
 }
 
 static void
+add_ended(struct archiver_state *a, struct ended *ended)
+{
+	if (a->last)
+		a->last->next = ended;
+	else
+		a->first = ended;
+	a->last = ended;
+	a->ended_count++;
+}
+
+static void
 put_ended(struct archiver_state *a, const struct archive_request *request,
 	  uint32_t bytes)
 {
@@ -93,14 +108,12 @@ put_ended(struct archiver_state *a, const struct archive_request *request,
 		return;
 	}
 	ended->take_back = request->type == ARCHIVE_TAKE_BACK;
+	a->urgent |= ended->take_back;
+	if (request->row.key_day && a->open_count)
+		a->open_count--;
 	memcpy(&ended->row, &request->row,
 	       bytes - offsetof(struct archive_request, row));
-	if (a->last)
-		a->last->next = ended;
-	else
-		a->first = ended;
-	a->last = ended;
-	a->ended_count++;
+	add_ended(a, ended);
 }
 
 /* Take what the writers ask for; rows of what begins go into the batch. */
@@ -190,27 +203,31 @@ run_begun(struct archiver_state *a)
 		store_batch_abort(a->archive);
 	if (r < 0)
 		fail(a, r, "cannot begin a recording");
+	else
+		a->open_count += a->answers_count;
 	send_answers(a, r);
 }
 
 /* ---- recordings that ended ----------------------------------------------- */
 
 /* Audio that a later decision forbids: its key goes at once. */
-static void
+static int
 take_back(struct archiver_state *a, const struct ended *ended)
 {
-	int r = store_purge(a->archive, ended->row.id, ended->row.end_ns,
+	int r = store_purge(a->archive, ended->row.id, clock_ns(CLOCK_REALTIME),
 			    "spanrecd", "decided against after it had begun");
 
 	if (r < 0)
 		fail(a, r, "cannot take a recording back");
+	return r;
 }
 
-/* What is out of scope leaves no trace but a number. */
+/* What is out of scope leaves no trace but a number; unless it was recorded at
+ * first, and has a key to be destroyed. */
 static int
 put_row(struct archiver_state *a, const struct store_segment *row)
 {
-	if (row->decision == STORE_OUT_OF_SCOPE)
+	if (row->decision == STORE_OUT_OF_SCOPE && row->key_day == 0)
 		return store_counter_add(a->archive,
 					 store_day(row->call_start_ns),
 					 "out-of-scope", 1);
@@ -240,6 +257,7 @@ put_rows(struct archiver_state *a)
 static void
 run_ended(struct archiver_state *a)
 {
+	struct ended *ended = a->first;
 	int r = put_rows(a);
 
 	if (r < 0) {
@@ -247,17 +265,33 @@ run_ended(struct archiver_state *a)
 		counter_add(&a->pipeline->archiver.counters,
 			    COUNTER_index_failed, a->ended_count);
 	}
-	while (a->first) {
-		struct ended *ended = a->first;
-
-		if (r == 0 && ended->take_back)
-			take_back(a, ended);
-		a->first = ended->next;
-		free(ended);
-	}
-	a->last = NULL;
+	a->first = a->last = NULL;
 	a->ended_count = 0;
-	a->synced_ns = monotonic_ns();
+	a->urgent = false;
+	while (ended) {
+		struct ended *next = ended->next;
+
+		ended->next = NULL;
+		/* A key that must go is not given up on while we run. */
+		if (ended->take_back && (r < 0 || take_back(a, ended) < 0) &&
+		    !a->over)
+			add_ended(a, ended);
+		else
+			free(ended);
+		ended = next;
+	}
+	a->synced_ns = clock_ns(CLOCK_MONOTONIC);
+}
+
+/* What open recordings have written reaches the disk too. */
+static void
+run_sync(struct archiver_state *a)
+{
+	int r = store_archive_sync(a->archive);
+
+	if (r < 0)
+		fail(a, r, "cannot sync the recordings");
+	a->synced_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
 /* ---- the loop ------------------------------------------------------------ */
@@ -268,8 +302,19 @@ sync_due(const struct archiver_state *a)
 	int64_t sync_ns =
 	    (int64_t)a->pipeline->config.settings->sync_s * 1000000000;
 
-	return a->ended_count >= BATCH_ROWS ||
-	       (a->ended_count && monotonic_ns() - a->synced_ns >= sync_ns);
+	return a->urgent || a->ended_count >= BATCH_ROWS ||
+	       clock_ns(CLOCK_MONOTONIC) - a->synced_ns >= sync_ns;
+}
+
+static void
+sync_if_due(struct archiver_state *a)
+{
+	if (!a->over && !sync_due(a))
+		return;
+	if (a->ended_count)
+		run_ended(a);
+	else if (a->open_count)
+		run_sync(a);
 }
 
 void *
@@ -277,24 +322,21 @@ archiver_main(void *pipeline)
 {
 	struct pipeline *p = pipeline;
 	struct archiver_state *a = p->archiver.state;
-	bool over;
 
 	pthread_setname_np(pthread_self(), "archive");
-	a->synced_ns = monotonic_ns();
+	a->synced_ns = clock_ns(CLOCK_MONOTONIC);
 	do {
 		/* Before the rings are looked at, so that nothing is left. */
-		over = atomic_load_explicit(&p->archive_over,
-					    memory_order_acquire);
+		a->over = atomic_load_explicit(&p->archive_over,
+					       memory_order_acquire);
 		while (asked(a)) {
 			run_begun(a);
-			if (sync_due(a))
-				run_ended(a);
+			sync_if_due(a);
 		}
-		if (a->ended_count && (over || sync_due(a)))
-			run_ended(a);
-		if (!over)
+		sync_if_due(a);
+		if (!a->over)
 			pipeline_nap(&p->archiver.wake, NAP_NS);
-	} while (!over);
+	} while (!a->over);
 	return NULL;
 }
 

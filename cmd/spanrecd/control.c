@@ -162,6 +162,17 @@ give_id(struct control_state *c, struct call *call, const struct sip_call *sip)
 	return 0;
 }
 
+#define COPY_TEXT(to, from) copy_text(to, sizeof(to), from)
+
+static void
+copy_text(char *to, size_t bytes, const char *from)
+{
+	size_t n = strnlen(from, bytes - 1);
+
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
 /* A trunk may be known by its host alone. */
 static const char *
 name_of(const struct sip_identity *party)
@@ -177,10 +188,23 @@ decide(struct control_state *c, struct call *call, const struct sip_call *sip)
 		.to = name_of(&sip->party[SIP_CALLEE]),
 		.start_ns = sip->start_ns,
 	};
+	struct policy_verdict v;
 
 	memcpy(facts.from_addr, sip->signalling[SIP_CALLER].addr, 16);
 	memcpy(facts.to_addr, sip->signalling[SIP_CALLEE].addr, 16);
-	policy_decide(c->pipeline->config.policy, &facts, &call->verdict);
+	policy_decide(c->pipeline->config.policy, &facts, &v);
+	/* Which party is the left channel was told to the writers when the
+	 * call began: it stays. */
+	if (call->segments > 0 &&
+	    v.local_is_caller != call->verdict.local_is_caller) {
+		const struct policy_verdict *old = &call->verdict;
+
+		v.local_is_caller = old->local_is_caller;
+		v.route = old->route;
+		COPY_TEXT(v.local, old->local);
+		COPY_TEXT(v.remote, old->remote);
+	}
+	call->verdict = v;
 }
 
 static const enum store_decision decisions[] = {
@@ -195,17 +219,6 @@ static const enum store_route routes[] = {
 	[POLICY_INTERNAL] = STORE_INTERNAL,
 	[POLICY_TRANSIT] = STORE_TRANSIT,
 };
-
-#define COPY_TEXT(to, from) copy_text(to, sizeof(to), from)
-
-static void
-copy_text(char *to, size_t bytes, const char *from)
-{
-	size_t n = strnlen(from, bytes - 1);
-
-	memcpy(to, from, n);
-	to[n] = '\0';
-}
 
 /* Everything that is known of the current segment. */
 static void
@@ -266,9 +279,9 @@ begin_call(struct control_state *c, const struct sip_event *event)
 	}
 	call->number = event->call->number;
 	call->writer = (uint32_t)(call->number % c->pipeline->writers_count);
-	call->segments = 1;
 	HASH_ADD(hh, c->calls, number, sizeof(call->number), call);
 	decide(c, call, event->call);
+	call->segments = 1;
 	send_head(c, call, event, WRITER_SEGMENT);
 }
 

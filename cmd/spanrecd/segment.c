@@ -33,6 +33,19 @@ segment_free(struct segment **segment)
 	*segment = NULL;
 }
 
+static int
+strictness(enum store_decision decision)
+{
+	switch (decision) {
+	case STORE_RECORD:
+		return 0;
+	case STORE_LISTEN_DENY:
+		return 1;
+	default:
+		return 2; /* not even stored */
+	}
+}
+
 void
 segment_update(struct segment *s, const uint8_t *head)
 {
@@ -40,8 +53,8 @@ segment_update(struct segment *s, const uint8_t *head)
 
 	memcpy(&row, head, SEGMENT_HEAD_BYTES);
 	/* The segment stays what it is; who is in it and what the policy says
-	 * of that may change. A decision only ever gets stricter: what was
-	 * not recorded from the start is not recorded. */
+	 * of that may change. Once there is media the decision only ever gets
+	 * stricter. */
 	memcpy(s->row.from, row.from, sizeof(row.from));
 	memcpy(s->row.to, row.to, sizeof(row.to));
 	memcpy(s->row.local, row.local, sizeof(row.local));
@@ -49,9 +62,10 @@ segment_update(struct segment *s, const uint8_t *head)
 	memcpy(s->row.area, row.area, sizeof(row.area));
 	s->row.direction = row.direction;
 	s->row.answer_ns = row.answer_ns;
-	if (s->row.streams_count && s->row.decision != STORE_RECORD)
+	if (s->row.streams_count &&
+	    strictness(row.decision) < strictness(s->row.decision))
 		return;
-	if (s->recording && row.decision != STORE_RECORD)
+	if (s->recording && strictness(row.decision) == 2)
 		s->take_back = true;
 	s->row.decision = row.decision;
 	memcpy(s->row.reason, row.reason, sizeof(row.reason));
@@ -518,8 +532,10 @@ finish_recording(struct segment *s, const struct segment_input *in)
 						  : STORE_STATE_STORED;
 }
 
-int
-segment_close(struct segment *s, const struct segment_input *in)
+/* Finish the recording, if there is one, and hand the row over. */
+static void
+hand_in(struct segment *s, const struct segment_input *in,
+	enum archive_request_type type)
 {
 	uint32_t bytes =
 	    (uint32_t)offsetof(struct archive_request, row.streams) +
@@ -527,9 +543,6 @@ segment_close(struct segment *s, const struct segment_input *in)
 	struct archive_request *request;
 	uint32_t i;
 
-	if (s->state == SEGMENT_OPENING)
-		return -EAGAIN;
-	s->row.end_ns = s->end_ns;
 	for (i = 0; i < s->row.streams_count; i++) {
 		struct store_stream *stream = &s->row.streams[i];
 
@@ -543,10 +556,35 @@ segment_close(struct segment *s, const struct segment_input *in)
 	if (s->recording)
 		finish_recording(s, in);
 	request = in->request(in->ctx, bytes);
-	request->type = s->take_back ? ARCHIVE_TAKE_BACK : ARCHIVE_CLOSE;
+	request->type = type;
 	request->segment = NULL;
 	memcpy(&request->row, &s->row,
 	       bytes - offsetof(struct archive_request, row));
 	in->commit(in->ctx, bytes);
+}
+
+void
+segment_take_back(struct segment *s, const struct segment_input *in,
+		  int64_t now_ns)
+{
+	if (!s->take_back || s->state == SEGMENT_OPENING ||
+	    s->state == SEGMENT_GONE)
+		return;
+	s->row.end_ns = now_ns;
+	hand_in(s, in, ARCHIVE_TAKE_BACK);
+	store_recording_free(&s->recording, false);
+	s->state = SEGMENT_GONE;
+}
+
+int
+segment_close(struct segment *s, const struct segment_input *in)
+{
+	if (s->state == SEGMENT_OPENING)
+		return -EAGAIN;
+	/* Of what was taken back there is a tombstone. */
+	if (s->state == SEGMENT_GONE)
+		return 0;
+	s->row.end_ns = s->end_ns;
+	hand_in(s, in, ARCHIVE_CLOSE);
 	return 0;
 }

@@ -5,6 +5,9 @@
  *
  *   IDLE ──first frame──► OPENING ──key durable──► OPEN ──► closed
  *                            └──────disk error──────┴─────► FAILED
+ *
+ * A decision that gets stricter in mid-call takes the recording back at once:
+ * from OPEN to GONE, and the archive thread destroys the key.
  */
 #ifndef CMD_SPANRECD_SEGMENT_H
 #define CMD_SPANRECD_SEGMENT_H
@@ -20,7 +23,7 @@
 #include "store/store.h"
 
 enum segment_state { SEGMENT_IDLE, SEGMENT_OPENING, SEGMENT_OPEN,
-		     SEGMENT_FAILED };
+		     SEGMENT_FAILED, SEGMENT_GONE };
 
 /** Packets left out in a row: becomes a gap when it ends. */
 struct segment_run {
@@ -40,7 +43,7 @@ struct segment {
 	enum segment_state state;
 	bool last;        /**< the call ended with it ... */
 	bool silent;      /**< ... and with its last frame */
-	bool take_back;   /**< recorded, then decided against */
+	bool take_back;   /**< recorded, then decided against: to be GONE */
 	struct store_recording *recording;
 	struct store_stream_info info[STORE_STREAMS_MAX];
 	struct segment_run left_out[STORE_STREAMS_MAX];
@@ -66,9 +69,13 @@ struct segment *segment_new(uint64_t call,
 			    const uint8_t *head);
 void segment_free(struct segment **segment);
 
-/** More is known: numbers, the answer, perhaps another decision. */
-void segment_update(struct segment *segment,
-		    const uint8_t *head);
+/** More is known: numbers, the answer, perhaps a stricter decision.
+ * @param head SEGMENT_HEAD_BYTES of a row */
+void segment_update(struct segment *segment, const uint8_t *head);
+
+/** If its recording is to be taken back and can be, do it. */
+void segment_take_back(struct segment *segment, const struct segment_input *in,
+		       int64_t now_ns);
 
 /**
  * The stream of a flow in this segment, made if need be.

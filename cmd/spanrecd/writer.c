@@ -62,6 +62,7 @@ take_answers(struct writer_state *w)
 
 	while ((answer = capture_ring_peek(w->writer->answers, NULL))) {
 		segment_opened(answer->segment, &w->input, answer);
+		segment_take_back(answer->segment, &w->input, w->due_ns);
 		capture_ring_release(w->writer->answers);
 	}
 }
@@ -159,6 +160,7 @@ apply_segment_event(struct writer_state *w, const struct writer_event *event)
 		return 0; /* its memory was not to be had */
 	if (event->type == WRITER_UPDATE) {
 		segment_update(call->last, event->head);
+		segment_take_back(call->last, &w->input, event->time_ns);
 		return 0;
 	}
 	call->last->end_ns = event->time_ns;
