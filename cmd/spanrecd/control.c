@@ -121,9 +121,7 @@ forget_ids(struct control_state *c, int64_t before_ns)
 		c->oldest = id->next;
 		if (!c->oldest)
 			c->newest = NULL;
-		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): in
-		 * uthash */
-		HASH_DEL(c->ids, id);
+		HASH_DEL(c->ids, id); /* NOLINT: uthash confuses it */
 		free(id);
 	}
 }
