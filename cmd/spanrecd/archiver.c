@@ -222,6 +222,21 @@ take_back(struct archiver_state *a, const struct ended *ended)
 	return r;
 }
 
+/* An old capture may be of calls that should be gone by now. */
+static void
+count_overdue(struct archiver_state *a, const struct store_segment *row)
+{
+	struct policy_clock clock;
+
+	if (row->key_day == 0)
+		return;
+	(void)policy_clock(a->pipeline->config.policy, row->retention,
+			   row->call_start_ns, &clock);
+	if (clock.due_ns <= clock_ns(CLOCK_REALTIME))
+		counter_add(&a->pipeline->archiver.counters, COUNTER_overdue,
+			    1);
+}
+
 /* What is out of scope leaves no trace but a number; unless it was recorded at
  * first, and has a key to be destroyed. */
 static int
@@ -231,6 +246,7 @@ put_row(struct archiver_state *a, const struct store_segment *row)
 		return store_counter_add(a->archive,
 					 store_day(row->call_start_ns),
 					 "out-of-scope", 1);
+	count_overdue(a, row);
 	return store_segment_put(a->archive, row);
 }
 

@@ -75,20 +75,75 @@ publish(struct control_state *c, int64_t watermark_ns)
 }
 
 static void
+collect_reports(struct control_state *c)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->pipeline->writers_count; i++) {
+		struct capture_ring *ring = c->pipeline->writers[i].reports;
+		const struct alive_report *report;
+
+		while ((report = capture_ring_peek(ring, NULL))) {
+			if (c->reports_count == c->reports_capacity) {
+				size_t n = 2 * c->reports_capacity + 1024;
+				void *p = realloc(c->reports,
+						  n * sizeof(*c->reports));
+
+				if (!p)
+					break; /* stays in the ring */
+				c->reports = p;
+				c->reports_capacity = n;
+			}
+			c->reports[c->reports_count++] = *report;
+			capture_ring_release(ring);
+		}
+	}
+}
+
+static uint32_t
+event_bytes(const struct writer_event *event)
+{
+	switch (event->type) {
+	case WRITER_MEDIA_OPEN:
+	case WRITER_MEDIA_CLOSE:
+		return (uint32_t)(offsetof(struct writer_event, media.formats) +
+				  event->media.formats_count *
+				      sizeof(event->media.formats[0]));
+	case WRITER_END:
+		return (uint32_t)(offsetof(struct writer_event, end) +
+				  sizeof(event->end));
+	case WRITER_SEGMENT:
+	case WRITER_UPDATE:
+		break;
+	}
+	return (uint32_t)(offsetof(struct writer_event, head) +
+			  SEGMENT_HEAD_BYTES);
+}
+
+/*
+ * Tell a writer. Where the ring is full it must act on what it was told, and
+ * for that the watermark must reach the time of this event, since all in the
+ * ring may bear that time: when the input ends, every open call ends at once.
+ * No harm in that: what an event changes for frames that are due by then, it
+ * changes whenever it comes.
+ */
+static void
 send_to(struct control_state *c, uint32_t writer,
 	const struct writer_event *event)
 {
 	struct capture_ring *ring = c->pipeline->writers[writer].events;
+	uint32_t bytes = event_bytes(event);
 	void *room;
 
-	/* What was told before may be acted on: that makes room. */
-	while (!(room = capture_ring_reserve(ring, sizeof(*event)))) {
-		publish(c, event->time_ns - 1);
+	while (!(room = capture_ring_reserve(ring, bytes))) {
+		publish(c, event->time_ns);
+		/* The writer may be waiting for room for its reports. */
+		collect_reports(c);
 		sem_post(&c->pipeline->writers[writer].wake);
 		uv_sleep((unsigned)(NAP_NS / 1000000));
 	}
-	memcpy(room, event, sizeof(*event));
-	capture_ring_commit(ring, sizeof(*event));
+	memcpy(room, event, bytes);
+	capture_ring_commit(ring, bytes);
 }
 
 static void
@@ -400,32 +455,6 @@ on_sip_event(void *ctx, const struct sip_event *event)
 }
 
 /* ---- time-outs ----------------------------------------------------------- */
-
-static void
-collect_reports(struct control_state *c)
-{
-	uint32_t i;
-
-	for (i = 0; i < c->pipeline->writers_count; i++) {
-		struct capture_ring *ring = c->pipeline->writers[i].reports;
-		const struct alive_report *report;
-
-		while ((report = capture_ring_peek(ring, NULL))) {
-			if (c->reports_count == c->reports_capacity) {
-				size_t n = 2 * c->reports_capacity + 1024;
-				void *p = realloc(c->reports,
-						  n * sizeof(*c->reports));
-
-				if (!p)
-					break; /* stays in the ring */
-				c->reports = p;
-				c->reports_capacity = n;
-			}
-			c->reports[c->reports_count++] = *report;
-			capture_ring_release(ring);
-		}
-	}
-}
 
 static int
 by_time(const void *a, const void *b)

@@ -347,7 +347,9 @@ main(int argc, char **argv)
 					  .parser = parse,
 					  .args_doc = "[FILE...]",
 					  .doc = doc };
-	const struct sigaction action = { .sa_handler = on_signal };
+	/* The second one ends it at once; recovery mends what that leaves. */
+	const struct sigaction action = { .sa_handler = on_signal,
+					  .sa_flags = (int)SA_RESETHAND };
 	struct store_archive *archive = NULL;
 	struct options options = { 0 };
 	struct home home;

@@ -86,6 +86,7 @@ media_apply(struct media_table *table, const struct writer_event *event)
 	struct bucket *bucket =
 	    &table->buckets[bucket_of(table, &event->media.receive)];
 	struct media_entry *entry;
+	size_t bytes;
 
 	if (event->type == WRITER_MEDIA_CLOSE) {
 		entry = find_open(bucket, event->media.number);
@@ -95,14 +96,17 @@ media_apply(struct media_table *table, const struct writer_event *event)
 		}
 		return 0;
 	}
-	entry = calloc(1, sizeof(*entry));
+	/* As many formats as it has: so many bytes were sent, too. */
+	bytes = offsetof(struct writer_media, formats) +
+		event->media.formats_count * sizeof(event->media.formats[0]);
+	entry = malloc(offsetof(struct media_entry, media) + bytes);
 	if (!entry)
 		return -ENOMEM;
+	memcpy(&entry->media, &event->media, bytes);
 	entry->call = event->call;
 	entry->writer = event->writer;
 	entry->from_ns = event->time_ns;
 	entry->until_ns = INT64_MAX;
-	entry->media = event->media;
 	entry->next = bucket->first;
 	bucket->first = entry;
 	bucket->generation++;

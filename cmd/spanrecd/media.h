@@ -35,7 +35,7 @@ struct media_entry {
 	uint32_t writer;
 	int64_t from_ns;
 	int64_t until_ns; /**< INT64_MAX while open */
-	struct writer_media media;
+	struct writer_media media; /**< with as many formats as it has */
 };
 
 struct media_times {

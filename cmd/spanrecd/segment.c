@@ -133,8 +133,15 @@ static void
 drop(struct segment *s, const struct segment_input *in, int stream,
      enum store_reason reason)
 {
+	static const enum counter counters[STORE_REASON_COUNT] = {
+		[STORE_REASON_overrun] = COUNTER_dropped_overrun,
+		[STORE_REASON_encrypted] = COUNTER_dropped_encrypted,
+		[STORE_REASON_dtmf] = COUNTER_dropped_dtmf,
+		[STORE_REASON_policy] = COUNTER_dropped_policy,
+	};
+
 	s->row.streams[stream].dropped[reason]++;
-	counter_add(in->counters, COUNTER_dropped, 1);
+	counter_add(in->counters, counters[reason], 1);
 }
 
 static void
@@ -250,7 +257,8 @@ introduce(struct segment *s, int stream, const struct rtp_format *format)
 	if (r < 0)
 		return r;
 	s->told[stream][pt >> 6] |= UINT64_C(1) << (pt & 63);
-	if (row->codec[0] == '\0')
+	/* Comfort noise (RFC 3389) is not what is spoken in. */
+	if (row->codec[0] == '\0' || strcasecmp(row->codec, "CN") == 0)
 		snprintf(row->codec, sizeof(row->codec), "%s",
 			 format->encoding);
 	return 0;

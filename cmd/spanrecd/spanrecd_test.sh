@@ -215,6 +215,13 @@ check "stopped by a signal: it says so, or was done" \
 check "... and every recording is closed and sound" \
 	spanrec --home i verify --all -q
 
+# Every call ends at once where the input ends: more events than a ring holds.
+calls 1000 30 0.01 | sed '/c bye/,/c ok$/d' | "$BIN/mkpcap" -q -o open.pcap
+home e
+timeout 60 "$BIN/spanrecd" -q --home e --read open.pcap -t 2 >out 2>err </dev/null
+check "an input that ends in the middle of 1000 calls" \
+	[ "$(states e)" = "1000 stored" ]
+
 mkfifo pipe
 home b
 "$BIN/spanrecd" -q --home b --read - <pipe &
