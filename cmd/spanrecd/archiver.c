@@ -116,13 +116,13 @@ put_ended(struct archiver_state *a, const struct archive_request *request,
 	add_ended(a, ended);
 }
 
-/* Take what the writers ask for; rows of what begins go into the batch. */
+/* Take what the writers ask for; rows of what begins go into the batch, unless
+ * there was an error before. */
 static int
-collect(struct archiver_state *a)
+collect(struct archiver_state *a, int r)
 {
 	const struct archive_request *request;
 	uint32_t i, bytes;
-	int r = 0;
 
 	for (i = 0; i < a->pipeline->writers_count; i++) {
 		struct capture_ring *ring = a->pipeline->writers[i].requests;
@@ -191,10 +191,8 @@ run_begun(struct archiver_state *a)
 {
 	int r = store_batch_begin(a->archive);
 	bool begun = r == 0;
-	int put = collect(a);
 
-	if (r == 0)
-		r = put;
+	r = collect(a, r);
 	if (r == 0 && a->answers_count)
 		r = store_keyring_sync(a->archive);
 	if (begun && r == 0 && a->answers_count)

@@ -18,6 +18,8 @@
 enum { BATCH_FRAMES = 256 };
 /* Packet time between two calls to control. */
 static const int64_t TELL_NS = 50 * 1000000LL;
+/* With all flows in use no new one is looked for during so long. */
+static const int64_t CLOSED_NS = 1000 * 1000000LL;
 /* A nap that nobody ends; the reason for it is looked at again. */
 static const int64_t NAP_NS = 2 * 1000000LL;
 
@@ -33,24 +35,25 @@ stopping(const struct capture_thread *t)
 	return atomic_load_explicit(&t->pipeline->stop, memory_order_relaxed);
 }
 
-/* Every frame before time_ns was handled; let control know. */
+/* Every frame before this one, and thus before time_ns, was handled. */
 static void
-tell_position(struct capture_thread *t, int64_t time_ns)
+tell_position(struct capture_thread *t, uint64_t frame, int64_t time_ns)
 {
+	atomic_store_explicit(&t->position_frame, frame, memory_order_release);
 	atomic_store_explicit(&t->position_ns, time_ns, memory_order_release);
 	t->told_ns = time_ns;
 	uv_async_send(&t->pipeline->control.kick);
 }
 
-/* Wait until the writers have taken everything that is due at a time, all
- * before which was handled. Only then does a full jitter buffer mean what it
- * says. */
+/* Wait until the writers have taken everything that is due at the time of this
+ * packet, all before which was handled. Only then does a full jitter buffer
+ * mean what it says. */
 static void
-wait_drained(struct capture_thread *t, int64_t time_ns)
+wait_drained(struct capture_thread *t, const struct flows_packet *packet)
 {
-	int64_t due_ns = time_ns - t->pipeline->times.window_ns - 1;
+	int64_t due_ns = packet->pkt.time_ns - t->pipeline->times.window_ns - 1;
 
-	tell_position(t, time_ns);
+	tell_position(t, packet->frame, packet->pkt.time_ns);
 	while (drained(t) < due_ns && !stopping(t))
 		pipeline_nap(&t->wake, NAP_NS);
 }
@@ -58,17 +61,19 @@ wait_drained(struct capture_thread *t, int64_t time_ns)
 static void
 put(struct capture_thread *t, const struct flows_packet *packet)
 {
+	int64_t time_ns = packet->pkt.time_ns;
 	enum flows_put result = flows_put(t->flows, packet, false);
 
 	if (result == FLOWS_PUT)
 		return;
-	wait_drained(t, packet->pkt.time_ns);
-	result = flows_put(t->flows, packet, false);
-	if (result == FLOWS_WAIT) {
-		counter_add(&t->counters, COUNTER_rtp_shed, 1);
-		(void)flows_put(t->flows, packet, true);
-	} else if (result == FLOWS_EXHAUSTED) {
+	if (result == FLOWS_WAIT || !flows_closed(t->flows, time_ns)) {
+		wait_drained(t, packet);
+		result = flows_put(t->flows, packet, true);
+	}
+	if (result == FLOWS_EXHAUSTED) {
 		counter_add(&t->counters, COUNTER_rtp_no_flow, 1);
+		if (!flows_closed(t->flows, time_ns))
+			flows_close(t->flows, time_ns + CLOSED_NS);
 	}
 }
 
@@ -94,6 +99,7 @@ on_rtp(struct capture_thread *t, const struct capture_pkt *pkt,
 	counter_add(&t->counters, COUNTER_rtp, 1);
 	packet->pkt = *pkt;
 	packet->hdr = *hdr;
+	packet->frame = t->frame;
 	if (fits) {
 		packet->hdr.payload = t->payload[t->batch_count];
 		memcpy(t->payload[t->batch_count], hdr->payload,
@@ -122,7 +128,7 @@ on_sip(struct capture_thread *t, const struct capture_pkt *pkt)
 			return;
 		}
 		flush(t);
-		tell_position(t, pkt->time_ns);
+		tell_position(t, t->frame, pkt->time_ns);
 		pipeline_nap(&t->wake, NAP_NS);
 	}
 	record->time_ns = pkt->time_ns;
@@ -165,24 +171,37 @@ on_datagram(struct capture_thread *t, const struct capture_pkt *pkt)
 	}
 }
 
+/*
+ * Time must not run back: the writers count on it. A frame that a mirror has
+ * put out of order bears the time of the one before. Where the clock itself
+ * was set back, all that follows is moved, so that it stays apart.
+ */
+static void
+set_time(struct capture_thread *t, int64_t time_ns)
+{
+	time_ns += t->offset_ns;
+	if (time_ns < t->now_ns - t->pipeline->times.window_ns) {
+		counter_add(&t->counters, COUNTER_clock_set_back, 1);
+		t->offset_ns += t->now_ns - time_ns;
+	} else if (time_ns > t->now_ns) {
+		t->now_ns = time_ns;
+	}
+}
+
 static void
 on_frame(void *ctx, const struct capture_frame *frame)
 {
 	struct capture_thread *t = ctx;
-	int64_t time_ns = frame->time_ns + t->pipeline->config.shift_ns;
 	enum capture_outcome outcome;
 	struct capture_pkt pkt;
 
 	t->frame++;
 	counter_add(&t->counters, COUNTER_frames, 1);
-	/* Time must not run back: the writers count on it. */
-	if (time_ns > t->now_ns)
-		t->now_ns = time_ns;
-	else if (time_ns < t->now_ns)
-		counter_add(&t->counters, COUNTER_time_stepped_back, 1);
+	set_time(t, frame->time_ns + t->pipeline->config.shift_ns);
 	if (t->now_ns - t->told_ns >= TELL_NS) {
 		flush(t);
-		tell_position(t, t->now_ns);
+		tell_position(t, t->frame, t->now_ns);
+		flows_sweep(t->flows, t->now_ns);
 	}
 	outcome = capture_decode(frame, &pkt);
 	t->outcomes[outcome]++;
@@ -198,7 +217,7 @@ keep_lead(struct capture_thread *t)
 {
 	if (t->now_ns - drained(t) <= t->pipeline->lead_ns)
 		return;
-	tell_position(t, t->now_ns);
+	tell_position(t, t->frame, t->now_ns);
 	while (t->now_ns - drained(t) > t->pipeline->lead_ns && !stopping(t))
 		pipeline_nap(&t->wake, NAP_NS);
 }
@@ -224,12 +243,11 @@ capture_thread_main(void *thread)
 		atomic_store_explicit(&t->bytes_total, stats.bytes_total,
 				      memory_order_relaxed);
 		flush(t);
-		flows_sweep(t->flows, t->now_ns);
 		keep_lead(t);
 	}
 	flush(t);
 	flows_detach_all(t->flows);
-	tell_position(t, t->now_ns);
+	tell_position(t, t->frame, t->now_ns);
 	atomic_fetch_add_explicit(&t->pipeline->capture_over, 1,
 				  memory_order_release);
 	uv_async_send(&t->pipeline->control.kick);

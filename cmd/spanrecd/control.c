@@ -544,18 +544,40 @@ oldest_sip(struct control_state *c, uint32_t *ring)
 }
 
 static int64_t
-min_position(struct pipeline *p)
+min_position(struct pipeline *p, uint64_t *frame)
 {
 	int64_t min_ns = PIPELINE_OVER, ns;
+	uint64_t number;
+	uint32_t i;
+
+	*frame = UINT64_MAX;
+	for (i = 0; i < p->captures_count; i++) {
+		ns = atomic_load_explicit(&p->captures[i].position_ns,
+					  memory_order_acquire);
+		number = atomic_load_explicit(&p->captures[i].position_frame,
+					      memory_order_acquire);
+		if (ns < min_ns)
+			min_ns = ns;
+		if (number < *frame)
+			*frame = number;
+	}
+	return min_ns;
+}
+
+/* Where the input ended: asked to stop, the threads end here and there. */
+static int64_t
+last_position(struct pipeline *p)
+{
+	int64_t max_ns = PIPELINE_BEFORE, ns;
 	uint32_t i;
 
 	for (i = 0; i < p->captures_count; i++) {
 		ns = atomic_load_explicit(&p->captures[i].position_ns,
 					  memory_order_acquire);
-		if (ns < min_ns)
-			min_ns = ns;
+		if (ns > max_ns)
+			max_ns = ns;
 	}
-	return min_ns;
+	return max_ns;
 }
 
 static void
@@ -601,17 +623,20 @@ on_kick(uv_async_t *handle)
 	bool over =
 	    atomic_load_explicit(&p->capture_over, memory_order_acquire) ==
 	    p->captures_count;
-	int64_t position_ns = min_position(p);
+	uint64_t frame;
+	int64_t position_ns = min_position(p, &frame);
 	const struct sip_record *record;
 	uint32_t ring = 0;
 
+	if (over)
+		position_ns = last_position(p);
 	if (c->finished) {
 		finish(c, position_ns);
 		return;
 	}
 	collect_reports(c);
 	while ((record = oldest_sip(c, &ring)) &&
-	       (over || record->time_ns < position_ns)) {
+	       (over || record->frame < frame)) {
 		if (!ticks_until(c, record->time_ns - 1))
 			return;
 		input(c, record, ring);

@@ -12,15 +12,14 @@
 
 #define COUNTERS(X)                                                            \
 	X(frames, "frames", "frames read")                                     \
-	X(time_stepped_back, "frames",                                         \
-	  "frames older than the one before; the later time was taken")        \
+	X(clock_set_back, "times",                                             \
+	  "times the clock was set back: what followed is dated too late")     \
 	X(sip, "packets", "datagrams that are SIP")                            \
 	X(sip_shed, "packets", "SIP messages lost to a full ring")             \
 	X(sip_too_long, "packets", "SIP messages longer than the ring takes")  \
 	X(keepalive, "packets", "SIP keep-alives")                             \
 	X(rtp, "packets", "datagrams that look like RTP")                      \
 	X(rtp_no_flow, "packets", "RTP packets shed: all flows in use")        \
-	X(rtp_shed, "packets", "RTP packets shed: jitter buffer full")         \
 	X(not_media, "packets", "datagrams that are neither")                  \
 	X(stored, "packets", "RTP packets stored")                             \
 	X(duplicate, "packets", "RTP packets that were duplicates")            \

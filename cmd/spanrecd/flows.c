@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* Flows looked at by one call of flows_sweep. */
-enum { SWEEP_FLOWS = 16 };
+/* A call of flows_sweep looks at this part of them, and some. */
+enum { SWEEP_PART = 16 };
 
 enum { PAGE_BYTES = 4096 };
 
@@ -26,6 +26,7 @@ struct flows {
 	_Atomic uint32_t used;
 	uint32_t cursor; /* where the search for a free flow goes on */
 	uint32_t sweep;
+	int64_t closed_until_ns;
 };
 
 /* Zeroed memory that costs nothing until it is touched, kept out of core
@@ -118,6 +119,8 @@ find_free(struct flows *flows)
 	uint32_t used = flows_used(flows);
 	uint32_t i;
 
+	if (used == flows->config.flows_max)
+		return CAPTURE_TABLE_NONE;
 	/* Worth a search only if a good part of the low ones is free. */
 	if (used < high - high / 4 || high == flows->config.flows_max) {
 		for (i = 0; i < high; i++) {
@@ -134,18 +137,22 @@ find_free(struct flows *flows)
 }
 
 static uint32_t
-begin(struct flows *flows, const struct capture_flow_key *key,
-      const struct rtp_hdr *hdr)
+begin(struct flows *flows, const struct flows_packet *packet)
 {
-	uint32_t i = find_free(flows);
+	const struct capture_flow_key *key = &packet->key;
+	uint32_t i;
 
+	if (flows_closed(flows, packet->pkt.time_ns))
+		return CAPTURE_TABLE_NONE;
+	i = find_free(flows);
 	if (i == CAPTURE_TABLE_NONE)
 		return i;
 	if (capture_table_put(flows->table, key, i) < 0)
 		return CAPTURE_TABLE_NONE;
 	memset(&flows->flow[i], 0, sizeof(flows->flow[i]));
 	flows->flow[i].key = *key;
-	rtp_jitter_init(flows_jitter(flows, i), &flows->config.jitter, hdr);
+	rtp_jitter_init(flows_jitter(flows, i), &flows->config.jitter,
+			&packet->hdr);
 	/* Release: whoever sees the new writer must not see the old state. */
 	atomic_store_explicit(&flows->writer[i],
 			      (uint8_t)(i % flows->config.writers),
@@ -206,14 +213,14 @@ flows_put(struct flows *flows, const struct flows_packet *packet, bool shed)
 		i = CAPTURE_TABLE_NONE;
 	}
 	if (i == CAPTURE_TABLE_NONE) {
-		i = begin(flows, key, hdr);
+		i = begin(flows, packet);
 		if (i == CAPTURE_TABLE_NONE)
 			return FLOWS_EXHAUSTED;
 	}
 	put = rtp_jitter_put(flows_jitter(flows, i), hdr, time_ns);
 	if (put == RTP_PUT_RESTART) {
 		detach(flows, i);
-		i = begin(flows, key, hdr);
+		i = begin(flows, packet);
 		if (i == CAPTURE_TABLE_NONE)
 			return FLOWS_EXHAUSTED;
 		put = rtp_jitter_put(flows_jitter(flows, i), hdr, time_ns);
@@ -221,10 +228,22 @@ flows_put(struct flows *flows, const struct flows_packet *packet, bool shed)
 	}
 	if (put != RTP_PUT_FULL && put != RTP_PUT_NO_ROOM)
 		return FLOWS_PUT;
-	if (!shed)
+	if (put == RTP_PUT_FULL && !shed)
 		return FLOWS_WAIT;
 	rtp_jitter_shed(flows_jitter(flows, i), hdr, time_ns);
 	return FLOWS_PUT;
+}
+
+void
+flows_close(struct flows *flows, int64_t until_ns)
+{
+	flows->closed_until_ns = until_ns;
+}
+
+bool
+flows_closed(const struct flows *flows, int64_t time_ns)
+{
+	return time_ns < flows->closed_until_ns;
 }
 
 void
@@ -232,7 +251,7 @@ flows_sweep(struct flows *flows, int64_t now_ns)
 {
 	uint32_t high =
 	    atomic_load_explicit(&flows->high, memory_order_relaxed);
-	uint32_t n = high < SWEEP_FLOWS ? high : SWEEP_FLOWS;
+	uint32_t n = high < SWEEP_PART ? high : high / SWEEP_PART + SWEEP_PART;
 
 	while (n--) {
 		if (++flows->sweep >= high)

@@ -47,11 +47,13 @@ struct flow_binding {
 	uint64_t call;     /**< that the flow is stuck to; 0: none */
 	uint8_t speaker;   /**< enum store_side */
 	bool encrypted;
+	bool over;         /**< the claim is over, it lingers */
 	struct segment *segment; /**< of the last frame; NULL: look it up */
 	uint64_t segment_serial; /**< which one `stream` is of */
 	int stream;              /**< of the flow, in that segment */
 	int64_t last_ns;         /**< of the last frame taken ... */
 	uint32_t last_timestamp; /**< ... RTP */
+	uint64_t last_call; /**< whose it was */
 };
 
 struct flow {
@@ -82,6 +84,7 @@ void flows_free(struct flows **flows);
 struct flows_packet {
 	struct capture_pkt pkt; /**< its payload is not looked at */
 	struct rtp_hdr hdr;
+	uint64_t frame; /**< number of its frame in the input */
 	/* by flows_prepare */
 	struct capture_flow_key key;
 	uint32_t hash;
@@ -109,8 +112,16 @@ void flows_prepare(struct flows *flows, struct flows_packet *packets,
 enum flows_put flows_put(struct flows *flows, const struct flows_packet *packet,
 			 bool shed);
 
-/** Detach flows that fell silent; looks at a few flows a call. @thread
- * capture */
+/**
+ * Begin no flow before a time: there is none, and looking for one takes long.
+ * By packet time, so that it is the same for any timing of the threads.
+ *
+ * @thread capture
+ */
+void flows_close(struct flows *flows, int64_t until_ns);
+bool flows_closed(const struct flows *flows, int64_t time_ns);
+
+/** Detach flows that fell silent; looks at a part of them. @thread capture */
 void flows_sweep(struct flows *flows, int64_t now_ns);
 /** The input is over: detach all. @thread capture */
 void flows_detach_all(struct flows *flows);

@@ -102,6 +102,20 @@ add_file(struct argp_state *state, struct options *o, const char *file)
 	o->files[o->files_count++] = file;
 }
 
+/* Each capture thread reads the input for itself, and so does --shift. */
+static void
+check_input(struct argp_state *state, const struct options *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->files_count; i++)
+		if (strcmp(o->files[i], "-") == 0 &&
+		    (o->threads > 1 || o->shift_now))
+			argp_error(state,
+				   "standard input can be read once only: not "
+				   "with --threads above 1 or --shift");
+}
+
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
@@ -141,6 +155,7 @@ parse(int key, char *arg, struct argp_state *state)
 		add_file(state, o, arg);
 		break;
 	case ARGP_KEY_END:
+		check_input(state, o);
 		if (!o->read && !o->check_only)
 			argp_error(state, "nothing to record from: give "
 					  "--read FILE");

@@ -152,9 +152,31 @@ better(enum kind kind, const struct media_entry *a, const struct media_entry *b)
 	return a->call > b->call;
 }
 
+/* When does what kind_of says of this claim change next? */
+static int64_t
+next_change(const struct media_table *table, const struct media_entry *entry,
+	    int64_t time_ns)
+{
+	const int64_t changes[] = {
+		entry->from_ns - table->times.claim_ns,
+		entry->from_ns - table->times.window_ns,
+		entry->from_ns,
+		entry->until_ns,
+		media_entry_until(table, entry),
+	};
+	int64_t next_ns = INT64_MAX;
+	size_t i;
+
+	for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
+		if (changes[i] > time_ns && changes[i] < next_ns)
+			next_ns = changes[i];
+	return next_ns;
+}
+
 static enum kind
 look(const struct media_table *table, const struct capture_endpoint *at,
-     const struct media_question *q, const struct media_entry **best)
+     const struct media_question *q, const struct media_entry **best,
+     int64_t *until_ns)
 {
 	const struct media_entry *entry =
 	    table->buckets[bucket_of(table, at)].first;
@@ -162,9 +184,13 @@ look(const struct media_table *table, const struct capture_endpoint *at,
 
 	for (; entry; entry = entry->next) {
 		enum kind kind;
+		int64_t change_ns;
 
 		if (!capture_endpoint_equal(&entry->media.receive, at))
 			continue;
+		change_ns = next_change(table, entry, q->time_ns);
+		if (change_ns < *until_ns)
+			*until_ns = change_ns;
 		kind = kind_of(table, entry, q->time_ns);
 		if (kind == NOT)
 			continue;
@@ -195,8 +221,9 @@ media_find(const struct media_table *table, const struct media_question *q,
 	   struct media_owner *owner)
 {
 	const struct media_entry *by_dst = NULL, *by_src = NULL;
-	enum kind dst_kind = look(table, q->dst, q, &by_dst);
-	enum kind src_kind = look(table, q->src, q, &by_src);
+	int64_t until_ns = INT64_MAX;
+	enum kind dst_kind = look(table, q->dst, q, &by_dst, &until_ns);
+	enum kind src_kind = look(table, q->src, q, &by_src, &until_ns);
 	bool from_source;
 
 	if (!by_dst && !by_src)
@@ -212,6 +239,8 @@ media_find(const struct media_table *table, const struct media_question *q,
 		owner->speaker =
 		    owner->speaker == STORE_LEFT ? STORE_RIGHT : STORE_LEFT;
 	owner->sticky = (from_source ? src_kind : dst_kind) <= SOON;
+	owner->until_ns = until_ns;
+	owner->over = owner->entry->until_ns <= q->time_ns;
 	owner->encrypted =
 	    encrypted(owner->entry, from_source ? by_dst : by_src);
 	return MEDIA_OWNED;

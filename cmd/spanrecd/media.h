@@ -55,6 +55,8 @@ struct media_owner {
 	enum store_side speaker;
 	bool sticky; /**< the flow is this call's until the claim is over */
 	bool encrypted; /**< as far as both ends are known, both keys are */
+	bool over;      /**< the claim was closed at the time of the frame */
+	int64_t until_ns; /**< by time alone the answer stays as it is until */
 };
 
 /** A frame: whose is it? */

@@ -43,19 +43,36 @@ pipeline_nap(sem_t *wake, int64_t ns_max)
 		;
 }
 
+/*
+ * What every writer has drained; it does not move while a flow is on its way
+ * from one to another, for that flow may be behind.
+ */
 int64_t
-pipeline_drained(const struct pipeline *p)
+pipeline_drained(struct pipeline *p)
 {
+	uint64_t handovers =
+	    atomic_load_explicit(&p->handovers, memory_order_acquire);
+	int64_t settled_ns =
+	    atomic_load_explicit(&p->settled_ns, memory_order_acquire);
 	int64_t min_ns = PIPELINE_OVER, ns;
 	uint32_t i;
 
 	for (i = 0; i < p->writers_count; i++) {
+		if (atomic_load_explicit(&p->writers[i].settled,
+					 memory_order_acquire) != handovers)
+			return settled_ns;
 		ns = atomic_load_explicit(&p->writers[i].drained_ns,
 					  memory_order_acquire);
 		if (ns < min_ns)
 			min_ns = ns;
 	}
-	return min_ns;
+	if (atomic_load_explicit(&p->handovers, memory_order_acquire) !=
+	    handovers)
+		return settled_ns;
+	while (settled_ns < min_ns && !atomic_compare_exchange_weak(
+					  &p->settled_ns, &settled_ns, min_ns))
+		;
+	return settled_ns < min_ns ? min_ns : settled_ns;
 }
 
 /* ---- making it ----------------------------------------------------------- */
@@ -129,6 +146,7 @@ make(struct pipeline *p, char *error)
 	p->lead_ns = p->times.window_ns + LEAD_NS;
 	p->captures_count = p->writers_count = p->config.threads;
 	atomic_init(&p->watermark_ns, PIPELINE_BEFORE);
+	atomic_init(&p->settled_ns, PIPELINE_BEFORE);
 	sem_init(&p->archiver.wake, 0, 0);
 	for (i = 0; i < p->captures_count && r == 0; i++)
 		r = capture_new(p, i, error);

@@ -56,7 +56,8 @@ struct capture_thread {
 	struct capture_ring *sip;
 	struct counters counters;
 	uint64_t outcomes[CAPTURE_OUTCOME_COUNT];
-	_Atomic int64_t position_ns;
+	_Atomic int64_t position_ns;     /**< frames before it were handled */
+	_Atomic uint64_t position_frame; /**< ... and those before this one */
 	_Atomic uint64_t bytes_done;  /**< of the input ... */
 	_Atomic uint64_t bytes_total; /**< ... for the progress bar */
 	sem_t wake; /**< posted by writers when they have drained more */
@@ -64,6 +65,7 @@ struct capture_thread {
 	/* the thread's own */
 	uint64_t frame;
 	int64_t now_ns;
+	int64_t offset_ns; /**< added after the clock was set back */
 	int64_t told_ns; /**< position when control was woken last */
 	uint32_t batch_count; /**< packets that are not put yet, in order */
 	struct flows_packet batch[FLOWS_BATCH];
@@ -80,6 +82,7 @@ struct writer {
 	struct capture_ring *answers;  /**< from the archive thread */
 	struct counters counters;
 	_Atomic int64_t drained_ns;
+	_Atomic uint64_t settled; /**< handovers when its last pass began */
 	sem_t wake; /**< posted when the watermark moved, or an answer came */
 	struct writer_state *state; /**< the thread's own */
 };
@@ -128,6 +131,8 @@ struct pipeline {
 	struct control control;
 	struct archiver archiver;
 	_Atomic int64_t watermark_ns;
+	_Atomic uint64_t handovers; /**< of flows between writers, so far */
+	_Atomic int64_t settled_ns; /**< drained, and no flow on its way */
 	_Atomic uint32_t capture_over; /**< capture threads that ended */
 	_Atomic uint32_t writers_over; /**< all ended; nobody kicks any more */
 	_Atomic uint32_t archive_over; /**< no more requests will come */
@@ -164,8 +169,8 @@ void pipeline_free(struct pipeline **pipeline);
 /** Sum of a counter over all threads. */
 uint64_t pipeline_counter(const struct pipeline *pipeline, enum counter which);
 
-/** Smallest drained time of the writers. @thread any */
-int64_t pipeline_drained(const struct pipeline *pipeline);
+/** Every frame up to this time was taken, by whichever writer. @thread any */
+int64_t pipeline_drained(struct pipeline *pipeline);
 
 /* Bodies of the threads, one file each. */
 void *capture_thread_main(void *thread);

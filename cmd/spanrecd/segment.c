@@ -53,8 +53,7 @@ segment_update(struct segment *s, const uint8_t *head)
 
 	memcpy(&row, head, SEGMENT_HEAD_BYTES);
 	/* The segment stays what it is; who is in it and what the policy says
-	 * of that may change. Once there is media the decision only ever gets
-	 * stricter. */
+	 * of that may change. The decision only ever gets stricter. */
 	memcpy(s->row.from, row.from, sizeof(row.from));
 	memcpy(s->row.to, row.to, sizeof(row.to));
 	memcpy(s->row.local, row.local, sizeof(row.local));
@@ -62,8 +61,7 @@ segment_update(struct segment *s, const uint8_t *head)
 	memcpy(s->row.area, row.area, sizeof(row.area));
 	s->row.direction = row.direction;
 	s->row.answer_ns = row.answer_ns;
-	if (s->row.streams_count &&
-	    strictness(row.decision) < strictness(s->row.decision))
+	if (strictness(row.decision) < strictness(s->row.decision))
 		return;
 	if (s->recording && strictness(row.decision) == 2)
 		s->take_back = true;
@@ -270,6 +268,9 @@ segment_forget_formats(struct segment *s, int stream)
 	memset(s->told[stream], 0, sizeof(s->told[stream]));
 }
 
+/* RFC 4733 section 2.3 */
+enum { EVENT_BYTES = 4 };
+
 /*
  * May this payload type be stored? A keyed digit may not, and a payload type
  * that nobody explained and that is as long as a telephone event (RFC 4733
@@ -290,7 +291,7 @@ storable(const struct segment_flow *flow, const struct rtp_frame *frame,
 	*reason = STORE_REASON_dtmf;
 	if (known)
 		return strcasecmp(format->encoding, "telephone-event") != 0;
-	if (frame->payload_bytes == 4)
+	if (frame->payload_bytes == EVENT_BYTES)
 		return false;
 	*format = (struct rtp_format){ .payload_type = frame->payload_type,
 				       .clock_hz = 8000,
@@ -405,7 +406,9 @@ take_frame(struct segment *s, const struct segment_input *in,
 {
 	struct store_stream *row = &s->row.streams[flow->stream];
 	uint8_t pt = frame->payload_type;
-	bool told = s->told[flow->stream][pt >> 6] >> (pt & 63) & 1;
+	/* What is as short as a keyed digit is looked at each time. */
+	bool told = s->told[flow->stream][pt >> 6] >> (pt & 63) & 1 &&
+		    frame->payload_bytes > EVENT_BYTES;
 	struct rtp_format format;
 	enum store_reason reason;
 	int r;
@@ -452,7 +455,6 @@ take_gap(struct segment *s, const struct segment_input *in,
 		fail(s, in, r);
 	row->gaps++;
 	row->lost += frame->missing - frame->shed;
-	counter_add(in->counters, COUNTER_lost, frame->missing - frame->shed);
 	return 0;
 }
 
@@ -557,6 +559,7 @@ hand_in(struct segment *s, const struct segment_input *in,
 		(void)end_run(s, in, (int)i, s->left_out[i].until_ns);
 		stream->expected =
 		    stream->seen - stream->duplicate + stream->lost;
+		counter_add(in->counters, COUNTER_lost, stream->lost);
 		/* The time-out knows of media to the second only. */
 		if (s->silent && stream->last_ns > s->row.end_ns)
 			s->row.end_ns = stream->last_ns;

@@ -65,7 +65,7 @@ summary_print(const struct pipeline *p, int64_t took_ns, FILE *to)
 		line(to, first->outcomes[i], outcome_texts[i]);
 	for (i = COUNTER_frames + 1; i < COUNTER_COUNT; i++)
 		line(to,
-		     i == COUNTER_time_stepped_back
+		     i == COUNTER_clock_set_back
 			 ? counter_get(&first->counters, i)
 			 : pipeline_counter(p, i),
 		     table[i].text);

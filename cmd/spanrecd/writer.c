@@ -50,6 +50,7 @@ struct writer_state {
 	int64_t due_ns;
 	int64_t stuck_ns; /* oldest frame that could not be stored yet */
 	int64_t flushed_ns;
+	uint64_t handovers; /* when this pass began */
 	struct segment_input input;
 };
 
@@ -103,7 +104,8 @@ report_alive(struct writer_state *w, struct segment *segment, int64_t time_ns)
 		pipeline_nap(&w->writer->wake, NAP_NS);
 	}
 	report->call = segment->call;
-	report->time_ns = time_ns;
+	/* Not that of the frame: which flow comes first is chance. */
+	report->time_ns = segment->alive_s * SECOND_NS;
 	capture_ring_commit(w->writer->reports, sizeof(*report));
 }
 
@@ -297,35 +299,40 @@ find_owner(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 {
 	struct flow_binding *b = &flow->binding;
 	int64_t time_ns = frame->time_ns;
-	bool lingering =
-	    b->until_ns != INT64_MAX && begins_anew(b, kind, frame);
 	const struct capture_flow_key *key = &flow->key;
 	uint32_t generation = media_generation(w->media, &key->src, &key->dst);
-	const struct media_question question = {
+	struct media_question question = {
 		.src = &key->src,
 		.dst = &key->dst,
 		.time_ns = time_ns,
 		.watermark_ns = w->watermark_ns,
-		.bound = lingering ? 0 : b->call,
+		.bound = b->call,
 	};
 	struct media_owner owner;
 	enum media_answer answer;
 
 	if (b->entry && b->media_generation == generation &&
-	    time_ns < b->until_ns && !lingering)
+	    time_ns < b->until_ns && !(b->over && begins_anew(b, kind, frame)))
 		return MEDIA_OWNED;
 	answer = media_find(w->media, &question, &owner);
+	if (answer == MEDIA_OWNED && owner.over &&
+	    owner.entry->call == b->call && begins_anew(b, kind, frame)) {
+		question.bound = 0;
+		answer = media_find(w->media, &question, &owner);
+	}
 	b->entry = NULL;
 	if (answer != MEDIA_OWNED)
 		return answer;
-	if (b->media != owner.entry->media.number) {
+	if (b->media != owner.entry->media.number ||
+	    b->encrypted != owner.encrypted) {
 		b->segment = NULL;
 		b->stream = NO_STREAM;
 		b->media = owner.entry->media.number;
 	}
 	b->entry = owner.entry;
 	b->media_generation = generation;
-	b->until_ns = media_entry_until(w->media, owner.entry);
+	b->until_ns = owner.until_ns;
+	b->over = owner.over;
 	if (owner.entry->call != b->call)
 		b->call = owner.sticky ? owner.entry->call : 0;
 	b->speaker = (uint8_t)owner.speaker;
@@ -369,14 +376,17 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 {
 	struct flow_binding *b = &flow->binding;
 	struct segment *segment = place(w, flow, frame->time_ns);
+	int64_t last_ns =
+	    segment && b->last_call == segment->call ? b->last_ns : 0;
 	const struct segment_flow from = { .stream = b->stream,
 					   .encrypted = b->encrypted,
 					   .media = &b->entry->media,
-					   .last_ns = b->last_ns };
+					   .last_ns = last_ns };
 	int r;
 
 	if (!segment) {
-		counter_add(&w->writer->counters, COUNTER_unclaimed, 1);
+		if (kind != RTP_TAKE_GAP)
+			counter_add(&w->writer->counters, COUNTER_unclaimed, 1);
 		return 0;
 	}
 	if (b->stream < 0) {
@@ -389,13 +399,24 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 	if (kind == RTP_TAKE_FRAME) {
 		b->last_ns = frame->time_ns;
 		b->last_timestamp = frame->timestamp;
+		b->last_call = segment->call;
 		if (frame->time_ns / SECOND_NS != segment->alive_s)
 			report_alive(w, segment, frame->time_ns);
 	}
 	return 0;
 }
 
+/* Nothing counts as drained before its new writer has looked at the flow. */
 static void
+handed_over(struct writer_state *w, uint32_t to)
+{
+	atomic_fetch_add_explicit(&w->pipeline->handovers, 1,
+				  memory_order_release);
+	sem_post(&w->pipeline->writers[to].wake);
+}
+
+/* @return false if another writer has it now */
+static bool
 drain_flow(struct writer_state *w, struct flows *flows, uint32_t index,
 	   struct flow *flow)
 {
@@ -407,7 +428,7 @@ drain_flow(struct writer_state *w, struct flows *flows, uint32_t index,
 	       RTP_TAKE_NONE) {
 		switch (find_owner(w, flow, kind, &frame)) {
 		case MEDIA_WAIT:
-			return;
+			return true;
 		case MEDIA_NOBODY:
 			if (kind != RTP_TAKE_GAP)
 				counter_add(&w->writer->counters,
@@ -421,16 +442,18 @@ drain_flow(struct writer_state *w, struct flows *flows, uint32_t index,
 				memset(&flow->binding, 0,
 				       sizeof(flow->binding));
 				flows_hand_over(flows, index, to);
-				return;
+				handed_over(w, to);
+				return false;
 			}
 			if (deliver(w, flow, kind, &frame) == -ENOBUFS) {
 				if (frame.time_ns < w->stuck_ns)
 					w->stuck_ns = frame.time_ns;
-				return;
+				return true;
 			}
 		}
 		(void)rtp_jitter_take(jitter, w->due_ns, &frame);
 	}
+	return true;
 }
 
 static void
@@ -447,8 +470,8 @@ drain_flows(struct writer_state *w, struct flows *flows)
 		flow = flows_claim(flows, i, w->writer->index, &detached);
 		if (!flow)
 			continue;
-		drain_flow(w, flows, i, flow);
-		if (detached && rtp_jitter_empty(flows_jitter(flows, i)))
+		if (drain_flow(w, flows, i, flow) && detached &&
+		    rtp_jitter_empty(flows_jitter(flows, i)))
 			flows_release(flows, i);
 	}
 }
@@ -458,15 +481,22 @@ drain_flows(struct writer_state *w, struct flows *flows)
 static void
 publish_drained(struct writer_state *w)
 {
+	struct writer *writer = w->writer;
+	int64_t before_ns =
+	    atomic_load_explicit(&writer->drained_ns, memory_order_relaxed);
+	uint64_t settled =
+	    atomic_load_explicit(&writer->settled, memory_order_relaxed);
 	int64_t drained_ns = w->due_ns;
 	uint32_t i;
 
 	if (w->stuck_ns <= drained_ns)
 		drained_ns = w->stuck_ns - 1;
-	if (drained_ns <=
-	    atomic_load_explicit(&w->writer->drained_ns, memory_order_relaxed))
+	if (drained_ns <= before_ns && w->handovers == settled)
 		return;
-	atomic_store_explicit(&w->writer->drained_ns, drained_ns,
+	if (drained_ns > before_ns)
+		atomic_store_explicit(&writer->drained_ns, drained_ns,
+				      memory_order_release);
+	atomic_store_explicit(&writer->settled, w->handovers,
 			      memory_order_release);
 	for (i = 0; i < w->pipeline->captures_count; i++)
 		sem_post(&w->pipeline->captures[i].wake);
@@ -482,6 +512,8 @@ pass(struct writer_state *w, int64_t watermark_ns)
 	int64_t drained_ns = pipeline_drained(p);
 	uint32_t i;
 
+	w->handovers =
+	    atomic_load_explicit(&p->handovers, memory_order_acquire);
 	w->watermark_ns = watermark_ns;
 	w->due_ns = watermark_ns - p->times.window_ns;
 	w->stuck_ns = INT64_MAX;
@@ -490,15 +522,16 @@ pass(struct writer_state *w, int64_t watermark_ns)
 		drain_flows(w, p->captures[i].flows);
 	flush_segments(w);
 	close_segments(w, drained_ns);
-	media_expire(w->media,
-		     w->due_ns < w->stuck_ns ? w->due_ns : w->stuck_ns - 1);
+	/* By what all have drained: a flow handed over may be behind. */
+	media_expire(w->media, drained_ns);
 	publish_drained(w);
 }
 
 static bool
 finished(const struct writer_state *w)
 {
-	return w->watermark_ns == PIPELINE_OVER && !w->calls;
+	return w->watermark_ns == PIPELINE_OVER && !w->calls &&
+	       pipeline_drained(w->pipeline) >= w->due_ns;
 }
 
 void *
