@@ -77,7 +77,7 @@ expect_gone(struct fixture *fx, const struct store_segment *s,
 	    store_verify(fx->archive, fx->identity, &now, &finding), 0);
 	assert_int_equal(
 	    store_reader_open(&reader, fx->archive, fx->identity, &now),
-	    -ENOKEY);
+	    -ENOENT);
 	/* Not with the old row either. */
 	assert_int_equal(
 	    store_reader_open(&reader, fx->archive, fx->identity, s), -ENOENT);
