@@ -340,14 +340,14 @@ store__preamble_put(struct store__preamble *preamble, const uint8_t *item,
 		if (same_subject(p, item))
 			break;
 	}
-	if (left && old == n) {
-		if (memcmp(p, item, n) == 0)
-			return 0;
+	if (left && old == n && memcmp(p, item, n) == 0)
+		return 0;
+	if (left && old == n && item[0] == ITEM_FORMAT) {
 		memcpy(p, item, n);
 		return 1;
 	}
 	if (left)
-		return -EBADMSG; /* one kind of item, two lengths */
+		return -EBADMSG; /* another stream, or another length */
 	if (preamble->bytes + n > STORE__PREAMBLE_BYTES)
 		return -ENOSPC;
 	p = realloc(preamble->items, preamble->bytes + n);

@@ -245,6 +245,36 @@ test_seconds_that_fall(void **state)
 	}
 }
 
+/** The first item again: the same is no news, any other is damage. */
+static void
+test_stream_again(void **state)
+{
+	uint8_t text[EXAMPLE_TEXT_BYTES + STORE__STREAM_BYTES];
+	uint8_t bytes[EXAMPLE_BYTES + STORE__STREAM_BYTES];
+	const struct store__head head = { .text_bytes = sizeof(text),
+					  .final = true };
+	struct store_reader *reader;
+	struct store_item item;
+	int r;
+
+	for (unsigned other = 0; other < STORE__STREAM_BYTES; other++) {
+		from_hex(bytes, EXAMPLE_BYTES, example);
+		from_hex(text, EXAMPLE_TEXT_BYTES, example_text);
+		memcpy(text + EXAMPLE_TEXT_BYTES, text, STORE__STREAM_BYTES);
+		if (other >= STORE__ITEM_HEAD_BYTES)
+			text[EXAMPLE_TEXT_BYTES + other] ^= 1;
+		chunk_put(bytes, STORE__HEADER_BYTES, &head, text);
+		r = store__reader_new(&reader, example_fd(bytes, sizeof(bytes)),
+				      example_key, &example_segment);
+		assert_int_equal(r, 0);
+		for (unsigned i = 0; i < 3; i++)
+			assert_int_equal(store_reader_next(reader, &item), 1);
+		assert_int_equal(store_reader_next(reader, &item),
+				 other < STORE__ITEM_HEAD_BYTES ? 0 : -EBADMSG);
+		store_reader_close(&reader);
+	}
+}
+
 static void
 test_headers_refused(void **state)
 {
@@ -403,6 +433,7 @@ main(void)
 		cmocka_unit_test(test_example_is_written),
 		cmocka_unit_test(test_example_is_sealed),
 		cmocka_unit_test(test_seconds_that_fall),
+		cmocka_unit_test(test_stream_again),
 		cmocka_unit_test(test_headers_refused),
 		cmocka_unit_test(test_heads_refused),
 		cmocka_unit_test(test_unknown_cipher),

@@ -211,10 +211,11 @@ struct store__preamble {
 #define STORE__PREAMBLE_BYTES 8192 /**< at most */
 
 /**
- * Add an encoded STREAM or FORMAT item, or replace the one it updates.
+ * Add an encoded STREAM or FORMAT item, or replace the FORMAT it updates.
  *
- * @return 1: it was not known; 0: nothing new; -ENOSPC; -ENOMEM; -EBADMSG:
- *         its length is not that of the item it updates
+ * @return 1: it was not known; 0: nothing new; -ENOSPC; -ENOMEM; -EBADMSG: a
+ *         stream of this number is known as another one, or the item is not
+ *         as long as the one it updates
  */
 int store__preamble_put(struct store__preamble *preamble, const uint8_t *item,
 			size_t n) __attribute__((warn_unused_result));
