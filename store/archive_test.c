@@ -349,6 +349,70 @@ test_recover_zero_pages(void **state)
 	expect_sound(fx, &s);
 }
 
+/** The row of what a crash left, after recovery. */
+static void
+recovered(struct fixture *fx, struct store_segment *s)
+{
+	assert_int_equal(store_archive_open(&fx->archive, fx->dir, STORE_WRITE,
+					    &fixture_config, NULL),
+			 0);
+	assert_int_equal(store_segment_get(fx->archive, s->id, s), 0);
+	assert_int_equal(s->state, STORE_STATE_INTERRUPTED);
+}
+
+static uint64_t
+longest(struct fixture *fx)
+{
+	uint64_t longest_ns;
+	MDB_txn *txn;
+
+	assert_int_equal(store__read_begin(fx->archive, &txn), 0);
+	assert_int_equal(store__index_longest(fx->archive, txn, &longest_ns),
+			 0);
+	store__read_end(fx->archive, txn);
+	return longest_ns;
+}
+
+/** Heads are in the clear: one that tells of the next century is no head. */
+static void
+test_recover_wild_second(void **state)
+{
+	static const uint32_t seconds[] = { 4000000000, STORE__SECOND_MAX + 1,
+					    0 };
+	const off_t third =
+	    STORE__HEADER_BYTES +
+	    2 * (STORE__HEAD_BYTES + 168 + 100 * 180 + STORE__TAG_BYTES);
+	struct fixture *fx = *state;
+	struct store_recording *rec;
+	struct store_segment s;
+	uint8_t second[4];
+	char path[512];
+	int fd;
+
+	for (unsigned i = 0; i < 3; i++) {
+		fixture_segment(&s, i);
+		s.end_ns = s.start_ns;
+		rec = fixture_begin(fx, &s);
+		assert_int_equal(fixture_speak(rec, &s, 0, 3100), 0);
+		store_recording_free(&rec, false);
+		store_archive_close(&fx->archive);
+		fixture_path(fx, &s, path);
+		assert_int_equal(chmod(path, 0640), 0);
+		fd = open(path, O_WRONLY);
+		store__le_put(second, seconds[i], 4);
+		assert_int_equal(store__pwrite(fd, second, sizeof(second),
+					       (uint64_t)third + 12),
+				 0);
+		close(fd);
+		recovered(fx, &s);
+		assert_int_equal(s.chunks, 2);
+		assert_int_equal(s.end_ns, s.start_ns + 2 * NS_PER_S);
+		assert_int_equal(frames_of(fx, &s), 200);
+		assert_int_equal(longest(fx), 3600 * NS_PER_S);
+		expect_sound(fx, &s);
+	}
+}
+
 /** Finished, but the index never heard of it. */
 static void
 test_recover_finished(void **state)
@@ -529,6 +593,8 @@ test_full_disk(void **state)
 	assert_int_equal(store_recording_finish(rec, &s, &result), -ENOSPC);
 	store_recording_free(&rec, false);
 	assert_in_range(result.chunks, 10, 60);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(result.frames[i], result.chunks * 50);
 	s.state = STORE_STATE_INTERRUPTED;
 	s.chunks = result.chunks;
 	memcpy(s.file_hash, result.file_hash, sizeof(s.file_hash));
@@ -554,6 +620,7 @@ main(void)
 		TEST(test_lock),
 		TEST(test_recover_any_length),
 		TEST(test_recover_zero_pages),
+		TEST(test_recover_wild_second),
 		TEST(test_recover_finished),
 		TEST(test_recover_odd_files),
 		TEST(test_kill),

@@ -77,14 +77,17 @@ store__head_encode(uint8_t bytes[STORE__HEAD_BYTES],
 
 int
 store__head_decode(struct store__head *head,
-		   const uint8_t bytes[STORE__HEAD_BYTES])
+		   const uint8_t bytes[STORE__HEAD_BYTES], uint32_t chunk,
+		   uint32_t second)
 {
 	head->final = bytes[0] == KIND_FINAL;
 	head->text_bytes = (uint32_t)store__le_get(bytes + 4, 4);
 	head->chunk = (uint32_t)store__le_get(bytes + 8, 4);
 	head->second = (uint32_t)store__le_get(bytes + 12, 4);
 	if ((bytes[0] != KIND_CHUNK && bytes[0] != KIND_FINAL) || bytes[1] ||
-	    bytes[2] || bytes[3] || head->text_bytes > STORE__CHUNK_BYTES)
+	    bytes[2] || bytes[3] || head->text_bytes > STORE__CHUNK_BYTES ||
+	    head->chunk != chunk || head->second < second ||
+	    head->second > STORE__SECOND_MAX)
 		return -EBADMSG;
 	return 0;
 }
@@ -337,14 +340,14 @@ store__preamble_put(struct store__preamble *preamble, const uint8_t *item,
 		if (same_subject(p, item))
 			break;
 	}
-	if (left && old == n) {
-		if (memcmp(p, item, n) == 0)
-			return 0;
+	if (left && old == n && memcmp(p, item, n) == 0)
+		return 0;
+	if (left && old == n && item[0] == ITEM_FORMAT) {
 		memcpy(p, item, n);
 		return 1;
 	}
 	if (left)
-		return -EBADMSG; /* one kind of item, two lengths */
+		return -EBADMSG; /* another stream, or another length */
 	if (preamble->bytes + n > STORE__PREAMBLE_BYTES)
 		return -ENOSPC;
 	p = realloc(preamble->items, preamble->bytes + n);
@@ -407,10 +410,12 @@ store__walk_file(struct store__walk *walk, int fd)
 	       walk->file_bytes - walk->good_bytes >= around) {
 		r = store__pread(fd, head_bytes, sizeof(head_bytes),
 				 walk->good_bytes);
-		walk->malformed = store__head_decode(&head, head_bytes) ||
-				  head.chunk != walk->chunks ||
-				  head.second < walk->second;
-		if (r || walk->malformed)
+		if (r)
+			break;
+		walk->malformed =
+		    store__head_decode(&head, head_bytes, walk->chunks,
+				       walk->second) != 0;
+		if (walk->malformed)
 			break;
 		end = walk->good_bytes + around + head.text_bytes;
 		if (end > walk->file_bytes)

@@ -17,6 +17,16 @@ static const char example[] =
     "15f607bd87b4ab96019f5afaade6468d2d5d8af32ba14318120943078fb45b6f"
     "b2171195fea7d785d100a363153e11c5e265441145351ccc210377cd5c3a4610"
     "6179a8b765bacc9fecbf76ced83dae40a2074767";
+static const char example_aes[] =
+    "5350414e5245430a0100020078143401050000000000000000468845f4249015"
+    "3230313930333238543134313530335a2d6b3771326d7834702d310000000000"
+    "0000000000000000460000006c00000000000000000000006ed6a3597f27f2c3"
+    "fe7fb16cc86a9ee1bb3ee7c1126b882b2301aee685645ff3496c4d8adcbcea6b"
+    "58b54cc65d3e84f2149c8f4f649f0d1ba4b843323a23efc497f14b3e37322b59"
+    "0d59a90e3efc9d14df7b2c8e2a14b82b30814aa3e97cf6d8d78fa9e8c75db7c3"
+    "b30e2a676d23e2a548ef2dcb42ea3ba5c11e2fc0";
+static const char example_aes_hash[] =
+    "68ef3dce48ec7868478f6b4375f9427412cbb5d3a115f42259bafd91f990905b";
 static const char example_text[] =
     "01002c00010000007856341200000000000000000000ffffc000020100000000"
     "000000000000ffffc63364070040a00f0200200008010000401f000050434d41"
@@ -27,6 +37,11 @@ static const char example_hash[] =
 
 #define EXAMPLE_BYTES      212
 #define EXAMPLE_TEXT_BYTES 108
+
+static const uint8_t example_key[STORE_FILE_KEY_BYTES] = {
+	0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+	16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31
+};
 
 static const struct store_segment example_segment = {
 	.id = "20190328T141503Z-k7q2mx4p-1",
@@ -56,28 +71,27 @@ example_fd(const uint8_t *bytes, size_t n)
 	return fd;
 }
 
+/** Read a file of the example, whatever it is sealed with. */
 static void
-test_example_is_read(void **state)
+read_example(const char *file, const char *file_hash)
 {
 	static const uint8_t local[4] = { 192, 0, 2, 1 };
-	uint8_t bytes[EXAMPLE_BYTES], key[32], hash[STORE_HASH_BYTES];
+	uint8_t bytes[EXAMPLE_BYTES], hash[STORE_HASH_BYTES];
 	struct store_reader *reader;
 	struct store__walk walk;
 	struct store_item item;
 	int fd;
 
-	for (uint8_t i = 0; i < 32; i++)
-		key[i] = i;
-	from_hex(bytes, sizeof(bytes), example);
+	from_hex(bytes, sizeof(bytes), file);
 	fd = example_fd(bytes, sizeof(bytes));
 	assert_int_equal(store__walk_file(&walk, fd), 0);
-	from_hex(hash, sizeof(hash), example_hash);
+	from_hex(hash, sizeof(hash), file_hash);
 	assert_memory_equal(walk.hash, hash, sizeof(hash));
 	assert_int_equal(walk.chunks, 1);
 	assert_true(walk.final);
 
-	assert_int_equal(store__reader_new(&reader, fd, key, &example_segment),
-			 0);
+	assert_int_equal(
+	    store__reader_new(&reader, fd, example_key, &example_segment), 0);
 	assert_int_equal(store_reader_next(reader, &item), 1);
 	assert_int_equal(item.type, STORE_ITEM_STREAM);
 	assert_int_equal(item.info.side, STORE_RIGHT);
@@ -98,6 +112,22 @@ test_example_is_read(void **state)
 	assert_memory_equal(item.frame.payload, "\xd5\x55\xd4\x54", 4);
 	assert_int_equal(store_reader_next(reader, &item), 0);
 	store_reader_close(&reader);
+}
+
+static void
+test_example_is_read(void **state)
+{
+	read_example(example, example_hash);
+}
+
+static void
+test_example_is_read_aes(void **state)
+{
+	if (!store__cipher_find(STORE__AES256_GCM)) {
+		print_message("skipped: this processor has no AES\n");
+		skip();
+	}
+	read_example(example_aes, example_aes_hash);
 }
 
 static void
@@ -131,12 +161,125 @@ test_example_is_written(void **state)
 	assert_memory_equal(header, bytes, sizeof(header));
 }
 
+/** Seal a chunk at its place in a file. @return bytes of it, head and all */
+static size_t
+chunk_put(uint8_t *file, size_t at, const struct store__head *head,
+	  const uint8_t *text)
+{
+	const struct store__cipher *cipher = store__cipher_find(file[10]);
+	uint8_t ad[STORE__AD_BYTES], nonce[STORE__NONCE_BYTES];
+
+	store__head_encode(file + at, head);
+	memcpy(ad, file, STORE__HEADER_BYTES);
+	memcpy(ad + STORE__HEADER_BYTES, file + at, STORE__HEAD_BYTES);
+	memcpy(file + at + STORE__HEAD_BYTES, text, head->text_bytes);
+	store__nonce_make(nonce, head->chunk, head->final);
+	assert_int_equal(cipher->seal(file + at + STORE__HEAD_BYTES,
+				      head->text_bytes, ad, sizeof(ad), nonce,
+				      example_key),
+			 0);
+	return STORE__HEAD_BYTES + head->text_bytes + STORE__TAG_BYTES;
+}
+
+static void
+test_example_is_sealed(void **state)
+{
+	const struct store__head head = { .final = true,
+					  .text_bytes = EXAMPLE_TEXT_BYTES };
+	uint8_t text[EXAMPLE_TEXT_BYTES];
+	uint8_t want[EXAMPLE_BYTES], bytes[EXAMPLE_BYTES];
+
+	from_hex(text, sizeof(text), example_text);
+	from_hex(want, sizeof(want), example);
+	memcpy(bytes, want, STORE__HEADER_BYTES);
+	assert_int_equal(chunk_put(bytes, STORE__HEADER_BYTES, &head, text),
+			 EXAMPLE_BYTES - STORE__HEADER_BYTES);
+	assert_memory_equal(bytes, want, sizeof(want));
+	if (!store__cipher_find(STORE__AES256_GCM)) {
+		print_message("skipped: this processor has no AES\n");
+		skip();
+	}
+	from_hex(want, sizeof(want), example_aes);
+	memcpy(bytes, want, STORE__HEADER_BYTES);
+	chunk_put(bytes, STORE__HEADER_BYTES, &head, text);
+	assert_memory_equal(bytes, want, sizeof(want));
+}
+
+/** Properly sealed, but the second chunk says it is older than the first. */
+static void
+test_seconds_that_fall(void **state)
+{
+	uint8_t text[EXAMPLE_TEXT_BYTES], bytes[2 * EXAMPLE_BYTES];
+	struct store_segment s = example_segment;
+	struct store_reader *reader;
+	struct store__walk walk;
+	struct store_item item;
+	struct store__head head;
+	size_t n;
+	int fd;
+
+	s.chunks = 2;
+	from_hex(text, sizeof(text), example_text);
+	for (uint32_t second = 4; second < 7; second++) {
+		from_hex(bytes, EXAMPLE_BYTES, example);
+		head = (struct store__head){ .text_bytes = sizeof(text),
+					     .second = 5 };
+		n = STORE__HEADER_BYTES;
+		n += chunk_put(bytes, n, &head, text);
+		head = (struct store__head){ .text_bytes = sizeof(text),
+					     .chunk = 1,
+					     .second = second,
+					     .final = true };
+		n += chunk_put(bytes, n, &head, text);
+		fd = example_fd(bytes, n);
+		assert_int_equal(store__walk_file(&walk, fd), 0);
+		assert_int_equal(walk.chunks, second < 5 ? 1 : 2);
+		assert_int_equal(walk.malformed, second < 5);
+		assert_int_equal(
+		    store__reader_new(&reader, fd, example_key, &s), 0);
+		for (unsigned i = 0; i < 4 - (second < 5); i++)
+			assert_int_equal(store_reader_next(reader, &item), 1);
+		assert_int_equal(store_reader_next(reader, &item),
+				 second < 5 ? -EBADMSG : 0);
+		store_reader_close(&reader);
+	}
+}
+
+/** The first item again: the same is no news, any other is damage. */
+static void
+test_stream_again(void **state)
+{
+	uint8_t text[EXAMPLE_TEXT_BYTES + STORE__STREAM_BYTES];
+	uint8_t bytes[EXAMPLE_BYTES + STORE__STREAM_BYTES];
+	const struct store__head head = { .text_bytes = sizeof(text),
+					  .final = true };
+	struct store_reader *reader;
+	struct store_item item;
+	int r;
+
+	for (unsigned other = 0; other < STORE__STREAM_BYTES; other++) {
+		from_hex(bytes, EXAMPLE_BYTES, example);
+		from_hex(text, EXAMPLE_TEXT_BYTES, example_text);
+		memcpy(text + EXAMPLE_TEXT_BYTES, text, STORE__STREAM_BYTES);
+		if (other >= STORE__ITEM_HEAD_BYTES)
+			text[EXAMPLE_TEXT_BYTES + other] ^= 1;
+		chunk_put(bytes, STORE__HEADER_BYTES, &head, text);
+		r = store__reader_new(&reader, example_fd(bytes, sizeof(bytes)),
+				      example_key, &example_segment);
+		assert_int_equal(r, 0);
+		for (unsigned i = 0; i < 3; i++)
+			assert_int_equal(store_reader_next(reader, &item), 1);
+		assert_int_equal(store_reader_next(reader, &item),
+				 other < STORE__ITEM_HEAD_BYTES ? 0 : -EBADMSG);
+		store_reader_close(&reader);
+	}
+}
+
 static void
 test_headers_refused(void **state)
 {
 	uint8_t bytes[EXAMPLE_BYTES];
 	struct store__header header;
-	struct store__head head;
 
 	from_hex(bytes, sizeof(bytes), example);
 	bytes[8] = 2;
@@ -148,18 +291,47 @@ test_headers_refused(void **state)
 	assert_int_equal(store__header_decode(&header, bytes), -EBADMSG);
 	bytes[0] ^= 1;
 	assert_int_equal(store__header_decode(&header, bytes), -EBADMSG);
+}
 
-	assert_int_equal(store__head_decode(&head, bytes + 72), 0);
+static int
+head_judge(const uint8_t *bytes, uint32_t chunk, uint32_t second)
+{
+	struct store__head head;
+
+	return store__head_decode(&head, bytes, chunk, second);
+}
+
+static void
+test_heads_refused(void **state)
+{
+	uint8_t bytes[EXAMPLE_BYTES], *head = bytes + 72;
+
+	from_hex(bytes, sizeof(bytes), example);
+	assert_int_equal(head_judge(head, 0, 0), 0);
 	for (unsigned i = 0; i < 4; i++) {
-		bytes[72 + i] ^= 4;
-		assert_int_equal(store__head_decode(&head, bytes + 72),
-				 -EBADMSG);
-		bytes[72 + i] ^= 4;
+		head[i] ^= 4;
+		assert_int_equal(head_judge(head, 0, 0), -EBADMSG);
+		head[i] ^= 4;
 	}
-	store__le_put(bytes + 76, 32769, 4);
-	assert_int_equal(store__head_decode(&head, bytes + 72), -EBADMSG);
-	store__le_put(bytes + 76, 32768, 4);
-	assert_int_equal(store__head_decode(&head, bytes + 72), 0);
+	store__le_put(head + 4, 32769, 4);
+	assert_int_equal(head_judge(head, 0, 0), -EBADMSG);
+	store__le_put(head + 4, 32768, 4);
+	assert_int_equal(head_judge(head, 0, 0), 0);
+	/* The number that is due, no other. */
+	assert_int_equal(head_judge(head, 1, 0), -EBADMSG);
+	store__le_put(head + 8, 7, 4);
+	assert_int_equal(head_judge(head, 7, 0), 0);
+	assert_int_equal(head_judge(head, 6, 0), -EBADMSG);
+	/* Seconds never fall, and end at 31 days. */
+	store__le_put(head + 12, 100, 4);
+	assert_int_equal(head_judge(head, 7, 100), 0);
+	assert_int_equal(head_judge(head, 7, 101), -EBADMSG);
+	store__le_put(head + 12, 31 * 86400, 4);
+	assert_int_equal(head_judge(head, 7, 100), 0);
+	store__le_put(head + 12, 31 * 86400 + 1, 4);
+	assert_int_equal(head_judge(head, 7, 100), -EBADMSG);
+	store__le_put(head + 12, 4000000000, 4);
+	assert_int_equal(head_judge(head, 7, 100), -EBADMSG);
 }
 
 /** A sealed file whose cipher this processor, or version, does not have. */
@@ -257,8 +429,13 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_example_is_read),
+		cmocka_unit_test(test_example_is_read_aes),
 		cmocka_unit_test(test_example_is_written),
+		cmocka_unit_test(test_example_is_sealed),
+		cmocka_unit_test(test_seconds_that_fall),
+		cmocka_unit_test(test_stream_again),
 		cmocka_unit_test(test_headers_refused),
+		cmocka_unit_test(test_heads_refused),
 		cmocka_unit_test(test_unknown_cipher),
 		cmocka_unit_test(test_items_cut),
 		cmocka_unit_test(test_items_refused),

@@ -64,6 +64,68 @@ test_add_and_read(void **state)
 			 -EINVAL);
 }
 
+/** The slot of store/FORMAT.md: the file key 00 01 ... 1f, sealed to the
+ * public key of its example; slot 5 of its day. */
+static const char example[] =
+    "534b4559010101007814340105000000675dd574ed7789310b3d2e7681f3790b"
+    "466c773b1521fecf36577958371ea52f40fa8f07de13cda0622dae5944d91c12"
+    "d4d938c4b4feec1fdceef5d83263ea62f57cbe5ce983b3cbc16d73d324e1a238";
+static const char example_check[] = "7f87e0664af5aabb489d2b966896e436";
+static const char example_identity[] =
+    "spanrec-private-1 QEFCQ0RFRkdISUpLTE1OT1BRUlNUVVZXWFlaW1xdXl9iCTzZ\n";
+
+#define EXAMPLE_USED  96
+#define EXAMPLE_SLOT  5
+#define EXAMPLE_CHECK 16
+
+static void
+test_example(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key sealed = { .count = 1 }, got;
+	uint8_t slot[STORE__SLOT_BYTES] = { 0 }, key[STORE_FILE_KEY_BYTES];
+	struct store_identity identity;
+	char path[300];
+	uint8_t *file;
+	uint32_t at;
+	size_t n;
+
+	assert_int_equal(sodium_hex2bin(slot, EXAMPLE_USED, example,
+					strlen(example), NULL, &n, NULL),
+			 0);
+	assert_int_equal(
+	    sodium_hex2bin(slot + STORE__SLOT_BYTES - EXAMPLE_CHECK,
+			   EXAMPLE_CHECK, example_check, strlen(example_check),
+			   NULL, &n, NULL),
+	    0);
+	memcpy(sealed.sealed[0], slot + 16, STORE_SEALED_KEY_BYTES);
+	for (uint32_t i = 0; i <= EXAMPLE_SLOT; i++)
+		assert_int_equal(
+		    store_keyring_add(fx->archive, FIXTURE_DAY, &sealed, &at),
+		    0);
+	assert_int_equal(at, EXAMPLE_SLOT);
+	snprintf(path, sizeof(path), "%s/keyring/2019-03-28.keys", fx->dir);
+	file = testing_read_file(path, &n);
+	assert_int_equal(n, (EXAMPLE_SLOT + 1) * STORE__SLOT_BYTES);
+	assert_memory_equal(file + EXAMPLE_SLOT * STORE__SLOT_BYTES, slot,
+			    sizeof(slot));
+	free(file);
+
+	assert_int_equal(
+	    store__slot_decode(slot, FIXTURE_DAY, EXAMPLE_SLOT, &got),
+	    STORE__SLOT_KEY);
+	assert_int_equal(got.count, 1);
+	assert_int_equal(store__identity_parse(&identity, example_identity,
+					       strlen(example_identity)),
+			 0);
+	assert_int_equal(
+	    crypto_box_seal_open(key, got.sealed[0], STORE_SEALED_KEY_BYTES,
+				 identity.pub.bytes, identity.secret),
+	    0);
+	for (uint8_t i = 0; i < sizeof(key); i++)
+		assert_int_equal(key[i], i);
+}
+
 /** More days at once than files are kept open, and a reopen between. */
 static void
 test_many_days(void **state)
@@ -204,9 +266,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(test_add_and_read), TEST(test_many_days),
-		TEST(test_destroy),      TEST(test_replaced_slot),
-		TEST(test_torn_slot),
+		TEST(test_add_and_read),  TEST(test_example),
+		TEST(test_many_days),     TEST(test_destroy),
+		TEST(test_replaced_slot), TEST(test_torn_slot),
 #undef TEST
 	};
 

@@ -129,6 +129,39 @@ test_walk(void **state)
 	expect_walk(fx, 0, ENTRIES + 1);
 }
 
+/** The entry of store/FORMAT.md, byte for byte. */
+static void
+test_example(void **state)
+{
+	static const char example[] =
+	    "0000000000000000000000000000000000000000000000000000000000000000"
+	    "b60d4915fc9eec91aa45582ca0fdb23ec44382935a0c8ed0bc35014bf1a891e5"
+	    "0101080000a01c6c39259015020400706c6179031b0032303139303332385431"
+	    "34313530335a2d6b3771326d7834702d31040500616c696365050f0070757270"
+	    "6f7365207175616c697479";
+	struct fixture *fx = *state;
+	struct store_ledger_entry entry = {
+		.time_ns = INT64_C(1553782800000000000),
+		.action = "play",
+		.subject = "20190328T141503Z-k7q2mx4p-1",
+		.actor = "alice",
+		.detail = "purpose quality",
+	};
+	uint8_t *value;
+	char hex[512];
+	size_t n;
+
+	for (uint64_t i = 1; i <= ENTRIES; i++)
+		forge(fx, i, NULL, 0);
+	assert_int_equal(store_ledger_append(fx->archive, &entry), 0);
+	assert_int_equal(entry.number, 1);
+	value = peek(fx, 1, &n);
+	store_hex(hex, value, n);
+	assert_string_equal(hex, example);
+	free(value);
+	expect_walk(fx, 0, 1);
+}
+
 static void
 test_empty(void **state)
 {
@@ -260,15 +293,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(test_walk),
-		TEST(test_empty),
-		TEST(test_edit),
-		TEST(test_edit_with_hash),
-		TEST(test_delete),
-		TEST(test_delete_first),
-		TEST(test_reorder),
-		TEST(test_truncate),
-		TEST(test_append_to_damaged),
+		TEST(test_walk),           TEST(test_example),
+		TEST(test_empty),          TEST(test_edit),
+		TEST(test_edit_with_hash), TEST(test_delete),
+		TEST(test_delete_first),   TEST(test_reorder),
+		TEST(test_truncate),       TEST(test_append_to_damaged),
 #undef TEST
 	};
 

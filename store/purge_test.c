@@ -77,7 +77,7 @@ expect_gone(struct fixture *fx, const struct store_segment *s,
 	    store_verify(fx->archive, fx->identity, &now, &finding), 0);
 	assert_int_equal(
 	    store_reader_open(&reader, fx->archive, fx->identity, &now),
-	    -ENOKEY);
+	    -ENOENT);
 	/* Not with the old row either. */
 	assert_int_equal(
 	    store_reader_open(&reader, fx->archive, fx->identity, s), -ENOENT);
@@ -270,6 +270,61 @@ test_forget(void **state)
 	assert_int_equal(count, 3);
 }
 
+/* ---- between the steps ------------------------------------------------- */
+
+static struct {
+	struct fixture *fx;
+	const char *id;
+	unsigned looks;
+} looking;
+
+/** After the tombstone all is still there, and nobody is given it. */
+static void
+look(int step)
+{
+	struct store_archive *archive = looking.fx->archive;
+	struct store_reader *reader;
+	struct store_sealed_key sealed;
+	struct store_segment now;
+	char path[512];
+
+	if (step != 1)
+		return;
+	assert_int_equal(store_segment_get(archive, looking.id, &now), 0);
+	assert_int_equal(now.state, STORE_STATE_PURGED);
+	fixture_path(looking.fx, &now, path);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(
+	    store__keyring_read(archive, now.key_day, now.key_slot, &sealed),
+	    0);
+	assert_int_equal(
+	    store_reader_open(&reader, archive, looking.fx->identity, &now),
+	    -ENOENT);
+	assert_null(reader);
+	looking.looks++;
+}
+
+static void
+test_refused_while_purging(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key sealed;
+	struct store_segment s;
+
+	fixture_record(fx, &s, 0, 1200);
+	assert_int_equal(
+	    store__keyring_read(fx->archive, s.key_day, s.key_slot, &sealed),
+	    0);
+	looking.fx = fx;
+	looking.id = s.id;
+	looking.looks = 0;
+	fx->archive->fault = look;
+	assert_int_equal(
+	    store_purge(fx->archive, s.id, 5555, "clock", "90 days"), 0);
+	assert_int_equal(looking.looks, 1);
+	expect_gone(fx, &s, &sealed);
+}
+
 /* ---- a crash between any two steps ------------------------------------- */
 
 static int die_at;
@@ -367,6 +422,7 @@ main(void)
 		TEST(test_what_may_not_go),
 		TEST(test_sweep),
 		TEST(test_forget),
+		TEST(test_refused_while_purging),
 		TEST(test_crash_at_every_step),
 		TEST(test_again_after_error),
 #undef TEST

@@ -22,6 +22,7 @@ struct store_reader {
 	enum store_state state;
 	uint32_t chunks_known; /**< by the index; 0: it does not say */
 	uint32_t chunk;        /**< number of the next */
+	uint32_t second;       /**< of the one before it */
 	uint32_t streams_told; /**< bit n: stream n was */
 	uint32_t text_bytes;   /**< of the chunk that is open */
 	uint32_t used;         /**< of these, handed out */
@@ -110,9 +111,8 @@ store_reader_open(struct store_reader **reader, struct store_archive *archive,
 	int fd, r;
 
 	*reader = NULL;
-	if (segment->state == STORE_STATE_PURGED)
-		return -ENOKEY;
-	if (segment->key_day == 0)
+	/* Even while a purge is on its way, and file and key still whole. */
+	if (segment->state == STORE_STATE_PURGED || segment->key_day == 0)
 		return -ENOENT;
 	store__recording_path(path, segment->key_day, segment->id);
 	fd = openat(archive->dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -166,6 +166,7 @@ head_read(struct store_reader *rd, struct store__head *head)
 {
 	uint8_t *bytes = rd->ad + STORE__HEADER_BYTES;
 	ssize_t n;
+	int r;
 
 	do
 		n = pread(rd->fd, bytes, STORE__HEAD_BYTES, (off_t)rd->offset);
@@ -174,9 +175,8 @@ head_read(struct store_reader *rd, struct store__head *head)
 		return n ? -errno : 0;
 	if (n < STORE__HEAD_BYTES)
 		return -ENODATA;
-	if (store__head_decode(head, bytes) || head->chunk != rd->chunk)
-		return -EBADMSG;
-	return 1;
+	r = store__head_decode(head, bytes, rd->chunk, rd->second);
+	return r ? r : 1;
 }
 
 /** The file ends where a chunk might begin: may it? */
@@ -222,6 +222,7 @@ chunk_open(struct store_reader *rd)
 	rd->chunk_offset = rd->offset;
 	rd->offset += STORE__HEAD_BYTES + head.text_bytes + STORE__TAG_BYTES;
 	rd->chunk++;
+	rd->second = head.second;
 	rd->final = head.final;
 	return 1;
 }
@@ -291,18 +292,22 @@ store_reader_seek(struct store_reader *reader, int64_t time_ns)
 	int r;
 
 	if (__builtin_sub_overflow(time_ns, reader->header.start_ns, &since))
-		since = 0;
+		since = time_ns < 0 ? 0 : INT64_MAX;
+	since /= NS_PER_S;
+	if (since > STORE__SECOND_MAX)
+		since = STORE__SECOND_MAX;
 	reader->error = 0;
 	reader->final = false;
 	reader->offset = STORE__HEADER_BYTES;
-	reader->chunk = 0;
+	reader->chunk = reader->second = 0;
 	reader->text_bytes = reader->used = 0;
 	while ((r = head_read(reader, &head)) > 0) {
-		if (head.final || (int64_t)head.second >= since / NS_PER_S)
+		if (head.final || (int64_t)head.second >= since)
 			return 0;
 		reader->offset +=
 		    STORE__HEAD_BYTES + head.text_bytes + STORE__TAG_BYTES;
 		reader->chunk++;
+		reader->second = head.second;
 	}
 	/* Behind the last chunk: store_reader_next says whether that is all. */
 	return r == -EBADMSG || r == -ENODATA ? 0 : r;

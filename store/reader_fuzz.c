@@ -108,7 +108,8 @@ read_all(const uint8_t *file, size_t n, uint32_t chunks, unsigned *frames)
 	assert(fd >= 0);
 	assert(store__pwrite(fd, file, n, 0) == 0);
 	if (store__walk_file(&walk, fd) == 0)
-		assert(walk.good_bytes <= n && walk.file_bytes == n);
+		assert(walk.good_bytes <= n && walk.file_bytes == n &&
+		       walk.second <= STORE__SECOND_MAX);
 	r = store__reader_new(&reader, fd, key, &segment);
 	if (r)
 		return r;

@@ -24,16 +24,17 @@
 struct store_recording {
 	const struct store_archive *archive;
 	int64_t start_ns;
-	int64_t grid_end_ns; /**< a frame from then on closes the chunk */
-	int fd;              /**< -1 before store_recording_begin */
-	int error;           /**< what the disk said; nothing goes on then */
+	uint64_t second; /**< of the youngest frame: a later one closes */
+	int fd;          /**< -1 before store_recording_begin */
+	int error;       /**< what the disk said; nothing goes on then */
 	uint32_t day;
-	uint32_t chunk;  /**< number of the one under construction */
-	uint32_t second; /**< of its youngest frame, or an older chunk's */
-	uint32_t used;   /**< bytes of text; 0: not begun */
+	uint32_t used; /**< bytes of text; 0: not begun */
 	uint32_t streams;
 	uint64_t offset; /**< end of what is written */
-	uint64_t payload_bytes;
+	/** Of whole chunks; their count is the number of the next one. */
+	struct store_recording_result written;
+	uint32_t open_payload_bytes; /**< in the chunk under construction */
+	uint16_t open_frames[STORE_STREAMS_MAX];
 	struct store__preamble preamble;
 	crypto_generichash_state hash;
 	char id[STORE_SEGMENT_ID_BYTES];
@@ -143,26 +144,41 @@ store_recording_begin(struct store_recording *recording, uint32_t day,
 /* ---- chunks ------------------------------------------------------------ */
 
 /** Whole seconds since the start; a frame before the start counts as first. */
-static uint32_t
+static uint64_t
 grid_second(const struct store_recording *rec, int64_t time_ns)
 {
-	int64_t second;
-
 	if (time_ns <= rec->start_ns)
 		return 0;
-	second = (time_ns - rec->start_ns) / NS_PER_S;
-	return second > UINT32_MAX - 1 ? UINT32_MAX - 1 : (uint32_t)second;
+	return ((uint64_t)time_ns - (uint64_t)rec->start_ns) / NS_PER_S;
 }
 
-/** After an error of the disk: keep what is whole, refuse the rest. */
+/** The chunk under construction is over, for better or worse. */
+static void
+chunk_end(struct store_recording *rec, bool written)
+{
+	if (written) {
+		for (uint32_t i = 0; i < rec->streams; i++)
+			rec->written.frames[i] += rec->open_frames[i];
+		rec->written.payload_bytes += rec->open_payload_bytes;
+		rec->written.chunks++;
+	}
+	memset(rec->open_frames, 0, sizeof(rec->open_frames));
+	rec->open_payload_bytes = 0;
+	rec->used = 0;
+}
+
+/**
+ * After an error of the disk: keep what is whole, refuse the rest. A part of
+ * the chunk may have reached the disk, so its nonce is used up: nothing may be
+ * sealed with it again, whatever room there is later.
+ */
 static int
 give_up(struct store_recording *rec, int error)
 {
-	/* If this fails too, recovery cuts the tail. */
-	if (ftruncate(rec->fd, (off_t)rec->offset))
-		error = error ? error : -errno;
+	/* If this fails too, verify tells of the part that is too much. */
+	(void)!ftruncate(rec->fd, (off_t)rec->offset);
 	sodium_memzero(rec->text, rec->used);
-	rec->used = 0;
+	chunk_end(rec, false);
 	rec->error = error;
 	return error;
 }
@@ -170,17 +186,20 @@ give_up(struct store_recording *rec, int error)
 static int
 chunk_write(struct store_recording *rec, bool final)
 {
+	const uint32_t second = rec->second < STORE__SECOND_MAX
+				    ? (uint32_t)rec->second
+				    : STORE__SECOND_MAX;
 	const struct store__head head = { .final = final,
 					  .text_bytes = rec->used,
-					  .chunk = rec->chunk,
-					  .second = rec->second };
+					  .chunk = rec->written.chunks,
+					  .second = second };
 	const size_t n = STORE__HEAD_BYTES + rec->used + STORE__TAG_BYTES;
 	uint8_t nonce[STORE__NONCE_BYTES];
 	int r;
 
 	store__head_encode(rec->head, &head);
 	memcpy(rec->ad + STORE__HEADER_BYTES, rec->head, STORE__HEAD_BYTES);
-	store__nonce_make(nonce, rec->chunk, final);
+	store__nonce_make(nonce, head.chunk, final);
 	r = rec->archive->cipher->seal(rec->text, rec->used, rec->ad,
 				       sizeof(rec->ad), nonce, rec->key);
 	assert(r == 0);
@@ -191,20 +210,17 @@ chunk_write(struct store_recording *rec, bool final)
 	crypto_generichash_update(&rec->hash, rec->text + rec->used,
 				  STORE__TAG_BYTES);
 	rec->offset += n;
-	rec->chunk++;
-	rec->used = 0;
+	chunk_end(rec, true);
 	return 0;
 }
 
 static void
 chunk_begin(struct store_recording *rec, int64_t time_ns)
 {
-	uint32_t second = grid_second(rec, time_ns);
+	uint64_t second = grid_second(rec, time_ns);
 
 	if (second > rec->second)
 		rec->second = second;
-	rec->grid_end_ns =
-	    rec->start_ns + (rec->second + INT64_C(1)) * NS_PER_S;
 	if (rec->preamble.bytes)
 		memcpy(rec->text, rec->preamble.items, rec->preamble.bytes);
 	rec->used = rec->preamble.bytes;
@@ -225,7 +241,7 @@ chunk_room(struct store_recording *rec, int64_t time_ns, size_t n, uint8_t **at)
 		return rec->error;
 	if (rec->preamble.bytes + n > STORE__CHUNK_BYTES)
 		return -EMSGSIZE;
-	if (rec->used && (time_ns >= rec->grid_end_ns ||
+	if (rec->used && (grid_second(rec, time_ns) > rec->second ||
 			  rec->used + n > STORE__CHUNK_BYTES)) {
 		if (rec->fd < 0)
 			return -ENOBUFS;
@@ -306,7 +322,8 @@ store_recording_frame(struct store_recording *recording,
 	if (r)
 		return r;
 	recording->used += (uint32_t)store__frame_encode(at, frame);
-	recording->payload_bytes += frame->payload_bytes;
+	recording->open_payload_bytes += frame->payload_bytes;
+	recording->open_frames[frame->stream]++;
 	return 0;
 }
 
@@ -332,7 +349,7 @@ store_recording_flush(struct store_recording *recording, int64_t now_ns)
 	if (recording->error)
 		return recording->error;
 	if (recording->fd < 0 || !recording->used ||
-	    now_ns < recording->grid_end_ns)
+	    grid_second(recording, now_ns) <= recording->second)
 		return 0;
 	return chunk_write(recording, false);
 }
@@ -362,17 +379,15 @@ store_recording_finish(struct store_recording *recording,
 		       struct store_recording_result *result)
 {
 	struct store_recording *rec = recording;
-	crypto_generichash_state hash;
 	int r;
 
-	memset(result, 0, sizeof(*result));
+	*result = rec->written;
 	if (rec->fd < 0)
 		return rec->error ? rec->error : -EINVAL;
 	r = rec->error ? rec->error : totals_write(rec, segment);
-	result->payload_bytes = rec->payload_bytes;
-	result->chunks = rec->chunk;
-	hash = rec->hash;
-	crypto_generichash_final(&hash, result->file_hash, STORE_HASH_BYTES);
+	crypto_generichash_final(&rec->hash, rec->written.file_hash,
+				 STORE_HASH_BYTES);
+	*result = rec->written;
 	if (close(rec->fd) && r == 0)
 		r = -errno;
 	rec->fd = -1;

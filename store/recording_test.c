@@ -30,6 +30,15 @@ teardown(void **state)
 	return 0;
 }
 
+static void
+expect_sound(struct fixture *fx, const struct store_segment *s)
+{
+	struct store_finding finding;
+
+	assert_int_equal(store_verify(fx->archive, fx->identity, s, &finding),
+			 0);
+}
+
 /** Read a recording of fixture_speak from its item on; check each. */
 static void
 expect_frames(struct store_reader *reader, unsigned from, unsigned until)
@@ -288,6 +297,7 @@ test_before_begin(void **state)
 			 -ENOBUFS);
 	assert_int_equal(store_recording_flush(rec, s.start_ns + NS_PER_S), 0);
 	assert_int_equal(store_recording_finish(rec, &s, &result), -EINVAL);
+	assert_true(sodium_is_zero((uint8_t *)&result, sizeof(result)));
 	for (unsigned i = 0; i < 81; i++)
 		assert_int_equal(fixture_frame(rec, 0, 0, s.start_ns), 0);
 	assert_int_equal(fixture_frame(rec, 0, 0, s.start_ns), -ENOBUFS);
@@ -300,7 +310,11 @@ test_before_begin(void **state)
 	assert_int_equal(fixture_frame(rec, 0, 50, s.start_ns + NS_PER_S), 0);
 	assert_int_equal(store_recording_finish(rec, &s, &result), 0);
 	assert_int_equal(result.chunks, 2);
+	assert_int_equal(result.frames[0], 50 + 81 + 1);
+	assert_int_equal(result.frames[1], 50);
+	assert_int_equal(result.frames[2], 0);
 	assert_int_equal(store_recording_finish(rec, &s, &result), -EALREADY);
+	assert_int_equal(result.chunks, 2);
 	assert_int_equal(fixture_frame(rec, 0, 0, s.start_ns), -EALREADY);
 	store_recording_free(&rec, false);
 }
@@ -532,6 +546,10 @@ test_disk_full(void **state)
 	assert_int_equal(store_recording_finish(rec, &s, &result), -EFBIG);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	assert_int_equal(result.chunks, 2);
+	/* The third chunk was taken, but never written. */
+	assert_int_equal(result.payload_bytes, 200 * FIXTURE_PAYLOAD_BYTES);
+	assert_int_equal(result.frames[0], 100);
+	assert_int_equal(result.frames[1], 100);
 	store_recording_free(&rec, false);
 
 	/* What is there is whole. */
@@ -548,6 +566,144 @@ test_disk_full(void **state)
 		frames += item.type == STORE_ITEM_FRAME;
 	assert_int_equal(r, 0);
 	assert_int_equal(frames, 200);
+	store_reader_close(&reader);
+}
+
+/** The disk is full only when the last chunk has to be written. */
+static void
+test_disk_full_at_last(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_recording_result result;
+	struct rlimit limit, old;
+	struct store_recording *rec;
+	struct store_segment s;
+
+	fixture_segment(&s, 0);
+	rec = fixture_begin(fx, &s);
+	assert_int_equal(fixture_speak(rec, &s, 0, 1100), 0);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	limit = old;
+	limit.rlim_cur = 20000;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(store_recording_finish(rec, &s, &result), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(result.chunks, 1);
+	assert_int_equal(result.frames[0], 50);
+	assert_int_equal(result.frames[1], 50);
+	assert_int_equal(result.payload_bytes, 100 * FIXTURE_PAYLOAD_BYTES);
+	store_recording_free(&rec, false);
+	s.state = STORE_STATE_INTERRUPTED;
+	s.chunks = result.chunks;
+	memcpy(s.file_hash, result.file_hash, sizeof(s.file_hash));
+	expect_sound(fx, &s);
+}
+
+#define SEALS_MAX 8
+
+/** A cipher that keeps the nonces it was given. */
+static struct {
+	const struct store__cipher *real;
+	uint8_t nonces[SEALS_MAX][STORE__NONCE_BYTES];
+	unsigned count;
+} noted;
+
+static int
+noting_seal(uint8_t *text, size_t n, const uint8_t *ad, size_t ad_bytes,
+	    const uint8_t *nonce, const uint8_t *key)
+{
+	assert_in_range(noted.count, 0, SEALS_MAX - 1);
+	memcpy(noted.nonces[noted.count++], nonce, STORE__NONCE_BYTES);
+	return noted.real->seal(text, n, ad, ad_bytes, nonce, key);
+}
+
+/** A nonce whose chunk went half-way to the disk is never used again, though
+ * there is room again and frames go on coming. */
+static void
+test_nonces_once(void **state)
+{
+	struct fixture *fx = *state;
+	const struct store_gap gap = { .packets = 1 };
+	struct store_recording_result result;
+	struct store_stream_info info = { .ssrc = 7 };
+	struct store_format format = { .encoding = "PCMU" };
+	struct store__cipher cipher;
+	struct rlimit limit, old;
+	struct store_recording *rec;
+	struct store_segment s;
+	int64_t later;
+
+	noted.real = fx->archive->cipher;
+	noted.count = 0;
+	cipher = *noted.real;
+	cipher.seal = noting_seal;
+	fx->archive->cipher = &cipher;
+	fixture_segment(&s, 0);
+	later = s.start_ns + 9 * NS_PER_S;
+	rec = fixture_begin(fx, &s);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	limit = old;
+	limit.rlim_cur = 45000;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(fixture_speak(rec, &s, 0, 5000), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(fixture_frame(rec, 0, 0, later), -EFBIG);
+	assert_int_equal(store_recording_gap(rec, &gap), -EFBIG);
+	assert_int_equal(store_recording_stream(rec, &info), -EFBIG);
+	assert_int_equal(store_recording_format(rec, 0, &format), -EFBIG);
+	assert_int_equal(store_recording_flush(rec, later), -EFBIG);
+	assert_int_equal(fixture_frame(rec, 0, 1, later + NS_PER_S), -EFBIG);
+	assert_int_equal(store_recording_finish(rec, &s, &result), -EFBIG);
+	assert_int_equal(store_recording_finish(rec, &s, &result), -EFBIG);
+	store_recording_free(&rec, false);
+	assert_int_equal(noted.count, 3);
+	for (unsigned i = 0; i < noted.count; i++)
+		assert_int_equal(noted.nonces[i][0], i);
+}
+
+/** Frames from beyond what a head may say: still a chunk a second, and all of
+ * it is read, and found. */
+static void
+test_longest(void **state)
+{
+	const int64_t longest_ns = STORE__SECOND_MAX * NS_PER_S;
+	struct fixture *fx = *state;
+	struct store_reader *reader;
+	struct store_recording *rec;
+	struct store__walk walk;
+	struct store_segment s;
+	struct store_item item;
+	unsigned frames = 0;
+	char path[512];
+	int fd;
+
+	fixture_segment(&s, 0);
+	rec = fixture_begin(fx, &s);
+	assert_int_equal(fixture_frame(rec, 0, 0, s.start_ns), 0);
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(
+		    fixture_frame(rec, 0, i + 1,
+				  s.start_ns + longest_ns + i * NS_PER_S / 2),
+		    0);
+	assert_int_equal(fixture_frame(rec, 0, 7, INT64_MAX), 0);
+	assert_int_equal(store_recording_flush(rec, INT64_MAX), 0);
+	fixture_finish(fx, &s, rec, 2000);
+	assert_int_equal(s.chunks, 5);
+
+	fixture_path(fx, &s, path);
+	fd = open(path, O_RDONLY);
+	assert_int_equal(store__walk_file(&walk, fd), 0);
+	close(fd);
+	assert_int_equal(walk.chunks, 5);
+	assert_int_equal(walk.second, STORE__SECOND_MAX);
+	assert_int_equal(
+	    store_reader_open(&reader, fx->archive, fx->identity, &s), 0);
+	assert_int_equal(store_reader_seek(reader, INT64_MAX), 0);
+	while (store_reader_next(reader, &item) > 0)
+		frames += item.type == STORE_ITEM_FRAME;
+	assert_int_equal(frames, 7);
 	store_reader_close(&reader);
 }
 
@@ -787,6 +943,9 @@ main(void)
 		TEST(test_free_unlinks),
 		TEST(test_reading_what_is_being_written),
 		TEST(test_disk_full),
+		TEST(test_disk_full_at_last),
+		TEST(test_nonces_once),
+		TEST(test_longest),
 		TEST(test_disk_full_at_once),
 		TEST(test_cut_between_chunks),
 		TEST(test_threads),

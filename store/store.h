@@ -24,7 +24,7 @@
  *
  * Errors are negative errno values; besides the usual ones:
  *   -EBADMSG   damaged: does not authenticate, or contradicts itself
- *   -ENOKEY    no key opens it (another archive's, or purged)
+ *   -ENOKEY    no key opens it (another archive's, or destroyed)
  *   -ENOENT    no such thing
  *   -EBUSY     another process holds the write lock
  *   -EPROTO    made by a newer version of spanrec
@@ -432,10 +432,16 @@ int store_recording_gap(struct store_recording *recording,
 int store_recording_flush(struct store_recording *recording, int64_t now_ns)
 	__attribute__((warn_unused_result));
 
-/** How a finished recording is entered into the index. */
+/**
+ * How a finished recording is entered into the index: what really reached the
+ * file. Frames of a chunk that could not be written are not in it, even though
+ * store_recording_frame took them. The row's `stored` of stream n has to be
+ * frames[n], what is missing to it was dropped.
+ */
 struct store_recording_result {
 	uint64_t payload_bytes;
-	uint32_t chunks;
+	uint64_t frames[STORE_STREAMS_MAX]; /**< by stream number */
+	uint32_t chunks; /**< written whole */
 	uint8_t file_hash[STORE_HASH_BYTES]; /**< see FORMAT.md */
 };
 
@@ -445,9 +451,11 @@ struct store_recording_result {
  *
  * @param segment its streams are written into the file as the totals:
  *        streams[n] are those of stream number n of the recording
+ * @param result filled in any case
  * @return 0; -ENOSPC, -EIO, now or before: closed without a final chunk, and
  *         *result says how far it got, for a row in state interrupted;
- *         -EINVAL: store_recording_begin was not called
+ *         -EINVAL: there is no file, store_recording_begin was not called or
+ *         failed (*result is all zero); -EALREADY: was finished
  */
 int store_recording_finish(struct store_recording *recording,
 			   const struct store_segment *segment,
@@ -466,9 +474,11 @@ int store_archive_sync(struct store_archive *archive)
 struct store_reader;
 
 /**
- * Open a recording with a private key.
+ * Open a recording with a private key. One that was purged is refused as soon
+ * as its row says so, though its file and key may be there a little longer. It
+ * is for the caller to see that the decision in the row lets anybody listen.
  *
- * @return 0, -ENOENT (no file), -ENOKEY, -EBADMSG, -EPROTO, -ENOMEM, -ENOTSUP
+ * @return 0, -ENOENT (no file, or purged), -ENOKEY, -EBADMSG, -EPROTO, -ENOMEM, -ENOTSUP
  *         (sealed with AES-256-GCM, for which this processor has no help)
  */
 int store_reader_open(struct store_reader **reader,

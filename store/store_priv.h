@@ -135,6 +135,9 @@ bool store__id_sound(const char *id);
 #define STORE__HEAD_BYTES 16 /**< cleartext before each chunk */
 #define STORE__CHUNK_BYTES 32768 /**< of plaintext, at most */
 #define STORE__AD_BYTES (STORE__HEADER_BYTES + STORE__HEAD_BYTES)
+/** 31 days. Heads are in the clear and believed after a crash: what they may
+ * claim has to end somewhere. */
+#define STORE__SECOND_MAX 2678400
 
 #define STORE__ITEM_HEAD_BYTES 4
 #define STORE__STREAM_BYTES (STORE__ITEM_HEAD_BYTES + 44)
@@ -163,15 +166,22 @@ struct store__head {
 	bool final;
 	uint32_t text_bytes;
 	uint32_t chunk;
-	uint32_t second; /**< of the youngest frame, since start_ns */
+	uint32_t second; /**< of the youngest frame so far, since start_ns, at
+			  * most STORE__SECOND_MAX */
 };
 
 void store__head_encode(uint8_t bytes[STORE__HEAD_BYTES],
 			const struct store__head *head);
-/** @return 0, or -EBADMSG */
+/**
+ * The one judge of what a valid head is.
+ *
+ * @param chunk the number it must have
+ * @param second of the chunk before, 0 at the first: it must not fall
+ * @return 0, or -EBADMSG
+ */
 int store__head_decode(struct store__head *head,
-		       const uint8_t bytes[STORE__HEAD_BYTES])
-	__attribute__((warn_unused_result));
+		       const uint8_t bytes[STORE__HEAD_BYTES], uint32_t chunk,
+		       uint32_t second) __attribute__((warn_unused_result));
 
 size_t store__stream_encode(uint8_t *p, uint8_t stream,
 			    const struct store_stream_info *info);
@@ -201,10 +211,11 @@ struct store__preamble {
 #define STORE__PREAMBLE_BYTES 8192 /**< at most */
 
 /**
- * Add an encoded STREAM or FORMAT item, or replace the one it updates.
+ * Add an encoded STREAM or FORMAT item, or replace the FORMAT it updates.
  *
- * @return 1: it was not known; 0: nothing new; -ENOSPC; -ENOMEM; -EBADMSG:
- *         its length is not that of the item it updates
+ * @return 1: it was not known; 0: nothing new; -ENOSPC; -ENOMEM; -EBADMSG: a
+ *         stream of this number is known as another one, or the item is not
+ *         as long as the one it updates
  */
 int store__preamble_put(struct store__preamble *preamble, const uint8_t *item,
 			size_t n) __attribute__((warn_unused_result));
@@ -215,7 +226,7 @@ struct store__walk {
 	uint32_t chunks;     /**< complete ones */
 	uint32_t second;     /**< of the last */
 	bool final;          /**< the last says so */
-	bool malformed;      /**< what follows good_bytes is no chunk's begin */
+	bool malformed;      /**< what follows good_bytes is no valid head */
 	uint64_t good_bytes; /**< up to the end of the last */
 	uint64_t file_bytes;
 	uint8_t hash[STORE_HASH_BYTES];

@@ -80,14 +80,16 @@ test_sound(void **state)
 static uint32_t
 chunk_of(const uint8_t *bytes, size_t at, uint64_t *offset)
 {
-	struct store__head head;
+	struct store__head head = { .second = 0 };
 	uint32_t chunk = 0;
 
 	*offset = STORE__HEADER_BYTES;
 	for (;; chunk++) {
 		uint64_t end;
 
-		assert_int_equal(store__head_decode(&head, bytes + *offset), 0);
+		assert_int_equal(store__head_decode(&head, bytes + *offset,
+						    chunk, head.second),
+				 0);
 		end = *offset + STORE__HEAD_BYTES + head.text_bytes +
 		      STORE__TAG_BYTES;
 		if (at < end)
