@@ -166,30 +166,67 @@ test_hand_over(void **state)
 	assert_int_equal(state_of(0, 1), 'a');
 }
 
-static void
-test_full_waits_or_sheds(void **state)
+static unsigned
+take_all(unsigned *shed)
 {
-	enum flows_put r = FLOWS_PUT;
 	struct rtp_frame frame;
-	uint16_t n = 0;
-	unsigned shed = 0;
+	unsigned frames = 0;
+	enum rtp_take kind;
+
+	*shed = 0;
+	while ((kind = rtp_jitter_take(flows_jitter(flows, 0), INT64_MAX / 2,
+				       &frame)) != RTP_TAKE_NONE) {
+		frames += kind == RTP_TAKE_FRAME;
+		*shed += kind == RTP_TAKE_SHED;
+	}
+	return frames;
+}
+
+/* Too much at one time: waiting does not help, it is shed at once. */
+static void
+test_sheds(void **state)
+{
+	unsigned shed, n;
 
 	(void)state;
-	while (r == FLOWS_PUT)
-		r = put(1000, n++, T0, false);
-	assert_int_equal(r, FLOWS_WAIT);
-	assert_true(n > 10);
-	assert_int_equal(put(1000, n, T0, true), FLOWS_PUT);
-	/* What was shed is known when all else was taken. */
-	for (;;) {
-		enum rtp_take kind = rtp_jitter_take(flows_jitter(flows, 0),
-						     INT64_MAX / 2, &frame);
+	for (n = 0; n < 100; n++)
+		assert_int_equal(put(1000, (uint16_t)n, T0, false), FLOWS_PUT);
+	assert_int_equal(take_all(&shed) + shed, 100);
+	assert_true(shed > 0);
+}
 
-		if (kind == RTP_TAKE_NONE)
-			break;
-		shed += kind == RTP_TAKE_SHED;
+/* What is there is due: the writer can make room. */
+static void
+test_waits(void **state)
+{
+	enum flows_put r = FLOWS_PUT;
+	unsigned shed, n = 0;
+
+	(void)state;
+	while (r == FLOWS_PUT && n < 100) {
+		r = put(1000, (uint16_t)n, T0 + n * 20 * MS, false);
+		n++;
 	}
-	assert_int_equal(shed, 1);
+	assert_int_equal(r, FLOWS_WAIT);
+	assert_int_equal(take_all(&shed), n - 1);
+	assert_int_equal(shed, 0);
+	assert_int_equal(put(1000, (uint16_t)(n - 1), T0 + n * 20 * MS, false),
+			 FLOWS_PUT);
+}
+
+/* With none left the search rests. */
+static void
+test_closed(void **state)
+{
+	(void)state;
+	flows_close(flows, T0 + 10);
+	assert_true(flows_closed(flows, T0 + 9));
+	assert_int_equal(put(1, 1, T0 + 9, false), FLOWS_EXHAUSTED);
+	assert_false(flows_closed(flows, T0 + 10));
+	assert_int_equal(put(1, 1, T0 + 10, false), FLOWS_PUT);
+	/* Flows that are there go on. */
+	flows_close(flows, T0 + 100);
+	assert_int_equal(put(1, 2, T0 + 50, false), FLOWS_PUT);
 }
 
 int
@@ -203,7 +240,9 @@ main(void)
 		T(test_sweep),
 		T(test_none_left_and_given_back),
 		T(test_hand_over),
-		T(test_full_waits_or_sheds),
+		T(test_sheds),
+		T(test_waits),
+		T(test_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

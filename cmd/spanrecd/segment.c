@@ -524,6 +524,22 @@ segment_flush(struct segment *s, const struct segment_input *in, int64_t now_ns)
 
 /* ---- the end ------------------------------------------------------------- */
 
+/* Of a recording that failed only what reached the file is stored. */
+static void
+count_written(struct segment *s, const struct store_recording_result *result)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->row.streams_count; i++) {
+		struct store_stream *row = &s->row.streams[i];
+
+		row->dropped[STORE_REASON_overrun] +=
+		    row->stored - result->frames[i];
+		row->stored = result->frames[i];
+	}
+	s->row.bytes = result->payload_bytes;
+}
+
 static void
 finish_recording(struct segment *s, const struct segment_input *in)
 {
@@ -536,6 +552,8 @@ finish_recording(struct segment *s, const struct segment_input *in)
 		r = store_recording_finish(s->recording, &s->row, &result);
 	if (r < 0)
 		fail(s, in, r);
+	if (s->state == SEGMENT_FAILED)
+		count_written(s, &result);
 	s->row.chunks = result.chunks;
 	memcpy(s->row.file_hash, result.file_hash, sizeof(s->row.file_hash));
 	s->row.state = s->state == SEGMENT_FAILED ? STORE_STATE_INTERRUPTED
