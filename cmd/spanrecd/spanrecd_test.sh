@@ -184,6 +184,36 @@ calls 4 3 0.5 | sed 's/10\.0/10.9/; s/\<c\>/z/g' |
 home m
 record --home m --read few.pcap others.pcap
 check "two captures are read as one" [ "$(states m)" = "8 stored" ]
+# The clock of the recording machine is set back by an hour in the middle, and
+# the same ports are used again: the calls stay apart.
+calls 4 3 4 | sed 's/ports 4 //' >times.call
+"$BIN/mkpcap" -q -o first.pcap times.call
+sed 's/09:00/08:00/; s/\<c\>/z/g' times.call | "$BIN/mkpcap" -q -o second.pcap
+{ cat first.pcap; tail -c +25 second.pcap; } >back.pcap
+home c
+record --home c --read back.pcap
+check "a clock that is set back is told" grep -q "clock was set back" out
+check "... and each call has the two streams of its own" \
+	[ "$(spanrec --home c list --json |
+		grep -c '"stored":140,.*"stored":140,')" = 8 ]
+
+# More SIP in one instant than a ring holds.
+cat >instant.call <<-END
+start 2026-03-02T09:00:00Z
+host a 10.0.0.11
+host b 10.0.0.12
+repeat 3000 every 0ms ports 4 users 1
+call c from a:2100 to b:25000
+at 0 c invite rtp 10000 codec PCMA
+end
+END
+"$BIN/mkpcap" -q -o instant.pcap instant.call
+home n
+timeout 60 "$BIN/spanrecd" -q --home n --read instant.pcap >out 2>err </dev/null
+check "3000 calls that begin in one instant" [ "$(states n)" = "3000 null" ]
+expect_error "standard input cannot be read twice" 2 "once only" --home n \
+	--read - --threads 2
+
 # ---- interruptions ----------------------------------------------------------
 
 home k
