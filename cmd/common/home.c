@@ -35,7 +35,8 @@ static const struct policy_field settings[] = {
 	  "Empty: vault.key in the home directory." },
 	{ "interfaces", POLICY_FIELD_TEXTS, AT(interfaces), 0, POLICY_TEXTS_MAX,
 	  "", "[]",
-	  "Network interfaces that the mirror ports of the switch feed." },
+	  "Network interfaces that the mirror ports of the switch feed.\n"
+	  "Not used yet: this version records from captures." },
 	{ "threads", POLICY_FIELD_U32, AT(threads), 1, 64, "", "1",
 	  "Capture threads, and as many threads that write." },
 	{ "reorder_ms", POLICY_FIELD_U32, AT(reorder_ms), 1, 2000, "ms", "200",
