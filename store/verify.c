@@ -464,8 +464,10 @@ row_ways(struct orphans *o, const char *id)
 	if (r == 0)
 		missing = store__way_missing(o->archive, txn, &segment);
 	store__read_end(o->archive, txn);
+	if (r && r != -ENOENT && r != -EBADMSG && r != -EPROTO)
+		return r;
 	if (!missing)
-		return store__error_is_ours(r) ? r : 0;
+		return 0;
 	found(&finding, STORE_FINDING_INDEX,
 	      "the index has its row, but no key to it in '%s'", missing);
 	return o->fn(o->ctx, &finding);
