@@ -178,9 +178,9 @@ file_cut(int dir_fd, const char *path, int fd, uint64_t bytes)
 
 	if (fchmod(fd, 0640))
 		return -errno;
-	out = openat(dir_fd, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	out = store__file_open(dir_fd, path, O_WRONLY);
 	if (out < 0)
-		return -errno;
+		return out;
 	if (ftruncate(out, (off_t)bytes) || fchmod(out, 0440) || fsync(out))
 		r = -errno;
 	close(out);

@@ -73,7 +73,7 @@ int store__file_create(int dir_fd, const char *path, const void *bytes,
  * Open a file of the archive. Whoever put something else in its place (a link,
  * a FIFO, a folder) leads nobody astray and makes nobody wait.
  *
- * @param flags O_RDONLY, O_RDWR, O_CREAT (0640)
+ * @param flags O_RDONLY, O_WRONLY, O_RDWR, O_CREAT (0640)
  * @return fd, or negative errno; -EBADMSG: it is no regular file
  */
 int store__file_open(int dir_fd, const char *path, int flags)
