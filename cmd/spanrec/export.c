@@ -360,7 +360,7 @@ static int export(struct arguments *arguments,
 			    ? "left our side, right the other side"
 			    : "both sides in one channel");
 	}
-	return rc;
+	return rc || !audio->torn ? rc : EXIT_DAMAGED;
 }
 
 static int

@@ -317,6 +317,8 @@ struct spanrec_audio {
 	uint64_t frames;         /**< samples per channel, from start to end */
 	uint64_t frames_unknown; /**< RTP frames without a decoder */
 	char encoding[RTP_ENCODING_BYTES]; /**< of one of these */
+	int64_t heard_ns; /**< end of what there is of the last segment */
+	bool torn; /**< interrupted, and damaged where it ends */
 };
 
 /** @param pcm [frames * channels] @return 0, or an exit code, which stops */
@@ -339,7 +341,9 @@ int spanrec_audio_check(const struct spanrec *spanrec,
 
 /**
  * Read the recordings through without a sound: proves that they are whole and
- * finds out how long they are, before anything is written anywhere.
+ * finds out how long they are, before anything is written anywhere. Of an
+ * interrupted one that is damaged the part before the damage counts; torn says
+ * so, a warning was printed, and the command is to end with EXIT_DAMAGED.
  *
  * @param audio selection and channels are given
  * @return exit code
@@ -374,6 +378,8 @@ int spanrec_reader_failed(const struct store_segment *segment, int error);
  */
 int spanrec_wav_header(FILE *to, unsigned channels, uint64_t frames)
 	__attribute__((warn_unused_result));
+/** Is there a WAV header for so much? */
+bool spanrec_wav_fits(unsigned channels, uint64_t frames);
 /** @param pcm [count] @return 0, -ENOSPC, -EIO, ... */
 int spanrec_wav_samples(FILE *to, const int16_t *pcm, size_t count)
 	__attribute__((warn_unused_result));
@@ -382,14 +388,15 @@ int spanrec_wav_samples(FILE *to, const int16_t *pcm, size_t count)
 
 struct spanrec_purge {
 	bool dry;
-	uint64_t recordings, segments; /**< gone, or would be */
+	uint64_t recordings, segments; /**< gone, or would be if dry */
 	uint64_t bytes;
 	uint64_t tombstones; /**< forgotten */
-	uint64_t failed;
+	uint64_t failed; /**< not found or not deleted */
 	uint64_t held;
 };
 
-/** Purge what is due at a time. Prints the list if dry. @return exit code */
+/** Purge what is due at a time; what fails does not keep the rest. Prints the
+ * list if dry. @return exit code */
 int spanrec_purge_run(struct spanrec *spanrec, int64_t now_ns,
 		      struct spanrec_purge *purge)
 	__attribute__((warn_unused_result));

@@ -102,8 +102,7 @@ spanrec_path_shorten(const char *path, char *to, size_t n)
 		head--;
 	while (tail && is_continuation(path[bytes - tail]))
 		tail--;
-	snprintf(to, n, "%.*s%s%s", (int)head, path, dots,
-		 path + bytes - tail);
+	snprintf(to, n, "%.*s%s%s", (int)head, path, dots, path + bytes - tail);
 }
 
 static bool
