@@ -321,7 +321,7 @@ test_list_table(void **state)
 	output = run(f, NOW, EXIT_DONE, "list --to 1970-01-01T00:00Z");
 	assert_string_equal(output, "No calls to show.\n");
 	free(output);
-	output = run(f, NOW, EXIT_DONE, "list --to -999999h --json");
+	output = run(f, NOW, EXIT_DONE, "list --to -500000h --json");
 	assert_string_equal(output, "");
 	free(output);
 	output = run(f, NOW, EXIT_DONE, "list --to 2018-01-01 --json");
