@@ -211,9 +211,9 @@ measure_frame(void *ctx, const struct streams *streams,
 {
 	struct spanrec_audio *audio = ctx;
 	struct rtp_format fallback;
-	int64_t end_ns;
 	const struct rtp_format *format =
 	    find_format(streams, frame, &fallback);
+	int64_t end_ns;
 
 	if (frame->time_ns < audio->start_ns)
 		audio->start_ns = frame->time_ns;
@@ -507,7 +507,7 @@ spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 				       .ctx = ctx,
 				       .newest_ns = audio->start_ns,
 				       .taken_ns = audio->start_ns };
-	bool torn; /* said when it was measured */
+	bool torn = false; /* said when it was measured */
 	size_t i;
 	int rc;
 

@@ -454,7 +454,7 @@ show_gaps(const struct spanrec *spanrec, const struct store_segment *segment,
 	  const struct gaps *gaps)
 {
 	char at[SPANREC_TIME_BYTES];
-	int64_t ms;
+	int64_t at_ns, ms;
 	size_t i;
 
 	if (!spanrec_segment_audible(segment))
@@ -470,9 +470,9 @@ show_gaps(const struct spanrec *spanrec, const struct store_segment *segment,
 	for (i = 0; i < gaps->count; i++) {
 		const struct store_gap *gap = &gaps->gaps[i].gap;
 
-		ms = spanrec_span_ns(segment->start_ns, gap->from_ns);
-		spanrec_duration(ms, at);
-		ms = ms / 1000000 % 1000;
+		at_ns = spanrec_span_ns(segment->start_ns, gap->from_ns);
+		spanrec_duration(at_ns, at);
+		ms = at_ns / 1000000 % 1000;
 		fprintf(spanrec->out,
 			"  at %s.%03d, %s side: %.3f s, %" PRIu32
 			" packet%s (%s)\n",
