@@ -102,18 +102,34 @@ settings_check(const struct home *home)
 	return err;
 }
 
-/** Read a small file, pipes too. @return 0, -errno; text is malloc'd */
+/** @return 0, -EISDIR, -EOPNOTSUPP, -errno */
 static int
-file_read(const char *path, char **text, size_t *n)
+regular_check(int fd)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	return S_ISREG(st.st_mode) ? 0 : -EOPNOTSUPP;
+}
+
+int
+home_file_read(const char *path, char **text, size_t *n)
+{
+	/* O_NONBLOCK: opening a FIFO would wait for who writes to it */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	ssize_t got;
-	int err = 0;
+	int err;
 
 	*text = NULL;
 	*n = 0;
 	if (fd < 0)
 		return -errno;
+	err = regular_check(fd);
+	if (err)
+		goto out;
 	*text = malloc(FILE_BYTES_MAX);
 	if (!*text) {
 		err = -ENOMEM;
@@ -133,6 +149,15 @@ out:
 		*text = NULL;
 	}
 	return err;
+}
+
+static const char *
+read_error_text(int err)
+{
+	if (err == -EOPNOTSUPP)
+		return "it is no regular file; pipes and devices are not "
+		       "read";
+	return strerror(-err);
 }
 
 /**
@@ -182,7 +207,7 @@ settings_missing(const struct home *home, int err)
 	struct stat st;
 
 	if (err != -ENOENT && err != -ENOTDIR) {
-		log_error("%s: %s", home->settings_path, strerror(-err));
+		log_error("%s: %s", home->settings_path, read_error_text(err));
 		return exit_code(err);
 	}
 	if (!home->dir[0])
@@ -206,7 +231,7 @@ settings_read(struct home *home)
 	struct policy_errors errors;
 	char *text;
 	size_t n;
-	int err = file_read(home->settings_path, &text, &n);
+	int err = home_file_read(home->settings_path, &text, &n);
 
 	if (err)
 		return settings_missing(home, err);
@@ -266,10 +291,10 @@ home_policy(const struct home *home, const char *path, struct policy **policy,
 
 	if (!path)
 		path = home->policy_path;
-	err = file_read(path, &bytes, &n);
+	err = home_file_read(path, &bytes, &n);
 	if (err) {
 		log_error("cannot read the policy %s: %s", path,
-			  strerror(-err));
+			  read_error_text(err));
 		return exit_code(err);
 	}
 	err = policy_load(policy, bytes, n, &errors);

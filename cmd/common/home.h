@@ -56,6 +56,16 @@ struct home {
 int home_open(struct home *home, const char *option)
 	__attribute__((warn_unused_result));
 
+/**
+ * Read a small regular file. Never waits: what is no regular file, such as a
+ * pipe that nobody writes to, is refused.
+ *
+ * @param text malloc'd
+ * @return 0, -EISDIR, -EOPNOTSUPP (no regular file), -ENOENT, ...
+ */
+int home_file_read(const char *path, char **text, size_t *text_bytes)
+	__attribute__((warn_unused_result));
+
 /** Write the commented settings file of all defaults. @return 0, -errno */
 int home_settings_write(FILE *to);
 

@@ -265,6 +265,37 @@ policies(void **state)
 		       "line 1\n");
 }
 
+/* Nobody writes to this pipe: who waits for it never comes back. */
+static void
+no_regular_files(void **state)
+{
+	struct fixture *f = *state;
+	struct policy *policy;
+	struct home home;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/spanrec.yaml", f->dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	alarm(10);
+	assert_int_equal(home_open(&home, f->dir), EXIT_FAILED);
+	assert_said(f, "test: DIR/spanrec.yaml: it is no regular file; pipes "
+		       "and devices are not read\n");
+	unlink(path);
+	write_file(f, "spanrec.yaml", "");
+	assert_int_equal(home_open(&home, f->dir), 0);
+	snprintf(path, sizeof(path), "%s/policy.yaml", f->dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(home_policy(&home, NULL, &policy, NULL, NULL),
+			 EXIT_FAILED);
+	alarm(0);
+	assert_said(f, "test: cannot read the policy DIR/policy.yaml: it is "
+		       "no regular file; pipes and devices are not read\n");
+	assert_int_equal(home_policy(&home, "/dev/zero", &policy, NULL, NULL),
+			 EXIT_FAILED);
+	assert_said(f, "test: cannot read the policy /dev/zero: it is no "
+		       "regular file; pipes and devices are not read\n");
+}
+
 static void
 a_policy_too_large(void **state)
 {
@@ -341,6 +372,7 @@ main(void)
 		TEST(wrong_settings),
 		TEST(settings_nobody_may_read),
 		TEST(policies),
+		TEST(no_regular_files),
 		TEST(a_policy_too_large),
 		TEST(allocation_failures),
 		cmocka_unit_test(exit_codes),

@@ -71,6 +71,27 @@ site_may_print(const char *format, uint32_t *left_out)
 	return may;
 }
 
+/**
+ * Length of what a terminal or a reader would obey at p: C0 and DEL; C1, and
+ * what turns the direction of writing or ends a line (U+2028 to 202E, U+2066 to
+ * 2069), in UTF-8.
+ */
+static size_t
+control_bytes(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	if (p[0] < 0x20 || p[0] == 0x7f)
+		return 1;
+	if (p[0] == 0xC2 && p[1] >= 0x80 && p[1] <= 0x9F)
+		return 2;
+	if (p[0] == 0xE2 && p[1] == 0x80 && p[2] >= 0xA8 && p[2] <= 0xAE)
+		return 3;
+	if (p[0] == 0xE2 && p[1] == 0x81 && p[2] >= 0xA6 && p[2] <= 0xA9)
+		return 3;
+	return 0;
+}
+
 static void __attribute__((format(printf, 3, 0)))
 log_line(const char *prefix, uint32_t left_out, const char *format,
 	 va_list args)
@@ -89,8 +110,7 @@ log_line(const char *prefix, uint32_t left_out, const char *format,
 	n = strlen(line);
 	for (size_t i = 0; i < n; i++) {
 		/* names come from packets: no line of theirs, no escapes */
-		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-			line[i] = '?';
+		memset(line + i, '?', control_bytes(line + i));
 	}
 	line[n++] = '\n'; /* over the NUL */
 	while (write(STDERR_FILENO, line, n) < 0 && errno == EINTR)

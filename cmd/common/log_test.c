@@ -79,6 +79,10 @@ no_line_of_a_stranger(void **state)
 	log_init("p", LOG_LEVEL_INFO);
 	log_error("%s", "a\np: forged\033[2J\x7f\tb\r");
 	assert_string_equal(said(*state), "p: a?p: forged?[2J??b?\n");
+	/* CSI as C1, two that turn the direction of writing, and a letter */
+	log_error("%s", "\xC2\x9B"
+			"2J \xE2\x80\xAE \xE2\x81\xA6 J\xC3\xBCrgen");
+	assert_string_equal(said(*state), "p: ??2J ??? ??? J\xC3\xBCrgen\n");
 }
 
 static void

@@ -30,6 +30,9 @@
  */
 #define MARGIN_NS (10 * SECOND_NS + RTP_RENDER_BEHIND_NS)
 
+/** No call is so long; a row that says so is damaged. */
+#define LENGTH_MAX_NS (31 * 86400 * SECOND_NS)
+
 #define PAYLOAD_TYPES 128
 #define PCM_FRAMES    2048
 
@@ -146,10 +149,17 @@ find_format(const struct streams *streams, const struct store_frame *frame,
 	return fallback;
 }
 
-/* Call fn for each frame of one recording. @return exit code */
+/*
+ * Call fn for each frame of one recording. One that was interrupted by a crash
+ * or a full disk may be torn where it ends: then what lies before is given out,
+ * all of it genuine.
+ *
+ * @param torn set if so, else left alone
+ * @return exit code
+ */
 static int
 read_frames(struct spanrec *spanrec, const struct store_segment *segment,
-	    frame_fn fn, void *ctx)
+	    frame_fn fn, void *ctx, bool *torn)
 {
 	struct streams *streams = calloc(1, sizeof(*streams));
 	struct store_reader *reader = NULL;
@@ -175,7 +185,9 @@ read_frames(struct spanrec *spanrec, const struct store_segment *segment,
 		if (rc)
 			goto out;
 	}
-	if (error < 0)
+	if (error == -EBADMSG && segment->state == STORE_STATE_INTERRUPTED)
+		*torn = true;
+	else if (error < 0)
 		rc = spanrec_reader_failed(segment, error);
 out:
 	store_reader_close(&reader);
@@ -201,11 +213,16 @@ measure_frame(void *ctx, const struct streams *streams,
 	struct rtp_format fallback;
 	const struct rtp_format *format =
 	    find_format(streams, frame, &fallback);
+	int64_t end_ns;
 
 	if (frame->time_ns < audio->start_ns)
 		audio->start_ns = frame->time_ns;
-	if (frame->time_ns + LAST_PACKET_NS > audio->end_ns)
-		audio->end_ns = frame->time_ns + LAST_PACKET_NS;
+	if (__builtin_add_overflow(frame->time_ns, LAST_PACKET_NS, &end_ns))
+		end_ns = INT64_MAX;
+	if (end_ns > audio->end_ns)
+		audio->end_ns = end_ns;
+	if (end_ns > audio->heard_ns)
+		audio->heard_ns = end_ns;
 	audio->frames++;
 	if (!rtp_codec_find(format->encoding) && is_sound(format->encoding)) {
 		audio->frames_unknown++;
@@ -254,6 +271,24 @@ listening_denied(const struct store_segment *segment)
 	return EXIT_NOT_ALLOWED;
 }
 
+/* Times out of a row or a file that no call can have: nothing later has to
+ * fear that it overflows. @return exit code */
+static int
+check_times(const struct spanrec_audio *audio)
+{
+	int64_t length_ns = spanrec_span_ns(audio->start_ns, audio->end_ns);
+
+	if (audio->start_ns >= 0 && length_ns >= 0 &&
+	    length_ns <= LENGTH_MAX_NS &&
+	    audio->end_ns < INT64_MAX - LENGTH_MAX_NS)
+		return 0;
+	log_error("%s: the times of this call cannot be true; its entry in the "
+		  "index is damaged",
+		  audio->selection->segments[0].id);
+	return EXIT_DAMAGED;
+}
+
+/* @return exit code */
 static int
 set_length(struct spanrec_audio *audio)
 {
@@ -301,6 +336,31 @@ spanrec_audio_check(const struct spanrec *spanrec,
 	return 0;
 }
 
+/* Read one recording through. @return exit code */
+static int
+measure_segment(struct spanrec *spanrec, struct spanrec_audio *audio,
+		const struct store_segment *segment)
+{
+	char until[SPANREC_TIME_BYTES];
+	uint64_t before = audio->frames;
+	bool torn = false;
+	int rc;
+
+	audio->heard_ns = segment->start_ns;
+	rc = read_frames(spanrec, segment, measure_frame, audio, &torn);
+	if (rc || !torn)
+		return rc;
+	if (audio->frames == before)
+		return spanrec_reader_failed(segment, -EBADMSG);
+	audio->torn = true;
+	spanrec_duration(spanrec_span_ns(segment->start_ns, audio->heard_ns),
+			 until);
+	log_warning("%s was interrupted and is damaged: what follows %s after "
+		    "its beginning is missing; 'spanrec verify %s' tells where",
+		    segment->id, until, segment->id);
+	return 0;
+}
+
 int
 spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 {
@@ -311,6 +371,7 @@ spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 	audio->start_ns = INT64_MAX;
 	audio->end_ns = INT64_MIN;
 	audio->frames = audio->frames_unknown = 0;
+	audio->torn = false;
 	for (i = 0; i < selection->count; i++) {
 		const struct store_segment *segment = &selection->segments[i];
 
@@ -323,11 +384,12 @@ spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 			audio->end_ns = segment->start_ns;
 		if (segment->end_ns > audio->end_ns)
 			audio->end_ns = segment->end_ns;
-		rc = read_frames(spanrec, segment, measure_frame, audio);
+		rc = measure_segment(spanrec, audio, segment);
 		if (rc)
 			return rc;
 	}
-	return set_length(audio);
+	rc = check_times(audio);
+	return rc ? rc : set_length(audio);
 }
 
 void
@@ -445,6 +507,7 @@ spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 				       .ctx = ctx,
 				       .newest_ns = audio->start_ns,
 				       .taken_ns = audio->start_ns };
+	bool torn = false; /* said when it was measured */
 	size_t i;
 	int rc;
 
@@ -459,7 +522,7 @@ spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 			continue;
 		rendering.first_stream = (uint32_t)(i * STORE_STREAMS_MAX);
 		rc = read_frames(spanrec, &selection->segments[i], render_frame,
-				 &rendering);
+				 &rendering, &torn);
 		if (rc)
 			goto out;
 	}

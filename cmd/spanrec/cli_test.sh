@@ -186,6 +186,20 @@ expect "verify of nothing" "0 recordings checked, 0 damaged" verify
 expect "purge of nothing" "0 segments deleted" purge
 expect "purge --dry-run" "would be deleted" purge --dry-run --as-of 2099-01-01
 
+expect_error "an instant before all calls is not any instant" 2 "earlier" \
+	list --from 1970-01-01T00:00:01Z --to 1970-01-01T00:00Z
+
+# ---- a key for everybody ----------------------------------------------------
+
+chmod 640 home/vault.key
+expect_error "a key that a group can read: how to mend it" 3 \
+	"chmod 600 home/vault.key" show x1
+chmod 604 home/vault.key
+expect_error "or anybody" 3 "chmod 600 home/vault.key" show x1
+chmod 600 home/vault.key
+run show x1
+check "mended" [ $rc = 3 -a -z "$(grep chmod err)" ]
+
 # ---- what is broken ---------------------------------------------------------
 
 cp home/policy.yaml policy.good
@@ -212,6 +226,14 @@ run list
 check "a mistake in the settings: its line is named" \
 	[ $rc = 1 -a ! -s out -a -n "$(grep 'spanrec.yaml:1:' err)" ]
 cp settings.good home/spanrec.yaml
+rm home/policy.yaml
+mkfifo home/policy.yaml
+timeout 10 "$BIN/spanrec" list >out 2>err </dev/null
+rc=$?
+check "a pipe for a policy is not waited for" \
+	[ $rc = 1 -a -n "$(grep 'no regular file' err)" ]
+rm home/policy.yaml
+cp policy.good home/policy.yaml
 mv home/archive home/elsewhere
 expect_error "a home without archive" 3 "no archive" list
 mv home/elsewhere home/archive

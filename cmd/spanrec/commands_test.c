@@ -129,6 +129,69 @@ test_being_recorded(void **state)
 	free(output);
 }
 
+static void
+crash(struct store_segment *segment)
+{
+	segment->state = STORE_STATE_INTERRUPTED;
+	segment->bytes = 0;
+}
+
+/* Of what a crash left the chunks are known, not the bytes in them. */
+static void
+test_interrupted(void **state)
+{
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], *output;
+
+	snprintf(id, sizeof(id), "%.27s-1", f->call[1]);
+	edit(f, id, crash);
+	output = run(f, NOW, EXIT_DONE, "list");
+	assert_has(output, id);
+	assert_has(output, "interrupted");
+	assert_has(output, "1 segment without audio not shown");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "show %s", id);
+	assert_has(output, "State       interrupted: 2 seconds on disk\n");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "why %s", id);
+	assert_has(output, "stopped before the call ended: interrupted, 2");
+	assert_has_not(output, "No audio");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "purge --dry-run --as-of 2027-01-01");
+	assert_has(output, "standard, interrupted, 0 bytes");
+	free(output);
+}
+
+/* What others wrote into the ledger is cleaned like what came by SIP. */
+static void
+test_strange_action(void **state)
+{
+	const struct fixture *f = *state;
+	struct store_ledger_entry entry = { .time_ns = NOW,
+					    .action = "pl\x1B[2Jay\xFF",
+					    .actor = "some\x1B[31mbody",
+					    .detail = "\xE2\x80\xAE"
+						      "detail" };
+	struct store_archive *archive;
+	char path[512], *output;
+
+	snprintf(path, sizeof(path), "%s/archive", f->home);
+	snprintf(entry.subject, sizeof(entry.subject), "%.27s-1", f->call[0]);
+	assert_int_equal(
+	    store_archive_open(&archive, path, STORE_WRITE, NULL, NULL), 0);
+	assert_int_equal(store_ledger_append(archive, &entry), 0);
+	store_archive_close(&archive);
+
+	output = run(f, NOW, EXIT_DONE, "show %s", entry.subject);
+	assert_has(output, "pl\xEF\xBF\xBD[2Jay\xEF\xBF\xBD by some");
+	assert_has_not(output, "\x1B");
+	assert_has_not(output, "\xE2\x80\xAE");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "show %s --json", entry.subject);
+	assert_has(output, "\"action\":\"pl\xEF\xBF\xBD[2Jay\xEF\xBF\xBD\"");
+	free(output);
+}
+
 /* ---- lists ------------------------------------------------------------- */
 
 /* The nth line as JSON. */
@@ -253,6 +316,13 @@ test_list_table(void **state)
 	free(output);
 	output = run(f, NOW, EXIT_DONE, "list --to 2018-01-01");
 	assert_string_equal(output, "No calls to show.\n");
+	free(output);
+	/* the very first instant is not "any time" */
+	output = run(f, NOW, EXIT_DONE, "list --to 1970-01-01T00:00Z");
+	assert_string_equal(output, "No calls to show.\n");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "list --to -500000h --json");
+	assert_string_equal(output, "");
 	free(output);
 	output = run(f, NOW, EXIT_DONE, "list --to 2018-01-01 --json");
 	assert_string_equal(output, "");
@@ -551,13 +621,22 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(test_ids),       FIXTURE_TEST(test_id_exact),
-		FIXTURE_TEST(test_states),    FIXTURE_TEST(test_being_recorded),
-		FIXTURE_TEST(test_list_json), FIXTURE_TEST(test_list_table),
-		FIXTURE_TEST(test_find),      FIXTURE_TEST(test_list_csv),
-		FIXTURE_TEST(test_show_why),  FIXTURE_TEST(test_no_key),
-		FIXTURE_TEST(test_busy),      FIXTURE_TEST(test_no_memory),
-		FIXTURE_TEST(test_verify),    FIXTURE_TEST(test_purge),
+		FIXTURE_TEST(test_ids),
+		FIXTURE_TEST(test_id_exact),
+		FIXTURE_TEST(test_states),
+		FIXTURE_TEST(test_being_recorded),
+		FIXTURE_TEST(test_interrupted),
+		FIXTURE_TEST(test_strange_action),
+		FIXTURE_TEST(test_list_json),
+		FIXTURE_TEST(test_list_table),
+		FIXTURE_TEST(test_find),
+		FIXTURE_TEST(test_list_csv),
+		FIXTURE_TEST(test_show_why),
+		FIXTURE_TEST(test_no_key),
+		FIXTURE_TEST(test_busy),
+		FIXTURE_TEST(test_no_memory),
+		FIXTURE_TEST(test_verify),
+		FIXTURE_TEST(test_purge),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_begin, NULL);

@@ -142,6 +142,7 @@ hold_signals(struct copy *copy)
 	sigaddset(&copy->stops, SIGINT);
 	sigaddset(&copy->stops, SIGTERM);
 	sigaddset(&copy->stops, SIGHUP);
+	sigaddset(&copy->stops, SIGQUIT);
 	sigprocmask(SIG_BLOCK, &copy->stops, &copy->before);
 }
 
@@ -310,16 +311,24 @@ check_target(const struct arguments *arguments)
 static int
 write_down(const struct arguments *arguments, const struct copy *copy)
 {
-	char detail[256], name[PATH_MAX], *folder;
+	char detail[sizeof(((struct store_ledger_entry *)NULL)->detail)],
+	    name[PATH_MAX], path[2 * PATH_MAX], *folder;
+	int n;
 
 	/* the folder in full, and the name that the copy will have in it */
 	folder = realpath(copy->temporary, NULL);
 	if (folder)
 		*strrchr(folder, '/') = '\0';
 	snprintf(name, sizeof(name), "%s", copy->path);
-	snprintf(detail, sizeof(detail), "purpose %s, to %s/%s",
-		 arguments->purpose, folder ? folder : ".", basename(name));
+	snprintf(path, sizeof(path), "%s/%s", folder ? folder : ".",
+		 basename(name));
 	free(folder);
+	/* names of purposes are short, so that there is room for the path */
+	n = snprintf(detail, sizeof(detail), "purpose %s, to ",
+		     arguments->purpose);
+	if (n >= 0 && (size_t)n < sizeof(detail))
+		spanrec_path_shorten(path, detail + n,
+				     sizeof(detail) - (size_t)n);
 	return spanrec_ledger_add(arguments->spanrec, "export",
 				  copy->audio->selection, detail);
 }
@@ -351,7 +360,7 @@ static int export(struct arguments *arguments,
 			    ? "left our side, right the other side"
 			    : "both sides in one channel");
 	}
-	return rc;
+	return rc || !audio->torn ? rc : EXIT_DAMAGED;
 }
 
 static int

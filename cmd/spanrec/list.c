@@ -155,6 +155,9 @@ read_period(const struct arguments *a, struct store_query *query)
 		query->from_ns = period.from_ns;
 		query->to_ns = period.to_ns;
 	}
+	/* zero would mean any time; before 1970 there are no calls */
+	if ((a->to || a->around) && query->to_ns < 1)
+		query->to_ns = 1;
 	if (query->from_ns && query->to_ns && query->from_ns >= query->to_ns) {
 		log_error("the period ends before it begins; --from must be "
 			  "earlier than --to");

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <pwd.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/common/exit.h"
@@ -100,6 +101,10 @@ spanrec_open(struct spanrec *spanrec, enum store_mode mode)
 	if (rc)
 		return rc;
 	spanrec->zone = policy_zone_peek(spanrec->policy);
+	if (spanrec_kept_new(&spanrec->kept)) {
+		log_error("not enough memory");
+		return EXIT_FAILED;
+	}
 	rc = check_owner(spanrec);
 	if (rc)
 		return rc;
@@ -113,6 +118,19 @@ spanrec_open(struct spanrec *spanrec, enum store_mode mode)
 	return 0;
 }
 
+/* Not an error: who may listen is a matter of the house. */
+static void
+check_key_mode(const char *path)
+{
+	struct stat st;
+
+	if (!stat(path, &st) && (st.st_mode & (S_IRGRP | S_IROTH)))
+		log_warning("the private key %s can be read by others than "
+			    "its owner, and who reads it can listen to "
+			    "everything; mend that with: chmod 600 %s",
+			    path, path);
+}
+
 int
 spanrec_open_key(struct spanrec *spanrec, bool needed)
 {
@@ -120,6 +138,8 @@ spanrec_open_key(struct spanrec *spanrec, bool needed)
 	int rc;
 
 	rc = store_identity_load(&spanrec->identity, path);
+	if (!rc)
+		check_key_mode(path);
 	if (!rc || (!needed && (rc == -ENOENT || rc == -EACCES)))
 		return 0;
 	switch (rc) {

@@ -25,9 +25,28 @@ struct spanrec_output {
 bool
 spanrec_segment_silent(const struct store_segment *segment)
 {
+	/* what a crash left counts chunks, but not what is in them */
 	return segment->decision == STORE_RECORD && !segment->bytes &&
-	       segment->state != STORE_STATE_RECORDING &&
+	       !segment->chunks && segment->state != STORE_STATE_RECORDING &&
 	       segment->state != STORE_STATE_PURGED;
+}
+
+int64_t
+spanrec_span_ns(int64_t from_ns, int64_t to_ns)
+{
+	int64_t span_ns;
+
+	if (__builtin_sub_overflow(to_ns, from_ns, &span_ns))
+		return to_ns < from_ns ? INT64_MIN : INT64_MAX;
+	return span_ns;
+}
+
+int64_t
+spanrec_seconds_stored(const struct store_segment *segment)
+{
+	int64_t length_ns = spanrec_span_ns(segment->start_ns, segment->end_ns);
+
+	return length_ns > 0 && segment->chunks ? length_ns / 1000000000 : 0;
 }
 
 const char *
@@ -99,7 +118,7 @@ json_count(uint64_t count)
 static json_t *
 json_duration(const struct store_segment *segment)
 {
-	int64_t length_ns = segment->end_ns - segment->start_ns;
+	int64_t length_ns = spanrec_span_ns(segment->start_ns, segment->end_ns);
 
 	if (length_ns < 0)
 		return json_null();
@@ -192,10 +211,9 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	struct policy_clock clock;
 	int rc = 0;
 
-	/* of a class the policy does not know the clock is given all the same
-	 */
-	(void)policy_clock(spanrec->policy, segment->retention,
-			   segment->call_start_ns, &clock);
+	/* of a class that no policy knows the clock is given all the same */
+	if (spanrec_clock(spanrec, segment, &clock) == -ENOMEM)
+		rc = -1;
 #define SET(name, value) rc |= json_object_set_new(object, name, value)
 	SET("id", json_text(segment->id));
 	SET("call", json_text(segment->call));
@@ -364,7 +382,8 @@ table_row(struct spanrec_output *output, const struct store_segment *segment)
 	if (!line)
 		return -ENOMEM;
 	spanrec_time_local(output->spanrec->zone, segment->start_ns, start);
-	spanrec_duration(segment->end_ns - segment->start_ns, length);
+	spanrec_duration(spanrec_span_ns(segment->start_ns, segment->end_ns),
+			 length);
 	if (table_text(line, START, start) ||
 	    table_text(line, LENGTH, length) ||
 	    table_text(line, WAY, store_route_name(segment->direction)) ||

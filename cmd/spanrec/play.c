@@ -198,6 +198,17 @@ close_card(struct player *player)
 	snd_config_update_free_global();
 }
 
+/* A pipe can hold what a WAV header can tell. @return exit code */
+static int
+check_pipe(const struct spanrec_audio *audio)
+{
+	if (spanrec_wav_fits(spanrec_audio_channels(audio), audio->frames))
+		return 0;
+	log_error("the call is too long for a WAV, which holds 4 GiB; play its "
+		  "segments one by one");
+	return EXIT_FAILED;
+}
+
 /* The card is opened before the ledger is written: no card, no entry. */
 static int
 play(struct arguments *arguments, const struct spanrec_selection *selection,
@@ -206,10 +217,9 @@ play(struct arguments *arguments, const struct spanrec_selection *selection,
 	struct player player = { .spanrec = arguments->spanrec,
 				 .audio = audio };
 	char detail[128];
-	int rc = 0;
+	int rc;
 
-	if (!arguments->to_pipe)
-		rc = open_card(&player);
+	rc = arguments->to_pipe ? check_pipe(audio) : open_card(&player);
 	snprintf(detail, sizeof(detail), "purpose %s", arguments->purpose);
 	if (!rc)
 		rc = spanrec_ledger_add(arguments->spanrec, "play", selection,
@@ -225,7 +235,7 @@ play(struct arguments *arguments, const struct spanrec_selection *selection,
 		progress_fini(&player.progress);
 	}
 	close_card(&player);
-	return rc;
+	return rc || !audio->torn ? rc : EXIT_DAMAGED;
 }
 
 /* ---- what is played ---------------------------------------------------- */

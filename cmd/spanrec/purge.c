@@ -18,7 +18,12 @@
 
 enum { DRY_RUN = 0x200, AS_OF };
 
-#define CALENDAR_SLACK_NS (INT64_C(32) * 86400 * 1000000000)
+#define DAY_NS            (INT64_C(86400) * 1000000000)
+#define CALENDAR_SLACK_NS (32 * DAY_NS)
+
+/** By how much due times of one class may be out of order; twice what the
+ * shortest month and a zone can do. */
+#define ORDER_SLACK_NS (4 * DAY_NS)
 
 struct arguments {
 	struct spanrec *spanrec;
@@ -86,6 +91,8 @@ struct sweep {
 	int64_t now_ns;
 	char (*classes)[STORE_NAME_BYTES];
 	size_t classes_count;
+	bool warned; /**< of this class */
+	int worst;   /**< exit code */
 	struct spanrec_ids due;
 	struct spanrec_ids over; /**< tombstones whose own time is over */
 };
@@ -119,95 +126,154 @@ list_due(struct sweep *sweep, const struct store_segment *segment,
 		spanrec_segment_state(segment), segment->bytes);
 }
 
-/* The oldest come first: where one is not due, none after it is. */
+/* What cannot be done is counted, and the rest is done all the same. */
+static void
+note_failure(struct sweep *sweep, int error)
+{
+	sweep->purge->failed++;
+	if (exit_code(error) == EXIT_DAMAGED)
+		sweep->worst = EXIT_DAMAGED;
+	else if (!sweep->worst)
+		sweep->worst = EXIT_FAILED;
+}
+
+/* Told once for each class. */
+static void
+warn_fallback(struct sweep *sweep, const char *retention)
+{
+	if (sweep->warned)
+		return;
+	sweep->warned = true;
+	log_warning("the retention class '%s' is not in the policy any more; "
+		    "the shortest time that is allowed holds for it",
+		    retention);
+}
+
+static void
+count_deleted(struct spanrec_purge *purge, const struct store_segment *segment)
+{
+	purge->segments++;
+	purge->recordings += segment->chunks > 0;
+	purge->bytes += segment->bytes;
+}
+
+/*
+ * Is nothing due any more behind this one? Rows come by the start of the call,
+ * and due times nearly so: months are clamped to their last day, clocks go back
+ * an hour, zones move by a day. A class that the policy does not know has
+ * segments of several policies, or a ceiling now of this class and now of that;
+ * there is no order.
+ */
+static bool
+is_far(const struct sweep *sweep, const struct store_segment *segment,
+       const struct policy_clock *clock, int known)
+{
+	return known == 0 && *segment->retention &&
+	       spanrec_span_ns(sweep->now_ns, clock->due_ns) > ORDER_SLACK_NS;
+}
+
 static int
 see_segment(void *ctx, const struct store_segment *segment)
 {
 	struct sweep *sweep = ctx;
 	struct policy_clock clock;
+	int rc;
 
-	(void)policy_clock(sweep->spanrec->policy, segment->retention,
-			   segment->call_start_ns, &clock);
-	if (clock.due_ns > sweep->now_ns)
-		return 1;
 	if (segment->state == STORE_STATE_PURGED ||
 	    segment->state == STORE_STATE_RECORDING)
 		return 0;
+	rc = spanrec_clock(sweep->spanrec, segment, &clock);
+	if (rc == -ENOMEM)
+		return rc;
+	if (rc == -ENOENT)
+		warn_fallback(sweep, segment->retention);
+	if (clock.due_ns > sweep->now_ns)
+		return is_far(sweep, segment, &clock, rc);
 	if (segment->state == STORE_STATE_HELD) {
 		sweep->purge->held++;
 		return 0;
 	}
-	sweep->purge->segments++;
-	sweep->purge->recordings += segment->chunks > 0;
-	sweep->purge->bytes += segment->bytes;
 	if (sweep->purge->dry) {
+		count_deleted(sweep->purge, segment);
 		list_due(sweep, segment, &clock);
 		return 0;
 	}
 	return spanrec_ids_add(&sweep->due, segment->id);
 }
 
+/* What is found before an error is purged; other classes are looked at. */
 static void
-see_class(const struct sweep *sweep, const char *retention)
+find_due(struct sweep *sweep)
 {
-	struct policy_clock clock;
+	struct store_archive *archive = sweep->spanrec->archive;
+	size_t i;
+	int rc = store_classes(archive, add_class, sweep);
 
-	if (policy_clock(sweep->spanrec->policy, retention, sweep->now_ns,
-			 &clock) == -ENOENT)
-		log_warning("the retention class '%s' is not in the policy any "
-			    "more; the shortest time that is allowed holds "
-			    "for it",
-			    retention);
+	if (rc < 0) {
+		log_error("not all retention classes could be found in the "
+			  "index: %s",
+			  strerror(-rc));
+		note_failure(sweep, rc);
+	}
+	for (i = 0; i < sweep->classes_count; i++) {
+		const char *class = sweep->classes[i];
+
+		sweep->warned = false;
+		rc = store_due(archive, class, sweep->now_ns, see_segment,
+			       sweep);
+		if (rc >= 0)
+			continue;
+		log_error("the index could not be read for all of the "
+			  "retention class '%s': %s; 'spanrec verify' may "
+			  "tell what is wrong",
+			  class, strerror(-rc));
+		note_failure(sweep, rc);
+	}
 }
 
 /* @return 0, -errno */
 static int
-find_due(struct sweep *sweep)
+purge_one(struct sweep *sweep, const char *id, const char *actor)
 {
+	struct store_archive *archive = sweep->spanrec->archive;
+	struct store_segment segment;
+	int rc = store_segment_get(archive, id, &segment);
+
+	if (!rc)
+		rc = store_purge(archive, id, sweep->now_ns, actor,
+				 "past its time by the policy");
+	if (rc == -EPERM)
+		sweep->purge->held++;
+	if (rc == -EALREADY || rc == -EPERM)
+		return 0;
+	if (!rc)
+		count_deleted(sweep->purge, &segment);
+	return rc;
+}
+
+static void
+purge_due(struct sweep *sweep)
+{
+	struct progress progress;
+	char actor[STORE_NAME_BYTES];
 	size_t i;
 	int rc;
 
-	rc = store_classes(sweep->spanrec->archive, add_class, sweep);
-	for (i = 0; rc >= 0 && i < sweep->classes_count; i++) {
-		see_class(sweep, sweep->classes[i]);
-		rc = store_due(sweep->spanrec->archive, sweep->classes[i],
-			       sweep->now_ns, see_segment, sweep);
-	}
-	return rc < 0 ? rc : 0;
-}
-
-/* @return exit code of the worst */
-static int
-purge_due(struct sweep *sweep)
-{
-	struct spanrec *spanrec = sweep->spanrec;
-	struct spanrec_purge *purge = sweep->purge;
-	struct progress progress;
-	char actor[STORE_NAME_BYTES];
-	int rc, worst = 0;
-	size_t i;
-
 	spanrec_actor(actor);
 	progress_init(&progress, "deleting");
-	if (spanrec->quiet)
+	if (sweep->spanrec->quiet)
 		progress.shown = false;
 	for (i = 0; i < sweep->due.count; i++) {
-		const char *id = sweep->due.ids[i];
-
-		rc = store_purge(spanrec->archive, id, sweep->now_ns, actor,
-				 "past its time by the policy");
+		rc = purge_one(sweep, sweep->due.ids[i], actor);
 		progress_update(&progress, i + 1, sweep->due.count);
-		if (rc == -EPERM)
-			purge->held++;
-		if (rc == 0 || rc == -EALREADY || rc == -EPERM)
+		if (!rc)
 			continue;
 		progress_fini(&progress);
-		log_error("%s could not be deleted: %s", id, strerror(-rc));
-		purge->failed++;
-		worst = exit_code(rc);
+		log_error("%s could not be deleted: %s", sweep->due.ids[i],
+			  strerror(-rc));
+		note_failure(sweep, rc);
 	}
 	progress_fini(&progress);
-	return worst;
 }
 
 /* ---- tombstones -------------------------------------------------------- */
@@ -220,8 +286,8 @@ see_tombstone(void *ctx, const struct store_segment *segment)
 
 	if (segment->state != STORE_STATE_PURGED)
 		return 0;
-	(void)policy_clock(sweep->spanrec->policy, segment->retention,
-			   segment->call_start_ns, &clock);
+	if (spanrec_clock(sweep->spanrec, segment, &clock) == -ENOMEM)
+		return -ENOMEM;
 	if (clock.metadata_ns > sweep->now_ns)
 		return 0;
 	return spanrec_ids_add(&sweep->over, segment->id);
@@ -245,25 +311,29 @@ find_over(struct sweep *sweep)
 			    sweep);
 }
 
-/* @return exit code */
-static int
+static void
 forget_over(struct sweep *sweep)
 {
 	size_t i;
 	int rc = find_over(sweep);
 
-	for (i = 0; !rc && i < sweep->over.count; i++) {
+	if (rc < 0) {
+		log_error("not all notes of deleted calls could be read: %s",
+			  strerror(-rc));
+		note_failure(sweep, rc);
+	}
+	for (i = 0; i < sweep->over.count; i++) {
 		rc = store_forget_one(sweep->spanrec->archive,
 				      sweep->over.ids[i]);
-		if (!rc)
+		if (!rc) {
 			sweep->purge->tombstones++;
+			continue;
+		}
+		log_error("%s: the note that it was deleted could not be "
+			  "removed: %s",
+			  sweep->over.ids[i], strerror(-rc));
+		note_failure(sweep, rc);
 	}
-	if (rc < 0) {
-		log_error("notes of deleted calls could not be removed: %s",
-			  strerror(-rc));
-		return exit_code(rc);
-	}
-	return 0;
 }
 
 int
@@ -273,24 +343,15 @@ spanrec_purge_run(struct spanrec *spanrec, int64_t now_ns,
 	struct sweep sweep = { .spanrec = spanrec,
 			       .purge = purge,
 			       .now_ns = now_ns };
-	int rc, error;
 
-	error = find_due(&sweep);
-	if (error < 0) {
-		log_error("the index could not be read: %s", strerror(-error));
-		rc = exit_code(error);
-		goto out;
-	}
-	rc = purge_due(&sweep);
-	if (!purge->dry) {
-		error = forget_over(&sweep);
-		rc = rc ? rc : error;
-	}
-out:
+	find_due(&sweep);
+	purge_due(&sweep);
+	if (!purge->dry)
+		forget_over(&sweep);
 	spanrec_ids_fini(&sweep.due);
 	spanrec_ids_fini(&sweep.over);
 	free(sweep.classes);
-	return rc;
+	return sweep.worst;
 }
 
 /* ---- the command ------------------------------------------------------- */
@@ -298,7 +359,7 @@ out:
 static void
 report(const struct spanrec *spanrec, const struct spanrec_purge *purge)
 {
-	uint64_t gone = purge->segments - purge->failed;
+	uint64_t gone = purge->segments;
 
 	if (spanrec->quiet)
 		return;
@@ -308,6 +369,10 @@ report(const struct spanrec *spanrec, const struct spanrec_purge *purge)
 		gone, gone == 1 ? "" : "s",
 		purge->dry ? "would be deleted" : "deleted", purge->recordings,
 		purge->bytes);
+	if (purge->failed)
+		fprintf(spanrec->out,
+			"%" PRIu64 " error%s: not all that is due is gone\n",
+			purge->failed, purge->failed == 1 ? "" : "s");
 	if (purge->held)
 		fprintf(spanrec->out, "%" PRIu64 " held, not deleted\n",
 			purge->held);
@@ -360,7 +425,6 @@ spanrec_purge(struct spanrec *spanrec, int argc, char **argv)
 	if (rc)
 		return rc;
 	rc = spanrec_purge_run(spanrec, now_ns, &purge);
-	if (!rc || purge.failed)
-		report(spanrec, &purge);
+	report(spanrec, &purge);
 	return rc;
 }

@@ -191,6 +191,18 @@ utc_json(int64_t time_ns)
 }
 
 static json_t *
+gap_json(const struct gap *g)
+{
+	return json_pack("{ss,ss,sI,so,so}", "side",
+			 g->side == STORE_LEFT ? "left" : "right", "reason",
+			 store_reason_name(g->gap.reason), "packets",
+			 (json_int_t)g->gap.packets, "from",
+			 utc_json(g->gap.from_ns), "until",
+			 utc_json(g->gap.until_ns));
+}
+
+/* @return NULL: no memory */
+static json_t *
 gaps_json(const struct gaps *gaps)
 {
 	json_t *array;
@@ -200,35 +212,40 @@ gaps_json(const struct gaps *gaps)
 		return json_null();
 	array = json_array();
 	for (i = 0; i < gaps->count; i++) {
-		const struct gap *g = &gaps->gaps[i];
-
-		json_array_append_new(
-		    array, json_pack("{ss,ss,sI,so,so}", "side",
-				     g->side == STORE_LEFT ? "left" : "right",
-				     "reason", store_reason_name(g->gap.reason),
-				     "packets", (json_int_t)g->gap.packets,
-				     "from", utc_json(g->gap.from_ns), "until",
-				     utc_json(g->gap.until_ns)));
+		if (json_array_append_new(array, gap_json(&gaps->gaps[i]))) {
+			json_decref(array);
+			return NULL;
+		}
 	}
 	return array;
 }
 
 static json_t *
+entry_json(const struct store_ledger_entry *e)
+{
+	char action[SPANREC_TEXT_BYTES], actor[SPANREC_TEXT_BYTES],
+	    detail[SPANREC_TEXT_BYTES];
+
+	spanrec_text_clean(e->action, action, sizeof(action));
+	spanrec_text_clean(e->actor, actor, sizeof(actor));
+	spanrec_text_clean(e->detail, detail, sizeof(detail));
+	return json_pack("{so,ss,ss,ss}", "time", utc_json(e->time_ns),
+			 "action", action, "actor", actor, "detail", detail);
+}
+
+/* @return NULL: no memory */
+static json_t *
 history_json(const struct history *history)
 {
 	json_t *array = json_array();
-	char actor[SPANREC_TEXT_BYTES], detail[SPANREC_TEXT_BYTES];
 	size_t i;
 
 	for (i = 0; i < history->count; i++) {
-		const struct store_ledger_entry *e = &history->entries[i];
-
-		spanrec_text_clean(e->actor, actor, sizeof(actor));
-		spanrec_text_clean(e->detail, detail, sizeof(detail));
-		json_array_append_new(
-		    array, json_pack("{so,ss,ss,ss}", "time",
-				     utc_json(e->time_ns), "action", e->action,
-				     "actor", actor, "detail", detail));
+		if (json_array_append_new(array,
+					  entry_json(&history->entries[i]))) {
+			json_decref(array);
+			return NULL;
+		}
 	}
 	return array;
 }
@@ -239,12 +256,17 @@ show_json(struct spanrec *spanrec, const struct store_segment *segment,
 {
 	json_t *object = spanrec_segment_json(spanrec, segment);
 	char hash[2 * STORE_HASH_BYTES + 1];
+	int rc = 0;
 
 	store_hex(hash, segment->policy, STORE_HASH_BYTES);
-	json_object_set_new(object, "policy", json_string(hash));
-	json_object_set_new(object, "gaps", gaps_json(gaps));
-	json_object_set_new(object, "history", history_json(history));
-	if (spanrec_json_print(spanrec->out, object)) {
+	rc |= json_object_set_new(object, "policy", json_string(hash));
+	rc |= json_object_set_new(object, "gaps", gaps_json(gaps));
+	rc |= json_object_set_new(object, "history", history_json(history));
+	if (rc)
+		json_decref(object);
+	else
+		rc = spanrec_json_print(spanrec->out, object);
+	if (rc) {
 		log_error("not enough memory");
 		return EXIT_FAILED;
 	}
@@ -288,7 +310,7 @@ show_parties(const struct spanrec *spanrec, const struct store_segment *s)
 	line_time(spanrec, "Start", s->start_ns);
 	if (s->end_ns >= s->start_ns) {
 		line_time(spanrec, "End", s->end_ns);
-		spanrec_duration(s->end_ns - s->start_ns, text);
+		spanrec_duration(spanrec_span_ns(s->start_ns, s->end_ns), text);
 		line(spanrec, "Length", text);
 	}
 	if (*s->end_cause)
@@ -300,19 +322,28 @@ show_decision(const struct spanrec *spanrec, const struct store_segment *s)
 {
 	char text[2 * SPANREC_TEXT_BYTES], hash[2 * STORE_HASH_BYTES + 1];
 	struct policy_clock clock;
+	int rc;
 
 	snprintf(text, sizeof(text), "%s (rule %s, reason %s)",
 		 store_decision_name(s->decision), s->rule, s->reason);
 	line(spanrec, "Decision", text);
 	store_hex(hash, s->policy, STORE_HASH_BYTES);
 	line(spanrec, "Policy", hash);
-	snprintf(text, sizeof(text), "%s, %" PRIu64 " bytes",
-		 spanrec_segment_state(s), s->bytes);
+	if (s->state == STORE_STATE_INTERRUPTED && s->chunks)
+		snprintf(text, sizeof(text),
+			 "interrupted: %" PRId64 " seconds on disk",
+			 spanrec_seconds_stored(s));
+	else
+		snprintf(text, sizeof(text), "%s, %" PRIu64 " bytes",
+			 spanrec_segment_state(s), s->bytes);
 	line(spanrec, "State", text);
 
-	if (policy_clock(spanrec->policy, s->retention, s->call_start_ns,
-			 &clock) == -ENOENT)
+	rc = spanrec_clock(spanrec, s, &clock);
+	if (rc == -ENOENT)
 		snprintf(text, sizeof(text), "%s (not in the policy any more)",
+			 s->retention);
+	else if (rc == SPANREC_CLOCK_KEPT)
+		snprintf(text, sizeof(text), "%s (of the policy that decided)",
 			 s->retention);
 	else
 		snprintf(text, sizeof(text), "%s", s->retention);
@@ -423,7 +454,7 @@ show_gaps(const struct spanrec *spanrec, const struct store_segment *segment,
 	  const struct gaps *gaps)
 {
 	char at[SPANREC_TIME_BYTES];
-	int64_t ms;
+	int64_t at_ns, ms;
 	size_t i;
 
 	if (!spanrec_segment_audible(segment))
@@ -439,14 +470,16 @@ show_gaps(const struct spanrec *spanrec, const struct store_segment *segment,
 	for (i = 0; i < gaps->count; i++) {
 		const struct store_gap *gap = &gaps->gaps[i].gap;
 
-		spanrec_duration(gap->from_ns - segment->start_ns, at);
-		ms = (gap->from_ns - segment->start_ns) / 1000000 % 1000;
+		at_ns = spanrec_span_ns(segment->start_ns, gap->from_ns);
+		spanrec_duration(at_ns, at);
+		ms = at_ns / 1000000 % 1000;
 		fprintf(spanrec->out,
 			"  at %s.%03d, %s side: %.3f s, %" PRIu32
 			" packet%s (%s)\n",
 			at, ms < 0 ? 0 : (int)ms,
 			gaps->gaps[i].side == STORE_LEFT ? "left" : "right",
-			(double)(gap->until_ns - gap->from_ns) / 1e9,
+			(double)spanrec_span_ns(gap->from_ns, gap->until_ns) /
+			    1e9,
 			gap->packets, gap->packets == 1 ? "" : "s",
 			store_reason_name(gap->reason));
 	}
@@ -455,8 +488,8 @@ show_gaps(const struct spanrec *spanrec, const struct store_segment *segment,
 static void
 show_history(const struct spanrec *spanrec, const struct history *history)
 {
-	char when[SPANREC_TIME_BYTES], actor[SPANREC_TEXT_BYTES],
-	    detail[SPANREC_TEXT_BYTES];
+	char when[SPANREC_TIME_BYTES], action[SPANREC_TEXT_BYTES],
+	    actor[SPANREC_TEXT_BYTES], detail[SPANREC_TEXT_BYTES];
 	size_t i;
 
 	if (!history->count)
@@ -466,7 +499,8 @@ show_history(const struct spanrec *spanrec, const struct history *history)
 		const struct store_ledger_entry *e = &history->entries[i];
 
 		spanrec_time_zoned(spanrec->zone, e->time_ns, when);
-		fprintf(spanrec->out, "  %s  %s by %s: %s\n", when, e->action,
+		fprintf(spanrec->out, "  %s  %s by %s: %s\n", when,
+			spanrec_text_clean(e->action, action, sizeof(action)),
 			spanrec_text_clean(e->actor, actor, sizeof(actor)),
 			spanrec_text_clean(e->detail, detail, sizeof(detail)));
 	}

@@ -353,6 +353,199 @@ test_wrong_key(void **state)
 	    run(f, NOW, EXIT_DAMAGED, "play %s - --purpose abuse", f->call[0]));
 }
 
+/* ---- what a crash or a fault of the disk left ------------------------- */
+
+static void
+interrupt(struct store_segment *segment)
+{
+	/* what recovery knows of one */
+	segment->state = STORE_STATE_INTERRUPTED;
+	segment->bytes = 0;
+}
+
+static void
+hold(struct store_segment *segment)
+{
+	segment->state = STORE_STATE_HELD;
+}
+
+/* Change a byte of the recording of call B, so far from its beginning. */
+static void
+damage(const struct fixture *f, double part)
+{
+	char path[512];
+	uint8_t *bytes;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/archive/audio/2019/03/28/%s-1.rec",
+		 f->home, f->call[1]);
+	bytes = testing_read_file(path, &n);
+	bytes[(size_t)(part * (double)n)] ^= 1;
+	assert_int_equal(chmod(path, 0600), 0);
+	testing_write_file(path, bytes, n);
+	free(bytes);
+}
+
+static void
+test_torn(void **state)
+{
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], line[256], path[512], *whole, *part;
+	size_t whole_bytes, n;
+	SF_INFO info;
+	int16_t *pcm;
+
+	snprintf(id, sizeof(id), "%.27s-1", f->call[1]);
+	snprintf(line, sizeof(line), "play %s - --purpose quality", id);
+	edit(f, id, interrupt);
+	whole = run_bytes(f, NOW, EXIT_DONE, &whole_bytes, line);
+	damage(f, 0.6);
+
+	/* the left side comes first in this file; it is what it was */
+	part = run_bytes(f, NOW, EXIT_DAMAGED, &n, line);
+	/* the row says 2 s, and of what was heard nothing reaches further */
+	assert_int_equal(whole_bytes, 44 + 4 * 16320);
+	assert_int_equal(n, 44 + 4 * 16000);
+	assert_tone((const int16_t *)(const void *)(part + 44), 2, 0, 0.1, 600);
+	assert_true(memcmp(part, whole, n) != 0);
+	free(part);
+	free(whole);
+	snprintf(path, sizeof(path), "%s/torn.wav", f->folder);
+	free(run(f, NOW, EXIT_DAMAGED, "export %s --out %s --purpose quality",
+		 id, path));
+	pcm = read_wav(path, &info);
+	assert_tone(pcm, 2, 0, 0.1, 600);
+	free(pcm);
+	part = run(f, NOW, EXIT_DAMAGED, "show %s", id);
+	assert_has(part, "export by ");
+	free(part);
+
+	/* no other state lets damage pass */
+	edit(f, id, hold);
+	part = run_bytes(f, NOW, EXIT_DAMAGED, &n, line);
+	assert_int_equal(n, 0);
+	free(part);
+}
+
+/* Where nothing authenticates nothing is heard, and nobody listened. */
+static void
+test_torn_at_once(void **state)
+{
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], *output;
+
+	snprintf(id, sizeof(id), "%.27s-1", f->call[1]);
+	edit(f, id, interrupt);
+	damage(f, 0.01);
+	output = run(f, NOW, EXIT_DAMAGED, "play %s - --purpose abuse", id);
+	assert_string_equal(output, "");
+	free(output);
+	output = run(f, NOW, EXIT_DAMAGED, "show %s", id);
+	assert_has_not(output, "abuse");
+	free(output);
+}
+
+static void
+make_endless(struct store_segment *segment)
+{
+	segment->start_ns = -INT64_MAX;
+	segment->end_ns = INT64_MAX;
+}
+
+static void
+make_ancient(struct store_segment *segment)
+{
+	segment->start_ns = INT64_MIN;
+	segment->end_ns = INT64_MIN + 1;
+}
+
+static void
+make_too_long(struct store_segment *segment)
+{
+	segment->end_ns = segment->start_ns + 40 * DAY;
+}
+
+/* Times that no call has: nothing overflows, and nobody is said to have
+ * listened to what could not be opened. */
+static void
+test_times_impossible(void **state)
+{
+	static void (*const changes[])(struct store_segment *) = {
+		make_endless, make_ancient, make_too_long
+	};
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], *output;
+	size_t i;
+
+	snprintf(id, sizeof(id), "%.27s-1", f->call[0]);
+	for (i = 0; i < 3; i++) {
+		edit(f, id, changes[i]);
+		output =
+		    run(f, NOW, EXIT_DAMAGED, "play %s - --purpose abuse", id);
+		assert_string_equal(output, "");
+		free(output);
+		free(run(f, NOW, EXIT_DAMAGED,
+			 "export %s --out none.wav --purpose abuse", id));
+		assert_int_equal(access("none.wav", F_OK), -1);
+		free(run(f, NOW, EXIT_DONE, "list --all"));
+		free(run(f, NOW, EXIT_DONE, "list --json"));
+		free(run(f, NOW, EXIT_DONE, "list --csv"));
+		free(run(f, NOW, EXIT_DONE, "why %s", id));
+		output = run(f, NOW, EXIT_DONE, "show %s", id);
+		assert_has_not(output, "abuse");
+		free(output);
+	}
+}
+
+static void
+make_long(struct store_segment *segment)
+{
+	segment->end_ns = segment->start_ns + 3 * DAY;
+}
+
+/* Three days in two channels fit no WAV: known before the ledger is written. */
+static void
+test_too_long_for_wav(void **state)
+{
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], *output;
+
+	snprintf(id, sizeof(id), "%.27s-1", f->call[0]);
+	edit(f, id, make_long);
+	output = run(f, NOW, EXIT_FAILED, "play %s - --purpose abuse", id);
+	assert_string_equal(output, "");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "show %s", id);
+	assert_has_not(output, "abuse");
+	free(output);
+}
+
+/* However deep the folder, the ledger has the name of the copy. */
+static void
+test_long_path(void **state)
+{
+	const struct fixture *f = *state;
+	char path[900], *output;
+	size_t n;
+	int i;
+
+	n = (size_t)snprintf(path, sizeof(path), "%s", f->folder);
+	for (i = 0; i < 5; i++) {
+		n += (size_t)snprintf(path + n, sizeof(path) - n,
+				      "/a-folder-with-a-long-name-%d-%050d", i,
+				      i);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+	free(run(f, NOW, EXIT_DONE,
+		 "export %s-1 --out %s/the-copy-of-call-b.wav --purpose "
+		 "dispute",
+		 f->call[1], path));
+	output = run(f, NOW, EXIT_DONE, "show %s --json", f->call[1]);
+	assert_has(output, "purpose dispute, to /");
+	assert_has(output, ".../the-copy-of-call-b.wav\"");
+	free(output);
+}
+
 int
 main(void)
 {
@@ -365,6 +558,11 @@ main(void)
 		FIXTURE_TEST(test_play_card),
 		FIXTURE_TEST(test_listen_deny),
 		FIXTURE_TEST(test_wrong_key),
+		FIXTURE_TEST(test_torn),
+		FIXTURE_TEST(test_torn_at_once),
+		FIXTURE_TEST(test_times_impossible),
+		FIXTURE_TEST(test_too_long_for_wav),
+		FIXTURE_TEST(test_long_path),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_begin, NULL);

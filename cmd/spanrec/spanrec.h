@@ -8,6 +8,7 @@
  *   select.c    an id or the beginning of one -> the segments of one call
  *   time.c      times as people type them, and as they read them
  *   text.c      text from the network made safe for a terminal, JSON, CSV
+ *   clock.c     until when a segment lives, by which policy
  *   output.c    a segment as a row of a table, a JSON line, a CSV line
  *   audio.c     recordings -> sound
  *   wav.c       sound -> WAV
@@ -34,6 +35,7 @@
 #define SPANREC_VERSION "0.1"
 
 struct spanrec_selection;
+struct spanrec_kept;
 
 /** One run of the program. */
 struct spanrec {
@@ -47,6 +49,7 @@ struct spanrec {
 	struct home home;
 	struct policy *policy;
 	const struct policy_zone *zone; /**< of the policy; borrowed */
+	struct spanrec_kept *kept; /**< a policy out of the archive */
 	struct store_archive *archive;
 	struct store_identity *identity; /**< NULL: no private key here */
 };
@@ -120,6 +123,28 @@ void spanrec_actor(char actor[STORE_NAME_BYTES]);
 int spanrec_ledger_add(struct spanrec *spanrec, const char *action,
 		       const struct spanrec_selection *selection,
 		       const char *detail)
+	__attribute__((warn_unused_result));
+
+/* ---- clock.c ----------------------------------------------------------- */
+
+/** What spanrec_clock keeps of one call for the next. @return 0, -ENOMEM */
+int spanrec_kept_new(struct spanrec_kept **kept)
+	__attribute__((warn_unused_result));
+void spanrec_kept_free(struct spanrec_kept **kept);
+
+#define SPANREC_CLOCK_KEPT 1
+
+/**
+ * Clocks of a segment: by the policy of the home, or, if that does not know the
+ * class, by the policy that decided, which the archive keeps. Only where that
+ * one is missing, or not the file it was, the fallback of policy_clock holds.
+ *
+ * @return 0; SPANREC_CLOCK_KEPT: by the policy of then; -ENOENT: the fallback;
+ *         -ENOMEM. *clock is filled in any case.
+ */
+int spanrec_clock(const struct spanrec *spanrec,
+		  const struct store_segment *segment,
+		  struct policy_clock *clock)
 	__attribute__((warn_unused_result));
 
 /* ---- select.c ---------------------------------------------------------- */
@@ -211,6 +236,14 @@ void spanrec_duration(int64_t duration_ns, char text[SPANREC_TIME_BYTES]);
 const char *spanrec_text_clean(const char *text, char *clean, size_t n);
 
 /**
+ * Copy a path, without its middle if there is no room: the name at its end
+ * stays whole, or at least the end of the name.
+ *
+ * @param to [n]
+ */
+void spanrec_path_shorten(const char *path, char *to, size_t n);
+
+/**
  * Write one field of a CSV line as RFC 4180 wants it. A text that a
  * spreadsheet would take for a formula gets a leading apostrophe; telephone
  * numbers ("+44...") stay as they are.
@@ -260,6 +293,10 @@ void spanrec_streams_sort(const struct store_segment *segment,
 const char *spanrec_segment_state(const struct store_segment *segment);
 /** To be recorded, and yet there was nothing: calls nobody answered. */
 bool spanrec_segment_silent(const struct store_segment *segment);
+/** From one time to another; rows may say anything, so it never overflows. */
+int64_t spanrec_span_ns(int64_t from_ns, int64_t to_ns);
+/** Whole seconds of an interrupted recording that are on the disk. */
+int64_t spanrec_seconds_stored(const struct store_segment *segment);
 
 /* ---- audio.c ----------------------------------------------------------- */
 
@@ -280,6 +317,8 @@ struct spanrec_audio {
 	uint64_t frames;         /**< samples per channel, from start to end */
 	uint64_t frames_unknown; /**< RTP frames without a decoder */
 	char encoding[RTP_ENCODING_BYTES]; /**< of one of these */
+	int64_t heard_ns; /**< end of what there is of the last segment */
+	bool torn; /**< interrupted, and damaged where it ends */
 };
 
 /** @param pcm [frames * channels] @return 0, or an exit code, which stops */
@@ -302,7 +341,9 @@ int spanrec_audio_check(const struct spanrec *spanrec,
 
 /**
  * Read the recordings through without a sound: proves that they are whole and
- * finds out how long they are, before anything is written anywhere.
+ * finds out how long they are, before anything is written anywhere. Of an
+ * interrupted one that is damaged the part before the damage counts; torn says
+ * so, a warning was printed, and the command is to end with EXIT_DAMAGED.
  *
  * @param audio selection and channels are given
  * @return exit code
@@ -337,6 +378,8 @@ int spanrec_reader_failed(const struct store_segment *segment, int error);
  */
 int spanrec_wav_header(FILE *to, unsigned channels, uint64_t frames)
 	__attribute__((warn_unused_result));
+/** Is there a WAV header for so much? */
+bool spanrec_wav_fits(unsigned channels, uint64_t frames);
 /** @param pcm [count] @return 0, -ENOSPC, -EIO, ... */
 int spanrec_wav_samples(FILE *to, const int16_t *pcm, size_t count)
 	__attribute__((warn_unused_result));
@@ -345,14 +388,15 @@ int spanrec_wav_samples(FILE *to, const int16_t *pcm, size_t count)
 
 struct spanrec_purge {
 	bool dry;
-	uint64_t recordings, segments; /**< gone, or would be */
+	uint64_t recordings, segments; /**< gone, or would be if dry */
 	uint64_t bytes;
 	uint64_t tombstones; /**< forgotten */
-	uint64_t failed;
+	uint64_t failed; /**< not found or not deleted */
 	uint64_t held;
 };
 
-/** Purge what is due at a time. Prints the list if dry. @return exit code */
+/** Purge what is due at a time; what fails does not keep the rest. Prints the
+ * list if dry. @return exit code */
 int spanrec_purge_run(struct spanrec *spanrec, int64_t now_ns,
 		      struct spanrec_purge *purge)
 	__attribute__((warn_unused_result));

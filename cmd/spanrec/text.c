@@ -16,6 +16,10 @@
  * Length of the character at p, or 0: not UTF-8 (RFC 3629: no overlong forms,
  * no surrogates, nothing above U+10FFFF), or a control character. Reads no
  * further than the NUL, since that is no continuation byte.
+ *
+ * Controls of the direction of writing (U+202A to 202E, 2066 to 2069) make a
+ * number look like another one, and go on to the end of the line; U+2028 and
+ * 2029 end the line.
  */
 static size_t
 character_bytes(const unsigned char *p)
@@ -46,6 +50,9 @@ character_bytes(const unsigned char *p)
 	    (code >= 0xD800 && code <= 0xDFFF) || (n == 4 && code < 0x10000) ||
 	    code > 0x10FFFF)
 		return 0;
+	if ((code >= 0x2028 && code <= 0x202E) ||
+	    (code >= 0x2066 && code <= 0x2069))
+		return 0;
 	return n;
 }
 
@@ -67,6 +74,35 @@ spanrec_text_clean(const char *text, char *clean, size_t n)
 	}
 	clean[used] = '\0';
 	return clean;
+}
+
+static bool
+is_continuation(char c)
+{
+	return ((unsigned char)c & 0xC0) == 0x80;
+}
+
+void
+spanrec_path_shorten(const char *path, char *to, size_t n)
+{
+	static const char dots[] = "...";
+	size_t room = n < sizeof(dots) ? 0 : n - sizeof(dots);
+	size_t bytes = strlen(path), head, tail;
+	const char *name = strrchr(path, '/');
+
+	if (bytes < n) {
+		memcpy(to, path, bytes + 1);
+		return;
+	}
+	tail = name ? strlen(name) : bytes;
+	if (tail > room)
+		tail = room;
+	head = room - tail;
+	while (head && is_continuation(path[head]))
+		head--;
+	while (tail && is_continuation(path[bytes - tail]))
+		tail--;
+	snprintf(to, n, "%.*s%s%s", (int)head, path, dots, path + bytes - tail);
 }
 
 static bool

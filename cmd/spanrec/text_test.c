@@ -36,6 +36,16 @@ static const struct {
 	{ "\xE2\x82", BAD BAD },
 	{ "\x80", BAD },
 	{ "\xFF\xFE", BAD BAD },
+	/* what turns the direction of writing, and what ends a line */
+	{ "1\xE2\x80\xAA"
+	  "2\xE2\x80\xAE"
+	  "3",
+	  "1" BAD BAD BAD "2" BAD BAD BAD "3" },
+	{ "\xE2\x81\xA6 \xE2\x81\xA9", BAD BAD BAD " " BAD BAD BAD },
+	{ "\xE2\x80\xA8 \xE2\x80\xA9", BAD BAD BAD " " BAD BAD BAD },
+	/* their neighbours are harmless */
+	{ "\xE2\x80\xA7\xE2\x80\xAF\xE2\x81\xA5\xE2\x81\xAA",
+	  "\xE2\x80\xA7\xE2\x80\xAF\xE2\x81\xA5\xE2\x81\xAA" },
 };
 
 static void
@@ -93,6 +103,39 @@ test_clean_all_pairs(void **state)
 		json = json_string(clean);
 		assert_non_null(json);
 		json_decref(json);
+	}
+}
+
+static void
+test_shorten(void **state)
+{
+	static const struct {
+		const char *path;
+		size_t n;
+		const char *shortened;
+	} cases[] = {
+		{ "/srv/calls/a.wav", 17, "/srv/calls/a.wav" },
+		{ "/srv/calls/a.wav", 16, "/srv/c.../a.wav" },
+		{ "/srv/calls/a.wav", 12, "/s.../a.wav" },
+		{ "/srv/calls/a.wav", 10, ".../a.wav" },
+		/* the name alone is too long: its end is what tells files */
+		{ "/srv/calls/a.wav", 9, "...a.wav" },
+		{ "/srv/calls/a.wav", 8, "....wav" },
+		{ "a-long-name.wav", 12, "...name.wav" },
+		/* whole characters */
+		{ "/\xC3\xBC\xC3\xBC\xC3\xBC/a.wav", 12, "/.../a.wav" },
+		{ "\xC3\xBC\xC3\xBC\xC3\xBC\xC3\xBC", 7, "...\xC3\xBC" },
+		{ "", 1, "" },
+	};
+	char *to;
+	size_t i;
+
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		to = malloc(cases[i].n);
+		assert_non_null(to);
+		spanrec_path_shorten(cases[i].path, to, cases[i].n);
+		assert_string_equal(to, cases[i].shortened);
+		free(to);
 	}
 }
 
@@ -158,6 +201,7 @@ main(void)
 		cmocka_unit_test(test_clean),
 		cmocka_unit_test(test_clean_cut),
 		cmocka_unit_test(test_clean_all_pairs),
+		cmocka_unit_test(test_shorten),
 		cmocka_unit_test(test_csv),
 		cmocka_unit_test(test_wrap),
 	};

@@ -36,6 +36,13 @@ write_bytes(FILE *to, const uint8_t *bytes, size_t n)
 	return errno ? -errno : -EIO;
 }
 
+bool
+spanrec_wav_fits(unsigned channels, uint64_t frames)
+{
+	return frames <= (UINT32_MAX - HEADER_BYTES) /
+			     ((uint64_t)channels * SAMPLE_BYTES);
+}
+
 int
 spanrec_wav_header(FILE *to, unsigned channels, uint64_t frames)
 {
@@ -48,7 +55,7 @@ spanrec_wav_header(FILE *to, unsigned channels, uint64_t frames)
 	uint32_t frame_bytes = channels * SAMPLE_BYTES;
 	uint32_t data_bytes;
 
-	if (frames > (UINT32_MAX - HEADER_BYTES) / frame_bytes)
+	if (!spanrec_wav_fits(channels, frames))
 		return -EOVERFLOW;
 	data_bytes = (uint32_t)frames * frame_bytes;
 	put_le32(header + 4, HEADER_BYTES - 8 + data_bytes);

@@ -3,6 +3,7 @@
 #include "cmd/spanrec/spanrec.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -102,8 +103,10 @@ tell_state(FILE *to, const struct spanrec *spanrec,
 		fprintf(to, "It is held, and is not deleted before the hold "
 			    "ends. ");
 	} else if (segment->state == STORE_STATE_INTERRUPTED) {
-		fprintf(to, "The recorder stopped before the call ended; what "
-			    "came before is stored. ");
+		fprintf(to,
+			"The recorder stopped before the call ended: "
+			"interrupted, %" PRId64 " seconds on disk. ",
+			spanrec_seconds_stored(segment));
 	}
 }
 
@@ -113,8 +116,7 @@ tell_clocks(FILE *to, const struct spanrec *spanrec,
 {
 	struct policy_clock clock;
 	char text[SPANREC_TEXT_BYTES], when[SPANREC_TIME_BYTES];
-	int rc = policy_clock(spanrec->policy, segment->retention,
-			      segment->call_start_ns, &clock);
+	int rc = spanrec_clock(spanrec, segment, &clock);
 
 	spanrec_text_clean(segment->retention, text, sizeof(text));
 	if (rc == -ENOENT)
@@ -122,6 +124,12 @@ tell_clocks(FILE *to, const struct spanrec *spanrec,
 			"Its retention class '%s' is not in the policy any "
 			"more, so the shortest time that is allowed "
 			"holds. ",
+			text);
+	else if (rc == SPANREC_CLOCK_KEPT)
+		fprintf(to,
+			"Its retention class '%s' is not in the policy of "
+			"today; the policy that decided says how long it is "
+			"kept. ",
 			text);
 	else
 		fprintf(to, "Its retention class is '%s'. ", text);
