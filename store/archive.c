@@ -129,10 +129,9 @@ lock_take(struct store_archive *archive)
 	int n;
 
 	archive->lock_fd =
-	    openat(archive->dir_fd, "lock",
-		   O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, STORE__FILE_MODE);
+	    store__file_open(archive->dir_fd, "lock", O_RDWR | O_CREAT);
 	if (archive->lock_fd < 0)
-		return -errno;
+		return archive->lock_fd;
 	if (flock(archive->lock_fd, LOCK_EX | LOCK_NB))
 		return errno == EWOULDBLOCK ? -EBUSY : -errno;
 	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
@@ -152,7 +151,7 @@ store_archive_writer(const char *dir)
 
 	if (dir_fd < 0)
 		return 0;
-	fd = openat(dir_fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = store__file_open(dir_fd, "lock", O_RDONLY);
 	close(dir_fd);
 	if (fd < 0)
 		return 0;
@@ -168,6 +167,7 @@ store_archive_writer(const char *dir)
 struct recover {
 	struct store_archive *archive;
 	struct store_recovery *found;
+	bool changed; /**< rows */
 };
 
 /** Cut a file down. It is 0440, so its owner has to ask to write. */
@@ -178,9 +178,9 @@ file_cut(int dir_fd, const char *path, int fd, uint64_t bytes)
 
 	if (fchmod(fd, 0640))
 		return -errno;
-	out = openat(dir_fd, path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+	out = store__file_open(dir_fd, path, O_WRONLY);
 	if (out < 0)
-		return -errno;
+		return out;
 	if (ftruncate(out, (off_t)bytes) || fchmod(out, 0440) || fsync(out))
 		r = -errno;
 	close(out);
@@ -241,19 +241,37 @@ recover_one(void *ctx, const struct store_segment *found)
 	if (segment.end_ns < segment.start_ns)
 		segment.end_ns = segment.start_ns;
 	store__recording_path(path, segment.key_day, segment.id);
-	fd = openat(archive->dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = store__file_open(archive->dir_fd, path, O_RDONLY);
 	if (fd >= 0) {
 		r = salvage(recover, &segment, fd, path);
 		close(fd);
-	} else if (errno == ENOENT) {
+	} else if (fd == -ENOENT) {
 		recover->found->empty++;
 	} else {
-		r = -errno;
+		r = fd;
 	}
-	if (r)
+	if (store__error_is_ours(r))
 		return r;
-	recover->found->interrupted++;
+	/* One that cannot be put right must not keep all others waiting. */
+	if (r)
+		segment.state = STORE_STATE_DAMAGED;
+	if (segment.state == STORE_STATE_DAMAGED)
+		recover->found->failed++;
+	else
+		recover->found->interrupted++;
+	recover->changed = true;
 	return store_segment_put(archive, &segment);
+}
+
+static int
+recover_skipped(void *ctx, const struct store__key *key, int error)
+{
+	struct recover *recover = ctx;
+
+	(void)key;
+	(void)error;
+	recover->found->failed++;
+	return 0;
 }
 
 static int
@@ -265,12 +283,15 @@ recover_all(struct store_archive *archive, struct store_recovery *found)
 	if (r)
 		return r;
 	r = store__table_walk(archive, archive->tables.live, recover_one,
-			      &recover);
-	if (r == 0 && found->interrupted)
+			      recover_skipped, &recover);
+	/* The rows must not know more than the folders. */
+	if (r == 0 && recover.changed)
+		r = store_archive_sync(archive);
+	if (r == 0 && recover.changed)
 		r = store_batch_commit(archive);
 	else
 		store_batch_abort(archive);
-	return r ? r : store__purge_finish_all(archive, &found->purges);
+	return r ? r : store__purge_finish_all(archive, found);
 }
 
 /* ---- opening ----------------------------------------------------------- */
@@ -281,11 +302,10 @@ recipients_read(struct store_archive *archive)
 	char text[RECIPIENTS_FILE_BYTES];
 	ssize_t n;
 	int r;
-	int fd = openat(archive->dir_fd, "recipients",
-			O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = store__file_open(archive->dir_fd, "recipients", O_RDONLY);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	n = read(fd, text, sizeof(text));
 	r = n < 0 ? -errno : 0;
 	close(fd);
@@ -370,10 +390,12 @@ store_archive_keep_policy(struct store_archive *archive, const void *text,
 	store_hash(hash, text, n);
 	store_hex(name, hash, STORE_HASH_BYTES);
 	snprintf(path, sizeof(path), "policy/%s.yaml", name);
-	if (faccessat(archive->dir_fd, path, F_OK, 0) == 0)
-		return 0;
+	r = faccessat(archive->dir_fd, path, F_OK, 0);
 	if (archive->mode != STORE_WRITE)
-		return -EROFS;
+		return r ? -EROFS : 0;
+	/* Whoever made it may have been killed before its name was durable. */
+	if (r == 0)
+		return store__parent_sync(archive->dir_fd, path);
 	/* Whole under its name or not there: one of its size may be cut. */
 	snprintf(part, sizeof(part), "policy/%s.part", name);
 	(void)unlinkat(archive->dir_fd, part, 0);
@@ -382,5 +404,5 @@ store_archive_keep_policy(struct store_archive *archive, const void *text,
 		r = -errno;
 	if (r)
 		(void)unlinkat(archive->dir_fd, part, 0);
-	return r;
+	return r ? r : store__parent_sync(archive->dir_fd, path);
 }

@@ -9,6 +9,7 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -191,18 +192,40 @@ test_read_only(void **state)
 			 -EROFS);
 }
 
+/* The store's calls come here: how often was this folder synced? */
+static ino_t folder;
+static unsigned folder_syncs;
+
+int
+fsync(int fd)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0)
+		folder_syncs += st.st_ino == folder;
+	return (int)syscall(SYS_fsync, fd);
+}
+
 static void
 test_keep_policy(void **state)
 {
+	struct stat st;
 	struct fixture *fx = *state;
 	uint8_t hash[STORE_HASH_BYTES], want[STORE_HASH_BYTES], *bytes;
 	char name[2 * STORE_HASH_BYTES + 1], path[512];
 	size_t n;
 
-	for (int i = 0; i < 2; i++)
+	below(fx, "archive/policy", path);
+	assert_int_equal(stat(path, &st), 0);
+	folder = st.st_ino;
+	for (int i = 0; i < 2; i++) {
+		folder_syncs = 0;
 		assert_int_equal(store_archive_keep_policy(
 				     fx->archive, "version: 1\n", 11, hash),
 				 0);
+		/* When it was made, and behind the rename. */
+		assert_int_equal(folder_syncs, i == 0 ? 2 : 1);
+	}
 	store_hash(want, "version: 1\n", 11);
 	assert_memory_equal(hash, want, sizeof(hash));
 	store_hex(name, hash, sizeof(hash));
@@ -491,6 +514,87 @@ test_recover_odd_files(void **state)
 	free(bytes);
 }
 
+/** What is in the place of a live recording may be anything, and its row too:
+ * the others are recovered, and the archive opens. */
+static void
+test_recover_no_files(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_finding finding;
+	struct store_segment s, now;
+	struct store_recording *rec;
+	struct store_recovery found;
+	struct store__key key;
+	char path[512];
+
+	for (unsigned i = 0; i < 5; i++) {
+		fixture_segment(&s, i);
+		rec = fixture_begin(fx, &s);
+		assert_int_equal(fixture_speak(rec, &s, 0, 1100), 0);
+		store_recording_free(&rec, i < 3);
+		fixture_path(fx, &s, path);
+		if (i < 3)
+			assert_int_equal(i == 0   ? symlink("/dev/zero", path)
+					 : i == 1 ? mkfifo(path, 0600)
+						  : mkdir(path, 0700),
+					 0);
+	}
+	key = fixture_key(&s);
+	fixture_index_set(fx, fx->archive->tables.segments, &key, "\1", 1);
+	store_archive_close(&fx->archive);
+	assert_int_equal(store_archive_open(&fx->archive, fx->dir, STORE_WRITE,
+					    &fixture_config, &found),
+			 0);
+	assert_int_equal(found.interrupted, 1);
+	assert_int_equal(found.failed, 4);
+	for (unsigned i = 0; i < 4; i++) {
+		fixture_segment(&s, i);
+		assert_int_equal(store_segment_get(fx->archive, s.id, &now), 0);
+		assert_int_equal(now.state, i < 3 ? STORE_STATE_DAMAGED
+						  : STORE_STATE_INTERRUPTED);
+		assert_int_equal(
+		    store_verify(fx->archive, fx->identity, &now, &finding),
+		    i < 3);
+		if (i == 3)
+			continue;
+		assert_int_equal(finding.type, STORE_FINDING_DAMAGED);
+		assert_non_null(strstr(finding.detail, ".rec is no file"));
+	}
+	/* Only the row that cannot be read is left. */
+	store_archive_close(&fx->archive);
+	assert_int_equal(store_archive_open(&fx->archive, fx->dir, STORE_WRITE,
+					    &fixture_config, &found),
+			 0);
+	assert_int_equal(found.interrupted, 0);
+	assert_int_equal(found.failed, 1);
+}
+
+/** A FIFO in the place of a file makes nobody wait. */
+static void
+test_fifos(void **state)
+{
+	static const char *const names[] = { "archive/lock",
+					     "archive/recipients" };
+	struct fixture *fx = *state;
+	char path[512], aside[512];
+
+	store_archive_close(&fx->archive);
+	below(fx, "aside", aside);
+	for (int i = 0; i < 2; i++) {
+		below(fx, names[i], path);
+		assert_int_equal(rename(path, aside), 0);
+		assert_int_equal(mkfifo(path, 0600), 0);
+		if (i == 0)
+			assert_int_equal(store_archive_writer(fx->dir), 0);
+		assert_int_equal(store_archive_open(&fx->archive, fx->dir,
+						    STORE_WRITE,
+						    &fixture_config, NULL),
+				 -EBADMSG);
+		assert_int_equal(rename(aside, path), 0);
+	}
+	fixture_open(fx);
+}
+
 /** Child: records for ever, says after each second that it did. */
 static void
 writer_process(struct fixture *fx, struct store_segment *s, int say)
@@ -623,6 +727,8 @@ main(void)
 		TEST(test_recover_wild_second),
 		TEST(test_recover_finished),
 		TEST(test_recover_odd_files),
+		TEST(test_recover_no_files),
+		TEST(test_fifos),
 		TEST(test_kill),
 		TEST(test_full_disk),
 #undef TEST

@@ -245,6 +245,33 @@ fixture_record(struct fixture *fx, struct store_segment *s, unsigned nth,
 	fixture_finish(fx, s, rec, ms);
 }
 
+/** Write the index past all that keeps it sound. @param value NULL: delete */
+static inline void
+fixture_index_set(struct fixture *fx, MDB_dbi table,
+		  const struct store__key *key, const void *value, size_t n)
+{
+	struct store__key copy = *key;
+	MDB_val k = store__key_val(&copy);
+	MDB_val v = { .mv_size = n, .mv_data = (void *)(uintptr_t)value };
+	MDB_txn *txn;
+
+	assert_int_equal(store__write_begin(fx->archive, &txn), 0);
+	assert_int_equal(value ? mdb_put(txn, table, &k, &v, 0)
+			       : mdb_del(txn, table, &k, NULL),
+			 0);
+	assert_int_equal(mdb_txn_commit(txn), 0);
+}
+
+/** The key of its row. */
+static inline struct store__key
+fixture_key(const struct store_segment *s)
+{
+	struct store__key key = { 0 };
+
+	store__key_segment(&key, s->call, s->segment);
+	return key;
+}
+
 static inline void
 fixture_path(const struct fixture *fx, const struct store_segment *s,
 	     char path[512])

@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,6 +86,26 @@ store__key_segment(struct store__key *key, const char *call, uint32_t segment)
 	key_bytes(key, bytes, sizeof(bytes));
 }
 
+void
+store__key_name(char name[STORE__KEY_NAME_BYTES], const struct store__key *key)
+{
+	const uint8_t *nul = memchr(key->data, 0, key->bytes);
+	const size_t call_bytes = nul ? (size_t)(nul - key->data) : 0;
+	size_t n = key->bytes;
+	char call[STORE_CALL_ID_BYTES];
+	uint32_t number;
+
+	if (nul && n == call_bytes + 5 && call_bytes < sizeof(call)) {
+		store__segment_id_make(name, (const char *)key->data,
+				       (uint32_t)store__be_get(nul + 1, 4));
+		if (store__segment_id_parse(name, call, &number) == 0)
+			return;
+	}
+	if (n > (STORE__KEY_NAME_BYTES - 1) / 2)
+		n = (STORE__KEY_NAME_BYTES - 1) / 2;
+	store_hex(name, key->data, n);
+}
+
 /* ---- opening ----------------------------------------------------------- */
 
 static int
@@ -98,6 +119,17 @@ tables_open(struct store__tables *tables, MDB_txn *txn, unsigned flags)
 	STORE__TABLES(X)
 #undef X
 	return store__index_error(rc);
+}
+
+const char *
+store__table_name(const struct store_archive *archive, MDB_dbi table)
+{
+#define X(name)                                                                \
+	if (archive->tables.name == table)                                     \
+		return #name;
+	STORE__TABLES(X)
+#undef X
+	return "";
 }
 
 static int
@@ -397,6 +429,43 @@ ways_hold(const struct ways *ways, const struct way *way)
 	return false;
 }
 
+bool
+store__way_right(const struct store_archive *archive, MDB_dbi table,
+		 const MDB_val *key, const struct store_segment *segment)
+{
+	const struct store__tables *tables = &archive->tables;
+	struct way way = { .table = table };
+	struct ways ways;
+
+	if (table == tables->segments)
+		return true;
+	if (table == tables->purging)
+		return segment->state == STORE_STATE_PURGED;
+	if (key->mv_size > sizeof(way.key.data))
+		return false;
+	way.key.bytes = key->mv_size;
+	memcpy(way.key.data, key->mv_data, key->mv_size);
+	ways_of(&ways, tables, segment);
+	return ways_hold(&ways, &way);
+}
+
+const char *
+store__way_missing(const struct store_archive *archive, MDB_txn *txn,
+		   const struct store_segment *segment)
+{
+	struct ways ways;
+	MDB_val key, none;
+
+	ways_of(&ways, &archive->tables, segment);
+	for (size_t i = 0; i < ways.count; i++) {
+		key = store__key_val(&ways.way[i].key);
+		if (mdb_get(txn, ways.way[i].table, &key, &none) ==
+		    MDB_NOTFOUND)
+			return store__table_name(archive, ways.way[i].table);
+	}
+	return NULL;
+}
+
 /** From the ways that led to the old row to those of the new one. */
 static int
 ways_change(MDB_txn *txn, struct ways *from, struct ways *to)
@@ -453,6 +522,45 @@ longest_grow(const struct store_archive *archive, MDB_txn *txn,
 			    (uint64_t)hour);
 }
 
+/** @param name [32] of the entry of a day */
+static void
+slots_name(char *name, uint32_t day)
+{
+	snprintf(name, 32, "slots-%08" PRIu32, day);
+}
+
+int
+store__index_slots(const struct store_archive *archive, MDB_txn *txn,
+		   uint32_t day, uint64_t *slots)
+{
+	char name[32];
+	int r;
+
+	slots_name(name, day);
+	r = meta_get(&archive->tables, txn, name, slots);
+	if (r == -ENOENT)
+		*slots = 0;
+	return r == -ENOENT ? 0 : r;
+}
+
+static int
+slots_grow(const struct store_archive *archive, MDB_txn *txn,
+	   const struct store_segment *segment)
+{
+	uint64_t slots;
+	char name[32];
+	int r;
+
+	if (!segment->key_day)
+		return 0;
+	r = store__index_slots(archive, txn, segment->key_day, &slots);
+	if (r || segment->key_slot < slots)
+		return r;
+	slots_name(name, segment->key_day);
+	return meta_put(&archive->tables, txn, name,
+			(uint64_t)segment->key_slot + 1);
+}
+
 int
 store__row_get(const struct store_archive *archive, MDB_txn *txn,
 	       const char *id, struct store_segment *segment)
@@ -504,6 +612,8 @@ store__row_put(const struct store_archive *archive, MDB_txn *txn,
 		r = ways_change(txn, &from, &to);
 	if (r == 0)
 		r = longest_grow(archive, txn, segment);
+	if (r == 0)
+		r = slots_grow(archive, txn, segment);
 	return r;
 }
 

@@ -400,6 +400,70 @@ test_bad_rows(void **state)
 	}
 }
 
+static int
+count_class(void *ctx, const char *retention)
+{
+	assert_string_equal(retention, "standard");
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+/** One damaged row, one that is gone, one in another's place, and keys that
+ * lead nowhere: everything else is still found. */
+static void
+test_damaged_rows(void **state)
+{
+	struct fixture *fx = *state;
+	const struct store__tables *tables = &fx->archive->tables;
+	struct store_query query = { 0 };
+	struct store_segment s, got;
+	struct store__key key = { 0 };
+	struct hits *hits = calloc(1, sizeof(*hits));
+	uint8_t row[STORE__ROW_BYTES], longest[511];
+	unsigned classes = 0;
+	size_t n;
+
+	put_many(fx, 40);
+	fixture_segment(&s, 10);
+	n = store__row_encode(row, &s);
+	fixture_segment(&s, 7);
+	key = fixture_key(&s);
+	fixture_index_set(fx, tables->segments, &key, row, n);
+	fixture_segment(&s, 3);
+	key = fixture_key(&s);
+	fixture_index_set(fx, tables->segments, &key, NULL, 0);
+	fixture_segment(&s, 5);
+	key = fixture_key(&s);
+	fixture_index_set(fx, tables->segments, &key, row, n - 1);
+	memset(longest, 'a', sizeof(longest));
+	memcpy(key.data, longest, sizeof(longest));
+	key.bytes = sizeof(longest);
+	fixture_index_set(fx, tables->clocks, &key, "", 0);
+	fixture_index_set(fx, tables->times, &key, "", 0);
+
+	assert_int_equal(hits_of(fx, &query), 37);
+	assert_int_equal(store_rows_skipped(fx->archive), 4);
+	query.number = "2041";
+	assert_int_equal(hits_of(fx, &query), 37);
+	assert_int_equal(store_rows_skipped(fx->archive), 3);
+	query.number = NULL;
+	query.from_ns = FIXTURE_START_NS + 20 * 60 * NS_PER_S;
+	assert_int_equal(hits_of(fx, &query), 20);
+	assert_int_equal(
+	    store_due(fx->archive, "standard", INT64_MAX, hit, hits), 0);
+	assert_int_equal(hits->count, 37);
+	assert_int_equal(store_rows_skipped(fx->archive), 3);
+	assert_int_equal(store_classes(fx->archive, count_class, &classes), 0);
+	assert_int_equal(classes, 1);
+	assert_int_equal(store_segment_get(fx->archive, s.id, &got), -EBADMSG);
+	assert_int_equal(store_segment_get(fx->archive, s.call, &got),
+			 -EBADMSG);
+	fixture_segment(&s, 6);
+	assert_int_equal(store_segment_get(fx->archive, s.call, &got), 0);
+	assert_int_equal(store_rows_skipped(fx->archive), 0);
+	free(hits);
+}
+
 static void
 test_counters(void **state)
 {
@@ -617,6 +681,7 @@ main(void)
 		TEST(test_due),
 		TEST(test_batches),
 		TEST(test_bad_rows),
+		TEST(test_damaged_rows),
 		TEST(test_counters),
 		TEST(test_map_full),
 		TEST(test_disk_full),

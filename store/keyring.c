@@ -3,8 +3,9 @@
  * The keyring: one file a day, fixed slots, each the key of one recording,
  * sealed to every recipient. Fixed and written in place, because the purge has
  * to overwrite exactly the bytes of one key; apart from the index, because
- * LMDB copies pages and would leave old keys behind. A destroyed slot is never
- * used again, so that day and slot name one key for ever.
+ * LMDB copies pages and would leave old keys behind. A slot is never used
+ * again, neither when it was destroyed nor when the file was lost, so that day
+ * and slot name one key for ever.
  *
  * Slots are 512 bytes, the least that disks write at once: neighbours are not
  * at risk when one is written.
@@ -85,9 +86,9 @@ store__keyring_read(const struct store_archive *archive, uint32_t day,
 	int fd, r;
 
 	store__keyring_path(path, day);
-	fd = openat(archive->dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = store__file_open(archive->dir_fd, path, O_RDONLY);
 	if (fd < 0)
-		return errno == ENOENT ? -ENOKEY : -errno;
+		return fd == -ENOENT ? -ENOKEY : fd;
 	r = store__pread(fd, bytes, sizeof(bytes),
 			 (uint64_t)slot * STORE__SLOT_BYTES);
 	if (r == -ENODATA)
@@ -112,43 +113,72 @@ keyring_sync(struct store__keyring *ring)
 	return 0;
 }
 
+/** Slots up to the last that anything was written to, a torn one included.
+ * Not by the length of the file: a hole behind them may be of any length. */
+static int
+slots_written(int fd, uint64_t *slots)
+{
+	off_t end = 0, data;
+
+	while ((data = lseek(fd, end, SEEK_DATA)) >= 0) {
+		end = lseek(fd, data, SEEK_HOLE);
+		if (end < 0)
+			return -errno;
+	}
+	if (errno != ENXIO)
+		return -errno;
+	*slots = ((uint64_t)end + STORE__SLOT_BYTES - 1) / STORE__SLOT_BYTES;
+	return 0;
+}
+
+/** What the file and the index say was taken: the file may be a new one. */
+static int
+slots_taken(struct store_archive *archive, int fd, uint32_t day,
+	    uint64_t *slots)
+{
+	uint64_t known = 0;
+	MDB_txn *txn;
+	int r = slots_written(fd, slots);
+
+	if (r == 0)
+		r = store__read_begin(archive, &txn);
+	if (r)
+		return r;
+	r = store__index_slots(archive, txn, day, &known);
+	store__read_end(archive, txn);
+	if (known > *slots)
+		*slots = known;
+	return r;
+}
+
 static int
 keyring_open(struct store_archive *archive, struct store__keyring *ring,
-	     uint32_t day)
+	     uint32_t day, bool create)
 {
-	const int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW;
 	char path[STORE__PATH_BYTES];
-	struct stat st;
-	int fd;
+	uint64_t slots = 0;
+	int fd, r;
 
 	store__keyring_path(path, day);
-	fd = openat(archive->dir_fd, path, flags);
-	if (fd < 0 && errno == ENOENT) {
-		fd = openat(archive->dir_fd, path, flags | O_CREAT,
-			    STORE__FILE_MODE);
+	fd = store__file_open(archive->dir_fd, path, O_RDWR);
+	if (fd == -ENOENT && create) {
+		fd = store__file_open(archive->dir_fd, path, O_RDWR | O_CREAT);
 		archive->keyring_created = true;
 	}
 	if (fd < 0)
-		return -errno;
-	if (fstat(fd, &st)) {
-		int r = -errno;
-
+		return fd;
+	r = slots_taken(archive, fd, day, &slots);
+	if (r) {
 		close(fd);
 		return r;
 	}
-	/* A slot that a crash cut short counts as taken. */
-	*ring = (struct store__keyring){
-		.day = day,
-		.slots = (uint32_t)((st.st_size + STORE__SLOT_BYTES - 1) /
-				    STORE__SLOT_BYTES),
-		.fd = fd,
-	};
+	*ring = (struct store__keyring){ .day = day, .slots = slots, .fd = fd };
 	return 0;
 }
 
 /** The open keyring of a day; the one unused for longest makes room. */
 static int
-keyring_find(struct store_archive *archive, uint32_t day,
+keyring_find(struct store_archive *archive, uint32_t day, bool create,
 	     struct store__keyring **found)
 {
 	struct store__keyring *ring, *oldest = archive->keyrings;
@@ -171,7 +201,7 @@ keyring_find(struct store_archive *archive, uint32_t day,
 			close(oldest->fd);
 			*oldest = (struct store__keyring){ 0 };
 		}
-		r = keyring_open(archive, oldest, day);
+		r = keyring_open(archive, oldest, day, create);
 		if (r)
 			return r;
 	}
@@ -192,16 +222,19 @@ store_keyring_add(struct store_archive *archive, uint32_t day,
 		return -EROFS;
 	if (day == 0)
 		return -EINVAL;
-	r = keyring_find(archive, day, &ring);
+	r = keyring_find(archive, day, true, &ring);
 	if (r)
 		return r;
-	slot_encode(bytes, STORE__SLOT_KEY, day, ring->slots, sealed);
+	if (ring->slots > UINT32_MAX)
+		return -EFBIG;
+	*slot = (uint32_t)ring->slots;
+	slot_encode(bytes, STORE__SLOT_KEY, day, *slot, sealed);
 	r = store__pwrite(ring->fd, bytes, sizeof(bytes),
-			  (uint64_t)ring->slots * STORE__SLOT_BYTES);
+			  ring->slots * STORE__SLOT_BYTES);
 	if (r)
 		return r;
 	ring->dirty = true;
-	*slot = ring->slots++;
+	ring->slots++;
 	return 0;
 }
 
@@ -239,18 +272,33 @@ overwrite(const struct store__keyring *ring, uint32_t slot,
 	return r;
 }
 
+/** Is there nothing in a slot that could be overwritten? One that cannot be
+ * read is not empty: writing may still succeed. */
+static bool
+slot_empty(const struct store__keyring *ring, uint32_t slot)
+{
+	const uint64_t offset = (uint64_t)slot * STORE__SLOT_BYTES;
+	uint8_t bytes[STORE__SLOT_BYTES];
+	struct stat st;
+
+	if (fstat(ring->fd, &st) == 0 && (uint64_t)st.st_size <= offset)
+		return true;
+	return store__pread(ring->fd, bytes, sizeof(bytes), offset) == 0 &&
+	       sodium_is_zero(bytes, sizeof(bytes));
+}
+
 int
 store__keyring_destroy(struct store_archive *archive, uint32_t day,
 		       uint32_t slot)
 {
 	uint8_t bytes[STORE__SLOT_BYTES];
 	struct store__keyring *ring;
-	int r = keyring_find(archive, day, &ring);
+	int r = keyring_find(archive, day, false, &ring);
 
 	if (r)
-		return r;
-	if (slot >= ring->slots)
-		return 0; /* a crash came before the key */
+		return r == -ENOENT ? -ENOKEY : r;
+	if (slot_empty(ring, slot))
+		return -ENOKEY;
 	randombytes_buf(bytes, sizeof(bytes));
 	r = overwrite(ring, slot, bytes);
 	if (r)

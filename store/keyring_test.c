@@ -182,9 +182,13 @@ test_destroy(void **state)
 			 0);
 	assert_int_equal(store__keyring_read(fx->archive, FIXTURE_DAY, 2, &got),
 			 0);
-	/* One that never was: nothing to do. */
+	/* One that never was, of a file and of none, which is not made. */
 	assert_int_equal(store__keyring_destroy(fx->archive, FIXTURE_DAY, 9),
-			 0);
+			 -ENOKEY);
+	assert_int_equal(
+	    store__keyring_destroy(fx->archive, FIXTURE_DAY + 1, 0), -ENOKEY);
+	snprintf(path, sizeof(path), "%s/keyring/2019-03-29.keys", fx->dir);
+	assert_int_equal(access(path, F_OK), -1);
 	assert_int_equal(
 	    store_keyring_add(fx->archive, FIXTURE_DAY, &sealed, &slot), 0);
 	assert_int_equal(slot, 3);
@@ -261,6 +265,102 @@ test_torn_slot(void **state)
 			 0);
 }
 
+static uint32_t
+add(struct fixture *fx)
+{
+	struct store_sealed_key sealed = sealed_with(1);
+	uint32_t slot;
+
+	assert_int_equal(
+	    store_keyring_add(fx->archive, FIXTURE_DAY, &sealed, &slot), 0);
+	return slot;
+}
+
+/** The file is lost, and made anew: what rows name stays taken, also when the
+ * rows are gone. */
+static void
+test_lost_file(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key got;
+	struct store_segment s;
+	char path[300];
+
+	for (uint32_t i = 0; i < 5; i++)
+		assert_int_equal(add(fx), i);
+	fixture_segment(&s, 0);
+	s.key_day = FIXTURE_DAY;
+	for (unsigned i = 0; i < 2; i++) {
+		s.key_slot = i ? 1 : 4;
+		fixture_put(fx, &s);
+	}
+	assert_int_equal(store_purge(fx->archive, s.id, 1, "me", "x"), 0);
+	assert_int_equal(store_forget_one(fx->archive, s.id), 0);
+	store_archive_close(&fx->archive);
+	snprintf(path, sizeof(path), "%s/keyring/2019-03-28.keys", fx->dir);
+	assert_int_equal(unlink(path), 0);
+	fixture_open(fx);
+	assert_int_equal(add(fx), 5);
+	assert_int_equal(add(fx), 6);
+	/* The hole below holds nothing. */
+	assert_int_equal(store__keyring_destroy(fx->archive, FIXTURE_DAY, 4),
+			 -ENOKEY);
+	assert_int_equal(store__keyring_read(fx->archive, FIXTURE_DAY, 5, &got),
+			 0);
+}
+
+/** Made long without being written: it has no slots there. */
+static void
+test_sparse_file(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key got;
+	char path[300];
+	uint32_t slot;
+
+	assert_int_equal(add(fx), 0);
+	store_archive_close(&fx->archive);
+	snprintf(path, sizeof(path), "%s/keyring/2019-03-28.keys", fx->dir);
+	if (truncate(path, INT64_C(8) << 40))
+		skip();
+	fixture_open(fx);
+	slot = add(fx);
+	/* What is around the first slot was written with it, page by page. */
+	assert_in_range(slot, 1, 65536 / STORE__SLOT_BYTES);
+	assert_int_equal(
+	    store__keyring_read(fx->archive, FIXTURE_DAY, slot, &got), 0);
+	assert_int_equal(store__keyring_read(fx->archive, FIXTURE_DAY, 0, &got),
+			 0);
+}
+
+/** Something else in the place of the file. */
+static void
+test_no_file(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key sealed = sealed_with(1);
+	char path[300];
+	uint32_t slot;
+
+	snprintf(path, sizeof(path), "%s/keyring/2019-03-28.keys", fx->dir);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(i == 0   ? symlink("/dev/zero", path)
+				 : i == 1 ? mkdir(path, 0700)
+					  : mkfifo(path, 0600),
+				 0);
+		assert_int_equal(
+		    store__keyring_read(fx->archive, FIXTURE_DAY, 0, &sealed),
+		    -EBADMSG);
+		assert_int_equal(
+		    store_keyring_add(fx->archive, FIXTURE_DAY, &sealed, &slot),
+		    -EBADMSG);
+		assert_int_equal(
+		    store__keyring_destroy(fx->archive, FIXTURE_DAY, 0),
+		    -EBADMSG);
+		assert_int_equal(remove(path), 0);
+	}
+}
+
 int
 main(void)
 {
@@ -269,6 +369,8 @@ main(void)
 		TEST(test_add_and_read),  TEST(test_example),
 		TEST(test_many_days),     TEST(test_destroy),
 		TEST(test_replaced_slot), TEST(test_torn_slot),
+		TEST(test_lost_file),     TEST(test_sparse_file),
+		TEST(test_no_file),
 #undef TEST
 	};
 

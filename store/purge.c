@@ -9,7 +9,8 @@
  *   5. certificate into the ledger, the note of 1 removed, in one transaction
  *
  * After 1 nobody is given the recording any more; 2 to 4 may be done any number
- * of times; whoever finds the note of 1 goes on from 2.
+ * of times; whoever finds the note of 1 goes on from 2. Where there is no key
+ * to overwrite, somebody may still have it, and the certificate says that.
  */
 #include "store/store.h"
 
@@ -31,7 +32,8 @@ key_of(const struct store_segment *segment)
 	return key;
 }
 
-/** The note that a purge has begun: what its certificate will say. */
+/** The note that a purge has begun: its certificate, but only with the reason
+ * as detail. */
 static int
 note_put(const struct store_archive *archive, MDB_txn *txn,
 	 const struct store_segment *segment, const char *actor,
@@ -45,14 +47,7 @@ note_put(const struct store_archive *archive, MDB_txn *txn,
 
 	snprintf(entry.subject, sizeof(entry.subject), "%s", segment->id);
 	snprintf(entry.actor, sizeof(entry.actor), "%s", actor);
-	if (segment->key_day)
-		snprintf(entry.detail, sizeof(entry.detail),
-			 "key %" PRIu32 "/%" PRIu32
-			 " overwritten, file removed: %s",
-			 segment->key_day, segment->key_slot, why);
-	else
-		snprintf(entry.detail, sizeof(entry.detail),
-			 "there was no recording: %s", why);
+	snprintf(entry.detail, sizeof(entry.detail), "%s", why);
 	value.mv_size = store__entry_encode(row, &entry);
 	return store__index_error(
 	    mdb_put(txn, archive->tables.purging, &k, &value, 0));
@@ -93,9 +88,35 @@ file_remove(const struct store_archive *archive,
 	return r;
 }
 
-static int
-certify(struct store_archive *archive, const struct store_segment *segment)
+/** @param why what the note says @param key_found it was overwritten */
+static void
+detail_make(struct store_ledger_entry *entry,
+	    const struct store_segment *segment, const char *why,
+	    bool key_found)
 {
+	char *text = entry->detail;
+	const size_t n = sizeof(entry->detail);
+	size_t used = 0;
+
+	if (segment->key_day)
+		used = (size_t)snprintf(text, n,
+					key_found
+					    ? "key %" PRIu32 "/%" PRIu32
+					      " overwritten, file removed: "
+					    : "its key was not there (%" PRIu32
+					      "/%" PRIu32 "), file removed: ",
+					segment->key_day, segment->key_slot);
+	else
+		used = (size_t)snprintf(text, n, "there was no recording: ");
+	/* What is too long is cut. */
+	(void)!snprintf(text + used, n - used, "%s", why);
+}
+
+static int
+certify(struct store_archive *archive, const struct store_segment *segment,
+	bool key_found)
+{
+	char why[sizeof(((struct store_ledger_entry *)0)->detail)];
 	struct store__key key = key_of(segment);
 	MDB_val k = store__key_val(&key);
 	struct store_ledger_entry entry;
@@ -105,8 +126,11 @@ certify(struct store_archive *archive, const struct store_segment *segment)
 	if (r)
 		return r;
 	r = note_get(archive, txn, segment, &entry);
-	if (r == 0)
+	if (r == 0) {
+		memcpy(why, entry.detail, sizeof(why));
+		detail_make(&entry, segment, why, key_found);
 		r = store__ledger_put(archive, txn, &entry);
+	}
 	if (r == 0)
 		r = store__index_error(
 		    mdb_del(txn, archive->tables.purging, &k, NULL));
@@ -119,20 +143,22 @@ certify(struct store_archive *archive, const struct store_segment *segment)
 static int
 finish(struct store_archive *archive, const struct store_segment *segment)
 {
+	bool key_found = false;
 	int r = 0;
 
 	if (segment->key_day) {
 		r = store__keyring_destroy(archive, segment->key_day,
 					   segment->key_slot);
-		if (r)
+		if (r && r != -ENOKEY)
 			return r;
+		key_found = r == 0;
 		store__step(archive, 3);
 		r = file_remove(archive, segment);
 		if (r)
 			return r;
 		store__step(archive, 4);
 	}
-	r = certify(archive, segment);
+	r = certify(archive, segment, key_found);
 	if (r == 0)
 		store__step(archive, 5);
 	return r;
@@ -140,7 +166,7 @@ finish(struct store_archive *archive, const struct store_segment *segment)
 
 struct finish_all {
 	struct store_archive *archive;
-	uint64_t count;
+	struct store_recovery *found;
 };
 
 static int
@@ -148,19 +174,32 @@ finish_one(void *ctx, const struct store_segment *segment)
 {
 	struct finish_all *all = ctx;
 
-	all->count++;
-	return finish(all->archive, segment);
+	if (finish(all->archive, segment) == 0)
+		all->found->purges++;
+	else
+		all->found->failed++;
+	return 0;
+}
+
+static int
+finish_skipped(void *ctx, const struct store__key *key, int error)
+{
+	struct finish_all *all = ctx;
+
+	(void)key;
+	(void)error;
+	all->found->failed++;
+	return 0;
 }
 
 int
-store__purge_finish_all(struct store_archive *archive, uint64_t *count)
+store__purge_finish_all(struct store_archive *archive,
+			struct store_recovery *found)
 {
-	struct finish_all all = { .archive = archive };
-	int r = store__table_walk(archive, archive->tables.purging, finish_one,
-				  &all);
+	struct finish_all all = { .archive = archive, .found = found };
 
-	*count = all.count;
-	return r;
+	return store__table_walk(archive, archive->tables.purging, finish_one,
+				 finish_skipped, &all);
 }
 
 /* ---- the tombstone ----------------------------------------------------- */

@@ -413,6 +413,137 @@ test_again_after_error(void **state)
 	}
 }
 
+/** One that cannot be finished does not keep the archive shut, nor the others
+ * from being finished. */
+static void
+test_stuck(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key sealed[3];
+	struct store_recovery found;
+	struct store_segment s[3], now;
+	char path[512], aside[512];
+	char keyring[300], keyring_aside[300];
+
+	snprintf(keyring, sizeof(keyring), "%s/keyring/2019-03-28.keys",
+		 fx->dir);
+	snprintf(keyring_aside, sizeof(keyring_aside), "%s/keys", fx->home);
+	snprintf(aside, sizeof(aside), "%s/aside", fx->home);
+	for (unsigned i = 0; i < 3; i++) {
+		fixture_record(fx, &s[i], i, 1200);
+		assert_int_equal(store__keyring_read(fx->archive, s[i].key_day,
+						     s[i].key_slot, &sealed[i]),
+				 0);
+	}
+	/* 0 finds a folder in place of its file, 1 and 2 one for the keys. */
+	fixture_path(fx, &s[0], path);
+	assert_int_equal(rename(path, aside), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(
+	    store_purge(fx->archive, s[0].id, 5555, "clock", "90 days"),
+	    -EISDIR);
+	store_archive_close(&fx->archive);
+	assert_int_equal(rename(keyring, keyring_aside), 0);
+	assert_int_equal(mkdir(keyring, 0700), 0);
+	fixture_open(fx);
+	for (unsigned i = 1; i < 3; i++)
+		assert_int_equal(
+		    store_purge(fx->archive, s[i].id, 5555, "clock", "90 days"),
+		    -EBADMSG);
+	store_archive_close(&fx->archive);
+	assert_int_equal(store_archive_open(&fx->archive, fx->dir, STORE_WRITE,
+					    &fixture_config, &found),
+			 0);
+	assert_int_equal(found.purges, 0);
+	assert_int_equal(found.failed, 3);
+	/* The key goes first: the file is still there. */
+	fixture_path(fx, &s[1], aside);
+	assert_int_equal(access(aside, F_OK), 0);
+	assert_int_equal(rmdir(keyring), 0);
+	assert_int_equal(rename(keyring_aside, keyring), 0);
+	store_archive_close(&fx->archive);
+	assert_int_equal(store_archive_open(&fx->archive, fx->dir, STORE_WRITE,
+					    &fixture_config, &found),
+			 0);
+	assert_int_equal(found.purges, 2);
+	assert_int_equal(found.failed, 1);
+	for (unsigned i = 1; i < 3; i++)
+		expect_gone(fx, &s[i], &sealed[i]);
+	assert_int_equal(rmdir(path), 0);
+	store_archive_close(&fx->archive);
+	fixture_open(fx);
+	assert_int_equal(store_segment_get(fx->archive, s[0].id, &now), 0);
+	assert_int_equal(now.state, STORE_STATE_PURGED);
+	assert_int_equal(ledger_count(fx, s[0].id), 1);
+}
+
+/** A purge that nobody has given is not finished, a broken one is counted. */
+static void
+test_false_notes(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_recovery found;
+	struct store_finding finding;
+	struct store__key key;
+	struct store_segment s;
+
+	for (unsigned i = 0; i < 2; i++) {
+		fixture_record(fx, &s, i, 100);
+		key = fixture_key(&s);
+		fixture_index_set(fx, fx->archive->tables.purging, &key, "\1",
+				  1);
+	}
+	fixture_index_set(fx, fx->archive->tables.segments, &key, NULL, 0);
+	store_archive_close(&fx->archive);
+	assert_int_equal(store_archive_open(&fx->archive, fx->dir, STORE_WRITE,
+					    &fixture_config, &found),
+			 0);
+	assert_int_equal(found.purges, 0);
+	assert_int_equal(found.failed, 2);
+	fixture_segment(&s, 0);
+	assert_int_equal(store_segment_get(fx->archive, s.id, &s), 0);
+	assert_int_equal(store_verify(fx->archive, fx->identity, &s, &finding),
+			 0);
+}
+
+/** No certificate says that a key was overwritten that nobody found. */
+static void
+test_key_not_there(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_ledger_entry head;
+	struct store_segment s[2];
+	char keyring[300], aside[300], path[512];
+
+	snprintf(keyring, sizeof(keyring), "%s/keyring/2019-03-28.keys",
+		 fx->dir);
+	snprintf(aside, sizeof(aside), "%s/keys", fx->home);
+	for (unsigned i = 0; i < 2; i++)
+		fixture_record(fx, &s[i], i, 1200);
+	store_archive_close(&fx->archive);
+	fixture_open(fx);
+	assert_int_equal(rename(keyring, aside), 0);
+	assert_int_equal(
+	    store_purge(fx->archive, s[0].id, 5555, "clock", "90 days"), 0);
+	assert_int_equal(store_ledger_head(fx->archive, &head), 0);
+	assert_string_equal(head.subject, s[0].id);
+	assert_string_equal(head.actor, "clock");
+	assert_string_equal(head.detail, "its key was not there (20190328/0), "
+					 "file removed: 90 days");
+	assert_int_equal(access(keyring, F_OK), -1);
+	fixture_path(fx, &s[0], path);
+	assert_int_equal(access(path, F_OK), -1);
+	/* The file is there, the slot is not. */
+	assert_int_equal(rename(aside, keyring), 0);
+	assert_int_equal(truncate(keyring, STORE__SLOT_BYTES), 0);
+	assert_int_equal(
+	    store_purge(fx->archive, s[1].id, 5555, "clock", "90 days"), 0);
+	assert_int_equal(store_ledger_head(fx->archive, &head), 0);
+	assert_string_equal(head.detail, "its key was not there (20190328/1), "
+					 "file removed: 90 days");
+	assert_int_equal(head.number, 2);
+}
+
 int
 main(void)
 {
@@ -425,6 +556,9 @@ main(void)
 		TEST(test_refused_while_purging),
 		TEST(test_crash_at_every_step),
 		TEST(test_again_after_error),
+		TEST(test_stuck),
+		TEST(test_false_notes),
+		TEST(test_key_not_there),
 #undef TEST
 	};
 

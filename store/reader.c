@@ -115,9 +115,9 @@ store_reader_open(struct store_reader **reader, struct store_archive *archive,
 	if (segment->state == STORE_STATE_PURGED || segment->key_day == 0)
 		return -ENOENT;
 	store__recording_path(path, segment->key_day, segment->id);
-	fd = openat(archive->dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	fd = store__file_open(archive->dir_fd, path, O_RDONLY);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	key = store__secret_new(STORE_FILE_KEY_BYTES);
 	r = key ? key_open(archive, identity, segment, key) : -ENOMEM;
 	if (r == 0)

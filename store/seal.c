@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/store_priv.h"
@@ -105,9 +106,8 @@ store__pwrite(int fd, const void *bytes, size_t n, uint64_t offset)
 	return 0;
 }
 
-/** Make the names in the folder of a file durable. */
-static int
-parent_sync(int dir_fd, const char *path)
+int
+store__parent_sync(int dir_fd, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	char *parent =
@@ -143,10 +143,30 @@ store__file_create(int dir_fd, const char *path, const void *bytes, size_t n,
 	if (close(fd) && r == 0)
 		r = -errno;
 	if (r == 0)
-		r = parent_sync(dir_fd, path);
+		r = store__parent_sync(dir_fd, path);
 	if (r)
 		(void)unlinkat(dir_fd, path, 0);
 	return r;
+}
+
+int
+store__file_open(int dir_fd, const char *path, int flags)
+{
+	struct stat st;
+	int fd =
+	    openat(dir_fd, path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK,
+		   STORE__FILE_MODE);
+
+	if (fd < 0)
+		return errno == ELOOP || errno == ENXIO || errno == EISDIR ||
+			       errno == ENOTDIR
+			   ? -EBADMSG
+			   : -errno;
+	if (fstat(fd, &st) || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return -EBADMSG;
+	}
+	return fd;
 }
 
 /* ---- AEAD -------------------------------------------------------------- */

@@ -4,6 +4,9 @@
  * still look at, so none is held while somebody else's function runs: rows are
  * read a few at a time, and the walk goes on behind the last key it saw.
  *
+ * A row that cannot be read, or that a key leads to in vain, is told by its key
+ * and stepped over: one bad place must not hide what lies behind it.
+ *
  * Segments are found by when they began, but asked for by when they were: a
  * search begins earlier by the length of the longest segment there is. Those
  * still going on have no length yet; there are few, and they are looked at
@@ -30,6 +33,15 @@ struct scan {
 	int64_t started_before_ns; /**< an extra condition; INT64_MAX: none */
 	const struct store_query *query; /**< NULL: everything */
 	uint64_t left;                   /**< so many more */
+	store__skipped_fn skipped;       /**< NULL: they are only counted */
+	uint64_t skipped_count;
+};
+
+/** What a key led to. */
+struct hit {
+	int error;             /**< why it led to no row */
+	struct store__key key; /**< if it did not */
+	struct store_segment segment;
 };
 
 #define SCAN_ALL .started_before_ns = INT64_MAX, .left = UINT64_MAX
@@ -86,30 +98,65 @@ beyond(const struct scan *scan, const MDB_val *key)
 	return scan->end.bytes && memcmp(key->mv_data, scan->end.data, n) >= 0;
 }
 
-/** The row that a key leads to. */
+/** The part of a key that is a segment. @return 0 bytes: it has none */
+static MDB_val
+segment_key(const struct scan *scan, const MDB_val *key)
+{
+	const uint8_t *p = key->mv_data, *end = p + key->mv_size;
+
+	if (scan->text) {
+		p = memchr(p, 0, key->mv_size);
+		p = p ? p + 1 : end;
+	}
+	if (scan->time)
+		p = end - p > 8 ? p + 8 : end;
+	return (MDB_val){ .mv_size = (size_t)(end - p), .mv_data = (void *)p };
+}
+
+/** The row that a key leads to. @return see store__skipped_fn */
 static int
 row_of(const struct store_archive *archive, MDB_txn *txn,
        const struct scan *scan, const MDB_val *key,
        struct store_segment *segment)
 {
-	const uint8_t *p = key->mv_data, *end = p + key->mv_size;
-	MDB_val k, row;
-	int rc;
+	MDB_val k = segment_key(scan, key), row;
+	struct store__key own = { 0 };
+	int r;
 
-	if (scan->text) {
-		p = memchr(p, 0, key->mv_size);
-		if (!p++)
-			return -EBADMSG;
-	}
-	if (scan->time)
-		p += 8;
-	if (p >= end)
-		return -EBADMSG;
-	k = (MDB_val){ .mv_size = (size_t)(end - p), .mv_data = (void *)p };
-	rc = mdb_get(txn, archive->tables.segments, &k, &row);
-	if (rc)
-		return rc == MDB_NOTFOUND ? -EBADMSG : store__index_error(rc);
-	return store__row_decode(segment, row.mv_data, row.mv_size);
+	if (!k.mv_size)
+		return -ESTALE;
+	r = store__index_error(
+	    mdb_get(txn, archive->tables.segments, &k, &row));
+	if (r == 0)
+		r = store__row_decode(segment, row.mv_data, row.mv_size);
+	if (r)
+		return r;
+	store__key_segment(&own, segment->call, segment->segment);
+	if (own.bytes != k.mv_size ||
+	    memcmp(own.data, k.mv_data, k.mv_size) != 0)
+		return -EBADMSG; /* another segment's row */
+	return store__way_right(archive, scan->table, key, segment) ? 0
+								    : -ESTALE;
+}
+
+/** @return 1: something for the walk to tell, 0: nothing, negative errno */
+static int
+hit_take(const struct store_archive *archive, MDB_txn *txn,
+	 const struct scan *scan, const MDB_val *key, struct hit *hit)
+{
+	MDB_val k = segment_key(scan, key);
+	int r = row_of(archive, txn, scan, key, &hit->segment);
+
+	if (r && r != -EBADMSG && r != -EPROTO && r != -ENOENT && r != -ESTALE)
+		return r;
+	hit->error = r;
+	if (r == 0)
+		return fits(scan, &hit->segment);
+	if (!k.mv_size)
+		k = *key;
+	hit->key.bytes = k.mv_size;
+	memcpy(hit->key.data, k.mv_data, k.mv_size);
+	return 1;
 }
 
 /** Stand on the first key not seen yet. @return LMDB code */
@@ -132,7 +179,7 @@ cursor_place(struct scan *scan, MDB_cursor *cursor, MDB_val *key)
 /** @return 1: there may be more; 0: that was all; negative errno */
 static int
 read_keys(struct store_archive *archive, struct scan *scan, MDB_txn *txn,
-	  MDB_cursor *cursor, struct store_segment *rows, size_t *count)
+	  MDB_cursor *cursor, struct hit *hits, size_t *count)
 {
 	MDB_val key, none;
 	int rc = cursor_place(scan, cursor, &key), r;
@@ -147,19 +194,18 @@ read_keys(struct store_archive *archive, struct scan *scan, MDB_txn *txn,
 		scan->at.bytes = key.mv_size;
 		memcpy(scan->at.data, key.mv_data, key.mv_size);
 		scan->begun = true;
-		r = row_of(archive, txn, scan, &key, &rows[*count]);
-		if (r)
+		r = hit_take(archive, txn, scan, &key, &hits[*count]);
+		if (r < 0)
 			return r;
-		if (fits(scan, &rows[*count]))
-			++*count;
+		*count += (size_t)r;
 		rc = mdb_cursor_get(cursor, &key, &none, MDB_NEXT);
 	}
 	return rc == MDB_NOTFOUND ? 0 : store__index_error(rc);
 }
 
 static int
-read_rows(struct store_archive *archive, struct scan *scan,
-	  struct store_segment *rows, size_t *count)
+read_rows(struct store_archive *archive, struct scan *scan, struct hit *hits,
+	  size_t *count)
 {
 	MDB_cursor *cursor;
 	MDB_txn *txn;
@@ -170,7 +216,7 @@ read_rows(struct store_archive *archive, struct scan *scan,
 		return r;
 	r = store__index_error(mdb_cursor_open(txn, scan->table, &cursor));
 	if (r == 0) {
-		r = read_keys(archive, scan, txn, cursor, rows, count);
+		r = read_keys(archive, scan, txn, cursor, hits, count);
 		mdb_cursor_close(cursor);
 	}
 	store__read_end(archive, txn);
@@ -178,34 +224,55 @@ read_rows(struct store_archive *archive, struct scan *scan,
 }
 
 static int
+scan_tell(struct scan *scan, const struct hit *hit, store_segment_fn fn,
+	  void *ctx)
+{
+	if (!hit->error) {
+		scan->left--;
+		return fn(ctx, &hit->segment);
+	}
+	scan->skipped_count++;
+	return scan->skipped ? scan->skipped(ctx, &hit->key, hit->error) : 0;
+}
+
+static int
 scan_run(struct store_archive *archive, struct scan *scan, store_segment_fn fn,
 	 void *ctx)
 {
-	struct store_segment *rows = malloc(ROWS_PER_READ * sizeof(*rows));
+	struct hit *hits = malloc(ROWS_PER_READ * sizeof(*hits));
 	size_t count;
 	int more = 1, r = 0;
 
-	if (!rows)
+	if (!hits)
 		return -ENOMEM;
 	while (more > 0 && r == 0 && scan->left) {
-		more = read_rows(archive, scan, rows, &count);
-		for (size_t i = 0; i < count && r == 0 && scan->left; i++) {
-			scan->left--;
-			r = fn(ctx, &rows[i]);
-		}
+		more = read_rows(archive, scan, hits, &count);
+		for (size_t i = 0; i < count && r == 0 && scan->left; i++)
+			r = scan_tell(scan, &hits[i], fn, ctx);
 	}
-	free(rows);
+	free(hits);
+	archive->skipped = scan->skipped_count;
 	return r ? r : more < 0 ? more : 0;
+}
+
+uint64_t
+store_rows_skipped(const struct store_archive *archive)
+{
+	return archive->skipped;
 }
 
 /* ---- searches ---------------------------------------------------------- */
 
 int
 store__table_walk(struct store_archive *archive, MDB_dbi table,
-		  store_segment_fn fn, void *ctx)
+		  store_segment_fn fn, store__skipped_fn skipped, void *ctx)
 {
-	struct scan scan = { .table = table, SCAN_ALL };
+	const struct store__tables *tables = &archive->tables;
+	struct scan scan = { .table = table, SCAN_ALL, .skipped = skipped };
 
+	scan.text = table == tables->numbers || table == tables->extensions ||
+		    table == tables->clocks;
+	scan.time = scan.text || table == tables->times;
 	return scan_run(archive, &scan, fn, ctx);
 }
 
@@ -307,8 +374,10 @@ store_search(struct store_archive *archive, const struct store_query *query,
 		r = scan_run(archive, &scan, fn, ctx);
 		if (r || !scan.left)
 			return r;
-		scan = (struct scan){ SCAN_ALL, .query = query };
-		scan.left = query->limit ? scan.left : UINT64_MAX;
+		scan = (struct scan){ .query = query,
+				      .started_before_ns = INT64_MAX,
+				      .left = scan.left,
+				      .skipped_count = scan.skipped_count };
 	}
 	scan_by_time(&scan, tables, earliest_ns);
 	return scan_run(archive, &scan, fn, ctx);
@@ -350,9 +419,11 @@ class_next(struct store_archive *archive, struct store__key *key,
 	if (r == 0) {
 		r = store__index_error(mdb_cursor_get(
 		    cursor, &k, &none, key->bytes ? MDB_SET_RANGE : MDB_FIRST));
-		n = r ? 0 : strnlen(k.mv_data, k.mv_size);
-		if (n >= STORE_NAME_BYTES)
-			r = -EBADMSG;
+		/* Longer than the name of any class: no key of ours. */
+		while (r == 0 &&
+		       (n = strnlen(k.mv_data, k.mv_size)) >= STORE_NAME_BYTES)
+			r = store__index_error(
+			    mdb_cursor_get(cursor, &k, &none, MDB_NEXT));
 		if (r == 0) {
 			memcpy(class, k.mv_data, n);
 			class[n] = '\0';
@@ -419,7 +490,9 @@ store_segment_get(struct store_archive *archive, const char *id,
 	if (r != -ENOENT)
 		return r;
 	r = store_search(archive, &query, one_take, &one);
-	return r || one.count ? r : -ENOENT;
+	if (r || one.count)
+		return r;
+	return archive->skipped ? -EBADMSG : -ENOENT;
 }
 
 int

@@ -116,6 +116,9 @@ struct store_recovery {
 	uint64_t cut_bytes;   /**< of half-written chunks, cut off */
 	uint64_t empty;       /**< opened, nothing of them on the disk */
 	uint64_t purges;      /**< purges that a crash had stopped, finished */
+	uint64_t failed;      /**< recordings marked as damaged, purges still not
+			       * finished, entries of the index that cannot be
+			       * read: store_verify_orphans names the last two */
 };
 
 /** Zero means the default. */
@@ -266,10 +269,16 @@ typedef int (*store_segment_fn)(void *ctx, const struct store_segment *segment);
 
 /** Call fn for each match, in order of start (with id_prefix: of id). Short
  * read transactions inside: a slow fn does not hold back the writer, and may
- * itself write. */
+ * itself write. Rows that cannot be read are stepped over: see
+ * store_rows_skipped. */
 int store_search(struct store_archive *archive, const struct store_query *query,
 		 store_segment_fn fn, void *ctx)
 	__attribute__((warn_unused_result));
+
+/** How often the last store_search, store_due or store_segment_get that ended
+ * had to step over a row that cannot be read, or a key that leads to none.
+ * store_verify_orphans names them. */
+uint64_t store_rows_skipped(const struct store_archive *archive);
 
 /**
  * Rows are written in batches by the one thread that holds the write lock:
@@ -531,13 +540,15 @@ enum store_finding_type {
 	STORE_FINDING_KEY_MISSING,   /**< the slot is empty or not for us */
 	STORE_FINDING_COUNTS,        /**< conservation does not hold */
 	STORE_FINDING_NOT_ERASED,    /**< purged, but file or key is there */
-	STORE_FINDING_KEY_UNUSED     /**< a key that no row knows: a crash came
+	STORE_FINDING_KEY_UNUSED,    /**< a key that no row knows: a crash came
 				      * between key and row; harmless */
+	STORE_FINDING_INDEX          /**< a row that cannot be read, or cannot be
+				      * found, or is looked for and not there */
 };
 
 struct store_finding {
 	enum store_finding_type type;
-	const char *id;     /**< segment, or file name */
+	const char *id;     /**< segment, or file name, or key in hexadecimal */
 	char detail[160];   /**< in words, with the chunk and offset */
 };
 
@@ -554,12 +565,15 @@ int store_verify(struct store_archive *archive,
 		 struct store_finding *finding)
 	__attribute__((warn_unused_result));
 
-/** Files and key slots that no row knows; purged ones that still exist. */
+/** Files and key slots that no row knows; purged ones that still exist, and
+ * purges that were not finished; rows of the index that cannot be read, are
+ * not found by every key they should have, or are missing behind a key. */
 int store_verify_orphans(struct store_archive *archive,
 			 int (*fn)(void *ctx, const struct store_finding *),
 			 void *ctx) __attribute__((warn_unused_result));
 
-/** Segments of one class whose call began before a time, oldest first. */
+/** Segments of one class whose call began before a time, oldest first. Steps
+ * over what cannot be read, as store_search does. */
 int store_due(struct store_archive *archive, const char *retention,
 	      int64_t started_before_ns, store_segment_fn fn, void *ctx)
 	__attribute__((warn_unused_result));
@@ -574,7 +588,8 @@ int store_classes(struct store_archive *archive,
  * unlinked -> certificate in the ledger. Each step is safe to repeat; what a
  * crash or an error left undone is finished by calling it again, and by the
  * next STORE_WRITE open. The hold check and the tombstone are one transaction.
- * Segments without a recording lose nothing but get their tombstone too.
+ * Segments without a recording lose nothing but get their tombstone too. Where
+ * the key is not there any more, the certificate says so in words.
  *
  * @param why rule and reason, for the certificate
  * @return 0, -ENOENT, -EPERM (held), -EALREADY (purged before), -EBUSY (being

@@ -6,6 +6,7 @@
 #define STORE_STORE_PRIV_H
 
 #include <endian.h>
+#include <errno.h>
 #include <lmdb.h>
 #include <sodium.h>
 #include <string.h>
@@ -67,6 +68,26 @@ int store__pwrite(int fd, const void *bytes, size_t n, uint64_t offset)
 int store__file_create(int dir_fd, const char *path, const void *bytes,
 		       size_t n, unsigned mode)
 	__attribute__((warn_unused_result));
+
+/**
+ * Open a file of the archive. Whoever put something else in its place (a link,
+ * a FIFO, a folder) leads nobody astray and makes nobody wait.
+ *
+ * @param flags O_RDONLY, O_WRONLY, O_RDWR, O_CREAT (0640)
+ * @return fd, or negative errno; -EBADMSG: it is no regular file
+ */
+int store__file_open(int dir_fd, const char *path, int flags)
+	__attribute__((warn_unused_result));
+/** Make the names in the folder of a file durable. */
+int store__parent_sync(int dir_fd, const char *path)
+	__attribute__((warn_unused_result));
+
+/** Is this an error of our process, and says nothing about the file? */
+static inline bool
+store__error_is_ours(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -ENOTSUP;
+}
 
 /* ---- AEAD (seal.c) ----------------------------------------------------- */
 
@@ -257,7 +278,8 @@ enum store__slot_state { STORE__SLOT_KEY = 1, STORE__SLOT_DESTROYED = 2 };
 int store__keyring_read(const struct store_archive *archive, uint32_t day,
 			uint32_t slot, struct store_sealed_key *sealed)
 	__attribute__((warn_unused_result));
-/** Overwrite and sync, mark as destroyed and sync. Safe to repeat. */
+/** Overwrite and sync, mark as destroyed and sync. Safe to repeat.
+ * @return 0; -ENOKEY: neither a key nor what is left of one is there */
 int store__keyring_destroy(struct store_archive *archive, uint32_t day,
 			   uint32_t slot) __attribute__((warn_unused_result));
 /** @return a state, or -EBADMSG: neither */
@@ -300,17 +322,22 @@ struct store__tables {
 #undef X
 };
 
-#define STORE__KEY_BYTES 160
+#define STORE__KEY_BYTES 511 /**< the longest that LMDB can have */
 
 struct store__key {
 	size_t bytes;
 	uint8_t data[STORE__KEY_BYTES];
 };
 
+#define STORE__KEY_NAME_BYTES 128
+
 void store__key_text(struct store__key *key, const char *text);
 void store__key_time(struct store__key *key, int64_t time_ns);
 void store__key_segment(struct store__key *key, const char *call,
 			uint32_t segment);
+/** The segment id of a key of `segments`, or the key in hexadecimal, cut. */
+void store__key_name(char name[STORE__KEY_NAME_BYTES],
+		     const struct store__key *key);
 static inline MDB_val
 store__key_val(struct store__key *key)
 {
@@ -352,10 +379,36 @@ int store__index_longest(const struct store_archive *archive, MDB_txn *txn,
 			 uint64_t *longest_ns)
 	__attribute__((warn_unused_result));
 
-/** Walk the rows of a table whose keys are segments, in short transactions,
- * as store_search does. */
+/** One more than the highest slot that a row of this day ever had. */
+int store__index_slots(const struct store_archive *archive, MDB_txn *txn,
+		       uint32_t day, uint64_t *slots)
+	__attribute__((warn_unused_result));
+
+const char *store__table_name(const struct store_archive *archive,
+			      MDB_dbi table);
+/** Does this row have this key in this table? */
+bool store__way_right(const struct store_archive *archive, MDB_dbi table,
+		      const MDB_val *key, const struct store_segment *segment);
+/** @return NULL: all keys that lead to the row are there; or a table that has
+ * none */
+const char *store__way_missing(const struct store_archive *archive,
+			       MDB_txn *txn,
+			       const struct store_segment *segment);
+
+/**
+ * A key with which there is something wrong.
+ *
+ * @param key of the segment it leads to; all of it if it leads nowhere
+ * @param error -EBADMSG, -EPROTO: the row cannot be read; -ENOENT: there is
+ *        none; -ESTALE: there is, but it does not have this key
+ */
+typedef int (*store__skipped_fn)(void *ctx, const struct store__key *key,
+				 int error);
+
+/** Walk the rows that a table leads to, in short transactions, as store_search
+ * does. @param skipped may be NULL */
 int store__table_walk(struct store_archive *archive, MDB_dbi table,
-		      store_segment_fn fn, void *ctx)
+		      store_segment_fn fn, store__skipped_fn skipped, void *ctx)
 	__attribute__((warn_unused_result));
 
 /* ---- ledger, purge, verify --------------------------------------------- */
@@ -363,8 +416,10 @@ int store__table_walk(struct store_archive *archive, MDB_dbi table,
 int store__ledger_put(struct store_archive *archive, MDB_txn *txn,
 		      struct store_ledger_entry *entry)
 	__attribute__((warn_unused_result));
-/** Finish every purge that was begun, from any step on. @param count of them */
-int store__purge_finish_all(struct store_archive *archive, uint64_t *count)
+/** Finish every purge that was begun, from any step on, and count those that
+ * were finished, and those that again were not. */
+int store__purge_finish_all(struct store_archive *archive,
+			    struct store_recovery *found)
 	__attribute__((warn_unused_result));
 
 /* ---- archive (archive.c) ----------------------------------------------- */
@@ -374,8 +429,8 @@ int store__purge_finish_all(struct store_archive *archive, uint64_t *count)
 /** Keyring files in use: around midnight two, from captures several. */
 struct store__keyring {
 	uint32_t day; /**< 0: not in use */
-	uint32_t slots;
 	int fd;
+	uint64_t slots; /**< taken: the next one's number */
 	bool dirty;
 	uint64_t used; /**< when last; the least goes */
 };
@@ -394,6 +449,7 @@ struct store_archive {
 	struct store__tables tables;
 	MDB_txn *batch;
 	int batch_error;
+	uint64_t skipped; /**< keys, by the last walk that ended */
 	/** Tests die in here, between the steps of a purge. */
 	void (*fault)(int step);
 };

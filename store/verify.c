@@ -50,7 +50,7 @@ check_erased(const struct store_archive *archive,
 	if (!segment->key_day)
 		return 0;
 	store__recording_path(path, segment->key_day, segment->id);
-	if (faccessat(archive->dir_fd, path, F_OK, 0) == 0)
+	if (faccessat(archive->dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return found(finding, STORE_FINDING_NOT_ERASED,
 			     "purged, but %s is there", path);
 	if (errno != ENOENT)
@@ -108,9 +108,11 @@ check_framing(struct store__walk *walk, int fd,
 	if (r == -EBADMSG && walk->file_bytes < STORE__HEADER_BYTES)
 		return found(finding, STORE_FINDING_CUT,
 			     "cut off within the header");
-	if (r == -EBADMSG)
+	if (r == -EBADMSG || r == -EPROTO)
 		return found(finding, STORE_FINDING_DAMAGED,
-			     "the header is damaged");
+			     r == -EPROTO ? "the header is of a version that "
+					    "is not known"
+					  : "the header is damaged");
 	if (r)
 		return r;
 	if (strcmp(walk->header.id, segment->id) != 0)
@@ -262,9 +264,12 @@ check_file(struct store_archive *archive, const struct store_identity *identity,
 	int fd, r;
 
 	store__recording_path(path, segment->key_day, segment->id);
-	fd = openat(archive->dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 && errno != ENOENT)
-		return -errno;
+	fd = store__file_open(archive->dir_fd, path, O_RDONLY);
+	if (fd == -EBADMSG)
+		return found(finding, STORE_FINDING_DAMAGED, "%s is no file",
+			     path);
+	if (fd < 0 && fd != -ENOENT)
+		return fd;
 	if (fd < 0 && segment->chunks == 0 &&
 	    segment->state != STORE_STATE_STORED)
 		return 0; /* stopped before anything was on the disk */
@@ -287,16 +292,22 @@ store_verify(struct store_archive *archive,
 	     const struct store_identity *identity,
 	     const struct store_segment *segment, struct store_finding *finding)
 {
+	int r = 0;
+
 	memset(finding, 0, sizeof(*finding));
 	finding->id = segment->id;
 	if (segment->state == STORE_STATE_PURGED)
-		return check_erased(archive, segment, finding);
-	if (segment->key_day)
-		return check_file(archive, identity, segment, finding);
-	if (segment->state == STORE_STATE_STORED)
-		return found(finding, STORE_FINDING_FILE_MISSING,
-			     "the index names no key for it");
-	return 0;
+		r = check_erased(archive, segment, finding);
+	else if (segment->key_day)
+		r = check_file(archive, identity, segment, finding);
+	else if (segment->state == STORE_STATE_STORED)
+		r = found(finding, STORE_FINDING_FILE_MISSING,
+			  "the index names no key for it");
+	/* A bad place on the disk is damage like any other. */
+	if (r < 0 && !store__error_is_ours(r))
+		return found(finding, STORE_FINDING_DAMAGED,
+			     "it cannot be read: %s", strerror(-r));
+	return r;
 }
 
 /* ---- what should not be there ------------------------------------------ */
@@ -307,6 +318,7 @@ struct orphans {
 	struct store_archive *archive;
 	finding_fn fn;
 	void *ctx;
+	MDB_dbi table; /**< whose keys are looked at */
 	struct used_slot *slots;
 	size_t count, room;
 };
@@ -360,6 +372,8 @@ audio_file(struct orphans *o, const char *path)
 	if (r == -ENOENT)
 		return tell(o, STORE_FINDING_FILE_UNKNOWN, path,
 			    "no row of the index knows this file");
+	if (r == -EBADMSG || r == -EPROTO)
+		return 0; /* the row is told by itself */
 	if (r)
 		return r;
 	if (segment.state == STORE_STATE_PURGED)
@@ -431,6 +445,106 @@ slot_note(void *ctx, const struct store_segment *segment)
 	return 0;
 }
 
+/* ---- the index --------------------------------------------------------- */
+
+/** Do all keys lead to this row that should? */
+static int
+row_ways(struct orphans *o, const char *id)
+{
+	struct store_finding finding = { .id = id };
+	struct store_segment segment;
+	const char *missing = NULL;
+	MDB_txn *txn;
+	int r = store__read_begin(o->archive, &txn);
+
+	if (r)
+		return r;
+	/* Read again: beside a writer, row and keys have to be of one time. */
+	r = store__row_get(o->archive, txn, id, &segment);
+	if (r == 0)
+		missing = store__way_missing(o->archive, txn, &segment);
+	store__read_end(o->archive, txn);
+	if (r && r != -ENOENT && r != -EBADMSG && r != -EPROTO)
+		return r;
+	if (!missing)
+		return 0;
+	found(&finding, STORE_FINDING_INDEX,
+	      "the index has its row, but no key to it in '%s'", missing);
+	return o->fn(o->ctx, &finding);
+}
+
+static int
+row_check(void *ctx, const struct store_segment *segment)
+{
+	struct orphans *o = ctx;
+	int r = slot_note(o, segment);
+
+	return r ? r : row_ways(o, segment->id);
+}
+
+static int
+row_skipped(void *ctx, const struct store__key *key, int error)
+{
+	struct orphans *o = ctx;
+	char name[STORE__KEY_NAME_BYTES];
+
+	store__key_name(name, key);
+	return tell(o, STORE_FINDING_INDEX, name,
+		    error == -EPROTO
+			? "its row in the index is of a version that is not "
+			  "known"
+			: "its row in the index cannot be read");
+}
+
+static int
+way_check(void *ctx, const struct store_segment *segment)
+{
+	struct orphans *o = ctx;
+
+	if (o->table != o->archive->tables.purging)
+		return 0;
+	return tell(o, STORE_FINDING_NOT_ERASED, segment->id,
+		    "its deletion was begun, and is not finished");
+}
+
+static int
+way_skipped(void *ctx, const struct store__key *key, int error)
+{
+	struct orphans *o = ctx;
+	char name[STORE__KEY_NAME_BYTES];
+	struct store_finding finding = { .id = name };
+
+	/* A row that cannot be read was told already, once. */
+	if (error == -EBADMSG || error == -EPROTO)
+		return 0;
+	store__key_name(name, key);
+	found(&finding, STORE_FINDING_INDEX,
+	      error == -ENOENT
+		  ? "the index has a key in '%s', but no row to it"
+		  : "the index has a key in '%s' that is not its row's",
+	      store__table_name(o->archive, o->table));
+	return o->fn(o->ctx, &finding);
+}
+
+static int
+index_check(struct orphans *o)
+{
+	const struct store__tables *t = &o->archive->tables;
+	const MDB_dbi ways[] = { t->times,  t->numbers, t->extensions,
+				 t->clocks, t->live,    t->purging };
+	int r = store__table_walk(o->archive, t->segments, row_check,
+				  row_skipped, o);
+
+	for (size_t i = 0; r == 0 && i < sizeof(ways) / sizeof(*ways); i++) {
+		o->table = ways[i];
+		r = store__table_walk(o->archive, ways[i], way_check,
+				      way_skipped, o);
+	}
+	return r;
+}
+
+/* ---- the keyring ------------------------------------------------------- */
+
 static int
 slot_compare(const void *a, const void *b)
 {
@@ -440,18 +554,16 @@ slot_compare(const void *a, const void *b)
 }
 
 static int
-keyring_slot(struct orphans *o, const char *path, uint32_t day, uint32_t slot)
+keyring_slot(struct orphans *o, const char *name, uint32_t day, uint32_t slot)
 {
 	struct used_slot *used,
 	    key = { .day_slot = (uint64_t)day << 32 | slot };
-	char name[FILE_NAME_BYTES];
 
 	used = o->count ? bsearch(&key, o->slots, o->count, sizeof(key),
 				  slot_compare)
 			: NULL;
 	if (used && !used->purged)
 		return 0;
-	snprintf(name, sizeof(name), "%s slot %" PRIu32, path, slot);
 	if (used)
 		return tell(o, STORE_FINDING_NOT_ERASED, name,
 			    "this recording was purged");
@@ -460,14 +572,44 @@ keyring_slot(struct orphans *o, const char *path, uint32_t day, uint32_t slot)
 }
 
 static int
-keyring_file(struct orphans *o, const char *name)
+keyring_slots(struct orphans *o, const char *path, uint32_t day, int fd)
 {
 	uint8_t bytes[STORE__SLOT_BYTES];
 	struct store_sealed_key sealed;
+	char name[FILE_NAME_BYTES];
+	off_t data;
+	int r = 0;
+
+	/* From data to data: a hole may be of any length, and has no keys. */
+	for (uint32_t slot = 0; r == 0; slot++) {
+		data = lseek(fd, (off_t)slot * STORE__SLOT_BYTES, SEEK_DATA);
+		if (data < 0)
+			return errno == ENXIO ? 0 : -errno;
+		if (data / STORE__SLOT_BYTES >= UINT32_MAX)
+			return tell(o, STORE_FINDING_DAMAGED, path,
+				    "it goes on where there can be no slot");
+		slot = (uint32_t)(data / STORE__SLOT_BYTES);
+		r = store__pread(fd, bytes, sizeof(bytes),
+				 (uint64_t)slot * sizeof(bytes));
+		snprintf(name, sizeof(name), "%s slot %" PRIu32, path, slot);
+		if (r == -EIO)
+			r = tell(o, STORE_FINDING_DAMAGED, name,
+				 "it cannot be read");
+		else if (r == 0 &&
+			 store__slot_decode(bytes, day, slot, &sealed) ==
+			     STORE__SLOT_KEY)
+			r = keyring_slot(o, name, day, slot);
+	}
+	return r == -ENODATA ? 0 : r;
+}
+
+static int
+keyring_file(struct orphans *o, const char *name)
+{
 	char path[STORE__PATH_BYTES], right_path[STORE__PATH_BYTES];
 	unsigned year, month, mday;
 	uint32_t day;
-	int fd, r = 0;
+	int fd, r;
 
 	if (sscanf(name, "%4u-%2u-%2u", &year, &month, &mday) != 3)
 		return tell(o, STORE_FINDING_FILE_UNKNOWN, name,
@@ -478,18 +620,15 @@ keyring_file(struct orphans *o, const char *name)
 	if (strcmp(path, right_path) != 0)
 		return tell(o, STORE_FINDING_FILE_UNKNOWN, name,
 			    "this is no keyring");
-	fd = openat(o->archive->dir_fd, path, O_RDONLY | O_CLOEXEC);
+	fd = store__file_open(o->archive->dir_fd, path, O_RDONLY);
 	if (fd < 0)
-		return -errno;
-	for (uint32_t slot = 0; r == 0; slot++) {
-		r = store__pread(fd, bytes, sizeof(bytes),
-				 (uint64_t)slot * sizeof(bytes));
-		if (r == 0 && store__slot_decode(bytes, day, slot, &sealed) ==
-				  STORE__SLOT_KEY)
-			r = keyring_slot(o, path, day, slot);
-	}
+		return store__error_is_ours(fd)
+			   ? fd
+			   : tell(o, STORE_FINDING_DAMAGED, path,
+				  "it cannot be read");
+	r = keyring_slots(o, path, day, fd);
 	close(fd);
-	return r == -ENODATA ? 0 : r;
+	return r;
 }
 
 static int
@@ -524,8 +663,7 @@ store_verify_orphans(struct store_archive *archive,
 	int r = audio_folder(&o, "audio", 3);
 
 	if (r == 0)
-		r = store__table_walk(archive, archive->tables.segments,
-				      slot_note, &o);
+		r = index_check(&o);
 	if (r == 0 && o.count)
 		qsort(o.slots, o.count, sizeof(*o.slots), slot_compare);
 	if (r == 0)

@@ -479,6 +479,98 @@ test_orphans(void **state)
 	free(bytes);
 }
 
+/** Each row is found by each of its keys, and each key leads to its row; what
+ * is wrong is named by the id. */
+static void
+test_index(void **state)
+{
+	struct fixture *fx = *state;
+	const struct store__tables *tables = &fx->archive->tables;
+	struct store__key clock = { 0 }, key, stray = { 0 };
+	uint8_t row[STORE__ROW_BYTES];
+	struct store_segment s, other;
+	size_t n;
+
+	fixture_segment(&other, 9);
+	fixture_put(fx, &other);
+	fixture_segment(&s, 0);
+	fixture_put(fx, &s);
+	key = fixture_key(&s);
+	expect_orphan(fx, 0, 0, "");
+	/* Never due, and kept for ever. */
+	store__key_text(&clock, s.retention);
+	store__key_time(&clock, s.call_start_ns);
+	store__key_segment(&clock, s.call, s.segment);
+	fixture_index_set(fx, tables->clocks, &clock, NULL, 0);
+	expect_orphan(fx, 1, STORE_FINDING_INDEX, s.id);
+	fixture_index_set(fx, tables->clocks, &clock, "", 0);
+	expect_orphan(fx, 0, 0, "");
+	/* A key of another time, and one of a row that is not there. */
+	store__key_text(&stray, s.retention);
+	store__key_time(&stray, s.call_start_ns + 1);
+	store__key_segment(&stray, s.call, s.segment);
+	fixture_index_set(fx, tables->clocks, &stray, "", 0);
+	expect_orphan(fx, 1, STORE_FINDING_INDEX, s.id);
+	fixture_index_set(fx, tables->clocks, &stray, NULL, 0);
+	stray.bytes = 0;
+	store__key_segment(&stray, s.call, 77);
+	fixture_index_set(fx, tables->live, &stray, "", 0);
+	expect_orphan(fx, 1, STORE_FINDING_INDEX, "-77");
+	fixture_index_set(fx, tables->live, &stray, NULL, 0);
+	fixture_index_set(fx, tables->live, &key, "", 0);
+	expect_orphan(fx, 1, STORE_FINDING_INDEX, s.id);
+	fixture_index_set(fx, tables->live, &key, NULL, 0);
+	/* A key that is none, and a row under it. */
+	memset(stray.data, 'x', stray.bytes);
+	fixture_index_set(fx, tables->segments, &stray, "\1", 1);
+	expect_orphan(fx, 1, STORE_FINDING_INDEX, "787878787878");
+	fixture_index_set(fx, tables->segments, &stray, NULL, 0);
+	/* A row that cannot be read, of this version and of none. */
+	n = store__row_encode(row, &s);
+	fixture_index_set(fx, tables->segments, &key, row, n - 1);
+	expect_orphan(fx, 1, STORE_FINDING_INDEX, s.id);
+	row[0] = 2;
+	fixture_index_set(fx, tables->segments, &key, row, n);
+	expect_orphan(fx, 1, STORE_FINDING_INDEX, s.id);
+	/* Gone: times, two numbers, extension and clock lead to nothing. */
+	fixture_index_set(fx, tables->segments, &key, NULL, 0);
+	expect_orphan(fx, 5, STORE_FINDING_INDEX, s.id);
+}
+
+/** Made long without being written, or no file at all. */
+static void
+test_odd_keyrings(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_segment s;
+	char path[300];
+
+	fixture_record(fx, &s, 0, 1100);
+	snprintf(path, sizeof(path), "%s/keyring/2019-03-28.keys", fx->dir);
+	if (truncate(path, INT64_C(8) << 40))
+		skip();
+	expect_orphan(fx, 0, 0, "");
+	snprintf(path, sizeof(path), "%s/keyring/2019-03-29.keys", fx->dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	expect_orphan(fx, 1, STORE_FINDING_DAMAGED, "2019-03-29.keys");
+}
+
+static void
+test_unfinished_purge(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_segment s;
+	char path[512];
+
+	fixture_record(fx, &s, 0, 1100);
+	fixture_path(fx, &s, path);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(store_purge(fx->archive, s.id, 5, "me", "x"), -EISDIR);
+	/* The folder, and the note of the purge. */
+	expect_orphan(fx, 2, STORE_FINDING_NOT_ERASED, s.id);
+}
+
 static void
 test_allocation(void **state)
 {
@@ -527,6 +619,9 @@ main(void)
 		TEST(test_conservation),
 		TEST(test_not_erased),
 		TEST(test_orphans),
+		TEST(test_index),
+		TEST(test_odd_keyrings),
+		TEST(test_unfinished_purge),
 		TEST(test_allocation),
 #undef TEST
 	};

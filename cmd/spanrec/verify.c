@@ -95,6 +95,8 @@ finding_name(enum store_finding_type type)
 		return "not erased";
 	case STORE_FINDING_KEY_UNUSED:
 		return "unused key";
+	case STORE_FINDING_INDEX:
+		return "index damaged";
 	default:
 		return "sound";
 	}
