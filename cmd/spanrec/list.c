@@ -266,6 +266,12 @@ search(struct arguments *arguments)
 		log_error("the search did not end well: %s", strerror(-rc));
 	else
 		print_footer(&listing);
+	if (!rc && store_rows_skipped(spanrec->archive)) {
+		log_error("%" PRIu64 " entries of the index cannot be read and "
+			  "are not shown; 'spanrec verify' names them",
+			  store_rows_skipped(spanrec->archive));
+		rc = -EBADMSG;
+	}
 	spanrec_output_free(&listing.output);
 	return rc ? exit_code(rc) : EXIT_DONE;
 }

@@ -79,6 +79,11 @@ check_owner(const struct spanrec *spanrec)
 static void
 report_recovery(const struct store_recovery *recovery)
 {
+	if (recovery->failed)
+		log_error("of what the last writer left %" PRIu64 " things are "
+			  "damaged or could not be finished; 'spanrec verify' "
+			  "names them",
+			  recovery->failed);
 	if (!recovery->interrupted && !recovery->empty && !recovery->purges)
 		return;
 	log_info("the last writer had not ended properly: %" PRIu64

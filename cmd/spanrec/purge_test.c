@@ -299,10 +299,21 @@ test_a_row_is_damaged(void **state)
 	testing_write_file(path, bytes, n);
 	free(bytes);
 
-	/* "afflicted" is looked at before "standard" */
+	/* "afflicted" is looked at before "standard"; in it this one comes
+	 * behind the damaged row */
+	snprintf(id, sizeof(id), "%.27s-1", f->call[2]);
+	edit(f, id, name_class);
 	output = run(f, due, EXIT_DAMAGED, "purge");
 	assert_has(output, "4 segments deleted, 2 with audio, 94400 bytes");
+	assert_has(output, "1 error: not all that is due is gone");
 	free(output);
+	/* what is not shown is told, and nobody takes it for "not there" */
+	output = run(f, due, EXIT_DAMAGED, "list --json");
+	assert_has(output, f->call[0]);
+	assert_has_not(output, f->call[1]);
+	free(output);
+	free(run(f, due, EXIT_DAMAGED, "show %s", f->call[1]));
+	free(run(f, due, EXIT_DAMAGED, "verify"));
 }
 
 int

@@ -3,6 +3,7 @@
 #include "cmd/spanrec/spanrec.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,7 @@ spanrec_select(struct spanrec *spanrec, const char *id,
 	const struct store_query query = { .id_prefix = id, .purged = true };
 	struct search search = { .selection = selection };
 	char clean[SPANREC_TEXT_BYTES];
+	uint64_t skipped;
 	int rc;
 
 	*selection = (struct spanrec_selection){ 0 };
@@ -104,6 +106,13 @@ spanrec_select(struct spanrec *spanrec, const char *id,
 			  strerror(-rc));
 		return exit_code(rc);
 	}
+	skipped = store_rows_skipped(spanrec->archive);
+	if (skipped)
+		log_error("%" PRIu64 " of the segments that '%s' fits cannot "
+			  "be read in the index; 'spanrec verify' names them",
+			  skipped, clean);
+	if (skipped && !selection->count)
+		return EXIT_DAMAGED;
 	if (!selection->count) {
 		log_error("there is no call and no recording '%s'; 'spanrec "
 			  "list' shows the ids",
