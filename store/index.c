@@ -547,7 +547,7 @@ static int
 slots_grow(const struct store_archive *archive, MDB_txn *txn,
 	   const struct store_segment *segment)
 {
-	uint64_t slots;
+	uint64_t slots = 0;
 	char name[32];
 	int r;
 

@@ -568,7 +568,7 @@ keyring_slot(struct orphans *o, const char *name, uint32_t day, uint32_t slot)
 		return tell(o, STORE_FINDING_NOT_ERASED, name,
 			    "this recording was purged");
 	return tell(o, STORE_FINDING_KEY_UNUSED, name,
-		    "no row of the index knows this key");
+		    "no row that can be read knows this key");
 }
 
 static int
