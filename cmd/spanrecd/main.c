@@ -231,6 +231,10 @@ open_archive(const struct home *home, struct store_archive **archive)
 			 " purges finished",
 			 recovery.interrupted, recovery.cut_bytes,
 			 recovery.empty, recovery.purges);
+	if (recovery.failed)
+		log_warning("%" PRIu64 " things in the archive could not be "
+			    "mended; 'spanrec verify' names them",
+			    recovery.failed);
 	return 0;
 }
 
