@@ -236,27 +236,23 @@ period_instant(const struct policy_zone *zone, const struct policy_civil *civil,
 
 /* ---- what people type -------------------------------------------------- */
 
-/* A date, with or without a time of day. */
+/* The rest of a day: the whole of it, or a time of day. */
 static bool
-take_dated(const char **p, const struct policy_zone *zone,
-	   struct spanrec_period *period)
+take_of_day(const char **p, const struct policy_zone *zone,
+	    struct policy_civil *civil, struct spanrec_period *period)
 {
-	struct policy_civil civil = { 0 };
-
-	if (!take_date(p, &civil))
-		return false;
 	if ((**p != ' ' && **p != 'T') || !isdigit((unsigned char)(*p)[1])) {
-		period_day(zone, &civil, period);
+		period_day(zone, civil, period);
 		return true;
 	}
 	(*p)++;
-	if (!take_clock(p, &civil))
+	if (!take_clock(p, civil))
 		return false;
 	if (take_char(p, 'Z')) {
-		period->from_ns = period->to_ns = instant_utc(&civil);
+		period->from_ns = period->to_ns = instant_utc(civil);
 		return true;
 	}
-	period_instant(zone, &civil, period);
+	period_instant(zone, civil, period);
 	return true;
 }
 
@@ -274,8 +270,7 @@ take_period(const char **p, const struct policy_zone *zone, int64_t now_ns,
 	}
 	if (take_word(p, "today") || take_word(p, "yesterday")) {
 		civil_day(zone, now_ns, *start == 'y' ? -1 : 0, &civil);
-		period_day(zone, &civil, period);
-		return true;
+		return take_of_day(p, zone, &civil, period);
 	}
 	if (take_char(p, '-')) {
 		if (!take_duration(p, &duration_ns))
@@ -289,7 +284,8 @@ take_period(const char **p, const struct policy_zone *zone, int64_t now_ns,
 		return true;
 	}
 	*p = start;
-	return take_dated(p, zone, period);
+	civil = (struct policy_civil){ 0 };
+	return take_date(p, &civil) && take_of_day(p, zone, &civil, period);
 }
 
 int
