@@ -114,13 +114,20 @@ json_count(uint64_t count)
 	return json_integer((json_int_t)count);
 }
 
+/* Nobody knows its end yet; the row has its start there. */
+static bool
+is_running(const struct store_segment *segment)
+{
+	return segment->state == STORE_STATE_RECORDING;
+}
+
 /* Whole milliseconds, so that no digits are made up. */
 static json_t *
 json_duration(const struct store_segment *segment)
 {
 	int64_t length_ns = spanrec_span_ns(segment->start_ns, segment->end_ns);
 
-	if (length_ns < 0)
+	if (length_ns < 0 || is_running(segment))
 		return json_null();
 	return json_real((double)(length_ns - length_ns % 1000000) / 1e9);
 }
@@ -226,7 +233,8 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	SET("direction", json_string(store_route_name(segment->direction)));
 	SET("area", json_text(segment->area));
 	SET("start", json_time(segment->start_ns));
-	SET("end", json_time(segment->end_ns));
+	SET("end",
+	    is_running(segment) ? json_null() : json_time(segment->end_ns));
 	SET("duration_s", json_duration(segment));
 	SET("decision", json_string(store_decision_name(segment->decision)));
 	SET("reason", json_text(segment->reason));
@@ -384,6 +392,8 @@ table_row(struct spanrec_output *output, const struct store_segment *segment)
 	spanrec_time_local(output->spanrec->zone, segment->start_ns, start);
 	spanrec_duration(spanrec_span_ns(segment->start_ns, segment->end_ns),
 			 length);
+	if (is_running(segment))
+		*length = '\0';
 	if (table_text(line, START, start) ||
 	    table_text(line, LENGTH, length) ||
 	    table_text(line, WAY, store_route_name(segment->direction)) ||

@@ -308,7 +308,7 @@ show_parties(const struct spanrec *spanrec, const struct store_segment *s)
 	if (*s->area)
 		line(spanrec, "Area", s->area);
 	line_time(spanrec, "Start", s->start_ns);
-	if (s->end_ns >= s->start_ns) {
+	if (s->state != STORE_STATE_RECORDING && s->end_ns >= s->start_ns) {
 		line_time(spanrec, "End", s->end_ns);
 		spanrec_duration(spanrec_span_ns(s->start_ns, s->end_ns), text);
 		line(spanrec, "Length", text);

@@ -187,7 +187,12 @@ id_taken(struct control_state *c, const char *id)
 	struct given_id *given;
 
 	HASH_FIND_STR(c->ids, id, given);
-	return given || store_call_exists(c->pipeline->config.archive, id) > 0;
+	if (given)
+		return true;
+	if (store_call_exists(c->pipeline->config.archive, id) <= 0)
+		return false;
+	counter_add(&c->pipeline->control.counters, COUNTER_calls_again, 1);
+	return true;
 }
 
 static int

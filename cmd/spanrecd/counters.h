@@ -36,6 +36,8 @@
 	  "RTP packets of calls not stored: the policy says so")               \
 	X(streams_shed, "packets",                                             \
 	  "RTP packets of a recording with too many streams")                  \
+	X(calls_again, "calls",                                                \
+	  "calls that are in the archive already, recorded once more")         \
 	X(recordings, "recordings", "recordings begun")                        \
 	X(recordings_failed, "recordings",                                     \
 	  "recordings that could not be written to the end")                   \

@@ -278,7 +278,8 @@ pipeline_join(struct pipeline *p)
 uint64_t
 pipeline_counter(const struct pipeline *p, enum counter which)
 {
-	uint64_t sum = counter_get(&p->archiver.counters, which);
+	uint64_t sum = counter_get(&p->archiver.counters, which) +
+		       counter_get(&p->control.counters, which);
 	uint32_t i;
 
 	for (i = 0; i < p->captures_count; i++)

@@ -91,6 +91,7 @@ struct control {
 	pthread_t thread;
 	uv_loop_t loop;
 	uv_async_t kick; /**< anybody: there is something for control to do */
+	struct counters counters;
 	struct control_state *state; /**< the thread's own */
 };
 
