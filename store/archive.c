@@ -13,17 +13,51 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "store/store_priv.h"
 
 #define RECIPIENTS_FILE_BYTES 4096
 
+/* ---- the reserve ------------------------------------------------------- */
+
+/* What the index needs to note and to certify some deletions. */
+#define RESERVE_BYTES (1 << 20)
+/* It is taken from a disk that has so many times as much. */
+#define RESERVE_SHARE 4
+
+/* Set it aside again, if there is room for it. */
+static void
+reserve_keep(int dir_fd)
+{
+	struct statvfs fs;
+	int fd = store__file_open(dir_fd, "reserve", O_RDWR | O_CREAT);
+
+	if (fd < 0)
+		return;
+	if (fstatvfs(fd, &fs) == 0 &&
+	    fs.f_bavail * fs.f_frsize > RESERVE_SHARE * RESERVE_BYTES)
+		(void)posix_fallocate(fd, 0, RESERVE_BYTES);
+	close(fd);
+}
+
+static void
+reserve_give_up(int dir_fd)
+{
+	int fd = store__file_open(dir_fd, "reserve", O_RDWR);
+
+	if (fd < 0)
+		return;
+	(void)!ftruncate(fd, 0);
+	close(fd);
+}
+
 /* ---- making one -------------------------------------------------------- */
 
 static const char *const folders[] = { "index", "keyring", "audio", "policy" };
-static const char *const files[] = { "recipients", "lock", "index/data.mdb",
-				     "index/lock.mdb" };
+static const char *const files[] = { "recipients", "lock", "reserve",
+				     "index/data.mdb", "index/lock.mdb" };
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
 
@@ -79,6 +113,8 @@ fill(int dir_fd, const char *dir, const struct store_public *recipients,
 	r = store__file_create(dir_fd, "lock", NULL, 0, STORE__FILE_MODE);
 	if (r == 0)
 		r = store__index_create(dir);
+	if (r == 0)
+		reserve_keep(dir_fd);
 	/* Last, because it is what tells an archive from half of one. */
 	if (r == 0)
 		r = recipients_write(dir_fd, recipients, count);
@@ -333,18 +369,20 @@ store_archive_open(struct store_archive **archive, const char *dir,
 	*archive = NULL;
 	if (!a)
 		return -ENOMEM;
-	a->mode = mode;
+	a->mode = mode == STORE_READ ? STORE_READ : STORE_WRITE;
 	a->cipher = store__cipher_best();
 	a->lock_fd = -1;
 	a->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = a->dir_fd < 0 ? -errno : recipients_read(a);
 	if (r == -ENOTDIR)
 		r = -ENOENT;
-	if (r == 0 && mode == STORE_WRITE)
+	if (r == 0 && mode == STORE_PURGE)
+		reserve_give_up(a->dir_fd);
+	if (r == 0 && a->mode == STORE_WRITE)
 		r = lock_take(a);
 	if (r == 0)
 		r = store__index_open(a, dir, config ? config->map_bytes : 0);
-	if (r == 0 && mode == STORE_WRITE)
+	if (r == 0 && a->mode == STORE_WRITE)
 		r = recover_all(a, &found);
 	if (r)
 		store_archive_close(&a);
@@ -364,6 +402,8 @@ store_archive_close(struct store_archive **archive)
 		return;
 	store__index_close(a);
 	store__keyring_close(a);
+	if (a->mode == STORE_WRITE && a->lock_fd >= 0)
+		reserve_keep(a->dir_fd);
 	if (a->lock_fd >= 0)
 		close(a->lock_fd);
 	if (a->dir_fd >= 0)

@@ -108,6 +108,8 @@ struct store_archive;
 enum store_mode {
 	STORE_READ,  /**< may run beside the writer */
 	STORE_WRITE, /**< takes the write lock; recovers what a crash left */
+	STORE_PURGE  /**< ... and may use the room that is set aside, so that
+		      * deleting works on a full disk */
 };
 
 /** What recovery found; for the log. */

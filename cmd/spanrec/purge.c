@@ -435,7 +435,7 @@ spanrec_purge(struct spanrec *spanrec, int argc, char **argv)
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
 		return EXIT_USAGE;
 	purge.dry = arguments.dry;
-	rc = spanrec_open(spanrec, purge.dry ? STORE_READ : STORE_WRITE);
+	rc = spanrec_open(spanrec, purge.dry ? STORE_READ : STORE_PURGE);
 	if (!rc)
 		rc = when(&arguments, &now_ns);
 	if (rc)
