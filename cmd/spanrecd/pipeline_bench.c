@@ -5,9 +5,13 @@
  * own, so that the system accounts for all its threads.
  *
  *   pipeline_bench BIN CAPTURE RUNS [THREADS]
+ *
+ * The archives lie in $TMPDIR, or /tmp: on which file system makes a
+ * difference.
  */
 #include <ftw.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <pcap/pcap.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -122,7 +126,7 @@ static struct cost
 record(const char *home, int run, const char *bin, const char *capture,
        const char *threads)
 {
-	char path[4096], init[4096], recorder[4096];
+	char path[PATH_MAX + 16], init[PATH_MAX], recorder[PATH_MAX];
 	const char *init_argv[] = { init, "init", path, NULL };
 	const char *argv[] = { recorder, "--home", path,    "--threads",
 			       threads,  "--read", capture, NULL };
@@ -153,8 +157,9 @@ main(int argc, char **argv)
 	struct cost count[16], full[16];
 	const char *threads = argc > 4 ? argv[4] : "1";
 	/* All homes go at the end: ext4 takes long to make files where many
-	 * were deleted in the last seconds. */
-	char home[] = "/tmp/spanrec-bench-XXXXXX";
+	 * were deleted in the last minutes. */
+	const char *folder = getenv("TMPDIR");
+	char home[PATH_MAX];
 	uint64_t packets;
 	int i;
 
@@ -163,8 +168,12 @@ main(int argc, char **argv)
 				"[THREADS]\n");
 		return 2;
 	}
-	if (!mkdtemp(home))
+	snprintf(home, sizeof(home), "%s/spanrec-bench-XXXXXX",
+		 folder ? folder : "/tmp");
+	if (!mkdtemp(home)) {
+		perror(home);
 		return 1;
+	}
 	packets = count_packets(argv[2]);
 	printf("%" PRIu64 " packets, median of %d runs by CPU\n", packets,
 	       runs);
