@@ -10,9 +10,12 @@
  *
  * Times that are shared, each written by one thread:
  *
- *   position   of a capture thread: every frame before it was handled
+ *   position   of a capture thread: every frame before it was handled; the
+ *              number of the frame, and its time
  *   watermark  of control: all SIP up to it was understood
- *   drained    of a writer: every frame up to it was taken
+ *   drained    of a writer: every frame up to it was taken. Of all writers
+ *              together: the least of theirs, but it rests while a flow is
+ *              on its way from one to another
  *
  * A writer takes frames up to watermark - window. In file mode a capture
  * thread waits when it is `lead` ahead of the slowest writer, so memory stays
