@@ -22,8 +22,9 @@
 
 /* ---- the reserve ------------------------------------------------------- */
 
-/* What the index needs to note and to certify some deletions. */
-#define RESERVE_BYTES (1 << 20)
+/* What the index needs to recover some thousand recordings, and to note and
+ * certify deletions. */
+#define RESERVE_BYTES (4 << 20)
 /* It is taken from a disk that has so many times as much. */
 #define RESERVE_SHARE 4
 

@@ -266,7 +266,7 @@ wait $pid
 # ---- a full disk ------------------------------------------------------------
 
 mkdir small
-if mount -t tmpfs -o size=3m spanrec-test small 2>/dev/null; then
+if mount -t tmpfs -o size=24m spanrec-test small 2>/dev/null; then
 	mounted=$tmp/small
 	spanrec init small/h >/dev/null
 	record --home small/h --read many.pcap
