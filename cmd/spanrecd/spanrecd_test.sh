@@ -254,7 +254,7 @@ check "an input that ends in the middle of 1000 calls" \
 
 mkfifo pipe
 home b
-"$BIN/spanrecd" -q --home b --read - <pipe &
+"$BIN/spanrecd" -q --home b --read - <pipe 2>/dev/null &
 pid=$!
 exec 9>pipe
 sleep 0.3
