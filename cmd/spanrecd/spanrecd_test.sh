@@ -246,7 +246,7 @@ check "... and every recording is closed and sound" \
 	spanrec --home i verify --all -q
 
 # Every call ends at once where the input ends: more events than a ring holds.
-calls 1000 30 0.01 | sed '/c bye/,/c ok$/d' | "$BIN/mkpcap" -q -o open.pcap
+calls 1000 3 0.01 | sed '/c bye/,/c ok$/d' | "$BIN/mkpcap" -q -o open.pcap
 home e
 timeout 60 "$BIN/spanrecd" -q --home e --read open.pcap -t 2 >out 2>err </dev/null
 check "an input that ends in the middle of 1000 calls" \
@@ -257,7 +257,9 @@ home b
 "$BIN/spanrecd" -q --home b --read - <pipe 2>/dev/null &
 pid=$!
 exec 9>pipe
-sleep 0.3
+until [ -s b/archive/lock ] || ! kill -0 $pid; do
+	sleep 0.1
+done
 expect_error "a second recorder on one archive" 1 "process $pid" --home b \
 	--read few.pcap
 exec 9>&-
