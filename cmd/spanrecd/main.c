@@ -102,18 +102,24 @@ add_file(struct argp_state *state, struct options *o, const char *file)
 	o->files[o->files_count++] = file;
 }
 
-/* Each capture thread reads the input for itself, and so does --shift. */
-static void
-check_input(struct argp_state *state, const struct options *o)
+static bool
+reads_stdin(const struct options *o)
 {
 	size_t i;
 
 	for (i = 0; i < o->files_count; i++)
-		if (strcmp(o->files[i], "-") == 0 &&
-		    (o->threads > 1 || o->shift_now))
-			argp_error(state,
-				   "standard input can be read once only: not "
-				   "with --threads above 1 or --shift");
+		if (strcmp(o->files[i], "-") == 0)
+			return true;
+	return false;
+}
+
+/* Each capture thread reads the input for itself, and so does --shift. */
+static void
+check_input(struct argp_state *state, const struct options *o)
+{
+	if (reads_stdin(o) && (o->threads > 1 || o->shift_now))
+		argp_error(state, "standard input can be read once only: not "
+				  "with --threads above 1 or --shift");
 }
 
 static error_t
@@ -335,6 +341,8 @@ run(struct options *o, const struct home *home, struct store_archive *archive)
 	size_t text_bytes;
 	int r;
 
+	if (reads_stdin(o))
+		config.threads = 1;
 	r = home_policy(home, o->policy, &policy, &text, &text_bytes);
 	if (r != 0)
 		return r;
