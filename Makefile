@@ -49,7 +49,7 @@ CFLAGS.asan := $(SANITIZE_FLAGS) -fsanitize=address,undefined \
 CFLAGS.tsan := $(SANITIZE_FLAGS) -fsanitize=thread
 CFLAGS.fuzz := $(SANITIZE_FLAGS) -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=all -DSPANREC_FUZZ
-CFLAGS.cov := -O0 --coverage
+CFLAGS.cov := -O0 --coverage -fprofile-update=atomic
 CFLAGS.valgrind := -O1 -fno-omit-frame-pointer
 LDFLAGS.release := -pie -Wl,-z,relro,-z,now
 LDFLAGS.clang := -pie -Wl,-z,relro,-z,now
