@@ -56,6 +56,7 @@ struct control_state {
 	int64_t grid_ns; /* the last tick */
 	int64_t published_ns;
 	bool finished;
+	bool loop_made, kick_made;
 };
 
 /* ---- to the writers ------------------------------------------------------ */
@@ -683,8 +684,10 @@ control_new(struct pipeline *p)
 	r = uv_loop_init(&p->control.loop);
 	if (r < 0)
 		return r;
+	c->loop_made = true;
 	p->control.kick.data = c;
 	r = uv_async_init(&p->control.loop, &p->control.kick, on_kick);
+	c->kick_made = r == 0;
 	return r;
 }
 
@@ -696,6 +699,14 @@ control_free(struct pipeline *p)
 
 	if (!c)
 		return;
+	/* Here and not in the thread: others use descriptors to the end, and
+	 * must not be given those of the loop. */
+	if (c->kick_made && !uv_is_closing((uv_handle_t *)&p->control.kick)) {
+		uv_close((uv_handle_t *)&p->control.kick, NULL);
+		uv_run(&p->control.loop, UV_RUN_DEFAULT);
+	}
+	if (c->loop_made)
+		uv_loop_close(&p->control.loop);
 	call = c->calls;
 	HASH_CLEAR(hh, c->calls);
 	for (; call; call = next) {
@@ -716,6 +727,5 @@ control_main(void *pipeline)
 
 	pthread_setname_np(pthread_self(), "control");
 	uv_run(&p->control.loop, UV_RUN_DEFAULT);
-	uv_loop_close(&p->control.loop);
 	return NULL;
 }
