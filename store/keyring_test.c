@@ -122,7 +122,7 @@ test_example(void **state)
 	    crypto_box_seal_open(key, got.sealed[0], STORE_SEALED_KEY_BYTES,
 				 identity.pub.bytes, identity.secret),
 	    0);
-	for (uint8_t i = 0; i < sizeof(key); i++)
+	for (size_t i = 0; i < sizeof(key); i++)
 		assert_int_equal(key[i], i);
 }
 
