@@ -167,25 +167,33 @@ struct sip_config {
 	uint8_t hash_key[16];        /**< random: callers choose Call-IDs */
 };
 
-/** One row per counter: name, text for people. */
+/** One row per counter: name, unit, text for people. */
 #define SIP_COUNTERS(X)                                                       \
-	X(messages, "SIP messages understood")                                \
-	X(fallback, "SIP messages that libosip2 refused and the tolerant scan took") \
-	X(malformed, "SIP messages nobody could read")                        \
-	X(over_limit, "SIP messages over a limit of size or count, scanned only") \
-	X(other_method, "SIP messages that have no part in a call")           \
-	X(stray, "SIP messages of a call whose start was not seen")           \
-	X(retransmissions, "SIP messages sent again")                         \
-	X(sdp_malformed, "SDP bodies nobody could read")                      \
-	X(sdp_no_address, "audio streams whose address is a name or missing") \
-	X(sdp_cut, "SDP bodies with more streams or formats than are kept")   \
-	X(text_cut, "calls with a name, number or Call-ID too long to be kept") \
-	X(calls, "calls begun")                                               \
-	X(calls_shed, "calls given up because there were too many")           \
-	X(secure_media, "audio streams offered with encryption")
+	X(messages, "messages", "SIP messages understood")                    \
+	X(fallback, "messages",                                               \
+	  "SIP messages that libosip2 refused and the tolerant scan took")    \
+	X(malformed, "messages", "SIP messages nobody could read")            \
+	X(over_limit, "messages",                                             \
+	  "SIP messages over a limit of size or count, scanned only")         \
+	X(other_method, "messages",                                           \
+	  "SIP messages that have no part in a call")                         \
+	X(stray, "messages",                                                  \
+	  "SIP messages of a call whose start was not seen")                  \
+	X(retransmissions, "messages", "SIP messages sent again")             \
+	X(sdp_malformed, "bodies", "SDP bodies nobody could read")            \
+	X(sdp_no_address, "streams",                                          \
+	  "audio streams whose address is a name or missing")                 \
+	X(sdp_cut, "bodies",                                                  \
+	  "SDP bodies with more streams or formats than are kept")            \
+	X(text_cut, "calls",                                                  \
+	  "calls with a name, number or Call-ID too long to be kept")         \
+	X(calls, "calls", "calls begun")                                      \
+	X(calls_shed, "calls",                                                \
+	  "calls given up because there were too many")                       \
+	X(secure_media, "streams", "audio streams offered with encryption")
 
 struct sip_counters {
-#define X(name, text) uint64_t name;
+#define X(name, unit, text) uint64_t name;
 	SIP_COUNTERS(X)
 #undef X
 };

@@ -35,8 +35,27 @@ static const struct policy_field settings[] = {
 	  "Empty: vault.key in the home directory." },
 	{ "interfaces", POLICY_FIELD_TEXTS, AT(interfaces), 0, POLICY_TEXTS_MAX,
 	  "", "[]",
-	  "Network interfaces that the mirror ports of the switch feed.\n"
-	  "Not used yet: this version records from captures." },
+	  "Network interfaces that the mirror ports of the switch feed." },
+	{ "ring_mib", POLICY_FIELD_U32, AT(ring_mib), 1, 4096, "MiB", "64",
+	  "Frames wait here for a capture thread; each thread has one for each\n"
+	  "interface. 64 MiB hold a second and more of 2,000 calls." },
+	{ "block_ms", POLICY_FIELD_U32, AT(block_ms), 1, 1000, "ms", "20",
+	  "The kernel hands frames over in blocks; one that does not fill is\n"
+	  "handed over after so long, or twice so long at most." },
+	{ "overload", POLICY_FIELD_TEXT, AT(overload), 0, PATH_BYTES, "",
+	  "new-calls",
+	  "What gives way while the recorder cannot keep up: 'new-calls' are\n"
+	  "not recorded, so that calls in progress stay whole; or 'packets',\n"
+	  "of all calls alike." },
+	{ "behind_ms", POLICY_FIELD_U32, AT(behind_ms), 100, 60000, "ms",
+	  "1000", "So far behind the wire, the recorder cannot keep up." },
+	{ "control", POLICY_FIELD_TEXT, AT(control), 0, PATH_BYTES, "", "''",
+	  "The socket through which spanrec talks to the recorder while it\n"
+	  "runs. Empty: control.sock in the home directory." },
+	{ "control_group", POLICY_FIELD_TEXT, AT(control_group), 0, PATH_BYTES,
+	  "", "''",
+	  "A group of users who may do so besides root and the account of the\n"
+	  "recorder, which must be a member too. Empty: nobody else." },
 	{ "threads", POLICY_FIELD_U32, AT(threads), 1, 64, "", "1",
 	  "Capture threads, and as many threads that write." },
 	{ "reorder_ms", POLICY_FIELD_U32, AT(reorder_ms), 1, 2000, "ms", "200",
@@ -76,7 +95,8 @@ static const struct policy_field settings[] = {
 
 #define SETTINGS_COUNT (sizeof(settings) / sizeof(settings[0]))
 
-/** Which settings must be powers of two; limits alone cannot say it. */
+/** What the limits of the table cannot say: powers of two, a choice of words.
+ */
 static int
 settings_check(const struct home *home)
 {
@@ -98,6 +118,13 @@ settings_check(const struct home *home)
 				  powers[i].value);
 			err = EXIT_FAILED;
 		}
+	}
+	if (strcmp(s->overload, "new-calls") != 0 &&
+	    strcmp(s->overload, "packets") != 0) {
+		log_error("%s: 'overload' is 'new-calls' or 'packets', not "
+			  "'%s'",
+			  home->settings_path, s->overload);
+		err = EXIT_FAILED;
 	}
 	return err;
 }
@@ -192,7 +219,8 @@ parts_find(struct home *home)
 	}
 	if (!part_path(home, s->archive, "archive", home->archive_path) ||
 	    !part_path(home, s->policy, "policy.yaml", home->policy_path) ||
-	    !part_path(home, s->key, "vault.key", home->key_path)) {
+	    !part_path(home, s->key, "vault.key", home->key_path) ||
+	    !part_path(home, s->control, "control.sock", home->control_path)) {
 		log_error("%s: the path of the home is too long",
 			  home->settings_path);
 		return EXIT_FAILED;

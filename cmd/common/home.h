@@ -20,7 +20,13 @@ struct home_settings {
 	char policy[POLICY_TEXT_BYTES];
 	char key[POLICY_TEXT_BYTES];
 	/* recording */
+	char control[POLICY_TEXT_BYTES];
+	char control_group[POLICY_TEXT_BYTES];
 	struct policy_texts interfaces;
+	uint32_t ring_mib;  /**< kernel ring of each capture thread */
+	uint32_t block_ms;  /**< frames wait in it at most about twice so long */
+	char overload[POLICY_TEXT_BYTES]; /**< "new-calls", "packets" */
+	uint32_t behind_ms; /**< so far behind the wire is overload */
 	uint32_t threads;          /**< capture threads, and as many writers */
 	uint32_t reorder_ms;       /**< reorder window of the jitter buffer */
 	uint32_t claim_ms;         /**< media waits so long for its SDP: 2000 */
@@ -43,6 +49,7 @@ struct home {
 	char archive_path[PATH_MAX];
 	char policy_path[PATH_MAX];
 	char key_path[PATH_MAX];
+	char control_path[PATH_MAX]; /**< "" where there is none */
 	struct home_settings settings;
 };
 

@@ -196,9 +196,9 @@ wrong_settings(void **state)
 		    "DIR/spanrec.yaml:1:10: 'threads' must be from 1 to 64, "
 		    "but is 0\n"
 		    "DIR/spanrec.yaml:2:1: the file knows no key 'speed'; it "
-		    "knows: archive, policy, key, interfaces, threads, "
-		    "reorder_ms, claim_ms, linger_ms, flows_max, flow_slots, "
-		    "flow_log_kib, flow_idle_ms, sip_ring_kib, calls_max, "
+		    "knows: archive, policy, key, interfaces, ring_mib, "
+		    "block_ms, overload, behind_ms, control, control_group, "
+		    "threads, reorder_ms, claim_ms, linger_ms, flows_max, "
 		    "...\n");
 	write_file(f, "spanrec.yaml",
 		   "flow_slots: 1000\nflow_log_kib: 100\nsip_ring_kib: 300\n");
@@ -209,6 +209,10 @@ wrong_settings(void **state)
 		       "power of two, but is 100\n"
 		       "test: DIR/spanrec.yaml: 'sip_ring_kib' must be a "
 		       "power of two, but is 300\n");
+	write_file(f, "spanrec.yaml", "overload: everything\n");
+	assert_int_equal(home_open(&home, f->dir), EXIT_FAILED);
+	assert_said(f, "test: DIR/spanrec.yaml: 'overload' is 'new-calls' or "
+		       "'packets', not 'everything'\n");
 }
 
 static void

@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #include "capture/table.h"
-#include "cmd/spanrecd/counters.h"
+#include "cmd/common/counters.h"
 #include "cmd/spanrecd/events.h"
 #include "rtp/jitter.h"
 #include "store/store.h"

@@ -7,26 +7,6 @@
 
 #include "cmd/spanrecd/pipeline.h"
 
-static const struct {
-	const char *name, *unit, *text;
-} table[] = {
-#define X(name, unit, text) { #name, unit, text },
-	COUNTERS(X)
-#undef X
-};
-
-static const char *const outcome_texts[] = {
-#define X(name, text) text,
-	CAPTURE_OUTCOMES(X)
-#undef X
-};
-
-static const char *const sip_texts[] = {
-#define X(name, text) text,
-	SIP_COUNTERS(X)
-#undef X
-};
-
 int64_t
 summary_clock(void)
 {
@@ -48,7 +28,7 @@ summary_print(const struct pipeline *p, int64_t took_ns, FILE *to)
 {
 	const struct capture_thread *first = &p->captures[0];
 	const uint64_t sip[] = {
-#define X(name, text) p->sip_counters.name,
+#define X(name, unit, text) p->sip_counters.name,
 		SIP_COUNTERS(X)
 #undef X
 	};
@@ -62,13 +42,16 @@ summary_print(const struct pipeline *p, int64_t took_ns, FILE *to)
 		fprintf(to, " (%.0f a second)", (double)frames / s);
 	fputs(".\n", to);
 	for (i = 0; i < CAPTURE_OUTCOME_COUNT; i++)
-		line(to, first->outcomes[i], outcome_texts[i]);
+		line(to, first->outcomes[i],
+		     counter_rows[COUNTER_COUNT + i].text);
 	for (i = COUNTER_frames + 1; i < COUNTER_COUNT; i++)
 		line(to,
 		     i == COUNTER_clock_set_back
 			 ? counter_get(&first->counters, i)
 			 : pipeline_counter(p, i),
-		     table[i].text);
+		     counter_rows[i].text);
 	for (i = 0; i < sizeof(sip) / sizeof(sip[0]); i++)
-		line(to, sip[i], sip_texts[i]);
+		line(to, sip[i],
+		     counter_rows[COUNTER_COUNT + CAPTURE_OUTCOME_COUNT + i]
+			 .text);
 }

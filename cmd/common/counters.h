@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Everything the recorder counts, written once: name, unit, text. Each thread
- * has a set of its own and is the only one that adds to it; anybody may read.
- * What the SIP tracker and the decoder count comes on top, from their tables.
+ * Everything the recorder counts and measures, written once: name, unit, text.
+ * The tables feed the code that counts, the summary of a run, `spanrec status`
+ * and the manual.
+ *
+ * Each thread has a set of counters of its own and is the only one that adds
+ * to it; anybody may read. What the decoder and the SIP tracker count is
+ * written in their own tables; counter_rows joins all three.
  */
-#ifndef CMD_SPANRECD_COUNTERS_H
-#define CMD_SPANRECD_COUNTERS_H
+#ifndef CMD_COMMON_COUNTERS_H
+#define CMD_COMMON_COUNTERS_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define COUNTERS(X)                                                            \
@@ -18,6 +23,10 @@
 	X(sip_shed, "packets", "SIP messages lost to a full ring")             \
 	X(sip_too_long, "packets", "SIP messages longer than the ring takes")  \
 	X(keepalive, "packets", "SIP keep-alives")                             \
+	X(kernel_drops, "frames",                                              \
+	  "frames that the kernel dropped: this recorder did not keep up")     \
+	X(interface_drops, "frames",                                           \
+	  "frames that the network interface dropped before the kernel")       \
 	X(rtp, "packets", "datagrams that look like RTP")                      \
 	X(rtp_no_flow, "packets", "RTP packets shed: all flows in use")        \
 	X(not_media, "packets", "datagrams that are neither")                  \
@@ -25,6 +34,8 @@
 	X(duplicate, "packets", "RTP packets that were duplicates")            \
 	X(late, "packets", "RTP packets that came too late")                   \
 	X(lost, "packets", "RTP packets that never came")                      \
+	X(lost_here, "packets",                                                \
+	  "... of these, while the kernel dropped frames: lost by us")         \
 	X(unclaimed, "packets", "RTP packets that belong to no call")          \
 	X(dropped_overrun, "packets",                                          \
 	  "RTP packets of calls not stored: no room, or the disk failed")      \
@@ -34,10 +45,16 @@
 	  "RTP packets of calls not stored: keyed digits")                     \
 	X(dropped_policy, "packets",                                           \
 	  "RTP packets of calls not stored: the policy says so")               \
+	X(dropped_paused, "packets",                                           \
+	  "RTP packets of calls not stored: recording was paused")             \
 	X(streams_shed, "packets",                                             \
 	  "RTP packets of a recording with too many streams")                  \
 	X(calls_again, "calls",                                                \
 	  "calls that are in the archive already, recorded once more")         \
+	X(calls_overload, "calls",                                             \
+	  "calls not recorded because this recorder could not keep up")        \
+	X(calls_resumed, "calls", "calls that went on after a restart")        \
+	X(pauses, "times", "times the recording of a call was paused")         \
 	X(recordings, "recordings", "recordings begun")                        \
 	X(recordings_failed, "recordings",                                     \
 	  "recordings that could not be written to the end")                   \
@@ -74,5 +91,44 @@ counter_get(const struct counters *counters, enum counter which)
 	return atomic_load_explicit(&counters->value[which],
 				    memory_order_relaxed);
 }
+
+/** What is measured at the moment it is asked for. */
+#define GAUGES(X)                                                              \
+	X(calls, "calls", "calls in progress")                                 \
+	X(calls_max, "calls", "... of at most")                                \
+	X(calls_recorded, "calls", "... of these, being recorded now")         \
+	X(calls_paused, "calls", "... of these, paused")                       \
+	X(flows, "streams", "media streams in the jitter buffers")             \
+	X(flows_max, "streams", "... of at most")                              \
+	X(behind_ms, "ms", "how far the recorder is behind the wire")          \
+	X(sip_ring, "%", "fullest ring of SIP messages")                       \
+	X(event_ring, "%", "fullest ring of events to a writer")               \
+	X(request_ring, "%", "fullest ring of requests to the archive")        \
+	X(memory, "KiB", "memory in use")                                      \
+	X(open_files, "files", "open files")                                   \
+	X(threads, "threads", "threads")
+
+enum gauge {
+#define X(name, unit, text) GAUGE_##name,
+	GAUGES(X)
+#undef X
+	    GAUGE_COUNT
+};
+
+/** A row of the tables. */
+struct counter_row {
+	const char *name;
+	const char *unit;
+	const char *text;
+};
+
+/**
+ * Every counter there is: those above (counter_rows[i] for enum counter i),
+ * then those of the decoder in the order of enum capture_outcome, then those
+ * of the SIP tracker in the order of SIP_COUNTERS.
+ */
+extern const struct counter_row counter_rows[];
+extern const size_t counter_rows_count;
+extern const struct counter_row gauge_rows[GAUGE_COUNT];
 
 #endif

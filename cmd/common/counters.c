@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The tables of counters and gauges, joined. */
+#include "cmd/common/counters.h"
+
+#include "capture/decode.h"
+#include "sip/sip.h"
+
+const struct counter_row counter_rows[] = {
+#define X(name, unit, text) { #name, unit, text },
+	COUNTERS(X)
+#undef X
+#define X(name, text) { "capture_" #name, "frames", text },
+	    CAPTURE_OUTCOMES(X)
+#undef X
+#define X(name, unit, text) { "sip_" #name, unit, text },
+		SIP_COUNTERS(X)
+#undef X
+};
+
+const size_t counter_rows_count =
+    sizeof(counter_rows) / sizeof(counter_rows[0]);
+
+const struct counter_row gauge_rows[GAUGE_COUNT] = {
+#define X(name, unit, text) { #name, unit, text },
+	GAUGES(X)
+#undef X
+};
