@@ -1,68 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The control thread: one libuv loop. Merges the SIP of all capture threads by
- * time, follows dialogs, asks the policy, tells the writers who owns which
- * address and which segment is recorded, and publishes the watermark.
+ * time, gives it to the SIP tracker, whose events calls.c acts on, and
+ * publishes the watermark.
  *
  * Time-outs of calls depend on media too, which only the writers see. So that
  * they come out the same for any timing of the threads, they are looked at on
  * a grid of whole seconds of packet time: all SIP up to the second understood,
  * all media up to the second less the reorder window taken, then the tick.
  */
-#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
-#include "cmd/common/log.h"
-#include "cmd/spanrecd/events.h"
-#include "cmd/spanrecd/pipeline.h"
+#include "cmd/spanrecd/control_priv.h"
 
 static const int64_t SECOND_NS = 1000000000LL;
-static const int64_t NAP_NS = 1000000LL;
-/* Ids hold the second of the start: only calls that began this close to each
- * other can get the same one within a run. */
-static const int64_t ID_MEMORY_NS = 10 * 1000000000LL;
-
-struct call {
-	UT_hash_handle hh;
-	uint64_t number;
-	uint32_t writer;
-	uint32_t segments; /* begun so far */
-	bool held[2];      /* [party]: has put the other on hold */
-	char id[STORE_CALL_ID_BYTES];
-	struct policy_verdict verdict;
-};
-
-/* An id given in this run. */
-struct given_id {
-	UT_hash_handle hh;
-	struct given_id *next;
-	int64_t start_ns;
-	char id[STORE_CALL_ID_BYTES];
-};
-
-struct control_state {
-	struct pipeline *pipeline;
-	struct sip_tracker *tracker;
-	struct call *calls;   /* uthash by number */
-	struct given_id *ids; /* uthash by id */
-	struct given_id *oldest, *newest;
-	struct store_archive *index;  /* read only: ids of earlier runs */
-	struct alive_report *reports; /* not yet due */
-	size_t reports_count, reports_capacity;
-	int64_t grid_ns; /* the last tick */
-	int64_t published_ns;
-	bool finished;
-	bool loop_made, kick_made;
-};
-
 /* ---- to the writers ------------------------------------------------------ */
 
-static void
-publish(struct control_state *c, int64_t watermark_ns)
+void
+control__publish(struct control_state *c, int64_t watermark_ns)
 {
 	uint32_t i;
 
@@ -75,8 +33,8 @@ publish(struct control_state *c, int64_t watermark_ns)
 		sem_post(&c->pipeline->writers[i].wake);
 }
 
-static void
-collect_reports(struct control_state *c)
+void
+control__collect_reports(struct control_state *c)
 {
 	uint32_t i;
 
@@ -101,365 +59,6 @@ collect_reports(struct control_state *c)
 	}
 }
 
-static uint32_t
-event_bytes(const struct writer_event *event)
-{
-	switch (event->type) {
-	case WRITER_MEDIA_OPEN:
-	case WRITER_MEDIA_CLOSE:
-		return (uint32_t)(offsetof(struct writer_event, media.formats) +
-				  event->media.formats_count *
-				      sizeof(event->media.formats[0]));
-	case WRITER_END:
-		return (uint32_t)(offsetof(struct writer_event, end) +
-				  sizeof(event->end));
-	case WRITER_SEGMENT:
-	case WRITER_UPDATE:
-		break;
-	}
-	return (uint32_t)(offsetof(struct writer_event, head) +
-			  SEGMENT_HEAD_BYTES);
-}
-
-/*
- * Tell a writer. Where the ring is full it must act on what it was told, and
- * for that the watermark must reach the time of this event, since all in the
- * ring may bear that time: when the input ends, every open call ends at once.
- * No harm in that: what an event changes for frames that are due by then, it
- * changes whenever it comes.
- */
-static void
-send_to(struct control_state *c, uint32_t writer,
-	const struct writer_event *event)
-{
-	struct capture_ring *ring = c->pipeline->writers[writer].events;
-	uint32_t bytes = event_bytes(event);
-	void *room;
-
-	while (!(room = capture_ring_reserve(ring, bytes))) {
-		publish(c, event->time_ns);
-		/* The writer may be waiting for room for its reports. */
-		collect_reports(c);
-		sem_post(&c->pipeline->writers[writer].wake);
-		uv_sleep((unsigned)(NAP_NS / 1000000));
-	}
-	memcpy(room, event, bytes);
-	capture_ring_commit(ring, bytes);
-}
-
-static void
-send_to_all(struct control_state *c, const struct writer_event *event)
-{
-	uint32_t i;
-
-	for (i = 0; i < c->pipeline->writers_count; i++)
-		send_to(c, i, event);
-}
-
-/* ---- calls --------------------------------------------------------------- */
-
-static struct call *
-find_call(struct control_state *c, uint64_t number)
-{
-	struct call *call;
-
-	HASH_FIND (hh, c->calls, &number, sizeof(number), call)
-		;
-	return call;
-}
-
-static void
-forget_ids(struct control_state *c, int64_t before_ns)
-{
-	while (c->oldest && c->oldest->start_ns < before_ns) {
-		struct given_id *id = c->oldest;
-
-		c->oldest = id->next;
-		if (!c->oldest)
-			c->newest = NULL;
-		HASH_DEL(c->ids, id); /* NOLINT: uthash confuses it */
-		free(id);
-	}
-}
-
-static bool
-id_taken(struct control_state *c, const char *id)
-{
-	struct given_id *given;
-
-	HASH_FIND_STR(c->ids, id, given);
-	if (given)
-		return true;
-	if (store_call_exists(c->pipeline->config.archive, id) <= 0)
-		return false;
-	counter_add(&c->pipeline->control.counters, COUNTER_calls_again, 1);
-	return true;
-}
-
-static int
-give_id(struct control_state *c, struct call *call, const struct sip_call *sip)
-{
-	struct given_id *given;
-	uint32_t bump = 0;
-
-	forget_ids(c, sip->start_ns - ID_MEMORY_NS);
-	do {
-		store_call_id_make(call->id, sip->start_ns, sip->call_id,
-				   sip->from_tag, bump++);
-	} while (id_taken(c, call->id));
-	given = calloc(1, sizeof(*given));
-	if (!given)
-		return -ENOMEM;
-	given->start_ns = sip->start_ns;
-	memcpy(given->id, call->id, sizeof(given->id));
-	HASH_ADD_STR(c->ids, id, given);
-	if (c->newest)
-		c->newest->next = given;
-	else
-		c->oldest = given;
-	c->newest = given;
-	return 0;
-}
-
-#define COPY_TEXT(to, from) copy_text(to, sizeof(to), from)
-
-static void
-copy_text(char *to, size_t bytes, const char *from)
-{
-	size_t n = strnlen(from, bytes - 1);
-
-	memcpy(to, from, n);
-	to[n] = '\0';
-}
-
-/* A trunk may be known by its host alone. */
-static const char *
-name_of(const struct sip_identity *party)
-{
-	return party->user[0] ? party->user : party->host;
-}
-
-static void
-decide(struct control_state *c, struct call *call, const struct sip_call *sip)
-{
-	struct policy_facts facts = {
-		.from = name_of(&sip->party[SIP_CALLER]),
-		.to = name_of(&sip->party[SIP_CALLEE]),
-		.start_ns = sip->start_ns,
-	};
-	struct policy_verdict v;
-
-	memcpy(facts.from_addr, sip->signalling[SIP_CALLER].addr, 16);
-	memcpy(facts.to_addr, sip->signalling[SIP_CALLEE].addr, 16);
-	policy_decide(c->pipeline->config.policy, &facts, &v);
-	/* Which party is the left channel was told to the writers when the
-	 * call began: it stays. */
-	if (call->segments > 0 &&
-	    v.local_is_caller != call->verdict.local_is_caller) {
-		const struct policy_verdict *old = &call->verdict;
-
-		v.local_is_caller = old->local_is_caller;
-		v.route = old->route;
-		COPY_TEXT(v.local, old->local);
-		COPY_TEXT(v.remote, old->remote);
-	}
-	call->verdict = v;
-}
-
-static const enum store_decision decisions[] = {
-	[POLICY_RECORD] = STORE_RECORD,
-	[POLICY_DROP] = STORE_DROP,
-	[POLICY_LISTEN_DENY] = STORE_LISTEN_DENY,
-	[POLICY_OUT_OF_SCOPE] = STORE_OUT_OF_SCOPE,
-};
-static const enum store_route routes[] = {
-	[POLICY_IN] = STORE_IN,
-	[POLICY_OUT] = STORE_OUT,
-	[POLICY_INTERNAL] = STORE_INTERNAL,
-	[POLICY_TRANSIT] = STORE_TRANSIT,
-};
-
-/* Everything that is known of the current segment. */
-static void
-make_head(struct control_state *c, const struct call *call,
-	  const struct sip_event *event, uint8_t head[SEGMENT_HEAD_BYTES])
-{
-	const struct policy_verdict *v = &call->verdict;
-	const struct sip_call *sip = event->call;
-	struct store_segment row;
-
-	memset(&row, 0, sizeof(row));
-	snprintf(row.id, sizeof(row.id), "%s-%u", call->id, call->segments);
-	COPY_TEXT(row.call, call->id);
-	row.segment = call->segments;
-	row.kind = call->held[0] || call->held[1] ? STORE_HOLD : STORE_AGENT;
-	COPY_TEXT(row.from, v->from);
-	COPY_TEXT(row.to, v->to);
-	COPY_TEXT(row.local, v->local);
-	COPY_TEXT(row.remote, v->remote);
-	row.direction = routes[v->route];
-	COPY_TEXT(row.area, v->area);
-	row.call_start_ns = sip->start_ns;
-	row.start_ns = call->segments == 1 ? sip->start_ns : event->time_ns;
-	row.answer_ns = sip->answer_ns;
-	row.decision = decisions[v->decision];
-	COPY_TEXT(row.reason, v->reason);
-	COPY_TEXT(row.rule, v->rule);
-	memcpy(row.policy, c->pipeline->config.policy_hash, sizeof(row.policy));
-	COPY_TEXT(row.retention, v->retention);
-	row.state = STORE_STATE_NONE;
-	COPY_TEXT(row.sip_call_id, sip->call_id);
-	memcpy(head, &row, SEGMENT_HEAD_BYTES);
-}
-
-static void
-send_head(struct control_state *c, const struct call *call,
-	  const struct sip_event *sip, enum writer_event_type type)
-{
-	struct writer_event event = { .type = type,
-				      .writer = call->writer,
-				      .time_ns = sip->time_ns,
-				      .call = call->number };
-
-	make_head(c, call, sip, event.head);
-	send_to(c, call->writer, &event);
-}
-
-static void
-begin_call(struct control_state *c, const struct sip_event *event)
-{
-	struct call *call = calloc(1, sizeof(*call));
-
-	if (!call || give_id(c, call, event->call) < 0) {
-		/* Named, since it is a call lost: the tracker counts it too. */
-		log_error("out of memory: a call is not recorded");
-		free(call);
-		return;
-	}
-	call->number = event->call->number;
-	call->writer = (uint32_t)(call->number % c->pipeline->writers_count);
-	HASH_ADD(hh, c->calls, number, sizeof(call->number), call);
-	decide(c, call, event->call);
-	call->segments = 1;
-	send_head(c, call, event, WRITER_SEGMENT);
-}
-
-static enum store_side
-side_of(const struct call *call, enum sip_party party)
-{
-	bool caller = party == SIP_CALLER;
-
-	return caller == call->verdict.local_is_caller ? STORE_LEFT
-						       : STORE_RIGHT;
-}
-
-static void
-tell_media(struct control_state *c, const struct call *call,
-	   const struct sip_event *sip)
-{
-	const struct sip_media *media = sip->media;
-	struct writer_event event = {
-		.type = sip->type == SIP_EVENT_MEDIA_OPEN ? WRITER_MEDIA_OPEN
-							  : WRITER_MEDIA_CLOSE,
-		.writer = call->writer,
-		.time_ns = sip->time_ns,
-		.call = call->number,
-	};
-	uint32_t i;
-
-	event.media.number = media->number;
-	event.media.receive = media->receive;
-	event.media.receiver = side_of(call, media->party);
-	event.media.secure = media->secure;
-	event.media.formats_count = media->formats_count;
-	for (i = 0; i < media->formats_count; i++) {
-		struct rtp_format *format = &event.media.formats[i];
-
-		COPY_TEXT(format->encoding, media->formats[i].encoding);
-		format->clock_hz = media->formats[i].clock_hz;
-		format->payload_type = media->formats[i].payload_type;
-		format->channels = media->formats[i].channels;
-	}
-	send_to_all(c, &event);
-}
-
-static void
-hold(struct control_state *c, struct call *call, const struct sip_event *event)
-{
-	bool before = call->held[0] || call->held[1];
-
-	call->held[event->party] = event->type == SIP_EVENT_HOLD;
-	if (before == (call->held[0] || call->held[1]))
-		return;
-	call->segments++;
-	send_head(c, call, event, WRITER_SEGMENT);
-}
-
-static void
-end_call(struct control_state *c, struct call *call,
-	 const struct sip_event *sip)
-{
-	static const char *const causes[] = {
-		[SIP_END_BYE] = "bye",
-		[SIP_END_CANCEL] = "cancel",
-		[SIP_END_REJECTED] = "rejected",
-		[SIP_END_TIMEOUT] = "timeout",
-		[SIP_END_SHED] = "shed",
-		[SIP_END_INPUT] = "input-ended",
-	};
-	struct writer_event event = { .type = WRITER_END,
-				      .writer = call->writer,
-				      .time_ns = sip->time_ns,
-				      .call = call->number };
-
-	if (sip->cause == SIP_END_REJECTED)
-		snprintf(event.end.cause, sizeof(event.end.cause), "%s %d",
-			 causes[sip->cause], sip->status);
-	else
-		COPY_TEXT(event.end.cause, causes[sip->cause]);
-	event.end.silent = sip->cause == SIP_END_TIMEOUT;
-	send_to(c, call->writer, &event);
-	HASH_DEL(c->calls, call);
-	free(call);
-}
-
-static void
-on_sip_event(void *ctx, const struct sip_event *event)
-{
-	struct control_state *c = ctx;
-	struct call *call;
-
-	if (event->type == SIP_EVENT_CALL) {
-		begin_call(c, event);
-		return;
-	}
-	call = find_call(c, event->call->number);
-	if (!call)
-		return;
-	switch (event->type) {
-	case SIP_EVENT_IDENTITY:
-		decide(c, call, event->call);
-		/* fallthrough */
-	case SIP_EVENT_ANSWER:
-		send_head(c, call, event, WRITER_UPDATE);
-		break;
-	case SIP_EVENT_MEDIA_OPEN:
-	case SIP_EVENT_MEDIA_CLOSE:
-		tell_media(c, call, event);
-		break;
-	case SIP_EVENT_HOLD:
-	case SIP_EVENT_RESUME:
-		hold(c, call, event);
-		break;
-	case SIP_EVENT_END:
-		end_call(c, call, event);
-		break;
-	case SIP_EVENT_CALL:
-	case SIP_EVENT_RINGING:
-		break;
-	}
-}
-
 /* ---- time-outs ----------------------------------------------------------- */
 
 static int
@@ -478,7 +77,7 @@ tick(struct control_state *c, int64_t grid_ns)
 	int64_t until_ns = grid_ns - c->pipeline->times.window_ns;
 	size_t i = 0;
 
-	collect_reports(c);
+	control__collect_reports(c);
 	if (c->reports_count)
 		qsort(c->reports, c->reports_count, sizeof(*c->reports),
 		      by_time);
@@ -521,7 +120,7 @@ ticks_until(struct control_state *c, int64_t target_ns)
 	while (c->grid_ns < last_ns) {
 		int64_t next_ns = c->grid_ns + SECOND_NS;
 
-		publish(c, next_ns);
+		control__publish(c, next_ns);
 		if (pipeline_drained(c->pipeline) <
 		    next_ns - c->pipeline->times.window_ns)
 			return false;
@@ -612,9 +211,10 @@ finish(struct control_state *c, int64_t last_ns)
 		sip_tracker_finish(c->tracker, last_ns);
 		p->sip_counters = *sip_tracker_counters_peek(c->tracker);
 		c->finished = true;
-		publish(c, PIPELINE_OVER);
+		control__publish(c, PIPELINE_OVER);
 	}
-	collect_reports(c); /* nobody needs them; the writers need the room */
+	control__collect_reports(
+	    c); /* nobody needs them; the writers need the room */
 	c->reports_count = 0;
 	if (atomic_load_explicit(&p->writers_over, memory_order_acquire))
 		uv_close((uv_handle_t *)&p->control.kick, NULL);
@@ -640,7 +240,7 @@ on_kick(uv_async_t *handle)
 		finish(c, position_ns);
 		return;
 	}
-	collect_reports(c);
+	control__collect_reports(c);
 	while ((record = oldest_sip(c, &ring)) &&
 	       (over || record->frame < frame)) {
 		if (!ticks_until(c, record->time_ns - 1))
@@ -656,7 +256,7 @@ on_kick(uv_async_t *handle)
 	if (over)
 		finish(c, position_ns);
 	else
-		publish(c, position_ns - 1);
+		control__publish(c, position_ns - 1);
 }
 
 int
@@ -678,7 +278,7 @@ control_new(struct pipeline *p)
 	c->pipeline = p;
 	c->grid_ns = PIPELINE_BEFORE;
 	c->published_ns = PIPELINE_BEFORE;
-	r = sip_tracker_new(&c->tracker, &config, on_sip_event, c);
+	r = sip_tracker_new(&c->tracker, &config, control__on_sip_event, c);
 	if (r < 0)
 		return r;
 	r = uv_loop_init(&p->control.loop);
@@ -695,7 +295,6 @@ void
 control_free(struct pipeline *p)
 {
 	struct control_state *c = p->control.state;
-	struct call *call, *next;
 
 	if (!c)
 		return;
@@ -707,13 +306,7 @@ control_free(struct pipeline *p)
 	}
 	if (c->loop_made)
 		uv_loop_close(&p->control.loop);
-	call = c->calls;
-	HASH_CLEAR(hh, c->calls);
-	for (; call; call = next) {
-		next = call->hh.next;
-		free(call);
-	}
-	forget_ids(c, INT64_MAX);
+	control__calls_free(c);
 	sip_tracker_free(&c->tracker);
 	free(c->reports);
 	free(c);
