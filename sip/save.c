@@ -32,9 +32,6 @@
 #include "capture/rd.h"
 #include "sip/sip_priv.h"
 
-#define VERSION   1
-#define KEY_CHECK "spanrec: the state of a call"
-
 struct walk {
 	bool saving;
 	int error;              /**< the first one; then nothing is done */
@@ -342,8 +339,8 @@ walk_all(struct walk *w, struct sip_call_state *call, const uint8_t *bytes)
 {
 	const struct sip_tracker *t = call->tracker;
 
-	walk_constant(w, VERSION, 1, -EPROTO);
-	walk_constant(w, (uint32_t)sip__tracker_hash(t, SIP_TEXT(KEY_CHECK)), 4,
+	walk_constant(w, SIP_SAVE_VERSION, 1, -EPROTO);
+	walk_constant(w, (uint32_t)sip__tracker_hash(t, SIP_SAVE_KEY_CHECK), 4,
 		      -EPROTO);
 	walk_state(w, call);
 	if (w->error == 0)

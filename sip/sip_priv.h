@@ -352,6 +352,10 @@ struct sip_turn {
 	uint64_t txn;         /**< hash of who asked, and CSeq number */
 };
 
+/** The first byte of a saved call; and what the key is checked by. */
+#define SIP_SAVE_VERSION   1
+#define SIP_SAVE_KEY_CHECK SIP_TEXT("spanrec: the state of a call")
+
 /* tracker.c */
 void sip__emit(struct sip_call_state *call, struct sip_event event);
 void sip__call_wait(struct sip_call_state *call, enum sip_wait wait);
