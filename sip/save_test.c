@@ -182,6 +182,50 @@ time_goes_on_from_now(void **state)
 	sip_tracker_free(&one.tracker);
 }
 
+/** Those whose loss no flow shows. */
+static void
+quiet_members_come_back(void **state)
+{
+	static struct saved saved;
+	static struct one one;
+	struct sip_call_state *call;
+	struct sip_stream *s;
+
+	(void)state;
+	make(&one, &config);
+	testing_sip_run(one.tracker, CALL_SO_FAR);
+	call = sip__call_find(one.tracker, 1);
+	memcpy(call->pub.party[SIP_CALLEE].display, "Anne", 5);
+	call->pub.party[SIP_CALLEE].anonymous = true;
+	call->retry_ns = 5 * MS;
+	call->offer.answer_directed = true;
+	call->offer.answer_direction = SIP_RECVONLY;
+	s = call->streams->next;
+	s->media.direction = SIP_INACTIVE;
+	s->media.index = 70000;
+	s->media.secure = true;
+	s->applied = 80000;
+	save(&saved, one.tracker, 1);
+	sip_tracker_free(&one.tracker);
+	make(&one, &config);
+	assert_int_equal(restore(&one, saved.bytes, saved.n, 1000 * MS), 0);
+	call = sip__call_find(one.tracker, 1);
+	assert_string_equal(call->pub.party[SIP_CALLEE].display, "Anne");
+	assert_true(call->pub.party[SIP_CALLEE].anonymous);
+	assert_false(call->pub.party[SIP_CALLER].anonymous);
+	assert_int_equal(call->retry_ns, 5 * MS);
+	assert_int_equal(call->retry_status, 407);
+	assert_true(call->offer.answer_directed);
+	assert_int_equal(call->offer.answer_direction, SIP_RECVONLY);
+	assert_int_equal(call->alive_ns, 1000 * MS);
+	s = call->streams->next;
+	assert_int_equal(s->media.direction, SIP_INACTIVE);
+	assert_int_equal(s->media.index, 70000);
+	assert_true(s->media.secure);
+	assert_int_equal(s->applied, 80000);
+	sip_tracker_free(&one.tracker);
+}
+
 static void
 only_calls_that_live_are_saved(void **state)
 {
@@ -601,6 +645,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_restored_is_told),
 		cmocka_unit_test(time_goes_on_from_now),
+		cmocka_unit_test(quiet_members_come_back),
 		cmocka_unit_test(only_calls_that_live_are_saved),
 		cmocka_unit_test(part_of_a_state_is_none),
 		cmocka_unit_test(damage_is_seen),
