@@ -108,15 +108,33 @@ store__key_name(char name[STORE__KEY_NAME_BYTES], const struct store__key *key)
 
 /* ---- opening ----------------------------------------------------------- */
 
+/** A table that may not be there yet. @return LMDB code */
 static int
-tables_open(struct store__tables *tables, MDB_txn *txn, unsigned flags)
+later_open(MDB_txn *txn, const char *name, bool reading, MDB_dbi *table)
+{
+	int rc = mdb_dbi_open(txn, name, reading ? 0 : MDB_CREATE, table);
+
+	if (rc != MDB_NOTFOUND)
+		return rc;
+	*table = 0;
+	return 0;
+}
+
+static int
+tables_open(struct store__tables *tables, MDB_txn *txn, unsigned flags,
+	    bool reading)
 {
 	int rc = 0;
 
 #define X(name)                                                                \
 	if (rc == 0)                                                           \
 		rc = mdb_dbi_open(txn, #name, flags, &tables->name);
-	STORE__TABLES(X)
+	STORE__TABLES_FIRST(X)
+#undef X
+#define X(name)                                                                \
+	if (rc == 0)                                                           \
+		rc = later_open(txn, #name, reading, &tables->name);
+	STORE__TABLES_LATER(X)
 #undef X
 	return store__index_error(rc);
 }
@@ -206,7 +224,7 @@ store__index_create(const char *dir)
 		mdb_env_close(env);
 		return store__index_error(rc);
 	}
-	r = tables_open(&tables, txn, MDB_CREATE);
+	r = tables_open(&tables, txn, MDB_CREATE, false);
 	if (r == 0)
 		r = meta_put(&tables, txn, "schema", SCHEMA);
 	if (r == 0)
@@ -242,7 +260,7 @@ store__index_open(struct store_archive *archive, const char *dir,
 		store__index_close(archive);
 		return store__index_error(rc);
 	}
-	r = tables_open(&archive->tables, txn, 0);
+	r = tables_open(&archive->tables, txn, 0, reading);
 	if (r == 0)
 		r = meta_get(&archive->tables, txn, "schema", &schema);
 	if (r == -ENOENT)
@@ -325,9 +343,9 @@ store_batch_begin(struct store_archive *archive)
 	return store__write_begin(archive, &archive->batch);
 }
 
-/** A transaction that met an error is of no more use to LMDB. */
-static int
-batch_fail(struct store_archive *archive, int error)
+/* A transaction that met an error is of no more use to LMDB. */
+int
+store__batch_fail(struct store_archive *archive, int error)
 {
 	mdb_txn_abort(archive->batch);
 	archive->batch = NULL;
@@ -642,9 +660,8 @@ text_ends(const char *text, size_t bytes)
 	return memchr(text, 0, bytes) != NULL;
 }
 
-/** Does the id say what call and segment say, and does every text end? */
-static bool
-segment_sound(const struct store_segment *segment)
+bool
+store__segment_sound(const struct store_segment *segment)
 {
 	char id[STORE_SEGMENT_ID_BYTES];
 	char call[STORE_CALL_ID_BYTES];
@@ -673,10 +690,10 @@ store_segment_put(struct store_archive *archive,
 	if (archive->batch_error)
 		return archive->batch_error;
 	assert(archive->batch);
-	if (!segment_sound(segment))
-		return batch_fail(archive, -EINVAL);
+	if (!store__segment_sound(segment))
+		return store__batch_fail(archive, -EINVAL);
 	r = store__row_put(archive, archive->batch, segment);
-	return r && r != -EALREADY ? batch_fail(archive, r) : r;
+	return r && r != -EALREADY ? store__batch_fail(archive, r) : r;
 }
 
 /* ---- counters ---------------------------------------------------------- */
@@ -694,7 +711,7 @@ store_counter_add(struct store_archive *archive, uint32_t day, const char *name,
 		return archive->batch_error;
 	assert(archive->batch);
 	if (strnlen(name, STORE_NAME_BYTES) == STORE_NAME_BYTES)
-		return batch_fail(archive, -EINVAL);
+		return store__batch_fail(archive, -EINVAL);
 	store__be_put(key.data, day, 4);
 	store__key_text(&key, name);
 	k = store__key_val(&key);
@@ -707,7 +724,7 @@ store_counter_add(struct store_archive *archive, uint32_t day, const char *name,
 		rc = mdb_put(archive->batch, archive->tables.counters, &k,
 			     &value, 0);
 	}
-	return rc ? batch_fail(archive, store__index_error(rc)) : 0;
+	return rc ? store__batch_fail(archive, store__index_error(rc)) : 0;
 }
 
 int
