@@ -243,6 +243,10 @@ void sip_tracker_tick(struct sip_tracker *tracker, int64_t now_ns);
 /** The input is over: every open call ends with SIP_END_INPUT at now_ns. */
 void sip_tracker_finish(struct sip_tracker *tracker, int64_t now_ns);
 
+/** Other time-outs from the next tick on, for calls in progress too. */
+void sip_tracker_set_timeouts(struct sip_tracker *tracker, int64_t idle_ns,
+			      int64_t setup_ns);
+
 /** Longest state of a call as bytes. */
 #define SIP_SAVE_BYTES_MAX 16384
 

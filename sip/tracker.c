@@ -515,6 +515,14 @@ sip_tracker_free(struct sip_tracker **tracker)
 	*tracker = NULL;
 }
 
+void
+sip_tracker_set_timeouts(struct sip_tracker *tracker, int64_t idle_ns,
+			 int64_t setup_ns)
+{
+	tracker->config.idle_timeout_ns = idle_ns;
+	tracker->config.setup_timeout_ns = setup_ns;
+}
+
 const struct sip_counters *
 sip_tracker_counters_peek(const struct sip_tracker *tracker)
 {

@@ -28,11 +28,10 @@
 #include <stdio.h>
 
 #include "cmd/common/home.h"
+#include "cmd/common/version.h"
 #include "policy/policy.h"
 #include "rtp/rtp.h"
 #include "store/store.h"
-
-#define SPANREC_VERSION "0.1"
 
 struct spanrec_selection;
 struct spanrec_kept;
