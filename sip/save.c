@@ -241,23 +241,31 @@ walk_stream(struct walk *w, struct sip_stream *s)
 	walk_flag(w, &s->pending);
 }
 
+/** @param s NULL: before the first. @return the next; restoring: a new one */
+static struct sip_stream *
+stream_after(struct walk *w, struct sip_call_state *call, struct sip_stream *s)
+{
+	if (w->saving)
+		return s ? s->next : call->streams;
+	s = calloc(1, sizeof(*s));
+	if (s)
+		DL_APPEND(call->streams, s);
+	else
+		fail(w, -ENOMEM);
+	return s;
+}
+
 static void
 walk_streams(struct walk *w, struct sip_call_state *call)
 {
-	struct sip_stream *s = call->streams;
+	struct sip_stream *s = NULL;
 
 	walk_count(w, &call->streams_count, SIP_STREAMS_MAX);
 	for (uint32_t i = 0; i < call->streams_count; i++) {
-		if (!w->saving) {
-			s = calloc(1, sizeof(*s));
-			if (!s) {
-				fail(w, -ENOMEM);
-				return;
-			}
-			DL_APPEND(call->streams, s);
-		}
+		s = stream_after(w, call, s);
+		if (!s)
+			return;
 		walk_stream(w, s);
-		s = s->next;
 	}
 }
 

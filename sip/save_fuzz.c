@@ -7,6 +7,8 @@
  *   5   bytes as they are for a state, the hash made right
  *   6   bytes as they are for a state
  *
+ * The seeds are states of calls that go on after them.
+ *
  * A state is restored to what gives the same state again, or refused; and what
  * must hold of any call holds of those that were restored.
  */

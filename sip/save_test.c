@@ -254,18 +254,48 @@ only_calls_that_live_are_saved(void **state)
 	sip_tracker_free(&one.tracker);
 }
 
+/** One tracker for thousands of attempts, and how many events it gave. */
+static struct sip_tracker *scratch;
+static unsigned scratch_events;
+
+static void
+count_event(void *ctx, const struct sip_event *event)
+{
+	(void)event;
+	++*(unsigned *)ctx;
+}
+
+static int
+make_scratch(void **state)
+{
+	(void)state;
+	return sip_tracker_new(&scratch, &config, count_event, &scratch_events);
+}
+
+static int
+free_scratch(void **state)
+{
+	(void)state;
+	sip_tracker_free(&scratch);
+	return 0;
+}
+
 /** Restore, and save again. @return what restore did */
 static int
 again(struct saved *saved, const uint8_t *bytes, size_t n)
 {
-	static struct one one;
+	uint8_t *copy = testing_copy(bytes, n);
 	int rc;
 
-	make(&one, &config);
-	rc = restore(&one, bytes, n, INT64_MIN);
+	scratch_events = 0;
+	rc = sip_tracker_restore(scratch, copy, n, INT64_MIN);
+	free(copy);
 	if (rc == 0)
-		save(saved, one.tracker, 1);
-	sip_tracker_free(&one.tracker);
+		save(saved, scratch, scratch->last_call);
+	else
+		assert_int_equal(scratch_events, 0);
+	assert_int_equal(sip_tracker_calls(scratch), rc == 0);
+	sip_tracker_finish(scratch, 0);
 	return rc;
 }
 
@@ -636,7 +666,9 @@ a_usual_state_is_short(void **state)
 		      saved.n);
 	assert_true(saved.n < 1024);
 	save_script(&saved, CALL_SO_FAR);
-	assert_true(saved.n < 2048);
+	print_message("... of three, after a dozen messages: %zu bytes\n",
+		      saved.n);
+	assert_true(saved.n < 1024);
 }
 
 int
@@ -660,5 +692,5 @@ main(void)
 		cmocka_unit_test(a_usual_state_is_short),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_scratch, free_scratch);
 }
