@@ -262,8 +262,9 @@ see_segment(void *ctx, const struct store_segment *segment)
 			return take_due(sweep, segment, &clock);
 		return 0;
 	}
-	if (segment->state != STORE_STATE_HELD)
-		note_left(sweep, segment->id, clock.due_ns, clock.ceiling_ns);
+	if (segment->state == STORE_STATE_HELD)
+		return 0; /* the next one says what is due next */
+	note_left(sweep, segment->id, clock.due_ns, clock.ceiling_ns);
 	return look_further(sweep, segment);
 }
 
