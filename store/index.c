@@ -110,19 +110,24 @@ store__key_name(char name[STORE__KEY_NAME_BYTES], const struct store__key *key)
 
 /** A table that may not be there yet. @return LMDB code */
 static int
-later_open(MDB_txn *txn, const char *name, bool reading, MDB_dbi *table)
+later_open(MDB_txn *txn, const char *name, bool reading, MDB_dbi *table,
+	   bool *made)
 {
-	int rc = mdb_dbi_open(txn, name, reading ? 0 : MDB_CREATE, table);
+	int rc = mdb_dbi_open(txn, name, 0, table);
 
 	if (rc != MDB_NOTFOUND)
 		return rc;
 	*table = 0;
-	return 0;
+	if (reading)
+		return 0;
+	*made = true;
+	return mdb_dbi_open(txn, name, MDB_CREATE, table);
 }
 
+/** @param made whether there are new ones, which the others know nothing of */
 static int
 tables_open(struct store__tables *tables, MDB_txn *txn, unsigned flags,
-	    bool reading)
+	    bool reading, bool *made)
 {
 	int rc = 0;
 
@@ -133,10 +138,51 @@ tables_open(struct store__tables *tables, MDB_txn *txn, unsigned flags,
 #undef X
 #define X(name)                                                                \
 	if (rc == 0)                                                           \
-		rc = later_open(txn, #name, reading, &tables->name);
+		rc = later_open(txn, #name, reading, &tables->name, made);
 	STORE__TABLES_LATER(X)
 #undef X
 	return store__index_error(rc);
+}
+
+static int
+tombstone_put(const struct store_archive *archive, MDB_txn *txn,
+	      const struct store_segment *segment)
+{
+	MDB_val k, none = { .mv_size = 0, .mv_data = NULL };
+	struct store__key key = { 0 };
+
+	store__key_text(&key, segment->retention);
+	store__key_time(&key, segment->call_start_ns);
+	store__key_segment(&key, segment->call, segment->segment);
+	k = store__key_val(&key);
+	return store__index_error(
+	    mdb_put(txn, archive->tables.tombstones, &k, &none, 0));
+}
+
+/** The ways to what was purged, in an archive that did not have them. */
+static int
+tombstones_fill(const struct store_archive *archive, MDB_txn *txn)
+{
+	struct store_segment segment;
+	MDB_cursor *cursor;
+	MDB_val key, row;
+	int r, rc = mdb_cursor_open(txn, archive->tables.segments, &cursor);
+
+	if (rc)
+		return store__index_error(rc);
+	r = store__index_error(mdb_cursor_get(cursor, &key, &row, MDB_FIRST));
+	while (r == 0) {
+		/* What cannot be read is told by whoever looks for it. */
+		if (store__row_decode(&segment, row.mv_data, row.mv_size) ==
+			0 &&
+		    segment.state == STORE_STATE_PURGED)
+			r = tombstone_put(archive, txn, &segment);
+		if (r == 0)
+			r = store__index_error(
+			    mdb_cursor_get(cursor, &key, &row, MDB_NEXT));
+	}
+	mdb_cursor_close(cursor);
+	return r == -ENOENT ? 0 : r;
 }
 
 const char *
@@ -215,6 +261,7 @@ store__index_create(const char *dir)
 	char path[INDEX_PATH_BYTES];
 	struct store__tables tables;
 	MDB_txn *txn = NULL;
+	bool made = false;
 	MDB_env *env;
 	int rc = env_open(&env, dir, CREATE_MAP_BYTES, 0), r;
 
@@ -224,7 +271,7 @@ store__index_create(const char *dir)
 		mdb_env_close(env);
 		return store__index_error(rc);
 	}
-	r = tables_open(&tables, txn, MDB_CREATE, false);
+	r = tables_open(&tables, txn, MDB_CREATE, false, &made);
 	if (r == 0)
 		r = meta_put(&tables, txn, "schema", SCHEMA);
 	if (r == 0)
@@ -246,6 +293,7 @@ store__index_open(struct store_archive *archive, const char *dir,
 	const bool reading = archive->mode == STORE_READ;
 	uint64_t schema = 0;
 	MDB_txn *txn = NULL;
+	bool made = false;
 	int dead, r;
 	int rc =
 	    env_open(&archive->env, dir, map_bytes, reading ? MDB_RDONLY : 0);
@@ -260,13 +308,15 @@ store__index_open(struct store_archive *archive, const char *dir,
 		store__index_close(archive);
 		return store__index_error(rc);
 	}
-	r = tables_open(&archive->tables, txn, 0, reading);
+	r = tables_open(&archive->tables, txn, 0, reading, &made);
 	if (r == 0)
 		r = meta_get(&archive->tables, txn, "schema", &schema);
 	if (r == -ENOENT)
 		r = -EBADMSG;
 	if (r == 0 && schema != SCHEMA)
 		r = -EPROTO;
+	if (r == 0 && made)
+		r = tombstones_fill(archive, txn);
 	/* Only a commit makes the handles of the tables stay. */
 	if (r == 0)
 		r = store__index_error(mdb_txn_commit(txn));
@@ -382,7 +432,7 @@ struct way {
 	struct store__key key;
 };
 
-/** times, 4 numbers, extensions, clocks, live */
+/** times, 4 numbers, extensions, clocks or tombstones, live */
 #define WAYS_MAX 8
 
 struct ways {
@@ -430,6 +480,9 @@ ways_of(struct ways *ways, const struct store__tables *tables,
 			&segment->start_ns, segment);
 	if (segment->state != STORE_STATE_PURGED)
 		way_add(ways, tables->clocks, segment->retention,
+			&segment->call_start_ns, segment);
+	else if (tables->tombstones)
+		way_add(ways, tables->tombstones, segment->retention,
 			&segment->call_start_ns, segment);
 	if (segment->state == STORE_STATE_RECORDING)
 		way_add(ways, tables->live, NULL, NULL, segment);

@@ -163,6 +163,27 @@ int store_archive_keep_policy(struct store_archive *archive, const void *text,
 			      size_t n, uint8_t hash[STORE_HASH_BYTES])
 	__attribute__((warn_unused_result));
 
+/** A policy is no longer than this. */
+#define STORE_POLICY_BYTES_MAX (1 << 20)
+
+/**
+ * Read a policy that is kept.
+ *
+ * @param text malloc'd, without a NUL; NULL on failure
+ * @return 0, -ENOENT, -EBADMSG (not the text of that name), -ENOMEM, -EMFILE,
+ *         -EIO, ...
+ */
+int store_archive_policy(struct store_archive *archive,
+			 const uint8_t hash[STORE_HASH_BYTES], char **text,
+			 size_t *n) __attribute__((warn_unused_result));
+
+/** Every policy that is kept, by its name, in no order. @return 0, what fn
+ * returned, -EMFILE, -ENOMEM, -EIO */
+int store_archive_policies(struct store_archive *archive,
+			   int (*fn)(void *ctx,
+				     const uint8_t hash[STORE_HASH_BYTES]),
+			   void *ctx) __attribute__((warn_unused_result));
+
 /* ---- rows of the index ------------------------------------------------- */
 
 #define STORE_NUMBER_BYTES 64
@@ -287,8 +308,8 @@ int store_search(struct store_archive *archive, const struct store_query *query,
 		 store_segment_fn fn, void *ctx)
 	__attribute__((warn_unused_result));
 
-/** How often the last store_search, store_due or store_segment_get that ended
- * had to step over a row that cannot be read, or a key that leads to none.
+/** How often the last store_search, store_due, store_tombstones,
+ * store_purge_pending or store_segment_get that ended had to step over a row that cannot be read, or a key that leads to none.
  * store_verify_orphans names them. */
 uint64_t store_rows_skipped(const struct store_archive *archive);
 
@@ -656,6 +677,16 @@ int store_classes(struct store_archive *archive,
 		  int (*fn)(void *ctx, const char *retention), void *ctx)
 	__attribute__((warn_unused_result));
 
+/** The same for those that were purged: store_due and store_classes do not
+ * know them any more. An archive that no writer has opened since it learned of
+ * this way to them seems to have none. */
+int store_tombstones(struct store_archive *archive, const char *retention,
+		     int64_t started_before_ns, store_segment_fn fn, void *ctx)
+	__attribute__((warn_unused_result));
+int store_tombstone_classes(struct store_archive *archive,
+			    int (*fn)(void *ctx, const char *retention),
+			    void *ctx) __attribute__((warn_unused_result));
+
 /**
  * Purge one recording: tombstone -> key slot overwritten and synced -> file
  * unlinked -> certificate in the ledger. Each step is safe to repeat; what a
@@ -671,6 +702,12 @@ int store_classes(struct store_archive *archive,
 int store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
 		const char *actor, const char *why)
 	__attribute__((warn_unused_result));
+
+/** Those whose purge has begun and, because of an error, is not finished: calling
+ * store_purge again is what helps. Steps over what cannot be read, as
+ * store_search does. */
+int store_purge_pending(struct store_archive *archive, store_segment_fn fn,
+			void *ctx) __attribute__((warn_unused_result));
 
 /**
  * Remove the row of one tombstone, whose own metadata clock is over.

@@ -321,7 +321,8 @@ int store__entry_decode(struct store_ledger_entry *e, const uint8_t *row,
 /** Archives of earlier builds lack these: whoever writes makes them; to those
  * who only read they are 0, which is no table of ours. */
 #define STORE__TABLES_LATER(X)                                            \
-	X(calls)      /* call -> call in progress */
+	X(calls)      /* call -> call in progress */              \
+	X(tombstones) /* class, 0, call start, call, 0, segment */
 
 struct store__tables {
 #define X(name) MDB_dbi name;

@@ -571,12 +571,15 @@ static int
 index_check(struct orphans *o)
 {
 	const struct store__tables *t = &o->archive->tables;
-	const MDB_dbi ways[] = { t->times,  t->numbers, t->extensions,
-				 t->clocks, t->live,    t->purging };
+	const MDB_dbi ways[] = { t->times,  t->numbers,    t->extensions,
+				 t->clocks, t->tombstones, t->live,
+				 t->purging };
 	int r = store__table_walk(o->archive, t->segments, row_check,
 				  row_skipped, o);
 
 	for (size_t i = 0; r == 0 && i < sizeof(ways) / sizeof(*ways); i++) {
+		if (!ways[i])
+			continue;
 		o->table = ways[i];
 		r = store__table_walk(o->archive, ways[i], way_check,
 				      way_skipped, o);
