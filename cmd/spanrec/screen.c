@@ -392,14 +392,14 @@ print_interface(struct picture *picture, const json_t *interface)
 	paint(picture, bad);
 	print_padded(picture, spanrec_text_clean(state, text, sizeof(text)), 5);
 	paint_end(picture, bad);
-	fprintf(picture->to, "%14s", rate_text(rate, number));
-	fprintf(picture->to, "%18s",
+	fprintf(picture->to, " %13s", rate_text(rate, number));
+	fprintf(picture->to, " %17s",
 		count_text(spanrec_json_count(interface, "frames"), number));
 	paint(picture, kernel ? RED : NULL);
-	fprintf(picture->to, "%14s", count_text(kernel, number));
+	fprintf(picture->to, " %13s", count_text(kernel, number));
 	paint_end(picture, kernel ? RED : NULL);
 	paint(picture, card ? RED : NULL);
-	fprintf(picture->to, "%13s\n", count_text(card, number));
+	fprintf(picture->to, " %12s\n", count_text(card, number));
 	paint_end(picture, card ? RED : NULL);
 }
 
@@ -438,7 +438,7 @@ print_packets(struct picture *picture)
 		"PACKETS");
 	paint_end(picture, BOLD);
 	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		fprintf(picture->to, "%-16s%-5s%14s%18s\n", rows[i].text, "",
+		fprintf(picture->to, "%-16s%-5s %13s %17s\n", rows[i].text, "",
 			rate_text(counter_rate(picture, rows[i].counter), rate),
 			count_text(counter(picture, rows[i].counter), total));
 }
