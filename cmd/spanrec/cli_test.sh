@@ -64,7 +64,8 @@ check() {
 	if "$@"; then ok "$name"; else not_ok "$name"; fi
 }
 
-commands="init list find show why play export verify purge policy key"
+commands="init list find show why play export verify purge status pause resume
+	reload policy key"
 
 # ---- help -------------------------------------------------------------------
 
@@ -103,6 +104,15 @@ expect_error "--side of nothing" 2 "left or right" play a --side up
 expect_error "purge takes no id" 2 "clocks alone" purge a
 expect_error "--as-of deletes nothing" 2 "--dry-run" purge --as-of 2030-01-01
 expect_error "key: only new" 2 "key new" key list
+expect_error "status takes no id" 2 "takes no" status a
+expect_error "--watch of no time" 2 "whole seconds" status --watch=0
+expect_error "--watch of less than that" 2 "whole seconds" status --watch=-1
+expect_error "--watch and --json" 2 "not both" status --watch --json
+expect_error "pause what?" 2 "--extension" pause
+expect_error "pause one or the other" 2 "--call" pause --call a --extension b
+expect_error "pause without a word" 2 "--extension 2041" pause 2041
+expect_error "reload takes nothing" 2 "takes no" reload a
+expect_error "find looks in the archive" 2 "unrecognized option" find --live
 
 # ---- init -------------------------------------------------------------------
 
@@ -152,6 +162,21 @@ run list --json
 check "no calls, no JSON" [ $rc = 0 -a ! -s out -a ! -s err ]
 run list --csv
 check "no calls, the head of the CSV" [ $rc = 0 -a "$(wc -l <out)" = 1 ]
+
+# ---- no recorder ------------------------------------------------------------
+
+for c in "list --live" "pause --extension 2041" "resume --call 2019" reload \
+	"status --json"; do
+	expect_error "without a recorder: $c" 3 \
+		"no recorder is running on home" $c
+done
+run status
+check "status without a recorder: what there is" \
+	[ $rc = 3 -a -n "$(grep "^Archive .*home/archive" out)" \
+	-a -n "$(grep "no recorder is running on home" err)" ]
+: >home/control.sock
+expect_error "a file that is no socket" 3 "no recorder is running" reload
+rm home/control.sock
 
 # ---- an empty archive -------------------------------------------------------
 

@@ -27,6 +27,12 @@ static const struct command commands[] = {
 	{ "verify", "[ID]", "find what is damaged or missing", spanrec_verify },
 	{ "purge", "[--dry-run]", "delete what is past its time",
 	  spanrec_purge },
+	{ "status", "[--watch]", "what the recorder does, what is lost",
+	  spanrec_status },
+	{ "pause", "--extension E", "stop recording a call", spanrec_pause },
+	{ "resume", "--extension E", "record it again", spanrec_resume },
+	{ "reload", "", "let the recorder read its policy again",
+	  spanrec_reload },
 	{ "policy", "check [FILE]", "find the mistakes in a policy",
 	  spanrec_policy },
 	{ "key", "new FILE", "make a key pair", spanrec_key },
@@ -276,5 +282,7 @@ spanrec_fini(struct spanrec *spanrec)
 	store_identity_free(&spanrec->identity);
 	policy_free(&spanrec->policy);
 	clocks_free(&spanrec->clocks);
+	policy_zone_free(&spanrec->utc);
 	spanrec->zone = NULL;
+	spanrec->beside = false;
 }

@@ -49,9 +49,9 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Write a copy of a call to a file that only you can read. The copy is not "
     "sealed and not deleted on time: that is up to you.\v"
-    "This version writes WAV. Nothing is exported while another process "
-    "writes to the archive, because who made the copy must be written into it "
-    "first.\n\n"
+    "This version writes WAV. Who made the copy is written into the ledger of "
+    "the archive first. While a recorder runs, it does that; while another "
+    "process writes to the archive, nothing is exported.\n\n"
     "Examples:\n"
     "  spanrec export 20190328T1415 --out call.wav --purpose dispute\n"
     "  spanrec export 20190328T1415 --out call.wav --mix --purpose training\n";
@@ -375,7 +375,7 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 	if (!rc)
 		rc = check_target(arguments);
 	if (!rc)
-		rc = spanrec_open(spanrec, STORE_WRITE);
+		rc = spanrec_open_ledger(spanrec);
 	if (!rc)
 		rc = spanrec_purpose_check(spanrec, arguments->purpose);
 	if (!rc)

@@ -35,6 +35,7 @@ struct fixture {
 	char home[256];
 	char call[TESTING_CALLS][STORE_CALL_ID_BYTES]; /**< A, B, C, D */
 	unsigned fail_allocation; /**< in the next command; 0: none */
+	int patience_ms; /**< for answers of a recorder; 0: as is usual */
 };
 
 /* ---- running commands -------------------------------------------------- */
@@ -50,7 +51,10 @@ static inline char *
 run_bytes(const struct fixture *f, int64_t now_ns, int expected, size_t *bytes,
 	  const char *line)
 {
-	struct spanrec spanrec = { .now_ns = now_ns, .home_option = f->home };
+	struct spanrec spanrec = { .now_ns = now_ns,
+				   .home_option = f->home,
+				   .patience_ms = f->patience_ms,
+				   .sample_ms = 1 };
 	char *argv[24] = { NULL }, *output = NULL, *words, *rest;
 	int argc = 0, rc;
 

@@ -15,15 +15,27 @@
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 
-enum { FROM = 0x200, TO, NUMBER, EXTENSION, AREA, AROUND, ALL, JSON, CSV };
+enum {
+	FROM = 0x200,
+	TO,
+	NUMBER,
+	EXTENSION,
+	AREA,
+	AROUND,
+	ALL,
+	JSON,
+	CSV,
+	LIVE
+};
 
 struct arguments {
 	struct spanrec *spanrec;
 	const char *from, *to, *number, *extension, *area, *around;
-	bool all;
+	bool all, live;
 	enum spanrec_format format;
 };
 
+/* What both commands understand. */
 static const struct argp_option options[] = {
 	{ "from", FROM, "T", 0, "Calls that were going on at T or later", 0 },
 	{ "to", TO, "T", 0,
@@ -43,6 +55,12 @@ static const struct argp_option options[] = {
 	{ 0 },
 };
 
+static const struct argp_option live_options[] = {
+	{ "live", LIVE, NULL, 0,
+	  "Calls that are in progress, from the recorder that runs", 0 },
+	{ 0 },
+};
+
 static const char list_doc[] =
     "Show calls of a period, oldest first; without a period, all of them.\v"
     "T is 2019-03-28, \"2019-03-28 14:15\", 14:15 (today), -7d, -2h, now, "
@@ -51,7 +69,8 @@ static const char list_doc[] =
     "Examples:\n"
     "  spanrec list --from yesterday\n"
     "  spanrec list --from 2019-03-01 --to 2019-03-31 --csv >march.csv\n"
-    "  spanrec list --extension 2750 --from -7d --json\n";
+    "  spanrec list --extension 2750 --from -7d --json\n"
+    "  spanrec list --live\n";
 
 static const char find_doc[] =
     "Find calls by number, extension, area or time, oldest first.\v"
@@ -105,6 +124,23 @@ parse(int key, char *value, struct argp_state *state)
 			   "id is shown by 'spanrec show ID'",
 			   value);
 		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static error_t
+parse_list(int key, char *value, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = arguments;
+		return 0;
+	case LIVE:
+		arguments->live = true;
+		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
@@ -276,17 +312,41 @@ search(struct arguments *arguments)
 	return rc ? exit_code(rc) : EXIT_DONE;
 }
 
+/* What goes on now has no period and is not looked for. */
+static int
+live(const struct arguments *a)
+{
+	if (a->from || a->to || a->around || a->number || a->extension ||
+	    a->area || a->all) {
+		log_error("--live shows the calls in progress, all of them; "
+			  "it goes with --json and --csv only");
+		return EXIT_USAGE;
+	}
+	return spanrec_live(a->spanrec, a->format);
+}
+
 int
 spanrec_list(struct spanrec *spanrec, int argc, char **argv)
 {
-	static const struct argp argp = { .options = options,
-					  .parser = parse,
+	static const struct argp search_argp = {
+		.options = options,
+		.parser = parse,
+		.children = spanrec_global_options,
+	};
+	static const struct argp_child children[] = {
+		{ &search_argp, 0, NULL, 0 },
+		{ 0 },
+	};
+	static const struct argp argp = { .options = live_options,
+					  .parser = parse_list,
 					  .doc = list_doc,
-					  .children = spanrec_global_options };
+					  .children = children };
 	struct arguments arguments = { .spanrec = spanrec };
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
 		return EXIT_USAGE;
+	if (arguments.live)
+		return live(&arguments);
 	return search(&arguments);
 }
 

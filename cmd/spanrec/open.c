@@ -5,10 +5,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cmd/common/control.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 
@@ -92,11 +94,10 @@ report_recovery(const struct store_recovery *recovery)
 		 recovery->interrupted, recovery->empty, recovery->purges);
 }
 
-int
-spanrec_open(struct spanrec *spanrec, enum store_mode mode)
+/* Home and policy. @return exit code */
+static int
+open_parts(struct spanrec *spanrec)
 {
-	struct store_archive_config config = { 0 };
-	struct store_recovery recovery = { 0 };
 	int rc;
 
 	rc = home_open(&spanrec->home, spanrec->home_option);
@@ -110,17 +111,102 @@ spanrec_open(struct spanrec *spanrec, enum store_mode mode)
 		log_error("not enough memory");
 		return EXIT_FAILED;
 	}
-	rc = check_owner(spanrec);
-	if (rc)
-		return rc;
+	return check_owner(spanrec);
+}
+
+/* @return 0, -errno */
+static int
+open_archive(struct spanrec *spanrec, enum store_mode mode)
+{
+	struct store_archive_config config = { 0 };
+	struct store_recovery recovery = { 0 };
+	int rc;
 
 	config.map_bytes = spanrec->home.settings.index_map_mib << 20;
 	rc = store_archive_open(&spanrec->archive, spanrec->home.archive_path,
 				mode, &config, &recovery);
-	if (rc < 0)
-		return archive_failed(spanrec, rc);
-	report_recovery(&recovery);
-	return 0;
+	if (!rc)
+		report_recovery(&recovery);
+	return rc;
+}
+
+int
+spanrec_open(struct spanrec *spanrec, enum store_mode mode)
+{
+	int error, rc = open_parts(spanrec);
+
+	if (rc)
+		return rc;
+	error = open_archive(spanrec, mode);
+	return error < 0 ? archive_failed(spanrec, error) : 0;
+}
+
+/* Is who holds the archive a recorder that takes entries? Better asked before
+ * recordings are read than after. @return exit code */
+static int
+find_recorder(struct spanrec *spanrec)
+{
+	struct control_client client;
+	int rc = control_client_init(&client, &spanrec->home);
+
+	spanrec->beside = !rc;
+	if (rc == EXIT_NOT_FOUND)
+		rc = archive_failed(spanrec, -EBUSY);
+	else if (rc)
+		control_client_complain(&client);
+	control_client_fini(&client);
+	return rc;
+}
+
+int
+spanrec_open_ledger(struct spanrec *spanrec)
+{
+	int error, rc = open_parts(spanrec);
+
+	if (rc)
+		return rc;
+	error = open_archive(spanrec, STORE_WRITE);
+	if (error == -EBUSY) {
+		rc = find_recorder(spanrec);
+		if (rc)
+			return rc;
+		error = open_archive(spanrec, STORE_READ);
+	}
+	return error < 0 ? archive_failed(spanrec, error) : 0;
+}
+
+/* Who may ask the recorder need not be able to read the policy. */
+static int
+find_zone(struct spanrec *spanrec)
+{
+	struct policy_errors errors;
+	char *text;
+	size_t n;
+	int rc = home_file_read(spanrec->home.policy_path, &text, &n);
+
+	if (!rc)
+		rc = policy_load(&spanrec->policy, text, n, &errors);
+	free(text);
+	if (!rc)
+		spanrec->zone = policy_zone_peek(spanrec->policy);
+	else
+		rc = policy_zone_load(&spanrec->utc, "UTC");
+	if (!spanrec->zone)
+		spanrec->zone = spanrec->utc;
+	return rc;
+}
+
+int
+spanrec_open_home(struct spanrec *spanrec)
+{
+	int rc = home_open(&spanrec->home, spanrec->home_option);
+
+	if (rc)
+		return rc;
+	if (!find_zone(spanrec))
+		return 0;
+	log_error("not enough memory");
+	return EXIT_FAILED;
 }
 
 /* Not an error: who may listen is a matter of the house. */
@@ -190,6 +276,8 @@ spanrec_ledger_add(struct spanrec *spanrec, const char *action,
 	size_t i;
 	int rc;
 
+	if (spanrec->beside)
+		return spanrec_ask_ledger(spanrec, action, selection, detail);
 	snprintf(entry.action, sizeof(entry.action), "%s", action);
 	snprintf(entry.detail, sizeof(entry.detail), "%s", detail);
 	spanrec_actor(entry.actor);

@@ -41,8 +41,9 @@ static const char doc[] =
     "Listen to a call on the sound card: left is our side, right the other "
     "one. With - after the ID, write WAV to standard output instead, for a "
     "program in a pipe.\v"
-    "Nothing is played while another process writes to the archive, because "
-    "who listened must be written into it first.\n\n"
+    "Who listened is written into the ledger of the archive first. While a "
+    "recorder runs, it does that; while another process writes to the "
+    "archive, nothing is played.\n\n"
     "Examples:\n"
     "  spanrec play 20190328T1415 --purpose quality\n"
     "  spanrec play 20190328T1415 --purpose dispute --from 1:30 --side right\n"
@@ -272,7 +273,7 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 				       .channels = arguments->channels };
 	int rc;
 
-	rc = spanrec_open(spanrec, STORE_WRITE);
+	rc = spanrec_open_ledger(spanrec);
 	if (!rc)
 		rc = spanrec_purpose_check(spanrec, arguments->purpose);
 	if (!rc)

@@ -5,6 +5,8 @@
  *   main.c      starts it: the clock, no core dumps
  *   commands.c  the table of commands, help, options of all commands
  *   open.c      home, policy, archive and key, with words for what fails
+ *   ask.c       the recorder that runs beside us: asking it
+ *   screen.c    the state of a recorder on one screen
  *   select.c    an id or the beginning of one -> the segments of one call
  *   time.c      times as people type them, and as they read them
  *   text.c      text from the network made safe for a terminal, JSON, CSV
@@ -12,7 +14,8 @@
  *   audio.c     recordings -> sound
  *   wav.c       sound -> WAV
  *   init.c list.c show.c why.c play.c export.c verify.c purge.c policy.c key.c
- *               one command each
+ *   status.c live.c pause.c reload.c
+ *               one command each (live.c: list --live)
  *
  * Functions that return int and are documented with "exit code" have said on
  * stderr what is wrong when it is not 0 (cmd/common/exit.h).
@@ -38,8 +41,10 @@ struct spanrec_selection;
 /** One run of the program. */
 struct spanrec {
 	/* given by main or by a test */
-	FILE *out;      /**< where results go */
-	int64_t now_ns; /**< the wall clock */
+	FILE *out;       /**< where results go */
+	int64_t now_ns;  /**< the wall clock */
+	int patience_ms; /**< for answers of the recorder; 0: as is usual */
+	int sample_ms;   /**< rates are measured so long; 0: a second */
 	/* options of all commands */
 	const char *home_option;
 	bool quiet;
@@ -48,6 +53,8 @@ struct spanrec {
 	struct policy *policy;
 	const struct policy_zone *zone; /**< of the policy; borrowed */
 	struct clocks *clocks; /**< policies out of the archive */
+	struct policy_zone *utc; /**< the zone, if the policy is not for us */
+	bool beside; /**< a recorder holds the archive; it keeps the ledger */
 	struct store_archive *archive;
 	struct store_identity *identity; /**< NULL: no private key here */
 };
@@ -83,12 +90,34 @@ int spanrec_play(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_export(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_verify(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_purge(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_status(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_pause(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_resume(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_reload(struct spanrec *spanrec, int argc, char **argv);
 
 /* ---- open.c ------------------------------------------------------------ */
 
 /** Open home, policy and archive, for an owner by that policy.
  * @return exit code */
 int spanrec_open(struct spanrec *spanrec, enum store_mode mode)
+	__attribute__((warn_unused_result));
+
+/**
+ * The same, to read it and add to its ledger: with the write lock, or beside a
+ * recorder that has it and takes entries through its control socket.
+ *
+ * @return exit code
+ */
+int spanrec_open_ledger(struct spanrec *spanrec)
+	__attribute__((warn_unused_result));
+
+/**
+ * Open no more than the home. Times are those of the site where the policy can
+ * be read, else UTC.
+ *
+ * @return exit code
+ */
+int spanrec_open_home(struct spanrec *spanrec)
 	__attribute__((warn_unused_result));
 
 /**
@@ -122,6 +151,67 @@ int spanrec_ledger_add(struct spanrec *spanrec, const char *action,
 		       const struct spanrec_selection *selection,
 		       const char *detail)
 	__attribute__((warn_unused_result));
+
+/* ---- ask.c ------------------------------------------------------------- */
+
+struct json_t;
+
+/** How long to wait for an answer that usually comes within so long. */
+int spanrec_patience_ms(const struct spanrec *spanrec, int usual_ms);
+
+/**
+ * Ask the recorder of the home that is open one question.
+ *
+ * @param request taken; NULL: there was no memory for it
+ * @param answer json_decref it; NULL on failure, which was printed
+ * @return exit code; EXIT_NOT_FOUND: there is no recorder, or it has no such
+ *         thing
+ */
+int spanrec_ask(struct spanrec *spanrec, struct json_t *request,
+		int timeout_ms, struct json_t **answer)
+	__attribute__((warn_unused_result));
+
+/**
+ * Let the recorder write into the ledger that segments were played or
+ * exported by this user.
+ *
+ * @return exit code; 0: the entries are durable
+ */
+int spanrec_ask_ledger(struct spanrec *spanrec, const char *action,
+		       const struct spanrec_selection *selection,
+		       const char *detail)
+	__attribute__((warn_unused_result));
+
+/** A member that is a text, else "". Borrowed. */
+const char *spanrec_json_text(const struct json_t *object, const char *name);
+
+/** A member that is a whole number: what is none is 0, as is less than 0. */
+uint64_t spanrec_json_count(const struct json_t *object, const char *name);
+
+/** Print a value on one line, in ASCII: a terminal obeys nothing in it.
+ * @return exit code */
+int spanrec_json_print_ascii(FILE *to, const struct json_t *value)
+	__attribute__((warn_unused_result));
+
+/* ---- screen.c ---------------------------------------------------------- */
+
+#define SPANREC_SCREEN_COLUMNS 80
+
+struct spanrec_screen {
+	const struct policy_zone *zone;
+	/** what the recorder told a while before, so that rates can be shown;
+	 * may be NULL */
+	const struct json_t *before;
+	bool colours;
+};
+
+/** Show what the recorder told: the "status" of its answer. */
+void spanrec_screen_print(FILE *to, const struct spanrec_screen *screen,
+			  const struct json_t *status);
+
+/** "812.4 GiB" */
+#define SPANREC_BYTES_BYTES 16
+void spanrec_bytes_text(uint64_t bytes, char text[SPANREC_BYTES_BYTES]);
 
 /* ---- select.c ---------------------------------------------------------- */
 
@@ -184,6 +274,10 @@ int spanrec_around_parse(const char *text, const struct policy_zone *zone,
 
 /** A place in a recording: "90", "1:30", "1:02:03.5". @return 0, -EINVAL */
 int spanrec_offset_parse(const char *text, int64_t *offset_ns)
+	__attribute__((warn_unused_result));
+
+/** What spanrec_time_utc writes. @return 0, -EINVAL */
+int spanrec_time_utc_parse(const char *text, int64_t *time_ns)
 	__attribute__((warn_unused_result));
 
 /** "2019-03-28T14:15:03.250Z" */
@@ -254,7 +348,6 @@ int spanrec_output_end(struct spanrec_output *output)
 	__attribute__((warn_unused_result));
 void spanrec_output_free(struct spanrec_output **output);
 
-struct json_t;
 /** One segment with the fields of `list --json`. @return NULL: no memory */
 struct json_t *spanrec_segment_json(const struct spanrec *spanrec,
 				    const struct store_segment *segment);
@@ -273,6 +366,12 @@ bool spanrec_segment_silent(const struct store_segment *segment);
 int64_t spanrec_span_ns(int64_t from_ns, int64_t to_ns);
 /** Whole seconds of an interrupted recording that are on the disk. */
 int64_t spanrec_seconds_stored(const struct store_segment *segment);
+
+/* ---- live.c ------------------------------------------------------------ */
+
+/** Show the calls that are in progress. @return exit code */
+int spanrec_live(struct spanrec *spanrec, enum spanrec_format format)
+	__attribute__((warn_unused_result));
 
 /* ---- audio.c ----------------------------------------------------------- */
 

@@ -324,6 +324,18 @@ spanrec_around_parse(const char *text, const struct policy_zone *zone,
 }
 
 int
+spanrec_time_utc_parse(const char *text, int64_t *time_ns)
+{
+	struct policy_civil civil = { 0 };
+
+	if (!take_date(&text, &civil) || !take_char(&text, 'T') ||
+	    !take_clock(&text, &civil) || !take_char(&text, 'Z') || *text)
+		return -EINVAL;
+	*time_ns = instant_utc(&civil);
+	return 0;
+}
+
+int
 spanrec_offset_parse(const char *text, int64_t *offset_ns)
 {
 	uint32_t number, fraction;

@@ -237,10 +237,38 @@ test_written(void **state)
 	assert_string_equal(text, "0:00");
 }
 
+/* The one spelling that programs write. */
+static void
+test_utc(void **state)
+{
+	static const char *const refused[] = {
+		"",
+		"now",
+		"2019-03-28",
+		"2019-03-28 14:15:03Z",
+		"2019-03-28T14:15:03",
+		"2019-03-28T14:15:03Z ",
+		"2019-02-29T14:15:03Z",
+		"2019-03-28T24:15:03Z",
+		"0000-00-00T00:00:00Z",
+		"9999-12-31T23:59:59Z",
+	};
+	int64_t time_ns;
+	size_t i;
+
+	assert_int_equal(
+	    spanrec_time_utc_parse("2019-03-28T14:15:03.250Z", &time_ns), 0);
+	assert_true(time_ns == INT64_C(1553782503250000000));
+	for (i = 0; i < sizeof(refused) / sizeof(*refused); i++)
+		assert_int_equal(spanrec_time_utc_parse(refused[i], &time_ns),
+				 -EINVAL);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_utc),
 		cmocka_unit_test(test_period),
 		cmocka_unit_test(test_period_refused),
 		cmocka_unit_test(test_around),

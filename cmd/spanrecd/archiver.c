@@ -20,6 +20,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/common/clocks.h"
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/events.h"
 #include "cmd/spanrecd/pipeline.h"
@@ -59,6 +60,7 @@ struct archiver_state {
 	struct sweep_result swept;   /* so far */
 	const struct policy *policy; /* by which is purged */
 	struct policy *own_policy;   /* the same, if it was reloaded */
+	struct clocks *clocks;
 };
 
 static int64_t
@@ -452,11 +454,21 @@ add_up(struct sweep_result *sum, const struct sweep_result *part)
 	*sum = total;
 }
 
+/* The same words each minute while the cause lasts. */
+static void
+tell(void *ctx, bool error, const char *words)
+{
+	(void)ctx;
+	log_warning("%s%s", error ? "purge: " : "", words);
+}
+
 static void
 sweep(struct archiver_state *a)
 {
 	struct sweep_config config = { .archive = a->archive,
 				       .policy = a->policy,
+				       .clocks = a->clocks,
+				       .tell = tell,
 				       .now_ns = clock_ns(CLOCK_REALTIME),
 				       .actor = "spanrecd",
 				       .limit = SWEEP_LIMIT };
@@ -545,9 +557,14 @@ archiver_main(void *pipeline)
 int
 archiver_new(struct pipeline *p)
 {
+	int r;
+
 	p->archiver.state = calloc(1, sizeof(*p->archiver.state));
 	if (!p->archiver.state)
 		return -ENOMEM;
+	r = clocks_new(&p->archiver.state->clocks);
+	if (r < 0)
+		return r;
 	p->archiver.state->pipeline = p;
 	p->archiver.state->archive = p->config.archive;
 	p->archiver.state->policy = p->config.policy;
@@ -566,8 +583,10 @@ archiver_free(struct pipeline *p)
 		a->first = ended->next;
 		free(ended);
 	}
-	if (a)
+	if (a) {
+		clocks_free(&a->clocks);
 		policy_free(&a->own_policy);
+	}
 	free(a);
 	p->archiver.state = NULL;
 }
