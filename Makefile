@@ -20,6 +20,7 @@ Q ?= @
 PREFIX ?= /usr/local
 DESTDIR ?=
 MANDIR ?= $(PREFIX)/share/man
+UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 # ---- sources ----------------------------------------------------------------
 
@@ -71,7 +72,7 @@ CFLAGS := -std=c11 -g $(WARN) $(CFLAGS.$V)
 CPPFLAGS := -D_GNU_SOURCE -I. -MMD -MP
 LDFLAGS := $(LDFLAGS.$V) -Wl,--as-needed
 LDLIBS := -lpcap -losipparser2 -lsodium -llmdb -luv -lyaml -ljansson \
-	-lsmartcols -lsndfile -lasound -lpthread -lm
+	-lsmartcols -lsndfile -lasound -lcap-ng -lsystemd -lpthread -lm
 
 OBJ = $(patsubst %.c,$B/%.o,$(1))
 LIB := $B/libspanrec.a
@@ -173,12 +174,16 @@ demo: deps
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
-		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man8
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man8 \
+		$(DESTDIR)$(UNITDIR)
 	install -m 755 $B/bin/spanrec $B/bin/mkpcap $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $B/bin/spanrecd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 cmd/spanrec/spanrec.1 cmd/mkpcap/mkpcap.1 \
 		$(DESTDIR)$(MANDIR)/man1/
 	install -m 644 cmd/spanrecd/spanrecd.8 $(DESTDIR)$(MANDIR)/man8/
+	sed 's|/usr/local/sbin|$(PREFIX)/sbin|' cmd/spanrecd/spanrecd.service \
+		>$(DESTDIR)$(UNITDIR)/spanrecd.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/spanrecd.service
 
 clean:
 	rm -rf build

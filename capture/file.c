@@ -311,8 +311,7 @@ file_fd(const struct capture_source *source)
 }
 
 static void
-file_stats(const struct capture_source *source,
-	   struct capture_source_stats *stats)
+file_stats(struct capture_source *source, struct capture_source_stats *stats)
 {
 	const struct file_source *file = file_source_const(source);
 	size_t i;

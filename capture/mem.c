@@ -86,8 +86,7 @@ mem_fd(const struct capture_source *source)
 }
 
 static void
-mem_stats(const struct capture_source *source,
-	  struct capture_source_stats *stats)
+mem_stats(struct capture_source *source, struct capture_source_stats *stats)
 {
 	const struct mem_source *mem = mem_source_const(source);
 

@@ -56,7 +56,7 @@ struct capture_source_ops {
 	int (*dispatch)(struct capture_source *source, uint32_t frames_max,
 			capture_frame_fn fn, void *ctx);
 	int (*fd)(const struct capture_source *source);
-	void (*stats)(const struct capture_source *source,
+	void (*stats)(struct capture_source *source,
 		      struct capture_source_stats *stats);
 	const char *(*error)(const struct capture_source *source);
 	void (*free)(struct capture_source *source);
@@ -124,7 +124,7 @@ capture_source_fd(const struct capture_source *source)
 
 /** @thread the one that owns the source. @cost a system call per file */
 static inline void
-capture_source_stats(const struct capture_source *source,
+capture_source_stats(struct capture_source *source,
 		     struct capture_source_stats *stats)
 {
 	source->ops->stats(source, stats);

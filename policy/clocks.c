@@ -14,6 +14,11 @@
 #define MARGIN_NS (INT64_C(600) * POLICY__SECOND_NS)
 #define DAY_NS    (POLICY__DAY_S * POLICY__SECOND_NS)
 
+/** By how much what counts months may end in another order than it began: a
+ * day by the clamp, a day each where a zone moves over the date line at its
+ * begin or end; and no two stretches of so many months differ by more. */
+#define ORDER_SLACK_NS (4 * DAY_NS)
+
 /** The longest: nobody keeps calls for longer, and no time overflows. */
 #define MONTHS_MAX 1200U
 #define DAYS_MAX   36525U
@@ -189,4 +194,68 @@ policy_clock(const struct policy *policy, const char *retention,
 	if (clock->metadata_ns < clock->ceiling_ns)
 		clock->metadata_ns = clock->ceiling_ns;
 	return class || *retention == '\0' ? 0 : -ENOENT;
+}
+
+/* ---- order ------------------------------------------------------------- */
+
+/** Nothing that begins at start_ns or later ends before. */
+static int64_t
+earliest_end_ns(const struct policy *policy, int64_t start_ns,
+		const struct policy__duration *d, bool later)
+{
+	int64_t end_ns = duration_end_ns(policy, start_ns, d, later);
+
+	return d->months ? add_saturated(end_ns, -ORDER_SLACK_NS) : end_ns;
+}
+
+/** Due times of one class. */
+static int64_t
+earliest_of_class(const struct policy *policy, int64_t start_ns,
+		  const struct policy__class *class)
+{
+	int64_t due_ns;
+
+	if (class->has_min)
+		return earliest_end_ns(policy, start_ns, &class->min, true);
+	due_ns = add_saturated(
+	    earliest_end_ns(policy, start_ns, &class->max, false), -MARGIN_NS);
+	return due_ns > start_ns ? due_ns : start_ns;
+}
+
+/**
+ * Which ceiling is the lowest that is not below any floor may change from call
+ * to call: a month is longer than 30 days, or is not. So each counts that may
+ * be it for one of them.
+ */
+static int64_t
+earliest_of_unknown(const struct policy *policy, int64_t start_ns)
+{
+	int64_t earliest_ns = INT64_MAX;
+	struct policy_clock clock;
+
+	clock_of_unknown(policy, start_ns, &clock);
+	for (size_t i = 0; i < policy->classes_count; i++) {
+		const struct policy__duration *max = &policy->classes[i].max;
+		int64_t end_ns = duration_end_ns(policy, start_ns, max, false);
+
+		if (add_saturated(end_ns, 2 * ORDER_SLACK_NS) < clock.floor_ns)
+			continue;
+		end_ns = earliest_end_ns(policy, start_ns, max, false);
+		if (end_ns < earliest_ns)
+			earliest_ns = end_ns;
+	}
+	earliest_ns = add_saturated(earliest_ns, -MARGIN_NS);
+	return earliest_ns > start_ns ? earliest_ns : start_ns;
+}
+
+void
+policy_clock_earliest(const struct policy *policy, const char *retention,
+		      int64_t start_ns, int64_t *due_ns, int64_t *metadata_ns)
+{
+	const struct policy__class *class = class_find(policy, retention);
+
+	*due_ns = class ? earliest_of_class(policy, start_ns, class)
+			: earliest_of_unknown(policy, start_ns);
+	*metadata_ns =
+	    earliest_end_ns(policy, start_ns, &policy->metadata, false);
 }

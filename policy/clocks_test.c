@@ -189,10 +189,111 @@ order_holds_over_years(void **state)
 	}
 }
 
+/** A month and 30 days: now this one is the longer, now that one. */
+static const char text_close[] = "}\n"
+				 "access: {owner: alice}\n"
+				 "purposes: [quality]\n"
+				 "numbering: {country: 44}\n"
+				 "retention:\n"
+				 "  days: {max: 30d}\n"
+				 "  month: {min: 1 month, max: 6 months}\n"
+				 "metadata: {max: 13 months}\n"
+				 "rules: [{name: all, decision: record, "
+				 "retention: days}]\n";
+
+static struct policy *
+load_close(const char *zone)
+{
+	struct policy_errors errors;
+	struct policy *policy;
+	char text[1024];
+	int n = snprintf(text, sizeof(text), "%s%s%s", text_before, zone,
+			 text_close);
+
+	assert_int_equal(policy_load(&policy, text, (size_t)n, &errors), 0);
+	return policy;
+}
+
+/** What is told of one call holds for all that begin behind it. */
+static void
+earliest_holds(const struct policy *policy, const char *class)
+{
+	int64_t none_ns = INT64_MIN, none_gone_ns = INT64_MIN;
+	int64_t until_ns = utc_ns("2040-01-01 00:00:00");
+	int64_t due_ns, metadata_ns;
+	struct policy_clock k;
+
+	for (int64_t t_ns = utc_ns("2010-01-01 00:00:00"); t_ns < until_ns;
+	     t_ns += INT64_C(25231) * NS) {
+		(void)policy_clock(policy, class, t_ns, &k);
+		assert_true(k.due_ns >= none_ns);
+		assert_true(k.metadata_ns >= none_gone_ns);
+		policy_clock_earliest(policy, class, t_ns, &due_ns,
+				      &metadata_ns);
+		assert_true(due_ns <= k.due_ns);
+		assert_true(metadata_ns <= k.metadata_ns);
+		assert_true(due_ns >= t_ns);
+		/* and it is not so little that nobody ever stops; those of no
+		 * class have jumps */
+		if (*class && strcmp(class, "none of ours") != 0)
+			assert_true(k.due_ns - due_ns <= 4 * 86400 * NS);
+		if (due_ns > none_ns)
+			none_ns = due_ns;
+		if (metadata_ns > none_gone_ns)
+			none_gone_ns = metadata_ns;
+	}
+}
+
+static void
+earliest_holds_over_years(void **state)
+{
+	static const char *const zones[] = { "Europe/London", "Pacific/Apia",
+					     "UTC" };
+	static const char *const classes[] = { "days",  "half",      "month",
+					       "mixed", "corporate", "" };
+
+	(void)state;
+	for (size_t z = 0; z < COUNT(zones); z++) {
+		struct policy *policy = load(zones[z]);
+		struct policy *close = load_close(zones[z]);
+
+		for (size_t c = 0; c < COUNT(classes); c++)
+			earliest_holds(policy, classes[c]);
+		earliest_holds(close, "days");
+		earliest_holds(close, "month");
+		earliest_holds(close, "none of ours");
+		policy_free(&policy);
+		policy_free(&close);
+	}
+}
+
+static void
+earliest_by_hand(void **state)
+{
+	struct policy *policy = load("Europe/London");
+	int64_t start_ns = utc_ns("2026-09-01 12:00:00");
+	int64_t due_ns, metadata_ns;
+
+	(void)state;
+	/* days have an order */
+	policy_clock_earliest(policy, "days", start_ns, &due_ns, &metadata_ns);
+	assert_int_equal(due_ns, utc_ns("2026-11-30 12:00:00") - MARGIN_NS);
+	assert_int_equal(metadata_ns, utc_ns("2036-08-28 12:00:00"));
+	policy_clock_earliest(policy, "mixed", start_ns, &due_ns, &metadata_ns);
+	assert_int_equal(due_ns, utc_ns("2026-10-01 12:00:00"));
+	policy_clock_earliest(policy, "half", start_ns, &due_ns, &metadata_ns);
+	assert_int_equal(due_ns, utc_ns("2027-02-25 13:00:00") - MARGIN_NS);
+	/* a year, because no recording that needs one may go before */
+	policy_clock_earliest(policy, "gone", start_ns, &due_ns, &metadata_ns);
+	assert_int_equal(due_ns, utc_ns("2027-08-28 12:00:00") - MARGIN_NS);
+	policy_free(&policy);
+}
+
 static void
 ends_of_time(void **state)
 {
 	struct policy *policy = load("Europe/London");
+	int64_t due_ns, metadata_ns;
 	struct policy_clock clock;
 
 	(void)state;
@@ -202,6 +303,10 @@ ends_of_time(void **state)
 	assert_int_equal(clock.ceiling_ns, INT64_MAX);
 	assert_int_equal(policy_clock(policy, "half", INT64_MIN, &clock), 0);
 	assert_true(clock.ceiling_ns > INT64_MIN);
+	policy_clock_earliest(policy, "days", INT64_MAX, &due_ns, &metadata_ns);
+	assert_int_equal(due_ns, INT64_MAX);
+	policy_clock_earliest(policy, "half", INT64_MIN, &due_ns, &metadata_ns);
+	assert_true(due_ns < 0);
 	policy_free(&policy);
 }
 
@@ -276,6 +381,8 @@ main(void)
 		cmocka_unit_test(by_hand),
 		cmocka_unit_test(unknown_classes_end_too),
 		cmocka_unit_test(order_holds_over_years),
+		cmocka_unit_test(earliest_holds_over_years),
+		cmocka_unit_test(earliest_by_hand),
 		cmocka_unit_test(ends_of_time),
 		cmocka_unit_test(durations),
 		cmocka_unit_test(which_duration_is_shorter),

@@ -143,6 +143,20 @@ struct policy_clock {
 int policy_clock(const struct policy *policy, const char *retention,
 		 int64_t start_ns, struct policy_clock *clock);
 
+/**
+ * Whoever goes through calls in the order in which they began may stop where
+ * these lie in the future: of calls of this class that began at start_ns or
+ * later none is due before *due_ns, and no tombstone of them goes before
+ * *metadata_ns. Where only days are counted these are the times of such a call
+ * itself; months end in another order than they begin (31 August and six months
+ * is earlier than 30 August later in the day and six months), so there it is up
+ * to four days less. For a class that the policy does not know it is what holds
+ * by the fallback of policy_clock.
+ */
+void policy_clock_earliest(const struct policy *policy, const char *retention,
+			   int64_t start_ns, int64_t *due_ns,
+			   int64_t *metadata_ns);
+
 /* ---- time zones -------------------------------------------------------- */
 
 struct policy_zone;

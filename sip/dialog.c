@@ -157,12 +157,13 @@ static void
 set_hold(struct sip_call_state *call, enum sip_party party, bool hold,
 	 int64_t time_ns)
 {
-	if (call->hold[party] == hold)
+	if (call->pub.hold[party] == hold)
 		return;
-	call->hold[party] = hold;
-	sip__call_wait(call, call->hold[SIP_CALLER] || call->hold[SIP_CALLEE]
-				 ? SIP_WAIT_HOLDING
-				 : SIP_WAIT_TALKING);
+	call->pub.hold[party] = hold;
+	sip__call_wait(call,
+		       call->pub.hold[SIP_CALLER] || call->pub.hold[SIP_CALLEE]
+			   ? SIP_WAIT_HOLDING
+			   : SIP_WAIT_TALKING);
 	sip__emit(call, (struct sip_event){ .type = hold ? SIP_EVENT_HOLD
 							 : SIP_EVENT_RESUME,
 					    .time_ns = time_ns,
@@ -189,7 +190,8 @@ settle_hold(struct sip_call_state *call, bool answer_directed,
 	enum sip_party by = offer->party;
 	enum sip_party peer = by == SIP_CALLER ? SIP_CALLEE : SIP_CALLER;
 	bool repeats = offer->direction == SIP_INACTIVE &&
-		       call->declared[by] == SIP_INACTIVE && !call->hold[by];
+		       call->declared[by] == SIP_INACTIVE &&
+		       !call->pub.hold[by];
 
 	if (!offer->directed)
 		return;
@@ -425,4 +427,30 @@ sip__dialog_end(struct sip_call_state *call, int64_t time_ns)
 {
 	while (call->streams)
 		stream_close(call, call->streams, time_ns);
+}
+
+/* ---- another run --------------------------------------------------------- */
+
+void
+sip__dialog_reopen(struct sip_call_state *call, int64_t time_ns)
+{
+	struct sip_stream *s;
+
+	for (s = call->streams; s; s = s->next) {
+		s->media.number = ++call->tracker->last_media;
+		emit_media(call, SIP_EVENT_MEDIA_OPEN, &s->media, time_ns);
+	}
+}
+
+void
+sip__dialog_drop(struct sip_call_state *call)
+{
+	struct sip_stream *s, *next;
+
+	for (s = call->streams; s; s = next) {
+		next = s->next;
+		free(s);
+	}
+	call->streams = NULL;
+	call->streams_count = 0;
 }

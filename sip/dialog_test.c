@@ -1,17 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Whole calls, message by message, and the exact list of events they give.
- *
- * A flow is written as a script, one message a line:
- *
- *   1000 A>B INVITE 1 b=1 sdp=10.0.0.1:4000
- *   1040 B>A 200/INVITE 1 b=1 t=y sdp=10.0.0.2:5000
- *
- * time in ms, who sends to whom (A is 10.0.0.1, B 10.0.0.2, ...), method or
- * status/method, CSeq number, then options: b= branch, f= and t= tags of From
- * and To (f is "x" unless given), i= Call-ID, sdp= address:port[/direction],
- * pai= an asserted user, rtp= profile. "tick", "alive" and "finish" are
- * what they say. Real messages are made of it, so all of the parser is run.
+ * Whole calls, message by message, and the exact list of events they give. How
+ * a flow is written: see cmd/testing/sip_script.h.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,231 +13,11 @@
 
 #include <cmocka.h>
 
+#include "cmd/testing/sip_script.h"
 #include "cmd/testing/testing.h"
 #include "sip/sip_priv.h"
 
 #define MS 1000000LL
-
-struct log {
-	char text[8192];
-	size_t n;
-};
-
-static void __attribute__((format(printf, 2, 3)))
-print(struct log *log, const char *format, ...)
-{
-	va_list arguments;
-	int n;
-
-	va_start(arguments, format);
-	n = vsnprintf(log->text + log->n, sizeof(log->text) - log->n, format,
-		      arguments);
-	va_end(arguments);
-	assert_true(n >= 0 && log->n + (size_t)n < sizeof(log->text));
-	log->n += (size_t)n;
-}
-
-static void
-note_event(void *ctx, const struct sip_event *event)
-{
-	static const char *const parties[] = { "caller", "callee" };
-	static const char *const causes[] = { "bye",     "cancel", "rejected",
-					      "timeout", "shed",   "input" };
-	char text[CAPTURE_ENDPOINT_TEXT_BYTES];
-	struct log *log = ctx;
-
-	print(log, "%lld #%llu ", (long long)(event->time_ns / MS),
-	      (unsigned long long)event->call->number);
-	switch (event->type) {
-	case SIP_EVENT_CALL:
-		print(log, "call %s>%s", event->call->party[0].user,
-		      event->call->party[1].user);
-		break;
-	case SIP_EVENT_IDENTITY:
-		print(log, "identity %s>%s", event->call->party[0].user,
-		      event->call->party[1].user);
-		break;
-	case SIP_EVENT_RINGING:
-		print(log, "ringing");
-		break;
-	case SIP_EVENT_ANSWER:
-		print(log, "answer");
-		break;
-	case SIP_EVENT_MEDIA_OPEN:
-	case SIP_EVENT_MEDIA_CLOSE:
-		print(log, "%s%llu %s %s",
-		      event->type == SIP_EVENT_MEDIA_OPEN ? "+" : "-",
-		      (unsigned long long)event->media->number,
-		      parties[event->media->party],
-		      capture_endpoint_text(&event->media->receive, text));
-		break;
-	case SIP_EVENT_HOLD:
-		print(log, "hold by %s", parties[event->party]);
-		break;
-	case SIP_EVENT_RESUME:
-		print(log, "resume by %s", parties[event->party]);
-		break;
-	case SIP_EVENT_END:
-		print(log, "end %s %d by %s", causes[event->cause],
-		      event->status, parties[event->party]);
-		break;
-	}
-	print(log, "\n");
-}
-
-/* ---- messages of script lines ---------------------------------------------
- */
-
-struct options {
-	char branch[32], from_tag[32], to_tag[32], call_id[32], sdp[64],
-	    pai[32];
-	char profile[32];
-};
-
-static void
-read_options(struct options *o, char *words)
-{
-	char *save, *word;
-
-	*o = (struct options){ .from_tag = "x",
-			       .call_id = "call",
-			       .profile = "RTP/AVP" };
-	for (word = strtok_r(words, " ", &save); word;
-	     word = strtok_r(NULL, " ", &save)) {
-		char *value = strchr(word, '=');
-
-		assert_non_null(value);
-		*value++ = '\0';
-		if (strcmp(word, "b") == 0)
-			snprintf(o->branch, sizeof(o->branch), "%s", value);
-		else if (strcmp(word, "f") == 0)
-			snprintf(o->from_tag, sizeof(o->from_tag), "%s", value);
-		else if (strcmp(word, "t") == 0)
-			snprintf(o->to_tag, sizeof(o->to_tag), "%s", value);
-		else if (strcmp(word, "i") == 0)
-			snprintf(o->call_id, sizeof(o->call_id), "%s", value);
-		else if (strcmp(word, "sdp") == 0)
-			snprintf(o->sdp, sizeof(o->sdp), "%s", value);
-		else if (strcmp(word, "pai") == 0)
-			snprintf(o->pai, sizeof(o->pai), "%s", value);
-		else if (strcmp(word, "rtp") == 0)
-			snprintf(o->profile, sizeof(o->profile), "%s", value);
-		else
-			fail_msg("option %s", word);
-	}
-}
-
-static void
-write_sdp(struct log *sdp, const struct options *o)
-{
-	char address[64] = "", direction[16] = "sendrecv";
-	unsigned port = 0;
-
-	assert_true(
-	    sscanf(o->sdp, "%63[^:]:%u/%15s", address, &port, direction) >= 2);
-	print(sdp,
-	      "v=0\r\no=- 1 1 IN IP4 %s\r\ns=-\r\nc=IN IP4 %s\r\nt=0 0\r\n",
-	      address, address);
-	print(sdp, "m=audio %u %s 8 101\r\na=%s\r\n", port, o->profile,
-	      direction);
-}
-
-/** @param what "INVITE" or "200/INVITE" */
-static void
-write_message(struct log *m, const char *what, unsigned cseq,
-	      const struct options *o)
-{
-	const char *method = strchr(what, '/');
-	struct log sdp = { .n = 0 };
-
-	if (o->sdp[0])
-		write_sdp(&sdp, o);
-	if (method)
-		print(m, "SIP/2.0 %.3s Whatever\r\n", what);
-	else
-		print(m, "%s sip:2002@pbx.example SIP/2.0\r\n", what);
-	print(m, "Via: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bK%s\r\n", o->branch);
-	print(m, "From: <sip:2001@pbx.example>;tag=%s\r\n", o->from_tag);
-	print(m, "To: <sip:2002@pbx.example>%s%s\r\n",
-	      o->to_tag[0] ? ";tag=" : "", o->to_tag);
-	print(m, "Call-ID: %s\r\nCSeq: %u %s\r\n", o->call_id, cseq,
-	      method ? method + 1 : what);
-	if (o->pai[0])
-		print(m, "P-Asserted-Identity: <sip:%s@pbx.example>\r\n",
-		      o->pai);
-	if (sdp.n)
-		print(m, "Content-Type: application/sdp\r\n");
-	print(m, "Content-Length: %zu\r\n\r\n%.*s", sdp.n, (int)sdp.n,
-	      sdp.text);
-}
-
-static void
-endpoint(struct capture_endpoint *ep, char who)
-{
-	char text[32];
-	int n = snprintf(text, sizeof(text), "10.0.0.%d", who - 'A' + 1);
-
-	assert_int_equal(capture_endpoint_parse(ep, text, (size_t)n, 5060), 0);
-}
-
-static void
-run_line(struct sip_tracker *tracker, char *line)
-{
-	struct capture_pkt pkt;
-	struct log message = { .n = 0 };
-	char what[32], from, to;
-	struct options o;
-	long long ms;
-	unsigned cseq;
-	uint8_t *bytes;
-	int n = 0;
-
-	assert_int_equal(sscanf(line, "%lld %31s%n", &ms, what, &n), 2);
-	if (strcmp(what, "tick") == 0) {
-		sip_tracker_tick(tracker, ms * MS);
-		return;
-	}
-	if (strcmp(what, "finish") == 0) {
-		sip_tracker_finish(tracker, ms * MS);
-		return;
-	}
-	if (strcmp(what, "alive") == 0) {
-		sip_tracker_alive(tracker, strtoull(line + n, NULL, 10),
-				  ms * MS);
-		return;
-	}
-	assert_int_equal(sscanf(line, "%lld %c>%c %31s %u%n", &ms, &from, &to,
-				what, &cseq, &n),
-			 5);
-	read_options(&o, line + n);
-	write_message(&message, what, cseq, &o);
-	bytes = testing_copy(message.text, message.n);
-	pkt = (struct capture_pkt){ .time_ns = ms * MS,
-				    .payload = bytes,
-				    .payload_bytes = (uint32_t)message.n };
-	endpoint(&pkt.src, from);
-	endpoint(&pkt.dst, to);
-	assert_int_equal(sip_tracker_input(tracker, &pkt), 0);
-	free(bytes);
-}
-
-static void
-run(struct sip_tracker *tracker, const char *script)
-{
-	char line[512];
-	size_t n;
-
-	for (; *script; script += n + 1) {
-		n = strcspn(script, "\n");
-		assert_true(n < sizeof(line));
-		memcpy(line, script, n);
-		line[n] = '\0';
-		run_line(tracker, line);
-	}
-}
-
-/* ---- flows ------------------------------------------------------------------
- */
 
 #define INVITE_A   "0 A>B INVITE 1 b=1 sdp=10.0.0.1:4000\n"
 #define ANSWER_B   "90 B>A 200/INVITE 1 b=1 t=y sdp=10.0.0.2:5000\n"
@@ -722,30 +492,183 @@ static const struct flow {
 			10) "10 #1 end bye 0 by caller\n" },
 };
 
+#define FLOWS (sizeof(flows) / sizeof(flows[0]))
+
+static void
+compare(const struct flow *flow, const struct testing_sip_log *log,
+	const struct sip_counters *counters)
+{
+	if (strcmp(log->text, flow->events) != 0)
+		print_error("flow: %s\n", flow->name);
+	assert_string_equal(log->text, flow->events);
+	assert_int_equal(counters->retransmissions, flow->retransmissions);
+	assert_int_equal(counters->stray, flow->stray);
+	assert_int_equal(counters->fallback, 0);
+	assert_int_equal(counters->malformed, 0);
+}
+
 static void
 flows_give_their_events(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(flows) / sizeof(flows[0]); i++) {
-		const struct sip_counters *counters;
+	for (size_t i = 0; i < FLOWS; i++) {
+		struct testing_sip_log log = { .n = 0 };
 		struct sip_tracker *tracker;
-		struct log log = { .n = 0 };
 
 		assert_int_equal(
-		    sip_tracker_new(&tracker, NULL, note_event, &log), 0);
-		run(tracker, flows[i].script);
-		counters = sip_tracker_counters_peek(tracker);
-		if (strcmp(log.text, flows[i].events) != 0)
-			print_error("flow: %s\n", flows[i].name);
-		assert_string_equal(log.text, flows[i].events);
-		assert_int_equal(counters->retransmissions,
-				 flows[i].retransmissions);
-		assert_int_equal(counters->stray, flows[i].stray);
-		assert_int_equal(counters->fallback, 0);
-		assert_int_equal(counters->malformed, 0);
+		    sip_tracker_new(&tracker, NULL, testing_sip_note, &log), 0);
+		testing_sip_run(tracker, flows[i].script);
+		compare(&flows[i], &log, sip_tracker_counters_peek(tracker));
 		sip_tracker_free(&tracker);
 		assert_null(tracker);
 	}
+}
+
+/* ---- the same, with a recorder that is killed and started again ------------
+ */
+
+static const struct sip_config restart_config = { .hash_key =
+						      "0123456789abcde" };
+
+struct run {
+	struct sip_tracker *tracker;
+	struct testing_sip_log log;
+	struct sip_counters counters; /**< of the trackers before */
+	bool restarted;
+};
+
+static void
+add_counters(struct sip_counters *sum, const struct sip_tracker *tracker)
+{
+	const struct sip_counters *c = sip_tracker_counters_peek(tracker);
+
+#define X(name, unit, text) sum->name += c->name;
+	SIP_COUNTERS(X)
+#undef X
+}
+
+/** Names of media for the text: the same streams in both, in order. */
+static void
+rename_media(struct testing_sip_names *names,
+	     const struct testing_sip_names *before,
+	     const struct sip_call_state *call,
+	     const struct sip_call_state *was)
+{
+	const struct sip_stream *s = call->streams, *old = was->streams;
+
+	assert_int_equal(call->streams_count, was->streams_count);
+	for (; s && old; s = s->next, old = old->next)
+		names->of[s->media.number] = before->of[old->media.number];
+	assert_true(!s && !old);
+}
+
+static void
+restore_one(struct sip_tracker *to, struct testing_sip_log *log,
+	    const struct sip_tracker *from, uint64_t number,
+	    const struct testing_sip_log *before, int64_t now_ns)
+{
+	const struct sip_call_state *was = sip__call_find(from, number), *call;
+	uint8_t bytes[SIP_SAVE_BYTES_MAX], *copy;
+	size_t lines = 0;
+	int n;
+
+	if (!was)
+		return;
+	n = sip_tracker_save(from, number, bytes, sizeof(bytes));
+	assert_true(n > 0);
+	copy = testing_copy(bytes, (size_t)n);
+	log->n = 0;
+	assert_int_equal(sip_tracker_restore(to, copy, (size_t)n, now_ns), 0);
+	free(copy);
+	for (size_t i = 0; i < log->n; i++)
+		lines += log->text[i] == '\n';
+	assert_int_equal(lines, 1 + was->streams_count);
+	call = sip__call_find(to, to->last_call);
+	log->calls.of[call->pub.number] = before->calls.of[number];
+	rename_media(&log->media, &before->media, call, was);
+}
+
+/** @param now_ns the last sign of life, so that time-outs are the same */
+static void
+restart(struct run *run, int64_t now_ns)
+{
+	static struct testing_sip_log log;
+	struct sip_tracker *tracker;
+
+	memset(&log, 0, sizeof(log));
+	assert_int_equal(
+	    sip_tracker_new(&tracker, &restart_config, testing_sip_note, &log),
+	    0);
+	for (uint64_t i = 1; i <= run->tracker->last_call; i++)
+		restore_one(tracker, &log, run->tracker, i, &run->log, now_ns);
+	add_counters(&run->counters, run->tracker);
+	sip_tracker_free(&run->tracker);
+	run->tracker = tracker;
+	run->tracker->ctx = &run->log;
+	log.calls.last = run->log.calls.last;
+	log.media.last = run->log.media.last;
+	run->log.calls = log.calls;
+	run->log.media = log.media;
+	run->restarted = true;
+}
+
+/** @param after restart after this line, if there is a call; -1: after each */
+static void
+run_with_restart(struct run *run, const char *script, int after)
+{
+	int64_t life_ns = 0;
+	char line[512];
+	size_t n;
+
+	memset(run, 0, sizeof(*run));
+	assert_int_equal(sip_tracker_new(&run->tracker, &restart_config,
+					 testing_sip_note, &run->log),
+			 0);
+	for (int i = 0; *script; script += n + 1, i++) {
+		n = strcspn(script, "\n");
+		snprintf(line, sizeof(line), "%.*s", (int)n, script);
+		testing_sip_line(run->tracker, line);
+		if (!strstr(line, "tick"))
+			life_ns = strtoll(line, NULL, 10) * MS;
+		if ((i == after || after < 0) &&
+		    sip_tracker_calls(run->tracker) > 0)
+			restart(run, life_ns);
+	}
+	add_counters(&run->counters, run->tracker);
+	sip_tracker_free(&run->tracker);
+}
+
+static int
+count_lines(const char *script)
+{
+	int lines = 0;
+
+	for (; *script; script++)
+		lines += *script == '\n';
+	return lines;
+}
+
+/**
+ * Whatever message was the last one before the recorder died: what the rest
+ * tells is what it would have told without that.
+ */
+static void
+flows_go_on_after_a_restart(void **state)
+{
+	static struct run run;
+	unsigned restarts = 0;
+
+	(void)state;
+	for (size_t i = 0; i < FLOWS; i++) {
+		int lines = count_lines(flows[i].script);
+
+		for (int after = -1; after < lines; after++) {
+			run_with_restart(&run, flows[i].script, after);
+			compare(&flows[i], &run.log, &run.counters);
+			restarts += run.restarted;
+		}
+	}
+	assert_true(restarts > 2 * FLOWS);
 }
 
 int
@@ -753,6 +676,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(flows_give_their_events),
+		cmocka_unit_test(flows_go_on_after_a_restart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

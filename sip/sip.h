@@ -12,6 +12,7 @@
  *   dialog.c     offers and answers (RFC 3264): which media is valid when
  *   call.c       calls, from INVITE to BYE
  *   tracker.c    all calls: the map, time-outs, limits
+ *   save.c       the state of a call as bytes, and back in another run
  *
  * The tracker is for one thread, has no clock and does no I/O: it is given
  * messages with their capture times and tells what happened by a callback.
@@ -71,6 +72,7 @@ struct sip_call {
 	int64_t start_ns;  /**< first INVITE */
 	int64_t answer_ns; /**< first 2xx to it, or its ACK where the 2xx
 				was missed; 0 if not answered */
+	bool hold[2];      /**< [party] has put the other on hold */
 };
 
 #define SIP_FORMATS_MAX 24
@@ -164,7 +166,13 @@ struct sip_config {
 	int64_t hold_timeout_ns;     /**< on hold, no media, no SIP: 2 h */
 	int64_t setup_timeout_ns;    /**< not answered, no SIP: 180 s */
 	int64_t linger_ns;           /**< ended calls that answer retransmissions: 32 s */
-	uint8_t hash_key[16];        /**< random: callers choose Call-IDs */
+	/**
+	 * Random: callers choose Call-IDs. Calls that are restored need the key
+	 * under which they were saved. Whoever knows it can make states of
+	 * calls that are believed, and can try out what a saved hash is of: a
+	 * key kept on disk must be as secret as the saved calls.
+	 */
+	uint8_t hash_key[16];
 };
 
 /** One row per counter: name, unit, text for people. */
@@ -200,8 +208,8 @@ struct sip_counters {
 
 /**
  * @param config NULL for defaults; copied
- * @param fn called from within input, tick and finish; may not call back into
- *        the tracker
+ * @param fn called from within input, tick, restore and finish; may not call
+ *        back into the tracker
  * @return 0, -EINVAL, -ENOMEM
  */
 int sip_tracker_new(struct sip_tracker **tracker,
@@ -234,6 +242,48 @@ void sip_tracker_tick(struct sip_tracker *tracker, int64_t now_ns);
 
 /** The input is over: every open call ends with SIP_END_INPUT at now_ns. */
 void sip_tracker_finish(struct sip_tracker *tracker, int64_t now_ns);
+
+/** Other time-outs from the next tick on, for calls in progress too. */
+void sip_tracker_set_timeouts(struct sip_tracker *tracker, int64_t idle_ns,
+			      int64_t setup_ns);
+
+/** Longest state of a call as bytes. */
+#define SIP_SAVE_BYTES_MAX 16384
+
+/**
+ * The state of one call as bytes, for sip_tracker_restore in another run. Holds
+ * who called whom, but no key material, and nothing of INFO bodies. The bytes
+ * are sealed against damage under config.hash_key; they are not encrypted.
+ *
+ * Calls that are over are not saved, nor are responses that came before their
+ * INVITE, nor the last sign of life.
+ *
+ * @param bytes [bytes_max]; SIP_SAVE_BYTES_MAX is always enough
+ * @return bytes written (> 0), -ENOENT (no such live call), -ENOBUFS
+ * @thread that of the tracker, and not from within its callback
+ * @cost no allocation; 400 to 700 bytes for a call of two or three streams
+ */
+int sip_tracker_save(const struct sip_tracker *tracker, uint64_t call_number,
+		     uint8_t *bytes, size_t bytes_max)
+	__attribute__((warn_unused_result));
+
+/**
+ * Bring a call back: as a call of this tracker, with numbers of its own for
+ * the call and its media. Emits SIP_EVENT_CALL, and SIP_EVENT_MEDIA_OPEN for
+ * each stream that was open, and nothing else: see call->answer_ns and
+ * call->hold for what was told before. All of them bear now_ns, or the time of
+ * the call's last event where that is later. The call is alive at now_ns.
+ * Counts nothing: neither the call nor its media begins now.
+ *
+ * @param now_ns from here on the call has its full time-out
+ * @return 0, -EBADMSG (damaged, or contradicts itself), -EPROTO (of another
+ *         version, or under another hash_key), -EEXIST (the Call-ID is in
+ *         use), -ENOMEM, -ENOSPC (calls_max). After an error nothing happened
+ * @cost allocates the call and its streams
+ */
+int sip_tracker_restore(struct sip_tracker *tracker, const uint8_t *bytes,
+			size_t n, int64_t now_ns)
+	__attribute__((warn_unused_result));
 
 const struct sip_counters *
 sip_tracker_counters_peek(const struct sip_tracker *tracker);

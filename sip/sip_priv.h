@@ -223,7 +223,9 @@ bool sip__identity_set(struct sip_identity *identity,
 bool sip__identity_assert(struct sip_identity *identity,
 			  const struct sip_address *address);
 
-/* ---- calls: tracker.c, call.c, dialog.c -------------------------------- */
+/* ---- calls: tracker.c, call.c, dialog.c, save.c ------------------------ */
+
+/* What is added to the state of a call belongs into save.c too. */
 
 #define SIP_STREAMS_MAX  16 /**< open at once in a call */
 #define SIP_LEGS_MAX     4  /**< answered forks of a call */
@@ -306,7 +308,6 @@ struct sip_call_state {
 	struct sip_offer offer;
 	uint64_t answered_txn; /**< whose offer was answered last */
 	bool agreed;           /**< an offer was answered */
-	bool hold[2];
 	enum sip_direction declared[2];
 };
 
@@ -351,9 +352,23 @@ struct sip_turn {
 	uint64_t txn;         /**< hash of who asked, and CSeq number */
 };
 
+/** The first byte of a saved call; and what the key is checked by. */
+#define SIP_SAVE_VERSION   1
+#define SIP_SAVE_KEY_CHECK SIP_TEXT("spanrec: the state of a call")
+
 /* tracker.c */
 void sip__emit(struct sip_call_state *call, struct sip_event event);
 void sip__call_wait(struct sip_call_state *call, enum sip_wait wait);
+/** @return NULL: no call of this number lives */
+struct sip_call_state *sip__call_find(const struct sip_tracker *tracker,
+				      uint64_t number);
+/**
+ * Make a call that was restored one of its tracker's: a number, its place in
+ * the maps and in the list that it waits in. Nothing is emitted.
+ *
+ * @return 0, -EEXIST, -ENOSPC, -ENOMEM
+ */
+int sip__call_adopt(struct sip_call_state *call);
 uint64_t sip__tracker_hash(const struct sip_tracker *tracker,
 			   struct sip_text text);
 
@@ -380,5 +395,9 @@ bool sip__dialog_leave(struct sip_call_state *call, uint64_t tag,
 		       int64_t time_ns);
 /** Close all media. */
 void sip__dialog_end(struct sip_call_state *call, int64_t time_ns);
+/** Number all media anew, and open it: of a call that was restored. */
+void sip__dialog_reopen(struct sip_call_state *call, int64_t time_ns);
+/** Free all media without a word. */
+void sip__dialog_drop(struct sip_call_state *call);
 
 #endif

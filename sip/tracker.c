@@ -119,8 +119,8 @@ map_find(const struct sip_tracker *tracker, const char *id)
 	return call;
 }
 
-static struct sip_call_state *
-map_find_number(const struct sip_tracker *tracker, uint64_t number)
+struct sip_call_state *
+sip__call_find(const struct sip_tracker *tracker, uint64_t number)
 {
 	struct sip_call_state *call;
 
@@ -206,26 +206,58 @@ shed(struct sip_tracker *tracker, int64_t time_ns)
 	call_forget(idlest);
 }
 
+static bool
+is_full(const struct sip_tracker *tracker)
+{
+	return HASH_CNT(by_id, tracker->calls) >= tracker->config.calls_max;
+}
+
+/** Number a call, and put it where it is found. @return 0 or -ENOMEM */
+static int
+call_add(struct sip_call_state *call)
+{
+	struct sip_tracker *tracker = call->tracker;
+
+	call->pub.number = tracker->last_call + 1;
+	if (map_add(call))
+		return -ENOMEM;
+	DL_APPEND(tracker->waiting[call->wait], call);
+	tracker->last_call++;
+	return 0;
+}
+
+int
+sip__call_adopt(struct sip_call_state *call)
+{
+	struct sip_call_state *ended = call->tracker->waiting[SIP_WAIT_GONE];
+
+	if (map_find(call->tracker, call->pub.call_id))
+		return -EEXIST;
+	if (is_full(call->tracker)) {
+		if (!ended)
+			return -ENOSPC;
+		call_forget(ended);
+	}
+	return call_add(call);
+}
+
 /** @return NULL when out of memory */
 static struct sip_call_state *
 call_new(struct sip_tracker *tracker, const char *id, int64_t time_ns)
 {
 	struct sip_call_state *call;
 
-	if (HASH_CNT(by_id, tracker->calls) >= tracker->config.calls_max)
+	if (is_full(tracker))
 		shed(tracker, time_ns);
 	call = calloc(1, sizeof(*call));
 	if (!call)
 		return NULL;
 	call->tracker = tracker;
-	call->pub.number = tracker->last_call + 1;
 	memcpy(call->pub.call_id, id, strlen(id));
-	if (map_add(call)) {
+	if (call_add(call)) {
 		free(call);
 		return NULL;
 	}
-	DL_APPEND(tracker->waiting[SIP_WAIT_SETUP], call);
-	tracker->last_call++;
 	tracker->counters.calls++;
 	return call;
 }
@@ -402,7 +434,7 @@ void
 sip_tracker_alive(struct sip_tracker *tracker, uint64_t call_number,
 		  int64_t time_ns)
 {
-	struct sip_call_state *call = map_find_number(tracker, call_number);
+	struct sip_call_state *call = sip__call_find(tracker, call_number);
 
 	if (call)
 		sign_of_life(call, time_ns);
@@ -467,15 +499,11 @@ sip_tracker_free(struct sip_tracker **tracker)
 {
 	struct sip_tracker *t = *tracker;
 	struct sip_call_state *call, *next;
-	struct sip_stream *s, *after;
 
 	if (!t)
 		return;
 	HASH_ITER (by_id, t->calls, call, next) {
-		for (s = call->streams; s; s = after) {
-			after = s->next;
-			free(s);
-		}
+		sip__dialog_drop(call);
 		if (call->wait != SIP_WAIT_GONE)
 			map_remove_number(call);
 		call_forget(call);
@@ -485,6 +513,14 @@ sip_tracker_free(struct sip_tracker **tracker)
 	sip__parser_free(&t->parser);
 	free(t);
 	*tracker = NULL;
+}
+
+void
+sip_tracker_set_timeouts(struct sip_tracker *tracker, int64_t idle_ns,
+			 int64_t setup_ns)
+{
+	tracker->config.idle_timeout_ns = idle_ns;
+	tracker->config.setup_timeout_ns = setup_ns;
 }
 
 const struct sip_counters *

@@ -447,3 +447,95 @@ store_archive_keep_policy(struct store_archive *archive, const void *text,
 		(void)unlinkat(archive->dir_fd, part, 0);
 	return r ? r : store__parent_sync(archive->dir_fd, path);
 }
+
+static int
+text_read(int fd, char **text, size_t *n)
+{
+	struct stat st;
+	int r;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (st.st_size > STORE_POLICY_BYTES_MAX)
+		return -EBADMSG;
+	*n = (size_t)st.st_size;
+	*text = malloc(*n + 1);
+	if (!*text)
+		return -ENOMEM;
+	r = store__pread(fd, *text, *n, 0);
+	return r == -ENODATA ? -EBADMSG : r;
+}
+
+int
+store_archive_policy(struct store_archive *archive,
+		     const uint8_t hash[STORE_HASH_BYTES], char **text,
+		     size_t *n)
+{
+	char name[2 * STORE_HASH_BYTES + 1], path[128];
+	uint8_t found[STORE_HASH_BYTES];
+	int fd, r;
+
+	*text = NULL;
+	*n = 0;
+	store_hex(name, hash, STORE_HASH_BYTES);
+	snprintf(path, sizeof(path), "policy/%s.yaml", name);
+	fd = store__file_open(archive->dir_fd, path, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	r = text_read(fd, text, n);
+	close(fd);
+	if (r == 0) {
+		store_hash(found, *text, *n);
+		if (memcmp(found, hash, STORE_HASH_BYTES) != 0)
+			r = -EBADMSG;
+	}
+	if (r) {
+		free(*text);
+		*text = NULL;
+		*n = 0;
+	}
+	return r;
+}
+
+/** "<64 hexadecimal digits, lower case>.yaml" */
+static bool
+policy_name(const char *name, uint8_t hash[STORE_HASH_BYTES])
+{
+	char again[2 * STORE_HASH_BYTES + 1];
+	const char *end;
+	size_t n;
+
+	if (sodium_hex2bin(hash, STORE_HASH_BYTES, name,
+			   strnlen(name, sizeof(again) - 1), NULL, &n, &end) ||
+	    n != STORE_HASH_BYTES || strcmp(end, ".yaml") != 0)
+		return false;
+	store_hex(again, hash, STORE_HASH_BYTES);
+	return strncmp(again, name, strlen(again)) == 0;
+}
+
+int
+store_archive_policies(struct store_archive *archive,
+		       int (*fn)(void *ctx,
+				 const uint8_t hash[STORE_HASH_BYTES]),
+		       void *ctx)
+{
+	uint8_t hash[STORE_HASH_BYTES];
+	struct dirent *entry;
+	DIR *dir;
+	int r = 0;
+	int fd = openat(archive->dir_fd, "policy",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (fd < 0)
+		return -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (r == 0 && (entry = readdir(dir)) != NULL)
+		if (policy_name(entry->d_name, hash))
+			r = fn(ctx, hash);
+	closedir(dir);
+	return r;
+}

@@ -236,6 +236,92 @@ test_keep_policy(void **state)
 	free(bytes);
 }
 
+static int
+take_hash(void *ctx, const uint8_t hash[STORE_HASH_BYTES])
+{
+	memcpy(ctx, hash, STORE_HASH_BYTES);
+	return -ECANCELED;
+}
+
+static int
+count_hash(void *ctx, const uint8_t hash[STORE_HASH_BYTES])
+{
+	(void)hash;
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+static void
+test_read_policy(void **state)
+{
+	static const char *const strangers[] = {
+		"x.yaml",
+		"README",
+		"FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+		".yaml",
+		"0000000000000000000000000000000000000000000000000000000000000000"
+		".part",
+	};
+	struct fixture *fx = *state;
+	uint8_t hash[STORE_HASH_BYTES], found[STORE_HASH_BYTES];
+	char name[2 * STORE_HASH_BYTES + 1], path[512], *text;
+	unsigned count = 0;
+	size_t n;
+
+	assert_int_equal(
+	    store_archive_policies(fx->archive, count_hash, &count), 0);
+	assert_int_equal(count, 0);
+	store_hash(hash, "version: 1\n", 11);
+	assert_int_equal(store_archive_policy(fx->archive, hash, &text, &n),
+			 -ENOENT);
+	assert_null(text);
+	assert_int_equal(
+	    store_archive_keep_policy(fx->archive, "version: 1\n", 11, hash),
+	    0);
+	for (size_t i = 0; i < 4; i++) {
+		snprintf(path, sizeof(path), "%s/policy/%s", fx->dir,
+			 strangers[i]);
+		testing_write_file(path, "?", 1);
+	}
+	assert_int_equal(store_archive_policy(fx->archive, hash, &text, &n), 0);
+	assert_int_equal(n, 11);
+	assert_memory_equal(text, "version: 1\n", 11);
+	free(text);
+	assert_int_equal(
+	    store_archive_policies(fx->archive, count_hash, &count), 0);
+	assert_int_equal(count, 1);
+	assert_int_equal(store_archive_policies(fx->archive, take_hash, found),
+			 -ECANCELED);
+	assert_memory_equal(found, hash, sizeof(hash));
+
+	testing_fail_allocation(1);
+	assert_int_equal(store_archive_policy(fx->archive, hash, &text, &n),
+			 -ENOMEM);
+	testing_fail_allocation(0);
+	/* Not what it was: other, shorter, none, no file, far too long. */
+	store_hex(name, hash, sizeof(hash));
+	snprintf(path, sizeof(path), "%s/policy/%s.yaml", fx->dir, name);
+	assert_int_equal(chmod(path, 0600), 0);
+	testing_write_file(path, "version: 2\n", 11);
+	assert_int_equal(store_archive_policy(fx->archive, hash, &text, &n),
+			 -EBADMSG);
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(store_archive_policy(fx->archive, hash, &text, &n),
+			 -EBADMSG);
+	assert_int_equal(truncate(path, STORE_POLICY_BYTES_MAX + 1), 0);
+	assert_int_equal(store_archive_policy(fx->archive, hash, &text, &n),
+			 -EBADMSG);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	assert_int_equal(store_archive_policy(fx->archive, hash, &text, &n),
+			 -EBADMSG);
+	assert_null(text);
+	snprintf(path, sizeof(path), "%s/policy", fx->dir);
+	testing_folder_remove(strdup(path));
+	assert_int_equal(
+	    store_archive_policies(fx->archive, count_hash, &count), -ENOENT);
+}
+
 /* ---- the lock ---------------------------------------------------------- */
 
 static void
@@ -721,6 +807,7 @@ main(void)
 		TEST(test_newer_schema),
 		TEST(test_read_only),
 		TEST(test_keep_policy),
+		TEST(test_read_policy),
 		TEST(test_lock),
 		TEST(test_recover_any_length),
 		TEST(test_recover_zero_pages),

@@ -108,17 +108,81 @@ store__key_name(char name[STORE__KEY_NAME_BYTES], const struct store__key *key)
 
 /* ---- opening ----------------------------------------------------------- */
 
+/** A table that may not be there yet. @return LMDB code */
 static int
-tables_open(struct store__tables *tables, MDB_txn *txn, unsigned flags)
+later_open(MDB_txn *txn, const char *name, bool reading, MDB_dbi *table,
+	   bool *made)
+{
+	int rc = mdb_dbi_open(txn, name, 0, table);
+
+	if (rc != MDB_NOTFOUND)
+		return rc;
+	*table = 0;
+	if (reading)
+		return 0;
+	*made = true;
+	return mdb_dbi_open(txn, name, MDB_CREATE, table);
+}
+
+/** @param made whether there are new ones, which the others know nothing of */
+static int
+tables_open(struct store__tables *tables, MDB_txn *txn, unsigned flags,
+	    bool reading, bool *made)
 {
 	int rc = 0;
 
 #define X(name)                                                                \
 	if (rc == 0)                                                           \
 		rc = mdb_dbi_open(txn, #name, flags, &tables->name);
-	STORE__TABLES(X)
+	STORE__TABLES_FIRST(X)
+#undef X
+#define X(name)                                                                \
+	if (rc == 0)                                                           \
+		rc = later_open(txn, #name, reading, &tables->name, made);
+	STORE__TABLES_LATER(X)
 #undef X
 	return store__index_error(rc);
+}
+
+static int
+tombstone_put(const struct store_archive *archive, MDB_txn *txn,
+	      const struct store_segment *segment)
+{
+	MDB_val k, none = { .mv_size = 0, .mv_data = NULL };
+	struct store__key key = { 0 };
+
+	store__key_text(&key, segment->retention);
+	store__key_time(&key, segment->call_start_ns);
+	store__key_segment(&key, segment->call, segment->segment);
+	k = store__key_val(&key);
+	return store__index_error(
+	    mdb_put(txn, archive->tables.tombstones, &k, &none, 0));
+}
+
+/** The ways to what was purged, in an archive that did not have them. */
+static int
+tombstones_fill(const struct store_archive *archive, MDB_txn *txn)
+{
+	struct store_segment segment;
+	MDB_cursor *cursor;
+	MDB_val key, row;
+	int r, rc = mdb_cursor_open(txn, archive->tables.segments, &cursor);
+
+	if (rc)
+		return store__index_error(rc);
+	r = store__index_error(mdb_cursor_get(cursor, &key, &row, MDB_FIRST));
+	while (r == 0) {
+		/* What cannot be read is told by whoever looks for it. */
+		if (store__row_decode(&segment, row.mv_data, row.mv_size) ==
+			0 &&
+		    segment.state == STORE_STATE_PURGED)
+			r = tombstone_put(archive, txn, &segment);
+		if (r == 0)
+			r = store__index_error(
+			    mdb_cursor_get(cursor, &key, &row, MDB_NEXT));
+	}
+	mdb_cursor_close(cursor);
+	return r == -ENOENT ? 0 : r;
 }
 
 const char *
@@ -197,6 +261,7 @@ store__index_create(const char *dir)
 	char path[INDEX_PATH_BYTES];
 	struct store__tables tables;
 	MDB_txn *txn = NULL;
+	bool made = false;
 	MDB_env *env;
 	int rc = env_open(&env, dir, CREATE_MAP_BYTES, 0), r;
 
@@ -206,7 +271,7 @@ store__index_create(const char *dir)
 		mdb_env_close(env);
 		return store__index_error(rc);
 	}
-	r = tables_open(&tables, txn, MDB_CREATE);
+	r = tables_open(&tables, txn, MDB_CREATE, false, &made);
 	if (r == 0)
 		r = meta_put(&tables, txn, "schema", SCHEMA);
 	if (r == 0)
@@ -228,6 +293,7 @@ store__index_open(struct store_archive *archive, const char *dir,
 	const bool reading = archive->mode == STORE_READ;
 	uint64_t schema = 0;
 	MDB_txn *txn = NULL;
+	bool made = false;
 	int dead, r;
 	int rc =
 	    env_open(&archive->env, dir, map_bytes, reading ? MDB_RDONLY : 0);
@@ -242,13 +308,15 @@ store__index_open(struct store_archive *archive, const char *dir,
 		store__index_close(archive);
 		return store__index_error(rc);
 	}
-	r = tables_open(&archive->tables, txn, 0);
+	r = tables_open(&archive->tables, txn, 0, reading, &made);
 	if (r == 0)
 		r = meta_get(&archive->tables, txn, "schema", &schema);
 	if (r == -ENOENT)
 		r = -EBADMSG;
 	if (r == 0 && schema != SCHEMA)
 		r = -EPROTO;
+	if (r == 0 && made)
+		r = tombstones_fill(archive, txn);
 	/* Only a commit makes the handles of the tables stay. */
 	if (r == 0)
 		r = store__index_error(mdb_txn_commit(txn));
@@ -325,9 +393,9 @@ store_batch_begin(struct store_archive *archive)
 	return store__write_begin(archive, &archive->batch);
 }
 
-/** A transaction that met an error is of no more use to LMDB. */
-static int
-batch_fail(struct store_archive *archive, int error)
+/* A transaction that met an error is of no more use to LMDB. */
+int
+store__batch_fail(struct store_archive *archive, int error)
 {
 	mdb_txn_abort(archive->batch);
 	archive->batch = NULL;
@@ -364,7 +432,7 @@ struct way {
 	struct store__key key;
 };
 
-/** times, 4 numbers, extensions, clocks, live */
+/** times, 4 numbers, extensions, clocks or tombstones, live */
 #define WAYS_MAX 8
 
 struct ways {
@@ -412,6 +480,9 @@ ways_of(struct ways *ways, const struct store__tables *tables,
 			&segment->start_ns, segment);
 	if (segment->state != STORE_STATE_PURGED)
 		way_add(ways, tables->clocks, segment->retention,
+			&segment->call_start_ns, segment);
+	else if (tables->tombstones)
+		way_add(ways, tables->tombstones, segment->retention,
 			&segment->call_start_ns, segment);
 	if (segment->state == STORE_STATE_RECORDING)
 		way_add(ways, tables->live, NULL, NULL, segment);
@@ -642,9 +713,8 @@ text_ends(const char *text, size_t bytes)
 	return memchr(text, 0, bytes) != NULL;
 }
 
-/** Does the id say what call and segment say, and does every text end? */
-static bool
-segment_sound(const struct store_segment *segment)
+bool
+store__segment_sound(const struct store_segment *segment)
 {
 	char id[STORE_SEGMENT_ID_BYTES];
 	char call[STORE_CALL_ID_BYTES];
@@ -673,10 +743,10 @@ store_segment_put(struct store_archive *archive,
 	if (archive->batch_error)
 		return archive->batch_error;
 	assert(archive->batch);
-	if (!segment_sound(segment))
-		return batch_fail(archive, -EINVAL);
+	if (!store__segment_sound(segment))
+		return store__batch_fail(archive, -EINVAL);
 	r = store__row_put(archive, archive->batch, segment);
-	return r && r != -EALREADY ? batch_fail(archive, r) : r;
+	return r && r != -EALREADY ? store__batch_fail(archive, r) : r;
 }
 
 /* ---- counters ---------------------------------------------------------- */
@@ -694,7 +764,7 @@ store_counter_add(struct store_archive *archive, uint32_t day, const char *name,
 		return archive->batch_error;
 	assert(archive->batch);
 	if (strnlen(name, STORE_NAME_BYTES) == STORE_NAME_BYTES)
-		return batch_fail(archive, -EINVAL);
+		return store__batch_fail(archive, -EINVAL);
 	store__be_put(key.data, day, 4);
 	store__key_text(&key, name);
 	k = store__key_val(&key);
@@ -707,7 +777,7 @@ store_counter_add(struct store_archive *archive, uint32_t day, const char *name,
 		rc = mdb_put(archive->batch, archive->tables.counters, &k,
 			     &value, 0);
 	}
-	return rc ? batch_fail(archive, store__index_error(rc)) : 0;
+	return rc ? store__batch_fail(archive, store__index_error(rc)) : 0;
 }
 
 int

@@ -398,6 +398,36 @@ test_items_cut(void **state)
 	assert_false(known);
 }
 
+/** Writers that knew of six reasons: the others are none. */
+static void
+test_totals_of_before(void **state)
+{
+	const size_t later = 8 * (STORE_REASON_COUNT - 6);
+	struct store_stream totals = { .codec = "PCMA", .seen = 5 };
+	uint8_t item[STORE__TOTALS_BYTES], *old;
+	struct store_item got;
+	bool known;
+	size_t n;
+
+	for (unsigned i = 0; i < STORE_REASON_COUNT; i++)
+		totals.dropped[i] = 10 + i;
+	n = store__totals_encode(item, 0, &totals);
+	assert_int_equal(n, STORE__TOTALS_BYTES);
+	assert_int_equal(item[5], 8);
+	item[5] = 6;
+	memmove(item + n - STORE_NAME_BYTES - later,
+		item + n - STORE_NAME_BYTES, STORE_NAME_BYTES);
+	n -= later;
+	store__le_put(item + 2, n - STORE__ITEM_HEAD_BYTES, 2);
+	old = testing_copy(item, n);
+	assert_int_equal(store__item_decode(&got, &known, old, n), n);
+	assert_string_equal(got.totals.codec, "PCMA");
+	assert_int_equal(got.totals.seen, 5);
+	for (unsigned i = 0; i < STORE_REASON_COUNT; i++)
+		assert_int_equal(got.totals.dropped[i], i < 6 ? 10 + i : 0);
+	free(old);
+}
+
 static void
 test_items_refused(void **state)
 {
@@ -438,6 +468,7 @@ main(void)
 		cmocka_unit_test(test_heads_refused),
 		cmocka_unit_test(test_unknown_cipher),
 		cmocka_unit_test(test_items_cut),
+		cmocka_unit_test(test_totals_of_before),
 		cmocka_unit_test(test_items_refused),
 	};
 

@@ -259,6 +259,14 @@ store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
 	return finish(archive, &segment);
 }
 
+int
+store_purge_pending(struct store_archive *archive, store_segment_fn fn,
+		    void *ctx)
+{
+	return store__table_walk(archive, archive->tables.purging, fn, NULL,
+				 ctx);
+}
+
 /* ---- the end of a tombstone -------------------------------------------- */
 
 int

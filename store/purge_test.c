@@ -208,7 +208,15 @@ count_it(void *ctx, const struct store_segment *s)
 	return 0;
 }
 
-/** As the sweep does it: purge from within the walk over what is due. */
+static int
+count_finding(void *ctx, const struct store_finding *finding)
+{
+	++*(unsigned *)ctx;
+	print_message("%s: %s\n", finding->id, finding->detail);
+	return 0;
+}
+
+/** What store_due allows: purge from within the walk over what is due. */
 static void
 test_sweep(void **state)
 {
@@ -268,6 +276,113 @@ test_forget(void **state)
 	assert_int_equal(store_search(fx->archive, &query, count_it, &count),
 			 0);
 	assert_int_equal(count, 3);
+}
+
+static unsigned
+tombstones_of(struct fixture *fx, const char *class, int64_t before_ns)
+{
+	unsigned count = 0;
+
+	assert_int_equal(
+	    store_tombstones(fx->archive, class, before_ns, count_it, &count),
+	    0);
+	assert_int_equal(store_rows_skipped(fx->archive), 0);
+	return count;
+}
+
+static int
+class_seen(void *ctx, const char *retention)
+{
+	size_t n = strlen(ctx);
+
+	snprintf((char *)ctx + n, 100 - n, "%s,", retention);
+	return 0;
+}
+
+static unsigned
+findings(struct fixture *fx)
+{
+	unsigned count = 0;
+
+	assert_int_equal(
+	    store_verify_orphans(fx->archive, count_finding, &count), 0);
+	return count;
+}
+
+/** From clocks to tombstones, and away; by class and start of the call. */
+static void
+test_tombstones(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_segment s[4];
+	char seen[100] = "";
+
+	for (unsigned i = 0; i < 4; i++) {
+		fixture_segment(&s[i], i);
+		if (i == 3)
+			snprintf(s[i].retention, sizeof(s[i].retention),
+				 "long");
+		fixture_put(fx, &s[i]);
+	}
+	assert_int_equal(store_tombstone_classes(fx->archive, class_seen, seen),
+			 0);
+	assert_string_equal(seen, "");
+	for (unsigned i = 1; i < 4; i++)
+		assert_int_equal(
+		    store_purge(fx->archive, s[i].id, 1000, "clock", "x"), 0);
+	assert_int_equal(store_tombstone_classes(fx->archive, class_seen, seen),
+			 0);
+	assert_string_equal(seen, "long,standard,");
+	assert_int_equal(tombstones_of(fx, "standard", INT64_MAX), 2);
+	assert_int_equal(tombstones_of(fx, "standard", s[2].call_start_ns), 1);
+	assert_int_equal(tombstones_of(fx, "long", INT64_MAX), 1);
+	assert_int_equal(tombstones_of(fx, "lon", INT64_MAX), 0);
+	assert_int_equal(store_forget_one(fx->archive, s[1].id), 0);
+	assert_int_equal(tombstones_of(fx, "standard", INT64_MAX), 1);
+	assert_int_equal(findings(fx), 0);
+}
+
+/** An earlier build left tombstones, and no way to them but the old ones. */
+static void
+test_tombstones_of_before(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_segment s;
+	MDB_txn *txn;
+
+	for (unsigned i = 0; i < 40; i++) {
+		fixture_segment(&s, i);
+		fixture_put(fx, &s);
+		if (i % 2)
+			assert_int_equal(
+			    store_purge(fx->archive, s.id, 1000, "clock", "x"),
+			    0);
+	}
+	assert_int_equal(store__write_begin(fx->archive, &txn), 0);
+	assert_int_equal(mdb_drop(txn, fx->archive->tables.tombstones, 1), 0);
+	assert_int_equal(mdb_drop(txn, fx->archive->tables.calls, 1), 0);
+	assert_int_equal(mdb_txn_commit(txn), 0);
+	store_archive_close(&fx->archive);
+	assert_int_equal(store_archive_open(&fx->archive, fx->dir, STORE_READ,
+					    &fixture_config, NULL),
+			 0);
+	assert_int_equal(tombstones_of(fx, "standard", INT64_MAX), 0);
+	assert_int_equal(store_tombstone_classes(fx->archive, class_seen, NULL),
+			 0);
+	assert_int_equal(findings(fx), 0);
+	store_archive_close(&fx->archive);
+	fixture_open(fx);
+	assert_int_equal(tombstones_of(fx, "standard", INT64_MAX), 20);
+	assert_int_equal(tombstones_of(fx, "standard",
+				       FIXTURE_START_NS + 60 * 60 * NS_PER_S),
+			 20);
+	assert_int_equal(tombstones_of(fx, "standard",
+				       FIXTURE_START_NS + 20 * 60 * NS_PER_S),
+			 10);
+	assert_int_equal(findings(fx), 0);
+	fixture_segment(&s, 1);
+	assert_int_equal(store_forget_one(fx->archive, s.id), 0);
+	assert_int_equal(tombstones_of(fx, "standard", INT64_MAX), 19);
 }
 
 /* ---- between the steps ------------------------------------------------- */
@@ -553,6 +668,8 @@ main(void)
 		TEST(test_what_may_not_go),
 		TEST(test_sweep),
 		TEST(test_forget),
+		TEST(test_tombstones),
+		TEST(test_tombstones_of_before),
 		TEST(test_refused_while_purging),
 		TEST(test_crash_at_every_step),
 		TEST(test_again_after_error),

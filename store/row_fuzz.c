@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Any bytes as a row of the index: what is accepted is sound, and written and
- * read again it is the same. */
+/* Any bytes as a row of the index, or as a call in progress: what is accepted
+ * is sound, and a row that is written and read again is the same. */
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,10 +50,30 @@ ledger_row(const uint8_t *data, size_t size)
 	assert(memcmp(&a, &b, sizeof(a)) == 0);
 }
 
+/** A call in progress: what is told lies within what there is. */
+static void
+live_entry(const uint8_t *data, size_t size)
+{
+	struct store_segment *segment = malloc(sizeof(*segment));
+	const uint8_t *state;
+	size_t state_bytes;
+
+	assert(segment);
+	if (store__live_decode(segment, &state, &state_bytes, data, size) ==
+	    0) {
+		assert(segment->streams_count == 0);
+		assert(store__id_sound(segment->id));
+		assert(state_bytes <= STORE_LIVE_BYTES_MAX);
+		assert(state + state_bytes == data + size);
+	}
+	free(segment);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	segment_row(data, size);
+	live_entry(data, size);
 	ledger_row(data, size);
 	return 0;
 }

@@ -134,6 +134,8 @@ test_names(void **state)
 			    "recording");
 	assert_string_equal(store_state_name(STORE_STATE_NONE), "none");
 	assert_string_equal(store_reason_name(STORE_REASON_loss), "loss");
+	assert_string_equal(store_reason_name(STORE_REASON_paused), "paused");
+	assert_string_equal(store_reason_name(STORE_REASON_kernel), "kernel");
 	assert_string_equal(store_reason_name(STORE_REASON_COUNT), "?");
 	assert_string_equal(store_kind_name((enum store_kind) - 1), "?");
 }

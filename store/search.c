@@ -271,7 +271,7 @@ store__table_walk(struct store_archive *archive, MDB_dbi table,
 	struct scan scan = { .table = table, SCAN_ALL, .skipped = skipped };
 
 	scan.text = table == tables->numbers || table == tables->extensions ||
-		    table == tables->clocks;
+		    table == tables->clocks || table == tables->tombstones;
 	scan.time = scan.text || table == tables->times;
 	return scan_run(archive, &scan, fn, ctx);
 }
@@ -383,16 +383,16 @@ store_search(struct store_archive *archive, const struct store_query *query,
 	return scan_run(archive, &scan, fn, ctx);
 }
 
-int
-store_due(struct store_archive *archive, const char *retention,
-	  int64_t started_before_ns, store_segment_fn fn, void *ctx)
+static int
+class_walk(struct store_archive *archive, MDB_dbi table, const char *retention,
+	   int64_t started_before_ns, store_segment_fn fn, void *ctx)
 {
-	struct scan scan = { .table = archive->tables.clocks,
-			     .text = true,
-			     .time = true,
-			     SCAN_ALL };
+	struct scan scan = {
+		.table = table, .text = true, .time = true, SCAN_ALL
+	};
 
-	if (strnlen(retention, STORE_NAME_BYTES) == STORE_NAME_BYTES)
+	archive->skipped = 0;
+	if (!table || strnlen(retention, STORE_NAME_BYTES) == STORE_NAME_BYTES)
 		return 0;
 	store__key_text(&scan.at, retention);
 	scan.prefix_bytes = scan.at.bytes;
@@ -401,9 +401,25 @@ store_due(struct store_archive *archive, const char *retention,
 	return scan_run(archive, &scan, fn, ctx);
 }
 
+int
+store_due(struct store_archive *archive, const char *retention,
+	  int64_t started_before_ns, store_segment_fn fn, void *ctx)
+{
+	return class_walk(archive, archive->tables.clocks, retention,
+			  started_before_ns, fn, ctx);
+}
+
+int
+store_tombstones(struct store_archive *archive, const char *retention,
+		 int64_t started_before_ns, store_segment_fn fn, void *ctx)
+{
+	return class_walk(archive, archive->tables.tombstones, retention,
+			  started_before_ns, fn, ctx);
+}
+
 /** The next class behind *key. @return 1, 0: none, negative errno */
 static int
-class_next(struct store_archive *archive, struct store__key *key,
+class_next(struct store_archive *archive, MDB_dbi table, struct store__key *key,
 	   char class[STORE_NAME_BYTES])
 {
 	MDB_val k = store__key_val(key), none;
@@ -414,8 +430,7 @@ class_next(struct store_archive *archive, struct store__key *key,
 
 	if (r)
 		return r;
-	r = store__index_error(
-	    mdb_cursor_open(txn, archive->tables.clocks, &cursor));
+	r = store__index_error(mdb_cursor_open(txn, table, &cursor));
 	if (r == 0) {
 		r = store__index_error(mdb_cursor_get(
 		    cursor, &k, &none, key->bytes ? MDB_SET_RANGE : MDB_FIRST));
@@ -434,15 +449,17 @@ class_next(struct store_archive *archive, struct store__key *key,
 	return r == 0 ? 1 : r == -ENOENT ? 0 : r;
 }
 
-int
-store_classes(struct store_archive *archive,
-	      int (*fn)(void *ctx, const char *retention), void *ctx)
+static int
+classes_walk(struct store_archive *archive, MDB_dbi table,
+	     int (*fn)(void *ctx, const char *retention), void *ctx)
 {
 	struct store__key key = { 0 };
 	char class[STORE_NAME_BYTES];
 	int r;
 
-	while ((r = class_next(archive, &key, class)) > 0) {
+	if (!table)
+		return 0;
+	while ((r = class_next(archive, table, &key, class)) > 0) {
 		/* Just behind all keys of this class: its NUL becomes 1. */
 		key.bytes = 0;
 		store__key_text(&key, class);
@@ -452,6 +469,20 @@ store_classes(struct store_archive *archive,
 			return r;
 	}
 	return r;
+}
+
+int
+store_classes(struct store_archive *archive,
+	      int (*fn)(void *ctx, const char *retention), void *ctx)
+{
+	return classes_walk(archive, archive->tables.clocks, fn, ctx);
+}
+
+int
+store_tombstone_classes(struct store_archive *archive,
+			int (*fn)(void *ctx, const char *retention), void *ctx)
+{
+	return classes_walk(archive, archive->tables.tombstones, fn, ctx);
 }
 
 /* ---- one row ----------------------------------------------------------- */

@@ -11,6 +11,7 @@
  *   keyring.c    fixed slots, one file a day: file keys sealed to recipients
  *   row.c        rows of the index as bytes
  *   index.c      LMDB: the tables, transactions, rows and what leads to them
+ *   live.c       calls in progress, for the recorder that is started again
  *   search.c     walks over rows in short read transactions
  *   ledger.c     hash-chained log of what was done to the archive
  *   purge.c      tombstone -> key slot overwritten -> unlink -> certificate
@@ -19,7 +20,12 @@
  *
  * Threads: a struct store_archive is for one thread, except that recordings
  * made from it may each be used by one other thread (they only borrow its
- * directory and recipients). One process writes at a time: the write lock is
+ * directory and recipients). It may be handed on: what a control thread reads
+ * before it starts the thread of the archive, or after it joined it, is read
+ * as well as by that one (calls in progress, rows); only a batch has to end in
+ * the thread in which it began. At the same time no two may use it, but for
+ * what says "@thread any"; nor may one process open an archive twice, LMDB's
+ * locks do not allow that. One process writes at a time: the write lock is
  * taken by store_archive_open.
  *
  * Errors are negative errno values; besides the usual ones:
@@ -157,6 +163,27 @@ int store_archive_keep_policy(struct store_archive *archive, const void *text,
 			      size_t n, uint8_t hash[STORE_HASH_BYTES])
 	__attribute__((warn_unused_result));
 
+/** A policy is no longer than this. */
+#define STORE_POLICY_BYTES_MAX (1 << 20)
+
+/**
+ * Read a policy that is kept.
+ *
+ * @param text malloc'd, without a NUL; NULL on failure
+ * @return 0, -ENOENT, -EBADMSG (not the text of that name), -ENOMEM, -EMFILE,
+ *         -EIO, ...
+ */
+int store_archive_policy(struct store_archive *archive,
+			 const uint8_t hash[STORE_HASH_BYTES], char **text,
+			 size_t *n) __attribute__((warn_unused_result));
+
+/** Every policy that is kept, by its name, in no order. @return 0, what fn
+ * returned, -EMFILE, -ENOMEM, -EIO */
+int store_archive_policies(struct store_archive *archive,
+			   int (*fn)(void *ctx,
+				     const uint8_t hash[STORE_HASH_BYTES]),
+			   void *ctx) __attribute__((warn_unused_result));
+
 /* ---- rows of the index ------------------------------------------------- */
 
 #define STORE_NUMBER_BYTES 64
@@ -174,14 +201,18 @@ enum store_state { STORE_STATE_RECORDING, STORE_STATE_INTERRUPTED,
 		   STORE_STATE_DAMAGED, STORE_STATE_NONE /**< not recorded */,
 		   STORE_STATE_COUNT };
 
-/** Why audio is not there: in gaps, and in the counts of dropped packets. */
+/** Why audio is not there: in gaps, and in the counts of dropped packets. Loss
+ * and kernel are of gaps only; such packets count as lost. */
 #define STORE_REASONS(X)                                                  \
 	X(loss, "never seen on the mirror port")                          \
 	X(overrun, "shed by this recorder for want of room")              \
 	X(encrypted, "encrypted, no key seen")                            \
 	X(dtmf, "a keyed digit")                                          \
 	X(policy, "left out by a decision of the policy")                 \
-	X(interrupted, "the recorder was stopped or killed")
+	X(interrupted, "the recorder was stopped or killed")              \
+	X(paused, "left out while recording was paused")                  \
+	X(kernel, "lost while the kernel dropped frames: this recorder "  \
+		  "did not keep up")
 
 enum store_reason {
 #define X(name, text) STORE_REASON_##name,
@@ -277,8 +308,8 @@ int store_search(struct store_archive *archive, const struct store_query *query,
 		 store_segment_fn fn, void *ctx)
 	__attribute__((warn_unused_result));
 
-/** How often the last store_search, store_due or store_segment_get that ended
- * had to step over a row that cannot be read, or a key that leads to none.
+/** How often the last store_search, store_due, store_tombstones,
+ * store_purge_pending or store_segment_get that ended had to step over a row that cannot be read, or a key that leads to none.
  * store_verify_orphans names them. */
 uint64_t store_rows_skipped(const struct store_archive *archive);
 
@@ -314,6 +345,67 @@ int store_counter_add(struct store_archive *archive, uint32_t day,
 /** 0 if it was never counted. */
 int store_counter_get(struct store_archive *archive, uint32_t day,
 		      const char *name, uint64_t *count)
+	__attribute__((warn_unused_result));
+
+/* ---- calls in progress (live.c) ---------------------------------------- */
+
+/** What the recorder may keep of one call, at most. */
+#define STORE_LIVE_BYTES_MAX 32768
+#define STORE_LIVE_KEY_BYTES 16
+
+/**
+ * A call in progress: its current segment, and what the recorder needs to go
+ * on with it, which the archive does not look into. Replaces what was kept of
+ * this call. In a batch, under the same rules as store_segment_put.
+ *
+ * @param segment its call is the key; its streams are not kept
+ * @param state [state_bytes] NULL if there is none
+ * @return 0; as store_segment_put, but for -EALREADY; -EINVAL also: more than
+ *         STORE_LIVE_BYTES_MAX
+ * @cost copies the state into the map once; no allocation of ours
+ */
+int store_live_put(struct store_archive *archive,
+		   const struct store_segment *segment, const void *state,
+		   size_t state_bytes) __attribute__((warn_unused_result));
+
+/** The call has ended. In a batch. @return 0, also if it was not there; as
+ * store_segment_put */
+int store_live_delete(struct store_archive *archive, const char *call_id)
+	__attribute__((warn_unused_result));
+
+/**
+ * @param segment without streams
+ * @param state [state_bytes] borrowed until fn returns, not aligned
+ * @return 0 to go on, anything else stops and is returned by the walk
+ */
+typedef int (*store_live_fn)(void *ctx, const struct store_segment *segment,
+			     const void *state, size_t state_bytes);
+
+/**
+ * Every call of the table, in order of id; with an open batch, as it stands in
+ * there. Entries that cannot be read are stepped over. An archive that no
+ * writer has opened since it learned of this table has none.
+ *
+ * @param fn may read the archive, but not write: it looks into the index itself
+ * @param skipped [entries] that could not be read; filled in any case
+ * @return 0, what fn returned, -EIO
+ * @cost one read transaction for all of it: a slow fn keeps old pages alive
+ */
+int store_live_walk(struct store_archive *archive, store_live_fn fn, void *ctx,
+		    uint64_t *skipped) __attribute__((warn_unused_result));
+
+/**
+ * The key under which states of calls are hashed. Made at random by the first
+ * writer that asks, and kept in the index, so that a recorder that is started
+ * again finds what it kept. It is no secret to those who may read the index:
+ * all it does is to keep strangers on the network from choosing texts that
+ * fall together in a table of hashes.
+ *
+ * @return 0; -EBUSY: to be made, and a batch is open; -EROFS: to be made, and
+ *         opened to read; -EBADMSG, -ENOSPC, -EIO
+ */
+int store_live_key(struct store_archive *archive,
+		   uint8_t key[STORE_LIVE_KEY_BYTES])
 	__attribute__((warn_unused_result));
 
 /** Does any committed segment have this call id? For bumping. 1, 0, negative
@@ -585,6 +677,16 @@ int store_classes(struct store_archive *archive,
 		  int (*fn)(void *ctx, const char *retention), void *ctx)
 	__attribute__((warn_unused_result));
 
+/** The same for those that were purged: store_due and store_classes do not
+ * know them any more. An archive that no writer has opened since it learned of
+ * this way to them seems to have none. */
+int store_tombstones(struct store_archive *archive, const char *retention,
+		     int64_t started_before_ns, store_segment_fn fn, void *ctx)
+	__attribute__((warn_unused_result));
+int store_tombstone_classes(struct store_archive *archive,
+			    int (*fn)(void *ctx, const char *retention),
+			    void *ctx) __attribute__((warn_unused_result));
+
 /**
  * Purge one recording: tombstone -> key slot overwritten and synced -> file
  * unlinked -> certificate in the ledger. Each step is safe to repeat; what a
@@ -600,6 +702,12 @@ int store_classes(struct store_archive *archive,
 int store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
 		const char *actor, const char *why)
 	__attribute__((warn_unused_result));
+
+/** Those whose purge has begun and, because of an error, is not finished: calling
+ * store_purge again is what helps. Steps over what cannot be read, as
+ * store_search does. */
+int store_purge_pending(struct store_archive *archive, store_segment_fn fn,
+			void *ctx) __attribute__((warn_unused_result));
 
 /**
  * Remove the row of one tombstone, whose own metadata clock is over.

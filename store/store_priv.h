@@ -304,7 +304,9 @@ int store__entry_decode(struct store_ledger_entry *e, const uint8_t *row,
 /* ---- index (index.c, search.c) ----------------------------------------- */
 
 /** The databases of the index: name of the member and in the file. */
-#define STORE__TABLES(X)                                                  \
+#define STORE__TABLES(X) STORE__TABLES_FIRST(X) STORE__TABLES_LATER(X)
+
+#define STORE__TABLES_FIRST(X)                                            \
 	X(meta)       /* schema, longest segment */                       \
 	X(segments)   /* call, 0, segment -> row */                       \
 	X(times)      /* start, call, 0, segment */                       \
@@ -315,6 +317,12 @@ int store__entry_decode(struct store_ledger_entry *e, const uint8_t *row,
 	X(purging)    /* call, 0, segment -> certificate to be */         \
 	X(ledger)     /* number -> previous hash, hash, entry */          \
 	X(counters)   /* day, name -> count */
+
+/** Archives of earlier builds lack these: whoever writes makes them; to those
+ * who only read they are 0, which is no table of ours. */
+#define STORE__TABLES_LATER(X)                                            \
+	X(calls)      /* call -> call in progress */              \
+	X(tombstones) /* class, 0, call start, call, 0, segment */
 
 struct store__tables {
 #define X(name) MDB_dbi name;
@@ -384,6 +392,12 @@ int store__index_slots(const struct store_archive *archive, MDB_txn *txn,
 		       uint32_t day, uint64_t *slots)
 	__attribute__((warn_unused_result));
 
+/** The batch met an error: it is undone. @return error */
+int store__batch_fail(struct store_archive *archive, int error);
+
+/** Does the id say what call and segment say, and does every text end? */
+bool store__segment_sound(const struct store_segment *segment);
+
 const char *store__table_name(const struct store_archive *archive,
 			      MDB_dbi table);
 /** Does this row have this key in this table? */
@@ -409,6 +423,25 @@ typedef int (*store__skipped_fn)(void *ctx, const struct store__key *key,
  * does. @param skipped may be NULL */
 int store__table_walk(struct store_archive *archive, MDB_dbi table,
 		      store_segment_fn fn, store__skipped_fn skipped, void *ctx)
+	__attribute__((warn_unused_result));
+
+/* ---- calls in progress (live.c) ---------------------------------------- */
+
+#define STORE__LIVE_HEAD_BYTES 7
+
+/**
+ * @param value [n] of the table `calls`
+ * @param state where it is in there
+ * @return 0, -EBADMSG, -EPROTO
+ */
+int store__live_decode(struct store_segment *segment, const uint8_t **state,
+		       size_t *state_bytes, const uint8_t *value, size_t n)
+	__attribute__((warn_unused_result));
+
+/** store_live_walk that tells what it steps over. @param fn NULL: nothing else
+ * is of interest @param ctx of both */
+int store__live_walk(struct store_archive *archive, store_live_fn fn,
+		     store__skipped_fn skipped, void *ctx)
 	__attribute__((warn_unused_result));
 
 /* ---- ledger, purge, verify --------------------------------------------- */

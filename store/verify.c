@@ -129,6 +129,7 @@ check_framing(struct store__walk *walk, int fd,
 
 struct counted {
 	uint64_t frames[STORE_STREAMS_MAX];
+	uint64_t missing[STORE_STREAMS_MAX][STORE_REASON_COUNT]; /**< in gaps */
 	uint64_t payload_bytes;
 	uint32_t totals; /**< items seen */
 	struct store_stream streams[STORE_STREAMS_MAX];
@@ -141,8 +142,26 @@ adds_up(const struct store_stream *s)
 
 	for (size_t i = 0; i < STORE_REASON_COUNT; i++)
 		sum += s->dropped[i];
-	return sum == s->seen &&
+	return sum == s->seen && !s->dropped[STORE_REASON_loss] &&
+	       !s->dropped[STORE_REASON_kernel] &&
 	       s->expected == s->seen - s->duplicate + s->lost;
+}
+
+/** Do the gaps tell of no more packets than the totals? */
+static bool
+gaps_fit(const uint64_t missing[STORE_REASON_COUNT],
+	 const struct store_stream *s)
+{
+	uint64_t unseen = 0;
+
+	for (size_t i = 0; i < STORE_REASON_COUNT; i++) {
+		if (i == STORE_REASON_loss || i == STORE_REASON_overrun ||
+		    i == STORE_REASON_kernel)
+			unseen += missing[i];
+		else if (missing[i] > s->dropped[i])
+			return false;
+	}
+	return unseen <= s->lost + s->late + s->dropped[STORE_REASON_overrun];
 }
 
 static bool
@@ -171,6 +190,11 @@ check_counts(const struct counted *counted, const struct store_segment *segment,
 			return found(finding, STORE_FINDING_COUNTS,
 				     "the packets of stream %" PRIu32
 				     " do not add up",
+				     i);
+		if (!gaps_fit(counted->missing[i], s))
+			return found(finding, STORE_FINDING_COUNTS,
+				     "the gaps of stream %" PRIu32
+				     " have more packets than its totals",
 				     i);
 		if (counted->frames[i] != s->stored)
 			return found(finding, STORE_FINDING_COUNTS,
@@ -206,6 +230,9 @@ count_items(struct store_reader *reader, struct counted *counted,
 			counted->frames[item.stream]++;
 			counted->payload_bytes += item.frame.payload_bytes;
 		}
+		if (item.type == STORE_ITEM_GAP)
+			counted->missing[item.stream][item.gap.reason] +=
+			    item.gap.packets;
 		if (item.type == STORE_ITEM_TOTALS) {
 			counted->streams[item.stream] = item.totals;
 			counted->totals++;
@@ -527,20 +554,37 @@ way_skipped(void *ctx, const struct store__key *key, int error)
 }
 
 static int
+call_skipped(void *ctx, const struct store__key *key, int error)
+{
+	struct orphans *o = ctx;
+	char name[STORE__KEY_NAME_BYTES];
+
+	store__key_name(name, key);
+	return tell(o, STORE_FINDING_INDEX, name,
+		    error == -EPROTO
+			? "a call in progress is noted in a version that is "
+			  "not known"
+			: "a call in progress is noted, but cannot be read");
+}
+
+static int
 index_check(struct orphans *o)
 {
 	const struct store__tables *t = &o->archive->tables;
-	const MDB_dbi ways[] = { t->times,  t->numbers, t->extensions,
-				 t->clocks, t->live,    t->purging };
+	const MDB_dbi ways[] = { t->times,  t->numbers,    t->extensions,
+				 t->clocks, t->tombstones, t->live,
+				 t->purging };
 	int r = store__table_walk(o->archive, t->segments, row_check,
 				  row_skipped, o);
 
 	for (size_t i = 0; r == 0 && i < sizeof(ways) / sizeof(*ways); i++) {
+		if (!ways[i])
+			continue;
 		o->table = ways[i];
 		r = store__table_walk(o->archive, ways[i], way_check,
 				      way_skipped, o);
 	}
-	return r;
+	return r ? r : store__live_walk(o->archive, NULL, call_skipped, o);
 }
 
 /* ---- the keyring ------------------------------------------------------- */

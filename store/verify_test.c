@@ -338,6 +338,78 @@ test_conservation(void **state)
 	       "packets of stream 1 do not add up");
 }
 
+/** A recording with a gap, and totals that the caller has changed. */
+static void
+expect_gap(struct fixture *fx, unsigned nth, enum store_reason reason,
+	   const struct store_stream *more, const char *words)
+{
+	const struct store_gap gap = { .reason = reason, .packets = 7 };
+	struct store_stream *stream;
+	struct store_recording_result result;
+	struct store_recording *rec;
+	struct store_segment s;
+
+	fixture_segment(&s, nth);
+	rec = fixture_begin(fx, &s);
+	assert_int_equal(store_recording_gap(rec, &gap), 0);
+	assert_int_equal(fixture_speak(rec, &s, 0, 1000), 0);
+	fixture_totals(&s, 1000);
+	stream = &s.streams[0];
+	stream->lost = more->lost;
+	stream->late = more->late;
+	stream->seen += more->late;
+	for (unsigned i = 0; i < STORE_REASON_COUNT; i++) {
+		stream->dropped[i] = more->dropped[i];
+		stream->seen += more->dropped[i];
+	}
+	stream->expected = stream->seen + stream->lost;
+	assert_int_equal(store_recording_finish(rec, &s, &result), 0);
+	s.state = STORE_STATE_STORED;
+	s.bytes = result.payload_bytes;
+	s.chunks = result.chunks;
+	memcpy(s.file_hash, result.file_hash, sizeof(s.file_hash));
+	store_recording_free(&rec, false);
+	expect(fx, &s, true, *words ? STORE_FINDING_COUNTS : STORE_FINDING_NONE,
+	       words);
+}
+
+/** Gaps have no more packets than the totals have. */
+static void
+test_gaps(void **state)
+{
+	static const enum store_reason unseen[] = { STORE_REASON_loss,
+						    STORE_REASON_overrun,
+						    STORE_REASON_kernel };
+	static const enum store_reason left_out[] = { STORE_REASON_dtmf,
+						      STORE_REASON_paused };
+	struct fixture *fx = *state;
+	struct store_stream more;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 3; i++) {
+		more = (struct store_stream){ .lost = 3, .late = 2 };
+		more.dropped[STORE_REASON_overrun] = 2;
+		expect_gap(fx, n++, unseen[i], &more, "");
+		more.late = 1;
+		expect_gap(fx, n++, unseen[i], &more,
+			   "gaps of stream 0 have more packets");
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		more = (struct store_stream){ .lost = 3, .late = 2 };
+		more.dropped[left_out[i]] = 7;
+		expect_gap(fx, n++, left_out[i], &more, "");
+		more.dropped[left_out[i]] = 6;
+		more.dropped[STORE_REASON_policy] = 1;
+		expect_gap(fx, n++, left_out[i], &more,
+			   "gaps of stream 0 have more packets");
+	}
+	/* What was never seen counts as lost, not as dropped. */
+	more = (struct store_stream){ .lost = 7 };
+	more.dropped[STORE_REASON_kernel] = 1;
+	expect_gap(fx, n++, STORE_REASON_kernel, &more,
+		   "packets of stream 0 do not add up");
+}
+
 static void
 test_not_erased(void **state)
 {
@@ -617,6 +689,7 @@ main(void)
 		TEST(test_key_slots),
 		TEST(test_missing_file),
 		TEST(test_conservation),
+		TEST(test_gaps),
 		TEST(test_not_erased),
 		TEST(test_orphans),
 		TEST(test_index),

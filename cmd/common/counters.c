@@ -2,10 +2,7 @@
 /* The tables of counters and gauges, joined. */
 #include "cmd/common/counters.h"
 
-#include "capture/decode.h"
-#include "sip/sip.h"
-
-const struct counter_row counter_rows[] = {
+const struct counter_row counter_rows[COUNTER_ROWS_COUNT] = {
 #define X(name, unit, text) { #name, unit, text },
 	COUNTERS(X)
 #undef X
@@ -16,9 +13,6 @@ const struct counter_row counter_rows[] = {
 		SIP_COUNTERS(X)
 #undef X
 };
-
-const size_t counter_rows_count =
-    sizeof(counter_rows) / sizeof(counter_rows[0]);
 
 const struct counter_row gauge_rows[GAUGE_COUNT] = {
 #define X(name, unit, text) { #name, unit, text },

@@ -15,6 +15,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "capture/decode.h"
+#include "sip/sip.h"
+
 #define COUNTERS(X)                                                            \
 	X(frames, "frames", "frames read")                                     \
 	X(clock_set_back, "times",                                             \
@@ -28,6 +31,7 @@
 	X(interface_drops, "frames",                                           \
 	  "frames that the network interface dropped before the kernel")       \
 	X(rtp, "packets", "datagrams that look like RTP")                      \
+	X(rtp_shed, "packets", "RTP packets shed: no room in a jitter buffer")  \
 	X(rtp_no_flow, "packets", "RTP packets shed: all flows in use")        \
 	X(not_media, "packets", "datagrams that are neither")                  \
 	X(stored, "packets", "RTP packets stored")                             \
@@ -127,8 +131,10 @@ struct counter_row {
  * then those of the decoder in the order of enum capture_outcome, then those
  * of the SIP tracker in the order of SIP_COUNTERS.
  */
-extern const struct counter_row counter_rows[];
-extern const size_t counter_rows_count;
+#define COUNTER_ROWS_COUNT                                                     \
+	(COUNTER_COUNT + CAPTURE_OUTCOME_COUNT +                               \
+	 sizeof(struct sip_counters) / sizeof(uint64_t))
+extern const struct counter_row counter_rows[COUNTER_ROWS_COUNT];
 extern const struct counter_row gauge_rows[GAUGE_COUNT];
 
 #endif

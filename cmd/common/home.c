@@ -308,6 +308,65 @@ home_settings_write(FILE *to)
 	return policy_fields_write(settings, SETTINGS_COUNT, to);
 }
 
+static bool
+texts_equal(const struct policy_texts *a, const struct policy_texts *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (uint32_t i = 0; i < a->count; i++)
+		if (strcmp(a->text[i], b->text[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool
+setting_equal(const struct policy_field *field, const void *a, const void *b)
+{
+	switch (field->type) {
+	case POLICY_FIELD_BOOL:
+		return memcmp(a, b, sizeof(bool)) == 0;
+	case POLICY_FIELD_U32:
+		return memcmp(a, b, sizeof(uint32_t)) == 0;
+	case POLICY_FIELD_U64:
+		return memcmp(a, b, sizeof(uint64_t)) == 0;
+	case POLICY_FIELD_TEXT:
+		return strcmp(a, b) == 0;
+	case POLICY_FIELD_TEXTS:
+		break;
+	}
+	return texts_equal(a, b);
+}
+
+/* What a recorder takes over without a restart. */
+static bool
+setting_live(const struct policy_field *field)
+{
+	return field->offset == AT(overload) ||
+	       field->offset == AT(behind_ms) ||
+	       field->offset == AT(idle_timeout_s) ||
+	       field->offset == AT(setup_timeout_s);
+}
+
+void
+home_settings_restart(const struct home_settings *before,
+		      const struct home_settings *after, char *names, size_t n)
+{
+	size_t used = 0;
+
+	names[0] = '\0';
+	for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+		const struct policy_field *field = &settings[i];
+		const char *a = (const char *)before + field->offset;
+		const char *b = (const char *)after + field->offset;
+
+		if (setting_live(field) || setting_equal(field, a, b))
+			continue;
+		snprintf(names + used, n - used, "%s%s", used ? ", " : "",
+			 field->name);
+		used = strlen(names);
+	}
+}
+
 int
 home_policy(const struct home *home, const char *path, struct policy **policy,
 	    char **text, size_t *text_bytes)

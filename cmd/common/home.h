@@ -77,6 +77,16 @@ int home_file_read(const char *path, char **text, size_t *text_bytes)
 int home_settings_write(FILE *to);
 
 /**
+ * Which settings differ that a recorder which runs cannot change: they hold
+ * after a restart.
+ *
+ * @param names [n] their names, with commas; "": none
+ */
+void home_settings_restart(const struct home_settings *before,
+			   const struct home_settings *after, char *names,
+			   size_t n);
+
+/**
  * Read and check a policy file; print every mistake as file:line:column.
  *
  * @param path NULL: the home's

@@ -275,6 +275,6 @@ spanrec_fini(struct spanrec *spanrec)
 	store_archive_close(&spanrec->archive);
 	store_identity_free(&spanrec->identity);
 	policy_free(&spanrec->policy);
-	spanrec_kept_free(&spanrec->kept);
+	clocks_free(&spanrec->clocks);
 	spanrec->zone = NULL;
 }

@@ -106,7 +106,7 @@ spanrec_open(struct spanrec *spanrec, enum store_mode mode)
 	if (rc)
 		return rc;
 	spanrec->zone = policy_zone_peek(spanrec->policy);
-	if (spanrec_kept_new(&spanrec->kept)) {
+	if (clocks_new(&spanrec->clocks)) {
 		log_error("not enough memory");
 		return EXIT_FAILED;
 	}

@@ -219,7 +219,8 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	int rc = 0;
 
 	/* of a class that no policy knows the clock is given all the same */
-	if (spanrec_clock(spanrec, segment, &clock) == -ENOMEM)
+	if (clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy,
+		      segment, &clock) == -ENOMEM)
 		rc = -1;
 #define SET(name, value) rc |= json_object_set_new(object, name, value)
 	SET("id", json_text(segment->id));

@@ -338,11 +338,12 @@ show_decision(const struct spanrec *spanrec, const struct store_segment *s)
 			 spanrec_segment_state(s), s->bytes);
 	line(spanrec, "State", text);
 
-	rc = spanrec_clock(spanrec, s, &clock);
+	rc = clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy, s,
+		       &clock);
 	if (rc == -ENOENT)
 		snprintf(text, sizeof(text), "%s (not in the policy any more)",
 			 s->retention);
-	else if (rc == SPANREC_CLOCK_KEPT)
+	else if (rc == CLOCKS_KEPT)
 		snprintf(text, sizeof(text), "%s (of the policy that decided)",
 			 s->retention);
 	else

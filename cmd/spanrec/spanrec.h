@@ -8,7 +8,6 @@
  *   select.c    an id or the beginning of one -> the segments of one call
  *   time.c      times as people type them, and as they read them
  *   text.c      text from the network made safe for a terminal, JSON, CSV
- *   clock.c     until when a segment lives, by which policy
  *   output.c    a segment as a row of a table, a JSON line, a CSV line
  *   audio.c     recordings -> sound
  *   wav.c       sound -> WAV
@@ -27,15 +26,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cmd/common/clocks.h"
 #include "cmd/common/home.h"
+#include "cmd/common/version.h"
 #include "policy/policy.h"
 #include "rtp/rtp.h"
 #include "store/store.h"
 
-#define SPANREC_VERSION "0.1"
-
 struct spanrec_selection;
-struct spanrec_kept;
 
 /** One run of the program. */
 struct spanrec {
@@ -49,7 +47,7 @@ struct spanrec {
 	struct home home;
 	struct policy *policy;
 	const struct policy_zone *zone; /**< of the policy; borrowed */
-	struct spanrec_kept *kept; /**< a policy out of the archive */
+	struct clocks *clocks; /**< policies out of the archive */
 	struct store_archive *archive;
 	struct store_identity *identity; /**< NULL: no private key here */
 };
@@ -123,28 +121,6 @@ void spanrec_actor(char actor[STORE_NAME_BYTES]);
 int spanrec_ledger_add(struct spanrec *spanrec, const char *action,
 		       const struct spanrec_selection *selection,
 		       const char *detail)
-	__attribute__((warn_unused_result));
-
-/* ---- clock.c ----------------------------------------------------------- */
-
-/** What spanrec_clock keeps of one call for the next. @return 0, -ENOMEM */
-int spanrec_kept_new(struct spanrec_kept **kept)
-	__attribute__((warn_unused_result));
-void spanrec_kept_free(struct spanrec_kept **kept);
-
-#define SPANREC_CLOCK_KEPT 1
-
-/**
- * Clocks of a segment: by the policy of the home, or, if that does not know the
- * class, by the policy that decided, which the archive keeps. Only where that
- * one is missing, or not the file it was, the fallback of policy_clock holds.
- *
- * @return 0; SPANREC_CLOCK_KEPT: by the policy of then; -ENOENT: the fallback;
- *         -ENOMEM. *clock is filled in any case.
- */
-int spanrec_clock(const struct spanrec *spanrec,
-		  const struct store_segment *segment,
-		  struct policy_clock *clock)
 	__attribute__((warn_unused_result));
 
 /* ---- select.c ---------------------------------------------------------- */
@@ -382,23 +358,6 @@ int spanrec_wav_header(FILE *to, unsigned channels, uint64_t frames)
 bool spanrec_wav_fits(unsigned channels, uint64_t frames);
 /** @param pcm [count] @return 0, -ENOSPC, -EIO, ... */
 int spanrec_wav_samples(FILE *to, const int16_t *pcm, size_t count)
-	__attribute__((warn_unused_result));
-
-/* ---- purge.c ----------------------------------------------------------- */
-
-struct spanrec_purge {
-	bool dry;
-	uint64_t recordings, segments; /**< gone, or would be if dry */
-	uint64_t bytes;
-	uint64_t tombstones; /**< forgotten */
-	uint64_t failed; /**< not found or not deleted */
-	uint64_t held;
-};
-
-/** Purge what is due at a time; what fails does not keep the rest. Prints the
- * list if dry. @return exit code */
-int spanrec_purge_run(struct spanrec *spanrec, int64_t now_ns,
-		      struct spanrec_purge *purge)
 	__attribute__((warn_unused_result));
 
 #endif

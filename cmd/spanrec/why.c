@@ -116,7 +116,8 @@ tell_clocks(FILE *to, const struct spanrec *spanrec,
 {
 	struct policy_clock clock;
 	char text[SPANREC_TEXT_BYTES], when[SPANREC_TIME_BYTES];
-	int rc = spanrec_clock(spanrec, segment, &clock);
+	int rc = clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy,
+			   segment, &clock);
 
 	spanrec_text_clean(segment->retention, text, sizeof(text));
 	if (rc == -ENOENT)
@@ -125,7 +126,7 @@ tell_clocks(FILE *to, const struct spanrec *spanrec,
 			"more, so the shortest time that is allowed "
 			"holds. ",
 			text);
-	else if (rc == SPANREC_CLOCK_KEPT)
+	else if (rc == CLOCKS_KEPT)
 		fprintf(to,
 			"Its retention class '%s' is not in the policy of "
 			"today; the policy that decided says how long it is "

@@ -10,6 +10,9 @@
  *
  * so that a key is durable before the first chunk is sealed with it, and a row
  * says "stored" only when its file is durable too.
+ *
+ * For the control thread it keeps the live table and the ledger, and while the
+ * recorder is live it purges each minute what is due, a little at a time.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -22,7 +25,10 @@
 #include "cmd/spanrecd/pipeline.h"
 
 enum { BATCH_ROWS = 1000 };
+/* Deletions before the others get their turn. */
+enum { SWEEP_LIMIT = 50 };
 static const int64_t NAP_NS = 20 * 1000000LL;
+static const int64_t SWEEP_NS = 60 * 1000000000LL;
 
 struct answer {
 	uint32_t writer;
@@ -43,10 +49,16 @@ struct archiver_state {
 	struct answer answers[BATCH_ROWS];
 	struct ended *first, *last;
 	uint32_t ended_count;
-	uint32_t open_count; /* recordings that grow */
-	bool urgent;         /* one of those that ended is to be taken back */
-	bool over;           /* nothing more will come */
-	int64_t synced_ns;   /* monotonic */
+	uint32_t open_count;  /* recordings that grow */
+	bool urgent;          /* one of those that ended is to be taken back */
+	bool over;            /* nothing more will come */
+	int64_t synced_ns;    /* monotonic */
+	int64_t swept_ns;     /* monotonic: when the last sweep was over */
+	bool sweeping;        /* it is not over, only the others' turn */
+	uint64_t sweep_token; /* who waits for it; 0: nobody */
+	struct sweep_result swept;   /* so far */
+	const struct policy *policy; /* by which is purged */
+	struct policy *own_policy;   /* the same, if it was reloaded */
 };
 
 static int64_t
@@ -63,9 +75,12 @@ fail(struct archiver_state *a, int error, const char *what)
 {
 	int none = 0;
 
+	atomic_store(&a->pipeline->failed_ns, clock_ns(CLOCK_REALTIME));
 	if (atomic_compare_exchange_strong(&a->pipeline->archive_error, &none,
 					   error))
 		log_error("%s: %s", what, strerror(-error));
+	else
+		log_warning("%s: %s", what, strerror(-error));
 }
 
 /* ---- recordings that begin ----------------------------------------------- */
@@ -228,8 +243,8 @@ count_overdue(struct archiver_state *a, const struct store_segment *row)
 
 	if (row->key_day == 0)
 		return;
-	(void)policy_clock(a->pipeline->config.policy, row->retention,
-			   row->call_start_ns, &clock);
+	(void)policy_clock(a->policy, row->retention, row->call_start_ns,
+			   &clock);
 	if (clock.due_ns <= clock_ns(CLOCK_REALTIME))
 		counter_add(&a->pipeline->archiver.counters, COUNTER_overdue,
 			    1);
@@ -308,6 +323,177 @@ run_sync(struct archiver_state *a)
 	a->synced_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
+/* ---- for the control thread ---------------------------------------------- */
+
+static void
+answer_control(struct archiver_state *a, const struct control_answer *answer)
+{
+	struct pipeline *p = a->pipeline;
+	struct control_answer *room;
+
+	/* It never waits for this thread: there will be room. */
+	while (
+	    !(room = capture_ring_reserve(p->control.answers, sizeof(*room)))) {
+		uv_async_send(&p->control.kick);
+		pipeline_nap(&p->archiver.wake, NAP_NS);
+	}
+	*room = *answer;
+	capture_ring_commit(p->control.answers, sizeof(*room));
+	uv_async_send(&p->control.kick);
+}
+
+static void
+answer_token(struct archiver_state *a, uint64_t token, int error)
+{
+	const struct control_answer answer = { .token = token, .error = error };
+
+	if (token)
+		answer_control(a, &answer);
+}
+
+static bool
+of_live_table(const struct control_request *request)
+{
+	return request->type == CONTROL_LIVE_PUT ||
+	       request->type == CONTROL_LIVE_DELETE;
+}
+
+static int
+put_live(struct archiver_state *a, const struct control_request *request)
+{
+	struct store_segment row = { 0 };
+
+	if (request->type == CONTROL_LIVE_DELETE)
+		return store_live_delete(a->archive, request->call);
+	memcpy(&row, request->head, SEGMENT_HEAD_BYTES);
+	return store_live_put(a->archive, &row, request->state,
+			      request->state_bytes);
+}
+
+/* As many changes of the live table as are there, in one transaction. */
+static int
+run_live(struct archiver_state *a)
+{
+	struct capture_ring *ring = a->pipeline->control.requests;
+	const struct control_request *request;
+	int r = store_batch_begin(a->archive);
+	bool begun = r == 0;
+
+	while ((request = capture_ring_peek(ring, NULL)) &&
+	       of_live_table(request)) {
+		if (r == 0)
+			r = put_live(a, request);
+		capture_ring_release(ring);
+	}
+	if (begun && r == 0)
+		r = store_batch_commit(a->archive);
+	else if (begun)
+		store_batch_abort(a->archive);
+	if (r < 0)
+		fail(a, r, "cannot keep the calls in progress");
+	return r;
+}
+
+static void
+take_policy(struct archiver_state *a, struct policy *policy)
+{
+	policy_free(&a->own_policy);
+	a->own_policy = policy;
+	a->policy = policy;
+}
+
+static void
+run_control(struct archiver_state *a)
+{
+	struct capture_ring *ring = a->pipeline->control.requests;
+	const struct control_request *request;
+	struct store_ledger_entry entry;
+	int live = 0, r;
+
+	while ((request = capture_ring_peek(ring, NULL))) {
+		switch (request->type) {
+		case CONTROL_LIVE_PUT:
+		case CONTROL_LIVE_DELETE:
+			live = run_live(a);
+			continue;
+		case CONTROL_LEDGER:
+			entry = request->entry;
+			r = store_ledger_append(a->archive, &entry);
+			if (r < 0)
+				fail(a, r, "cannot write the ledger");
+			/* It tells of what stands before it in the ring. */
+			answer_token(a, request->token, live < 0 ? live : r);
+			break;
+		case CONTROL_POLICY:
+			take_policy(a, request->policy);
+			break;
+		case CONTROL_SWEEP:
+			answer_token(a, a->sweep_token, -EINTR);
+			a->sweep_token = request->token;
+			a->sweeping = true;
+			a->swept = (struct sweep_result){ 0 };
+			break;
+		}
+		capture_ring_release(ring);
+	}
+}
+
+/* ---- purge --------------------------------------------------------------- */
+
+static void
+add_up(struct sweep_result *sum, const struct sweep_result *part)
+{
+	struct sweep_result total = *part;
+
+	total.recordings += sum->recordings;
+	total.segments += sum->segments;
+	total.bytes += sum->bytes;
+	total.tombstones += sum->tombstones;
+	*sum = total;
+}
+
+static void
+sweep(struct archiver_state *a)
+{
+	struct sweep_config config = { .archive = a->archive,
+				       .policy = a->policy,
+				       .now_ns = clock_ns(CLOCK_REALTIME),
+				       .actor = "spanrecd",
+				       .limit = SWEEP_LIMIT };
+	struct control_answer answer = { .token = a->sweep_token,
+					 .swept = true };
+	struct sweep_result part = { 0 };
+
+	answer.error = sweep_run(&config, &part);
+	add_up(&a->swept, &part);
+	a->sweeping = answer.error == 0 && part.more;
+	if (a->sweeping)
+		return;
+	if (answer.error < 0)
+		fail(a, answer.error, "not all that is due could be purged");
+	if (a->swept.segments)
+		log_info("purged %llu segments, %llu with audio",
+			 (unsigned long long)a->swept.segments,
+			 (unsigned long long)a->swept.recordings);
+	answer.sweep = a->swept;
+	answer_control(a, &answer);
+	a->sweep_token = 0;
+	a->swept_ns = clock_ns(CLOCK_MONOTONIC);
+}
+
+static void
+sweep_if_due(struct archiver_state *a)
+{
+	if (!a->pipeline->config.live || a->over)
+		return;
+	if (!a->sweeping) {
+		if (clock_ns(CLOCK_MONOTONIC) - a->swept_ns < SWEEP_NS)
+			return;
+		a->swept = (struct sweep_result){ 0 };
+	}
+	sweep(a);
+}
+
 /* ---- the loop ------------------------------------------------------------ */
 
 static bool
@@ -347,8 +533,10 @@ archiver_main(void *pipeline)
 			run_begun(a);
 			sync_if_due(a);
 		}
+		run_control(a);
 		sync_if_due(a);
-		if (!a->over)
+		sweep_if_due(a);
+		if (!a->over && !a->sweeping)
 			pipeline_nap(&p->archiver.wake, NAP_NS);
 	} while (!a->over);
 	return NULL;
@@ -362,6 +550,8 @@ archiver_new(struct pipeline *p)
 		return -ENOMEM;
 	p->archiver.state->pipeline = p;
 	p->archiver.state->archive = p->config.archive;
+	p->archiver.state->policy = p->config.policy;
+	p->archiver.state->swept_ns = clock_ns(CLOCK_MONOTONIC) - SWEEP_NS;
 	return 0;
 }
 
@@ -376,6 +566,8 @@ archiver_free(struct pipeline *p)
 		a->first = ended->next;
 		free(ended);
 	}
+	if (a)
+		policy_free(&a->own_policy);
 	free(a);
 	p->archiver.state = NULL;
 }

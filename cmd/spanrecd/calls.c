@@ -30,6 +30,10 @@ event_bytes(const struct writer_event *event)
 	case WRITER_END:
 		return (uint32_t)(offsetof(struct writer_event, end) +
 				  sizeof(event->end));
+	case WRITER_PAUSE:
+	case WRITER_RESUME:
+		return (uint32_t)(offsetof(struct writer_event, at_ns) +
+				  sizeof(event->at_ns));
 	case WRITER_SEGMENT:
 	case WRITER_UPDATE:
 		break;
@@ -53,6 +57,8 @@ send_to(struct control_state *c, uint32_t writer,
 	uint32_t bytes = event_bytes(event);
 	void *room;
 
+	if (event->time_ns > c->sent_ns)
+		c->sent_ns = event->time_ns;
 	while (!(room = capture_ring_reserve(ring, bytes))) {
 		control__publish(c, event->time_ns);
 		/* The writer may be waiting for room for its reports. */
@@ -157,31 +163,102 @@ name_of(const struct sip_identity *party)
 	return party->user[0] ? party->user : party->host;
 }
 
+/* What the policy is asked about. */
 static void
-decide(struct control_state *c, struct control_call *call,
-       const struct sip_call *sip)
+note_facts(struct control_call *call, const struct sip_call *sip)
 {
-	struct policy_facts facts = {
-		.from = name_of(&sip->party[SIP_CALLER]),
-		.to = name_of(&sip->party[SIP_CALLEE]),
-		.start_ns = sip->start_ns,
-	};
+	COPY_TEXT(call->from, name_of(&sip->party[SIP_CALLER]));
+	COPY_TEXT(call->to, name_of(&sip->party[SIP_CALLEE]));
+	memcpy(call->from_addr, sip->signalling[SIP_CALLER].addr, 16);
+	memcpy(call->to_addr, sip->signalling[SIP_CALLEE].addr, 16);
+	call->start_ns = sip->start_ns;
+}
+
+static void
+ask_policy(const struct control_state *c, const struct control_call *call,
+	   struct policy_verdict *verdict)
+{
+	struct policy_facts facts = { .from = call->from,
+				      .to = call->to,
+				      .start_ns = call->start_ns };
+
+	memcpy(facts.from_addr, call->from_addr, 16);
+	memcpy(facts.to_addr, call->to_addr, 16);
+	policy_decide(c->policy, &facts, verdict);
+}
+
+/* Which party is the left channel was told to the writers when the call began:
+ * it stays. */
+static void
+keep_sides(const struct control_call *call, struct policy_verdict *v)
+{
+	const struct policy_verdict *old = &call->verdict;
+
+	if (call->segments == 0 || v->local_is_caller == old->local_is_caller)
+		return;
+	v->local_is_caller = old->local_is_caller;
+	v->route = old->route;
+	COPY_TEXT(v->local, old->local);
+	COPY_TEXT(v->remote, old->remote);
+}
+
+static int
+strictness(enum policy_decision decision)
+{
+	switch (decision) {
+	case POLICY_RECORD:
+		return 0;
+	case POLICY_LISTEN_DENY:
+		return 1;
+	default:
+		return 2; /* not even stored */
+	}
+}
+
+/* In mid-call a decision only ever gets stricter: what was left out so far
+ * cannot be heard, and who was told that a call is not recorded counts on it.
+ */
+static bool
+keep_strict(const struct control_call *call, struct policy_verdict *v)
+{
+	const struct policy_verdict *old = &call->verdict;
+
+	if (call->segments == 0 ||
+	    strictness(v->decision) >= strictness(old->decision))
+		return false;
+	v->decision = old->decision;
+	COPY_TEXT(v->reason, old->reason);
+	COPY_TEXT(v->rule, old->rule);
+	COPY_TEXT(v->retention, old->retention);
+	return true;
+}
+
+/* A call that begins while there is no room gives way to those in progress. */
+static void
+decide_for_room(struct control_state *c, const struct control_call *call,
+		struct policy_verdict *v)
+{
+	if (call->segments > 0 || strictness(v->decision) == 2 ||
+	    !control__overloaded(c))
+		return;
+	v->decision = POLICY_DROP;
+	COPY_TEXT(v->reason, OVERLOAD_REASON);
+	v->rule[0] = v->retention[0] = '\0';
+	counter_add(&c->pipeline->control.counters, COUNTER_calls_overload, 1);
+	log_warning("%s is not recorded: the recorder does not keep up",
+		    call->id);
+}
+
+static void
+decide(struct control_state *c, struct control_call *call)
+{
 	struct policy_verdict v;
 
-	memcpy(facts.from_addr, sip->signalling[SIP_CALLER].addr, 16);
-	memcpy(facts.to_addr, sip->signalling[SIP_CALLEE].addr, 16);
-	policy_decide(c->pipeline->config.policy, &facts, &v);
-	/* Which party is the left channel was told to the writers when the
-	 * call began: it stays. */
-	if (call->segments > 0 &&
-	    v.local_is_caller != call->verdict.local_is_caller) {
-		const struct policy_verdict *old = &call->verdict;
-
-		v.local_is_caller = old->local_is_caller;
-		v.route = old->route;
-		COPY_TEXT(v.local, old->local);
-		COPY_TEXT(v.remote, old->remote);
-	}
+	ask_policy(c, call, &v);
+	keep_sides(call, &v);
+	if (!keep_strict(call, &v))
+		memcpy(call->policy, c->policy_hash, sizeof(call->policy));
+	decide_for_room(c, call, &v);
 	call->verdict = v;
 }
 
@@ -198,50 +275,139 @@ static const enum store_route routes[] = {
 	[POLICY_TRANSIT] = STORE_TRANSIT,
 };
 
-/* Everything that is known of the current segment. */
+/* The row of the current segment, from the one before or what is known of it
+ * already, and from the verdict. */
 static void
-make_head(struct control_state *c, const struct control_call *call,
-	  const struct sip_event *event, uint8_t head[SEGMENT_HEAD_BYTES])
+fill_verdict(const struct control_call *call, struct store_segment *row)
 {
 	const struct policy_verdict *v = &call->verdict;
+
+	snprintf(row->id, sizeof(row->id), "%s-%u", call->id, call->segments);
+	row->segment = call->segments;
+	COPY_TEXT(row->from, v->from);
+	COPY_TEXT(row->to, v->to);
+	COPY_TEXT(row->local, v->local);
+	COPY_TEXT(row->remote, v->remote);
+	row->direction = routes[v->route];
+	COPY_TEXT(row->area, v->area);
+	row->decision = decisions[v->decision];
+	COPY_TEXT(row->reason, v->reason);
+	COPY_TEXT(row->rule, v->rule);
+	memcpy(row->policy, call->policy, sizeof(row->policy));
+	COPY_TEXT(row->retention, v->retention);
+}
+
+/* Everything that is known of the current segment. */
+static void
+make_head(struct control_call *call, const struct sip_event *event)
+{
 	const struct sip_call *sip = event->call;
 	struct store_segment row;
 
 	memset(&row, 0, sizeof(row));
-	snprintf(row.id, sizeof(row.id), "%s-%u", call->id, call->segments);
 	COPY_TEXT(row.call, call->id);
-	row.segment = call->segments;
 	row.kind = call->held[0] || call->held[1] ? STORE_HOLD : STORE_AGENT;
-	COPY_TEXT(row.from, v->from);
-	COPY_TEXT(row.to, v->to);
-	COPY_TEXT(row.local, v->local);
-	COPY_TEXT(row.remote, v->remote);
-	row.direction = routes[v->route];
-	COPY_TEXT(row.area, v->area);
 	row.call_start_ns = sip->start_ns;
 	row.start_ns = call->segments == 1 ? sip->start_ns : event->time_ns;
 	row.answer_ns = sip->answer_ns;
-	row.decision = decisions[v->decision];
-	COPY_TEXT(row.reason, v->reason);
-	COPY_TEXT(row.rule, v->rule);
-	memcpy(row.policy, c->pipeline->config.policy_hash, sizeof(row.policy));
-	COPY_TEXT(row.retention, v->retention);
 	row.state = STORE_STATE_NONE;
 	COPY_TEXT(row.sip_call_id, sip->call_id);
-	memcpy(head, &row, SEGMENT_HEAD_BYTES);
+	fill_verdict(call, &row);
+	memcpy(call->head, &row, SEGMENT_HEAD_BYTES);
 }
 
 static void
-send_head(struct control_state *c, const struct control_call *call,
-	  const struct sip_event *sip, enum writer_event_type type)
+send_head(struct control_state *c, struct control_call *call,
+	  enum writer_event_type type, int64_t time_ns)
 {
 	struct writer_event event = { .type = type,
 				      .writer = call->writer,
-				      .time_ns = sip->time_ns,
+				      .time_ns = time_ns,
 				      .call = call->number };
 
-	make_head(c, call, sip, event.head);
+	memcpy(event.head, call->head, SEGMENT_HEAD_BYTES);
 	send_to(c, call->writer, &event);
+	control__live_change(c, call);
+}
+
+static void
+tell_pause(struct control_state *c, const struct control_call *call,
+	   enum writer_event_type type, int64_t at_ns)
+{
+	const struct writer_event event = { .type = type,
+					    .writer = call->writer,
+					    .time_ns = c->published_ns,
+					    .call = call->number,
+					    .at_ns = at_ns };
+
+	send_to(c, call->writer, &event);
+}
+
+static void
+tell_segment(struct control_state *c, struct control_call *call,
+	     const struct sip_event *sip, enum writer_event_type type)
+{
+	make_head(call, sip);
+	send_head(c, call, type, sip->time_ns);
+}
+
+/* The verdict that a row tells of. */
+static void
+read_verdict(struct control_call *call, const struct control_saved *saved)
+{
+	const struct store_segment *row = &saved->row;
+	struct policy_verdict *v = &call->verdict;
+	uint32_t i;
+
+	v->decision = POLICY_DROP;
+	for (i = 0; i < sizeof(decisions) / sizeof(decisions[0]); i++)
+		if (decisions[i] == row->decision)
+			v->decision = (enum policy_decision)i;
+	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+		if (routes[i] == row->direction)
+			v->route = (enum policy_route)i;
+	v->local_is_caller = control__saved_local_is_caller(saved);
+	COPY_TEXT(v->from, row->from);
+	COPY_TEXT(v->to, row->to);
+	COPY_TEXT(v->local, row->local);
+	COPY_TEXT(v->remote, row->remote);
+	COPY_TEXT(v->area, row->area);
+	COPY_TEXT(v->reason, row->reason);
+	COPY_TEXT(v->rule, row->rule);
+	COPY_TEXT(v->retention, row->retention);
+	memcpy(call->policy, row->policy, sizeof(call->policy));
+}
+
+/* A call of an earlier run: its next segment begins. */
+static void
+go_on(struct control_state *c, struct control_call *call,
+      const struct sip_event *event)
+{
+	const struct control_saved *saved = c->restoring;
+	struct store_segment row = saved->row;
+	struct writer_event begin = { .type = WRITER_SEGMENT,
+				      .writer = call->writer,
+				      .time_ns = event->time_ns,
+				      .call = call->number,
+				      .resumed = saved->recorded };
+
+	COPY_TEXT(call->id, row.call);
+	call->segments = row.segment;
+	memcpy(call->held, event->call->hold, sizeof(call->held));
+	read_verdict(call, saved);
+	decide(c, call);
+	if (saved->recorded)
+		row.start_ns = event->time_ns;
+	row.state = STORE_STATE_NONE;
+	row.end_ns = 0;
+	fill_verdict(call, &row);
+	memcpy(call->head, &row, SEGMENT_HEAD_BYTES);
+	memcpy(begin.head, &row, SEGMENT_HEAD_BYTES);
+	send_to(c, call->writer, &begin);
+	call->paused_ns = control__saved_paused_ns(saved);
+	if (call->paused_ns)
+		tell_pause(c, call, WRITER_PAUSE, call->paused_ns);
+	control__live_change(c, call);
 }
 
 static void
@@ -249,7 +415,7 @@ begin_call(struct control_state *c, const struct sip_event *event)
 {
 	struct control_call *call = calloc(1, sizeof(*call));
 
-	if (!call || give_id(c, call, event->call) < 0) {
+	if (!call || (!c->restoring && give_id(c, call, event->call) < 0)) {
 		/* Named, since it is a call lost: the tracker counts it too. */
 		log_error("out of memory: a call is not recorded");
 		free(call);
@@ -258,9 +424,58 @@ begin_call(struct control_state *c, const struct sip_event *event)
 	call->number = event->call->number;
 	call->writer = (uint32_t)(call->number % c->pipeline->writers_count);
 	HASH_ADD(hh, c->calls, number, sizeof(call->number), call);
-	decide(c, call, event->call);
+	note_facts(call, event->call);
+	if (c->restoring) {
+		go_on(c, call, event);
+		return;
+	}
+	decide(c, call);
 	call->segments = 1;
-	send_head(c, call, event, WRITER_SEGMENT);
+	tell_segment(c, call, event, WRITER_SEGMENT);
+}
+
+void
+control__pause(struct control_state *c, struct control_call *call, bool pause)
+{
+	int64_t window_ns = c->pipeline->times.window_ns;
+	int64_t now_ns = control__wall_ns();
+
+	if (pause == (call->paused_ns != 0))
+		return;
+	if (pause) {
+		/* No writer has taken a frame later than that. */
+		call->paused_ns = c->published_ns - window_ns + 1;
+		tell_pause(c, call, WRITER_PAUSE, call->paused_ns);
+		counter_add(&c->pipeline->control.counters, COUNTER_pauses, 1);
+	} else {
+		call->paused_ns = 0;
+		tell_pause(c, call, WRITER_RESUME,
+			   now_ns > c->published_ns ? now_ns
+						    : c->published_ns + 1);
+	}
+	control__live_change(c, call);
+}
+
+void
+control__decide_again(struct control_state *c)
+{
+	int64_t now_ns = c->published_ns + 1;
+	struct control_call *call;
+
+	for (call = c->calls; call; call = call->hh.next) {
+		enum policy_decision before = call->verdict.decision;
+		struct store_segment row = { 0 };
+
+		decide(c, call);
+		if (strictness(call->verdict.decision) <= strictness(before))
+			continue;
+		memcpy(&row, call->head, SEGMENT_HEAD_BYTES);
+		call->segments++;
+		row.start_ns = now_ns;
+		fill_verdict(call, &row);
+		memcpy(call->head, &row, SEGMENT_HEAD_BYTES);
+		send_head(c, call, WRITER_SEGMENT, now_ns);
+	}
 }
 
 static enum store_side
@@ -312,20 +527,21 @@ hold(struct control_state *c, struct control_call *call,
 	if (before == (call->held[0] || call->held[1]))
 		return;
 	call->segments++;
-	send_head(c, call, event, WRITER_SEGMENT);
+	tell_segment(c, call, event, WRITER_SEGMENT);
 }
 
 static void
 end_call(struct control_state *c, struct control_call *call,
 	 const struct sip_event *sip)
 {
-	static const char *const causes[] = {
+	const char *const causes[] = {
 		[SIP_END_BYE] = "bye",
 		[SIP_END_CANCEL] = "cancel",
 		[SIP_END_REJECTED] = "rejected",
 		[SIP_END_TIMEOUT] = "timeout",
 		[SIP_END_SHED] = "shed",
-		[SIP_END_INPUT] = "input-ended",
+		[SIP_END_INPUT] =
+		    c->pipeline->config.live ? "stopped" : "input-ended",
 	};
 	struct writer_event event = { .type = WRITER_END,
 				      .writer = call->writer,
@@ -339,6 +555,9 @@ end_call(struct control_state *c, struct control_call *call,
 		COPY_TEXT(event.end.cause, causes[sip->cause]);
 	event.end.silent = sip->cause == SIP_END_TIMEOUT;
 	send_to(c, call->writer, &event);
+	/* Of a recorder that is stopped the next one goes on with its calls. */
+	if (sip->cause != SIP_END_INPUT)
+		control__live_remove(c, call);
 	HASH_DEL(c->calls, call);
 	free(call);
 }
@@ -358,14 +577,16 @@ control__on_sip_event(void *ctx, const struct sip_event *event)
 		return;
 	switch (event->type) {
 	case SIP_EVENT_IDENTITY:
-		decide(c, call, event->call);
+		note_facts(call, event->call);
+		decide(c, call);
 		/* fallthrough */
 	case SIP_EVENT_ANSWER:
-		send_head(c, call, event, WRITER_UPDATE);
+		tell_segment(c, call, event, WRITER_UPDATE);
 		break;
 	case SIP_EVENT_MEDIA_OPEN:
 	case SIP_EVENT_MEDIA_CLOSE:
 		tell_media(c, call, event);
+		control__live_change(c, call);
 		break;
 	case SIP_EVENT_HOLD:
 	case SIP_EVENT_RESUME:

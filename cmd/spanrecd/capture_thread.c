@@ -8,14 +8,11 @@
  * addresses hash to it, as a fanout group of sockets does live.
  */
 #include <errno.h>
-#include <pthread.h>
 #include <string.h>
 
+#include "cmd/spanrecd/capture_priv.h"
 #include "cmd/spanrecd/events.h"
-#include "cmd/spanrecd/pipeline.h"
 
-/* Frames between two looks at the other threads. */
-enum { BATCH_FRAMES = 256 };
 /* Packet time between two calls to control. */
 static const int64_t TELL_NS = 50 * 1000000LL;
 /* With all flows in use no new one is looked for during so long. */
@@ -45,6 +42,12 @@ tell_position(struct capture_thread *t, uint64_t frame, int64_t time_ns)
 	uv_async_send(&t->pipeline->control.kick);
 }
 
+void
+capture__tell(struct capture_thread *t)
+{
+	tell_position(t, t->frame, t->now_ns);
+}
+
 /* Wait until the writers have taken everything that is due at the time of this
  * packet, all before which was handled. Only then does a full jitter buffer
  * mean what it says. */
@@ -62,11 +65,13 @@ static void
 put(struct capture_thread *t, const struct flows_packet *packet)
 {
 	int64_t time_ns = packet->pkt.time_ns;
-	enum flows_put result = flows_put(t->flows, packet, false);
+	bool live = t->pipeline->config.live;
+	enum flows_put result = flows_put(t->flows, packet, live);
 
 	if (result == FLOWS_PUT)
 		return;
-	if (result == FLOWS_WAIT || !flows_closed(t->flows, time_ns)) {
+	if (!live &&
+	    (result == FLOWS_WAIT || !flows_closed(t->flows, time_ns))) {
 		wait_drained(t, packet);
 		result = flows_put(t->flows, packet, true);
 	}
@@ -77,9 +82,8 @@ put(struct capture_thread *t, const struct flows_packet *packet)
 	}
 }
 
-/* Put what waits. To be done before a position is told that is past it. */
-static void
-flush(struct capture_thread *t)
+void
+capture__flush(struct capture_thread *t)
 {
 	uint32_t i;
 
@@ -107,7 +111,7 @@ on_rtp(struct capture_thread *t, const struct capture_pkt *pkt,
 	}
 	/* Where it does not fit, the frame it lies in is there only now. */
 	if (++t->batch_count == FLOWS_BATCH || !fits)
-		flush(t);
+		capture__flush(t);
 }
 
 static void
@@ -123,11 +127,11 @@ on_sip(struct capture_thread *t, const struct capture_pkt *pkt)
 		return;
 	}
 	while (!(record = capture_ring_reserve(t->sip, bytes))) {
-		if (stopping(t)) {
+		if (t->pipeline->config.live || stopping(t)) {
 			counter_add(&t->counters, COUNTER_sip_shed, 1);
 			return;
 		}
-		flush(t);
+		capture__flush(t);
 		tell_position(t, t->frame, pkt->time_ns);
 		pipeline_nap(&t->wake, NAP_NS);
 	}
@@ -147,7 +151,7 @@ on_datagram(struct capture_thread *t, const struct capture_pkt *pkt)
 	struct sip_glance glance;
 	struct rtp_hdr hdr;
 
-	if (t->pipeline->captures_count > 1 &&
+	if (!t->pipeline->config.live && t->pipeline->captures_count > 1 &&
 	    capture_pair_hash(&pkt->src, &pkt->dst) %
 		    t->pipeline->captures_count !=
 		t->index)
@@ -189,22 +193,36 @@ set_time(struct capture_thread *t, int64_t time_ns)
 }
 
 static void
-on_frame(void *ctx, const struct capture_frame *frame)
+count_outcome(struct capture_thread *t, enum capture_outcome outcome)
+{
+	uint64_t n =
+	    atomic_load_explicit(&t->outcomes[outcome], memory_order_relaxed);
+
+	atomic_store_explicit(&t->outcomes[outcome], n + 1,
+			      memory_order_relaxed);
+}
+
+void
+capture__on_frame(void *ctx, const struct capture_frame *frame)
 {
 	struct capture_thread *t = ctx;
 	enum capture_outcome outcome;
 	struct capture_pkt pkt;
 
-	t->frame++;
 	counter_add(&t->counters, COUNTER_frames, 1);
 	set_time(t, frame->time_ns + t->pipeline->config.shift_ns);
+	/* Frames of several interfaces have no common number but their time. */
+	t->frame =
+	    t->pipeline->config.live ? (uint64_t)t->now_ns : t->frame + 1;
 	if (t->now_ns - t->told_ns >= TELL_NS) {
-		flush(t);
-		tell_position(t, t->frame, t->now_ns);
+		capture__flush(t);
+		if (t->pipeline->config.live)
+			live__note_stats(t);
+		capture__tell(t);
 		flows_sweep(t->flows, t->now_ns);
 	}
 	outcome = capture_decode(frame, &pkt);
-	t->outcomes[outcome]++;
+	count_outcome(t, outcome);
 	if (outcome != CAPTURE_udp)
 		return;
 	pkt.time_ns = t->now_ns;
@@ -217,7 +235,7 @@ keep_lead(struct capture_thread *t)
 {
 	if (t->now_ns - drained(t) <= t->pipeline->lead_ns)
 		return;
-	tell_position(t, t->frame, t->now_ns);
+	capture__tell(t);
 	while (t->now_ns - drained(t) > t->pipeline->lead_ns && !stopping(t))
 		pipeline_nap(&t->wake, NAP_NS);
 }
@@ -231,8 +249,8 @@ capture_thread_main(void *thread)
 
 	pthread_setname_np(pthread_self(), "capture");
 	while (!stopping(t)) {
-		n = capture_source_dispatch(t->source, BATCH_FRAMES, on_frame,
-					    t);
+		n = capture_source_dispatch(t->source, CAPTURE_BATCH_FRAMES,
+					    capture__on_frame, t);
 		if (n <= 0) {
 			t->error = n;
 			break;
@@ -242,12 +260,12 @@ capture_thread_main(void *thread)
 				      memory_order_relaxed);
 		atomic_store_explicit(&t->bytes_total, stats.bytes_total,
 				      memory_order_relaxed);
-		flush(t);
+		capture__flush(t);
 		keep_lead(t);
 	}
-	flush(t);
+	capture__flush(t);
 	flows_detach_all(t->flows);
-	tell_position(t, t->frame, t->now_ns);
+	capture__tell(t);
 	atomic_fetch_add_explicit(&t->pipeline->capture_over, 1,
 				  memory_order_release);
 	uv_async_send(&t->pipeline->control.kick);

@@ -13,10 +13,29 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "cmd/common/log.h"
 #include "cmd/spanrecd/control_priv.h"
 
 static const int64_t SECOND_NS = 1000000000LL;
+static const int64_t MS_NS = 1000000LL;
+/* Live, time that passes faster than this was not watched: the clock was set,
+ * or the machine slept. Nobody is timed out for it. */
+static const int64_t JUMP_NS = 5 * 1000000000LL;
+/* Once overloaded, for so long. */
+static const int64_t OVERLOAD_NS = 1000000000LL;
+/* A look at the counters for it. */
+static const int64_t LOOK_NS = 100 * 1000000LL;
+
+int64_t
+control__wall_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * SECOND_NS + ts.tv_nsec;
+}
 /* ---- to the writers ------------------------------------------------------ */
 
 void
@@ -101,6 +120,17 @@ whole_second(int64_t time_ns)
 	return time_ns - ((time_ns % SECOND_NS) + SECOND_NS) % SECOND_NS;
 }
 
+/* What nobody watched is no sign of death. */
+static void
+jump(struct control_state *c, int64_t to_ns)
+{
+	const struct control_call *call;
+
+	for (call = c->calls; call; call = call->hh.next)
+		sip_tracker_alive(c->tracker, call->number, to_ns);
+	c->grid_ns = to_ns - SECOND_NS;
+}
+
 /*
  * Do the ticks before target_ns, all SIP up to which is understood.
  *
@@ -113,6 +143,8 @@ ticks_until(struct control_state *c, int64_t target_ns)
 
 	if (last_ns <= c->grid_ns)
 		return true;
+	if (c->pipeline->config.live && last_ns - c->grid_ns > JUMP_NS)
+		jump(c, last_ns);
 	if (sip_tracker_calls(c->tracker) == 0) {
 		tick(c, last_ns);
 		return true;
@@ -127,6 +159,49 @@ ticks_until(struct control_state *c, int64_t target_ns)
 		tick(c, next_ns);
 	}
 	return true;
+}
+
+/* ---- overload ------------------------------------------------------------ */
+
+bool
+control__may_act(const struct control_state *c)
+{
+	return c->sent_ns <= c->published_ns;
+}
+
+bool
+control__overloaded(const struct control_state *c)
+{
+	return c->pipeline->config.live &&
+	       strcmp(c->settings.overload, "new-calls") == 0 &&
+	       control__wall_ns() < c->overloaded_ns;
+}
+
+static uint64_t
+shed_so_far(const struct pipeline *p)
+{
+	return pipeline_counter(p, COUNTER_kernel_drops) +
+	       pipeline_counter(p, COUNTER_rtp_no_flow) +
+	       pipeline_counter(p, COUNTER_sip_shed) +
+	       pipeline_counter(p, COUNTER_rtp_shed);
+}
+
+/* Is the recorder behind, or has it shed anything? */
+static void
+look_for_overload(struct control_state *c, int64_t position_ns)
+{
+	int64_t now_ns = control__wall_ns();
+	uint64_t shed;
+
+	c->behind_ns = now_ns - position_ns;
+	if (now_ns - c->looked_ns < LOOK_NS && now_ns >= c->looked_ns)
+		return;
+	c->looked_ns = now_ns;
+	shed = shed_so_far(c->pipeline);
+	if (shed != c->shed_seen ||
+	    c->behind_ns > c->settings.behind_ms * MS_NS)
+		c->overloaded_ns = now_ns + OVERLOAD_NS;
+	c->shed_seen = shed;
 }
 
 /* ---- the loop ------------------------------------------------------------ */
@@ -216,14 +291,52 @@ finish(struct control_state *c, int64_t last_ns)
 	control__collect_reports(
 	    c); /* nobody needs them; the writers need the room */
 	c->reports_count = 0;
-	if (atomic_load_explicit(&p->writers_over, memory_order_acquire))
-		uv_close((uv_handle_t *)&p->control.kick, NULL);
+	if (!atomic_load_explicit(&p->writers_over, memory_order_acquire))
+		return;
+	(void)control__live_flush(c, true);
+	uv_close((uv_handle_t *)&p->control.kick, NULL);
+	if (c->server)
+		control__server_close(c->server);
+}
+
+/* All SIP that is there, by time.
+ *
+ * @return false if the writers have to catch up first */
+static bool
+input_all(struct control_state *c, uint64_t before_frame)
+{
+	const struct sip_record *record;
+	uint32_t ring = 0;
+
+	while ((record = oldest_sip(c, &ring)) &&
+	       record->frame < before_frame) {
+		if (!ticks_until(c, record->time_ns - 1))
+			return false;
+		input(c, record, ring);
+	}
+	return true;
+}
+
+/* From here on commands may act, if they may at all. */
+static void
+act(struct control_state *c)
+{
+	char text[512];
+
+	if (!c->pipeline->config.live)
+		return;
+	control__answers_take(c);
+	if (control__may_act(c) &&
+	    atomic_exchange_explicit(&c->pipeline->reload, 0,
+				     memory_order_relaxed))
+		(void)control__reload(c, text, sizeof(text));
+	control__commands_run(c);
+	(void)control__live_flush(c, false);
 }
 
 static void
-on_kick(uv_async_t *handle)
+go_forward(struct control_state *c)
 {
-	struct control_state *c = handle->data;
 	struct pipeline *p = c->pipeline;
 	/* In this order: what came before `over` is then in the rings. */
 	bool over =
@@ -231,8 +344,6 @@ on_kick(uv_async_t *handle)
 	    p->captures_count;
 	uint64_t frame;
 	int64_t position_ns = min_position(p, &frame);
-	const struct sip_record *record;
-	uint32_t ring = 0;
 
 	if (over)
 		position_ns = last_position(p);
@@ -241,12 +352,10 @@ on_kick(uv_async_t *handle)
 		return;
 	}
 	control__collect_reports(c);
-	while ((record = oldest_sip(c, &ring)) &&
-	       (over || record->frame < frame)) {
-		if (!ticks_until(c, record->time_ns - 1))
-			return;
-		input(c, record, ring);
-	}
+	if (p->config.live && position_ns != PIPELINE_BEFORE)
+		look_for_overload(c, position_ns);
+	if (!input_all(c, over ? UINT64_MAX : frame))
+		return;
 	/* Nothing was handled yet, or the position is that of a frame that
 	 * may still be on its way. */
 	if (position_ns == PIPELINE_BEFORE)
@@ -257,6 +366,32 @@ on_kick(uv_async_t *handle)
 		finish(c, position_ns);
 	else
 		control__publish(c, position_ns - 1);
+}
+
+static void
+on_kick(uv_async_t *handle)
+{
+	struct control_state *c = handle->data;
+
+	go_forward(c);
+	act(c);
+}
+
+static int
+loop_init(struct control_state *c)
+{
+	struct pipeline *p = c->pipeline;
+	int r = uv_loop_init(&p->control.loop);
+
+	if (r < 0)
+		return r;
+	c->loop_made = true;
+	p->control.kick.data = c;
+	r = uv_async_init(&p->control.loop, &p->control.kick, on_kick);
+	c->kick_made = r == 0;
+	if (r == 0 && p->config.live && p->config.control_fd >= 0)
+		r = control__server_new(c, p->config.control_fd);
+	return r;
 }
 
 int
@@ -276,19 +411,34 @@ control_new(struct pipeline *p)
 	p->control.state = c;
 	memcpy(config.hash_key, p->hash_key, sizeof(config.hash_key));
 	c->pipeline = p;
+	c->policy = p->config.policy;
+	memcpy(c->policy_hash, p->config.policy_hash, sizeof(c->policy_hash));
+	c->settings = *s;
 	c->grid_ns = PIPELINE_BEFORE;
 	c->published_ns = PIPELINE_BEFORE;
+	c->sent_ns = PIPELINE_BEFORE;
 	r = sip_tracker_new(&c->tracker, &config, control__on_sip_event, c);
-	if (r < 0)
-		return r;
-	r = uv_loop_init(&p->control.loop);
-	if (r < 0)
-		return r;
-	c->loop_made = true;
-	p->control.kick.data = c;
-	r = uv_async_init(&p->control.loop, &p->control.kick, on_kick);
-	c->kick_made = r == 0;
+	if (r == 0)
+		r = control__live_load(c);
+	if (r == 0)
+		r = loop_init(c);
 	return r;
+}
+
+static void
+loop_fini(struct control_state *c)
+{
+	struct pipeline *p = c->pipeline;
+
+	if (c->kick_made && !uv_is_closing((uv_handle_t *)&p->control.kick)) {
+		uv_close((uv_handle_t *)&p->control.kick, NULL);
+		if (c->server)
+			control__server_close(c->server);
+		uv_run(&p->control.loop, UV_RUN_DEFAULT);
+	}
+	control__server_free(&c->server);
+	if (c->loop_made)
+		uv_loop_close(&p->control.loop);
 }
 
 void
@@ -300,14 +450,12 @@ control_free(struct pipeline *p)
 		return;
 	/* Here and not in the thread: others use descriptors to the end, and
 	 * must not be given those of the loop. */
-	if (c->kick_made && !uv_is_closing((uv_handle_t *)&p->control.kick)) {
-		uv_close((uv_handle_t *)&p->control.kick, NULL);
-		uv_run(&p->control.loop, UV_RUN_DEFAULT);
-	}
-	if (c->loop_made)
-		uv_loop_close(&p->control.loop);
+	loop_fini(c);
+	control__commands_free(c);
+	control__live_free(c);
 	control__calls_free(c);
 	sip_tracker_free(&c->tracker);
+	policy_free(&c->own_policy);
 	free(c->reports);
 	free(c);
 	p->control.state = NULL;
@@ -319,6 +467,7 @@ control_main(void *pipeline)
 	struct pipeline *p = pipeline;
 
 	pthread_setname_np(pthread_self(), "control");
+	control__live_restore(p->control.state);
 	uv_run(&p->control.loop, UV_RUN_DEFAULT);
 	return NULL;
 }

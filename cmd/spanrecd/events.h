@@ -6,6 +6,7 @@
  *   capture ──sip_record──► control ──writer_event──► writer
  *   control ◄──alive_report── writer ──archive_request──► archive
  *                             writer ◄──archive_answer── archive
+ *   control ──control_request──► archive ──control_answer──► control
  */
 #ifndef CMD_SPANRECD_EVENTS_H
 #define CMD_SPANRECD_EVENTS_H
@@ -15,6 +16,7 @@
 #include <stdint.h>
 
 #include "capture/pkt.h"
+#include "cmd/common/sweep.h"
 #include "rtp/rtp.h"
 #include "sip/sip.h"
 #include "store/store.h"
@@ -35,6 +37,8 @@ enum writer_event_type {
 	WRITER_MEDIA_CLOSE, /**< to all writers: `media` */
 	WRITER_SEGMENT,     /**< to the call's writer: a segment begins */
 	WRITER_UPDATE,      /**< ... what is known of its current one changed */
+	WRITER_PAUSE,       /**< ... it is not recorded from `at_ns` on */
+	WRITER_RESUME,      /**< ... it is recorded again from `at_ns` on */
 	WRITER_END          /**< ... the call is over */
 };
 
@@ -50,6 +54,9 @@ struct writer_media {
 	struct rtp_format formats[WRITER_FORMATS_MAX];
 };
 
+/** Reason code of calls that are not recorded for want of room. */
+#define OVERLOAD_REASON "overload"
+
 /** All of a row of the index but its streams. */
 #define SEGMENT_HEAD_BYTES offsetof(struct store_segment, streams)
 
@@ -58,6 +65,8 @@ struct writer_event {
 	uint32_t writer; /**< the call's */
 	int64_t time_ns; /**< a writer acts on it when the watermark is there */
 	uint64_t call;   /**< number; grows with the start of the call */
+	bool resumed;    /**< SEGMENT: an earlier run has recorded the one before;
+			  * without media there is no row of it */
 	union {
 		struct writer_media media;
 		/** SEGMENT, UPDATE: SEGMENT_HEAD_BYTES of a row;
@@ -67,6 +76,7 @@ struct writer_event {
 			char cause[STORE_NAME_BYTES];
 			bool silent; /**< with its last frame */
 		} end;
+		int64_t at_ns; /**< PAUSE, RESUME: later than what was taken */
 	};
 };
 
@@ -95,6 +105,35 @@ struct archive_answer {
 	int error;    /**< negative errno: this recording cannot be made */
 	uint32_t day;
 	uint32_t slot;
+};
+
+enum control_request_type {
+	CONTROL_LIVE_PUT,    /**< `head` and `state` of a call in progress */
+	CONTROL_LIVE_DELETE, /**< `call`: it is over */
+	CONTROL_LEDGER,      /**< `entry` */
+	CONTROL_POLICY,      /**< `policy`: retention goes by it from now on */
+	CONTROL_SWEEP        /**< purge now, without waiting for the minute */
+};
+
+struct control_request {
+	enum control_request_type type;
+	uint64_t token; /**< of the answer; 0: none is wanted */
+	union {
+		uint8_t head[SEGMENT_HEAD_BYTES];
+		char call[STORE_CALL_ID_BYTES];
+		struct store_ledger_entry entry;
+		struct policy *policy; /**< taken */
+	};
+	uint32_t state_bytes;
+	uint8_t state[];
+};
+
+/** What was asked for is durable, or failed. */
+struct control_answer {
+	uint64_t token; /**< 0: the archive thread swept by itself */
+	int error;
+	bool swept; /**< `sweep` is filled */
+	struct sweep_result sweep;
 };
 
 #endif

@@ -15,45 +15,53 @@
 #include "cmd/common/home.h"
 #include "cmd/common/log.h"
 #include "cmd/common/process.h"
-#include "cmd/common/progress.h"
-#include "cmd/spanrecd/pipeline.h"
-#include "cmd/spanrecd/summary.h"
+#include "cmd/common/version.h"
+#include "cmd/spanrecd/spanrecd.h"
 
-const char *argp_program_version = "spanrecd 0.1.0";
+const char *argp_program_version = "spanrecd " SPANREC_VERSION;
 
-enum { FILES_MAX = 64, OPTION_SHIFT = 256 };
+enum { OPTION_SHIFT = 256, OPTION_AS_ROOT };
 
-struct options {
-	const char *home;
-	const char *policy;
-	const char *files[FILES_MAX];
-	size_t files_count;
-	uint32_t threads; /* 0: as the settings say */
-	bool read;
-	bool shift_now;
-	bool check_only;
-	bool quiet;
-};
-
-static volatile sig_atomic_t stop_asked;
+static volatile sig_atomic_t stop_asked, reload_asked;
 
 static void
 on_signal(int number)
 {
-	(void)number;
-	stop_asked = 1;
+	if (number == SIGHUP)
+		reload_asked = 1;
+	else
+		stop_asked = 1;
+}
+
+bool
+spanrecd_stop_asked(void)
+{
+	return stop_asked;
+}
+
+bool
+spanrecd_reload_asked(void)
+{
+	bool asked = reload_asked;
+
+	reload_asked = 0;
+	return asked;
 }
 
 /* ---- arguments ----------------------------------------------------------- */
 
 static const char doc[] =
-    "Record the telephone calls of captures into an archive.\v"
-    "Example:\n"
+    "Record telephone calls into an archive: from network interfaces that "
+    "mirror ports feed, until it is stopped, or from captures.\v"
+    "Examples:\n"
     "  spanrec init /srv/calls\n"
+    "  spanrecd --home /srv/calls --interface eth1\n"
     "  spanrecd --home /srv/calls --read monday.pcap\n"
     "  spanrec --home /srv/calls list\n"
     "\n"
     "Several captures are merged by time, as those of several mirror ports.\n"
+    "SIGTERM closes every recording and ends it; SIGHUP reads the settings\n"
+    "and the policy again.\n"
     "Exit status: 0 done, 1 failed, 2 usage, 3 not found, 4 not allowed,\n"
     "5 damaged. See spanrecd(8).";
 
@@ -61,6 +69,14 @@ static const struct argp_option argp_options[] = {
 	{ "home", 'H', "DIR", 0,
 	  "The home that `spanrec init` made (default: $SPANREC_HOME, then "
 	  "what /etc/spanrec/spanrec.yaml names)",
+	  0 },
+	{ "interface", 'i', "IF", 0,
+	  "Record from this network interface until stopped; may be given "
+	  "several times (default: the setting)",
+	  0 },
+	{ "as-root", OPTION_AS_ROOT, "REASON", 0,
+	  "Keep running as root, for a reason that status and log will tell; "
+	  "else the recorder becomes the account that owns the archive",
 	  0 },
 	{ "read", 'r', "FILE", 0,
 	  "Record from this capture (pcap or pcapng; - is standard input) and "
@@ -95,15 +111,16 @@ parse_threads(struct argp_state *state, const char *arg)
 }
 
 static void
-add_file(struct argp_state *state, struct options *o, const char *file)
+add_file(struct argp_state *state, struct spanrecd_options *o, const char *file)
 {
-	if (o->files_count == FILES_MAX)
-		argp_error(state, "more than %d captures at a time", FILES_MAX);
+	if (o->files_count == SPANRECD_FILES_MAX)
+		argp_error(state, "more than %d captures at a time",
+			   SPANRECD_FILES_MAX);
 	o->files[o->files_count++] = file;
 }
 
-static bool
-reads_stdin(const struct options *o)
+bool
+spanrecd_reads_stdin(const struct spanrecd_options *o)
 {
 	size_t i;
 
@@ -113,11 +130,25 @@ reads_stdin(const struct options *o)
 	return false;
 }
 
+static void
+add_interface(struct argp_state *state, struct spanrecd_options *o,
+	      const char *name)
+{
+	if (o->interfaces_count == SPANRECD_INTERFACES_MAX)
+		argp_error(state, "more than %d interfaces",
+			   SPANRECD_INTERFACES_MAX);
+	o->interfaces[o->interfaces_count++] = name;
+}
+
 /* Each capture thread reads the input for itself, and so does --shift. */
 static void
-check_input(struct argp_state *state, const struct options *o)
+check_input(struct argp_state *state, const struct spanrecd_options *o)
 {
-	if (reads_stdin(o) && (o->threads > 1 || o->shift_now))
+	if (o->read && o->interfaces_count)
+		argp_error(state, "--read and --interface: one or the other");
+	if (o->shift_now && !o->read)
+		argp_error(state, "--shift is for captures: --read FILE");
+	if (spanrecd_reads_stdin(o) && (o->threads > 1 || o->shift_now))
 		argp_error(state, "standard input can be read once only: not "
 				  "with --threads above 1 or --shift");
 }
@@ -125,7 +156,7 @@ check_input(struct argp_state *state, const struct options *o)
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
-	struct options *o = state->input;
+	struct spanrecd_options *o = state->input;
 
 	switch (key) {
 	case 'H':
@@ -137,6 +168,14 @@ parse(int key, char *arg, struct argp_state *state)
 	case 'r':
 		o->read = true;
 		add_file(state, o, arg);
+		break;
+	case 'i':
+		add_interface(state, o, arg);
+		break;
+	case OPTION_AS_ROOT:
+		if (!*arg)
+			argp_error(state, "--as-root needs a reason");
+		o->reason_for_root = arg;
 		break;
 	case 't':
 		o->threads = parse_threads(state, arg);
@@ -162,9 +201,6 @@ parse(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_END:
 		check_input(state, o);
-		if (!o->read && !o->check_only)
-			argp_error(state, "nothing to record from: give "
-					  "--read FILE");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -172,42 +208,10 @@ parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-/* ---- before -------------------------------------------------------------- */
+/* ---- what both ways of running need ------------------------------------- */
 
-static void
-last_time(void *ctx, const struct capture_frame *frame)
-{
-	int64_t *last_ns = ctx;
-
-	if (frame->time_ns > *last_ns)
-		*last_ns = frame->time_ns;
-}
-
-/* Read the captures once for their last time. */
-static int
-find_shift(const struct options *o, int64_t *shift_ns)
-{
-	char error[CAPTURE_ERROR_BYTES];
-	struct capture_source *source;
-	struct timespec now;
-	int64_t last_ns = 0;
-	int r;
-
-	r = capture_file_open(&source, o->files, o->files_count, error);
-	if (r < 0) {
-		log_error("%s", error);
-		return exit_code(r);
-	}
-	while (capture_source_dispatch(source, 1000, last_time, &last_ns) > 0)
-		;
-	capture_source_free(&source);
-	clock_gettime(CLOCK_REALTIME, &now);
-	*shift_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - last_ns;
-	return 0;
-}
-
-static int
-open_archive(const struct home *home, struct store_archive **archive)
+int
+spanrecd_open_archive(const struct home *home, struct store_archive **archive)
 {
 	const struct store_archive_config config = {
 		.map_bytes = home->settings.index_map_mib << 20,
@@ -244,36 +248,33 @@ open_archive(const struct home *home, struct store_archive **archive)
 	return 0;
 }
 
-/* ---- running ------------------------------------------------------------- */
-
-static void
-watch(struct pipeline *pipeline, bool quiet)
+int
+spanrecd_open_policy(const struct spanrecd_options *o, const struct home *home,
+		     struct pipeline_config *config, struct policy **policy)
 {
-	const struct timespec pause = { 0, 20 * 1000000L };
-	struct progress progress;
-	uint64_t done, total;
+	char *text = NULL;
+	size_t text_bytes;
+	int r = home_policy(home, o->policy, policy, &text, &text_bytes);
 
-	if (!quiet)
-		progress_init(&progress, "recording");
-	while (pipeline_running(pipeline)) {
-		if (stop_asked)
-			pipeline_stop(pipeline);
-		pipeline_progress(pipeline, &done, &total);
-		if (!quiet)
-			progress_update(&progress, done, total);
-		nanosleep(&pause, NULL);
-	}
-	if (!quiet)
-		progress_fini(&progress);
+	if (r != 0)
+		return r;
+	config->policy = *policy;
+	if (!o->check_only)
+		r = store_archive_keep_policy(config->archive, text, text_bytes,
+					      config->policy_hash);
+	free(text);
+	if (r == 0)
+		return 0;
+	log_error("cannot keep the policy in the archive: %s", strerror(-r));
+	return exit_code(r);
 }
 
-/* What went wrong while it ran, worst first. */
-static int
-verdict(const struct pipeline *pipeline)
+int
+spanrecd_verdict(const struct pipeline *pipeline)
 {
-	const struct capture_thread *first = &pipeline->captures[0];
 	uint64_t failed = pipeline_counter(pipeline, COUNTER_recordings_failed);
 	int error = atomic_load(&pipeline->archive_error);
+	uint32_t i;
 
 	if (error == 0)
 		error = atomic_load(&pipeline->recording_error);
@@ -282,89 +283,16 @@ verdict(const struct pipeline *pipeline)
 			  strerror(-error));
 		return EXIT_FAILED;
 	}
-	if (first->error < 0) {
+	for (i = 0; i < pipeline->captures_count; i++) {
+		const struct capture_thread *t = &pipeline->captures[i];
+
+		if (t->error == 0)
+			continue;
 		log_error("%s; what came before is recorded",
-			  capture_source_error(first->source));
-		return exit_code(first->error);
-	}
-	if (stop_asked) {
-		log_warning("stopped before the end of the input; what came "
-			    "before is recorded");
-		return EXIT_FAILED;
+			  capture_source_error(t->source));
+		return exit_code(t->error);
 	}
 	return EXIT_DONE;
-}
-
-static int
-record(const struct options *o, const struct pipeline_config *config)
-{
-	char error[CAPTURE_ERROR_BYTES];
-	struct pipeline *pipeline;
-	int64_t began_ns;
-	int r;
-
-	began_ns = summary_clock();
-	r = pipeline_start(&pipeline, config, error);
-	if (r < 0) {
-		log_error("%s", error);
-		return exit_code(r);
-	}
-	watch(pipeline, o->quiet);
-	pipeline_join(pipeline);
-	r = verdict(pipeline);
-	if (!o->quiet)
-		summary_print(pipeline, summary_clock() - began_ns, stdout);
-	pipeline_free(&pipeline);
-	return r;
-}
-
-static int
-open_files(void *ctx, struct capture_source **source, char *error)
-{
-	const struct options *o = ctx;
-
-	return capture_file_open(source, o->files, o->files_count, error);
-}
-
-static int
-run(struct options *o, const struct home *home, struct store_archive *archive)
-{
-	struct pipeline_config config = {
-		.settings = &home->settings,
-		.archive = archive,
-		.threads = o->threads ? o->threads : home->settings.threads,
-		.open_source = open_files,
-		.open_ctx = o,
-	};
-	struct policy *policy = NULL;
-	char *text = NULL;
-	size_t text_bytes;
-	int r;
-
-	if (reads_stdin(o))
-		config.threads = 1;
-	r = home_policy(home, o->policy, &policy, &text, &text_bytes);
-	if (r != 0)
-		return r;
-	config.policy = policy;
-	if (o->check_only)
-		goto out;
-	r = store_archive_keep_policy(archive, text, text_bytes,
-				      config.policy_hash);
-	if (r < 0) {
-		log_error("cannot keep the policy in the archive: %s",
-			  strerror(-r));
-		r = exit_code(r);
-		goto out;
-	}
-	if (o->shift_now)
-		r = find_shift(o, &config.shift_ns);
-	if (r == 0)
-		r = record(o, &config);
-out:
-	free(text);
-	policy_free(&policy);
-	return r;
 }
 
 int
@@ -377,8 +305,8 @@ main(int argc, char **argv)
 	/* The second one ends it at once; recovery mends what that leaves. */
 	const struct sigaction action = { .sa_handler = on_signal,
 					  .sa_flags = (int)SA_RESETHAND };
-	struct store_archive *archive = NULL;
-	struct options options = { 0 };
+	const struct sigaction reload = { .sa_handler = on_signal };
+	struct spanrecd_options options = { 0 };
 	struct home home;
 	int r;
 
@@ -397,11 +325,12 @@ main(int argc, char **argv)
 	sigaction(SIGTERM, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	r = home_open(&home, options.home);
-	if (r == 0)
-		r = open_archive(&home, &archive);
-	if (r == 0)
-		r = run(&options, &home, archive);
-	store_archive_close(&archive);
+	if (r == 0 && (options.read || options.check_only)) {
+		r = spanrecd_run_files(&options, &home);
+	} else if (r == 0) {
+		sigaction(SIGHUP, &reload, NULL);
+		r = spanrecd_run_live(&options, &home);
+	}
 	if (r == 0 && fflush(stdout) == EOF)
 		r = EXIT_FAILED;
 	return r;

@@ -21,7 +21,8 @@ enum {
 	EVENTS_BYTES = 1 << 20,
 	REPORTS_BYTES = 1 << 18,
 	REQUESTS_BYTES = 1 << 20,
-	ANSWERS_BYTES = 1 << 18
+	ANSWERS_BYTES = 1 << 18,
+	CONTROL_REQUESTS_BYTES = 1 << 22
 };
 
 void
@@ -94,6 +95,9 @@ capture_new(struct pipeline *p, uint32_t i, char *error)
 
 	t->pipeline = p;
 	t->index = i;
+	t->source = p->config.sources[i];
+	p->config.sources[i] = NULL;
+	pthread_mutex_init(&t->link_lock, NULL);
 	atomic_init(&t->position_ns, PIPELINE_BEFORE);
 	sem_init(&t->wake, 0, 0);
 	r = capture_ring_new(&t->sip, s->sip_ring_kib * 1024);
@@ -105,7 +109,7 @@ capture_new(struct pipeline *p, uint32_t i, char *error)
 			 s->flow_log_kib);
 		return r;
 	}
-	return p->config.open_source(p->config.open_ctx, &t->source, error);
+	return 0;
 }
 
 static int
@@ -130,6 +134,17 @@ writer_make(struct pipeline *p, uint32_t i)
 	return r;
 }
 
+/* Calls that outlive the recorder are found again under the same key. */
+static int
+make_key(struct pipeline *p)
+{
+	ssize_t n = sizeof(p->hash_key);
+
+	if (p->config.live)
+		return store_live_key(p->config.archive, p->hash_key);
+	return getrandom(p->hash_key, (size_t)n, 0) == n ? 0 : -EIO;
+}
+
 static int
 make(struct pipeline *p, char *error)
 {
@@ -137,17 +152,21 @@ make(struct pipeline *p, char *error)
 	uint32_t i;
 	int r = 0;
 
-	if (getrandom(p->hash_key, sizeof(p->hash_key), 0) !=
-	    (ssize_t)sizeof(p->hash_key))
-		return -EIO;
+	r = make_key(p);
+	if (r < 0)
+		return r;
 	p->times.window_ns = s->reorder_ms * MS_NS;
 	p->times.claim_ns = s->claim_ms * MS_NS;
 	p->times.linger_ns = s->linger_ms * MS_NS;
 	p->lead_ns = p->times.window_ns + LEAD_NS;
-	p->captures_count = p->writers_count = p->config.threads;
+	p->captures_count = p->config.sources_count;
+	p->writers_count = p->config.writers_count;
 	atomic_init(&p->watermark_ns, PIPELINE_BEFORE);
 	atomic_init(&p->settled_ns, PIPELINE_BEFORE);
 	sem_init(&p->archiver.wake, 0, 0);
+	r = capture_ring_new(&p->control.requests, CONTROL_REQUESTS_BYTES);
+	if (r == 0)
+		r = capture_ring_new(&p->control.answers, ANSWERS_BYTES);
 	for (i = 0; i < p->captures_count && r == 0; i++)
 		r = capture_new(p, i, error);
 	if (r < 0)
@@ -158,9 +177,6 @@ make(struct pipeline *p, char *error)
 		r = control_new(p);
 	if (r == 0)
 		r = archiver_new(p);
-	if (r < 0)
-		snprintf(error, CAPTURE_ERROR_BYTES, "cannot start: %s",
-			 strerror(-r));
 	return r;
 }
 
@@ -173,6 +189,7 @@ pipeline_free(struct pipeline **pipeline)
 	if (!p)
 		return;
 	for (i = 0; i < p->captures_count; i++) {
+		capture_source_free(&p->config.sources[i]);
 		capture_source_free(&p->captures[i].source);
 		capture_ring_free(&p->captures[i].sip);
 		flows_free(&p->captures[i].flows);
@@ -186,6 +203,8 @@ pipeline_free(struct pipeline **pipeline)
 	}
 	control_free(p);
 	archiver_free(p);
+	capture_ring_free(&p->control.requests);
+	capture_ring_free(&p->control.answers);
 	free(p);
 	*pipeline = NULL;
 }
@@ -213,10 +232,16 @@ pipeline_start(struct pipeline **pipeline, const struct pipeline_config *config,
 	int r;
 
 	error[0] = '\0';
-	if (!p)
+	if (!p) {
+		for (i = 0; i < config->sources_count; i++)
+			capture_source_free(&config->sources[i]);
 		return -ENOMEM;
+	}
 	p->config = *config;
 	r = make(p, error);
+	if (r < 0 && error[0] == '\0')
+		snprintf(error, CAPTURE_ERROR_BYTES, "cannot start: %s",
+			 strerror(-r));
 	if (r < 0) {
 		pipeline_free(&p);
 		return r;
@@ -228,7 +253,9 @@ pipeline_start(struct pipeline **pipeline, const struct pipeline_config *config,
 		start_thread(&p->writers[i].thread, writer_main,
 			     &p->writers[i]);
 	for (i = 0; i < p->captures_count; i++)
-		start_thread(&p->captures[i].thread, capture_thread_main,
+		start_thread(&p->captures[i].thread,
+			     p->config.live ? live_thread_main
+					    : capture_thread_main,
 			     &p->captures[i]);
 	*pipeline = p;
 	return 0;
@@ -240,6 +267,13 @@ void
 pipeline_stop(struct pipeline *p)
 {
 	atomic_store_explicit(&p->stop, 1, memory_order_relaxed);
+}
+
+void
+pipeline_reload(struct pipeline *p)
+{
+	atomic_store_explicit(&p->reload, 1, memory_order_relaxed);
+	uv_async_send(&p->control.kick);
 }
 
 void
@@ -275,16 +309,47 @@ pipeline_join(struct pipeline *p)
 	pthread_join(p->archiver.thread, NULL);
 }
 
+/* Capture threads whose counts of frames add up: of files each sees them all.
+ */
+static uint32_t
+readers(const struct pipeline *p)
+{
+	return p->config.live ? p->captures_count : 1;
+}
+
 uint64_t
 pipeline_counter(const struct pipeline *p, enum counter which)
 {
+	bool of_input =
+	    which == COUNTER_frames || which == COUNTER_clock_set_back;
+	uint32_t captures = of_input ? readers(p) : p->captures_count;
 	uint64_t sum = counter_get(&p->archiver.counters, which) +
 		       counter_get(&p->control.counters, which);
 	uint32_t i;
 
-	for (i = 0; i < p->captures_count; i++)
+	for (i = 0; i < captures; i++)
 		sum += counter_get(&p->captures[i].counters, which);
 	for (i = 0; i < p->writers_count; i++)
 		sum += counter_get(&p->writers[i].counters, which);
 	return sum;
+}
+
+void
+pipeline_counters(const struct pipeline *p, const struct sip_counters *sip,
+		  uint64_t *values)
+{
+	const uint64_t of_sip[] = {
+#define X(name, unit, text) sip->name,
+		SIP_COUNTERS(X)
+#undef X
+	};
+	uint32_t i, k;
+
+	for (i = 0; i < COUNTER_COUNT; i++)
+		*values++ = pipeline_counter(p, (enum counter)i);
+	for (i = 0; i < CAPTURE_OUTCOME_COUNT; i++, values++)
+		for (k = 0, *values = 0; k < readers(p); k++)
+			*values += atomic_load_explicit(
+			    &p->captures[k].outcomes[i], memory_order_relaxed);
+	memcpy(values, of_sip, sizeof(of_sip));
 }

@@ -4,6 +4,7 @@
  * place where capture, sip, rtp, policy and store meet.
  *
  *   capture ×N   capture_thread.c   frames -> jitter buffers, SIP rings
+ *                live_thread.c      ... of an interface
  *   control ×1   control.c          SIP -> calls, policy, media table, watermark
  *   writer  ×M   writer.c           jitter buffers -> sealed recordings
  *   archive ×1   archiver.c         keyring, index, syncs
@@ -17,21 +18,31 @@
  *              together: the least of theirs, but it rests while a flow is
  *              on its way from one to another
  *
- * A writer takes frames up to watermark - window. In file mode a capture
- * thread waits when it is `lead` ahead of the slowest writer, so memory stays
- * small; and when a jitter buffer is full it waits until everything due was
- * drained before it sheds, so that the same file gives the same result however
- * the threads are scheduled.
+ * A writer takes frames up to watermark - window.
+ *
+ * Of a file every capture thread reads all frames and keeps the flows that
+ * hash to it. It waits when it is `lead` ahead of the slowest writer, so memory
+ * stays small; and when a jitter buffer is full it waits until everything due
+ * was drained before it sheds, so that the same file gives the same result
+ * however the threads are scheduled.
+ *
+ * Of an interface every capture thread has a socket, and frames of its own. It
+ * never waits: what finds no room is shed and counted. Its position moves on
+ * with the wall clock where the wire is quiet. There are no numbers of frames
+ * that all threads agree on; their times order the SIP messages.
  */
 #ifndef CMD_SPANRECD_PIPELINE_H
 #define CMD_SPANRECD_PIPELINE_H
 
+#include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
 
 #include "capture/decode.h"
+#include "capture/live.h"
 #include "capture/ring.h"
 #include "capture/source.h"
 #include "cmd/common/counters.h"
@@ -50,6 +61,15 @@
 /** ... and before it began. */
 #define PIPELINE_BEFORE (INT64_MIN / 4)
 
+/** Spans of time in which the kernel dropped frames, the latest few. */
+#define CAPTURE_DROPS_MAX 64
+struct capture_drops {
+	_Atomic uint32_t count; /**< so far; the last ones are in `span` */
+	struct {
+		_Atomic int64_t from_ns, until_ns;
+	} span[CAPTURE_DROPS_MAX];
+};
+
 struct capture_thread {
 	struct pipeline *pipeline;
 	uint32_t index;
@@ -58,18 +78,22 @@ struct capture_thread {
 	struct flows *flows;
 	struct capture_ring *sip;
 	struct counters counters;
-	uint64_t outcomes[CAPTURE_OUTCOME_COUNT];
+	struct capture_drops drops;
+	_Atomic uint64_t outcomes[CAPTURE_OUTCOME_COUNT];
 	_Atomic int64_t position_ns;     /**< frames before it were handled */
 	_Atomic uint64_t position_frame; /**< ... and those before this one */
 	_Atomic uint64_t bytes_done;  /**< of the input ... */
 	_Atomic uint64_t bytes_total; /**< ... for the progress bar */
 	sem_t wake; /**< posted by writers when they have drained more */
 	int error;  /**< negative errno of the source; after the join */
+	pthread_mutex_t link_lock; /**< once a second; not on the way of a packet */
+	struct capture_live_state link; /**< of a live source */
 	/* the thread's own */
 	uint64_t frame;
 	int64_t now_ns;
 	int64_t offset_ns; /**< added after the clock was set back */
 	int64_t told_ns; /**< position when control was woken last */
+	int64_t stats_ns; /**< live: when the counts of the source were read */
 	uint32_t batch_count; /**< packets that are not put yet, in order */
 	struct flows_packet batch[FLOWS_BATCH];
 	uint8_t payload[FLOWS_BATCH][RTP_JITTER_PAYLOAD_MAX]; /**< theirs */
@@ -94,6 +118,8 @@ struct control {
 	pthread_t thread;
 	uv_loop_t loop;
 	uv_async_t kick; /**< anybody: there is something for control to do */
+	struct capture_ring *requests; /**< to the archive thread */
+	struct capture_ring *answers;  /**< from the archive thread */
 	struct counters counters;
 	struct control_state *state; /**< the thread's own */
 };
@@ -110,18 +136,22 @@ struct pipeline_config {
 	const struct policy *policy;
 	uint8_t policy_hash[STORE_HASH_BYTES];
 	struct store_archive *archive; /**< opened STORE_WRITE */
-	uint32_t threads; /**< capture threads, and as many writers */
-	int64_t shift_ns; /**< added to every capture time */
-	/**
-	 * Open the input; called once for each capture thread, of which each
-	 * reads all of it.
-	 *
-	 * @param error [CAPTURE_ERROR_BYTES]
-	 * @return 0, or negative errno
-	 */
-	int (*open_source)(void *ctx, struct capture_source **source,
-			   char *error);
-	void *open_ctx;
+	/** [sources_count] one for each capture thread. Of files each gives
+	 * all frames, of interfaces its own. Taken by pipeline_start. */
+	struct capture_source **sources;
+	uint32_t sources_count;
+	uint32_t writers_count;
+	bool live;        /**< the sources are interfaces */
+	/* live, to read them again; all borrowed */
+	const struct home *home;
+	const char *home_option; /**< --home, or NULL */
+	const char *policy_path; /**< --policy, or NULL: the home's */
+	const char *account;     /**< live: that it runs as; borrowed */
+	const char *reason_for_root; /**< live; NULL: it does not run as root */
+	int control_fd;   /**< live: the listening socket, taken; -1: none */
+	int64_t start_ns; /**< live: of the recorder; frames before it are not
+			   * looked at */
+	int64_t shift_ns; /**< added to every capture time of a file */
 };
 
 struct pipeline {
@@ -141,14 +171,17 @@ struct pipeline {
 	_Atomic uint32_t writers_over; /**< all ended; nobody kicks any more */
 	_Atomic uint32_t archive_over; /**< no more requests will come */
 	_Atomic uint32_t stop;         /**< asked to end early */
+	_Atomic uint32_t reload;       /**< asked to read the settings again */
 	_Atomic int archive_error;   /**< first failure of the index or keyring */
 	_Atomic int recording_error; /**< ... of a recording */
+	_Atomic int64_t failed_ns;   /**< wall clock: the last of either */
 	struct sip_counters sip_counters; /**< after the join */
 };
 
 /**
- * Open the input, make all threads and start them.
+ * Make all threads and start them.
  *
+ * @param config copied; its sources are taken, also on failure
  * @param error [CAPTURE_ERROR_BYTES] what is wrong, in words
  * @return 0, or negative errno and nothing runs
  */
@@ -158,6 +191,9 @@ int pipeline_start(struct pipeline **pipeline,
 
 /** Ask it to end where it is: as at the end of the input. Signal-safe. */
 void pipeline_stop(struct pipeline *pipeline);
+
+/** Read the settings and the policy again. @thread any */
+void pipeline_reload(struct pipeline *pipeline);
 
 /** 1 while it runs; 0 once all threads are about to end. */
 int pipeline_running(const struct pipeline *pipeline);
@@ -170,14 +206,29 @@ void pipeline_progress(const struct pipeline *pipeline, uint64_t *done,
 void pipeline_join(struct pipeline *pipeline);
 void pipeline_free(struct pipeline **pipeline);
 
-/** Sum of a counter over all threads. */
+/** Sum of a counter over all threads. @thread any */
 uint64_t pipeline_counter(const struct pipeline *pipeline, enum counter which);
+
+/**
+ * Every counter, in the order of counter_rows.
+ *
+ * @param sip what the tracker counts: of the control thread, or after the join
+ * @param values [COUNTER_ROWS_COUNT]
+ * @thread any
+ */
+void pipeline_counters(const struct pipeline *pipeline,
+		       const struct sip_counters *sip, uint64_t *values);
 
 /** Every frame up to this time was taken, by whichever writer. @thread any */
 int64_t pipeline_drained(struct pipeline *pipeline);
 
+/** Did the kernel drop frames of this thread between two times? @thread any */
+bool capture_thread_dropped(const struct capture_thread *thread,
+			    int64_t from_ns, int64_t until_ns);
+
 /* Bodies of the threads, one file each. */
 void *capture_thread_main(void *thread);
+void *live_thread_main(void *thread);
 void *control_main(void *pipeline);
 void *writer_main(void *writer);
 void *archiver_main(void *pipeline);

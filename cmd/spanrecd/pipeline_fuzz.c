@@ -64,15 +64,6 @@ read_frames(struct input *in, const uint8_t *data, size_t n)
 }
 
 static int
-open_memory(void *ctx, struct capture_source **source, char *error)
-{
-	const struct input *in = ctx;
-
-	(void)error;
-	return capture_mem_open(source, in->records, in->bytes, in->link_type);
-}
-
-static int
 remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
 	(void)st;
@@ -122,19 +113,24 @@ run(struct input *in, uint32_t threads, struct store_archive *archive)
 		.setup_timeout_s = 180,
 		.sync_s = 60,
 	};
+	struct capture_source *sources[3];
 	struct policy_errors errors;
 	struct pipeline_config config = {
 		.settings = &settings,
 		.archive = archive,
-		.threads = threads,
-		.open_source = open_memory,
-		.open_ctx = in,
+		.sources = sources,
+		.sources_count = threads,
+		.writers_count = threads,
 	};
 	const char *text = policy_default_text();
 	char error[CAPTURE_ERROR_BYTES];
 	struct pipeline *pipeline;
 	struct policy *policy;
+	uint32_t i;
 
+	for (i = 0; i < threads; i++)
+		assert(capture_mem_open(&sources[i], in->records, in->bytes,
+					in->link_type) == 0);
 	assert(policy_load(&policy, text, strlen(text), &errors) == 0);
 	config.policy = policy;
 	assert(pipeline_start(&pipeline, &config, error) == 0);

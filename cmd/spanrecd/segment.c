@@ -8,14 +8,26 @@
 #include <string.h>
 #include <strings.h>
 
+/* What a packet is counted under that the decision leaves out. */
+static enum store_reason
+refusal(const struct segment *s)
+{
+	return strcmp(s->row.reason, OVERLOAD_REASON) == 0
+		   ? STORE_REASON_overrun
+		   : STORE_REASON_policy;
+}
+
 struct segment *
-segment_new(uint64_t call, const uint8_t *head)
+segment_new(uint64_t call, const uint8_t *head,
+	    struct segment_pause *const *pauses)
 {
 	struct segment *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	memcpy(&s->row, head, SEGMENT_HEAD_BYTES);
+	s->refusal = refusal(s);
+	s->pauses = pauses;
 	s->call = call;
 	s->start_ns = s->row.start_ns;
 	s->end_ns = INT64_MAX;
@@ -69,6 +81,7 @@ segment_update(struct segment *s, const uint8_t *head)
 	memcpy(s->row.reason, row.reason, sizeof(row.reason));
 	memcpy(s->row.rule, row.rule, sizeof(row.rule));
 	memcpy(s->row.retention, row.retention, sizeof(row.retention));
+	s->refusal = refusal(s);
 }
 
 /* ---- streams ------------------------------------------------------------- */
@@ -136,6 +149,7 @@ drop(struct segment *s, const struct segment_input *in, int stream,
 		[STORE_REASON_encrypted] = COUNTER_dropped_encrypted,
 		[STORE_REASON_dtmf] = COUNTER_dropped_dtmf,
 		[STORE_REASON_policy] = COUNTER_dropped_policy,
+		[STORE_REASON_paused] = COUNTER_dropped_paused,
 	};
 
 	s->row.streams[stream].dropped[reason]++;
@@ -400,6 +414,19 @@ record(struct segment *s, const struct segment_input *in,
 	return leave_out(s, in, flow, frame, STORE_REASON_overrun);
 }
 
+/* Pauses come in order, so behind one that was over by then none is left. */
+static bool
+paused(const struct segment *s, int64_t time_ns)
+{
+	const struct segment_pause *pause;
+
+	for (pause = *s->pauses; pause && time_ns < pause->until_ns;
+	     pause = pause->next)
+		if (time_ns >= pause->from_ns)
+			return true;
+	return false;
+}
+
 static int
 take_frame(struct segment *s, const struct segment_input *in,
 	   const struct segment_flow *flow, const struct rtp_frame *frame)
@@ -415,7 +442,9 @@ take_frame(struct segment *s, const struct segment_input *in,
 
 	if (s->row.decision != STORE_RECORD &&
 	    s->row.decision != STORE_LISTEN_DENY)
-		r = leave_out(s, in, flow, frame, STORE_REASON_policy);
+		r = leave_out(s, in, flow, frame, s->refusal);
+	else if (paused(s, frame->time_ns))
+		r = leave_out(s, in, flow, frame, STORE_REASON_paused);
 	else if (!told && !storable(flow, frame, &format, &reason))
 		r = leave_out(s, in, flow, frame, reason);
 	else
@@ -427,6 +456,24 @@ take_frame(struct segment *s, const struct segment_input *in,
 	return 0;
 }
 
+static enum store_reason
+gap_reason(const struct segment_flow *flow, const struct rtp_frame *frame)
+{
+	if (frame->shed == frame->missing)
+		return STORE_REASON_overrun;
+	return flow->kernel ? STORE_REASON_kernel : STORE_REASON_loss;
+}
+
+static void
+count_lost(struct segment *s, const struct segment_input *in, int stream,
+	   uint64_t packets, bool kernel)
+{
+	s->row.streams[stream].lost += packets;
+	counter_add(in->counters, COUNTER_lost, packets);
+	if (kernel)
+		counter_add(in->counters, COUNTER_lost_here, packets);
+}
+
 static int
 take_gap(struct segment *s, const struct segment_input *in,
 	 const struct segment_flow *flow, const struct rtp_frame *frame)
@@ -434,8 +481,7 @@ take_gap(struct segment *s, const struct segment_input *in,
 	struct store_stream *row = &s->row.streams[flow->stream];
 	struct store_gap gap = {
 		.stream = (uint8_t)flow->stream,
-		.reason = frame->shed == frame->missing ? STORE_REASON_overrun
-							: STORE_REASON_loss,
+		.reason = gap_reason(flow, frame),
 		.packets = frame->missing,
 		.from_ns = flow->last_ns,
 		.until_ns = frame->time_ns,
@@ -454,7 +500,8 @@ take_gap(struct segment *s, const struct segment_input *in,
 	if (r < 0)
 		fail(s, in, r);
 	row->gaps++;
-	row->lost += frame->missing - frame->shed;
+	count_lost(s, in, flow->stream, frame->missing - frame->shed,
+		   flow->kernel);
 	return 0;
 }
 
@@ -497,11 +544,12 @@ segment_take(struct segment *s, const struct segment_input *in,
 		row->seen++;
 		row->late++;
 		if (frame->in_range && row->lost)
-			row->lost--;
+			count_lost(s, in, flow->stream, (uint64_t)-1, false);
 		counter_add(in->counters, COUNTER_late, 1);
 		return 0;
 	case RTP_TAKE_SHED:
 		row->seen++;
+		counter_add(in->counters, COUNTER_rtp_shed, 1);
 		drop(s, in, flow->stream, STORE_REASON_overrun);
 		return 0;
 	case RTP_TAKE_NONE:
@@ -577,7 +625,6 @@ hand_in(struct segment *s, const struct segment_input *in,
 		(void)end_run(s, in, (int)i, s->left_out[i].until_ns);
 		stream->expected =
 		    stream->seen - stream->duplicate + stream->lost;
-		counter_add(in->counters, COUNTER_lost, stream->lost);
 		/* The time-out knows of media to the second only. */
 		if (s->silent && stream->last_ns > s->row.end_ns)
 			s->row.end_ns = stream->last_ns;
@@ -612,6 +659,8 @@ segment_close(struct segment *s, const struct segment_input *in)
 		return -EAGAIN;
 	/* Of what was taken back there is a tombstone. */
 	if (s->state == SEGMENT_GONE)
+		return 0;
+	if (s->resumed && s->row.streams_count == 0)
 		return 0;
 	s->row.end_ns = s->end_ns;
 	hand_in(s, in, ARCHIVE_CLOSE);

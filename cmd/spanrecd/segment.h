@@ -33,6 +33,12 @@ struct segment_run {
 	int64_t until_ns; /**< of the last one left out */
 };
 
+/** A time in which a call was not recorded because somebody paused it. */
+struct segment_pause {
+	struct segment_pause *next; /**< the one before it */
+	int64_t from_ns, until_ns;  /**< INT64_MAX while it lasts */
+};
+
 struct segment {
 	struct segment *next; /**< of the same call, later */
 	uint64_t serial; /**< unlike an address, never used again */
@@ -44,6 +50,9 @@ struct segment {
 	bool last;        /**< the call ended with it ... */
 	bool silent;      /**< ... and with its last frame */
 	bool take_back;   /**< recorded, then decided against: to be GONE */
+	bool resumed;     /**< after a restart: without media it never was */
+	enum store_reason refusal; /**< of a decision not to record */
+	struct segment_pause *const *pauses; /**< of the call, newest first */
 	struct store_recording *recording;
 	struct store_stream_info info[STORE_STREAMS_MAX];
 	struct segment_run left_out[STORE_STREAMS_MAX];
@@ -64,9 +73,13 @@ struct segment_input {
 	void *ctx;
 };
 
-/** @param head SEGMENT_HEAD_BYTES of a row. @return NULL: out of memory */
-struct segment *segment_new(uint64_t call,
-			    const uint8_t *head);
+/**
+ * @param head SEGMENT_HEAD_BYTES of a row
+ * @param pauses of the call, newest first; borrowed
+ * @return NULL: out of memory
+ */
+struct segment *segment_new(uint64_t call, const uint8_t *head,
+			    struct segment_pause *const *pauses);
 void segment_free(struct segment **segment);
 
 /** More is known: numbers, the answer, perhaps a stricter decision.
@@ -98,6 +111,7 @@ struct segment_flow {
 	bool encrypted; /**< there is no sound to be had */
 	const struct writer_media *media; /**< what its payload types mean */
 	int64_t last_ns; /**< of the frame before, for gaps */
+	bool kernel; /**< a gap: while the kernel dropped frames */
 };
 
 /**

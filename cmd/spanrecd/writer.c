@@ -36,13 +36,15 @@ struct call {
 	uint64_t number;
 	struct segment *first; /* oldest not closed */
 	struct segment *last;
+	struct segment_pause *pauses; /* newest first */
 };
 
 struct writer_state {
 	struct writer *writer;
 	struct pipeline *pipeline;
 	struct media_table *media;
-	struct call *calls; /* uthash by number */
+	const struct capture_thread *capture; /* whose flows are drained */
+	struct call *calls;                   /* uthash by number */
 	/* Changes when a segment begins, ends or goes: flows look again. */
 	uint32_t segment_generation;
 	uint64_t last_serial; /* of a segment */
@@ -121,24 +123,56 @@ find_call(struct writer_state *w, uint64_t number)
 	return call;
 }
 
+static struct call *
+add_call(struct writer_state *w, uint64_t number)
+{
+	struct call *call = calloc(1, sizeof(*call));
+
+	if (!call)
+		return NULL;
+	call->number = number;
+	HASH_ADD(hh, w->calls, number, sizeof(call->number), call);
+	return call;
+}
+
+static void
+free_call(struct call *call)
+{
+	while (call->first) {
+		struct segment *segment = call->first;
+
+		call->first = segment->next;
+		segment_free(&segment);
+	}
+	while (call->pauses) {
+		struct segment_pause *pause = call->pauses;
+
+		call->pauses = pause->next;
+		free(pause);
+	}
+	free(call);
+}
+
 static int
 add_segment(struct writer_state *w, const struct writer_event *event)
 {
-	struct segment *segment = segment_new(event->call, event->head);
 	struct call *call = find_call(w, event->call);
+	struct segment *segment;
 
-	if (!segment)
+	if (!call)
+		call = add_call(w, event->call);
+	if (!call)
 		return -ENOMEM;
-	segment->serial = ++w->last_serial;
-	if (!call) {
-		call = calloc(1, sizeof(*call));
-		if (!call) {
-			segment_free(&segment);
-			return -ENOMEM;
+	segment = segment_new(event->call, event->head, &call->pauses);
+	if (!segment) {
+		if (!call->first) {
+			HASH_DEL(w->calls, call);
+			free_call(call);
 		}
-		call->number = event->call;
-		HASH_ADD(hh, w->calls, number, sizeof(call->number), call);
+		return -ENOMEM;
 	}
+	segment->serial = ++w->last_serial;
+	segment->resumed = event->resumed;
 	if (call->last) {
 		call->last->end_ns = segment->start_ns;
 		call->last->next = segment;
@@ -147,6 +181,30 @@ add_segment(struct writer_state *w, const struct writer_event *event)
 	}
 	call->last = segment;
 	return 0;
+}
+
+static int
+apply_pause(struct call *call, int64_t at_ns)
+{
+	struct segment_pause *pause = calloc(1, sizeof(*pause));
+
+	if (!pause)
+		return -ENOMEM;
+	pause->from_ns = at_ns;
+	pause->until_ns = INT64_MAX;
+	pause->next = call->pauses;
+	call->pauses = pause;
+	return 0;
+}
+
+static void
+end_segments(struct call *call, const struct writer_event *event)
+{
+	call->last->end_ns = event->time_ns;
+	call->last->last = true;
+	call->last->silent = event->end.silent;
+	memcpy(call->last->row.end_cause, event->end.cause,
+	       sizeof(call->last->row.end_cause));
 }
 
 static int
@@ -160,17 +218,21 @@ apply_segment_event(struct writer_state *w, const struct writer_event *event)
 	call = find_call(w, event->call);
 	if (!call || !call->last)
 		return 0; /* its memory was not to be had */
-	if (event->type == WRITER_UPDATE) {
+	switch (event->type) {
+	case WRITER_UPDATE:
 		segment_update(call->last, event->head);
 		segment_take_back(call->last, &w->input, event->time_ns);
 		return 0;
+	case WRITER_PAUSE:
+		return apply_pause(call, event->at_ns);
+	case WRITER_RESUME:
+		if (call->pauses)
+			call->pauses->until_ns = event->at_ns;
+		return 0;
+	default:
+		end_segments(call, event);
+		return 0;
 	}
-	call->last->end_ns = event->time_ns;
-	call->last->last = true;
-	call->last->silent = event->end.silent;
-	memcpy(call->last->row.end_cause, event->end.cause,
-	       sizeof(call->last->row.end_cause));
-	return 0;
 }
 
 static void
@@ -237,7 +299,7 @@ close_call_segments(struct writer_state *w, struct call *call,
 		w->segment_generation++;
 		if (!call->first) {
 			HASH_DEL(w->calls, call);
-			free(call);
+			free_call(call);
 			return;
 		}
 	}
@@ -378,10 +440,15 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 	struct segment *segment = place(w, flow, frame->time_ns);
 	int64_t last_ns =
 	    segment && b->last_call == segment->call ? b->last_ns : 0;
-	const struct segment_flow from = { .stream = b->stream,
-					   .encrypted = b->encrypted,
-					   .media = &b->entry->media,
-					   .last_ns = last_ns };
+	const struct segment_flow from = {
+		.stream = b->stream,
+		.encrypted = b->encrypted,
+		.media = &b->entry->media,
+		.last_ns = last_ns,
+		.kernel = kind == RTP_TAKE_GAP &&
+			  capture_thread_dropped(w->capture, b->last_ns,
+						 frame->time_ns),
+	};
 	int r;
 
 	if (!segment) {
@@ -457,10 +524,12 @@ drain_flow(struct writer_state *w, struct flows *flows, uint32_t index,
 }
 
 static void
-drain_flows(struct writer_state *w, struct flows *flows)
+drain_flows(struct writer_state *w, const struct capture_thread *capture)
 {
+	struct flows *flows = capture->flows;
 	uint32_t high = flows_high(flows), i;
 
+	w->capture = capture;
 	for (i = 0; i < high; i++) {
 		bool detached;
 		struct flow *flow;
@@ -519,7 +588,7 @@ pass(struct writer_state *w, int64_t watermark_ns)
 	w->stuck_ns = INT64_MAX;
 	apply_events(w);
 	for (i = 0; i < p->captures_count; i++)
-		drain_flows(w, p->captures[i].flows);
+		drain_flows(w, &p->captures[i]);
 	flush_segments(w);
 	close_segments(w, drained_ns);
 	/* By what all have drained: a flow handed over may be behind. */
@@ -590,13 +659,7 @@ writer_free(struct writer *writer)
 	HASH_CLEAR(hh, w->calls);
 	for (; call; call = next) {
 		next = call->hh.next;
-		while (call->first) {
-			struct segment *segment = call->first;
-
-			call->first = segment->next;
-			segment_free(&segment);
-		}
-		free(call);
+		free_call(call);
 	}
 	media_table_free(&w->media);
 	free(w);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the two kinds of capture thread share: capture_thread.c reads files,
+ * live_thread.c interfaces. */
+#ifndef CMD_SPANRECD_CAPTURE_PRIV_H
+#define CMD_SPANRECD_CAPTURE_PRIV_H
+
+#include "cmd/spanrecd/pipeline.h"
+
+/** Frames between two looks at the other threads. */
+enum { CAPTURE_BATCH_FRAMES = 256 };
+
+/** A frame of the source, to where it belongs: capture_frame_fn, ctx is the
+ * capture_thread. */
+void capture__on_frame(void *ctx, const struct capture_frame *frame);
+
+/** Put what waits. To be done before a position is told that is past it. */
+void capture__flush(struct capture_thread *t);
+
+/** Tell that everything before now was handled. Flush first. */
+void capture__tell(struct capture_thread *t);
+
+/** What the source counts, into the counters; where the kernel dropped frames,
+ * for whom it may concern. Before a position is told that is past it. */
+void live__note_stats(struct capture_thread *t);
+
+#endif

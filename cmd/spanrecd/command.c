@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What can be asked through the control socket: one JSON object a line, as is
+ * one answer (cmd/common/control.h has the other end).
+ *
+ *   {"op":"status"}                       how the recorder is
+ *   {"op":"calls"}                        calls in progress
+ *   {"op":"pause","extension":"2041"}     or "call": beginning of a call's id
+ *   {"op":"resume",...}                   likewise
+ *   {"op":"reload"}                       settings and policy
+ *   {"op":"ledger","action":A,"subjects":[id,...],"detail":D}
+ *   {"op":"purge"}
+ *
+ *   {"ok":true,...}  or  {"ok":false,"error":"in words","exit":code}
+ *
+ * What must be durable before it is answered waits in a list for the archive
+ * thread. A pause holds at once; the answer says that it will hold after a
+ * crash too.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "cmd/common/exit.h"
+#include "cmd/common/home.h"
+#include "cmd/common/log.h"
+#include "cmd/spanrecd/control_priv.h"
+
+/** A request that cannot be answered yet. */
+struct command {
+	struct command *prev, *next;
+	struct control_asker asker;
+	json_t *request; /* NULL once it is done, and waits to be durable */
+	json_t *answer;
+	uint64_t token;
+	uint32_t waits; /* for so many answers of the archive thread */
+	int error;      /* the worst of them */
+};
+
+/* ---- answers ------------------------------------------------------------- */
+
+static void
+reply(struct control_state *c, const struct control_asker *asker, json_t *json)
+{
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+
+	control__server_reply(c->server, asker->client,
+			      text ? text
+				   : "{\"ok\":false,\"error\":\"out of "
+				     "memory\",\"exit\":1}");
+	free(text);
+	json_decref(json);
+}
+
+static json_t *
+refusal(int exit, const char *text)
+{
+	return json_pack("{s:b,s:s,s:i}", "ok", 0, "error", text, "exit", exit);
+}
+
+static void
+command_free(struct control_state *c, struct command *command)
+{
+	DL_DELETE(c->commands, command);
+	json_decref(command->request);
+	json_decref(command->answer);
+	free(command);
+}
+
+/* All of it is durable, or something failed. */
+static void
+command_end(struct control_state *c, struct command *command)
+{
+	json_t *answer = command->answer;
+	char text[160];
+
+	if (command->error < 0) {
+		snprintf(text, sizeof(text),
+			 "the archive could not be written: %s",
+			 strerror(-command->error));
+		answer = refusal(exit_code(command->error), text);
+	} else {
+		command->answer = NULL;
+	}
+	reply(c, &command->asker, answer);
+	command_free(c, command);
+}
+
+/* ---- to the archive thread ----------------------------------------------- */
+
+static struct control_request *
+request_room(struct control_state *c)
+{
+	return capture_ring_reserve(
+	    c->pipeline->control.requests,
+	    (uint32_t)offsetof(struct control_request, state));
+}
+
+static void
+request_commit(struct control_state *c, struct control_request *request,
+	       uint64_t token)
+{
+	request->token = token;
+	request->state_bytes = 0;
+	capture_ring_commit(c->pipeline->control.requests,
+			    (uint32_t)offsetof(struct control_request, state));
+	sem_post(&c->pipeline->archiver.wake);
+}
+
+/* An entry of the ledger; the command waits for it. */
+static void
+enter(struct control_state *c, struct command *command, const char *action,
+      const char *subject, const char *detail)
+{
+	struct control_request *request = request_room(c);
+	struct store_ledger_entry *entry;
+
+	if (!request) {
+		command->error = -EBUSY;
+		return;
+	}
+	entry = &request->entry;
+	memset(entry, 0, sizeof(*entry));
+	request->type = CONTROL_LEDGER;
+	entry->time_ns = control__wall_ns();
+	snprintf(entry->action, sizeof(entry->action), "%s", action);
+	snprintf(entry->subject, sizeof(entry->subject), "%s", subject);
+	snprintf(entry->actor, sizeof(entry->actor), "%s", command->asker.name);
+	snprintf(entry->detail, sizeof(entry->detail), "%s", detail);
+	request_commit(c, request, command->token);
+	command->waits++;
+}
+
+/* ---- pause and resume ---------------------------------------------------- */
+
+static const char *
+text_of(const json_t *request, const char *name)
+{
+	const char *text = json_string_value(json_object_get(request, name));
+
+	return text ? text : "";
+}
+
+static bool
+is_party(const struct control_call *call, const char *number)
+{
+	return strcmp(call->verdict.local, number) == 0 ||
+	       strcmp(call->verdict.from, number) == 0 ||
+	       strcmp(call->verdict.to, number) == 0;
+}
+
+static bool
+is_meant(const struct control_state *c, const json_t *request,
+	 const struct control_call *call)
+{
+	const char *extension = text_of(request, "extension");
+	const char *id = text_of(request, "call");
+	char number[POLICY_NUMBER_BYTES];
+
+	if (*id)
+		return strncmp(call->id, id, strlen(id)) == 0;
+	policy_number_normalise(c->policy, extension, number);
+	return is_party(call, number);
+}
+
+static uint32_t
+count_meant(const struct control_state *c, const json_t *request)
+{
+	const struct control_call *call;
+	uint32_t n = 0;
+
+	for (call = c->calls; call; call = call->hh.next)
+		n += is_meant(c, request, call);
+	return n;
+}
+
+static void
+pause_call(struct control_state *c, struct command *command,
+	   struct control_call *call, bool pause)
+{
+	bool already = pause == (call->paused_ns != 0);
+	json_t *list =
+	    json_object_get(command->answer, already ? "already" : "calls");
+
+	(void)json_array_append_new(list, json_string(call->id));
+	control__pause(c, call, pause);
+	/* The table before the ledger: the entry's answer is for both. Also
+	 * where it was paused already, for that may not be durable yet. */
+	control__live_change(c, call);
+	if (!control__live_flush(c, true))
+		command->error = -EBUSY;
+	if (!already)
+		enter(c, command, pause ? "pause" : "resume", call->id, "");
+	else
+		enter(c, command, pause ? "pause" : "resume", call->id,
+		      "it was so already");
+}
+
+/* @return why not, or NULL */
+static json_t *
+pause_calls(struct control_state *c, struct command *command, bool pause)
+{
+	const json_t *request = command->request;
+	const char *id = text_of(request, "call");
+	struct control_call *call;
+	uint32_t n;
+
+	if (!*id == !*text_of(request, "extension"))
+		return refusal(EXIT_USAGE, "name an extension or a call");
+	n = count_meant(c, request);
+	if (n == 0)
+		return refusal(EXIT_NOT_FOUND,
+			       "there is no such call in progress");
+	if (*id && n > 1)
+		return refusal(EXIT_USAGE,
+			       "several calls in progress begin like that");
+	command->answer =
+	    json_pack("{s:b,s:[],s:[]}", "ok", 1, "calls", "already");
+	for (call = c->calls; call; call = call->hh.next)
+		if (is_meant(c, request, call))
+			pause_call(c, command, call, pause);
+	log_info("%s by %s: %u calls", pause ? "paused" : "resumed",
+		 command->asker.name, n);
+	return NULL;
+}
+
+/* ---- ledger, purge ------------------------------------------------------- */
+
+static json_t *
+write_ledger(struct control_state *c, struct command *command)
+{
+	const json_t *subjects = json_object_get(command->request, "subjects");
+	const char *action = text_of(command->request, "action");
+	size_t i;
+
+	if (!*action || json_array_size(subjects) == 0)
+		return refusal(EXIT_USAGE, "an entry needs action and subject");
+	for (i = 0; i < json_array_size(subjects); i++) {
+		const char *id = json_string_value(json_array_get(subjects, i));
+
+		enter(c, command, action, id ? id : "",
+		      text_of(command->request, "detail"));
+	}
+	command->answer = json_pack("{s:b}", "ok", 1);
+	return NULL;
+}
+
+static json_t *
+begin_purge(struct control_state *c, struct command *command)
+{
+	struct control_request *request = request_room(c);
+
+	if (!request)
+		return refusal(EXIT_FAILED, "the archive does not keep up");
+	request->type = CONTROL_SWEEP;
+	request_commit(c, request, command->token);
+	command->waits++;
+	return NULL;
+}
+
+static json_t *
+purge_answer(const struct sweep_result *swept)
+{
+	return json_pack(
+	    "{s:b,s:I,s:I,s:I,s:I,s:I,s:I}", "ok", 1, "segments",
+	    (json_int_t)swept->segments, "recordings",
+	    (json_int_t)swept->recordings, "bytes", (json_int_t)swept->bytes,
+	    "tombstones", (json_int_t)swept->tombstones, "held",
+	    (json_int_t)swept->held, "failed", (json_int_t)swept->failed);
+}
+
+static void
+take_answer(struct control_state *c, const struct control_answer *answer)
+{
+	struct command *command;
+
+	if (answer->swept) {
+		c->swept = answer->sweep;
+		c->swept_ns = control__wall_ns();
+	}
+	DL_FOREACH(c->commands, command)
+	{
+		if (command->token != answer->token || command->waits == 0)
+			continue;
+		command->waits--;
+		if (answer->swept)
+			command->answer = purge_answer(&answer->sweep);
+		else if (answer->error < 0)
+			command->error = answer->error;
+		if (command->waits == 0)
+			command_end(c, command);
+		return;
+	}
+}
+
+void
+control__answers_take(struct control_state *c)
+{
+	struct capture_ring *ring = c->pipeline->control.answers;
+	const struct control_answer *answer;
+
+	while ((answer = capture_ring_peek(ring, NULL))) {
+		take_answer(c, answer);
+		capture_ring_release(ring);
+	}
+}
+
+/* ---- reload -------------------------------------------------------------- */
+
+static json_t *
+reload(struct control_state *c)
+{
+	char text[512];
+	int r = control__reload(c, text, sizeof(text));
+
+	if (r != 0)
+		return refusal(r, text);
+	return json_pack("{s:b,s:s}", "ok", 1, "text", text);
+}
+
+/* ---- what is asked ------------------------------------------------------- */
+
+/* @return the answer, or NULL: the command waits */
+static json_t *
+run(struct control_state *c, struct command *command)
+{
+	const char *op = text_of(command->request, "op");
+
+	if (strcmp(op, "pause") == 0)
+		return pause_calls(c, command, true);
+	if (strcmp(op, "resume") == 0)
+		return pause_calls(c, command, false);
+	if (strcmp(op, "ledger") == 0)
+		return write_ledger(c, command);
+	if (strcmp(op, "purge") == 0)
+		return begin_purge(c, command);
+	if (strcmp(op, "reload") == 0)
+		return reload(c);
+	if (strcmp(op, "status") == 0)
+		return json_pack("{s:b,s:o}", "ok", 1, "status",
+				 control__status(c));
+	if (strcmp(op, "calls") == 0)
+		return json_pack("{s:b,s:o}", "ok", 1, "calls",
+				 control__calls(c));
+	return refusal(EXIT_USAGE, "this recorder does not know that request");
+}
+
+void
+control__commands_run(struct control_state *c)
+{
+	struct command *command, *next;
+
+	DL_FOREACH_SAFE(c->commands, command, next)
+	{
+		json_t *answer;
+
+		if (!command->request)
+			continue;
+		/* Not while other events wait: it would take effect after
+		 * them. */
+		if (!control__may_act(c))
+			return;
+		answer = run(c, command);
+		json_decref(command->request);
+		command->request = NULL;
+		if (answer) {
+			reply(c, &command->asker, answer);
+			command_free(c, command);
+		} else if (command->waits == 0) {
+			command_end(c, command);
+		}
+	}
+	if (c->server)
+		control__server_next(c->server);
+}
+
+void
+control__command(struct control_state *c, const struct control_asker *asker,
+		 const char *line, size_t n)
+{
+	struct command *command;
+	json_t *request;
+
+	if (!asker->allowed) {
+		reply(c, asker,
+		      refusal(EXIT_NOT_ALLOWED,
+			      "this user may not control the recorder"));
+		return;
+	}
+	request = json_loadb(line, n, 0, NULL);
+	if (!json_is_object(request)) {
+		json_decref(request);
+		reply(c, asker, refusal(EXIT_USAGE, "no request in JSON"));
+		return;
+	}
+	command = calloc(1, sizeof(*command));
+	if (!command) {
+		json_decref(request);
+		reply(c, asker, NULL);
+		return;
+	}
+	command->asker = *asker;
+	command->request = request;
+	command->token = ++c->last_token;
+	DL_APPEND(c->commands, command);
+	uv_async_send(&c->pipeline->control.kick);
+}
+
+void
+control__commands_free(struct control_state *c)
+{
+	while (c->commands)
+		command_free(c, c->commands);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Settings and policy read again while the recorder runs: by SIGHUP, or by
+ * `spanrec reload`. All or nothing: a mistake in either keeps both as they
+ * were.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/common/exit.h"
+#include "cmd/common/home.h"
+#include "cmd/common/log.h"
+#include "cmd/spanrecd/control_priv.h"
+#include "cmd/spanrecd/notify.h"
+
+static const int64_t SECOND_NS = 1000000000LL;
+
+/** What was read, before any of it is in force. */
+struct fresh {
+	struct home home;
+	struct policy *policy;  /* of the control thread */
+	struct policy *archive; /* the same, of the archive thread */
+	char *text;             /* of the policy */
+	size_t text_bytes;
+	uint8_t hash[STORE_HASH_BYTES];
+};
+
+/* @return 0, or an exit code; the log says why */
+static int
+load(const struct control_state *c, struct fresh *fresh)
+{
+	const struct pipeline_config *config = &c->pipeline->config;
+	int r = home_open(&fresh->home, config->home_option);
+
+	if (r == 0)
+		r = home_policy(&fresh->home, config->policy_path,
+				&fresh->policy, &fresh->text,
+				&fresh->text_bytes);
+	if (r == 0)
+		r = home_policy(&fresh->home, config->policy_path,
+				&fresh->archive, NULL, NULL);
+	if (r != 0)
+		return r;
+	r = store_archive_keep_policy(config->archive, fresh->text,
+				      fresh->text_bytes, fresh->hash);
+	if (r == 0)
+		return 0;
+	log_error("cannot keep the policy in the archive: %s", strerror(-r));
+	return exit_code(r);
+}
+
+static struct control_request *
+policy_room(struct control_state *c)
+{
+	return capture_ring_reserve(
+	    c->pipeline->control.requests,
+	    (uint32_t)offsetof(struct control_request, state));
+}
+
+static void
+hand_policy_over(struct control_state *c, struct control_request *request,
+		 struct fresh *fresh)
+{
+	request->type = CONTROL_POLICY;
+	request->token = 0;
+	request->state_bytes = 0;
+	request->policy = fresh->archive;
+	fresh->archive = NULL;
+	capture_ring_commit(c->pipeline->control.requests,
+			    (uint32_t)offsetof(struct control_request, state));
+	sem_post(&c->pipeline->archiver.wake);
+}
+
+static void
+enforce(struct control_state *c, struct fresh *fresh)
+{
+	const struct home_settings *s = &fresh->home.settings;
+
+	policy_free(&c->own_policy);
+	c->policy = c->own_policy = fresh->policy;
+	fresh->policy = NULL;
+	memcpy(c->policy_hash, fresh->hash, sizeof(c->policy_hash));
+	memcpy(c->settings.overload, s->overload, sizeof(s->overload));
+	c->settings.behind_ms = s->behind_ms;
+	c->settings.idle_timeout_s = s->idle_timeout_s;
+	c->settings.setup_timeout_s = s->setup_timeout_s;
+	sip_tracker_set_timeouts(c->tracker, s->idle_timeout_s * SECOND_NS,
+				 s->setup_timeout_s * SECOND_NS);
+	control__decide_again(c);
+}
+
+int
+control__reload(struct control_state *c, char *text, size_t text_bytes)
+{
+	struct fresh fresh = { 0 };
+	struct control_request *request = NULL;
+	char names[256];
+	int r;
+
+	notify_reloading();
+	r = load(c, &fresh);
+	if (r == 0) {
+		request = policy_room(c);
+		if (!request)
+			log_error("the archive does not keep up");
+	}
+	if (request) {
+		bool same =
+		    memcmp(fresh.hash, c->policy_hash, sizeof(fresh.hash)) == 0;
+
+		home_settings_restart(&c->settings, &fresh.home.settings, names,
+				      sizeof(names));
+		hand_policy_over(c, request, &fresh);
+		enforce(c, &fresh);
+		snprintf(text, text_bytes,
+			 "settings read again; the policy %s%s%s",
+			 same ? "is the same" : "is a new one",
+			 *names ? "; after a restart only: " : "", names);
+		log_info("%s", text);
+	} else {
+		r = r ? r : EXIT_FAILED;
+		snprintf(text, text_bytes,
+			 "settings and policy stay as they were: the log of "
+			 "the recorder says why");
+		log_error("settings and policy stay as they were");
+	}
+	policy_free(&fresh.policy);
+	policy_free(&fresh.archive);
+	free(fresh.text);
+	notify_ready();
+	return r;
+}

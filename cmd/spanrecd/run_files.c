@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Recording from captures: one run, as fast as it goes, with a progress bar. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/common/exit.h"
+#include "cmd/common/log.h"
+#include "cmd/common/progress.h"
+#include "cmd/spanrecd/spanrecd.h"
+#include "cmd/spanrecd/summary.h"
+
+static void
+last_time(void *ctx, const struct capture_frame *frame)
+{
+	int64_t *last_ns = ctx;
+
+	if (frame->time_ns > *last_ns)
+		*last_ns = frame->time_ns;
+}
+
+/* Read the captures once for their last time. */
+static int
+find_shift(const struct spanrecd_options *o, int64_t *shift_ns)
+{
+	char error[CAPTURE_ERROR_BYTES];
+	struct capture_source *source;
+	struct timespec now;
+	int64_t last_ns = 0;
+	int r;
+
+	r = capture_file_open(&source, o->files, o->files_count, error);
+	if (r < 0) {
+		log_error("%s", error);
+		return exit_code(r);
+	}
+	while (capture_source_dispatch(source, 1000, last_time, &last_ns) > 0)
+		;
+	capture_source_free(&source);
+	clock_gettime(CLOCK_REALTIME, &now);
+	*shift_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - last_ns;
+	return 0;
+}
+
+/* Each capture thread reads all of it. */
+static int
+open_sources(const struct spanrecd_options *o, struct pipeline_config *config,
+	     uint32_t count)
+{
+	char error[CAPTURE_ERROR_BYTES];
+	int r;
+
+	for (config->sources_count = 0; config->sources_count < count;
+	     config->sources_count++) {
+		r = capture_file_open(&config->sources[config->sources_count],
+				      o->files, o->files_count, error);
+		if (r == 0)
+			continue;
+		while (config->sources_count > 0)
+			capture_source_free(
+			    &config->sources[--config->sources_count]);
+		log_error("%s", error);
+		return exit_code(r);
+	}
+	return 0;
+}
+
+static void
+watch(struct pipeline *pipeline, bool quiet)
+{
+	const struct timespec pause = { 0, 20 * 1000000L };
+	struct progress progress;
+	uint64_t done, total;
+
+	if (!quiet)
+		progress_init(&progress, "recording");
+	while (pipeline_running(pipeline)) {
+		if (spanrecd_stop_asked())
+			pipeline_stop(pipeline);
+		pipeline_progress(pipeline, &done, &total);
+		if (!quiet)
+			progress_update(&progress, done, total);
+		nanosleep(&pause, NULL);
+	}
+	if (!quiet)
+		progress_fini(&progress);
+}
+
+static int
+record(const struct spanrecd_options *o, const struct pipeline_config *config)
+{
+	char error[CAPTURE_ERROR_BYTES];
+	struct pipeline *pipeline;
+	int64_t began_ns = summary_clock();
+	int r = pipeline_start(&pipeline, config, error);
+
+	if (r < 0) {
+		log_error("%s", error);
+		return exit_code(r);
+	}
+	watch(pipeline, o->quiet);
+	pipeline_join(pipeline);
+	r = spanrecd_verdict(pipeline);
+	if (r == 0 && spanrecd_stop_asked()) {
+		log_warning("stopped before the end of the input; what came "
+			    "before is recorded");
+		r = EXIT_FAILED;
+	}
+	if (!o->quiet)
+		summary_print(pipeline, summary_clock() - began_ns, stdout);
+	pipeline_free(&pipeline);
+	return r;
+}
+
+int
+spanrecd_run_files(const struct spanrecd_options *o, const struct home *home)
+{
+	struct capture_source *sources[PIPELINE_THREADS_MAX] = { 0 };
+	struct pipeline_config config = { .settings = &home->settings,
+					  .sources = sources,
+					  .control_fd = -1 };
+	uint32_t threads = o->threads ? o->threads : home->settings.threads;
+	struct policy *policy = NULL;
+	int r = spanrecd_open_archive(home, &config.archive);
+
+	if (spanrecd_reads_stdin(o))
+		threads = 1;
+	config.writers_count = threads;
+	if (r == 0)
+		r = spanrecd_open_policy(o, home, &config, &policy);
+	if (r == 0 && !o->check_only) {
+		if (o->shift_now)
+			r = find_shift(o, &config.shift_ns);
+		if (r == 0)
+			r = open_sources(o, &config, threads);
+		if (r == 0)
+			r = record(o, &config);
+	}
+	policy_free(&policy);
+	store_archive_close(&config.archive);
+	return r;
+}

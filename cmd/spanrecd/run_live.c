@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Recording from interfaces, as a service:
+ *
+ *   open the interfaces      with the rights that this needs
+ *   become the archive's account, without any capability
+ *   open the archive, listen on the control socket
+ *   see nothing else of the file system
+ *   record until SIGTERM or SIGINT
+ */
+#include <errno.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/common/exit.h"
+#include "cmd/common/log.h"
+#include "cmd/spanrecd/listen.h"
+#include "cmd/spanrecd/notify.h"
+#include "cmd/spanrecd/privilege.h"
+#include "cmd/spanrecd/spanrecd.h"
+#include "cmd/spanrecd/summary.h"
+
+static const int64_t SECOND_NS = 1000000000LL;
+
+static int64_t
+clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (int64_t)ts.tv_sec * SECOND_NS + ts.tv_nsec;
+}
+
+/* ---- interfaces ---------------------------------------------------------- */
+
+static size_t
+list_interfaces(const struct spanrecd_options *o, const struct home *home,
+		const char *names[SPANRECD_INTERFACES_MAX])
+{
+	const struct policy_texts *set = &home->settings.interfaces;
+	size_t i;
+
+	if (o->interfaces_count) {
+		memcpy(names, o->interfaces,
+		       o->interfaces_count * sizeof(*names));
+		return o->interfaces_count;
+	}
+	for (i = 0; i < set->count; i++)
+		names[i] = set->text[i];
+	return set->count;
+}
+
+static void
+free_sources(struct pipeline_config *config)
+{
+	while (config->sources_count > 0)
+		capture_source_free(&config->sources[--config->sources_count]);
+}
+
+/* One for each interface and thread; those of an interface side by side. */
+static int
+open_sources(const struct spanrecd_options *o, const struct home *home,
+	     struct pipeline_config *config, uint32_t threads)
+{
+	const char *names[SPANRECD_INTERFACES_MAX];
+	size_t count = list_interfaces(o, home, names), i;
+	struct capture_live_config live = {
+		.ring_bytes = home->settings.ring_mib << 20,
+		.block_ms = home->settings.block_ms,
+	};
+	char error[CAPTURE_ERROR_BYTES];
+	int r;
+
+	if (count == 0) {
+		log_error("nothing to record from: give --interface IF or "
+			  "--read FILE, or name the interfaces in %s",
+			  home->settings_path);
+		return EXIT_USAGE;
+	}
+	if (count * threads > PIPELINE_THREADS_MAX) {
+		log_error("%zu interfaces with %u threads each are more than "
+			  "the %d capture threads there can be",
+			  count, threads, PIPELINE_THREADS_MAX);
+		return EXIT_USAGE;
+	}
+	for (i = 0; i < count; i++) {
+		live.interface = names[i];
+		r = capture_live_open(config->sources + config->sources_count,
+				      threads, &live, error);
+		if (r < 0) {
+			log_error("%s", error);
+			free_sources(config);
+			return exit_code(r);
+		}
+		config->sources_count += threads;
+	}
+	return 0;
+}
+
+/* ---- less rights --------------------------------------------------------- */
+
+/* Directory of a file, for as long as `path` lives. */
+static const char *
+folder_of(const char *file, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s", file);
+	return dirname(path);
+}
+
+static int
+confine(const struct spanrecd_options *o, const struct home *home)
+{
+	char settings[PATH_MAX], policy[PATH_MAX], control[PATH_MAX];
+	const char *write_dirs[] = { home->archive_path,
+				     folder_of(home->control_path, control),
+				     NULL };
+	const char *read_dirs[] = {
+		folder_of(home->settings_path, settings),
+		folder_of(o->policy ? o->policy : home->policy_path, policy),
+		"/usr/share/zoneinfo",
+		"/etc",
+		"/proc",
+		NULL
+	};
+	int r;
+
+	if (!home->control_path[0])
+		write_dirs[1] = NULL;
+	r = privilege_confine(write_dirs, read_dirs);
+	if (r < 0)
+		log_error("cannot give up the rest of the file system: %s",
+			  strerror(-r));
+	return r < 0 ? EXIT_FAILED : 0;
+}
+
+static int
+drop(const struct privilege *plan)
+{
+	int r = privilege_drop(plan);
+
+	if (r < 0)
+		log_error("cannot give up privileges: %s", strerror(-r));
+	return r < 0 ? EXIT_FAILED : 0;
+}
+
+/* ---- running ------------------------------------------------------------- */
+
+static void
+tell_status(struct pipeline *pipeline)
+{
+	char text[160];
+
+	snprintf(
+	    text, sizeof(text),
+	    "%llu frames, %llu recordings, %llu frames dropped by the "
+	    "kernel",
+	    (unsigned long long)pipeline_counter(pipeline, COUNTER_frames),
+	    (unsigned long long)pipeline_counter(pipeline, COUNTER_recordings),
+	    (unsigned long long)pipeline_counter(pipeline,
+						 COUNTER_kernel_drops));
+	notify_status(text);
+}
+
+/* The watermark follows the clock as long as capture and control are alive. */
+static void
+feed_watchdog(struct pipeline *pipeline, int64_t *seen_ns, int64_t *fed_ns)
+{
+	int64_t every_ns = notify_watchdog_ns();
+	int64_t now_ns = clock_ns(CLOCK_MONOTONIC);
+	int64_t watermark_ns =
+	    atomic_load_explicit(&pipeline->watermark_ns, memory_order_acquire);
+
+	if (every_ns == 0 || now_ns - *fed_ns < every_ns / 2 ||
+	    watermark_ns == *seen_ns)
+		return;
+	*seen_ns = watermark_ns;
+	*fed_ns = now_ns;
+	notify_watchdog();
+	tell_status(pipeline);
+}
+
+static void
+watch(struct pipeline *pipeline)
+{
+	const struct timespec pause = { 0, 100 * 1000000L };
+	int64_t seen_ns = 0, fed_ns = 0;
+	bool stopping = false;
+
+	while (pipeline_running(pipeline)) {
+		if (spanrecd_stop_asked() && !stopping) {
+			stopping = true;
+			notify_stopping();
+			pipeline_stop(pipeline);
+		}
+		if (spanrecd_reload_asked())
+			pipeline_reload(pipeline);
+		feed_watchdog(pipeline, &seen_ns, &fed_ns);
+		nanosleep(&pause, NULL);
+	}
+}
+
+static void
+announce(const struct pipeline_config *config)
+{
+	struct capture_live_state state;
+	uint32_t i;
+
+	for (i = 0; i < config->sources_count; i += config->writers_count)
+		if (capture_live_state(config->sources[i], &state) == 0)
+			log_info("recording from %s as %s%s", state.name,
+				 config->account,
+				 state.link == CAPTURE_LINK_UP
+				     ? ""
+				     : ", which is down");
+	if (config->reason_for_root)
+		log_warning("running as root: %s", config->reason_for_root);
+}
+
+static int
+record(const struct spanrecd_options *o, struct pipeline_config *config)
+{
+	char error[CAPTURE_ERROR_BYTES];
+	struct pipeline *pipeline;
+	int64_t began_ns = summary_clock();
+	int r;
+
+	announce(config);
+	config->start_ns = clock_ns(CLOCK_REALTIME);
+	r = pipeline_start(&pipeline, config, error);
+	config->sources_count = 0; /* it has them */
+	if (r < 0) {
+		log_error("%s", error);
+		return exit_code(r);
+	}
+	notify_ready();
+	watch(pipeline);
+	pipeline_join(pipeline);
+	r = spanrecd_verdict(pipeline);
+	if (!o->quiet)
+		summary_print(pipeline, summary_clock() - began_ns, stdout);
+	pipeline_free(&pipeline);
+	return r;
+}
+
+static int
+run(const struct spanrecd_options *o, const struct home *home,
+    struct pipeline_config *config)
+{
+	struct policy *policy = NULL;
+	int r = spanrecd_open_archive(home, &config->archive);
+
+	if (r == 0)
+		r = spanrecd_open_policy(o, home, config, &policy);
+	if (r == 0 && home->control_path[0] &&
+	    control_listen(home->control_path, home->settings.control_group,
+			   &config->control_fd) < 0)
+		r = EXIT_FAILED;
+	if (r == 0)
+		r = confine(o, home);
+	if (r == 0)
+		r = record(o, config);
+	policy_free(&policy);
+	store_archive_close(&config->archive);
+	return r;
+}
+
+int
+spanrecd_run_live(const struct spanrecd_options *o, const struct home *home)
+{
+	struct capture_source *sources[PIPELINE_THREADS_MAX] = { 0 };
+	uint32_t threads = o->threads ? o->threads : home->settings.threads;
+	struct pipeline_config config = { .settings = &home->settings,
+					  .sources = sources,
+					  .writers_count = threads,
+					  .live = true,
+					  .home = home,
+					  .home_option = o->home,
+					  .policy_path = o->policy,
+					  .control_fd = -1 };
+	struct privilege plan;
+	int r = privilege_plan(&plan, home->archive_path, o->reason_for_root);
+
+	if (r != 0)
+		return r;
+	config.account = plan.account[0] ? plan.account
+					 : "an account without "
+					   "a name";
+	config.reason_for_root = plan.reason_for_root;
+	r = open_sources(o, home, &config, threads);
+	if (r == 0)
+		r = drop(&plan);
+	if (r == 0)
+		r = run(o, home, &config);
+	free_sources(&config);
+	return r;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The program around the pipeline.
+ *
+ *   main.c        arguments, signals, home
+ *   run_files.c   record from captures, until they end
+ *   run_live.c    record from interfaces, until told to stop
+ */
+#ifndef CMD_SPANRECD_SPANRECD_H
+#define CMD_SPANRECD_SPANRECD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cmd/spanrecd/pipeline.h"
+
+enum { SPANRECD_FILES_MAX = 64, SPANRECD_INTERFACES_MAX = POLICY_TEXTS_MAX };
+
+/** The command line. */
+struct spanrecd_options {
+	const char *home;
+	const char *policy;
+	const char *files[SPANRECD_FILES_MAX];
+	size_t files_count;
+	const char *interfaces[SPANRECD_INTERFACES_MAX];
+	size_t interfaces_count; /**< 0: as the settings say */
+	const char *reason_for_root;
+	uint32_t threads; /**< 0: as the settings say */
+	bool read;
+	bool shift_now;
+	bool check_only;
+	bool quiet;
+};
+
+/* main.c */
+
+/** SIGINT or SIGTERM came. */
+bool spanrecd_stop_asked(void);
+/** SIGHUP came, since this was asked last. */
+bool spanrecd_reload_asked(void);
+/** Is standard input one of the captures? */
+bool spanrecd_reads_stdin(const struct spanrecd_options *options);
+
+/** Open the archive to write. @return 0, or an exit code; the error is said */
+int spanrecd_open_archive(const struct home *home,
+			  struct store_archive **archive)
+	__attribute__((warn_unused_result));
+/**
+ * Read the policy, and keep it in the archive.
+ *
+ * @param config gets policy and policy_hash
+ * @param policy the same, to be freed
+ * @return 0, or an exit code; the error is said
+ */
+int spanrecd_open_policy(const struct spanrecd_options *options,
+			 const struct home *home,
+			 struct pipeline_config *config,
+			 struct policy **policy)
+	__attribute__((warn_unused_result));
+/** What went wrong while it ran, worst first. @return 0, or an exit code */
+int spanrecd_verdict(const struct pipeline *pipeline);
+
+/* run_files.c, run_live.c: @return exit code; errors are said */
+int spanrecd_run_files(const struct spanrecd_options *options,
+		       const struct home *home);
+int spanrecd_run_live(const struct spanrecd_options *options,
+		      const struct home *home);
+
+#endif

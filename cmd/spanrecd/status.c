@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * How the recorder is, as JSON: what `spanrec status` and `spanrec list --live`
+ * show. Everything that can be read without asking another thread; warnings in
+ * words are made here, where it is known what is wrong.
+ */
+#include <dirent.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cmd/common/home.h"
+#include "cmd/common/version.h"
+#include "cmd/spanrecd/control_priv.h"
+
+static const int64_t MS_NS = 1000000LL;
+static const int64_t SECOND_NS = 1000000000LL;
+/* What failed so long ago is no news. */
+static const int64_t NEWS_NS = 300 * 1000000000LL;
+
+enum { TIME_BYTES = 32, TEXT_BYTES = 256, DISK_LOW_PERCENT = 5 };
+
+static json_t *
+time_json(int64_t time_ns)
+{
+	time_t s = (time_t)(time_ns / SECOND_NS);
+	char text[TIME_BYTES], whole[TIME_BYTES + 8];
+	struct tm tm;
+
+	if (time_ns <= 0 || !gmtime_r(&s, &tm))
+		return json_null();
+	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(whole, sizeof(whole), "%s.%03dZ", text,
+		 (int)(time_ns % SECOND_NS / MS_NS));
+	return json_string(whole);
+}
+
+static json_t *
+number_json(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+/* Whatever bytes a name has that came from the network: text, or nothing. */
+static json_t *
+text_json(const char *text)
+{
+	json_t *json = json_string(text);
+
+	return json ? json : json_string("?");
+}
+
+/* ---- interfaces ---------------------------------------------------------- */
+
+static const char *const links[] = {
+	[CAPTURE_LINK_UP] = "up",
+	[CAPTURE_LINK_DOWN] = "down",
+	[CAPTURE_LINK_GONE] = "gone",
+};
+
+static void
+link_of(struct capture_thread *t, struct capture_live_state *state)
+{
+	pthread_mutex_lock(&t->link_lock);
+	*state = t->link;
+	pthread_mutex_unlock(&t->link_lock);
+}
+
+static void
+warn(json_t *warnings, const char *text)
+{
+	(void)json_array_append_new(warnings, text_json(text));
+}
+
+/* Threads of one interface stand side by side. */
+static json_t *
+interface_json(struct pipeline *p, uint32_t *next, json_t *warnings)
+{
+	uint64_t frames = 0, kernel = 0, interface = 0;
+	struct capture_live_state state, other;
+	char text[TEXT_BYTES];
+	uint32_t i = *next;
+
+	link_of(&p->captures[i], &state);
+	other = state;
+	while (i < p->captures_count && strcmp(state.name, other.name) == 0) {
+		struct counters *counters = &p->captures[i].counters;
+
+		frames += counter_get(counters, COUNTER_frames);
+		kernel += counter_get(counters, COUNTER_kernel_drops);
+		/* Each of them sees all of these. */
+		interface = counter_get(counters, COUNTER_interface_drops);
+		if (++i < p->captures_count)
+			link_of(&p->captures[i], &other);
+	}
+	*next = i;
+	if (state.link != CAPTURE_LINK_UP) {
+		snprintf(text, sizeof(text), "%s is %s: nothing is seen there",
+			 state.name, links[state.link]);
+		warn(warnings, text);
+	}
+	return json_pack(
+	    "{s:o,s:s,s:o,s:o,s:o}", "name", text_json(state.name), "state",
+	    links[state.link], "frames", number_json(frames), "kernel_drops",
+	    number_json(kernel), "interface_drops", number_json(interface));
+}
+
+static json_t *
+interfaces_json(struct pipeline *p, json_t *warnings)
+{
+	json_t *list = json_array();
+	uint32_t i = 0;
+
+	while (i < p->captures_count)
+		(void)json_array_append_new(list,
+					    interface_json(p, &i, warnings));
+	return list;
+}
+
+/* ---- gauges and counters ------------------------------------------------- */
+
+static uint64_t
+percent(const struct capture_ring *ring)
+{
+	/* The longest record is a quarter of the ring. */
+	return (uint64_t)capture_ring_used(ring) * 25 /
+	       capture_ring_record_max(ring);
+}
+
+static uint64_t
+greater(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void
+gauge_calls(const struct control_state *c, uint64_t *gauges)
+{
+	const struct control_call *call;
+
+	gauges[GAUGE_calls_max] = c->settings.calls_max;
+	for (call = c->calls; call; call = call->hh.next) {
+		bool kept = call->verdict.decision == POLICY_RECORD ||
+			    call->verdict.decision == POLICY_LISTEN_DENY;
+
+		gauges[GAUGE_calls]++;
+		gauges[GAUGE_calls_paused] += kept && call->paused_ns;
+		gauges[GAUGE_calls_recorded] += kept && !call->paused_ns;
+	}
+}
+
+static void
+gauge_threads(const struct control_state *c, uint64_t *gauges)
+{
+	const struct pipeline *p = c->pipeline;
+	uint32_t i;
+
+	for (i = 0; i < p->captures_count; i++) {
+		const struct capture_thread *t = &p->captures[i];
+
+		gauges[GAUGE_flows] += flows_used(t->flows);
+		gauges[GAUGE_flows_max] += c->settings.flows_max;
+		gauges[GAUGE_sip_ring] =
+		    greater(gauges[GAUGE_sip_ring], percent(t->sip));
+	}
+	gauges[GAUGE_request_ring] = percent(p->control.requests);
+	for (i = 0; i < p->writers_count; i++) {
+		gauges[GAUGE_event_ring] = greater(
+		    gauges[GAUGE_event_ring], percent(p->writers[i].events));
+		gauges[GAUGE_request_ring] =
+		    greater(gauges[GAUGE_request_ring],
+			    percent(p->writers[i].requests));
+	}
+	/* Those of libuv's pool come on top where it was used: it is not. */
+	gauges[GAUGE_threads] = p->captures_count + p->writers_count + 3;
+}
+
+static void
+gauge_process(uint64_t *gauges)
+{
+	FILE *statm = fopen("/proc/self/statm", "re");
+	unsigned long pages;
+	DIR *fds;
+
+	if (statm) {
+		if (fscanf(statm, "%*u %lu", &pages) == 1)
+			gauges[GAUGE_memory] =
+			    pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+		fclose(statm);
+	}
+	fds = opendir("/proc/self/fd");
+	if (!fds)
+		return;
+	while (readdir(fds))
+		gauges[GAUGE_open_files]++;
+	closedir(fds);
+	/* ".", ".." and the folder itself */
+	if (gauges[GAUGE_open_files] > 3)
+		gauges[GAUGE_open_files] -= 3;
+}
+
+static json_t *
+gauges_json(const struct control_state *c)
+{
+	uint64_t gauges[GAUGE_COUNT] = { 0 };
+	json_t *object = json_object();
+	uint32_t i;
+
+	gauge_calls(c, gauges);
+	gauge_threads(c, gauges);
+	gauge_process(gauges);
+	gauges[GAUGE_behind_ms] =
+	    c->behind_ns > 0 ? (uint64_t)(c->behind_ns / MS_NS) : 0;
+	for (i = 0; i < GAUGE_COUNT; i++)
+		(void)json_object_set_new(object, gauge_rows[i].name,
+					  number_json(gauges[i]));
+	return object;
+}
+
+static json_t *
+counters_json(const uint64_t *values)
+{
+	json_t *object = json_object();
+	size_t i;
+
+	for (i = 0; i < COUNTER_ROWS_COUNT; i++)
+		(void)json_object_set_new(object, counter_rows[i].name,
+					  number_json(values[i]));
+	return object;
+}
+
+/* ---- disk and retention -------------------------------------------------- */
+
+static json_t *
+disk_json(const char *path, json_t *warnings)
+{
+	uint64_t free_bytes, total_bytes;
+	char text[TEXT_BYTES];
+	struct statvfs fs;
+
+	if (statvfs(path, &fs) < 0)
+		return json_null();
+	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	total_bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
+	if (free_bytes < total_bytes / 100 * DISK_LOW_PERCENT) {
+		snprintf(text, sizeof(text),
+			 "the disk of the archive is nearly full: %" PRIu64
+			 " MiB are free",
+			 free_bytes >> 20);
+		warn(warnings, text);
+	}
+	return json_pack("{s:o,s:o}", "free_bytes", number_json(free_bytes),
+			 "total_bytes", number_json(total_bytes));
+}
+
+static json_t *
+due_json(const struct control_state *c, json_t *warnings)
+{
+	const struct sweep_result *swept = &c->swept;
+	bool any = c->swept_ns && swept->next_due_ns != INT64_MAX;
+	char text[TEXT_BYTES];
+
+	if (swept->overdue) {
+		snprintf(text, sizeof(text),
+			 "%" PRIu64 " recordings are past their time and not "
+			 "deleted",
+			 swept->overdue);
+		warn(warnings, text);
+	}
+	if (swept->failed)
+		warn(warnings, "not all that is due could be purged: the log "
+			       "says why");
+	return json_pack(
+	    "{s:o,s:o,s:o,s:o,s:o}", "next",
+	    any ? time_json(swept->next_due_ns) : json_null(), "next_id",
+	    any ? text_json(swept->next_id) : json_null(), "overdue",
+	    number_json(swept->overdue), "swept", time_json(c->swept_ns),
+	    "sweep_failed", number_json(swept->failed));
+}
+
+/* ---- all of it ----------------------------------------------------------- */
+
+static void
+warn_state(const struct control_state *c, const uint64_t *values,
+	   json_t *warnings)
+{
+	struct pipeline *p = c->pipeline;
+	int64_t now_ns = control__wall_ns();
+	int64_t failed_ns = atomic_load(&p->failed_ns);
+	int error = atomic_load(&p->archive_error);
+	char text[TEXT_BYTES];
+
+	if (error == 0)
+		error = atomic_load(&p->recording_error);
+	if (failed_ns && now_ns - failed_ns < NEWS_NS) {
+		snprintf(text, sizeof(text),
+			 "the archive could not be written: %s",
+			 strerror(-error));
+		warn(warnings, text);
+	}
+	if (now_ns < c->overloaded_ns)
+		warn(warnings, strcmp(c->settings.overload, "new-calls") == 0
+				   ? "the recorder does not keep up: new calls "
+				     "are not recorded"
+				   : "the recorder does not keep up: packets "
+				     "are lost");
+	if (values[COUNTER_clock_set_back])
+		warn(warnings, "the clock was set back: recordings are dated "
+			       "too late until the recorder is restarted");
+}
+
+json_t *
+control__status(struct control_state *c)
+{
+	const struct pipeline_config *config = &c->pipeline->config;
+	uint64_t values[COUNTER_ROWS_COUNT];
+	char hash[2 * STORE_HASH_BYTES + 1];
+	json_t *warnings = json_array(), *status;
+
+	pipeline_counters(c->pipeline, sip_tracker_counters_peek(c->tracker),
+			  values);
+	/* What came late was counted as lost in the same span. */
+	if (values[COUNTER_lost_here] > values[COUNTER_lost])
+		values[COUNTER_lost_here] = values[COUNTER_lost];
+	store_hex(hash, c->policy_hash, sizeof(c->policy_hash));
+	warn_state(c, values, warnings);
+	status = json_pack(
+	    "{s:s,s:i,s:o,s:o,s:o,s:o,s:s}", "version", SPANREC_VERSION, "pid",
+	    (int)getpid(), "account", text_json(config->account), "started",
+	    time_json(config->start_ns), "now", time_json(control__wall_ns()),
+	    "archive", text_json(config->home->archive_path), "policy", hash);
+	if (config->reason_for_root)
+		(void)json_object_set_new(status, "reason_for_root",
+					  text_json(config->reason_for_root));
+	(void)json_object_set_new(status, "interfaces",
+				  interfaces_json(c->pipeline, warnings));
+	(void)json_object_set_new(status, "gauges", gauges_json(c));
+	(void)json_object_set_new(status, "counters", counters_json(values));
+	(void)json_object_set_new(
+	    status, "disk", disk_json(config->home->archive_path, warnings));
+	(void)json_object_set_new(status, "due", due_json(c, warnings));
+	(void)json_object_set_new(status, "warnings", warnings);
+	return status;
+}
+
+/* ---- calls --------------------------------------------------------------- */
+
+static json_t *
+call_json(const struct control_call *call)
+{
+	struct store_segment row = { 0 };
+	json_t *object;
+
+	memcpy(&row, call->head, SEGMENT_HEAD_BYTES);
+	object = json_pack(
+	    "{s:s,s:i,s:s,s:o,s:o,s:o,s:o,s:s,s:o,s:o,s:o}", "id", call->id,
+	    "segment", (int)call->segments, "kind", store_kind_name(row.kind),
+	    "from", text_json(row.from), "to", text_json(row.to), "local",
+	    text_json(row.local), "remote", text_json(row.remote), "direction",
+	    store_route_name(row.direction), "area", text_json(row.area),
+	    "start", time_json(row.call_start_ns), "answer",
+	    time_json(row.answer_ns));
+	(void)json_object_set_new(
+	    object, "decision", json_string(store_decision_name(row.decision)));
+	(void)json_object_set_new(object, "reason", text_json(row.reason));
+	(void)json_object_set_new(object, "rule", text_json(row.rule));
+	(void)json_object_set_new(object, "paused",
+				  json_boolean(call->paused_ns != 0));
+	(void)json_object_set_new(object, "paused_since",
+				  time_json(call->paused_ns));
+	(void)json_object_set_new(object, "sip_call_id",
+				  text_json(row.sip_call_id));
+	return object;
+}
+
+json_t *
+control__calls(struct control_state *c)
+{
+	const struct control_call *call;
+	json_t *list = json_array();
+
+	for (call = c->calls; call; call = call->hh.next)
+		(void)json_array_append_new(list, call_json(call));
+	return list;
+}
