@@ -31,9 +31,10 @@ BENCHES := $(filter %_bench.c,$(SOURCES))
 MAINS := $(PROGRAMS:%=cmd/%/main.c)
 LIBRARY := $(filter-out $(TESTS) $(FUZZERS) $(BENCHES) $(MAINS) \
 	cmd/testing/%,$(SOURCES))
-# A program that tests use; never installed.
-TEST_TOOLS := cmd/testing/wavtones.c
-TESTING := $(filter-out $(TEST_TOOLS),$(filter cmd/testing/%,$(SOURCES)))
+# Programs that tests use; never installed.
+TEST_TOOLS := cmd/testing/wavtones.c cmd/testing/callgen.c
+TESTING := $(filter-out cmd/testing/callgen% $(TEST_TOOLS), \
+	$(filter cmd/testing/%,$(SOURCES)))
 
 # ---- compilers --------------------------------------------------------------
 
@@ -117,8 +118,11 @@ $B/%_fuzz: $B/%_fuzz.o $(LIB)
 $B/%_bench: $B/%_bench.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-$(TOOL_BIN): $B/%: $B/%.o
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(TOOL_BIN): $B/%: $B/%.o $(LIB)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
+
+# In two files.
+$B/cmd/testing/callgen: $(call OBJ,cmd/testing/callgen_frame.c)
 
 build-tests: $(BIN) $(TEST_BIN) $(TOOL_BIN)
 build-fuzzers: $(FUZZ_BIN)
