@@ -90,7 +90,7 @@ struct control_state {
 	int64_t overloaded_ns; /**< wall clock: overloaded until then */
 	uint64_t shed_seen;    /**< packets shed when that was looked at */
 	int64_t looked_ns;     /**< ... at */
-	struct control_saved *saved;     /**< calls to bring back */
+	struct control_saved *saved, *saved_last; /**< calls to bring back */
 	struct control_saved *restoring; /**< the one being brought back */
 	struct control_call *dirty;
 	struct control_gone *gone;

@@ -170,8 +170,12 @@ load_one(void *ctx, const struct store_segment *segment, const void *state,
 	memcpy(&saved->row, segment, SEGMENT_HEAD_BYTES);
 	saved->state_bytes = (uint32_t)n;
 	memcpy(saved->state, state, n);
-	saved->next = c->saved;
-	c->saved = saved;
+	/* In order, so that they are numbered as they began. */
+	if (c->saved_last)
+		c->saved_last->next = saved;
+	else
+		c->saved = saved;
+	c->saved_last = saved;
 	return 0;
 }
 
