@@ -558,6 +558,7 @@ end_call(struct control_state *c, struct control_call *call,
 	/* Of a recorder that is stopped the next one goes on with its calls. */
 	if (sip->cause != SIP_END_INPUT)
 		control__live_remove(c, call);
+	control__live_forget(c, call);
 	HASH_DEL(c->calls, call);
 	free(call);
 }

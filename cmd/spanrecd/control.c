@@ -283,6 +283,7 @@ finish(struct control_state *c, int64_t last_ns)
 	struct pipeline *p = c->pipeline;
 
 	if (!c->finished) {
+		(void)control__live_flush(c, true);
 		sip_tracker_finish(c->tracker, last_ns);
 		p->sip_counters = *sip_tracker_counters_peek(c->tracker);
 		c->finished = true;
@@ -293,7 +294,6 @@ finish(struct control_state *c, int64_t last_ns)
 	c->reports_count = 0;
 	if (!atomic_load_explicit(&p->writers_over, memory_order_acquire))
 		return;
-	(void)control__live_flush(c, true);
 	uv_close((uv_handle_t *)&p->control.kick, NULL);
 	if (c->server)
 		control__server_close(c->server);

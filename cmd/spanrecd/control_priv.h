@@ -135,8 +135,11 @@ void control__decide_again(struct control_state *c);
 
 /** A call has changed, or begun. */
 void control__live_change(struct control_state *c, struct control_call *call);
-/** A call is over. */
+/** A call is over: it is to leave the table. */
 void control__live_remove(struct control_state *c,
+			  const struct control_call *call);
+/** Its memory goes; what was not kept of it so far is not. */
+void control__live_forget(struct control_state *c,
 			  const struct control_call *call);
 /** Hand to the archive thread what has changed. @param now even if that was
  * done a moment ago. @return false: there was no room for all of it */

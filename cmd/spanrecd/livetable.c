@@ -58,17 +58,21 @@ remove_id(struct control_state *c, const char *id)
 }
 
 void
-control__live_remove(struct control_state *c, const struct control_call *call)
+control__live_forget(struct control_state *c, const struct control_call *call)
 {
 	struct control_call **link = &c->dirty;
 
-	if (!is_live(c))
-		return;
 	while (*link && *link != call)
 		link = &(*link)->next_dirty;
 	if (*link)
 		*link = call->next_dirty;
-	remove_id(c, call->id);
+}
+
+void
+control__live_remove(struct control_state *c, const struct control_call *call)
+{
+	if (is_live(c))
+		remove_id(c, call->id);
 }
 
 static struct control_request *

@@ -21,6 +21,10 @@
 
 static const int64_t SECOND_NS = 1000000000LL;
 static const int64_t NAP_NS = 2 * 1000000LL;
+/* Live, the watermark moves all the time by a little. A pass costs a look at
+ * every flow, so it is worth it only when there are some frames in each. */
+static const int64_t PASS_NS = 200 * 1000000LL;
+static const int64_t LIVE_NAP_NS = 50 * 1000000LL;
 static const int64_t MS_NS = 1000000LL;
 
 enum { NO_STREAM = -1 };
@@ -596,6 +600,25 @@ pass(struct writer_state *w, int64_t watermark_ns)
 	publish_drained(w);
 }
 
+/*
+ * Is a pass worth it? Whole seconds are what control waits for; and what
+ * others wait for, or what was not ready before, cannot wait.
+ */
+static bool
+worth_a_pass(const struct writer_state *w, int64_t watermark_ns)
+{
+	const struct pipeline *p = w->pipeline;
+
+	if (watermark_ns == PIPELINE_BEFORE)
+		return false;
+	return !p->config.live || watermark_ns == PIPELINE_OVER ||
+	       watermark_ns - w->watermark_ns >= PASS_NS ||
+	       watermark_ns / SECOND_NS != w->watermark_ns / SECOND_NS ||
+	       w->stuck_ns != INT64_MAX ||
+	       atomic_load_explicit(&p->handovers, memory_order_acquire) !=
+		   w->handovers;
+}
+
 static bool
 finished(const struct writer_state *w)
 {
@@ -608,6 +631,7 @@ writer_main(void *thread)
 {
 	struct writer *writer = thread;
 	struct writer_state *w = writer->state;
+	int64_t nap_ns = w->pipeline->config.live ? LIVE_NAP_NS : NAP_NS;
 
 	pthread_setname_np(pthread_self(), "writer");
 	for (;;) {
@@ -615,11 +639,11 @@ writer_main(void *thread)
 		    &w->pipeline->watermark_ns, memory_order_acquire);
 
 		take_answers(w);
-		if (watermark_ns > PIPELINE_BEFORE)
+		if (worth_a_pass(w, watermark_ns))
 			pass(w, watermark_ns);
 		if (finished(w))
 			break;
-		pipeline_nap(&writer->wake, NAP_NS);
+		pipeline_nap(&writer->wake, nap_ns);
 	}
 	return NULL;
 }
@@ -634,6 +658,8 @@ writer_new(struct writer *writer)
 	writer->state = w;
 	w->writer = writer;
 	w->pipeline = writer->pipeline;
+	w->watermark_ns = PIPELINE_BEFORE;
+	w->stuck_ns = INT64_MAX;
 	w->flushed_ns = PIPELINE_BEFORE;
 	w->input = (struct segment_input){
 		.archive = writer->pipeline->config.archive,
