@@ -85,16 +85,19 @@ BENCH_BIN := $(patsubst %.c,$B/%,$(BENCHES))
 # Tests can make any allocation of ours fail; see cmd/testing/testing.h.
 WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
-.PHONY: all deps deps-lab demo check test golden layers fuzz bench cov tidy \
-	format corpus soak install clean build-tests build-fuzzers build-benches
+.PHONY: all deps deps-build demo check test golden lab layers fuzz bench cov \
+	tidy format corpus soak install clean build-tests build-fuzzers \
+	build-benches
 
 all: $(BIN)
 
+# What make check needs; that includes real SIP programs.
 deps:
-	@.ci/deps build
-
-deps-lab:
 	@.ci/deps lab
+
+# What building needs, and the tests without them.
+deps-build:
+	@.ci/deps build
 
 $B/%.o: %.c
 	@mkdir -p $(@D)
@@ -137,38 +140,43 @@ test: build-tests
 golden: $(BIN) $(TOOL_BIN)
 	@.ci/golden $V
 
+# Calls between real programs, recorded live; wants root.
+lab: deps
+	@$(MAKE) --no-print-directory all $(TOOL_BIN)
+	@.ci/lab-tests
+
 layers:
 	@.ci/layers
 
 check: deps
 	@.ci/check
 
-fuzz: deps
+fuzz: deps-build
 	@.ci/fuzz $${SECONDS_EACH:-600}
 
 soak: deps
 	@.ci/soak
 
-bench: deps
+bench: deps-build
 	@.ci/bench
 
-cov: deps
+cov: deps-build
 	@$(MAKE) --no-print-directory V=cov test
 	@gcovr -r . --object-directory build/cov -e '.*_test\.c' -e cmd/testing
 
-tidy: deps
+tidy: deps-build
 	@.ci/tidy
 
 format:
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 
-corpus: deps
+corpus: deps-build
 	@$(MAKE) --no-print-directory all
 	@.ci/corpus $(CORPUS)
 
 # ---- for people -------------------------------------------------------------
 
-demo: deps
+demo: deps-build
 	@$(MAKE) --no-print-directory -j2 all
 	@.ci/demo
 

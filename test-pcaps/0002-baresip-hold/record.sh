@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # Record in.pcap anew: one baresip calls another through the lab's switch, takes
 # the call on hold and back, and hangs up. Each plays a sine of its own. Needs
-# root (make deps-lab).
+# root (make deps).
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
