@@ -186,10 +186,11 @@ look() {
 
 	def tones(path):
 	    call = made[0]
-	    hz = [line.split()[1] for line in open(path) if "Hz" in line]
+	    heard = open(path).read()
+	    hz = [line.split()[1] for line in heard.splitlines() if "Hz" in line]
 	    same(hz, [str(call[side]["tone_hz"]) for side in sides], "tones")
-	    if "something" in open(path).read():
-	        sys.exit("not pure")
+	    if "something" in heard:
+	        sys.exit(f"not pure:\n{heard}{sent}")
 
 	globals()[what](sys.argv[-1])
 	PYTHON

@@ -26,6 +26,7 @@
 #define LIKE         0.06  /* frequencies of one run differ by less */
 #define IMPURE       0.01  /* share of the power that is not the tone */
 #define FIT_BLOCKS   8
+#define NEXT_HZ      3.0
 
 struct sound {
 	short *samples; /* interleaved */
@@ -94,6 +95,26 @@ residue(const struct sound *sound, sf_count_t first, sf_count_t n, double hz)
 	return all > 0 ? left / all : 0;
 }
 
+/* The same of the frequency next to this one that explains most: in blocks that
+ * hold the same part of the wave each time, the coder's errors do not cancel,
+ * and the mean of the blocks is some Hz off. The residue is a parabola there.
+ */
+static double
+residue_best(const struct sound *sound, sf_count_t first, sf_count_t n,
+	     double hz)
+{
+	double below = residue(sound, first, n, hz - NEXT_HZ);
+	double here = residue(sound, first, n, hz);
+	double above = residue(sound, first, n, hz + NEXT_HZ);
+	double curve = below + above - 2 * here, off;
+
+	if (curve <= 0)
+		return here;
+	off = NEXT_HZ * (below - above) / (2 * curve);
+	off = fmax(-2 * NEXT_HZ, fmin(2 * NEXT_HZ, off));
+	return fmin(here, residue(sound, first, n, hz + off));
+}
+
 /* Blocks from `first` on that sound alike; *hz is their mean. */
 static sf_count_t
 run_find(const struct sound *sound, sf_count_t first, sf_count_t blocks,
@@ -125,7 +146,7 @@ run_tell(const struct sound *sound, sf_count_t first, sf_count_t n, double hz)
 		printf("silence\n");
 		return;
 	}
-	rest = residue(sound, first * sound->block, n * sound->block, hz);
+	rest = residue_best(sound, first * sound->block, n * sound->block, hz);
 	printf("%.0f Hz", round(hz / 10) * 10);
 	if (rest > IMPURE)
 		printf(", and %.0f %% of the power is something else",
