@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
@@ -24,6 +25,8 @@
 #include "cmd/spanrecd/summary.h"
 
 static const int64_t SECOND_NS = 1000000000LL;
+/* 2024: no recording is older than this program. */
+static const int64_t EARLIEST_NS = 1704067200 * 1000000000LL;
 
 static int64_t
 clock_ns(clockid_t clock)
@@ -227,8 +230,13 @@ record(const struct spanrecd_options *o, struct pipeline_config *config)
 	int64_t began_ns = summary_clock();
 	int r;
 
-	announce(config);
 	config->start_ns = clock_ns(CLOCK_REALTIME);
+	if (config->start_ns < EARLIEST_NS) {
+		log_error("the clock of this machine is years late: set it, "
+			  "for retention counts from the time of a call");
+		return EXIT_FAILED;
+	}
+	announce(config);
 	r = pipeline_start(&pipeline, config, error);
 	config->sources_count = 0; /* it has them */
 	if (r < 0) {
@@ -262,6 +270,8 @@ run(const struct spanrecd_options *o, const struct home *home,
 		r = confine(o, home);
 	if (r == 0)
 		r = record(o, config);
+	if (config->control_fd >= 0)
+		(void)unlink(home->control_path);
 	policy_free(&policy);
 	store_archive_close(&config->archive);
 	return r;

@@ -308,6 +308,9 @@ warn_state(const struct control_state *c, const uint64_t *values,
 				     "are not recorded"
 				   : "the recorder does not keep up: packets "
 				     "are lost");
+	if (atomic_load(&p->clock_jumped))
+		warn(warnings, "the clock was set while the recorder ran: "
+			       "nothing is purged until it is restarted");
 	if (values[COUNTER_clock_set_back])
 		warn(warnings, "the clock was set back: recordings are dated "
 			       "too late until the recorder is restarted");
