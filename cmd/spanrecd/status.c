@@ -183,13 +183,15 @@ static void
 gauge_process(uint64_t *gauges)
 {
 	FILE *statm = fopen("/proc/self/statm", "re");
-	unsigned long pages;
+	unsigned long pages, shared;
 	DIR *fds;
 
 	if (statm) {
-		if (fscanf(statm, "%*u %lu", &pages) == 1)
-			gauges[GAUGE_memory] =
-			    pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+		/* Without the index, which is mapped from its file. */
+		if (fscanf(statm, "%*u %lu %lu", &pages, &shared) == 2)
+			gauges[GAUGE_memory] = (pages - shared) *
+					       (uint64_t)sysconf(_SC_PAGESIZE) /
+					       1024;
 		fclose(statm);
 	}
 	fds = opendir("/proc/self/fd");
