@@ -224,7 +224,7 @@ test_status_without(void **state)
 	char *output = run(f, NOW, EXIT_NOT_FOUND, "status");
 
 	assert_has(output, "Archive    ");
-	assert_has(output, "/home/archive\n");
+	assert_has(output, "/home/archive\nDisk       ");
 	assert_has(output, " free\n");
 	free(output);
 	output = run(f, NOW, EXIT_NOT_FOUND, "status --json");
