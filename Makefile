@@ -129,7 +129,7 @@ $B/cmd/testing/callgen: $(call OBJ,cmd/testing/callgen_frame.c)
 
 build-tests: $(BIN) $(TEST_BIN) $(TOOL_BIN)
 build-fuzzers: $(FUZZ_BIN)
-build-benches: $(BIN) $(BENCH_BIN)
+build-benches: $(BIN) $(BENCH_BIN) $(TOOL_BIN)
 
 # ---- tests ------------------------------------------------------------------
 

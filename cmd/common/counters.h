@@ -108,7 +108,7 @@ counter_get(const struct counters *counters, enum counter which)
 	X(sip_ring, "%", "fullest ring of SIP messages")                       \
 	X(event_ring, "%", "fullest ring of events to a writer")               \
 	X(request_ring, "%", "fullest ring of requests to the archive")        \
-	X(memory, "KiB", "memory in use")                                      \
+	X(memory, "KiB", "memory in use, without files mapped into it")                                     \
 	X(open_files, "files", "open files")                                   \
 	X(threads, "threads", "threads")
 

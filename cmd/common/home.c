@@ -77,7 +77,7 @@ static const struct policy_field settings[] = {
 	{ "flow_idle_ms", POLICY_FIELD_U32, AT(flow_idle_ms), 1000, 3600000,
 	  "ms", "10000", "A stream that is silent so long is forgotten." },
 	{ "sip_ring_kib", POLICY_FIELD_U32, AT(sip_ring_kib), 256, 1 << 20,
-	  "KiB", "1024",
+	  "KiB", "4096",
 	  "SIP that waits between a capture thread and the control thread;\n"
 	  "a power of two." },
 	{ "calls_max", POLICY_FIELD_U32, AT(calls_max), 16, 1 << 20, "",

@@ -224,7 +224,7 @@ test_status_without(void **state)
 	char *output = run(f, NOW, EXIT_NOT_FOUND, "status");
 
 	assert_has(output, "Archive    ");
-	assert_has(output, "/home/archive\n");
+	assert_has(output, "/home/archive\nDisk       ");
 	assert_has(output, " free\n");
 	free(output);
 	output = run(f, NOW, EXIT_NOT_FOUND, "status --json");
@@ -658,6 +658,50 @@ test_still_recorded(void **state)
 	let_go(pid, hold);
 }
 
+/* The recorder deletes; what it did is told in the same words. */
+static void
+test_purge_beside(void **state)
+{
+	static const struct testing_answer answers[] = {
+		{ TESTING_SAY,
+		  "{\"ok\":true,\"segments\":3,\"recordings\":2,\"bytes\":"
+		  "94400,\"tombstones\":4,\"held\":1,\"failed\":0}\n" },
+		{ TESTING_SAY, "{\"ok\":true,\"segments\":1,\"failed\":2}\n" },
+		{ TESTING_SAY, REFUSAL },
+	};
+	const struct fixture *f = *state;
+	const int64_t late = NOW + 365 * DAY;
+	struct testing_recorder *recorder;
+	char *output, *requests;
+	int hold;
+	pid_t pid = hold_archive(f, NULL, &hold);
+
+	free(run(f, late, EXIT_FAILED, "purge"));
+	recorder = STARTS(f, answers);
+	output = run(f, late, EXIT_DONE, "purge");
+	assert_string_equal(output,
+			    "3 segments deleted, 2 with audio, 94400 bytes of "
+			    "it\n1 held, not deleted\n4 notes of deleted calls "
+			    "removed, their time was over too\n");
+	free(output);
+	output = run(f, late, EXIT_FAILED, "purge");
+	assert_has(output, "2 errors: not all that is due is gone\n");
+	free(output);
+	output = run(f, late, EXIT_NOT_ALLOWED, "purge");
+	assert_string_equal(output, "");
+	free(output);
+	/* looking needs nobody */
+	output = run(f, late, EXIT_DONE, "purge --dry-run");
+	assert_has(output, "would be deleted");
+	free(output);
+	requests = testing_recorder_end(recorder);
+	assert_string_equal(requests, "{\"op\":\"purge\"}\n"
+				      "{\"op\":\"purge\"}\n"
+				      "{\"op\":\"purge\"}\n");
+	free(requests);
+	let_go(pid, hold);
+}
+
 /* Whatever allocation fails: words, an exit code, no leak. */
 static void
 test_no_memory(void **state)
@@ -703,6 +747,7 @@ main(void)
 		FIXTURE_TEST(test_ledger),
 		FIXTURE_TEST(test_ledger_refused),
 		FIXTURE_TEST(test_still_recorded),
+		FIXTURE_TEST(test_purge_beside),
 		FIXTURE_TEST(test_no_memory),
 	};
 

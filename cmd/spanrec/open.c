@@ -141,7 +141,7 @@ spanrec_open(struct spanrec *spanrec, enum store_mode mode)
 	return error < 0 ? archive_failed(spanrec, error) : 0;
 }
 
-/* Is who holds the archive a recorder that takes entries? Better asked before
+/* Is who holds the archive a recorder that can be asked? Better known before
  * recordings are read than after. @return exit code */
 static int
 find_recorder(struct spanrec *spanrec)
@@ -159,13 +159,13 @@ find_recorder(struct spanrec *spanrec)
 }
 
 int
-spanrec_open_ledger(struct spanrec *spanrec)
+spanrec_open_beside(struct spanrec *spanrec, enum store_mode mode)
 {
 	int error, rc = open_parts(spanrec);
 
 	if (rc)
 		return rc;
-	error = open_archive(spanrec, STORE_WRITE);
+	error = open_archive(spanrec, mode);
 	if (error == -EBUSY) {
 		rc = find_recorder(spanrec);
 		if (rc)

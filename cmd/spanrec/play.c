@@ -273,7 +273,7 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 				       .channels = arguments->channels };
 	int rc;
 
-	rc = spanrec_open_ledger(spanrec);
+	rc = spanrec_open_beside(spanrec, STORE_WRITE);
 	if (!rc)
 		rc = spanrec_purpose_check(spanrec, arguments->purpose);
 	if (!rc)

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* purge: one sweep by hand, or what it would delete. */
+/* purge: one sweep by hand, or what it would delete. While a recorder runs, it
+ * makes the sweep. */
 #include "cmd/spanrec/spanrec.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
+#include <jansson.h>
+
+#include "cmd/common/control.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 #include "cmd/common/progress.h"
@@ -31,8 +35,9 @@ static const char doc[] =
     "file removed, and a certificate goes into the ledger. A note that there "
     "was a call remains until its own time is over.\v"
     "Due times are ten minutes before a recording must be gone: let cron or "
-    "a timer run this every five minutes. It refuses to work beside another "
-    "process that writes to the archive.\n\n"
+    "a timer run this every five minutes. While a recorder runs, it is asked to "
+    "do it; beside another process that writes to the archive, nothing is "
+    "deleted.\n\n"
     "Examples:\n"
     "  spanrec purge --dry-run\n"
     "  spanrec purge --dry-run --as-of 2027-01-31\n"
@@ -192,6 +197,33 @@ when(const struct arguments *arguments, int64_t *now_ns)
 	return 0;
 }
 
+/* The recorder makes the sweep, and has said in its log what failed.
+ * @return exit code */
+static int
+ask_sweep(struct spanrec *spanrec)
+{
+	struct sweep_result purge = { 0 };
+	json_t *answer;
+	int rc = spanrec_ask(spanrec, json_pack("{ss}", "op", "purge"),
+			     CONTROL_PURGE_TIMEOUT_MS, &answer);
+
+	if (rc)
+		return rc;
+	purge.segments = spanrec_json_count(answer, "segments");
+	purge.recordings = spanrec_json_count(answer, "recordings");
+	purge.bytes = spanrec_json_count(answer, "bytes");
+	purge.tombstones = spanrec_json_count(answer, "tombstones");
+	purge.held = spanrec_json_count(answer, "held");
+	purge.failed = spanrec_json_count(answer, "failed");
+	json_decref(answer);
+	report(spanrec, &purge, false);
+	if (!purge.failed)
+		return 0;
+	log_error("the recorder could not delete all that is due; its log "
+		  "says why");
+	return EXIT_FAILED;
+}
+
 int
 spanrec_purge(struct spanrec *spanrec, int argc, char **argv)
 {
@@ -206,7 +238,10 @@ spanrec_purge(struct spanrec *spanrec, int argc, char **argv)
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
 		return EXIT_USAGE;
-	rc = spanrec_open(spanrec, arguments.dry ? STORE_READ : STORE_PURGE);
+	rc = arguments.dry ? spanrec_open(spanrec, STORE_READ)
+			   : spanrec_open_beside(spanrec, STORE_PURGE);
+	if (!rc && spanrec->beside)
+		return ask_sweep(spanrec);
 	if (!rc)
 		rc = when(&arguments, &now_ns);
 	if (rc)

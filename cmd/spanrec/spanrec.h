@@ -54,7 +54,7 @@ struct spanrec {
 	const struct policy_zone *zone; /**< of the policy; borrowed */
 	struct clocks *clocks; /**< policies out of the archive */
 	struct policy_zone *utc; /**< the zone, if the policy is not for us */
-	bool beside; /**< a recorder holds the archive; it keeps the ledger */
+	bool beside; /**< a recorder holds the archive; it writes for us */
 	struct store_archive *archive;
 	struct store_identity *identity; /**< NULL: no private key here */
 };
@@ -103,12 +103,13 @@ int spanrec_open(struct spanrec *spanrec, enum store_mode mode)
 	__attribute__((warn_unused_result));
 
 /**
- * The same, to read it and add to its ledger: with the write lock, or beside a
- * recorder that has it and takes entries through its control socket.
+ * The same, or, if a recorder holds the archive, to read it beside that: then
+ * spanrec->beside, and what is to be written the recorder must be asked for.
  *
+ * @param mode STORE_WRITE or STORE_PURGE
  * @return exit code
  */
-int spanrec_open_ledger(struct spanrec *spanrec)
+int spanrec_open_beside(struct spanrec *spanrec, enum store_mode mode)
 	__attribute__((warn_unused_result));
 
 /**

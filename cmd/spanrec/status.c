@@ -170,15 +170,9 @@ print_without(const struct spanrec *spanrec)
 {
 	const char *path = spanrec->home.archive_path;
 	char total[SPANREC_BYTES_BYTES], left[SPANREC_BYTES_BYTES];
-	int writer = store_archive_writer(path);
 	struct statvfs disk;
 
 	fprintf(spanrec->out, "Archive    %s\n", path);
-	if (writer > 0)
-		fprintf(spanrec->out,
-			"Written    by process %d, which does not record "
-			"live\n",
-			writer);
 	if (statvfs(path, &disk) < 0)
 		return;
 	spanrec_bytes_text((uint64_t)disk.f_blocks * disk.f_frsize, total);

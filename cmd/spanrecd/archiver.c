@@ -30,6 +30,9 @@ enum { BATCH_ROWS = 1000 };
 enum { SWEEP_LIMIT = 50 };
 static const int64_t NAP_NS = 20 * 1000000LL;
 static const int64_t SWEEP_NS = 60 * 1000000000LL;
+/* A clock on the wall that moves by so much more or less than time has passed
+ * was set: what is due by it may not be. */
+static const int64_t CLOCK_JUMP_NS = 300 * 1000000000LL;
 
 struct answer {
 	uint32_t writer;
@@ -50,13 +53,14 @@ struct archiver_state {
 	struct answer answers[BATCH_ROWS];
 	struct ended *first, *last;
 	uint32_t ended_count;
-	uint32_t open_count;  /* recordings that grow */
-	bool urgent;          /* one of those that ended is to be taken back */
-	bool over;            /* nothing more will come */
-	int64_t synced_ns;    /* monotonic */
-	int64_t swept_ns;     /* monotonic: when the last sweep was over */
-	bool sweeping;        /* it is not over, only the others' turn */
-	uint64_t sweep_token; /* who waits for it; 0: nobody */
+	uint32_t open_count; /* recordings that grow */
+	bool urgent;         /* one of those that ended is to be taken back */
+	bool over;           /* nothing more will come */
+	int64_t synced_ns;   /* monotonic */
+	int64_t swept_ns;    /* monotonic: when the last sweep was over */
+	bool sweeping;       /* it is not over, only the others' turn */
+	int64_t clock_offset_ns; /* wall clock less time since boot, at first */
+	uint64_t sweep_token;    /* who waits for it; 0: nobody */
 	struct sweep_result swept;   /* so far */
 	const struct policy *policy; /* by which is purged */
 	struct policy *own_policy;   /* the same, if it was reloaded */
@@ -493,6 +497,27 @@ sweep(struct archiver_state *a)
 	a->swept_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
+static int64_t
+clock_offset(void)
+{
+	return clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+}
+
+/* Nothing is deleted by a clock that was set while we ran. */
+static bool
+clock_trusted(struct archiver_state *a)
+{
+	bool jumped =
+	    llabs(clock_offset() - a->clock_offset_ns) > CLOCK_JUMP_NS;
+	bool before = atomic_exchange(&a->pipeline->clock_jumped, jumped);
+
+	if (jumped && !before)
+		log_error("the clock was set by more than %lld s: nothing is "
+			  "purged; restart the recorder if it is right now",
+			  (long long)(CLOCK_JUMP_NS / 1000000000));
+	return !jumped;
+}
+
 static void
 sweep_if_due(struct archiver_state *a)
 {
@@ -503,7 +528,14 @@ sweep_if_due(struct archiver_state *a)
 			return;
 		a->swept = (struct sweep_result){ 0 };
 	}
-	sweep(a);
+	if (clock_trusted(a)) {
+		sweep(a);
+		return;
+	}
+	a->sweeping = false;
+	a->swept_ns = clock_ns(CLOCK_MONOTONIC);
+	answer_token(a, a->sweep_token, -ETIME);
+	a->sweep_token = 0;
 }
 
 /* ---- the loop ------------------------------------------------------------ */
@@ -568,6 +600,7 @@ archiver_new(struct pipeline *p)
 	p->archiver.state->pipeline = p;
 	p->archiver.state->archive = p->config.archive;
 	p->archiver.state->policy = p->config.policy;
+	p->archiver.state->clock_offset_ns = clock_offset();
 	p->archiver.state->swept_ns = clock_ns(CLOCK_MONOTONIC) - SWEEP_NS;
 	return 0;
 }

@@ -1,52 +1,21 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* spanrecd: the recorder. Arguments, settings, start, progress, summary. */
+/* spanrecd: the recorder. Arguments, and which way to run. */
 #include <argp.h>
-#include <errno.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "cmd/common/exit.h"
 #include "cmd/common/home.h"
 #include "cmd/common/log.h"
 #include "cmd/common/process.h"
 #include "cmd/common/version.h"
-#include "cmd/spanrecd/spanrecd.h"
+#include "cmd/spanrecd/run.h"
 
 const char *argp_program_version = "spanrecd " SPANREC_VERSION;
 
 enum { OPTION_SHIFT = 256, OPTION_AS_ROOT };
-
-static volatile sig_atomic_t stop_asked, reload_asked;
-
-static void
-on_signal(int number)
-{
-	if (number == SIGHUP)
-		reload_asked = 1;
-	else
-		stop_asked = 1;
-}
-
-bool
-spanrecd_stop_asked(void)
-{
-	return stop_asked;
-}
-
-bool
-spanrecd_reload_asked(void)
-{
-	bool asked = reload_asked;
-
-	reload_asked = 0;
-	return asked;
-}
 
 /* ---- arguments ----------------------------------------------------------- */
 
@@ -111,44 +80,32 @@ parse_threads(struct argp_state *state, const char *arg)
 }
 
 static void
-add_file(struct argp_state *state, struct spanrecd_options *o, const char *file)
+add_file(struct argp_state *state, struct run_options *o, const char *file)
 {
-	if (o->files_count == SPANRECD_FILES_MAX)
+	if (o->files_count == RUN_FILES_MAX)
 		argp_error(state, "more than %d captures at a time",
-			   SPANRECD_FILES_MAX);
+			   RUN_FILES_MAX);
 	o->files[o->files_count++] = file;
 }
 
-bool
-spanrecd_reads_stdin(const struct spanrecd_options *o)
-{
-	size_t i;
-
-	for (i = 0; i < o->files_count; i++)
-		if (strcmp(o->files[i], "-") == 0)
-			return true;
-	return false;
-}
-
 static void
-add_interface(struct argp_state *state, struct spanrecd_options *o,
-	      const char *name)
+add_interface(struct argp_state *state, struct run_options *o, const char *name)
 {
-	if (o->interfaces_count == SPANRECD_INTERFACES_MAX)
+	if (o->interfaces_count == RUN_INTERFACES_MAX)
 		argp_error(state, "more than %d interfaces",
-			   SPANRECD_INTERFACES_MAX);
+			   RUN_INTERFACES_MAX);
 	o->interfaces[o->interfaces_count++] = name;
 }
 
 /* Each capture thread reads the input for itself, and so does --shift. */
 static void
-check_input(struct argp_state *state, const struct spanrecd_options *o)
+check_input(struct argp_state *state, const struct run_options *o)
 {
 	if (o->read && o->interfaces_count)
 		argp_error(state, "--read and --interface: one or the other");
 	if (o->shift_now && !o->read)
 		argp_error(state, "--shift is for captures: --read FILE");
-	if (spanrecd_reads_stdin(o) && (o->threads > 1 || o->shift_now))
+	if (run_reads_stdin(o) && (o->threads > 1 || o->shift_now))
 		argp_error(state, "standard input can be read once only: not "
 				  "with --threads above 1 or --shift");
 }
@@ -156,7 +113,7 @@ check_input(struct argp_state *state, const struct spanrecd_options *o)
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
-	struct spanrecd_options *o = state->input;
+	struct run_options *o = state->input;
 
 	switch (key) {
 	case 'H':
@@ -208,93 +165,6 @@ parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
-/* ---- what both ways of running need ------------------------------------- */
-
-int
-spanrecd_open_archive(const struct home *home, struct store_archive **archive)
-{
-	const struct store_archive_config config = {
-		.map_bytes = home->settings.index_map_mib << 20,
-	};
-	struct store_recovery recovery = { 0 };
-	int r = store_archive_open(archive, home->archive_path, STORE_WRITE,
-				   &config, &recovery);
-
-	if (r == -EBUSY)
-		log_error("%s is being written by process %d: wait for it, or "
-			  "stop it",
-			  home->archive_path,
-			  store_archive_writer(home->archive_path));
-	else if (r == -ENOENT)
-		log_error("there is no archive in %s; make one with: spanrec "
-			  "init",
-			  home->archive_path);
-	else if (r < 0)
-		log_error("cannot open the archive %s: %s", home->archive_path,
-			  strerror(-r));
-	if (r < 0)
-		return exit_code(r);
-	if (recovery.interrupted || recovery.empty || recovery.purges)
-		log_info("recovered after an interruption: %" PRIu64
-			 " recordings closed, %" PRIu64 " bytes of half-"
-			 "written chunks cut, %" PRIu64 " empty, %" PRIu64
-			 " purges finished",
-			 recovery.interrupted, recovery.cut_bytes,
-			 recovery.empty, recovery.purges);
-	if (recovery.failed)
-		log_warning("%" PRIu64 " things in the archive could not be "
-			    "mended; 'spanrec verify' names them",
-			    recovery.failed);
-	return 0;
-}
-
-int
-spanrecd_open_policy(const struct spanrecd_options *o, const struct home *home,
-		     struct pipeline_config *config, struct policy **policy)
-{
-	char *text = NULL;
-	size_t text_bytes;
-	int r = home_policy(home, o->policy, policy, &text, &text_bytes);
-
-	if (r != 0)
-		return r;
-	config->policy = *policy;
-	if (!o->check_only)
-		r = store_archive_keep_policy(config->archive, text, text_bytes,
-					      config->policy_hash);
-	free(text);
-	if (r == 0)
-		return 0;
-	log_error("cannot keep the policy in the archive: %s", strerror(-r));
-	return exit_code(r);
-}
-
-int
-spanrecd_verdict(const struct pipeline *pipeline)
-{
-	uint64_t failed = pipeline_counter(pipeline, COUNTER_recordings_failed);
-	int error = atomic_load(&pipeline->archive_error);
-	uint32_t i;
-
-	if (error == 0)
-		error = atomic_load(&pipeline->recording_error);
-	if (error < 0) {
-		log_error("%" PRIu64 " recordings are not complete: %s", failed,
-			  strerror(-error));
-		return EXIT_FAILED;
-	}
-	for (i = 0; i < pipeline->captures_count; i++) {
-		const struct capture_thread *t = &pipeline->captures[i];
-
-		if (t->error == 0)
-			continue;
-		log_error("%s; what came before is recorded",
-			  capture_source_error(t->source));
-		return exit_code(t->error);
-	}
-	return EXIT_DONE;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -302,11 +172,7 @@ main(int argc, char **argv)
 					  .parser = parse,
 					  .args_doc = "[FILE...]",
 					  .doc = doc };
-	/* The second one ends it at once; recovery mends what that leaves. */
-	const struct sigaction action = { .sa_handler = on_signal,
-					  .sa_flags = (int)SA_RESETHAND };
-	const struct sigaction reload = { .sa_handler = on_signal };
-	struct spanrecd_options options = { 0 };
+	struct run_options options = { 0 };
 	struct home home;
 	int r;
 
@@ -321,15 +187,12 @@ main(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	process_raise_files();
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	signal(SIGPIPE, SIG_IGN);
+	run_catch_signals(!options.read);
 	r = home_open(&home, options.home);
 	if (r == 0 && (options.read || options.check_only)) {
-		r = spanrecd_run_files(&options, &home);
+		r = run_files(&options, &home);
 	} else if (r == 0) {
-		sigaction(SIGHUP, &reload, NULL);
-		r = spanrecd_run_live(&options, &home);
+		r = run_live(&options, &home);
 	}
 	if (r == 0 && fflush(stdout) == EOF)
 		r = EXIT_FAILED;

@@ -175,6 +175,7 @@ struct pipeline {
 	_Atomic int archive_error;   /**< first failure of the index or keyring */
 	_Atomic int recording_error; /**< ... of a recording */
 	_Atomic int64_t failed_ns;   /**< wall clock: the last of either */
+	_Atomic bool clock_jumped;   /**< so nothing is purged */
 	struct sip_counters sip_counters; /**< after the join */
 };
 

@@ -7,7 +7,7 @@
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 #include "cmd/common/progress.h"
-#include "cmd/spanrecd/spanrecd.h"
+#include "cmd/spanrecd/run.h"
 #include "cmd/spanrecd/summary.h"
 
 static void
@@ -21,7 +21,7 @@ last_time(void *ctx, const struct capture_frame *frame)
 
 /* Read the captures once for their last time. */
 static int
-find_shift(const struct spanrecd_options *o, int64_t *shift_ns)
+find_shift(const struct run_options *o, int64_t *shift_ns)
 {
 	char error[CAPTURE_ERROR_BYTES];
 	struct capture_source *source;
@@ -44,7 +44,7 @@ find_shift(const struct spanrecd_options *o, int64_t *shift_ns)
 
 /* Each capture thread reads all of it. */
 static int
-open_sources(const struct spanrecd_options *o, struct pipeline_config *config,
+open_sources(const struct run_options *o, struct pipeline_config *config,
 	     uint32_t count)
 {
 	char error[CAPTURE_ERROR_BYTES];
@@ -75,7 +75,7 @@ watch(struct pipeline *pipeline, bool quiet)
 	if (!quiet)
 		progress_init(&progress, "recording");
 	while (pipeline_running(pipeline)) {
-		if (spanrecd_stop_asked())
+		if (run_stop_asked())
 			pipeline_stop(pipeline);
 		pipeline_progress(pipeline, &done, &total);
 		if (!quiet)
@@ -87,7 +87,7 @@ watch(struct pipeline *pipeline, bool quiet)
 }
 
 static int
-record(const struct spanrecd_options *o, const struct pipeline_config *config)
+record(const struct run_options *o, const struct pipeline_config *config)
 {
 	char error[CAPTURE_ERROR_BYTES];
 	struct pipeline *pipeline;
@@ -100,8 +100,8 @@ record(const struct spanrecd_options *o, const struct pipeline_config *config)
 	}
 	watch(pipeline, o->quiet);
 	pipeline_join(pipeline);
-	r = spanrecd_verdict(pipeline);
-	if (r == 0 && spanrecd_stop_asked()) {
+	r = run_verdict(pipeline);
+	if (r == 0 && run_stop_asked()) {
 		log_warning("stopped before the end of the input; what came "
 			    "before is recorded");
 		r = EXIT_FAILED;
@@ -113,7 +113,7 @@ record(const struct spanrecd_options *o, const struct pipeline_config *config)
 }
 
 int
-spanrecd_run_files(const struct spanrecd_options *o, const struct home *home)
+run_files(const struct run_options *o, const struct home *home)
 {
 	struct capture_source *sources[PIPELINE_THREADS_MAX] = { 0 };
 	struct pipeline_config config = { .settings = &home->settings,
@@ -121,13 +121,13 @@ spanrecd_run_files(const struct spanrecd_options *o, const struct home *home)
 					  .control_fd = -1 };
 	uint32_t threads = o->threads ? o->threads : home->settings.threads;
 	struct policy *policy = NULL;
-	int r = spanrecd_open_archive(home, &config.archive);
+	int r = run_open_archive(home, &config.archive);
 
-	if (spanrecd_reads_stdin(o))
+	if (run_reads_stdin(o))
 		threads = 1;
 	config.writers_count = threads;
 	if (r == 0)
-		r = spanrecd_open_policy(o, home, &config, &policy);
+		r = run_open_policy(o, home, &config, &policy);
 	if (r == 0 && !o->check_only) {
 		if (o->shift_now)
 			r = find_shift(o, &config.shift_ns);

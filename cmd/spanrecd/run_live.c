@@ -14,16 +14,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/listen.h"
 #include "cmd/spanrecd/notify.h"
 #include "cmd/spanrecd/privilege.h"
-#include "cmd/spanrecd/spanrecd.h"
+#include "cmd/spanrecd/run.h"
 #include "cmd/spanrecd/summary.h"
 
 static const int64_t SECOND_NS = 1000000000LL;
+/* 2024: no recording is older than this program. */
+static const int64_t EARLIEST_NS = 1704067200 * 1000000000LL;
 
 static int64_t
 clock_ns(clockid_t clock)
@@ -37,8 +40,8 @@ clock_ns(clockid_t clock)
 /* ---- interfaces ---------------------------------------------------------- */
 
 static size_t
-list_interfaces(const struct spanrecd_options *o, const struct home *home,
-		const char *names[SPANRECD_INTERFACES_MAX])
+list_interfaces(const struct run_options *o, const struct home *home,
+		const char *names[RUN_INTERFACES_MAX])
 {
 	const struct policy_texts *set = &home->settings.interfaces;
 	size_t i;
@@ -62,10 +65,10 @@ free_sources(struct pipeline_config *config)
 
 /* One for each interface and thread; those of an interface side by side. */
 static int
-open_sources(const struct spanrecd_options *o, const struct home *home,
+open_sources(const struct run_options *o, const struct home *home,
 	     struct pipeline_config *config, uint32_t threads)
 {
-	const char *names[SPANRECD_INTERFACES_MAX];
+	const char *names[RUN_INTERFACES_MAX];
 	size_t count = list_interfaces(o, home, names), i;
 	struct capture_live_config live = {
 		.ring_bytes = home->settings.ring_mib << 20,
@@ -111,7 +114,7 @@ folder_of(const char *file, char path[PATH_MAX])
 }
 
 static int
-confine(const struct spanrecd_options *o, const struct home *home)
+confine(const struct run_options *o, const struct home *home)
 {
 	char settings[PATH_MAX], policy[PATH_MAX], control[PATH_MAX];
 	const char *write_dirs[] = { home->archive_path,
@@ -190,12 +193,12 @@ watch(struct pipeline *pipeline)
 	bool stopping = false;
 
 	while (pipeline_running(pipeline)) {
-		if (spanrecd_stop_asked() && !stopping) {
+		if (run_stop_asked() && !stopping) {
 			stopping = true;
 			notify_stopping();
 			pipeline_stop(pipeline);
 		}
-		if (spanrecd_reload_asked())
+		if (run_reload_asked())
 			pipeline_reload(pipeline);
 		feed_watchdog(pipeline, &seen_ns, &fed_ns);
 		nanosleep(&pause, NULL);
@@ -220,15 +223,20 @@ announce(const struct pipeline_config *config)
 }
 
 static int
-record(const struct spanrecd_options *o, struct pipeline_config *config)
+record(const struct run_options *o, struct pipeline_config *config)
 {
 	char error[CAPTURE_ERROR_BYTES];
 	struct pipeline *pipeline;
 	int64_t began_ns = summary_clock();
 	int r;
 
-	announce(config);
 	config->start_ns = clock_ns(CLOCK_REALTIME);
+	if (config->start_ns < EARLIEST_NS) {
+		log_error("the clock of this machine is years late: set it, "
+			  "for retention counts from the time of a call");
+		return EXIT_FAILED;
+	}
+	announce(config);
 	r = pipeline_start(&pipeline, config, error);
 	config->sources_count = 0; /* it has them */
 	if (r < 0) {
@@ -238,7 +246,7 @@ record(const struct spanrecd_options *o, struct pipeline_config *config)
 	notify_ready();
 	watch(pipeline);
 	pipeline_join(pipeline);
-	r = spanrecd_verdict(pipeline);
+	r = run_verdict(pipeline);
 	if (!o->quiet)
 		summary_print(pipeline, summary_clock() - began_ns, stdout);
 	pipeline_free(&pipeline);
@@ -246,14 +254,14 @@ record(const struct spanrecd_options *o, struct pipeline_config *config)
 }
 
 static int
-run(const struct spanrecd_options *o, const struct home *home,
+run(const struct run_options *o, const struct home *home,
     struct pipeline_config *config)
 {
 	struct policy *policy = NULL;
-	int r = spanrecd_open_archive(home, &config->archive);
+	int r = run_open_archive(home, &config->archive);
 
 	if (r == 0)
-		r = spanrecd_open_policy(o, home, config, &policy);
+		r = run_open_policy(o, home, config, &policy);
 	if (r == 0 && home->control_path[0] &&
 	    control_listen(home->control_path, home->settings.control_group,
 			   &config->control_fd) < 0)
@@ -262,13 +270,15 @@ run(const struct spanrecd_options *o, const struct home *home,
 		r = confine(o, home);
 	if (r == 0)
 		r = record(o, config);
+	if (config->control_fd >= 0)
+		(void)unlink(home->control_path);
 	policy_free(&policy);
 	store_archive_close(&config->archive);
 	return r;
 }
 
 int
-spanrecd_run_live(const struct spanrecd_options *o, const struct home *home)
+run_live(const struct run_options *o, const struct home *home)
 {
 	struct capture_source *sources[PIPELINE_THREADS_MAX] = { 0 };
 	uint32_t threads = o->threads ? o->threads : home->settings.threads;

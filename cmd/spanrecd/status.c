@@ -183,13 +183,15 @@ static void
 gauge_process(uint64_t *gauges)
 {
 	FILE *statm = fopen("/proc/self/statm", "re");
-	unsigned long pages;
+	unsigned long pages, shared;
 	DIR *fds;
 
 	if (statm) {
-		if (fscanf(statm, "%*u %lu", &pages) == 1)
-			gauges[GAUGE_memory] =
-			    pages * (uint64_t)sysconf(_SC_PAGESIZE) / 1024;
+		/* Without the index, which is mapped from its file. */
+		if (fscanf(statm, "%*u %lu %lu", &pages, &shared) == 2)
+			gauges[GAUGE_memory] = (pages - shared) *
+					       (uint64_t)sysconf(_SC_PAGESIZE) /
+					       1024;
 		fclose(statm);
 	}
 	fds = opendir("/proc/self/fd");
@@ -308,6 +310,9 @@ warn_state(const struct control_state *c, const uint64_t *values,
 				     "are not recorded"
 				   : "the recorder does not keep up: packets "
 				     "are lost");
+	if (atomic_load(&p->clock_jumped))
+		warn(warnings, "the clock was set while the recorder ran: "
+			       "nothing is purged until it is restarted");
 	if (values[COUNTER_clock_set_back])
 		warn(warnings, "the clock was set back: recordings are dated "
 			       "too late until the recorder is restarted");

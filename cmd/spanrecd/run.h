@@ -2,12 +2,13 @@
 /*
  * The program around the pipeline.
  *
- *   main.c        arguments, signals, home
+ *   main.c        arguments, home
+ *   run.c         what both ways of running need
  *   run_files.c   record from captures, until they end
  *   run_live.c    record from interfaces, until told to stop
  */
-#ifndef CMD_SPANRECD_SPANRECD_H
-#define CMD_SPANRECD_SPANRECD_H
+#ifndef CMD_SPANRECD_RUN_H
+#define CMD_SPANRECD_RUN_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -15,15 +16,15 @@
 
 #include "cmd/spanrecd/pipeline.h"
 
-enum { SPANRECD_FILES_MAX = 64, SPANRECD_INTERFACES_MAX = POLICY_TEXTS_MAX };
+enum { RUN_FILES_MAX = 64, RUN_INTERFACES_MAX = POLICY_TEXTS_MAX };
 
 /** The command line. */
-struct spanrecd_options {
+struct run_options {
 	const char *home;
 	const char *policy;
-	const char *files[SPANRECD_FILES_MAX];
+	const char *files[RUN_FILES_MAX];
 	size_t files_count;
-	const char *interfaces[SPANRECD_INTERFACES_MAX];
+	const char *interfaces[RUN_INTERFACES_MAX];
 	size_t interfaces_count; /**< 0: as the settings say */
 	const char *reason_for_root;
 	uint32_t threads; /**< 0: as the settings say */
@@ -33,17 +34,20 @@ struct spanrecd_options {
 	bool quiet;
 };
 
-/* main.c */
+/* run.c */
+
+/** SIGINT and SIGTERM stop, a second one at once; live, SIGHUP reloads. */
+void run_catch_signals(bool live);
 
 /** SIGINT or SIGTERM came. */
-bool spanrecd_stop_asked(void);
+bool run_stop_asked(void);
 /** SIGHUP came, since this was asked last. */
-bool spanrecd_reload_asked(void);
+bool run_reload_asked(void);
 /** Is standard input one of the captures? */
-bool spanrecd_reads_stdin(const struct spanrecd_options *options);
+bool run_reads_stdin(const struct run_options *options);
 
 /** Open the archive to write. @return 0, or an exit code; the error is said */
-int spanrecd_open_archive(const struct home *home,
+int run_open_archive(const struct home *home,
 			  struct store_archive **archive)
 	__attribute__((warn_unused_result));
 /**
@@ -53,18 +57,18 @@ int spanrecd_open_archive(const struct home *home,
  * @param policy the same, to be freed
  * @return 0, or an exit code; the error is said
  */
-int spanrecd_open_policy(const struct spanrecd_options *options,
+int run_open_policy(const struct run_options *options,
 			 const struct home *home,
 			 struct pipeline_config *config,
 			 struct policy **policy)
 	__attribute__((warn_unused_result));
 /** What went wrong while it ran, worst first. @return 0, or an exit code */
-int spanrecd_verdict(const struct pipeline *pipeline);
+int run_verdict(const struct pipeline *pipeline);
 
 /* run_files.c, run_live.c: @return exit code; errors are said */
-int spanrecd_run_files(const struct spanrecd_options *options,
+int run_files(const struct run_options *options,
 		       const struct home *home);
-int spanrecd_run_live(const struct spanrecd_options *options,
+int run_live(const struct run_options *options,
 		      const struct home *home);
 
 #endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What both ways of running need: signals, archive, policy, the verdict. */
+#include "cmd/spanrecd/run.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/common/exit.h"
+#include "cmd/common/log.h"
+
+/* ---- signals ------------------------------------------------------------- */
+
+static volatile sig_atomic_t stop_asked, reload_asked;
+
+static void
+on_signal(int number)
+{
+	if (number == SIGHUP)
+		reload_asked = 1;
+	else
+		stop_asked = 1;
+}
+
+void
+run_catch_signals(bool live)
+{
+	/* The second one ends it at once; recovery mends what that leaves. */
+	const struct sigaction stop = { .sa_handler = on_signal,
+					.sa_flags = (int)SA_RESETHAND };
+	const struct sigaction reload = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &stop, NULL);
+	sigaction(SIGTERM, &stop, NULL);
+	if (live)
+		sigaction(SIGHUP, &reload, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+bool
+run_stop_asked(void)
+{
+	return stop_asked;
+}
+
+bool
+run_reload_asked(void)
+{
+	bool asked = reload_asked;
+
+	reload_asked = 0;
+	return asked;
+}
+
+/* ---- archive and policy ---------------------------------------------------
+ */
+
+bool
+run_reads_stdin(const struct run_options *o)
+{
+	size_t i;
+
+	for (i = 0; i < o->files_count; i++)
+		if (strcmp(o->files[i], "-") == 0)
+			return true;
+	return false;
+}
+
+int
+run_open_archive(const struct home *home, struct store_archive **archive)
+{
+	const struct store_archive_config config = {
+		.map_bytes = home->settings.index_map_mib << 20,
+	};
+	struct store_recovery recovery = { 0 };
+	int r = store_archive_open(archive, home->archive_path, STORE_WRITE,
+				   &config, &recovery);
+
+	if (r == -EBUSY)
+		log_error("%s is being written by process %d: wait for it, or "
+			  "stop it",
+			  home->archive_path,
+			  store_archive_writer(home->archive_path));
+	else if (r == -ENOENT)
+		log_error("there is no archive in %s; make one with: spanrec "
+			  "init",
+			  home->archive_path);
+	else if (r < 0)
+		log_error("cannot open the archive %s: %s", home->archive_path,
+			  strerror(-r));
+	if (r < 0)
+		return exit_code(r);
+	if (recovery.interrupted || recovery.empty || recovery.purges)
+		log_info("recovered after an interruption: %" PRIu64
+			 " recordings closed, %" PRIu64 " bytes of half-"
+			 "written chunks cut, %" PRIu64 " empty, %" PRIu64
+			 " purges finished",
+			 recovery.interrupted, recovery.cut_bytes,
+			 recovery.empty, recovery.purges);
+	if (recovery.failed)
+		log_warning("%" PRIu64 " things in the archive could not be "
+			    "mended; 'spanrec verify' names them",
+			    recovery.failed);
+	return 0;
+}
+
+int
+run_open_policy(const struct run_options *o, const struct home *home,
+		struct pipeline_config *config, struct policy **policy)
+{
+	char *text = NULL;
+	size_t text_bytes;
+	int r = home_policy(home, o->policy, policy, &text, &text_bytes);
+
+	if (r != 0)
+		return r;
+	config->policy = *policy;
+	if (!o->check_only)
+		r = store_archive_keep_policy(config->archive, text, text_bytes,
+					      config->policy_hash);
+	free(text);
+	if (r == 0)
+		return 0;
+	log_error("cannot keep the policy in the archive: %s", strerror(-r));
+	return exit_code(r);
+}
+
+int
+run_verdict(const struct pipeline *pipeline)
+{
+	uint64_t failed = pipeline_counter(pipeline, COUNTER_recordings_failed);
+	int error = atomic_load(&pipeline->archive_error);
+	uint32_t i;
+
+	if (error == 0)
+		error = atomic_load(&pipeline->recording_error);
+	if (error < 0) {
+		log_error("%" PRIu64 " recordings are not complete: %s", failed,
+			  strerror(-error));
+		return EXIT_FAILED;
+	}
+	for (i = 0; i < pipeline->captures_count; i++) {
+		const struct capture_thread *t = &pipeline->captures[i];
+
+		if (t->error == 0)
+			continue;
+		log_error("%s; what came before is recorded",
+			  capture_source_error(t->source));
+		return exit_code(t->error);
+	}
+	return EXIT_DONE;
+}
