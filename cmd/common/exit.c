@@ -10,6 +10,7 @@ exit_code(int error)
 {
 	switch (error) {
 	case -ENOENT:
+	case -ENODEV:
 		return EXIT_NOT_FOUND;
 	case -EACCES:
 	case -EPERM:

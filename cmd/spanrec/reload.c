@@ -57,6 +57,7 @@ spanrec_reload(struct spanrec *spanrec, int argc, char **argv)
 	static const struct argp argp = { .parser = parse,
 					  .doc = doc,
 					  .children = spanrec_global_options };
+	struct policy *policy = NULL;
 	json_t *answer = NULL;
 	int rc;
 
@@ -68,6 +69,11 @@ spanrec_reload(struct spanrec *spanrec, int argc, char **argv)
 				 CONTROL_TIMEOUT_MS, &answer);
 	if (!rc && !spanrec->quiet)
 		print_text(spanrec->out, spanrec_json_text(answer, "text"));
+	/* The recorder's log names the mistakes; so do we, where they are. */
+	if (rc == EXIT_FAILED &&
+	    home_policy(&spanrec->home, NULL, &policy, NULL, NULL) != 0)
+		rc = EXIT_FAILED;
+	policy_free(&policy);
 	json_decref(answer);
 	return rc;
 }

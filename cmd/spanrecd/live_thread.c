@@ -158,7 +158,6 @@ advance(struct live *l, int64_t looked_ns)
 		return;
 	t->now_ns = time_ns;
 	t->frame = (uint64_t)time_ns;
-	flows_sweep(t->flows, time_ns);
 }
 
 static void
@@ -208,6 +207,7 @@ on_tick(uv_timer_t *handle)
 		advance(l, looked_ns);
 	live__note_stats(l->t);
 	capture__tell(l->t);
+	flows_sweep(l->t->flows, l->t->now_ns);
 	note_state(l, looked_ns);
 	stop_if_asked(l, looked_ns);
 	/* libuv gives up a descriptor that has an error. */
