@@ -69,7 +69,12 @@ ask(int fd, int index, const char *name)
 	return send(fd, &request, request.head.nlmsg_len, 0) < 0 ? -errno : 0;
 }
 
-/* What never reached the kernel: no buffer at the card, or a queue overrun. */
+/*
+ * What never reached the kernel: no buffer at the card, or a queue overrun.
+ * Some drivers count one frame under two of these names, so this is a bound.
+ * rx_dropped is not among them: there the kernel counts what no protocol
+ * wanted, which on a mirror port is nearly all.
+ */
 static uint64_t
 drops_of(const struct rtattr *attribute)
 {

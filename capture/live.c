@@ -36,6 +36,7 @@ struct live_source {
 	int link_type; /* LINKTYPE_ */
 	int index;     /* of the interface; 0 while it is gone */
 	bool grouped;
+	bool first;         /* of its group: it tells for all of them */
 	bool lost;          /* gone, and cannot be bound again */
 	int64_t begin_ns;   /* frames before it are left out */
 	uint64_t link_base; /* drops of the interface before the open */
@@ -191,6 +192,7 @@ open_one(struct capture_source **source,
 	}
 	live->head.ops = &live_ops;
 	live->link_fd = -1;
+	live->first = true;
 	*source = &live->head;
 	r = find_link(live, config->interface, error);
 	if (r == 0)
@@ -232,6 +234,7 @@ join(struct capture_source **sources, uint32_t count, char *error)
 		if (i == 0)
 			value = (value & 0xffff) | PACKET_FANOUT_HASH << 16;
 		live->grouped = true;
+		live->first = i == 0;
 	}
 	return 0;
 }
@@ -426,6 +429,7 @@ capture_live_state(struct capture_source *source,
 		return -EIO;
 	memcpy(state->name, link.name, sizeof(state->name));
 	state->link = link.up ? CAPTURE_LINK_UP : CAPTURE_LINK_DOWN;
-	live->stats.interface_drops = link.drops - live->link_base;
+	if (live->first)
+		live->stats.interface_drops = link.drops - live->link_base;
 	return 0;
 }

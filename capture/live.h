@@ -25,6 +25,8 @@ struct capture_live_config {
  * with both its directions, is given to one of them.
  *
  * The interface becomes promiscuous. Frames that this host sends are not seen.
+ * What the interface itself dropped is counted by the first source alone, as of
+ * the last capture_live_state.
  *
  * @param sources [count] filled; each belongs to one thread from then on
  * @param error [CAPTURE_ERROR_BYTES] what is wrong, and what to do

@@ -36,7 +36,7 @@ static const struct policy_field settings[] = {
 	{ "interfaces", POLICY_FIELD_TEXTS, AT(interfaces), 0, POLICY_TEXTS_MAX,
 	  "", "[]",
 	  "Network interfaces that the mirror ports of the switch feed." },
-	{ "ring_mib", POLICY_FIELD_U32, AT(ring_mib), 1, 4096, "MiB", "64",
+	{ "ring_mib", POLICY_FIELD_U32, AT(ring_mib), 1, 2047, "MiB", "64",
 	  "Frames wait here for a capture thread; each thread has one for each\n"
 	  "interface. 64 MiB hold a second and more of 2,000 calls." },
 	{ "block_ms", POLICY_FIELD_U32, AT(block_ms), 1, 1000, "ms", "20",

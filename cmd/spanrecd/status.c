@@ -92,8 +92,7 @@ interface_json(struct pipeline *p, uint32_t *next, json_t *warnings)
 
 		frames += counter_get(counters, COUNTER_frames);
 		kernel += counter_get(counters, COUNTER_kernel_drops);
-		/* Each of them sees all of these. */
-		interface = counter_get(counters, COUNTER_interface_drops);
+		interface += counter_get(counters, COUNTER_interface_drops);
 		if (++i < p->captures_count)
 			link_of(&p->captures[i], &other);
 	}
