@@ -31,7 +31,7 @@
 	X(interface_drops, "frames",                                           \
 	  "frames that the network interface dropped before the kernel")       \
 	X(rtp, "packets", "datagrams that look like RTP")                      \
-	X(rtp_shed, "packets", "RTP packets shed: no room in a jitter buffer")  \
+	X(rtp_shed, "packets", "RTP packets shed: no room in a jitter buffer") \
 	X(rtp_no_flow, "packets", "RTP packets shed: all flows in use")        \
 	X(not_media, "packets", "datagrams that are neither")                  \
 	X(stored, "packets", "RTP packets stored")                             \
@@ -39,7 +39,7 @@
 	X(late, "packets", "RTP packets that came too late")                   \
 	X(lost, "packets", "RTP packets that never came")                      \
 	X(lost_here, "packets",                                                \
-	  "... of these, while the kernel dropped frames: lost by us")         \
+	  "of these, while the kernel dropped frames: lost by us")         \
 	X(unclaimed, "packets", "RTP packets that belong to no call")          \
 	X(dropped_overrun, "packets",                                          \
 	  "RTP packets of calls not stored: no room, or the disk failed")      \
@@ -99,16 +99,16 @@ counter_get(const struct counters *counters, enum counter which)
 /** What is measured at the moment it is asked for. */
 #define GAUGES(X)                                                              \
 	X(calls, "calls", "calls in progress")                                 \
-	X(calls_max, "calls", "... of at most")                                \
-	X(calls_recorded, "calls", "... of these, being recorded now")         \
-	X(calls_paused, "calls", "... of these, paused")                       \
+	X(calls_max, "calls", "calls in progress at most")                     \
+	X(calls_recorded, "calls", "of these, being recorded now")             \
+	X(calls_paused, "calls", "of these, paused")                           \
 	X(flows, "streams", "media streams in the jitter buffers")             \
-	X(flows_max, "streams", "... of at most")                              \
+	X(flows_max, "streams", "media streams at most")                       \
 	X(behind_ms, "ms", "how far the recorder is behind the wire")          \
 	X(sip_ring, "%", "fullest ring of SIP messages")                       \
 	X(event_ring, "%", "fullest ring of events to a writer")               \
 	X(request_ring, "%", "fullest ring of requests to the archive")        \
-	X(memory, "KiB", "memory in use, without files mapped into it")                                     \
+	X(memory, "KiB", "memory in use, without files mapped into it")        \
 	X(open_files, "files", "open files")                                   \
 	X(threads, "threads", "threads")
 
