@@ -285,7 +285,7 @@ report(const struct arguments *arguments)
 		    "place\n"
 		    "  archive       where recordings go\n");
 	fprintf(spanrec->out,
-		"Record a capture with: spanrecd --home %s --read "
+		"Record with: spanrecd --home %s --interface IF, or --read "
 		"FILE.pcap\n",
 		home);
 }

@@ -90,23 +90,14 @@ command_end(struct control_state *c, struct command *command)
 
 /* ---- to the archive thread ----------------------------------------------- */
 
-static struct control_request *
-request_room(struct control_state *c)
-{
-	return capture_ring_reserve(
-	    c->pipeline->control.requests,
-	    (uint32_t)offsetof(struct control_request, state));
-}
-
+/* The command waits for the answer. */
 static void
-request_commit(struct control_state *c, struct control_request *request,
-	       uint64_t token)
+hand_over(struct control_state *c, struct command *command,
+	  struct control_request *request)
 {
-	request->token = token;
-	request->state_bytes = 0;
-	capture_ring_commit(c->pipeline->control.requests,
-			    (uint32_t)offsetof(struct control_request, state));
-	sem_post(&c->pipeline->archiver.wake);
+	request->token = command->token;
+	control__request_commit(c, request);
+	command->waits++;
 }
 
 /* An entry of the ledger; the command waits for it. */
@@ -114,7 +105,8 @@ static void
 enter(struct control_state *c, struct command *command, const char *action,
       const char *subject, const char *detail)
 {
-	struct control_request *request = request_room(c);
+	struct control_request *request =
+	    control__request(c, CONTROL_LEDGER, 0);
 	struct store_ledger_entry *entry;
 
 	if (!request) {
@@ -123,14 +115,12 @@ enter(struct control_state *c, struct command *command, const char *action,
 	}
 	entry = &request->entry;
 	memset(entry, 0, sizeof(*entry));
-	request->type = CONTROL_LEDGER;
 	entry->time_ns = control__wall_ns();
 	snprintf(entry->action, sizeof(entry->action), "%s", action);
 	snprintf(entry->subject, sizeof(entry->subject), "%s", subject);
 	snprintf(entry->actor, sizeof(entry->actor), "%s", command->asker.name);
 	snprintf(entry->detail, sizeof(entry->detail), "%s", detail);
-	request_commit(c, request, command->token);
-	command->waits++;
+	hand_over(c, command, request);
 }
 
 /* ---- pause and resume ---------------------------------------------------- */
@@ -191,11 +181,8 @@ pause_call(struct control_state *c, struct command *command,
 	control__live_change(c, call);
 	if (!control__live_flush(c, true))
 		command->error = -EBUSY;
-	if (!already)
-		enter(c, command, pause ? "pause" : "resume", call->id, "");
-	else
-		enter(c, command, pause ? "pause" : "resume", call->id,
-		      "it was so already");
+	enter(c, command, pause ? "pause" : "resume", call->id,
+	      already ? "it was so already" : "");
 }
 
 /* @return why not, or NULL */
@@ -250,13 +237,11 @@ write_ledger(struct control_state *c, struct command *command)
 static json_t *
 begin_purge(struct control_state *c, struct command *command)
 {
-	struct control_request *request = request_room(c);
+	struct control_request *request = control__request(c, CONTROL_SWEEP, 0);
 
 	if (!request)
 		return refusal(EXIT_FAILED, "the archive does not keep up");
-	request->type = CONTROL_SWEEP;
-	request_commit(c, request, command->token);
-	command->waits++;
+	hand_over(c, command, request);
 	return NULL;
 }
 

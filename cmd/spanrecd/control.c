@@ -78,6 +78,35 @@ control__collect_reports(struct control_state *c)
 	}
 }
 
+/* ---- to the archive thread ----------------------------------------------- */
+
+struct control_request *
+control__request(struct control_state *c, enum control_request_type type,
+		 uint32_t state_bytes)
+{
+	uint32_t head = (uint32_t)offsetof(struct control_request, state);
+	struct control_request *request = capture_ring_reserve(
+	    c->pipeline->control.requests, head + state_bytes);
+
+	if (!request)
+		return NULL;
+	request->type = type;
+	request->token = 0;
+	request->state_bytes = state_bytes;
+	return request;
+}
+
+void
+control__request_commit(struct control_state *c,
+			const struct control_request *request)
+{
+	uint32_t head = (uint32_t)offsetof(struct control_request, state);
+
+	capture_ring_commit(c->pipeline->control.requests,
+			    head + request->state_bytes);
+	sem_post(&c->pipeline->archiver.wake);
+}
+
 /* ---- time-outs ----------------------------------------------------------- */
 
 static int

@@ -109,6 +109,18 @@ int64_t control__wall_ns(void);
 void control__publish(struct control_state *c, int64_t watermark_ns);
 /** Take the writers' signs of life out of their rings. */
 void control__collect_reports(struct control_state *c);
+/**
+ * Room for a request to the archive thread, that wants no answer.
+ *
+ * @param state_bytes at most so many follow
+ * @return NULL: there is none now
+ */
+struct control_request *control__request(struct control_state *c,
+					 enum control_request_type type,
+					 uint32_t state_bytes);
+/** Hand it over, with as many bytes of state as it says now. */
+void control__request_commit(struct control_state *c,
+			     const struct control_request *request);
 /** May events be sent that take effect at the watermark? Else they would stand
  * behind others that do not yet. */
 bool control__may_act(const struct control_state *c);

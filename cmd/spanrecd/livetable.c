@@ -75,25 +75,11 @@ control__live_remove(struct control_state *c, const struct control_call *call)
 		remove_id(c, call->id);
 }
 
-static struct control_request *
-reserve(struct control_state *c, uint32_t bytes)
-{
-	return capture_ring_reserve(c->pipeline->control.requests, bytes);
-}
-
-static void
-commit(struct control_state *c, uint32_t bytes)
-{
-	capture_ring_commit(c->pipeline->control.requests, bytes);
-	sem_post(&c->pipeline->archiver.wake);
-}
-
 static bool
 put(struct control_state *c, struct control_call *call)
 {
-	const uint32_t head = (uint32_t)offsetof(struct control_request, state);
-	struct control_request *request =
-	    reserve(c, head + HEAD_BYTES + SIP_SAVE_BYTES_MAX);
+	struct control_request *request = control__request(
+	    c, CONTROL_LIVE_PUT, HEAD_BYTES + SIP_SAVE_BYTES_MAX);
 	int n;
 
 	if (!request)
@@ -102,31 +88,26 @@ put(struct control_state *c, struct control_call *call)
 			     request->state + HEAD_BYTES, SIP_SAVE_BYTES_MAX);
 	if (n < 0)
 		return true; /* it is ending: its removal is on its way */
-	request->type = CONTROL_LIVE_PUT;
-	request->token = 0;
 	memcpy(request->head, call->head, SEGMENT_HEAD_BYTES);
 	request->state[0] = VERSION;
 	request->state[1] =
 	    call->verdict.local_is_caller ? FLAG_LOCAL_IS_CALLER : 0;
 	memcpy(request->state + 2, &call->paused_ns, sizeof(call->paused_ns));
 	request->state_bytes = HEAD_BYTES + (uint32_t)n;
-	commit(c, head + request->state_bytes);
+	control__request_commit(c, request);
 	return true;
 }
 
-static bool delete (struct control_state *c, const char *id)
+static bool
+remove_row(struct control_state *c, const char *id)
 {
-	const uint32_t bytes =
-	    (uint32_t)offsetof(struct control_request, state);
-	struct control_request *request = reserve(c, bytes);
+	struct control_request *request =
+	    control__request(c, CONTROL_LIVE_DELETE, 0);
 
 	if (!request)
 		return false;
-	request->type = CONTROL_LIVE_DELETE;
-	request->token = 0;
-	request->state_bytes = 0;
 	memcpy(request->call, id, sizeof(request->call));
-	commit(c, bytes);
+	control__request_commit(c, request);
 	return true;
 }
 
@@ -152,7 +133,7 @@ control__live_flush(struct control_state *c, bool now)
 	while (c->gone) {
 		struct control_gone *gone = c->gone;
 
-		if (!delete (c, gone->id))
+		if (!remove_row(c, gone->id))
 			return false;
 		c->gone = gone->next;
 		free(gone);

@@ -49,28 +49,6 @@ load(const struct control_state *c, struct fresh *fresh)
 	return exit_code(r);
 }
 
-static struct control_request *
-policy_room(struct control_state *c)
-{
-	return capture_ring_reserve(
-	    c->pipeline->control.requests,
-	    (uint32_t)offsetof(struct control_request, state));
-}
-
-static void
-hand_policy_over(struct control_state *c, struct control_request *request,
-		 struct fresh *fresh)
-{
-	request->type = CONTROL_POLICY;
-	request->token = 0;
-	request->state_bytes = 0;
-	request->policy = fresh->archive;
-	fresh->archive = NULL;
-	capture_ring_commit(c->pipeline->control.requests,
-			    (uint32_t)offsetof(struct control_request, state));
-	sem_post(&c->pipeline->archiver.wake);
-}
-
 static void
 enforce(struct control_state *c, struct fresh *fresh)
 {
@@ -100,7 +78,7 @@ control__reload(struct control_state *c, char *text, size_t text_bytes)
 	notify_reloading();
 	r = load(c, &fresh);
 	if (r == 0) {
-		request = policy_room(c);
+		request = control__request(c, CONTROL_POLICY, 0);
 		if (!request)
 			log_error("the archive does not keep up");
 	}
@@ -110,7 +88,9 @@ control__reload(struct control_state *c, char *text, size_t text_bytes)
 
 		home_settings_restart(&c->settings, &fresh.home.settings, names,
 				      sizeof(names));
-		hand_policy_over(c, request, &fresh);
+		request->policy = fresh.archive;
+		fresh.archive = NULL;
+		control__request_commit(c, request);
 		enforce(c, &fresh);
 		snprintf(text, text_bytes,
 			 "settings read again; the policy %s%s%s",
