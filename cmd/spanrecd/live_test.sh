@@ -123,6 +123,13 @@ traffic() {
 	sender=$!
 }
 
+# Calls that go on for long are hung up when they have served.
+hang_up() {
+	kill -TERM $sender
+	wait $sender
+	sleep 1
+}
+
 # status NAME: a counter or gauge
 status() {
 	spanrec status --json | python3 -c '
@@ -223,7 +230,7 @@ check "the socket is gone with it" test ! -e home/control.sock
 # ---- pause -------------------------------------------------------------------
 
 start
-traffic 2 9
+traffic 2 60
 sleep 3
 check "pause" spanrec pause --extension 200000
 check "... is shown" sh -c "$BIN/spanrec list --live --json |
@@ -233,10 +240,10 @@ sleep 2
 after=$(status dropped_paused)
 check "... leaves both sides out" between 120 $((after - before)) 500
 check "resume" spanrec resume --extension 200000
-wait $sender
+sleep 1
+hang_up
 check "there is no such call to pause" sh -c "$BIN/spanrec pause \
 	--extension 999999 2>/dev/null; [ \$? = 3 ]"
-sleep 1
 stop
 check "the gap is as long as the pause, and says why" sh -c "
 	$BIN/spanrec show $(rows '[r["id"] for r in rows
@@ -253,7 +260,7 @@ check "... and the other call is whole" \
 
 home
 start
-traffic 4 14
+traffic 4 60
 sleep 4
 spanrec pause --extension 200001 >/dev/null
 sleep 1
@@ -268,8 +275,8 @@ start
 check "after a stop too" is "$(status calls_resumed)" 4
 check "... paused, still" is "$(status calls_paused)" 1
 spanrec resume --extension 200001 >/dev/null
-wait $sender
 sleep 1
+hang_up
 stop
 check "each call is one, in segments" \
 	is "$(rows 'sorted(len([r for r in rows if r["call"] == c])
@@ -346,7 +353,7 @@ check "... the archive is sound" spanrec verify --all
 home
 cp home/policy.yaml good
 start
-traffic 2 9
+traffic 2 60
 sleep 2
 echo "nonsense: 1" >>home/policy.yaml
 check "a mistake in the policy is told where it is" sh -c "
@@ -362,8 +369,7 @@ check "a stricter policy is read" sh -c "$BIN/spanrec reload >answer"
 check "... what waits for a restart is named" grep -q sync_s answer
 check "... it ends the recording of a call in progress" \
 	is "$(status calls_recorded)" 1
-wait $sender
-sleep 1
+hang_up
 stop
 check "... from then on" \
 	is "$(rows 'sorted((r["segment"], r["decision"]) for r in rows
