@@ -579,6 +579,9 @@ main(void)
 		puts("skipped: no network namespaces");
 		return 0;
 	}
+	/* No neighbour discovery among the frames. */
+	(void)!command("cd /proc/sys/net/ipv6/conf && echo 1 >all/disable_ipv6 "
+		       "&& echo 1 >default/disable_ipv6");
 	if (command("ip link set lo up && ip link add gen type veth peer name "
 		    "span0 && ip link set gen up && ip link set span0 up") !=
 	    0) {

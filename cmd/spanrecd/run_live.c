@@ -63,6 +63,28 @@ free_sources(struct pipeline_config *config)
 		capture_source_free(&config->sources[--config->sources_count]);
 }
 
+static int
+check_interfaces(const struct run_options *o, const struct home *home,
+		 uint32_t threads)
+{
+	const char *names[RUN_INTERFACES_MAX];
+	size_t count = list_interfaces(o, home, names);
+
+	if (count == 0) {
+		log_error("nothing to record from: give --interface IF or "
+			  "--read FILE, or name the interfaces in %s",
+			  home->settings_path);
+		return EXIT_USAGE;
+	}
+	if (count * threads > PIPELINE_THREADS_MAX) {
+		log_error("%zu interfaces with %u threads each are more than "
+			  "the %d capture threads there can be",
+			  count, threads, PIPELINE_THREADS_MAX);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
 /* One for each interface and thread; those of an interface side by side. */
 static int
 open_sources(const struct run_options *o, const struct home *home,
@@ -77,18 +99,6 @@ open_sources(const struct run_options *o, const struct home *home,
 	char error[CAPTURE_ERROR_BYTES];
 	int r;
 
-	if (count == 0) {
-		log_error("nothing to record from: give --interface IF or "
-			  "--read FILE, or name the interfaces in %s",
-			  home->settings_path);
-		return EXIT_USAGE;
-	}
-	if (count * threads > PIPELINE_THREADS_MAX) {
-		log_error("%zu interfaces with %u threads each are more than "
-			  "the %d capture threads there can be",
-			  count, threads, PIPELINE_THREADS_MAX);
-		return EXIT_USAGE;
-	}
 	for (i = 0; i < count; i++) {
 		live.interface = names[i];
 		r = capture_live_open(config->sources + config->sources_count,
@@ -291,8 +301,11 @@ run_live(const struct run_options *o, const struct home *home)
 					  .policy_path = o->policy,
 					  .control_fd = -1 };
 	struct privilege plan;
-	int r = privilege_plan(&plan, home->archive_path, o->reason_for_root);
+	int r = check_interfaces(o, home, threads);
 
+	if (r == 0)
+		r = privilege_plan(&plan, home->archive_path,
+				   o->reason_for_root);
 	if (r != 0)
 		return r;
 	config.account = plan.account[0] ? plan.account

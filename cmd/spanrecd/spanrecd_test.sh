@@ -82,7 +82,7 @@ calls 200 20 0.05 | "$BIN/mkpcap" -q -o many.pcap
 # ---- usage and input --------------------------------------------------------
 
 home h
-expect_error "no input is a usage error" 2 "give --read"
+expect_error "no input is a usage error" 2 "give --interface" --home h
 expect_error "a file without --read" 2 "given with --read" few.pcap
 expect_error "no threads" 2 "from 1 to" --home h --read few.pcap -t 0
 expect_error "a shift that is not now" 2 "not .then" --shift then \
