@@ -215,6 +215,19 @@ shed_so_far(const struct pipeline *p)
 	       pipeline_counter(p, COUNTER_rtp_shed);
 }
 
+/* Of what was captured, and of what the writers have taken. */
+static int64_t
+how_far_behind(struct pipeline *p, int64_t now_ns, int64_t position_ns)
+{
+	int64_t drained_ns = pipeline_drained(p);
+	int64_t captured_ns = now_ns - position_ns;
+
+	if (drained_ns == PIPELINE_BEFORE)
+		return captured_ns;
+	drained_ns = now_ns - drained_ns - p->times.window_ns;
+	return drained_ns > captured_ns ? drained_ns : captured_ns;
+}
+
 /* Is the recorder behind, or has it shed anything? */
 static void
 look_for_overload(struct control_state *c, int64_t position_ns)
@@ -222,7 +235,7 @@ look_for_overload(struct control_state *c, int64_t position_ns)
 	int64_t now_ns = control__wall_ns();
 	uint64_t shed;
 
-	c->behind_ns = now_ns - position_ns;
+	c->behind_ns = how_far_behind(c->pipeline, now_ns, position_ns);
 	if (now_ns - c->looked_ns < LOOK_NS && now_ns >= c->looked_ns)
 		return;
 	c->looked_ns = now_ns;
