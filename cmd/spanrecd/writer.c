@@ -192,8 +192,11 @@ apply_pause(struct call *call, int64_t at_ns)
 {
 	struct segment_pause *pause = calloc(1, sizeof(*pause));
 
-	if (!pause)
+	if (!pause) {
+		/* What must not be recorded is not, and never again. */
+		call->last->row.decision = STORE_DROP;
 		return -ENOMEM;
+	}
 	pause->from_ns = at_ns;
 	pause->until_ns = INT64_MAX;
 	pause->next = call->pauses;
