@@ -47,7 +47,7 @@ static const struct policy_field settings[] = {
 	  "What gives way while the recorder cannot keep up: 'new-calls' are\n"
 	  "not recorded, so that calls in progress stay whole; or 'packets',\n"
 	  "of all calls alike." },
-	{ "behind_ms", POLICY_FIELD_U32, AT(behind_ms), 100, 60000, "ms",
+	{ "behind_ms", POLICY_FIELD_U32, AT(behind_ms), 500, 60000, "ms",
 	  "1000", "So far behind the wire, the recorder cannot keep up." },
 	{ "control", POLICY_FIELD_TEXT, AT(control), 0, PATH_BYTES, "", "''",
 	  "The socket through which spanrec talks to the recorder while it\n"
