@@ -51,13 +51,22 @@ print_text(FILE *to, const char *text)
 	}
 }
 
+/* The log of the recorder names the mistakes; here is who made them. */
+static void
+show_mistakes(const struct spanrec *spanrec)
+{
+	struct policy *policy;
+
+	if (home_policy(&spanrec->home, NULL, &policy, NULL, NULL) == 0)
+		policy_free(&policy);
+}
+
 int
 spanrec_reload(struct spanrec *spanrec, int argc, char **argv)
 {
 	static const struct argp argp = { .parser = parse,
 					  .doc = doc,
 					  .children = spanrec_global_options };
-	struct policy *policy = NULL;
 	json_t *answer = NULL;
 	int rc;
 
@@ -69,11 +78,8 @@ spanrec_reload(struct spanrec *spanrec, int argc, char **argv)
 				 CONTROL_TIMEOUT_MS, &answer);
 	if (!rc && !spanrec->quiet)
 		print_text(spanrec->out, spanrec_json_text(answer, "text"));
-	/* The recorder's log names the mistakes; so do we, where they are. */
-	if (rc == EXIT_FAILED &&
-	    home_policy(&spanrec->home, NULL, &policy, NULL, NULL) != 0)
-		rc = EXIT_FAILED;
-	policy_free(&policy);
+	if (rc == EXIT_FAILED)
+		show_mistakes(spanrec);
 	json_decref(answer);
 	return rc;
 }
