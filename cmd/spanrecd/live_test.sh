@@ -116,15 +116,15 @@ check "... the archive is sound" spanrec verify --all
 
 home "flow_idle_ms: 1000"
 start
-traffic 20 14 --call-seconds 1 --rate-up 20
+traffic 20 60 --call-seconds 1 --rate-up 20
 sleep 4
 files=$(status open_files)
 sleep 9
 check "streams that are over are forgotten" between 20 "$(status flows)" 130
 check "... and their files are closed" \
 	between 10 "$(status open_files)" $((files + 25))
-wait $sender
-sleep 3
+hang_up
+sleep 2
 check "... all of them" is "$(status flows)" 0
 stop
 
