@@ -44,6 +44,130 @@ capture__link_open(void)
 	return fd;
 }
 
+/* ---- the answer ---------------------------------------------------------- */
+
+/*
+ * By what the kernel says of its counters (linux/if_link.h), a card without
+ * room for a frame counts it as missed; older drivers as a FIFO error or as
+ * over, for which they take one another, and some in two of the three.
+ *
+ * Not dropped: there the kernel itself counts what no protocol of this host
+ * wanted, which a mirror port is full of. (A few cards of virtual machines tell
+ * of theirs only there.) Not errors of length, checksum or alignment: those
+ * frames were damaged on the wire.
+ */
+static void
+read_drops(struct capture__link *link, const uint8_t *bytes, size_t n)
+{
+	struct rtnl_link_stats64 stats = { 0 };
+
+	memcpy(&stats, bytes, n < sizeof(stats) ? n : sizeof(stats));
+	link->drops[0] = stats.rx_missed_errors;
+	link->drops[1] = stats.rx_fifo_errors;
+	link->drops[2] = stats.rx_over_errors;
+}
+
+static void
+read_attribute(struct capture__link *link, unsigned type, const uint8_t *bytes,
+	       size_t n)
+{
+	if (type == IFLA_STATS64)
+		read_drops(link, bytes, n);
+	if (type == IFLA_IFNAME && n > 0 && n <= sizeof(link->name)) {
+		memcpy(link->name, bytes, n);
+		link->name[n - 1] = '\0';
+	}
+}
+
+/* The macros for this want a signed length, and say so nowhere. */
+static int
+read_attributes(struct capture__link *link, const uint8_t *bytes, size_t n)
+{
+	while (n >= sizeof(struct rtattr)) {
+		struct rtattr head;
+		size_t whole;
+
+		memcpy(&head, bytes, sizeof(head));
+		if (head.rta_len < RTA_LENGTH(0) || head.rta_len > n)
+			return -EIO;
+		read_attribute(link, head.rta_type, bytes + RTA_LENGTH(0),
+			       head.rta_len - RTA_LENGTH(0));
+		whole = RTA_ALIGN(head.rta_len);
+		if (whole > n) /* the last may go without its padding */
+			whole = n;
+		bytes += whole;
+		n -= whole;
+	}
+	return 0;
+}
+
+static int
+read_error(const struct nlmsghdr *head)
+{
+	const struct nlmsgerr *error = NLMSG_DATA(head);
+
+	if (head->nlmsg_len < NLMSG_LENGTH(sizeof(*error)))
+		return -EIO;
+	/* 0 would be an acknowledgement, which nobody asked for. */
+	return error->error < 0 ? error->error : -EIO;
+}
+
+int
+capture__link_read(const void *reply, size_t n, struct capture__link *link)
+{
+	const struct nlmsghdr *head = reply;
+	const struct ifinfomsg *info = NLMSG_DATA(head);
+
+	memset(link, 0, sizeof(*link));
+	if (n < sizeof(*head) || head->nlmsg_len < sizeof(*head) ||
+	    head->nlmsg_len > n)
+		return -EIO;
+	if (head->nlmsg_type == NLMSG_ERROR)
+		return read_error(head);
+	if (head->nlmsg_type != RTM_NEWLINK ||
+	    head->nlmsg_len < NLMSG_SPACE(sizeof(*info)))
+		return -EIO;
+	link->index = info->ifi_index;
+	link->type = info->ifi_type;
+	link->up =
+	    (info->ifi_flags & IFF_UP) && (info->ifi_flags & IFF_RUNNING);
+	return read_attributes(
+	    link, (const uint8_t *)reply + NLMSG_SPACE(sizeof(*info)),
+	    head->nlmsg_len - NLMSG_SPACE(sizeof(*info)));
+}
+
+void
+capture__link_drops_begin(struct capture__link_drops *drops,
+			  const struct capture__link *link)
+{
+	memcpy(drops->last, link->drops, sizeof(drops->last));
+}
+
+/*
+ * The largest, not the sum: never more than was dropped, and never nothing
+ * where something was.
+ */
+uint64_t
+capture__link_drops_count(struct capture__link_drops *drops,
+			  const struct capture__link *link)
+{
+	uint64_t most = 0;
+	int i;
+
+	for (i = 0; i < CAPTURE__LINK_DROPS; i++) {
+		/* Some drivers begin at 0 again when they are reset. */
+		drops->more[i] +=
+		    link->drops[i] -
+		    (link->drops[i] < drops->last[i] ? 0 : drops->last[i]);
+		drops->last[i] = link->drops[i];
+		if (drops->more[i] > most)
+			most = drops->more[i];
+	}
+	return most;
+}
+
+/* ---- asking -------------------------------------------------------------- */
+
 static int
 ask(int fd, int index, const char *name)
 {
@@ -66,70 +190,9 @@ ask(int fd, int index, const char *name)
 		    NLMSG_LENGTH(sizeof(request.info)) +
 		    (uint32_t)RTA_SPACE(sizeof(request.name));
 	}
-	return send(fd, &request, request.head.nlmsg_len, 0) < 0 ? -errno : 0;
-}
-
-/*
- * What never reached the kernel: no buffer at the card, or a queue overrun.
- * Some drivers count one frame under two of these names, so this is a bound.
- * rx_dropped is not among them: there the kernel counts what no protocol
- * wanted, which on a mirror port is nearly all.
- */
-static uint64_t
-drops_of(const struct rtattr *attribute)
-{
-	struct rtnl_link_stats64 stats = { 0 };
-	size_t n = RTA_PAYLOAD(attribute);
-
-	if (n > sizeof(stats))
-		n = sizeof(stats);
-	memcpy(&stats, RTA_DATA(attribute), n);
-	return stats.rx_missed_errors + stats.rx_fifo_errors +
-	       stats.rx_over_errors;
-}
-
-static void
-read_attribute(const struct rtattr *attribute, struct capture__link *link)
-{
-	size_t n = RTA_PAYLOAD(attribute);
-
-	if (attribute->rta_type == IFLA_STATS64)
-		link->drops = drops_of(attribute);
-	if (attribute->rta_type == IFLA_IFNAME && n > 0 &&
-	    n <= sizeof(link->name)) {
-		memcpy(link->name, RTA_DATA(attribute), n);
-		link->name[n - 1] = '\0';
-	}
-}
-
-/* @return 0, -ENODEV, -EIO */
-static int
-read_reply(const struct nlmsghdr *head, size_t n, struct capture__link *link)
-{
-	const struct ifinfomsg *info = NLMSG_DATA(head);
-	const struct rtattr *attribute;
-	size_t left;
-
-	if (!NLMSG_OK(head, n))
-		return -EIO;
-	if (head->nlmsg_type == NLMSG_ERROR) {
-		const struct nlmsgerr *error = NLMSG_DATA(head);
-
-		if (head->nlmsg_len < NLMSG_LENGTH(sizeof(*error)))
-			return -EIO;
-		return error->error ? error->error : -EIO;
-	}
-	if (head->nlmsg_type != RTM_NEWLINK ||
-	    head->nlmsg_len < NLMSG_LENGTH(sizeof(*info)))
-		return -EIO;
-	memset(link, 0, sizeof(*link));
-	link->index = info->ifi_index;
-	link->up =
-	    (info->ifi_flags & IFF_UP) && (info->ifi_flags & IFF_RUNNING);
-	left = IFLA_PAYLOAD(head);
-	for (attribute = IFLA_RTA(info); RTA_OK(attribute, left);
-	     attribute = RTA_NEXT(attribute, left))
-		read_attribute(attribute, link);
+	while (send(fd, &request, request.head.nlmsg_len, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
 	return 0;
 }
 
@@ -152,7 +215,7 @@ capture__link_get(int fd, int index, const char *name,
 	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return errno == EAGAIN ? -EIO : -errno;
-	return read_reply((const struct nlmsghdr *)reply, (size_t)n, link);
+	return capture__link_read(reply, (size_t)n, link);
 }
 
 void

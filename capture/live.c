@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <linux/if_packet.h>
@@ -23,9 +24,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "capture/decode.h"
 #include "capture/link_priv.h"
 
+/* Since Linux 6.2; older ones take it and do nothing. */
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
+#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
+#endif
+
 enum { SNAP_BYTES = 65535, LINKTYPE_RAW = 101 };
+/* libpcap takes the size as int, in bytes. */
+enum { RING_MIB_MAX = 2047 };
 
 struct live_source {
 	struct capture_source head;
@@ -35,11 +44,12 @@ struct live_source {
 	int link_fd;   /* of capture__link_get */
 	int link_type; /* LINKTYPE_ */
 	int index;     /* of the interface; 0 while it is gone */
+	uint16_t type; /* of the interface: ARPHRD_ */
 	bool grouped;
-	bool first;         /* of its group: it tells for all of them */
-	bool lost;          /* gone, and cannot be bound again */
-	int64_t begin_ns;   /* frames before it are left out */
-	uint64_t link_base; /* drops of the interface before the open */
+	bool first;       /* of its group: it tells for all of them */
+	bool lost;        /* gone, and cannot be bound again */
+	int64_t begin_ns; /* frames before it are left out */
+	struct capture__link_drops drops;
 	char name[CAPTURE_LIVE_NAME_BYTES]; /* at the open */
 	char error[CAPTURE_ERROR_BYTES];
 };
@@ -122,6 +132,66 @@ link_type_of(pcap_t *pcap)
 }
 
 static int
+check_config(const struct capture_live_config *config, char *error)
+{
+	if (config->ring_bytes > 0 &&
+	    config->ring_bytes <= (uint32_t)RING_MIB_MAX << 20 &&
+	    config->block_ms > 0 && config->block_ms <= INT_MAX)
+		return 0;
+	snprintf(error, CAPTURE_ERROR_BYTES,
+		 "a ring of %" PRIu32 " bytes with blocks of %" PRIu32
+		 " ms: the ring can be up to %d MiB, and neither nothing",
+		 config->ring_bytes, config->block_ms, RING_MIB_MAX);
+	return -EINVAL;
+}
+
+/* Frames of which nothing can be read are better refused than not recorded. */
+static int
+check_link_type(const struct live_source *live, const char *name, char *error)
+{
+	const struct capture_frame empty = { .bytes = (const uint8_t *)"",
+					     .link_type = live->link_type };
+	struct capture_pkt pkt;
+	const char *dlt;
+
+	if (capture_decode(&empty, &pkt) != CAPTURE_other_link)
+		return 0;
+	dlt = pcap_datalink_val_to_name(pcap_datalink(live->pcap));
+	snprintf(error, CAPTURE_ERROR_BYTES,
+		 "frames of the interface %.64s are of link type %d (%s), "
+		 "which is not understood",
+		 name, live->link_type, dlt ? dlt : "unknown");
+	return -EINVAL;
+}
+
+/*
+ * In non-blocking mode libpcap never waits, not even for an interface that is
+ * down to come up. Nor do programs that we start inherit the socket: with it
+ * they could capture.
+ *
+ * What we send ourselves, libpcap leaves out when it reads; where the kernel
+ * knows how to, it already does not spend room in the ring on it.
+ */
+static int
+tame(struct live_source *live, const char *name, char *error)
+{
+	char text[PCAP_ERRBUF_SIZE];
+	const int on = 1;
+
+	live->fd = pcap_get_selectable_fd(live->pcap);
+	if (pcap_setnonblock(live->pcap, 1, text) < 0 ||
+	    pcap_setdirection(live->pcap, PCAP_D_IN) < 0 ||
+	    fcntl(live->fd, F_SETFD, FD_CLOEXEC) < 0) {
+		snprintf(error, CAPTURE_ERROR_BYTES, "%.64s: %.200s", name,
+			 pcap_geterr(live->pcap));
+		return -EIO;
+	}
+	(void)setsockopt(live->fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &on,
+			 sizeof(on));
+	return 0;
+}
+
+static int
 activate(struct live_source *live, const struct capture_live_config *config,
 	 char *error)
 {
@@ -144,15 +214,9 @@ activate(struct live_source *live, const struct capture_live_config *config,
 	if (r < 0)
 		return activate_error(live, config->interface, r, config,
 				      error);
-	if (pcap_setnonblock(live->pcap, 1, text) < 0 ||
-	    pcap_setdirection(live->pcap, PCAP_D_IN) < 0) {
-		snprintf(error, CAPTURE_ERROR_BYTES, "%.64s: %.200s",
-			 config->interface, pcap_geterr(live->pcap));
-		return -EIO;
-	}
-	live->fd = pcap_get_selectable_fd(live->pcap);
 	live->link_type = link_type_of(live->pcap);
-	return live->fd < 0 ? -EIO : 0;
+	r = check_link_type(live, config->interface, error);
+	return r < 0 ? r : tame(live, config->interface, error);
 }
 
 static int
@@ -175,7 +239,8 @@ find_link(struct live_source *live, const char *name, char *error)
 	}
 	snprintf(live->name, sizeof(live->name), "%s", link.name);
 	live->index = link.index;
-	live->link_base = link.drops;
+	live->type = link.type;
+	capture__link_drops_begin(&live->drops, &link);
 	return 0;
 }
 
@@ -205,13 +270,15 @@ open_one(struct capture_source **source,
 /*
  * One group for all sources of an interface. The kernel's hash is over
  * addresses and ports and is the same for both directions, so that a flow stays
- * with its source. Fragments hash by addresses alone.
+ * with its source. Fragments hash by addresses alone, as do frames in tunnels
+ * by those of the tunnel.
  */
 static int
 join(struct capture_source **sources, uint32_t count, char *error)
 {
-	uint32_t value = (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_UNIQUEID)
-			 << 16;
+	const uint32_t how =
+	    PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+	uint32_t value = (how | PACKET_FANOUT_FLAG_UNIQUEID) << 16;
 	uint32_t i;
 
 	for (i = 0; i < count; i++) {
@@ -232,7 +299,7 @@ join(struct capture_source **sources, uint32_t count, char *error)
 			return r;
 		}
 		if (i == 0)
-			value = (value & 0xffff) | PACKET_FANOUT_HASH << 16;
+			value = (value & 0xffff) | how << 16;
 		live->grouped = true;
 		live->first = i == 0;
 	}
@@ -244,11 +311,10 @@ capture_live_open(struct capture_source **sources, uint32_t count,
 		  const struct capture_live_config *config, char *error)
 {
 	uint32_t i;
-	int r = 0;
+	int r;
 
 	error[0] = '\0';
-	if (config->ring_bytes > INT_MAX || config->block_ms > INT_MAX)
-		return -EINVAL;
+	r = check_config(config, error);
 	for (i = 0; i < count; i++)
 		sources[i] = NULL;
 	for (i = 0; i < count && r == 0; i++)
@@ -300,8 +366,9 @@ live_dispatch(struct capture_source *source, uint32_t frames_max,
 
 	if (live->lost)
 		return -ENODEV;
-	/* An error is an interface that went down or away: nothing comes then,
-	 * until it is back. */
+	/* An error is an interface that went down or away, or is called by
+	 * another name since: libpcap then has one each time that nothing is
+	 * waiting. What is waiting it gives in any case. */
 	(void)pcap_dispatch(live->pcap,
 			    frames_max > INT_MAX ? INT_MAX : (int)frames_max,
 			    deliver, (u_char *)&d);
@@ -314,8 +381,12 @@ live_fd(const struct capture_source *source)
 	return ((const struct live_source *)source)->fd;
 }
 
-/* The kernel begins anew after each answer; libpcap is not asked, since it
- * reads files of /sys each time. */
+/*
+ * The kernel counts for each socket, of a group too, and begins anew after each
+ * answer. libpcap is never asked, so that it misses none of them; it would read
+ * files of /sys each time. The count of times that the ring was full says
+ * nothing about frames.
+ */
 static void
 read_drops(struct live_source *live)
 {
@@ -383,6 +454,32 @@ bind_again(struct live_source *live, const struct capture__link *link)
 	return 0;
 }
 
+/*
+ * The kernel unbinds a socket when the interface is taken away, or to another
+ * namespace. Its number alone does not tell: it may be given again.
+ */
+static bool
+is_bound(const struct live_source *live)
+{
+	struct sockaddr_ll address = { 0 };
+	socklen_t n = sizeof(address);
+
+	return live->index != 0 &&
+	       getsockname(live->fd, (struct sockaddr *)&address, &n) == 0 &&
+	       address.sll_ifindex == live->index;
+}
+
+static int
+lose(struct live_source *live, const char *why)
+{
+	snprintf(live->error, sizeof(live->error),
+		 "the interface %s was taken away and came back: it has to be "
+		 "opened again (%s)",
+		 live->name, why);
+	live->lost = true;
+	return -ENODEV;
+}
+
 /* It was taken away: is there one of its name again? */
 static int
 look_for(struct live_source *live, struct capture__link *link)
@@ -391,17 +488,17 @@ look_for(struct live_source *live, struct capture__link *link)
 
 	if (r < 0)
 		return r;
-	if (live->grouped || bind_again(live, link) < 0) {
-		snprintf(live->error, sizeof(live->error),
-			 "the interface %s was taken away and came back: it "
-			 "has to be opened again",
-			 live->name);
-		live->lost = true;
+	if (live->grouped)
+		return lose(live, "several threads share it");
+	if (link->type != live->type)
+		return lose(live, "it is of another kind");
+	r = bind_again(live, link);
+	if (r == -ENODEV || r == -ENXIO) /* away once more */
 		return -ENODEV;
-	}
+	if (r < 0)
+		return lose(live, strerror(-r));
 	live->index = link->index;
-	/* Its counts begin anew. */
-	live->link_base = link->drops - live->stats.interface_drops;
+	capture__link_drops_begin(&live->drops, link);
 	return 0;
 }
 
@@ -413,7 +510,7 @@ capture_live_state(struct capture_source *source,
 	struct capture__link link = { 0 };
 	int r = -ENODEV;
 
-	if (live->index)
+	if (is_bound(live))
 		r = capture__link_get(live->link_fd, live->index, NULL, &link);
 	if (r == -ENODEV) {
 		live->index = 0;
@@ -430,6 +527,7 @@ capture_live_state(struct capture_source *source,
 	memcpy(state->name, link.name, sizeof(state->name));
 	state->link = link.up ? CAPTURE_LINK_UP : CAPTURE_LINK_DOWN;
 	if (live->first)
-		live->stats.interface_drops = link.drops - live->link_base;
+		live->stats.interface_drops =
+		    capture__link_drops_count(&live->drops, &link);
 	return 0;
 }

@@ -14,10 +14,13 @@
 
 struct capture_live_config {
 	const char *interface; /**< borrowed until the open returns */
-	uint32_t ring_bytes;   /**< kernel ring of each source */
-	uint32_t block_ms;     /**< frames are handed over in blocks; one that
-				* does not fill, after so long, or twice so
-				* long at most */
+	/** Kernel ring of each source, up to 2047 MiB, rounded up to 256 KiB.
+	 * The kernel gives a smaller one where it has not so much memory. */
+	uint32_t ring_bytes;
+	/** > 0. Frames are handed over in blocks. One that does not fill is
+	 * handed over after so long (Linux 6.18), or after up to two ticks of
+	 * the kernel more (before it; a tick is 4 ms on Debian). */
+	uint32_t block_ms;
 };
 
 /**
@@ -25,13 +28,19 @@ struct capture_live_config {
  * with both its directions, is given to one of them.
  *
  * The interface becomes promiscuous. Frames that this host sends are not seen.
- * What the interface itself dropped is counted by the first source alone, as of
- * the last capture_live_state.
+ *
+ * Each source counts the kernel_drops of its own ring; of several their sum is
+ * the interface's. The interface_drops are the interface's already: the first
+ * source alone counts them, as of its last capture_live_state, the others say
+ * 0, so that these may be added too. They are a lower bound: what drivers count
+ * under several names is not added up.
  *
  * @param sources [count] filled; each belongs to one thread from then on
  * @param error [CAPTURE_ERROR_BYTES] what is wrong, and what to do
- * @return 0; -ENODEV no such interface; -EPERM no right to capture; -ENOMEM,
- *         -EINVAL (ring or link type), -EIO. Nothing is open after an error
+ * @return 0; -ENODEV no such interface; -ENETDOWN it is down; -EPERM no right
+ *         to capture; -EINVAL (sizes out of range, or a link type that is not
+ *         understood); -ENOMEM; -EIO or another of a system call. Nothing is
+ *         open after an error, and all of sources is NULL
  */
 int capture_live_open(struct capture_source **sources, uint32_t count,
 		      const struct capture_live_config *config, char *error)
@@ -60,7 +69,8 @@ struct capture_live_state {
 /**
  * How the interface is. Where it was taken away and has come back, the source
  * is bound to it again here, if it has the interface for itself: within a
- * group the kernel does not allow that, and the next dispatch returns -ENODEV.
+ * group the kernel does not allow that, and the next dispatch returns -ENODEV;
+ * so too where what came back is of another kind.
  *
  * @return 0, -EIO
  * @thread the source's
