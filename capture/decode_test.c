@@ -10,135 +10,24 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
+#include "cmd/testing/frames.h"
 #include "cmd/testing/testing.h"
 
-enum {
-	ETHERNET = 1,
-	RAW = 101,
-	LOOP = 108,
-	SLL = 113,
-	IP4 = 228,
-	IP6 = 229,
-	SLL2 = 276
-};
+static struct capture_decoder *decoder;
 
-#define PAYLOAD "RTP or SIP"
-enum { PAYLOAD_BYTES = sizeof PAYLOAD - 1 };
-
-struct built {
-	uint8_t bytes[512];
-	uint32_t n;
-	int link_type;
-};
-
-/* ---- frames ------------------------------------------------------------ */
-
-static void
-put(struct built *b, const void *bytes, uint32_t n)
+static int
+make_decoder(void **state)
 {
-	assert_true(b->n + n <= sizeof b->bytes);
-	memcpy(b->bytes + b->n, bytes, n);
-	b->n += n;
+	const struct capture_decode_config config = { .hash_key = "key" };
+
+	return capture_decoder_new(&decoder, &config);
 }
 
-static void
-put_u8(struct built *b, uint32_t v)
+static int
+free_decoder(void **state)
 {
-	put(b, &(uint8_t){ (uint8_t)v }, 1);
-}
-
-static void
-put_u16(struct built *b, uint32_t v)
-{
-	put_u8(b, v >> 8);
-	put_u8(b, v & 0xff);
-}
-
-static void
-put_fill(struct built *b, uint32_t n, uint8_t value)
-{
-	while (n--)
-		put_u8(b, value);
-}
-
-static void
-put_ether(struct built *b, uint32_t type)
-{
-	b->link_type = ETHERNET;
-	put_fill(b, 6, 0xd0);
-	put_fill(b, 6, 0x50);
-	put_u16(b, type);
-}
-
-static void
-put_tag(struct built *b, uint32_t type)
-{
-	put_u16(b, 0x6064); /* priority 3, VLAN 100 */
-	put_u16(b, type);
-}
-
-/* IPv4 from 192.0.2.1 to 198.51.100.2; total_bytes as told, true or not. */
-static void
-put_ip4(struct built *b, uint32_t options, uint32_t total_bytes,
-	uint32_t fragment, uint32_t protocol)
-{
-	put_u8(b, 0x40 | (5 + options / 4));
-	put_u8(b, 0xb8);
-	put_u16(b, total_bytes);
-	put_u16(b, 0x1234);
-	put_u16(b, fragment);
-	put_u8(b, 64);
-	put_u8(b, protocol);
-	put_u16(b, 0xffff);
-	put(b, "\xc0\x00\x02\x01\xc6\x33\x64\x02", 8);
-	put_fill(b, options, 1);
-}
-
-/* IPv6 from 2001:db8::1 to 2001:db8::2. */
-static void
-put_ip6(struct built *b, uint32_t payload_bytes, uint32_t next)
-{
-	static const uint8_t prefix[15] = { 0x20, 0x01, 0x0d, 0xb8 };
-
-	put(b, "\x60\x01\x23\x45", 4);
-	put_u16(b, payload_bytes);
-	put_u8(b, next);
-	put_u8(b, 64);
-	put(b, prefix, 15);
-	put_u8(b, 1);
-	put(b, prefix, 15);
-	put_u8(b, 2);
-}
-
-static void
-put_udp(struct built *b, uint32_t length)
-{
-	put_u16(b, 5060);
-	put_u16(b, 40000);
-	put_u16(b, length);
-	put_u16(b, 0xabcd);
-}
-
-/* Header with a true length, and payload. */
-static void
-put_datagram(struct built *b)
-{
-	put_udp(b, 8 + PAYLOAD_BYTES);
-	put(b, PAYLOAD, PAYLOAD_BYTES);
-}
-
-static void
-put_ip4_datagram(struct built *b)
-{
-	put_ip4(b, 0, 28 + PAYLOAD_BYTES, 0, 17);
-	put_datagram(b);
-}
-
-static void
-put_ip6_datagram(struct built *b)
-{
-	put_ip6(b, 8 + PAYLOAD_BYTES, 17);
-	put_datagram(b);
+	capture_decoder_free(&decoder);
+	return 0;
 }
 
 /* ---- checks ------------------------------------------------------------ */
@@ -156,7 +45,8 @@ decode_cut(const struct built *b, uint32_t n, struct capture_pkt *pkt,
 		.wire_bytes = b->n,
 		.link_type = b->link_type,
 	};
-	enum capture_outcome outcome = capture_decode(&frame, pkt);
+	enum capture_outcome outcome =
+	    capture_decode(decoder, &frame, frame.time_ns, pkt);
 
 	if (outcome == CAPTURE_udp) {
 		assert_true(pkt->payload >= copy &&
@@ -173,8 +63,8 @@ static void
 check_udp(const struct built *b, uint32_t after, const char *src,
 	  const char *dst)
 {
-	uint32_t begin = b->n - after - PAYLOAD_BYTES;
-	char payload[PAYLOAD_BYTES];
+	uint32_t begin = b->n - after - FRAMES_PAYLOAD_BYTES;
+	char payload[FRAMES_PAYLOAD_BYTES];
 	struct capture_pkt pkt;
 	uint32_t n;
 
@@ -184,12 +74,13 @@ check_udp(const struct built *b, uint32_t after, const char *src,
 		char text[CAPTURE_ENDPOINT_TEXT_BYTES];
 		uint32_t captured = n - begin;
 
-		if (captured > PAYLOAD_BYTES)
-			captured = PAYLOAD_BYTES;
+		if (captured > FRAMES_PAYLOAD_BYTES)
+			captured = FRAMES_PAYLOAD_BYTES;
 		assert_int_equal(decode_cut(b, n, &pkt, payload), CAPTURE_udp);
 		assert_int_equal(pkt.payload_bytes, captured);
-		assert_int_equal(pkt.missing_bytes, PAYLOAD_BYTES - captured);
-		assert_memory_equal(payload, PAYLOAD, captured);
+		assert_int_equal(pkt.missing_bytes,
+				 FRAMES_PAYLOAD_BYTES - captured);
+		assert_memory_equal(payload, FRAMES_PAYLOAD, captured);
 		assert_int_equal(pkt.time_ns, 1234567890123456789);
 		assert_string_equal(capture_endpoint_text(&pkt.src, text), src);
 		assert_string_equal(capture_endpoint_text(&pkt.dst, text), dst);
@@ -304,8 +195,9 @@ test_other_network(void **state)
 static void
 test_linux_cooked(void **state)
 {
-	struct built v1 = { .link_type = SLL }, v2 = { .link_type = SLL2 };
-	struct built tagged = { .link_type = SLL };
+	struct built v1 = { .link_type = FRAMES_SLL },
+		     v2 = { .link_type = FRAMES_SLL2 };
+	struct built tagged = { .link_type = FRAMES_SLL };
 
 	put_fill(&v1, 14, 0);
 	put_u16(&v1, 0x0800);
@@ -327,8 +219,10 @@ test_linux_cooked(void **state)
 static void
 test_raw_ip(void **state)
 {
-	static const int types4[] = { RAW, IP4 }, types6[] = { RAW, IP6 };
-	struct built ip4 = { 0 }, ip6 = { 0 }, ip5 = { .link_type = RAW };
+	static const int types4[] = { FRAMES_RAW, FRAMES_IP4 },
+			 types6[] = { FRAMES_RAW, FRAMES_IP6 };
+	struct built ip4 = { 0 }, ip6 = { 0 },
+		     ip5 = { .link_type = FRAMES_RAW };
 	size_t i;
 
 	put_ip4_datagram(&ip4);
@@ -340,11 +234,11 @@ test_raw_ip(void **state)
 		check_udp6(&ip6, 0);
 	}
 	/* The link type promises a version that the header denies. */
-	ip4.link_type = IP6;
+	ip4.link_type = FRAMES_IP6;
 	check_outcome(&ip4, CAPTURE_cut);
 	put_fill(&ip4, 40, 0);
 	check_outcome(&ip4, CAPTURE_malformed);
-	ip6.link_type = IP4;
+	ip6.link_type = FRAMES_IP4;
 	check_outcome(&ip6, CAPTURE_malformed);
 	put_fill(&ip5, 60, 0x55);
 	check_outcome(&ip5, CAPTURE_other_network);
@@ -353,7 +247,7 @@ test_raw_ip(void **state)
 static void
 test_loopback(void **state)
 {
-	struct built little = { 0 }, big = { .link_type = LOOP };
+	struct built little = { 0 }, big = { .link_type = FRAMES_LOOP };
 
 	put(&little, "\x02\x00\x00\x00", 4);
 	put_ip4_datagram(&little);
@@ -381,9 +275,10 @@ test_ip4_options(void **state)
 	uint32_t options;
 
 	for (options = 4; options <= 40; options += 4) {
-		struct built b = { .link_type = RAW };
+		struct built b = { .link_type = FRAMES_RAW };
 
-		put_ip4(&b, options, 28 + options + PAYLOAD_BYTES, 0, 17);
+		put_ip4(&b, options, 28 + options + FRAMES_PAYLOAD_BYTES, 0,
+			17);
 		put_datagram(&b);
 		check_udp4(&b, 0);
 	}
@@ -398,14 +293,14 @@ test_ip4_malformed(void **state)
 		uint16_t total;
 	} cases[] = {
 		{ 0x65, 38 }, { 0x44, 38 }, { 0x40, 38 },
-		{ 0x45, 19 }, { 0x45, 0 },  { 0x46, 23 },
+		{ 0x45, 19 }, { 0x45, 1 },  { 0x46, 23 },
 		{ 0x4f, 59 }, { 0x45, 27 }, /* no room for a UDP header */
 		{ 0x46, 31 }, { 0x45, 37 }, /* less than UDP says */
 	};
 	size_t i;
 
 	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct built b = { .link_type = IP4 };
+		struct built b = { .link_type = FRAMES_IP4 };
 
 		put_ip4_datagram(&b);
 		put_fill(&b, 40, 0);
@@ -425,16 +320,16 @@ test_ip4_fragments(void **state)
 	size_t i;
 
 	for (i = 0; i < 4; i++) {
-		struct built b = { .link_type = RAW };
+		struct built b = { .link_type = FRAMES_RAW };
 
-		put_ip4(&b, 0, 28 + PAYLOAD_BYTES, fragments[i], 17);
+		put_ip4(&b, 0, 28 + FRAMES_PAYLOAD_BYTES, fragments[i], 17);
 		put_datagram(&b);
 		check_outcome(&b, CAPTURE_fragment);
 	}
 	for (i = 0; i < 3; i++) {
-		struct built b = { .link_type = RAW };
+		struct built b = { .link_type = FRAMES_RAW };
 
-		put_ip4(&b, 0, 28 + PAYLOAD_BYTES, whole[i], 17);
+		put_ip4(&b, 0, 28 + FRAMES_PAYLOAD_BYTES, whole[i], 17);
 		put_datagram(&b);
 		check_udp4(&b, 0);
 	}
@@ -443,18 +338,19 @@ test_ip4_fragments(void **state)
 static void
 test_other_transport(void **state)
 {
-	/* ICMP, TCP, GRE; no next header, ESP, and a number without meaning */
-	static const uint8_t protocols[] = { 1, 6, 47, 59, 50, 255 };
+	/* ICMP, RSVP, L2TPv3; no next header, ESP, and a number without meaning
+	 */
+	static const uint8_t protocols[] = { 1, 46, 115, 59, 50, 255 };
 	size_t i;
 
 	for (i = 0; i < sizeof protocols; i++) {
-		struct built ip4 = { .link_type = RAW };
-		struct built ip6 = { .link_type = RAW };
+		struct built ip4 = { .link_type = FRAMES_RAW };
+		struct built ip6 = { .link_type = FRAMES_RAW };
 
-		put_ip4(&ip4, 0, 28 + PAYLOAD_BYTES, 0, protocols[i]);
+		put_ip4(&ip4, 0, 28 + FRAMES_PAYLOAD_BYTES, 0, protocols[i]);
 		put_datagram(&ip4);
 		check_outcome(&ip4, CAPTURE_other_transport);
-		put_ip6(&ip6, 8 + PAYLOAD_BYTES, protocols[i]);
+		put_ip6(&ip6, 8 + FRAMES_PAYLOAD_BYTES, protocols[i]);
 		put_datagram(&ip6);
 		check_outcome(&ip6, CAPTURE_other_transport);
 	}
@@ -463,9 +359,9 @@ test_other_transport(void **state)
 static void
 test_ip6_extensions(void **state)
 {
-	struct built b = { .link_type = RAW };
+	struct built b = { .link_type = FRAMES_RAW };
 
-	put_ip6(&b, 8 + 24 + 8 + 8 + 8 + PAYLOAD_BYTES, 0);
+	put_ip6(&b, 8 + 24 + 8 + 8 + 8 + FRAMES_PAYLOAD_BYTES, 0);
 	put(&b, "\x2b\x00\x01\x04\x00\x00\x00\x00", 8); /* hop-by-hop */
 	put(&b, "\x2c\x02\x00\x00", 4);                 /* routing */
 	put_fill(&b, 20, 0);
@@ -482,9 +378,9 @@ test_ip6_fragments(void **state)
 	size_t i;
 
 	for (i = 0; i < 4; i++) {
-		struct built b = { .link_type = RAW };
+		struct built b = { .link_type = FRAMES_RAW };
 
-		put_ip6(&b, 16 + PAYLOAD_BYTES, 44);
+		put_ip6(&b, 16 + FRAMES_PAYLOAD_BYTES, 44);
 		put(&b, "\x11\x00", 2);
 		put_u16(&b, fragments[i]);
 		put_fill(&b, 4, 0x77);
@@ -496,17 +392,17 @@ test_ip6_fragments(void **state)
 static void
 test_ip6_malformed(void **state)
 {
-	struct built version = { .link_type = IP6 };
-	struct built longer = { .link_type = IP6 };
-	struct built shorter = { .link_type = IP6 };
-	struct built empty = { .link_type = IP6 };
+	struct built version = { .link_type = FRAMES_IP6 };
+	struct built longer = { .link_type = FRAMES_IP6 };
+	struct built shorter = { .link_type = FRAMES_IP6 };
+	struct built empty = { .link_type = FRAMES_IP6 };
 
 	put_ip6_datagram(&version);
 	version.bytes[0] = 0x50;
 	check_outcome(&version, CAPTURE_malformed);
 
 	/* The extension is longer than all that IP carries. */
-	put_ip6(&longer, 16 + PAYLOAD_BYTES, 60);
+	put_ip6(&longer, 16 + FRAMES_PAYLOAD_BYTES, 60);
 	put(&longer, "\x11\x20\x01\x04\x00\x00\x00\x00", 8);
 	put_datagram(&longer);
 	check_outcome(&longer, CAPTURE_malformed);
@@ -526,7 +422,7 @@ test_ip6_malformed(void **state)
 static void
 test_ip6_nothing_but_extensions(void **state)
 {
-	struct built b = { .link_type = RAW };
+	struct built b = { .link_type = FRAMES_RAW };
 
 	put_ip6(&b, 400, 60);
 	while (b.n < 440)
@@ -542,14 +438,14 @@ test_udp_lengths(void **state)
 	uint32_t length;
 
 	for (length = 0; length < 24; length++) {
-		struct built b = { .link_type = RAW };
-		char payload[PAYLOAD_BYTES];
+		struct built b = { .link_type = FRAMES_RAW };
+		char payload[FRAMES_PAYLOAD_BYTES];
 		struct capture_pkt pkt;
 
-		put_ip4(&b, 0, 28 + PAYLOAD_BYTES, 0, 17);
+		put_ip4(&b, 0, 28 + FRAMES_PAYLOAD_BYTES, 0, 17);
 		put_udp(&b, length);
-		put(&b, PAYLOAD, PAYLOAD_BYTES);
-		if (length < 8 || length > 8 + PAYLOAD_BYTES) {
+		put(&b, FRAMES_PAYLOAD, FRAMES_PAYLOAD_BYTES);
+		if (length < 8 || length > 8 + FRAMES_PAYLOAD_BYTES) {
 			check_outcome(&b, CAPTURE_malformed);
 			continue;
 		}
@@ -558,23 +454,23 @@ test_udp_lengths(void **state)
 				 CAPTURE_udp);
 		assert_int_equal(pkt.payload_bytes, length - 8);
 		assert_int_equal(pkt.missing_bytes, 0);
-		assert_memory_equal(payload, PAYLOAD, length - 8);
+		assert_memory_equal(payload, FRAMES_PAYLOAD, length - 8);
 	}
 }
 
 static void
 test_udp_longest(void **state)
 {
-	struct built b = { .link_type = RAW };
-	char payload[PAYLOAD_BYTES];
+	struct built b = { .link_type = FRAMES_RAW };
+	char payload[FRAMES_PAYLOAD_BYTES];
 	struct capture_pkt pkt;
 
 	put_ip4(&b, 0, 65535, 0, 17);
 	put_udp(&b, 65515);
-	put(&b, PAYLOAD, PAYLOAD_BYTES);
+	put(&b, FRAMES_PAYLOAD, FRAMES_PAYLOAD_BYTES);
 	assert_int_equal(decode_cut(&b, b.n, &pkt, payload), CAPTURE_udp);
-	assert_int_equal(pkt.payload_bytes, PAYLOAD_BYTES);
-	assert_int_equal(pkt.missing_bytes, 65507 - PAYLOAD_BYTES);
+	assert_int_equal(pkt.payload_bytes, FRAMES_PAYLOAD_BYTES);
+	assert_int_equal(pkt.missing_bytes, 65507 - FRAMES_PAYLOAD_BYTES);
 }
 
 static void
@@ -614,5 +510,5 @@ main(void)
 		cmocka_unit_test(test_outcome_names),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, make_decoder, free_decoder);
 }

@@ -149,12 +149,9 @@ check_config(const struct capture_live_config *config, char *error)
 static int
 check_link_type(const struct live_source *live, const char *name, char *error)
 {
-	const struct capture_frame empty = { .bytes = (const uint8_t *)"",
-					     .link_type = live->link_type };
-	struct capture_pkt pkt;
 	const char *dlt;
 
-	if (capture_decode(&empty, &pkt) != CAPTURE_other_link)
+	if (capture_link_known(live->link_type))
 		return 0;
 	dlt = pcap_datalink_val_to_name(pcap_datalink(live->pcap));
 	snprintf(error, CAPTURE_ERROR_BYTES,

@@ -24,7 +24,15 @@ struct capture_endpoint {
 	uint16_t port;    /**< host order */
 };
 
-/** A UDP datagram cut out of a frame. */
+/** Flags of a TCP segment (RFC 9293 section 3.1). */
+enum {
+	CAPTURE_TCP_FIN = 0x01,
+	CAPTURE_TCP_SYN = 0x02,
+	CAPTURE_TCP_RST = 0x04,
+	CAPTURE_TCP_ACK = 0x10
+};
+
+/** A UDP datagram or a TCP segment cut out of a frame. */
 struct capture_pkt {
 	int64_t time_ns;        /**< capture time, UTC, since 1970 */
 	const uint8_t *payload; /**< borrowed from the frame */
@@ -32,6 +40,11 @@ struct capture_pkt {
 	uint32_t missing_bytes; /**< of the datagram, cut by the snap length */
 	struct capture_endpoint src;
 	struct capture_endpoint dst;
+	struct {
+		uint32_t sequence; /**< of the first byte, or of SYN or FIN */
+		uint32_t acknowledged; /**< with ACK: all before it has come */
+		uint8_t flags;
+	} tcp; /**< of a segment only */
 };
 
 static inline bool
@@ -58,6 +71,6 @@ const char *capture_endpoint_text(const struct capture_endpoint *ep,
  */
 int capture_endpoint_parse(struct capture_endpoint *ep, const char *text,
 			   size_t text_bytes, uint16_t port)
-	__attribute__((warn_unused_result));
+    __attribute__((warn_unused_result));
 
 #endif

@@ -4,6 +4,8 @@
  *
  *   text.c       slices, numbers, hashes, valid UTF-8
  *   prefilter.c  is this SIP, and of which call?  packet rate, no allocation
+ *   stream.c     messages out of TCP connections
+ *   websocket.c  ... that carry WebSocket
  *   scan.c       head and body of a message; the tolerant scan
  *   msg.c        one message -> struct sip_msg (libosip2 behind it, and the
  *                tolerant scan where libosip2 refuses)
@@ -25,6 +27,7 @@
 #include <stdint.h>
 
 #include "capture/pkt.h"
+#include "capture/tcp.h"
 
 /* ---- prefilter --------------------------------------------------------- */
 
@@ -42,6 +45,71 @@ struct sip_glance {
  * @cost no allocation; about 0.1 us for a message
  */
 int sip_prefilter(const uint8_t *bytes, size_t n, struct sip_glance *glance);
+
+/* ---- streams ------------------------------------------------------------ */
+
+/** Longest message that is taken out of a stream; of a longer one, so much. */
+#define SIP_STREAM_MESSAGE_MAX 65535
+
+/** One row per counter: name, unit, text. */
+#define SIP_STREAM_COUNTERS(X)                                                 \
+	X(messages, "messages", "SIP messages in TCP connections")             \
+	X(websocket, "messages", "of these, in WebSocket")                     \
+	X(keepalives, "times", "SIP keep-alives in TCP connections")           \
+	X(cut, "messages",                                                     \
+	  "SIP messages in TCP of whose body a part never came")               \
+	X(holes, "messages",                                                   \
+	  "SIP messages in TCP whose head never came whole")                   \
+	X(junk, "bytes", "bytes of SIP connections that are no SIP")           \
+	X(over_limit, "messages", "SIP messages in TCP that are too long")     \
+	X(compressed, "messages",                                              \
+	  "messages in WebSocket that are compressed: not read")
+
+struct sip_stream_counters {
+#define X(name, unit, text) uint64_t name;
+	SIP_STREAM_COUNTERS(X)
+#undef X
+};
+#define SIP_STREAM_COUNTERS_COUNT                                              \
+	(sizeof(struct sip_stream_counters) / sizeof(uint64_t))
+
+/**
+ * One SIP message of a stream.
+ *
+ * @param piece where it was found: its ends
+ * @param message borrowed during the call
+ * @param missing_bytes of its body, that never came
+ */
+typedef void (*sip_stream_fn)(void *ctx, const struct capture_tcp_piece *piece,
+			      const uint8_t *message, uint32_t bytes,
+			      uint32_t missing_bytes);
+
+/** Who reads the connections of a thread. */
+struct sip_stream_reader {
+	sip_stream_fn fn;
+	void *ctx;
+	struct sip_stream_counters *counters;
+	uint8_t *scratch; /**< [SIP_STREAM_MESSAGE_MAX], for WebSocket */
+};
+
+/**
+ * Take SIP messages out of one direction of a TCP connection: SIP itself (RFC
+ * 3261 sections 7.5 and 18.3), or WebSocket with SIP in it (RFC 7118, RFC
+ * 6455). What it is, is told by its first bytes, by content and never by port.
+ *
+ * A message without Content-Length (against the RFC) has no body, or, where it
+ * has a Content-Type, one that ends where the next message begins or nothing
+ * more comes. After a hole, or where a connection is seen from its middle on,
+ * the next line that is the first of a whole head is looked for.
+ *
+ * @param piece as capture_tcp tells; its reader is the state of the direction
+ * @return bytes consumed, or CAPTURE_TCP_IGNORE: it is no SIP
+ * @thread any; all state is in piece->reader
+ * @cost no allocation; each byte is looked at a bounded number of times,
+ *       however small the pieces
+ */
+int64_t sip_stream_input(const struct capture_tcp_piece *piece,
+			 const struct sip_stream_reader *reader);
 
 /* ---- calls ------------------------------------------------------------- */
 

@@ -5,8 +5,8 @@
  * and the manual.
  *
  * Each thread has a set of counters of its own and is the only one that adds
- * to it; anybody may read. What the decoder and the SIP tracker count is
- * written in their own tables; counter_rows joins all three.
+ * to it; anybody may read. What the decoder, the TCP connections and the SIP
+ * tracker count is written in their own tables; counter_rows joins them all.
  */
 #ifndef CMD_COMMON_COUNTERS_H
 #define CMD_COMMON_COUNTERS_H
@@ -16,15 +16,16 @@
 #include <stdint.h>
 
 #include "capture/decode.h"
+#include "capture/tcp.h"
 #include "sip/sip.h"
 
 #define COUNTERS(X)                                                            \
 	X(frames, "frames", "frames read")                                     \
 	X(clock_set_back, "times",                                             \
 	  "times the clock was set back: what followed is dated too late")     \
-	X(sip, "packets", "datagrams that are SIP")                            \
-	X(sip_shed, "packets", "SIP messages lost to a full ring")             \
-	X(sip_too_long, "packets", "SIP messages longer than the ring takes")  \
+	X(sip, "messages", "SIP messages, of UDP and of TCP")                    \
+	X(sip_shed, "messages", "SIP messages lost to a full ring")             \
+	X(sip_too_long, "messages", "SIP messages longer than the ring takes")  \
 	X(keepalive, "packets", "SIP keep-alives")                             \
 	X(kernel_drops, "frames",                                              \
 	  "frames that the kernel dropped: this recorder did not keep up")     \
@@ -128,11 +129,14 @@ struct counter_row {
 
 /**
  * Every counter there is: those above (counter_rows[i] for enum counter i),
- * then those of the decoder in the order of enum capture_outcome, then those
- * of the SIP tracker in the order of SIP_COUNTERS.
+ * then those of the decoder: what became of frames, in the order of enum
+ * capture_outcome, and CAPTURE_DECODE_COUNTERS; then CAPTURE_TCP_COUNTERS,
+ * SIP_STREAM_COUNTERS and, of the SIP tracker, SIP_COUNTERS.
  */
 #define COUNTER_ROWS_COUNT                                                     \
 	(COUNTER_COUNT + CAPTURE_OUTCOME_COUNT +                               \
+	 CAPTURE_DECODE_COUNTERS_COUNT + CAPTURE_TCP_COUNTERS_COUNT +          \
+	 SIP_STREAM_COUNTERS_COUNT +                                           \
 	 sizeof(struct sip_counters) / sizeof(uint64_t))
 extern const struct counter_row counter_rows[COUNTER_ROWS_COUNT];
 extern const struct counter_row gauge_rows[GAUGE_COUNT];

@@ -114,8 +114,8 @@ on_rtp(struct capture_thread *t, const struct capture_pkt *pkt,
 		capture__flush(t);
 }
 
-static void
-on_sip(struct capture_thread *t, const struct capture_pkt *pkt)
+void
+capture__on_sip(struct capture_thread *t, const struct capture_pkt *pkt)
 {
 	uint32_t bytes =
 	    (uint32_t)sizeof(struct sip_record) + pkt->payload_bytes;
@@ -145,17 +145,23 @@ on_sip(struct capture_thread *t, const struct capture_pkt *pkt)
 	capture_ring_commit(t->sip, bytes);
 }
 
+/* Of a file, every thread reads all frames. */
+static bool
+is_ours(const struct capture_thread *t, const struct capture_pkt *pkt)
+{
+	const struct pipeline *p = t->pipeline;
+
+	return p->config.live || p->captures_count == 1 ||
+	       capture_pair_hash(&pkt->src, &pkt->dst) % p->captures_count ==
+		   t->index;
+}
+
 static void
 on_datagram(struct capture_thread *t, const struct capture_pkt *pkt)
 {
 	struct sip_glance glance;
 	struct rtp_hdr hdr;
 
-	if (!t->pipeline->config.live && t->pipeline->captures_count > 1 &&
-	    capture_pair_hash(&pkt->src, &pkt->dst) %
-		    t->pipeline->captures_count !=
-		t->index)
-		return;
 	if (pkt->payload_bytes && pkt->payload[0] >> 6 == 2) {
 		if (rtp_hdr_parse(&hdr, pkt->payload, pkt->payload_bytes) > 0)
 			on_rtp(t, pkt, &hdr);
@@ -165,7 +171,7 @@ on_datagram(struct capture_thread *t, const struct capture_pkt *pkt)
 	}
 	switch (sip_prefilter(pkt->payload, pkt->payload_bytes, &glance)) {
 	case 1:
-		on_sip(t, pkt);
+		capture__on_sip(t, pkt);
 		break;
 	case 0:
 		counter_add(&t->counters, COUNTER_not_media, 1);
@@ -190,6 +196,42 @@ set_time(struct capture_thread *t, int64_t time_ns)
 	} else if (time_ns > t->now_ns) {
 		t->now_ns = time_ns;
 	}
+}
+
+static void
+publish(_Atomic uint64_t *to, const uint64_t *from, size_t count)
+{
+	while (count--)
+		atomic_store_explicit(to++, *from++, memory_order_relaxed);
+}
+
+void
+capture__tick(struct capture_thread *t)
+{
+	capture_decoder_tick(t->decoder, t->now_ns);
+	capture_tcp_tick(t->tcp, t->now_ns);
+	flows_sweep(t->flows, t->now_ns);
+	publish(t->decode_counters,
+		(const uint64_t *)capture_decoder_counters_peek(t->decoder),
+		CAPTURE_DECODE_COUNTERS_COUNT);
+	publish(t->tcp_counters,
+		(const uint64_t *)capture_tcp_counters_peek(t->tcp),
+		CAPTURE_TCP_COUNTERS_COUNT);
+	publish(t->stream_counters, (const uint64_t *)&t->streams,
+		SIP_STREAM_COUNTERS_COUNT);
+}
+
+void
+capture__finish(struct capture_thread *t)
+{
+	capture__flush(t);
+	capture_tcp_finish(t->tcp, t->now_ns);
+	capture__tick(t);
+	flows_detach_all(t->flows);
+	capture__tell(t);
+	atomic_fetch_add_explicit(&t->pipeline->capture_over, 1,
+				  memory_order_release);
+	uv_async_send(&t->pipeline->control.kick);
 }
 
 static void
@@ -218,15 +260,19 @@ capture__on_frame(void *ctx, const struct capture_frame *frame)
 		capture__flush(t);
 		if (t->pipeline->config.live)
 			live__note_stats(t);
+		capture__tick(t);
 		capture__tell(t);
-		flows_sweep(t->flows, t->now_ns);
 	}
-	outcome = capture_decode(frame, &pkt);
+	outcome = capture_decode(t->decoder, frame, t->now_ns, &pkt);
 	count_outcome(t, outcome);
-	if (outcome != CAPTURE_udp)
+	if (outcome != CAPTURE_udp && outcome != CAPTURE_tcp)
 		return;
-	pkt.time_ns = t->now_ns;
-	on_datagram(t, &pkt);
+	if (!is_ours(t, &pkt))
+		return;
+	if (outcome == CAPTURE_udp)
+		on_datagram(t, &pkt);
+	else
+		capture_tcp_input(t->tcp, &pkt);
 }
 
 /* Do not run away from the writers: what is between is memory. */
@@ -263,11 +309,6 @@ capture_thread_main(void *thread)
 		capture__flush(t);
 		keep_lead(t);
 	}
-	capture__flush(t);
-	flows_detach_all(t->flows);
-	capture__tell(t);
-	atomic_fetch_add_explicit(&t->pipeline->capture_over, 1,
-				  memory_order_release);
-	uv_async_send(&t->pipeline->control.kick);
+	capture__finish(t);
 	return NULL;
 }

@@ -206,8 +206,8 @@ on_tick(uv_timer_t *handle)
 	if (take_frames(l))
 		advance(l, looked_ns);
 	live__note_stats(l->t);
+	capture__tick(l->t);
 	capture__tell(l->t);
-	flows_sweep(l->t->flows, l->t->now_ns);
 	note_state(l, looked_ns);
 	stop_if_asked(l, looked_ns);
 	/* libuv gives up a descriptor that has an error. */
@@ -270,12 +270,7 @@ live_thread_main(void *thread)
 	}
 	if (r < 0) /* libuv's codes are those of errno, negative */
 		fail(t, r);
-	capture__flush(t);
-	flows_detach_all(t->flows);
 	live__note_stats(t);
-	capture__tell(t);
-	atomic_fetch_add_explicit(&t->pipeline->capture_over, 1,
-				  memory_order_release);
-	uv_async_send(&t->pipeline->control.kick);
+	capture__finish(t);
 	return NULL;
 }

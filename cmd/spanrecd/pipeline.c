@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* See pipeline.h. */
-#include "cmd/spanrecd/pipeline.h"
+#include "cmd/spanrecd/capture_priv.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -79,6 +79,23 @@ pipeline_drained(struct pipeline *p)
 /* ---- making it ----------------------------------------------------------- */
 
 static int
+capture_layers_new(struct capture_thread *t)
+{
+	const uint8_t *key = t->pipeline->hash_key;
+	struct capture_decode_config decode = { 0 };
+	struct capture_tcp_config tcp = { .read = capture__on_stream,
+					  .ctx = t };
+	int r;
+
+	memcpy(decode.hash_key, key, sizeof(decode.hash_key));
+	memcpy(tcp.hash_key, key, sizeof(tcp.hash_key));
+	r = capture_decoder_new(&t->decoder, &decode);
+	if (r == 0)
+		r = capture_tcp_new(&t->tcp, &tcp);
+	return r;
+}
+
+static int
 capture_new(struct pipeline *p, uint32_t i, char *error)
 {
 	const struct home_settings *s = p->config.settings;
@@ -101,6 +118,8 @@ capture_new(struct pipeline *p, uint32_t i, char *error)
 	atomic_init(&t->position_ns, PIPELINE_BEFORE);
 	sem_init(&t->wake, 0, 0);
 	r = capture_ring_new(&t->sip, s->sip_ring_kib * 1024);
+	if (r == 0)
+		r = capture_layers_new(t);
 	if (r == 0)
 		r = flows_new(&t->flows, &config, p->hash_key);
 	if (r < 0) {
@@ -192,6 +211,8 @@ pipeline_free(struct pipeline **pipeline)
 		capture_source_free(&p->config.sources[i]);
 		capture_source_free(&p->captures[i].source);
 		capture_ring_free(&p->captures[i].sip);
+		capture_decoder_free(&p->captures[i].decoder);
+		capture_tcp_free(&p->captures[i].tcp);
 		flows_free(&p->captures[i].flows);
 	}
 	for (i = 0; i < p->writers_count; i++) {
@@ -334,6 +355,30 @@ pipeline_counter(const struct pipeline *p, enum counter which)
 	return sum;
 }
 
+/*
+ * An array of counters in each capture thread, summed up.
+ *
+ * @param captures of so many threads
+ * @param offset of the array in a thread
+ * @return behind what was written to values
+ */
+static uint64_t *
+sum_up(const struct pipeline *p, uint32_t captures, size_t offset, size_t count,
+       uint64_t *values)
+{
+	const _Atomic uint64_t *of;
+	uint32_t i;
+
+	memset(values, 0, count * sizeof(*values));
+	for (i = 0; i < captures; i++) {
+		of = (const void *)((const char *)&p->captures[i] + offset);
+		for (size_t k = 0; k < count; k++)
+			values[k] +=
+			    atomic_load_explicit(&of[k], memory_order_relaxed);
+	}
+	return values + count;
+}
+
 void
 pipeline_counters(const struct pipeline *p, const struct sip_counters *sip,
 		  uint64_t *values)
@@ -343,13 +388,21 @@ pipeline_counters(const struct pipeline *p, const struct sip_counters *sip,
 		SIP_COUNTERS(X)
 #undef X
 	};
-	uint32_t i, k;
+	uint32_t i;
 
 	for (i = 0; i < COUNTER_COUNT; i++)
 		*values++ = pipeline_counter(p, (enum counter)i);
-	for (i = 0; i < CAPTURE_OUTCOME_COUNT; i++, values++)
-		for (k = 0, *values = 0; k < readers(p); k++)
-			*values += atomic_load_explicit(
-			    &p->captures[k].outcomes[i], memory_order_relaxed);
+	values =
+	    sum_up(p, readers(p), offsetof(struct capture_thread, outcomes),
+		   CAPTURE_OUTCOME_COUNT, values);
+	values = sum_up(p, readers(p),
+			offsetof(struct capture_thread, decode_counters),
+			CAPTURE_DECODE_COUNTERS_COUNT, values);
+	values = sum_up(p, p->captures_count,
+			offsetof(struct capture_thread, tcp_counters),
+			CAPTURE_TCP_COUNTERS_COUNT, values);
+	values = sum_up(p, p->captures_count,
+			offsetof(struct capture_thread, stream_counters),
+			SIP_STREAM_COUNTERS_COUNT, values);
 	memcpy(values, of_sip, sizeof(of_sip));
 }

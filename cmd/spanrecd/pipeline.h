@@ -45,6 +45,7 @@
 #include "capture/live.h"
 #include "capture/ring.h"
 #include "capture/source.h"
+#include "capture/tcp.h"
 #include "cmd/common/counters.h"
 #include "cmd/common/home.h"
 #include "cmd/spanrecd/flows.h"
@@ -75,11 +76,16 @@ struct capture_thread {
 	uint32_t index;
 	pthread_t thread;
 	struct capture_source *source;
+	struct capture_decoder *decoder;
+	struct capture_tcp *tcp;
 	struct flows *flows;
 	struct capture_ring *sip;
 	struct counters counters;
 	struct capture_drops drops;
 	_Atomic uint64_t outcomes[CAPTURE_OUTCOME_COUNT];
+	_Atomic uint64_t decode_counters[CAPTURE_DECODE_COUNTERS_COUNT];
+	_Atomic uint64_t tcp_counters[CAPTURE_TCP_COUNTERS_COUNT];
+	_Atomic uint64_t stream_counters[SIP_STREAM_COUNTERS_COUNT];
 	_Atomic int64_t position_ns;     /**< frames before it were handled */
 	_Atomic uint64_t position_frame; /**< ... and those before this one */
 	_Atomic uint64_t bytes_done;  /**< of the input ... */
@@ -94,6 +100,8 @@ struct capture_thread {
 	int64_t offset_ns; /**< added after the clock was set back */
 	int64_t told_ns; /**< position when control was woken last */
 	int64_t stats_ns; /**< live: when the counts of the source were read */
+	struct sip_stream_counters streams;
+	uint8_t message[SIP_STREAM_MESSAGE_MAX]; /**< of a WebSocket, unmasked */
 	uint32_t batch_count; /**< packets that are not put yet, in order */
 	struct flows_packet batch[FLOWS_BATCH];
 	uint8_t payload[FLOWS_BATCH][RTP_JITTER_PAYLOAD_MAX]; /**< theirs */

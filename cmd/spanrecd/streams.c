@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* SIP in TCP connections: between the connections of a capture thread, the
+ * reader of streams, and control. */
+#include "cmd/spanrecd/capture_priv.h"
+
+/* To control it is one message, as in a datagram. */
+static void
+on_message(void *ctx, const struct capture_tcp_piece *piece,
+	   const uint8_t *message, uint32_t bytes, uint32_t missing_bytes)
+{
+	struct capture_thread *t = ctx;
+	const struct capture_pkt pkt = {
+		.time_ns = t->now_ns,
+		.payload = message,
+		.payload_bytes = bytes,
+		.missing_bytes = missing_bytes,
+		.src = *piece->src,
+		.dst = *piece->dst,
+	};
+
+	capture__on_sip(t, &pkt);
+}
+
+int64_t
+capture__on_stream(void *ctx, const struct capture_tcp_piece *piece)
+{
+	struct capture_thread *t = ctx;
+	const struct sip_stream_reader reader = {
+		.fn = on_message,
+		.ctx = t,
+		.counters = &t->streams,
+		.scratch = t->message,
+	};
+
+	return sip_stream_input(piece, &reader);
+}

@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * SIP messages out of a stream of bytes.
+ *
+ * Nothing is looked at twice: the state keeps where the line that is being
+ * read begins, up to where there is no end of it, and what the lines before it
+ * said of the body. So a message that comes in pieces of one byte costs no
+ * more than one that comes whole.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "sip/sip_priv.h"
+
+enum {
+	/* Longer lines are no first line of anything. */
+	FIRST_LINE_MAX = 4096,
+	/* A connection without a message in so many bytes is no SIP ... */
+	FRESH_SEARCH_MAX = 64 << 10,
+	/* ... and one that was, is no longer. */
+	SEARCH_MAX = 1 << 20,
+	HTTP_HEAD_MAX = 16 << 10
+};
+
+/* ---- bytes --------------------------------------------------------------- */
+
+void
+sip__consume(struct sip__input *in, uint32_t n)
+{
+	in->bytes += n;
+	in->count -= n;
+}
+
+void
+sip__stream_mode(struct sip__stream *s, enum sip__mode mode)
+{
+	s->mode = (uint8_t)mode;
+	s->has = 0;
+	s->doubt = s->mid_line = false;
+	s->line = s->looked = s->length = s->need = s->odd = 0;
+}
+
+void
+sip__deliver(struct sip__input *in, const uint8_t *message, uint32_t n,
+	     uint32_t missing_bytes)
+{
+	in->reader->counters->messages++;
+	if (missing_bytes)
+		in->reader->counters->cut++;
+	in->s->known = true;
+	*in->piece->keep = true;
+	in->reader->fn(in->reader->ctx, in->piece, message, n, missing_bytes);
+}
+
+static bool
+is_between(uint8_t c)
+{
+	return c == '\r' || c == '\n' || c == '\0';
+}
+
+/* Step over what may stand between messages. */
+static void
+skip_between(struct sip__input *in)
+{
+	uint32_t n = 0;
+
+	while (n < in->count && is_between(in->bytes[n]))
+		n++;
+	if (n == 0)
+		return;
+	sip__consume(in, n);
+	in->reader->counters->keepalives++;
+}
+
+/*
+ * The line that is being read.
+ *
+ * @param line without its end
+ * @return its length with its end; 0: the end is not there yet
+ */
+static uint32_t
+whole_line(struct sip__input *in, struct sip_text *line)
+{
+	struct sip__stream *s = in->s;
+	const uint8_t *begin = in->bytes + s->line, *end = NULL;
+	uint32_t n;
+
+	if (s->looked < in->count)
+		end =
+		    memchr(in->bytes + s->looked, '\n', in->count - s->looked);
+	s->looked = end ? (uint32_t)(end - in->bytes) + 1 : in->count;
+	if (!end)
+		return 0;
+	n = s->looked - s->line;
+	*line = (struct sip_text){ (const char *)begin, n - 1 };
+	if (line->n && line->p[line->n - 1] == '\r')
+		line->n--;
+	return n;
+}
+
+static void
+drop_all(struct sip__input *in)
+{
+	in->reader->counters->junk += in->count;
+	sip__consume(in, in->count);
+}
+
+/* ---- the first bytes ----------------------------------------------------- */
+
+static bool
+begins_like_http(struct sip_text line)
+{
+	return sip__text_begins(line, SIP_TEXT("GET ")) ||
+	       sip__text_begins(line, SIP_TEXT("HTTP/1.1 101"));
+}
+
+/* Could this become a first line? METHOD SP, or SIP/2.0 SP, or HTTP. */
+static bool
+may_begin(const struct sip__input *in)
+{
+	uint32_t i = 0;
+
+	while (i < in->count && in->bytes[i] > ' ' && in->bytes[i] < 0x7f)
+		i++;
+	return i == in->count || (i > 0 && in->bytes[i] == ' ');
+}
+
+static enum sip__step
+fresh_step(struct sip__input *in)
+{
+	struct sip__stream *s = in->s;
+	struct sip_text line;
+	bool response;
+
+	if (s->line == 0 && s->looked == 0)
+		skip_between(in);
+	if (in->count == 0)
+		return SIP_STEP_WAIT;
+	if (!whole_line(in, &line)) {
+		if (in->piece->last || in->count > FIRST_LINE_MAX ||
+		    !may_begin(in))
+			return SIP_STEP_NOT_SIP;
+		return SIP_STEP_WAIT;
+	}
+	if (sip__is_start_line(line, &response))
+		sip__stream_mode(s, SIP_MODE_MESSAGE);
+	else if (begins_like_http(line))
+		sip__stream_mode(s, SIP_MODE_HTTP);
+	else
+		return SIP_STEP_NOT_SIP;
+	return SIP_STEP_ON;
+}
+
+/* ---- heads --------------------------------------------------------------- */
+
+static void
+read_header(struct sip__stream *s, struct sip_text line)
+{
+	struct sip_text value, name;
+	uint32_t length;
+
+	name = sip__text_trim(sip__text_cut(line, ':', &value));
+	if (!value.p || name.n == 0)
+		return;
+	if (sip__text_same(name, SIP_TEXT("content-length")) ||
+	    sip__text_same(name, SIP_TEXT("l"))) {
+		if (!(s->has & SIP_HAS_LENGTH) &&
+		    sip__text_number(sip__text_trim(value), &length)) {
+			s->length = length;
+			s->has |= SIP_HAS_LENGTH;
+		}
+	} else if (sip__text_same(name, SIP_TEXT("content-type")) ||
+		   sip__text_same(name, SIP_TEXT("c"))) {
+		s->has |= SIP_HAS_TYPE;
+	} else if (sip__text_same(name, SIP_TEXT("via")) ||
+		   sip__text_same(name, SIP_TEXT("v"))) {
+		s->has |= SIP_HAS_VIA;
+	} else if (sip__text_same(name, SIP_TEXT("call-id")) ||
+		   sip__text_same(name, SIP_TEXT("i"))) {
+		s->has |= SIP_HAS_CALL_ID;
+	} else if (sip__text_same(name, SIP_TEXT("cseq"))) {
+		s->has |= SIP_HAS_CSEQ;
+	} else if (sip__text_same(name, SIP_TEXT("upgrade")) &&
+		   sip__text_has(value, SIP_TEXT("websocket"))) {
+		s->has |= SIP_HAS_UPGRADE;
+	}
+}
+
+/* What was searched for and begins like a message is one if it has these. */
+static bool
+is_believable(const struct sip__stream *s)
+{
+	const uint8_t all = SIP_HAS_VIA | SIP_HAS_CALL_ID | SIP_HAS_CSEQ;
+
+	return !s->doubt || (s->has & all) == all;
+}
+
+/* So many bytes were no SIP. @return false: enough of it */
+static bool
+count_junk(struct sip__input *in, uint32_t n)
+{
+	struct sip__stream *s = in->s;
+
+	sip__consume(in, n);
+	s->looked -= n < s->looked ? n : s->looked;
+	s->odd += n;
+	if (s->known)
+		in->reader->counters->junk += n;
+	return s->odd <= (s->known ? SEARCH_MAX : FRESH_SEARCH_MAX);
+}
+
+/* The head is whole: what follows it? */
+static enum sip__step
+end_of_head(struct sip__input *in)
+{
+	struct sip__stream *s = in->s;
+	uint32_t head = s->looked, odd;
+
+	if (!is_believable(s)) {
+		odd = s->odd;
+		sip__stream_mode(s, SIP_MODE_SEARCH);
+		s->odd = odd;
+		return count_junk(in, head) ? SIP_STEP_ON : SIP_STEP_NOT_SIP;
+	}
+	s->line = head;
+	if (!(s->has & SIP_HAS_LENGTH) && (s->has & SIP_HAS_TYPE)) {
+		s->mode = SIP_MODE_OPEN;
+		return SIP_STEP_ON;
+	}
+	if (s->length > UINT32_MAX - head)
+		s->length = UINT32_MAX - head;
+	s->need = head + s->length;
+	s->mode = SIP_MODE_BODY;
+	return SIP_STEP_ON;
+}
+
+/* In the middle of a head nothing more will come. */
+static enum sip__step
+give_up_head(struct sip__input *in)
+{
+	in->reader->counters->holes++;
+	drop_all(in);
+	sip__stream_mode(in->s, SIP_MODE_MESSAGE);
+	return SIP_STEP_WAIT;
+}
+
+static enum sip__step
+search_on(struct sip__input *in)
+{
+	struct sip__stream *s = in->s;
+	uint32_t odd = s->odd;
+
+	sip__stream_mode(s, SIP_MODE_SEARCH);
+	s->odd = odd;
+	return SIP_STEP_ON;
+}
+
+static enum sip__step
+message_step(struct sip__input *in)
+{
+	struct sip__stream *s = in->s;
+	struct sip_text line;
+	bool response;
+
+	if (s->line == 0 && s->looked == 0)
+		skip_between(in);
+	while (whole_line(in, &line)) {
+		bool starts = (s->line == 0 || s->doubt) &&
+			      sip__is_start_line(line, &response);
+
+		if (s->line == 0 && !starts)
+			return search_on(in);
+		if (s->line > 0 && line.n == 0)
+			return end_of_head(in);
+		/* The head that was begun has no end. */
+		if (s->line > 0 && starts && !count_junk(in, s->line))
+			return SIP_STEP_NOT_SIP;
+		if (starts)
+			s->has = 0;
+		else
+			read_header(s, line);
+		s->line = s->looked;
+	}
+	if (in->count > SIP_STREAM_MESSAGE_MAX || in->piece->full) {
+		in->reader->counters->over_limit++;
+		sip__stream_mode(s, SIP_MODE_SEARCH);
+		s->mid_line = true;
+		return count_junk(in, in->count) ? SIP_STEP_WAIT
+						 : SIP_STEP_NOT_SIP;
+	}
+	if (in->piece->last && in->count > 0)
+		return give_up_head(in);
+	return SIP_STEP_WAIT;
+}
+
+/* ---- bodies -------------------------------------------------------------- */
+
+static enum sip__step
+body_step(struct sip__input *in)
+{
+	struct sip__stream *s = in->s;
+	uint32_t most = s->need, n;
+
+	if (most > SIP_STREAM_MESSAGE_MAX)
+		most = SIP_STREAM_MESSAGE_MAX;
+	if (in->count < most && !in->piece->last)
+		return SIP_STEP_WAIT;
+	n = in->count < most ? in->count : most;
+	if (s->need > most)
+		in->reader->counters->over_limit++;
+	sip__deliver(in, in->bytes, n, s->need - n);
+	if (n == most)
+		s->skip = s->need - most;
+	sip__consume(in, n);
+	sip__stream_mode(s, SIP_MODE_MESSAGE);
+	return SIP_STEP_ON;
+}
+
+static enum sip__step
+open_body_step(struct sip__input *in)
+{
+	struct sip__stream *s = in->s;
+	uint32_t end = 0;
+	struct sip_text line;
+	bool response;
+
+	while (end == 0 && whole_line(in, &line)) {
+		if (sip__is_start_line(line, &response))
+			end = s->line;
+		s->line = s->looked;
+	}
+	if (end == 0 && in->count > SIP_STREAM_MESSAGE_MAX) {
+		in->reader->counters->over_limit++;
+		end = SIP_STREAM_MESSAGE_MAX;
+	}
+	if (end == 0 && (in->piece->last || in->piece->quiet))
+		end = in->count;
+	if (end == 0)
+		return SIP_STEP_WAIT;
+	sip__deliver(in, in->bytes, end, 0);
+	sip__consume(in, end);
+	sip__stream_mode(s, SIP_MODE_MESSAGE);
+	return SIP_STEP_ON;
+}
+
+/* ---- search -------------------------------------------------------------- */
+
+static enum sip__step
+search_step(struct sip__input *in)
+{
+	struct sip__stream *s = in->s;
+	struct sip_text line;
+	bool response;
+	uint32_t n;
+
+	while ((n = whole_line(in, &line)) > 0) {
+		if (!s->mid_line && sip__is_start_line(line, &response)) {
+			uint32_t odd = s->odd;
+
+			sip__stream_mode(s, SIP_MODE_MESSAGE);
+			s->doubt = true;
+			s->odd = odd;
+			return SIP_STEP_ON;
+		}
+		s->mid_line = false;
+		if (!count_junk(in, n))
+			return SIP_STEP_NOT_SIP;
+	}
+	if (in->count > FIRST_LINE_MAX || in->piece->last) {
+		s->mid_line = !in->piece->last;
+		if (!count_junk(in, in->count))
+			return SIP_STEP_NOT_SIP;
+	}
+	return SIP_STEP_WAIT;
+}
+
+/* ---- upgrade ------------------------------------------------------------- */
+
+static enum sip__step
+http_step(struct sip__input *in)
+{
+	struct sip__stream *s = in->s;
+	struct sip_text line;
+
+	while (whole_line(in, &line)) {
+		if (line.n == 0) {
+			if (!(s->has & SIP_HAS_UPGRADE))
+				return SIP_STEP_NOT_SIP;
+			sip__consume(in, s->looked);
+			sip__stream_mode(s, SIP_MODE_WEBSOCKET);
+			s->known = *in->piece->keep = true;
+			return SIP_STEP_ON;
+		}
+		read_header(s, line);
+		s->line = s->looked;
+	}
+	if (in->count > HTTP_HEAD_MAX || in->piece->last)
+		return SIP_STEP_NOT_SIP;
+	return SIP_STEP_WAIT;
+}
+
+/* ---- all of it ----------------------------------------------------------- */
+
+static enum sip__step
+skip_step(struct sip__input *in)
+{
+	uint32_t n =
+	    in->s->skip < in->count ? (uint32_t)in->s->skip : in->count;
+
+	in->s->skip -= n;
+	sip__consume(in, n);
+	return in->s->skip ? SIP_STEP_WAIT : SIP_STEP_ON;
+}
+
+static enum sip__step
+step(struct sip__input *in)
+{
+	if (in->s->skip)
+		return skip_step(in);
+	switch ((enum sip__mode)in->s->mode) {
+	case SIP_MODE_FRESH:
+		return fresh_step(in);
+	case SIP_MODE_MESSAGE:
+		return message_step(in);
+	case SIP_MODE_BODY:
+		return body_step(in);
+	case SIP_MODE_OPEN:
+		return open_body_step(in);
+	case SIP_MODE_SEARCH:
+		return search_step(in);
+	case SIP_MODE_HTTP:
+		return http_step(in);
+	case SIP_MODE_WEBSOCKET:
+		return sip__websocket_step(in);
+	case SIP_MODE_WEBSOCKET_SEARCH:
+		return sip__websocket_search(in);
+	}
+	return SIP_STEP_NOT_SIP;
+}
+
+/* Bytes are missing: in what way does it go on? */
+static void
+begin_after_gap(struct sip__input *in)
+{
+	struct sip__stream *s = in->s;
+
+	s->skip = 0;
+	if (s->mode == SIP_MODE_WEBSOCKET ||
+	    s->mode == SIP_MODE_WEBSOCKET_SEARCH ||
+	    (!s->known && sip__websocket_begins(in->bytes, in->count)))
+		sip__stream_mode(s, SIP_MODE_WEBSOCKET_SEARCH);
+	else
+		sip__stream_mode(s, SIP_MODE_SEARCH);
+}
+
+int64_t
+sip_stream_input(const struct capture_tcp_piece *piece,
+		 const struct sip_stream_reader *reader)
+{
+	struct sip__input in = {
+		.piece = piece,
+		.reader = reader,
+		.s = piece->reader,
+		.bytes = piece->bytes,
+		.count = piece->count,
+	};
+	enum sip__step went = SIP_STEP_ON;
+
+	if (piece->gap)
+		begin_after_gap(&in);
+	while (went == SIP_STEP_ON && in.count > 0)
+		went = step(&in);
+	if (went == SIP_STEP_NOT_SIP)
+		return CAPTURE_TCP_IGNORE;
+	return piece->count - in.count;
+}
