@@ -258,6 +258,57 @@ test_loopback(void **state)
 }
 
 static void
+test_capture_card(void **state)
+{
+	static const uint8_t types[] = { 2, 11, 16, 20, 22, 23 };
+	size_t i, more;
+
+	for (i = 0; i < sizeof types; i++)
+		for (more = 0; more < 3; more++) {
+			struct built b = { .link_type = FRAMES_ERF };
+			size_t k;
+
+			put_fill(&b, 8, 0x11);
+			put_u8(&b, types[i] | (more ? 0x80u : 0));
+			put_fill(&b, 7, 4);
+			for (k = 1; k <= more; k++) {
+				put_u8(&b, k < more ? 0x83 : 0x03);
+				put_fill(&b, 7, 0);
+			}
+			if (types[i] < 22) {
+				put_fill(&b, 2, 0);
+				put_ether(&b, 0x0800);
+				put_ip4_datagram(&b);
+				check_udp4(&b, 0);
+			} else if (types[i] == 22) {
+				put_ip4_datagram(&b);
+				check_udp4(&b, 0);
+			} else {
+				put_ip6_datagram(&b);
+				check_udp6(&b, 0);
+			}
+		}
+}
+
+static void
+test_serial_lines(void **state)
+{
+	struct built ppp = { .link_type = FRAMES_PPP };
+	struct built bare = { .link_type = FRAMES_PPP };
+	struct built hdlc = { .link_type = FRAMES_C_HDLC };
+
+	put(&ppp, "\xff\x03\x00\x21", 4);
+	put_ip4_datagram(&ppp);
+	check_udp4(&ppp, 0);
+	put_u8(&bare, 0x57);
+	put_ip6_datagram(&bare);
+	check_udp6(&bare, 0);
+	put(&hdlc, "\x0f\x00\x08\x00", 4);
+	put_ip4_datagram(&hdlc);
+	check_udp4(&hdlc, 0);
+}
+
+static void
 test_other_link(void **state)
 {
 	struct built b = { .link_type = 105 };
@@ -311,21 +362,13 @@ test_ip4_malformed(void **state)
 	}
 }
 
+/* The reserved bit and DF say nothing of fragments; of those, see frag_test. */
 static void
-test_ip4_fragments(void **state)
+test_ip4_not_fragments(void **state)
 {
-	/* MF; offset; both; the reserved bit and DF say nothing of it */
-	static const uint16_t fragments[] = { 0x2000, 0x0001, 0x3fff, 0xb001 };
 	static const uint16_t whole[] = { 0x4000, 0x8000, 0xc000 };
 	size_t i;
 
-	for (i = 0; i < 4; i++) {
-		struct built b = { .link_type = FRAMES_RAW };
-
-		put_ip4(&b, 0, 28 + FRAMES_PAYLOAD_BYTES, fragments[i], 17);
-		put_datagram(&b);
-		check_outcome(&b, CAPTURE_fragment);
-	}
 	for (i = 0; i < 3; i++) {
 		struct built b = { .link_type = FRAMES_RAW };
 
@@ -333,6 +376,20 @@ test_ip4_fragments(void **state)
 		put_datagram(&b);
 		check_udp4(&b, 0);
 	}
+}
+
+/* A host's own packet, which its network card is to cut. */
+static void
+test_ip4_without_length(void **state)
+{
+	struct built b = { .link_type = FRAMES_RAW };
+	char payload[FRAMES_PAYLOAD_BYTES];
+	struct capture_pkt pkt;
+
+	put_ip4(&b, 0, 0, 0, 17);
+	put_datagram(&b);
+	assert_int_equal(decode_cut(&b, b.n, &pkt, payload), CAPTURE_udp);
+	assert_int_equal(pkt.payload_bytes, FRAMES_PAYLOAD_BYTES);
 }
 
 static void
@@ -369,24 +426,6 @@ test_ip6_extensions(void **state)
 	put(&b, "\x11\x00\x01\x04\x00\x00\x00\x00", 8); /* destination */
 	put_datagram(&b);
 	check_udp6(&b, 0);
-}
-
-static void
-test_ip6_fragments(void **state)
-{
-	static const uint16_t fragments[] = { 0x0001, 0x0008, 0xfff8, 0x0009 };
-	size_t i;
-
-	for (i = 0; i < 4; i++) {
-		struct built b = { .link_type = FRAMES_RAW };
-
-		put_ip6(&b, 16 + FRAMES_PAYLOAD_BYTES, 44);
-		put(&b, "\x11\x00", 2);
-		put_u16(&b, fragments[i]);
-		put_fill(&b, 4, 0x77);
-		put_datagram(&b);
-		check_outcome(&b, CAPTURE_fragment);
-	}
 }
 
 static void
@@ -474,6 +513,46 @@ test_udp_longest(void **state)
 }
 
 static void
+test_tcp(void **state)
+{
+	uint32_t header;
+
+	for (header = 0; header <= 60; header += 4) {
+		struct built b = { .link_type = FRAMES_RAW };
+		char payload[512];
+		struct capture_pkt pkt;
+		enum capture_outcome outcome;
+
+		put_ip4(&b, 0, 20 + 60 + FRAMES_PAYLOAD_BYTES, 0, 6);
+		put_u16(&b, 5060);
+		put_u16(&b, 40000);
+		put_u32(&b, 0xfffffff0);
+		put_u32(&b, 7);
+		put_u8(&b, header / 4 << 4);
+		put_u8(&b, CAPTURE_TCP_ACK | CAPTURE_TCP_FIN);
+		put_fill(&b, 6 + 40, 1);
+		put(&b, FRAMES_PAYLOAD, FRAMES_PAYLOAD_BYTES);
+		outcome = decode_cut(&b, b.n, &pkt, payload);
+		if (header < 20) {
+			assert_int_equal(outcome, CAPTURE_malformed);
+			continue;
+		}
+		assert_int_equal(outcome, CAPTURE_tcp);
+		assert_int_equal(pkt.payload_bytes,
+				 60 - header + FRAMES_PAYLOAD_BYTES);
+		assert_int_equal(pkt.tcp.sequence, 0xfffffff0);
+		assert_int_equal(pkt.tcp.acknowledged, 7);
+		assert_int_equal(pkt.tcp.flags,
+				 CAPTURE_TCP_ACK | CAPTURE_TCP_FIN);
+		assert_int_equal(decode_cut(&b, b.n - 3, &pkt, payload),
+				 CAPTURE_tcp);
+		assert_int_equal(pkt.missing_bytes, 3);
+		assert_int_equal(decode_cut(&b, 39, &pkt, payload),
+				 CAPTURE_cut);
+	}
+}
+
+static void
 test_outcome_names(void **state)
 {
 	assert_string_equal(capture_outcome_name(CAPTURE_udp), "udp");
@@ -496,17 +575,20 @@ main(void)
 		cmocka_unit_test(test_linux_cooked),
 		cmocka_unit_test(test_raw_ip),
 		cmocka_unit_test(test_loopback),
+		cmocka_unit_test(test_capture_card),
+		cmocka_unit_test(test_serial_lines),
 		cmocka_unit_test(test_other_link),
 		cmocka_unit_test(test_ip4_options),
 		cmocka_unit_test(test_ip4_malformed),
-		cmocka_unit_test(test_ip4_fragments),
+		cmocka_unit_test(test_ip4_not_fragments),
+		cmocka_unit_test(test_ip4_without_length),
 		cmocka_unit_test(test_other_transport),
 		cmocka_unit_test(test_ip6_extensions),
-		cmocka_unit_test(test_ip6_fragments),
 		cmocka_unit_test(test_ip6_malformed),
 		cmocka_unit_test(test_ip6_nothing_but_extensions),
 		cmocka_unit_test(test_udp_lengths),
 		cmocka_unit_test(test_udp_longest),
+		cmocka_unit_test(test_tcp),
 		cmocka_unit_test(test_outcome_names),
 	};
 

@@ -217,6 +217,8 @@ CAPTURE_READER(capture__ppp_read)
 	struct capture_rd ahead = *rd;
 	uint32_t protocol;
 
+	if (capture_rd_left(rd) < 2)
+		return CAPTURE_cut;
 	if (capture_rd_u16(&ahead) == 0xff03)
 		*rd = ahead;
 	protocol = capture_rd_u8(rd);
@@ -263,6 +265,8 @@ ether_follows(struct capture_rd rd, uint32_t skip_bytes)
 
 	capture_rd_take(&rd, skip_bytes + 12);
 	type = capture_rd_u16(&rd);
+	if (!rd.failed && type <= ETHERTYPE_LENGTH_MAX)
+		type = snap_read(&rd);
 	return !rd.failed && (type == ETHERTYPE_IP4 || type == ETHERTYPE_IP6 ||
 			      is_tag(type) || reader_of(type));
 }

@@ -10,7 +10,8 @@ enum { UDP_HEADER_BYTES = 8, TCP_HEADER_BYTES = 20 };
  * The length may be less than what IP carries (the rest is no part of the
  * datagram), but not more. What was not captured of it is `missing`.
  *
- * RTP and RTCP begin with the bits 10, which no tunnel does: they are done.
+ * RTP and RTCP begin with the bits 10, which no tunnel does but VXLAN with a
+ * group policy (88): they are done.
  */
 enum capture_outcome
 capture__udp_read(struct capture_rd *rd, uint32_t ip_bytes,
@@ -34,7 +35,8 @@ capture__udp_read(struct capture_rd *rd, uint32_t ip_bytes,
 	pkt->payload = rd->p;
 	pkt->payload_bytes = (uint32_t)capture_rd_left(rd);
 	pkt->missing_bytes = length - pkt->payload_bytes;
-	if (pkt->payload_bytes == 0 || rd->p[0] >> 6 == 2)
+	if (pkt->payload_bytes == 0 ||
+	    (rd->p[0] >> 6 == 2 && rd->p[0] != 0x88))
 		return CAPTURE_udp;
 	return capture__udp_tunnel_read(pkt, d);
 }

@@ -156,8 +156,9 @@ vxlan_gpe_header(struct capture_rd *rd)
 {
 	uint32_t flags = capture_rd_u32(rd);
 
-	capture_rd_take(rd, 4);
-	if ((flags & 0x08000000) == 0 || flags >> 30 != 0)
+	capture_rd_take(rd, 3);
+	if ((flags & 0x08000000) == 0 || flags >> 30 != 0 ||
+	    capture_rd_u8(rd) != 0)
 		return NULL;
 	if (!(flags & 0x04000000))
 		return capture__ether_read;
@@ -199,7 +200,7 @@ geneve_header(struct capture_rd *rd)
 
 	capture_rd_take(&hdr, 3);
 	if (first >> 30 != 0 || (first & 0x003f0000) != 0 ||
-	    capture_rd_u8(&hdr) != 0)
+	    capture_rd_u8(&hdr) != 0 || hdr.failed)
 		return NULL;
 	return geneve_payload_read;
 }
