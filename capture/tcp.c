@@ -361,10 +361,7 @@ static void
 deliver(struct capture_tcp *t, struct connection *c, struct half *h,
 	unsigned how)
 {
-	const struct capture_tcp_piece piece = {
-		.bytes = h->bytes ? h->bytes + h->start : NULL,
-		.count = h->have,
-	};
+	struct capture_tcp_piece piece = { .count = h->have };
 	uint32_t n;
 
 	if (c->ignored || h->deaf) {
@@ -372,8 +369,9 @@ deliver(struct capture_tcp *t, struct connection *c, struct half *h,
 		h->have = 0;
 		return;
 	}
-	if (h->have == 0 && !(how & LAST))
+	if (h->have == 0)
 		return;
+	piece.bytes = h->bytes + h->start;
 	n = show(t, c, h, &piece, how);
 	if (how & LAST)
 		n = h->have;
@@ -611,6 +609,7 @@ connection_of(struct capture_tcp *t, const struct capture_flow_key *key,
 {
 	uint32_t index = capture_table_get(t->table, key);
 	struct connection *c;
+	int r;
 
 	if (index != NONE) {
 		c = &t->pool[index];
@@ -637,8 +636,8 @@ connection_of(struct capture_tcp *t, const struct capture_flow_key *key,
 	t->free = c->newer;
 	memset(c, 0, sizeof(*c));
 	c->key = *key;
-	if (capture_table_put(t->table, key, index) < 0)
-		assert(!"there is a place for each of the pool");
+	r = capture_table_put(t->table, key, index);
+	assert(r == 0); /* there is a place for each of the pool */
 	list_append(t, c);
 	t->counters.connections++;
 	return c;
