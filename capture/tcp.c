@@ -56,7 +56,8 @@ struct half {
 	bool gap;   /* not told yet */
 	bool quiet; /* told */
 	bool over;  /* the reader had its last word */
-	bool deaf;  /* the reader wants no more */
+	bool shown; /* the reader has seen something of it */
+	bool deaf;  /* ... and wants no more */
 	uint8_t *bytes;
 	uint32_t room_bytes, start, have;
 	uint32_t parts_count;
@@ -341,6 +342,7 @@ show(struct capture_tcp *t, struct connection *c, struct half *h,
 	piece.reader = h->reader;
 	piece.keep = &keep;
 	h->gap = false;
+	h->shown = true;
 	n = t->config.read(t->config.ctx, &piece);
 	assert(n <= piece.count);
 	if (n < 0) {
@@ -691,7 +693,7 @@ on_syn(struct capture_tcp *t, struct connection *c, unsigned end,
 	if (h->known && !h->first_known && !h->over) {
 		h->first_known = true;
 		h->first = first;
-		if (h->have == 0 && h->parts_count &&
+		if (!h->shown && h->parts_count &&
 		    first - h->next <= REACH_BYTES) {
 			begin_late(t, c, h, first);
 			return;
@@ -701,7 +703,7 @@ on_syn(struct capture_tcp *t, struct connection *c, unsigned end,
 	}
 	if (h->known || c->ignored) {
 		begin_again(t, c, h);
-		if (!(pkt->tcp.flags & CAPTURE_TCP_ACK))
+		if (c->ignored || !(pkt->tcp.flags & CAPTURE_TCP_ACK))
 			begin_again(t, c, &c->half[!end]);
 		c->ignored = false;
 		c->over_ns = 0;
