@@ -112,8 +112,7 @@ capture_decode(struct capture_decoder *d, const struct capture_frame *frame,
 	capture__read_fn read;
 
 	pkt->time_ns = d->now_ns = now_ns;
-	d->tunnels = 0;
-	capture__frags_begin(d->frags);
+	d->frame++;
 	/* Nearly all of them, and without a jump through a pointer. */
 	if (frame->link_type == LINKTYPE_ETHERNET) {
 		outcome = capture__ether_read(&rd, pkt, d);
@@ -123,8 +122,10 @@ capture_decode(struct capture_decoder *d, const struct capture_frame *frame,
 			return CAPTURE_other_link;
 		outcome = read(&rd, pkt, d);
 	}
-	if (d->tunnels)
+	if (d->tunnels) {
 		d->counters.tunnelled++;
+		d->tunnels = 0;
+	}
 	return outcome;
 }
 

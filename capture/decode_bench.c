@@ -86,6 +86,7 @@ run_kind(const char *name, uint8_t *memory, const uint8_t *link,
 		append(frame, &n, is_ip6 ? ip6 : ip4,
 		       is_ip6 ? sizeof ip6 : sizeof ip4);
 		append(frame, &n, udp, sizeof udp);
+		frame[n] = 0x80; /* RTP */
 	}
 	run(name, memory, n);
 }

@@ -15,6 +15,7 @@ struct capture_frags;
 
 struct capture_decoder {
 	uint32_t tunnels; /* of this frame, so far */
+	uint64_t frame;   /* its number */
 	int64_t now_ns;
 	struct capture_frags *frags;
 	struct capture_decode_counters counters;
@@ -94,7 +95,7 @@ struct capture__fragment {
 
 /** A datagram whose fragments have all come. */
 struct capture__datagram {
-	const uint8_t *bytes; /**< of the decoder, until the next frame */
+	const uint8_t *bytes; /**< of the decoder, until it has another frame */
 	uint32_t captured_bytes;
 	uint32_t total_bytes;
 	uint8_t next;
@@ -104,8 +105,6 @@ int capture__frags_new(struct capture_frags **frags,
 		       const struct capture_decode_config *config)
     __attribute__((warn_unused_result));
 void capture__frags_free(struct capture_frags **frags);
-/** A new frame: what was handed out may be given up again. */
-void capture__frags_begin(struct capture_frags *frags);
 void capture__frags_tick(struct capture_decoder *d, int64_t now_ns);
 
 /**

@@ -55,7 +55,6 @@ struct capture_frags {
 	uint64_t bytes_max;
 	int64_t timeout_ns;
 	uint64_t bytes; /* of all buffers */
-	uint64_t frame;
 	struct capture_table *table;
 	struct datagram *datagrams;
 	uint32_t used; /* of them, so far: the others were never touched */
@@ -107,12 +106,6 @@ capture__frags_free(struct capture_frags **frags)
 	*frags = NULL;
 }
 
-void
-capture__frags_begin(struct capture_frags *f)
-{
-	f->frame++;
-}
-
 /* ---- the list ------------------------------------------------------------ */
 
 static void
@@ -158,7 +151,7 @@ shed_oldest(struct capture_decoder *d)
 	uint32_t index = f->oldest;
 	struct datagram *g;
 
-	while (index != NONE && f->datagrams[index].frame == f->frame)
+	while (index != NONE && f->datagrams[index].frame == d->frame)
 		index = f->datagrams[index].newer;
 	if (index == NONE)
 		return false;
@@ -177,7 +170,7 @@ capture__frags_tick(struct capture_decoder *d, int64_t now_ns)
 
 	while (f->oldest != NONE) {
 		g = &f->datagrams[f->oldest];
-		if (g->time_ns + f->timeout_ns > now_ns || g->frame == f->frame)
+		if (g->time_ns + f->timeout_ns > now_ns || g->frame == d->frame)
 			return;
 		if (!g->whole && !g->dead)
 			d->counters.fragments_timeout++;
@@ -239,7 +232,7 @@ grow(struct capture_decoder *d, struct datagram *g, uint32_t end_bytes)
 		room *= 2;
 	if (room == g->room_bytes)
 		return true;
-	g->frame = f->frame; /* not this one */
+	g->frame = d->frame; /* not this one */
 	while (shed && f->bytes - g->room_bytes + room > f->bytes_max)
 		shed = shed_oldest(d);
 	g->frame = frame;
@@ -369,7 +362,7 @@ datagram_for(struct capture_decoder *d, const struct capture__fragment *p)
 		return begin(d, &key);
 	g = &d->frags->datagrams[index];
 	/* Fragments of a datagram within that datagram are nonsense. */
-	if (g->dead || g->frame == d->frags->frame)
+	if (g->dead || g->frame == d->frame)
 		return NULL;
 	if (!length_agrees(g, p) || !agrees(g, p)) {
 		if (!g->whole) {
@@ -411,7 +404,7 @@ capture__frags_put(struct capture_decoder *d,
 	if (!g->total_bytes || g->units < units_of(g->captured_bytes))
 		return CAPTURE_fragment;
 	g->whole = true;
-	g->frame = d->frags->frame;
+	g->frame = d->frame;
 	d->counters.reassembled++;
 	*datagram = (struct capture__datagram){
 		.bytes = g->bytes,

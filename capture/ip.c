@@ -197,6 +197,9 @@ CAPTURE_READER(capture__ip4_read)
 
 		return fragment_read(rd, &fragment, pkt, d);
 	}
+	if (protocol == PROTOCOL_UDP)
+		return capture__udp_read(rd, total_bytes - header_bytes, pkt,
+					 d);
 	return payload_read(rd, protocol, total_bytes - header_bytes, pkt, d);
 }
 
@@ -302,6 +305,8 @@ CAPTURE_READER(capture__ip6_read)
 	memcpy(pkt->src.addr, capture_rd_take(&hdr, 16), 16);
 	memcpy(pkt->dst.addr, capture_rd_take(&hdr, 16), 16);
 	capture_rd_limit(rd, ip_bytes);
+	if (next == PROTOCOL_UDP)
+		return capture__udp_read(rd, ip_bytes, pkt, d);
 	return payload6_read(rd, next, ip_bytes, pkt, d);
 }
 

@@ -35,8 +35,7 @@ capture__udp_read(struct capture_rd *rd, uint32_t ip_bytes,
 	pkt->payload = rd->p;
 	pkt->payload_bytes = (uint32_t)capture_rd_left(rd);
 	pkt->missing_bytes = length - pkt->payload_bytes;
-	if (pkt->payload_bytes == 0 ||
-	    (rd->p[0] >> 6 == 2 && rd->p[0] != 0x88))
+	if (pkt->payload_bytes == 0 || (rd->p[0] >> 6 == 2 && rd->p[0] != 0x88))
 		return CAPTURE_udp;
 	return capture__udp_tunnel_read(pkt, d);
 }
