@@ -80,6 +80,17 @@ static const struct policy_field settings[] = {
 	  "KiB", "4096",
 	  "SIP that waits between a capture thread and the control thread;\n"
 	  "a power of two." },
+	{ "fragments_mib", POLICY_FIELD_U32, AT(fragments_mib), 1, 1024, "MiB",
+	  "16",
+	  "IP fragments that wait for the others, for each capture thread;\n"
+	  "more, and the oldest are given up." },
+	{ "tcp_connections_max", POLICY_FIELD_U32, AT(tcp_connections_max), 64,
+	  1 << 20, "", "16384",
+	  "TCP connections at a time that are looked into for SIP, for each\n"
+	  "capture thread; more, and the oldest without SIP are given up." },
+	{ "tcp_mib", POLICY_FIELD_U32, AT(tcp_mib), 1, 4096, "MiB", "64",
+	  "Bytes of TCP connections that wait for the rest of a message, for\n"
+	  "each capture thread." },
 	{ "calls_max", POLICY_FIELD_U32, AT(calls_max), 16, 1 << 20, "",
 	  "20000", "Calls at a time; more, and the oldest idle ones end." },
 	{ "idle_timeout_s", POLICY_FIELD_U32, AT(idle_timeout_s), 10, 86400,

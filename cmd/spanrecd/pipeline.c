@@ -81,10 +81,17 @@ pipeline_drained(struct pipeline *p)
 static int
 capture_layers_new(struct capture_thread *t)
 {
+	const struct home_settings *s = t->pipeline->config.settings;
 	const uint8_t *key = t->pipeline->hash_key;
-	struct capture_decode_config decode = { 0 };
-	struct capture_tcp_config tcp = { .read = capture__on_stream,
-					  .ctx = t };
+	struct capture_decode_config decode = {
+		.fragment_bytes = (uint64_t)s->fragments_mib << 20,
+	};
+	struct capture_tcp_config tcp = {
+		.connections_max = s->tcp_connections_max,
+		.total_bytes = (uint64_t)s->tcp_mib << 20,
+		.read = capture__on_stream,
+		.ctx = t,
+	};
 	int r;
 
 	memcpy(decode.hash_key, key, sizeof(decode.hash_key));
