@@ -117,6 +117,7 @@ rm -rf rooted
 spanrec init -q rooted
 fails "an archive of root" 4 "as-root" \
 	ip netns exec $space "$BIN/spanrecd" --home rooted --interface span0
+rm home/control.sock
 echo precious >home/control.sock
 fails "a file where the socket should be" 1 "control.sock" \
 	ip netns exec $space "$BIN/spanrecd" --home home --interface span0

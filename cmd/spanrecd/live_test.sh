@@ -47,11 +47,13 @@ check "a second one finds the archive taken" sh -c "! ip netns exec $space \
 	$BIN/spanrecd --home home --interface span0 2>err &&
 	grep -q 'being written by process' err"
 stop
-check "the socket is gone with it" test ! -e home/control.sock
+check "the socket it leaves is nobody's" sh -c "test -S home/control.sock &&
+	! $BIN/spanrec status 2>err && grep -q 'no recorder is running' err"
 
 # ---- pause -------------------------------------------------------------------
 
 start
+check "... and gives way to that of the next" spanrec status
 traffic 2 60
 sleep 3
 check "pause" spanrec pause --extension 200000
