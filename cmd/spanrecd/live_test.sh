@@ -73,6 +73,11 @@ check "the gap is as long as the pause, and says why" sh -c "
 	$BIN/spanrec show $(rows '[r["id"] for r in rows
 		if r["from"] == "200000"][0]') --json |
 	grep -q '\"reason\": *\"paused\"'"
+check "... and who paused and resumed" \
+	is "$(spanrec show $(rows '[r["id"] for r in rows
+		if r["from"] == "200000"][0]') |
+		sed -n 's/.*  \([a-z]* by .*\)/\1/p' | tr '\n' ,)" \
+	"pause by root,resume by root,"
 check "... what was sent meanwhile is not stored" \
 	is "$(rows 'all(conserved(s) and s["dropped"]["paused"] > 100
 		for r in rows if r["from"] == "200000"
