@@ -438,7 +438,7 @@ void
 control__pause(struct control_state *c, struct control_call *call, bool pause)
 {
 	int64_t window_ns = c->pipeline->times.window_ns;
-	int64_t now_ns = control__wall_ns();
+	int64_t now_ns = control__wire_ns(c);
 
 	if (pause == (call->paused_ns != 0))
 		return;

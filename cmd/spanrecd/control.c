@@ -36,6 +36,21 @@ control__wall_ns(void)
 	clock_gettime(CLOCK_REALTIME, &ts);
 	return (int64_t)ts.tv_sec * SECOND_NS + ts.tv_nsec;
 }
+
+int64_t
+control__wire_ns(const struct control_state *c)
+{
+	int64_t most_ns = 0, offset_ns;
+	uint32_t i;
+
+	for (i = 0; i < c->pipeline->captures_count; i++) {
+		offset_ns = atomic_load_explicit(
+		    &c->pipeline->captures[i].offset_ns, memory_order_relaxed);
+		if (offset_ns > most_ns)
+			most_ns = offset_ns;
+	}
+	return control__wall_ns() + most_ns;
+}
 /* ---- to the writers ------------------------------------------------------ */
 
 void
@@ -203,7 +218,7 @@ control__overloaded(const struct control_state *c)
 {
 	return c->pipeline->config.live &&
 	       strcmp(c->settings.overload, "new-calls") == 0 &&
-	       control__wall_ns() < c->overloaded_ns;
+	       control__wire_ns(c) < c->overloaded_ns;
 }
 
 static uint64_t
@@ -232,7 +247,7 @@ how_far_behind(struct pipeline *p, int64_t now_ns, int64_t position_ns)
 static void
 look_for_overload(struct control_state *c, int64_t position_ns)
 {
-	int64_t now_ns = control__wall_ns();
+	int64_t now_ns = control__wire_ns(c);
 	uint64_t shed;
 
 	c->behind_ns = how_far_behind(c->pipeline, now_ns, position_ns);

@@ -86,8 +86,8 @@ struct control_state {
 	bool finished;
 	bool loop_made, kick_made;
 	/* live only */
-	int64_t behind_ns;     /**< of the watermark, behind the wall clock */
-	int64_t overloaded_ns; /**< wall clock: overloaded until then */
+	int64_t behind_ns;     /**< of the watermark, behind the wire */
+	int64_t overloaded_ns; /**< by control__wire_ns: overloaded until then */
 	uint64_t shed_seen;    /**< packets shed when that was looked at */
 	int64_t looked_ns;     /**< ... at */
 	struct control_saved *saved, *saved_last; /**< calls to bring back */
@@ -105,6 +105,9 @@ struct control_state {
 /* control.c */
 
 int64_t control__wall_ns(void);
+/** The wall clock as capture times go on by it: one that was set back is later
+ * by as much as they are. */
+int64_t control__wire_ns(const struct control_state *c);
 /** Publish a watermark: all SIP up to it was understood. */
 void control__publish(struct control_state *c, int64_t watermark_ns);
 /** Take the writers' signs of life out of their rings. */
