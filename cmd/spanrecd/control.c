@@ -67,6 +67,23 @@ control__publish(struct control_state *c, int64_t watermark_ns)
 		sem_post(&c->pipeline->writers[i].wake);
 }
 
+static bool
+keep_alive_report(struct control_state *c, const struct writer_report *report)
+{
+	if (c->reports_count == c->reports_capacity) {
+		size_t n = 2 * c->reports_capacity + 1024;
+		void *p = realloc(c->reports, n * sizeof(*c->reports));
+
+		if (!p)
+			return false;
+		c->reports = p;
+		c->reports_capacity = n;
+	}
+	c->reports[c->reports_count++] =
+	    (struct alive_report){ report->call, report->time_ns };
+	return true;
+}
+
 void
 control__collect_reports(struct control_state *c)
 {
@@ -74,20 +91,14 @@ control__collect_reports(struct control_state *c)
 
 	for (i = 0; i < c->pipeline->writers_count; i++) {
 		struct capture_ring *ring = c->pipeline->writers[i].reports;
-		const struct alive_report *report;
+		const struct writer_report *report;
 
 		while ((report = capture_ring_peek(ring, NULL))) {
-			if (c->reports_count == c->reports_capacity) {
-				size_t n = 2 * c->reports_capacity + 1024;
-				void *p = realloc(c->reports,
-						  n * sizeof(*c->reports));
-
-				if (!p)
-					break; /* stays in the ring */
-				c->reports = p;
-				c->reports_capacity = n;
-			}
-			c->reports[c->reports_count++] = *report;
+			if (report->type == REPORT_STREAM)
+				control__live_stream(c, report->call,
+						     &report->stream);
+			else if (!keep_alive_report(c, report))
+				break; /* stays in the ring */
 			capture_ring_release(ring);
 		}
 	}

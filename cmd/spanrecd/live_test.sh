@@ -119,6 +119,55 @@ check "... and stay silent while paused" \
 		if r["from"] == "200001" and r["segment"] == 2)')" 0
 check "... the archive is sound" spanrec verify --all
 
+# ---- calls that end, and others on their ports, while nobody looks -----------
+
+# update CALL-ID: what a telephone sends in mid-call
+update() {
+	in_space python3 - "$1" <<-'END'
+	import socket, sys
+	text = "\r\n".join((
+	    "UPDATE sip:600000@10.128.0.1 SIP/2.0",
+	    "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK-update",
+	    "From: <sip:200000@10.0.0.1>;tag=a", "To: <sip:600000@10.0.0.1>;tag=b",
+	    "Call-ID: " + sys.argv[1], "CSeq: 7 UPDATE",
+	    "Content-Length: 0", "", "")).encode()
+	port = (5060).to_bytes(2, "big")
+	udp = port + port + (8 + len(text)).to_bytes(2, "big") + bytes(2) + text
+	ip = (b"\x45\0" + (20 + len(udp)).to_bytes(2, "big") + bytes(4) +
+	      b"\x40\x11\0\0" + socket.inet_aton("10.0.0.1") +
+	      socket.inet_aton("10.128.0.1"))
+	end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+	end.bind(("gen", 0))
+	end.send(bytes.fromhex("020000000002020000000001") + b"\x08\0" + ip + udp)
+	END
+}
+
+home
+start
+traffic 3 60 --seed 1
+sleep 4
+kill -9 $recorder
+wait $recorder 2>/dev/null
+hang_up
+old=$(rows '[r["sip_call_ids"][0] for r in rows if r["from"] == "200000"][0]')
+traffic 3 60 --seed 2
+sleep 4
+start
+sleep 5
+check "calls that ended while it was down are brought back" \
+	is "$(status calls_resumed)" 3
+check "... and take nothing of those on their ports" is "$(status stored)" 0
+check "... which is counted" between 600 "$(status strangers)" 2000
+update "$old"
+sleep 5
+check "... but what turns out to go on is recorded" \
+	between 300 "$(status stored)" 900
+hang_up
+stop
+check "... no other" is "$(rows 'sorted((r["from"], r["segment"]) for r in rows
+	if r["state"] == "stored")')" "[('200000', 2)]"
+check "... the archive is sound" spanrec verify --all
+
 # ---- nothing is left of calls that are over ----------------------------------
 
 home "flow_idle_ms: 1000"
