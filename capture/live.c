@@ -329,6 +329,12 @@ capture_live_begin(struct capture_source *source, int64_t now_ns)
 	live_source(source)->begin_ns = now_ns;
 }
 
+void
+capture_live_begun(struct capture_source *source)
+{
+	live_source(source)->begin_ns = INT64_MIN;
+}
+
 /* ---- reading ------------------------------------------------------------- */
 
 static void

@@ -422,6 +422,26 @@ nothing_of_before(void **state)
 	free(seen);
 }
 
+/* As after a clock that was set back by an hour. */
+static void
+before_the_begin_again(void **state)
+{
+	struct capture_source *source = open_one("span0");
+	struct seen *seen = seen_new();
+
+	(void)state;
+	capture_live_begin(source, testing_now_ns() + 3600 * 1000 * MS_NS);
+	send_numbers("gen", 0, 10);
+	take(source, seen, 100);
+	assert_int_equal(seen->frames, 0);
+	capture_live_begun(source);
+	send_numbers("gen", 10, 20);
+	take(source, seen, 100);
+	assert_int_equal(seen->frames, 10);
+	capture_source_free(&source);
+	free(seen);
+}
+
 /* ---- shared among sources ------------------------------------------------ */
 
 static void
@@ -690,6 +710,7 @@ main(void)
 		cmocka_unit_test_setup(late_by_a_block, setup),
 		cmocka_unit_test_setup(looking_never_waits, setup),
 		cmocka_unit_test_setup(nothing_of_before, setup),
+		cmocka_unit_test_setup(before_the_begin_again, setup),
 		cmocka_unit_test_setup(flows_stay_together, setup),
 		cmocka_unit_test_setup(opened_on_a_busy_wire, setup),
 		cmocka_unit_test_setup(drops_are_counted, setup),

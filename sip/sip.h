@@ -197,6 +197,8 @@ enum sip_event_type {
 	SIP_EVENT_MEDIA_CLOSE, /**< `media` ends: moved, rejected, call over */
 	SIP_EVENT_HOLD,        /**< `party` put the other on hold */
 	SIP_EVENT_RESUME,      /**< ... and took the call back */
+	SIP_EVENT_GOES_ON,     /**< of a call that was restored: the first
+				* message which shows that it is not over */
 	SIP_EVENT_END          /**< last event of a call; `cause` and `status` */
 };
 
@@ -341,6 +343,8 @@ int sip_tracker_save(const struct sip_tracker *tracker, uint64_t call_number,
  * each stream that was open, and nothing else: see call->answer_ns and
  * call->hold for what was told before. All of them bear now_ns, or the time of
  * the call's last event where that is later. The call is alive at now_ns.
+ * Whether it goes on, or was over before this run, SIP_EVENT_GOES_ON tells,
+ * before what comes of its message. A BYE is no such message, nor are refusals.
  * Counts nothing: neither the call nor its media begins now.
  *
  * @param now_ns from here on the call has its full time-out

@@ -355,6 +355,7 @@ struct sip_call_state {
 	enum sip_wait wait;
 	int64_t alive_ns; /**< last sign of life */
 	int64_t clock_ns; /**< time of the last event: never runs back */
+	bool doubtful;    /**< restored, and may have been over since */
 
 	uint64_t caller_tags[SIP_LEGS_MAX];
 	struct sip_leg legs[SIP_LEGS_MAX];

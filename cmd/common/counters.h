@@ -42,6 +42,9 @@
 	X(lost_here, "packets",                                                \
 	  "of these, while the kernel dropped frames: lost by us")         \
 	X(unclaimed, "packets", "RTP packets that belong to no call")          \
+	X(strangers, "packets",                                                \
+	  "RTP packets of streams that a call from before the restart did "    \
+	  "not have")                                                          \
 	X(dropped_overrun, "packets",                                          \
 	  "RTP packets of calls not stored: no room, or the disk failed")      \
 	X(dropped_encrypted, "packets",                                        \

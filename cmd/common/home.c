@@ -348,11 +348,13 @@ setting_equal(const struct policy_field *field, const void *a, const void *b)
 	return texts_equal(a, b);
 }
 
-/* What a recorder takes over without a restart. */
+/* What a recorder takes over without a restart; the private key it never
+ * reads. */
 static bool
 setting_live(const struct policy_field *field)
 {
-	return field->offset == AT(overload) ||
+	return field->offset == AT(policy) || field->offset == AT(key) ||
+	       field->offset == AT(overload) ||
 	       field->offset == AT(behind_ms) ||
 	       field->offset == AT(idle_timeout_s) ||
 	       field->offset == AT(setup_timeout_s);

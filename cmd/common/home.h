@@ -81,7 +81,8 @@ int home_settings_write(FILE *to);
 
 /**
  * Which settings differ that a recorder which runs cannot change: they hold
- * after a restart.
+ * after a restart. It reads the policy again, by the name that is set now, and
+ * the key never.
  *
  * @param names [n] their names, with commas; "": none
  */

@@ -192,6 +192,36 @@ test_strange_action(void **state)
 	free(output);
 }
 
+/* What was done to a call is shown with each of its segments, and with those
+ * of no other call. */
+static void
+test_who_paused(void **state)
+{
+	const struct fixture *f = *state;
+	struct store_ledger_entry entry = { .time_ns = NOW,
+					    .action = "pause",
+					    .actor = "ann" };
+	struct store_archive *archive;
+	char path[512], *output;
+
+	snprintf(path, sizeof(path), "%s/archive", f->home);
+	snprintf(entry.subject, sizeof(entry.subject), "%s", f->call[0]);
+	assert_int_equal(
+	    store_archive_open(&archive, path, STORE_WRITE, NULL, NULL), 0);
+	assert_int_equal(store_ledger_append(archive, &entry), 0);
+	store_archive_close(&archive);
+
+	output = run(f, NOW, EXIT_DONE, "show %s", f->call[0]);
+	assert_has(output, "  pause by ann\n");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "show %s --json", f->call[0]);
+	assert_has(output, "\"action\":\"pause\",\"actor\":\"ann\"");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "show %s", f->call[1]);
+	assert_has_not(output, "pause");
+	free(output);
+}
+
 /* ---- lists ------------------------------------------------------------- */
 
 /* The nth line as JSON. */
@@ -627,6 +657,7 @@ main(void)
 		FIXTURE_TEST(test_being_recorded),
 		FIXTURE_TEST(test_interrupted),
 		FIXTURE_TEST(test_strange_action),
+		FIXTURE_TEST(test_who_paused),
 		FIXTURE_TEST(test_list_json),
 		FIXTURE_TEST(test_list_table),
 		FIXTURE_TEST(test_find),

@@ -134,10 +134,10 @@ read_gaps(struct spanrec *spanrec, const struct store_segment *segment,
 	return 0;
 }
 
-/* ---- who listened ------------------------------------------------------ */
+/* ---- who listened, who paused ------------------------------------------ */
 
 struct history {
-	const char *id;
+	const char *id, *call;
 	struct store_ledger_entry *entries;
 	size_t count;
 };
@@ -148,7 +148,10 @@ see_entry(void *ctx, const struct store_ledger_entry *entry)
 	struct history *history = ctx;
 	void *grown;
 
-	if (strcmp(entry->subject, history->id) != 0)
+	/* What was heard or deleted is a segment, what was paused is a call:
+	 * the segments that it is in are not all there when that is written. */
+	if (strcmp(entry->subject, history->id) != 0 &&
+	    strcmp(entry->subject, history->call) != 0)
 		return 0;
 	grown = reallocarray(history->entries, history->count + 1,
 			     sizeof(*history->entries));
@@ -166,7 +169,7 @@ read_history(struct spanrec *spanrec, const struct store_segment *segment,
 {
 	int rc;
 
-	*history = (struct history){ .id = segment->id };
+	*history = (struct history){ .id = segment->id, .call = segment->call };
 	rc = store_ledger_walk(spanrec->archive, see_entry, history);
 	if (rc == -EBADMSG) {
 		log_error("the ledger is broken; 'spanrec verify' tells where");
@@ -500,9 +503,10 @@ show_history(const struct spanrec *spanrec, const struct history *history)
 		const struct store_ledger_entry *e = &history->entries[i];
 
 		spanrec_time_zoned(spanrec->zone, e->time_ns, when);
-		fprintf(spanrec->out, "  %s  %s by %s: %s\n", when,
+		fprintf(spanrec->out, "  %s  %s by %s%s%s\n", when,
 			spanrec_text_clean(e->action, action, sizeof(action)),
 			spanrec_text_clean(e->actor, actor, sizeof(actor)),
+			*e->detail ? ": " : "",
 			spanrec_text_clean(e->detail, detail, sizeof(detail)));
 	}
 }

@@ -33,6 +33,9 @@ void capture__finish(struct capture_thread *t);
  * capture_thread. */
 int64_t capture__on_stream(void *ctx, const struct capture_tcp_piece *piece);
 
+/** The clock was set back: what follows is dated later by so much. */
+void capture__set_back(struct capture_thread *t, int64_t by_ns);
+
 /** What the source counts, into the counters; where the kernel dropped frames,
  * for whom it may concern. Before a position is told that is past it. */
 void live__note_stats(struct capture_thread *t);

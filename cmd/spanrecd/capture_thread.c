@@ -181,6 +181,17 @@ on_datagram(struct capture_thread *t, const struct capture_pkt *pkt)
 	}
 }
 
+void
+capture__set_back(struct capture_thread *t, int64_t by_ns)
+{
+	int64_t offset_ns =
+	    atomic_load_explicit(&t->offset_ns, memory_order_relaxed);
+
+	counter_add(&t->counters, COUNTER_clock_set_back, 1);
+	atomic_store_explicit(&t->offset_ns, offset_ns + by_ns,
+			      memory_order_relaxed);
+}
+
 /*
  * Time must not run back: the writers count on it. A frame that a mirror has
  * put out of order bears the time of the one before. Where the clock itself
@@ -189,10 +200,9 @@ on_datagram(struct capture_thread *t, const struct capture_pkt *pkt)
 static void
 set_time(struct capture_thread *t, int64_t time_ns)
 {
-	time_ns += t->offset_ns;
+	time_ns += atomic_load_explicit(&t->offset_ns, memory_order_relaxed);
 	if (time_ns < t->now_ns - t->pipeline->times.window_ns) {
-		counter_add(&t->counters, COUNTER_clock_set_back, 1);
-		t->offset_ns += t->now_ns - time_ns;
+		capture__set_back(t, t->now_ns - time_ns);
 	} else if (time_ns > t->now_ns) {
 		t->now_ns = time_ns;
 	}

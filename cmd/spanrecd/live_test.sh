@@ -47,11 +47,13 @@ check "a second one finds the archive taken" sh -c "! ip netns exec $space \
 	$BIN/spanrecd --home home --interface span0 2>err &&
 	grep -q 'being written by process' err"
 stop
-check "the socket is gone with it" test ! -e home/control.sock
+check "the socket it leaves is nobody's" sh -c "test -S home/control.sock &&
+	! $BIN/spanrec status 2>err && grep -q 'no recorder is running' err"
 
 # ---- pause -------------------------------------------------------------------
 
 start
+check "... and gives way to that of the next" spanrec status
 traffic 2 60
 sleep 3
 check "pause" spanrec pause --extension 200000
@@ -71,6 +73,11 @@ check "the gap is as long as the pause, and says why" sh -c "
 	$BIN/spanrec show $(rows '[r["id"] for r in rows
 		if r["from"] == "200000"][0]') --json |
 	grep -q '\"reason\": *\"paused\"'"
+check "... and who paused and resumed" \
+	is "$(spanrec show $(rows '[r["id"] for r in rows
+		if r["from"] == "200000"][0]') |
+		sed -n 's/.*  \([a-z]* by .*\)/\1/p' | tr '\n' ,)" \
+	"pause by root,resume by root,"
 check "... what was sent meanwhile is not stored" \
 	is "$(rows 'all(conserved(s) and s["dropped"]["paused"] > 100
 		for r in rows if r["from"] == "200000"
@@ -110,6 +117,55 @@ check "... that say how they ended" \
 check "... and stay silent while paused" \
 	is "$(rows 'sum(s["stored"] for r in rows for s in r["streams"]
 		if r["from"] == "200001" and r["segment"] == 2)')" 0
+check "... the archive is sound" spanrec verify --all
+
+# ---- calls that end, and others on their ports, while nobody looks -----------
+
+# update CALL-ID: what a telephone sends in mid-call
+update() {
+	in_space python3 - "$1" <<-'END'
+	import socket, sys
+	text = "\r\n".join((
+	    "UPDATE sip:600000@10.128.0.1 SIP/2.0",
+	    "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK-update",
+	    "From: <sip:200000@10.0.0.1>;tag=a", "To: <sip:600000@10.0.0.1>;tag=b",
+	    "Call-ID: " + sys.argv[1], "CSeq: 7 UPDATE",
+	    "Content-Length: 0", "", "")).encode()
+	port = (5060).to_bytes(2, "big")
+	udp = port + port + (8 + len(text)).to_bytes(2, "big") + bytes(2) + text
+	ip = (b"\x45\0" + (20 + len(udp)).to_bytes(2, "big") + bytes(4) +
+	      b"\x40\x11\0\0" + socket.inet_aton("10.0.0.1") +
+	      socket.inet_aton("10.128.0.1"))
+	end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+	end.bind(("gen", 0))
+	end.send(bytes.fromhex("020000000002020000000001") + b"\x08\0" + ip + udp)
+	END
+}
+
+home
+start
+traffic 3 60 --seed 1
+sleep 4
+kill -9 $recorder
+wait $recorder 2>/dev/null
+hang_up
+old=$(rows '[r["sip_call_ids"][0] for r in rows if r["from"] == "200000"][0]')
+traffic 3 60 --seed 2
+sleep 4
+start
+sleep 5
+check "calls that ended while it was down are brought back" \
+	is "$(status calls_resumed)" 3
+check "... and take nothing of those on their ports" is "$(status stored)" 0
+check "... which is counted" between 600 "$(status strangers)" 2000
+update "$old"
+sleep 5
+check "... but what turns out to go on is recorded" \
+	between 300 "$(status stored)" 900
+hang_up
+stop
+check "... no other" is "$(rows 'sorted((r["from"], r["segment"]) for r in rows
+	if r["state"] == "stored")')" "[('200000', 2)]"
 check "... the archive is sound" spanrec verify --all
 
 # ---- nothing is left of calls that are over ----------------------------------

@@ -88,6 +88,7 @@ struct capture_thread {
 	_Atomic uint64_t stream_counters[SIP_STREAM_COUNTERS_COUNT];
 	_Atomic int64_t position_ns;     /**< frames before it were handled */
 	_Atomic uint64_t position_frame; /**< ... and those before this one */
+	_Atomic int64_t offset_ns; /**< added after the clock was set back */
 	_Atomic uint64_t bytes_done;  /**< of the input ... */
 	_Atomic uint64_t bytes_total; /**< ... for the progress bar */
 	sem_t wake; /**< posted by writers when they have drained more */
@@ -97,7 +98,6 @@ struct capture_thread {
 	/* the thread's own */
 	uint64_t frame;
 	int64_t now_ns;
-	int64_t offset_ns; /**< added after the clock was set back */
 	int64_t told_ns; /**< position when control was woken last */
 	int64_t stats_ns; /**< live: when the counts of the source were read */
 	struct sip_stream_counters streams;
@@ -157,8 +157,8 @@ struct pipeline_config {
 	const char *account;     /**< live: that it runs as; borrowed */
 	const char *reason_for_root; /**< live; NULL: it does not run as root */
 	int control_fd;   /**< live: the listening socket, taken; -1: none */
-	int64_t start_ns; /**< live: of the recorder; frames before it are not
-			   * looked at */
+	int64_t start_ns; /**< live: of the recorder; what was captured before
+			   * is not looked at */
 	int64_t shift_ns; /**< added to every capture time of a file */
 };
 

@@ -303,7 +303,7 @@ warn_state(const struct control_state *c, const uint64_t *values,
 			 strerror(-error));
 		warn(warnings, text);
 	}
-	if (now_ns < c->overloaded_ns)
+	if (control__wire_ns(c) < c->overloaded_ns)
 		warn(warnings, strcmp(c->settings.overload, "new-calls") == 0
 				   ? "the recorder does not keep up: new calls "
 				     "are not recorded"
