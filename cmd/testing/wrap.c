@@ -23,6 +23,9 @@ struct out {
 	uint32_t type;  /* of the packet */
 	uint8_t *total; /* IPv4: to be filled in at the end */
 	uint8_t *ip6_total;
+	uint8_t *sum;          /* of UDP or GRE: likewise */
+	uint32_t sum_protocol; /* of UDP: its pseudo header's */
+	const struct wrap_moment *moment;
 	uint8_t *length[2]; /* of UDP, and another, from here on */
 	uint32_t length_more[2];
 };
@@ -59,6 +62,12 @@ fill16(uint8_t *p, uint32_t v)
 {
 	p[0] = (uint8_t)(v >> 8);
 	p[1] = (uint8_t)v;
+}
+
+static uint32_t
+read16(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 8 | p[1];
 }
 
 static bool
@@ -141,15 +150,29 @@ length_here(struct out *o, uint32_t more)
 	u16(o, 0);
 }
 
+/* Inside flows are spread over ports (RFC 7348 section 5): the same for what
+ * has the same addresses and ports. Of what is no IP, all is one flow. */
+static uint32_t
+flow_port(const struct out *o)
+{
+	bool v6 = o->type == TYPE_IP6;
+	uint32_t from = v6 ? 8 : 12, to = v6 ? 44 : 24, hash = 2166136261u;
+
+	for (; is_ip(o) && from < to && from < o->packet_bytes; from++)
+		hash = (hash ^ o->packet[from]) * 16777619u;
+	return 49152 + (hash >> 16 & 0x3fff);
+}
+
 static void
 udp(struct out *o, uint32_t port)
 {
 	ether(o, TYPE_IP4);
 	ip4(o, 17);
-	/* Inside flows are spread over ports (RFC 7348 section 5). */
-	u16(o, 49152 + o->frame[o->n - 1]);
+	u16(o, flow_port(o));
 	u16(o, port);
 	length_here(o, 4);
+	o->sum = o->p;
+	o->sum_protocol = 17;
 	u16(o, 0);
 }
 
@@ -162,13 +185,51 @@ gre(struct out *o, uint32_t flags, uint32_t type)
 	u16(o, type);
 }
 
+/* One's complement sum (RFC 1071), not folded. */
+static uint32_t
+sum(uint32_t start, const uint8_t *p, const uint8_t *end)
+{
+	for (; end - p > 1; p += 2)
+		start += read16(p);
+	return p < end ? start + ((uint32_t)*p << 8) : start;
+}
+
+static uint32_t
+fold(uint32_t total)
+{
+	while (total >> 16)
+		total = (total & 0xffff) + (total >> 16);
+	return ~total & 0xffff;
+}
+
+static void
+finish_ip4(struct out *o)
+{
+	uint8_t *header = o->total - 2;
+
+	fill16(o->total, (uint32_t)(o->p - header));
+	fill16(header + 10, fold(sum(0, header, header + 20)));
+}
+
+/* That of GRE, or of UDP with its pseudo header, is behind the header of IP. */
+static void
+finish_sum(struct out *o)
+{
+	const uint8_t *begin = o->total + 18;
+	uint32_t total = 0;
+
+	if (o->sum_protocol) {
+		total = o->sum_protocol + (uint32_t)(o->p - begin);
+		total = sum(total, begin - 8, begin);
+	}
+	total = fold(sum(total, begin, o->p));
+	fill16(o->sum, o->sum_protocol && total == 0 ? 0xffff : total);
+}
+
 static void
 finish(struct out *o)
 {
-	const uint8_t *header;
-	uint32_t sum = 0, i;
-
-	for (i = 0; i < 2; i++)
+	for (uint32_t i = 0; i < 2; i++)
 		if (o->length[i])
 			fill16(o->length[i], (uint32_t)(o->p - o->length[i]) +
 						 o->length_more[i]);
@@ -176,13 +237,9 @@ finish(struct out *o)
 		fill16(o->ip6_total, (uint32_t)(o->p - o->ip6_total) - 36);
 	if (!o->total)
 		return;
-	fill16(o->total, (uint32_t)(o->p - o->total) + 2);
-	header = o->total - 2;
-	for (i = 0; i < 20; i += 2)
-		sum += (uint32_t)header[i] << 8 | header[i + 1];
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	fill16(o->total + 8, ~sum & 0xffff);
+	finish_ip4(o);
+	if (o->sum)
+		finish_sum(o);
 }
 
 /* ---- tags and labels ----------------------------------------------------- */
@@ -216,7 +273,7 @@ wrap_qinq(struct out *o)
 static bool
 wrap_qinq9100(struct out *o)
 {
-	return tags(o, 0x9100, 0x9100);
+	return tags(o, 0x9100, 0x8100);
 }
 
 static bool
@@ -270,7 +327,16 @@ wrap_mpls_pw(struct out *o)
 {
 	ether(o, TYPE_MPLS);
 	labels(o);
-	u32(o, 7); /* control word, numbered */
+	u32(o, 0); /* control word */
+	return put_frame(o);
+}
+
+static bool
+wrap_mpls_pw_numbered(struct out *o)
+{
+	ether(o, TYPE_MPLS);
+	labels(o);
+	u32(o, o->moment->number & 0xffff);
 	return put_frame(o);
 }
 
@@ -314,9 +380,10 @@ static bool
 wrap_gre_full(struct out *o)
 {
 	gre(o, 0xb000, o->type);
-	u32(o, 0x12340000); /* checksum, nobody looks */
+	o->sum = o->p;
+	u32(o, 0);
 	u32(o, 99);
-	u32(o, 1);
+	u32(o, o->moment->number);
 	return put_packet(o);
 }
 
@@ -370,7 +437,7 @@ static bool
 wrap_erspan2(struct out *o)
 {
 	gre(o, 0x1000, 0x88be);
-	u32(o, 42);
+	u32(o, o->moment->number);
 	u32(o, 0x10640000 | 3);
 	u32(o, 0x12);
 	return put_frame(o);
@@ -380,9 +447,9 @@ static void
 erspan3(struct out *o, uint32_t frame_type, bool sub)
 {
 	gre(o, 0x1000, 0x22eb);
-	u32(o, 42);
+	u32(o, o->moment->number);
 	u32(o, 0x20640000 | 3);
-	u32(o, 0x12345678); /* time stamp */
+	u32(o, (uint32_t)(o->moment->time_ns / 100000)); /* of 100 us */
 	u16(o, 0);
 	u16(o, frame_type << 10 | sub);
 	if (sub) {
@@ -595,7 +662,7 @@ static bool
 wrap_gtpu_extension(struct out *o)
 {
 	udp(o, 2152);
-	u16(o, 0x36ff);
+	u16(o, 0x37ff);
 	u16(o, o->packet_bytes + 12);
 	u32(o, 0x11223344);
 	u16(o, 7);
@@ -617,19 +684,56 @@ chunk(struct out *o, uint32_t type, const void *value, uint32_t n)
 	bytes(o, value, n);
 }
 
+static void
+chunk32(struct out *o, uint32_t type, uint32_t value)
+{
+	u16(o, 0);
+	u16(o, type);
+	u16(o, 10);
+	u32(o, value);
+}
+
+/* What a datagram seems to carry, by HEP's numbers. */
+static const char *
+hep_protocol(const uint8_t *payload, uint32_t n)
+{
+	if (n < 2 || payload[0] >> 6 != 2)
+		return "\x01"; /* SIP */
+	/* RTCP has packet types from 192 on, where RTP has marker and payload
+	 * types that are not used for that (RFC 5761 section 4). */
+	return payload[1] >= 192 && payload[1] < 224 ? "\x05" : "\x22";
+}
+
+/* @return the datagram's header, or NULL: there is no whole one */
+static const uint8_t *
+datagram_of(const struct out *o, uint32_t *payload_bytes)
+{
+	bool v6 = o->type == TYPE_IP6;
+	uint32_t header = v6 ? 40 : 20, n;
+
+	if (!is_ip(o) || o->packet_bytes < header + 8 ||
+	    o->packet[v6 ? 6 : 9] != 17)
+		return NULL;
+	if (!v6 &&
+	    (o->packet[0] != 0x45 || o->packet[6] & 0x3f || o->packet[7]))
+		return NULL;
+	n = read16(o->packet + header + 4);
+	if (n < 8 || n > o->packet_bytes - header)
+		return NULL;
+	*payload_bytes = n - 8;
+	return o->packet + header;
+}
+
 static bool
 wrap_hep(struct out *o)
 {
 	bool v6 = o->type == TYPE_IP6;
-	uint32_t header = v6 ? 40 : 20, address = v6 ? 16 : 4;
+	uint32_t address = v6 ? 16 : 4, n = 0;
 	const uint8_t *from = o->packet + (v6 ? 8 : 12);
-	const uint8_t *datagram = o->packet + header;
-	uint8_t next;
+	const uint8_t *datagram = datagram_of(o, &n);
+	int64_t time_us = o->moment->time_ns / 1000;
 
-	if (!is_ip(o) || o->packet_bytes < header + 8)
-		return false;
-	next = o->packet[v6 ? 6 : 9];
-	if (next != 17 || (!v6 && (o->packet[6] & 0x3f || o->packet[7])))
+	if (!datagram)
 		return false;
 	udp(o, 9060);
 	bytes(o, "HEP3", 4);
@@ -640,12 +744,11 @@ wrap_hep(struct out *o)
 	chunk(o, v6 ? 6 : 4, from + address, address);
 	chunk(o, 7, datagram, 2);
 	chunk(o, 8, datagram + 2, 2);
-	chunk(o, 9, "\x65\x00\x00\x00", 4);
-	chunk(o, 10, "\x00\x00\x00\x00", 4);
-	chunk(o, 11, datagram[8] >> 6 == 2 ? "\x22" : "\x01", 1);
-	chunk(o, 12, "\x00\x00\x07\xd1", 4);
-	chunk(o, 15, datagram + 8,
-	      ((uint32_t)datagram[4] << 8 | datagram[5]) - 8);
+	chunk32(o, 9, (uint32_t)(time_us / 1000000));
+	chunk32(o, 10, (uint32_t)(time_us % 1000000));
+	chunk(o, 11, hep_protocol(datagram + 8, n), 1);
+	chunk32(o, 12, 2001);
+	chunk(o, 15, datagram + 8, n);
 	return true;
 }
 
@@ -681,12 +784,24 @@ wrap_find(const char *name, uint32_t n)
 uint32_t
 wrap_frame(enum wrap wrap, const uint8_t *frame, uint32_t n, uint8_t *out)
 {
+	static const struct wrap_moment any = {
+		.number = 42, .time_ns = INT64_C(1700000000) * 1000000000
+	};
+
+	return wrap_frame_at(wrap, frame, n, &any, out);
+}
+
+uint32_t
+wrap_frame_at(enum wrap wrap, const uint8_t *frame, uint32_t n,
+	      const struct wrap_moment *moment, uint8_t *out)
+{
 	struct out o = {
 		.p = out,
 		.frame = frame,
 		.n = n,
 		.packet = frame + ETHER_BYTES,
 		.packet_bytes = n - ETHER_BYTES,
+		.moment = moment,
 	};
 
 	if (n <= ETHER_BYTES)

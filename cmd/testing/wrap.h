@@ -19,6 +19,7 @@
 	X(snap)                                                                \
 	X(mpls)                                                                \
 	X(mpls_pw)                                                             \
+	X(mpls_pw_numbered)                                                    \
 	X(mpls_eth)                                                            \
 	X(pppoe)                                                               \
 	X(gre)                                                                 \
@@ -67,6 +68,12 @@ const char *wrap_name(enum wrap wrap);
 /** @return the wrapping, or -1 */
 int wrap_find(const char *name, uint32_t n);
 
+/** What a wrapping tells of a frame that is not in it. */
+struct wrap_moment {
+	uint32_t number; /**< of the frame, for those that count */
+	int64_t time_ns; /**< UTC, since 1970 */
+};
+
 /**
  * Wrap an Ethernet frame.
  *
@@ -75,5 +82,9 @@ int wrap_find(const char *name, uint32_t n);
  */
 uint32_t wrap_frame(enum wrap wrap, const uint8_t *frame, uint32_t n,
 		    uint8_t *out);
+
+/** The same, with number and time; wrap_frame has some of its own. */
+uint32_t wrap_frame_at(enum wrap wrap, const uint8_t *frame, uint32_t n,
+		       const struct wrap_moment *moment, uint8_t *out);
 
 #endif
