@@ -27,7 +27,8 @@ enum {
 	STREAM_BYTES_DEFAULT = 128 << 10,
 	ROOM_MIN = 2048,
 	/* More holes than this at a time are not kept open. */
-	PARTS_MAX = 16,
+	PARTS_MIN = 8,
+	PARTS_MAX = 1024,
 	/* How far before the first segment others are looked for. */
 	REACH_BYTES = 4096,
 	/* A sequence number so far away is of another connection. */
@@ -60,8 +61,8 @@ struct half {
 	bool deaf;  /* ... and wants no more */
 	uint8_t *bytes;
 	uint32_t room_bytes, start, have;
-	uint32_t parts_count;
-	struct part parts[PARTS_MAX];
+	uint32_t parts_count, parts_room;
+	struct part *parts;
 	int64_t heard_ns; /* when `have` grew last */
 	int64_t fin_ns;
 	_Alignas(8) uint8_t reader[CAPTURE_TCP_READER_BYTES];
@@ -117,7 +118,7 @@ capture_tcp_new(struct capture_tcp **tcp,
 	if (!c->acked_ns)
 		c->acked_ns = 200 * MS_NS;
 	if (!c->quiet_ns)
-		c->quiet_ns = 500 * MS_NS;
+		c->quiet_ns = 100 * MS_NS;
 	if (!c->stale_ns)
 		c->stale_ns = 60000 * MS_NS;
 	t->free = t->busy_first = t->busy_last = NONE;
@@ -133,24 +134,6 @@ capture_tcp_new(struct capture_tcp **tcp,
 	}
 	*tcp = t;
 	return 0;
-}
-
-void
-capture_tcp_free(struct capture_tcp **tcp)
-{
-	struct capture_tcp *t = *tcp;
-	uint32_t i;
-
-	if (t) {
-		for (i = 0; i < t->used; i++) {
-			free(t->pool[i].half[0].bytes);
-			free(t->pool[i].half[1].bytes);
-		}
-		capture_table_free(&t->table);
-		free(t->pool);
-		free(t);
-	}
-	*tcp = NULL;
 }
 
 /* ---- lists --------------------------------------------------------------- */
@@ -242,10 +225,13 @@ set_busy(struct capture_tcp *t, struct connection *c)
 static void
 drop_bytes(struct capture_tcp *t, struct half *h)
 {
-	t->bytes -= h->room_bytes;
+	t->bytes -= h->room_bytes + h->parts_room * sizeof(*h->parts);
 	free(h->bytes);
+	free(h->parts);
 	h->bytes = NULL;
-	h->room_bytes = h->start = h->have = h->parts_count = 0;
+	h->parts = NULL;
+	h->room_bytes = h->start = h->have = 0;
+	h->parts_count = h->parts_room = 0;
 }
 
 static void
@@ -313,6 +299,26 @@ make_room(struct capture_tcp *t, struct half *h, uint32_t bytes)
 	t->bytes += room - h->room_bytes;
 	h->bytes = grown;
 	h->room_bytes = room;
+	return true;
+}
+
+/* Room for one part more. */
+static bool
+make_parts_room(struct capture_tcp *t, struct half *h)
+{
+	uint32_t room = h->parts_room ? 2 * h->parts_room : PARTS_MIN;
+	struct part *grown;
+
+	if (h->parts_count < h->parts_room)
+		return true;
+	if (h->parts_room == PARTS_MAX)
+		return false;
+	grown = realloc(h->parts, room * sizeof(*grown));
+	if (!grown)
+		return false;
+	t->bytes += (room - h->parts_room) * sizeof(*grown);
+	h->parts = grown;
+	h->parts_room = room;
 	return true;
 }
 
@@ -397,7 +403,9 @@ absorb(struct capture_tcp *t, struct half *h)
 	}
 	h->have += h->next - before;
 	h->parts_count -= n;
-	memmove(h->parts, h->parts + n, h->parts_count * sizeof(*h->parts));
+	if (n)
+		memmove(h->parts, h->parts + n,
+			h->parts_count * sizeof(*h->parts));
 	h->heard_ns = t->now_ns;
 	h->quiet = false;
 }
@@ -512,7 +520,7 @@ note_part(struct capture_tcp *t, struct half *h, uint32_t from, uint32_t to)
 		if (h->parts[after].time_ns < part.time_ns)
 			part.time_ns = h->parts[after].time_ns;
 	}
-	if (after == first && h->parts_count == PARTS_MAX)
+	if (after == first && !make_parts_room(t, h))
 		return false;
 	memmove(h->parts + first + 1, h->parts + after,
 		(h->parts_count - after) * sizeof(*h->parts));
@@ -871,6 +879,24 @@ capture_tcp_finish(struct capture_tcp *t, int64_t now_ns)
 		end_half(t, &t->pool[index], &t->pool[index].half[1]);
 		forget(t, &t->pool[index]);
 	}
+}
+
+void
+capture_tcp_free(struct capture_tcp **tcp)
+{
+	struct capture_tcp *t = *tcp;
+	uint32_t i;
+
+	if (t) {
+		for (i = 0; i < t->used; i++) {
+			drop_bytes(t, &t->pool[i].half[0]);
+			drop_bytes(t, &t->pool[i].half[1]);
+		}
+		capture_table_free(&t->table);
+		free(t->pool);
+		free(t);
+	}
+	*tcp = NULL;
 }
 
 const struct capture_tcp_counters *

@@ -35,7 +35,7 @@ struct capture_tcp_counters {
 	CAPTURE_TCP_COUNTERS(X)
 #undef X
 };
-#define CAPTURE_TCP_COUNTERS_COUNT \
+#define CAPTURE_TCP_COUNTERS_COUNT                                             \
 	(sizeof(struct capture_tcp_counters) / sizeof(uint64_t))
 
 /** What a reader keeps of a direction; all zero at its beginning. */
@@ -70,7 +70,7 @@ struct capture_tcp_config {
 	int64_t hole_ns;          /**< 2 s: a hole is given up */
 	int64_t
 	    acked_ns; /**< 200 ms: ... of which the receiver knows nothing */
-	int64_t quiet_ns;     /**< 500 ms: a reader that waits is told */
+	int64_t quiet_ns;     /**< 100 ms: a reader that waits is told */
 	int64_t stale_ns;     /**< 60 s: what a reader waits with is given up */
 	uint8_t hash_key[16]; /**< random: senders choose addresses */
 	capture_tcp_read_fn read;

@@ -190,7 +190,7 @@ test_reader_that_waits(void **state)
 	client(106, "ghijkl");
 	assert_string_equal(CLIENT, "abcdefghijkl");
 	client(112, "m");
-	pass(400);
+	pass(80);
 	assert_int_equal(logs[0].quiet, 0);
 	pass(200);
 	pass(600);
