@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cmd/testing/testing.h"
+#include "sip/stream_feed.h"
+
+#define PARTS_MAX 12
+#define TEXT_MAX  (16u << 10)
+
+/* A stream, written as the parts it is made of. */
+struct part {
+	const char *text;
+	enum { OTHER, MESSAGE } what;
+};
+
+struct stream {
+	char text[TEXT_MAX];
+	uint32_t n;
+	uint32_t count; /* messages */
+	struct {
+		uint32_t begin, head, end; /* offsets */
+	} message[PARTS_MAX];
+};
+
+/* Note where a message is, and write the length of its body into it. */
+static void
+stream_note(struct stream *s, uint32_t begin)
+{
+	char *head = strstr(s->text + begin, "\r\n\r\n"), length[4];
+	char *place = strstr(s->text + begin, "###");
+	uint32_t at = head ? (uint32_t)(head - s->text) + 4 : s->n;
+
+	s->message[s->count].begin = begin;
+	s->message[s->count].head = at;
+	s->message[s->count++].end = s->n;
+	if (!place)
+		return;
+	snprintf(length, sizeof(length), "%03u", s->n - at);
+	memcpy(place, length, 3);
+}
+
+static void
+stream_make(struct stream *s, const struct part *parts)
+{
+	uint32_t n;
+
+	*s = (struct stream){ 0 };
+	for (; parts->text; parts++) {
+		n = (uint32_t)strlen(parts->text);
+		assert_true(s->n + n < TEXT_MAX);
+		memcpy(s->text + s->n, parts->text, n);
+		s->n += n;
+		if (parts->what == MESSAGE)
+			stream_note(s, s->n - n);
+	}
+}
+
+static void
+feed_pieces(struct feed *feed, const char *bytes, uint32_t n, uint32_t size)
+{
+	uint32_t at = 0, piece;
+
+	while (at < n && !feed->ignored) {
+		piece = n - at < size ? n - at : size;
+		feed_bytes(feed, bytes + at, piece);
+		at += piece;
+	}
+}
+
+static void
+assert_message(const struct feed *feed, uint32_t i, const char *bytes,
+	       uint32_t n)
+{
+	assert_true(i < feed->count);
+	assert_int_equal(feed->messages[i].n, n);
+	assert_memory_equal(feed->messages[i].bytes, bytes, n);
+}
+
+static void
+assert_all(const struct feed *feed, const struct stream *s)
+{
+	for (uint32_t i = 0; i < s->count; i++) {
+		assert_message(feed, i, s->text + s->message[i].begin,
+			       s->message[i].end - s->message[i].begin);
+		assert_int_equal(feed->messages[i].missing_bytes, 0);
+	}
+	assert_int_equal(feed->count, s->count);
+	assert_int_equal(feed->counters.messages, s->count);
+	assert_false(feed->ignored);
+	assert_true(feed->keep);
+}
+
+/* In one piece, in two with each cut that there is, and byte by byte. */
+static void
+assert_read(const struct part *parts)
+{
+	struct stream s;
+	struct feed feed;
+
+	stream_make(&s, parts);
+	for (uint32_t cut = 0; cut <= s.n; cut++) {
+		feed_begin(&feed);
+		feed_bytes(&feed, s.text, cut);
+		feed_bytes(&feed, s.text + cut, s.n - cut);
+		feed_show(&feed, FEED_LAST);
+		assert_all(&feed, &s);
+		feed_end(&feed);
+	}
+	feed_begin(&feed);
+	feed_pieces(&feed, s.text, s.n, 1);
+	feed_show(&feed, FEED_LAST);
+	assert_all(&feed, &s);
+	feed_end(&feed);
+}
+
+/* ### is the length of the body. */
+#define HEAD(method, id)                                                       \
+	"Via: SIP/2.0/TCP 10.0.0.1:5060;branch=z9hG4bK" id "\r\n"              \
+	"From: \"Anne\" <sip:2001@pbx.example>;tag=f1\r\n"                     \
+	"To: <sip:2002@pbx.example>\r\n"                                       \
+	"Call-ID: " id "@10.0.0.1\r\nCSeq: 314 " method "\r\n"
+#define REQUEST(method, id)                                                    \
+	method " sip:2002@pbx.example SIP/2.0\r\n" HEAD(method, id)
+#define RESPONSE(status, method, id) "SIP/2.0 " status "\r\n" HEAD(method, id)
+#define SDP                                                                    \
+	"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\n"       \
+	"t=0 0\r\nm=audio 4000 RTP/AVP 8\r\n"
+
+#define INVITE                                                                 \
+	REQUEST("INVITE", "17")                                                \
+	"Content-Type: application/sdp\r\nContent-Length: ###\r\n\r\n" SDP
+#define TRYING                                                                 \
+	"SIP/2.0 100 Trying\r\nv:SIP/2.0/TCP 10.0.0.1;branch=z9hG4bK17\r\n"    \
+	"f:<sip:2001@pbx.example>;tag=f1\r\nt:<sip:2002@pbx.example>\r\n"      \
+	"i:17@10.0.0.1\r\nCSeq:314 INVITE\r\nl:0\r\n\r\n"
+/* Bodies without an end of line at their end. */
+#define XML "<?xml version=\"1.0\"?>\r\n<dialog-info>\r\n</dialog-info>"
+#define NOTIFY                                                                 \
+	REQUEST("NOTIFY", "18")                                                \
+	"Content-Type: application/dialog-info+xml\r\n"                        \
+	"Content-Length: ###\r\n\r\n" XML
+#define SIPFRAG                                                                \
+	REQUEST("NOTIFY", "19")                                                \
+	"Content-Type: message/sipfrag\r\nContent-Length: ###\r\n\r\n"         \
+	"SIP/2.0 200 OK"
+#define BYE REQUEST("BYE", "17") "Content-Length: 0\r\n\r\n"
+
+static const struct part five[] = { { INVITE, MESSAGE }, { TRYING, MESSAGE },
+				    { NOTIFY, MESSAGE }, { SIPFRAG, MESSAGE },
+				    { BYE, MESSAGE },    { NULL, OTHER } };
+
+static void
+messages_are_read_however_they_are_cut(void **state)
+{
+	(void)state;
+	assert_read(five);
+}
+
+static void
+keep_alives_stand_between(void **state)
+{
+	static const struct part parts[] = {
+		{ "\r\n\r\n", OTHER }, { INVITE, MESSAGE }, { "\r\n", OTHER },
+		{ BYE, MESSAGE },      { "\n\r\n", OTHER }, { TRYING, MESSAGE },
+		{ "\r\n\r\n", OTHER }, { NULL, OTHER }
+	};
+	struct stream s;
+	struct feed feed;
+
+	(void)state;
+	assert_read(parts);
+	stream_make(&s, parts);
+	feed_begin(&feed);
+	feed_bytes(&feed, s.text, s.n);
+	assert_int_equal(feed.counters.keepalives, 4);
+	assert_int_equal(feed.kept_bytes, 0);
+	feed_end(&feed);
+}
+
+static void
+heads_of_all_kinds_are_read(void **state)
+{
+	static const struct part parts[] = {
+		/* LF alone */
+		{ "OPTIONS sip:a@b SIP/2.0\nl : 6 \nCSeq: 1 OPTIONS\n\nhello\n",
+		  MESSAGE },
+		/* the first length that is one counts */
+		{ "OPTIONS sip:a@b SIP/2.0\r\nContent-Length: many\r\n"
+		  "CONTENT-LENGTH:4\r\nl: 9\r\n\r\nbody",
+		  MESSAGE },
+		/* neither length nor type: no body */
+		{ "SIP/2.0 200\r\nVia: x\r\n\r\n", MESSAGE },
+		/* what only looks like a header, or is empty */
+		{ "SIP/2.0 200 OK\r\nContent-Lengths: 9\r\n: 9\r\nl 9\r\n\r\n",
+		  MESSAGE },
+		{ "BYE tel:+4412 sip/2.0 \r\n\r\n", MESSAGE },
+		{ NULL, OTHER }
+	};
+
+	(void)state;
+	assert_read(parts);
+}
+
+/* SIP in a body is of the body. */
+static void
+bodies_that_look_like_messages_are_bodies(void **state)
+{
+	static const struct part parts[] = {
+		{ REQUEST(
+		      "NOTIFY",
+		      "20") "Content-Type: message/sipfrag\r\nContent-Length: "
+			    "###\r\n\r\n" RESPONSE("180 Ringing", "INVITE", "x")
+				REQUEST("BYE", "y"),
+		  MESSAGE },
+		{ REQUEST(
+		      "INVITE",
+		      "21") "Content-Type: multipart/mixed;boundary=b\r\nl: ###\r\n\r\n"
+			    "--b\r\nContent-Type: message/sip\r\n\r\n" REQUEST(
+				"BYE",
+				"z") //
+		  "Content-Length: 0\r\n\r\n--b\r\n"
+		  "Content-Type: application/sdp\r\n\r\n" SDP "--b--\r\n",
+		  MESSAGE },
+		{ BYE, MESSAGE },
+		{ NULL, OTHER }
+	};
+
+	(void)state;
+	assert_read(parts);
+}
+
+#define OPEN REQUEST("INVITE", "22") "Content-Type: application/sdp\r\n\r\n" SDP
+
+/* Without Content-Length, but with a Content-Type. */
+static void
+a_body_without_length_ends_at_the_next_message(void **state)
+{
+	static const struct part parts[] = { { OPEN, MESSAGE },
+					     { OPEN, MESSAGE },
+					     { TRYING, MESSAGE },
+					     { OPEN, MESSAGE },
+					     { NULL, OTHER } };
+
+	(void)state;
+	assert_read(parts);
+}
+
+static void
+a_body_without_length_ends_when_it_is_quiet(void **state)
+{
+	static const struct part parts[] = { { OPEN, MESSAGE },
+					     { BYE, MESSAGE },
+					     { NULL, OTHER } };
+	struct stream s;
+	struct feed feed;
+
+	(void)state;
+	stream_make(&s, parts);
+	feed_begin(&feed);
+	feed_bytes(&feed, s.text, s.message[0].end - 3);
+	feed_bytes(&feed, s.text + s.message[0].end - 3, 3);
+	assert_int_equal(feed.count, 0);
+	feed_show(&feed, FEED_QUIET);
+	assert_int_equal(feed.count, 1);
+	feed_bytes(&feed, s.text + s.message[1].begin, s.n - s.message[0].end);
+	assert_all(&feed, &s);
+	feed_end(&feed);
+}
+
+static void
+what_has_a_length_does_not_end_when_it_is_quiet(void **state)
+{
+	struct stream s;
+	struct feed feed;
+
+	(void)state;
+	stream_make(&s, five);
+	feed_begin(&feed);
+	for (uint32_t i = 0; i < s.n; i++) {
+		feed_bytes(&feed, s.text + i, 1);
+		feed_show(&feed, FEED_QUIET);
+	}
+	assert_all(&feed, &s);
+	feed_end(&feed);
+}
+
+static void
+junk_between_messages_is_stepped_over(void **state)
+{
+	static const struct part parts[] = {
+		{ INVITE, MESSAGE },
+		{ "junk\r\n\x80\x08zz", OTHER },
+		{ "\r\nSIP/2.0 200 OK\r\nno: head\r\n\r\n", OTHER },
+		{ "SIP/2.0 200 OK\r\nno: end of this head\r\n", OTHER },
+		{ TRYING, MESSAGE },
+		{ BYE, MESSAGE },
+		{ "end", OTHER },
+		{ NULL, OTHER }
+	};
+	struct stream s;
+	struct feed feed;
+
+	(void)state;
+	assert_read(parts);
+	stream_make(&s, parts);
+	feed_begin(&feed);
+	feed_bytes(&feed, s.text, s.n);
+	assert_int_equal(feed.counters.junk,
+			 s.message[1].begin - s.message[0].end);
+	feed_show(&feed, FEED_LAST);
+	assert_int_equal(feed.counters.junk,
+			 s.message[1].begin - s.message[0].end + 3);
+	feed_end(&feed);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(messages_are_read_however_they_are_cut),
+		cmocka_unit_test(keep_alives_stand_between),
+		cmocka_unit_test(heads_of_all_kinds_are_read),
+		cmocka_unit_test(bodies_that_look_like_messages_are_bodies),
+		cmocka_unit_test(
+		    a_body_without_length_ends_at_the_next_message),
+		cmocka_unit_test(a_body_without_length_ends_when_it_is_quiet),
+		cmocka_unit_test(
+		    what_has_a_length_does_not_end_when_it_is_quiet),
+		cmocka_unit_test(junk_between_messages_is_stepped_over),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
