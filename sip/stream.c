@@ -125,6 +125,17 @@ may_begin(const struct sip__input *in)
 	return i == in->count || (i > 0 && in->bytes[i] == ' ');
 }
 
+/* Where a hole cuts the first lines, what comes behind it will tell. */
+static enum sip__step
+wait_or_begin_again(struct sip__input *in)
+{
+	if (in->piece->last) {
+		sip__consume(in, in->count);
+		sip__stream_mode(in->s, SIP_MODE_FRESH);
+	}
+	return SIP_STEP_WAIT;
+}
+
 static enum sip__step
 fresh_step(struct sip__input *in)
 {
@@ -137,10 +148,9 @@ fresh_step(struct sip__input *in)
 	if (in->count == 0)
 		return SIP_STEP_WAIT;
 	if (!whole_line(in, &line)) {
-		if (in->piece->last || in->count > FIRST_LINE_MAX ||
-		    !may_begin(in))
+		if (in->count > FIRST_LINE_MAX || !may_begin(in))
 			return SIP_STEP_NOT_SIP;
-		return SIP_STEP_WAIT;
+		return wait_or_begin_again(in);
 	}
 	if (sip__is_start_line(line, &response))
 		sip__stream_mode(s, SIP_MODE_MESSAGE);
@@ -394,9 +404,9 @@ http_step(struct sip__input *in)
 		read_header(s, line);
 		s->line = s->looked;
 	}
-	if (in->count > HTTP_HEAD_MAX || in->piece->last)
+	if (in->count > HTTP_HEAD_MAX)
 		return SIP_STEP_NOT_SIP;
-	return SIP_STEP_WAIT;
+	return wait_or_begin_again(in);
 }
 
 /* ---- all of it ----------------------------------------------------------- */

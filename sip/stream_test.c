@@ -322,6 +322,73 @@ junk_between_messages_is_stepped_over(void **state)
 	feed_end(&feed);
 }
 
+/* ---- what is no SIP ------------------------------------------------------ */
+
+/* How many of these bytes, one by one, until it is known to be no SIP. */
+static uint32_t
+bytes_looked_at(const void *bytes, uint32_t n, bool gap)
+{
+	struct feed feed;
+	uint32_t i;
+
+	feed_begin(&feed);
+	feed.gap = gap;
+	for (i = 0; i < n && !feed.ignored; i++)
+		feed_bytes(&feed, (const uint8_t *)bytes + i, 1);
+	assert_int_equal(feed.count, 0);
+	assert_false(feed.keep);
+	assert_true(feed.ignored);
+	feed_end(&feed);
+	return i;
+}
+
+static void
+other_protocols_are_soon_known_to_be_others(void **state)
+{
+	static const struct {
+		const char *bytes;
+		uint32_t n;
+	} cases[] = {
+#define CASE(literal) { literal, sizeof(literal) - 1 }
+		CASE("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+		CASE("\x00\x00\x00\x85\xffSMB"),
+		CASE("SSH-2.0-OpenSSH_9.2\r\n"),
+		CASE("220 mail.example ESMTP\r\n"),
+		CASE("POST / HTTP/1.1\r\n"),
+		CASE("HTTP/1.1 200 OK\r\n"),
+		CASE("GET /a HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n"),
+		CASE("DESCRIBE rtsp://a/b RTSP/1.0\r\n"),
+		CASE("INVITE sip:a@b SIP/3.0\r\n"),
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		bytes_looked_at(cases[i].bytes, cases[i].n, false);
+}
+
+/* A hole in the first line of all is no reason to look away. */
+static void
+a_hole_in_the_first_line_does_not_end_it(void **state)
+{
+	static const char *const begins[] = {
+		"I", "INVITE sip:2002@pbx", "SIP/2.", "GET /",
+		"GET /sip HTTP/1.1\r\nUpgrade: webs"
+	};
+	struct feed feed;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(begins) / sizeof(begins[0]); i++) {
+		feed_begin(&feed);
+		feed_bytes(&feed, begins[i], strlen(begins[i]));
+		feed_hole(&feed);
+		assert_false(feed.ignored);
+		feed_bytes(&feed, BYE, strlen(BYE));
+		assert_int_equal(feed.count, 1);
+		assert_message(&feed, 0, BYE, (uint32_t)strlen(BYE));
+		feed_end(&feed);
+	}
+}
+
 int
 main(void)
 {
@@ -336,6 +403,8 @@ main(void)
 		cmocka_unit_test(
 		    what_has_a_length_does_not_end_when_it_is_quiet),
 		cmocka_unit_test(junk_between_messages_is_stepped_over),
+		cmocka_unit_test(other_protocols_are_soon_known_to_be_others),
+		cmocka_unit_test(a_hole_in_the_first_line_does_not_end_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
