@@ -61,6 +61,8 @@ uint64_t sip__hash(const uint8_t *key, struct sip_text text);
 
 /* ---- prefilter.c ------------------------------------------------------- */
 
+#define SIP_METHOD_BYTES_MAX 64
+
 /** Is this the first line of a message? @param response or of a request */
 bool sip__is_start_line(struct sip_text line, bool *response);
 

@@ -121,7 +121,8 @@ may_begin(const struct sip__input *in)
 	uint32_t i = 0;
 
 	while (i < in->count && in->bytes[i] > ' ' && in->bytes[i] < 0x7f)
-		i++;
+		if (++i > SIP_METHOD_BYTES_MAX)
+			return false;
 	return i == in->count || (i > 0 && in->bytes[i] == ' ');
 }
 

@@ -366,6 +366,17 @@ other_protocols_are_soon_known_to_be_others(void **state)
 		bytes_looked_at(cases[i].bytes, cases[i].n, false);
 }
 
+static void
+a_word_longer_than_a_method_is_no_sip(void **state)
+{
+	char text[200];
+
+	(void)state;
+	memset(text, 'A', sizeof(text));
+	assert_int_equal(bytes_looked_at(text, sizeof(text), false),
+			 SIP_METHOD_BYTES_MAX + 1);
+}
+
 /* A hole in the first line of all is no reason to look away. */
 static void
 a_hole_in_the_first_line_does_not_end_it(void **state)
@@ -405,6 +416,7 @@ main(void)
 		cmocka_unit_test(junk_between_messages_is_stepped_over),
 		cmocka_unit_test(other_protocols_are_soon_known_to_be_others),
 		cmocka_unit_test(a_hole_in_the_first_line_does_not_end_it),
+		cmocka_unit_test(a_word_longer_than_a_method_is_no_sip),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
