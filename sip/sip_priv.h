@@ -86,13 +86,14 @@ enum {
 	SIP_HAS_VIA = 4,
 	SIP_HAS_CALL_ID = 8,
 	SIP_HAS_CSEQ = 16,
-	SIP_HAS_UPGRADE = 32
+	SIP_HAS_UPGRADE = 32,
+	SIP_HAS_LENGTH_BEGUN = 64 /* its value is in the next line */
 };
 
 /** State of a direction. Offsets count from the first byte not consumed. */
 struct sip__stream {
 	uint8_t mode;
-	uint8_t has;     /* WEBSOCKET: a message has begun */
+	uint16_t has;    /* WEBSOCKET: a message has begun */
 	bool known;      /* there was a message, or an upgrade */
 	bool doubt;      /* a head that was searched for */
 	bool mid_line;   /* SEARCH: what follows does not begin a line */

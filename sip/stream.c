@@ -165,21 +165,35 @@ fresh_step(struct sip__input *in)
 /* ---- heads --------------------------------------------------------------- */
 
 static void
+read_length(struct sip__stream *s, struct sip_text value)
+{
+	value = sip__text_trim(value);
+	s->has &= (uint16_t)~SIP_HAS_LENGTH_BEGUN;
+	if (value.n == 0)
+		s->has |= SIP_HAS_LENGTH_BEGUN;
+	else if (sip__text_number(value, &s->length))
+		s->has |= SIP_HAS_LENGTH;
+}
+
+static void
 read_header(struct sip__stream *s, struct sip_text line)
 {
 	struct sip_text value, name;
-	uint32_t length;
 
+	/* Folded (RFC 3261 section 7.3.1): it belongs to the line before. */
+	if (line.n && (line.p[0] == ' ' || line.p[0] == '\t')) {
+		if (s->has & SIP_HAS_LENGTH_BEGUN)
+			read_length(s, line);
+		return;
+	}
+	s->has &= (uint16_t)~SIP_HAS_LENGTH_BEGUN;
 	name = sip__text_trim(sip__text_cut(line, ':', &value));
 	if (!value.p || name.n == 0)
 		return;
 	if (sip__text_same(name, SIP_TEXT("content-length")) ||
 	    sip__text_same(name, SIP_TEXT("l"))) {
-		if (!(s->has & SIP_HAS_LENGTH) &&
-		    sip__text_number(sip__text_trim(value), &length)) {
-			s->length = length;
-			s->has |= SIP_HAS_LENGTH;
-		}
+		if (!(s->has & SIP_HAS_LENGTH))
+			read_length(s, value);
 	} else if (sip__text_same(name, SIP_TEXT("content-type")) ||
 		   sip__text_same(name, SIP_TEXT("c"))) {
 		s->has |= SIP_HAS_TYPE;
@@ -201,7 +215,7 @@ read_header(struct sip__stream *s, struct sip_text line)
 static bool
 is_believable(const struct sip__stream *s)
 {
-	const uint8_t all = SIP_HAS_VIA | SIP_HAS_CALL_ID | SIP_HAS_CSEQ;
+	const uint16_t all = SIP_HAS_VIA | SIP_HAS_CALL_ID | SIP_HAS_CSEQ;
 
 	return !s->doubt || (s->has & all) == all;
 }
@@ -287,7 +301,7 @@ message_step(struct sip__input *in)
 		if (s->line > 0 && starts && !count_junk(in, s->line))
 			return SIP_STEP_NOT_SIP;
 		if (starts)
-			s->has = 0;
+			s->has = s->length = 0;
 		else
 			read_header(s, line);
 		s->line = s->looked;

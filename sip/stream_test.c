@@ -203,6 +203,11 @@ heads_of_all_kinds_are_read(void **state)
 		{ "SIP/2.0 200 OK\r\nContent-Lengths: 9\r\n: 9\r\nl 9\r\n\r\n",
 		  MESSAGE },
 		{ "BYE tel:+4412 sip/2.0 \r\n\r\n", MESSAGE },
+		/* folded lines */
+		{ "SIP/2.0 200 OK\r\nSubject: a\r\n l: 9\r\n\tl: 9\r\n"
+		  "Content-Length:\r\n  \r\n 6\r\n\r\n123456",
+		  MESSAGE },
+		{ "SIP/2.0 200 OK\r\nl:\r\nX: y\r\n 6\r\n\r\n", MESSAGE },
 		{ NULL, OTHER }
 	};
 
@@ -322,6 +327,22 @@ junk_between_messages_is_stepped_over(void **state)
 	feed_end(&feed);
 }
 
+/* ... though that which was no message named a length. */
+static void
+what_follows_junk_has_its_own_length(void **state)
+{
+	static const struct part parts[] = {
+		{ BYE, MESSAGE },
+		{ "-\r\nSIP/2.0 200 OK\r\nl: 50\r\n", OTHER },
+		{ REQUEST("BYE", "23") "\r\n", MESSAGE },
+		{ INVITE, MESSAGE },
+		{ NULL, OTHER }
+	};
+
+	(void)state;
+	assert_read(parts);
+}
+
 /* ---- what is no SIP ------------------------------------------------------ */
 
 /* How many of these bytes, one by one, until it is known to be no SIP. */
@@ -417,6 +438,7 @@ main(void)
 		cmocka_unit_test(other_protocols_are_soon_known_to_be_others),
 		cmocka_unit_test(a_hole_in_the_first_line_does_not_end_it),
 		cmocka_unit_test(a_word_longer_than_a_method_is_no_sip),
+		cmocka_unit_test(what_follows_junk_has_its_own_length),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
