@@ -87,7 +87,8 @@ enum {
 	SIP_HAS_CALL_ID = 8,
 	SIP_HAS_CSEQ = 16,
 	SIP_HAS_UPGRADE = 32,
-	SIP_HAS_LENGTH_BEGUN = 64 /* its value is in the next line */
+	SIP_HAS_LENGTH_BEGUN = 64, /* its value is in the next line */
+	SIP_HAS_OTHER_CSEQ = 128   /* not of this method */
 };
 
 /** State of a direction. Offsets count from the first byte not consumed. */
@@ -101,6 +102,7 @@ struct sip__stream {
 	uint32_t looked; /* no end of line before this */
 	uint32_t length; /* Content-Length */
 	uint32_t need;   /* bytes of the whole message */
+	uint32_t begins; /* bytes in front of it in its first line */
 	uint32_t odd;    /* bytes, or frames, in a row that were no SIP */
 	uint64_t skip;   /* bytes to be stepped over */
 };

@@ -37,7 +37,7 @@ sip__stream_mode(struct sip__stream *s, enum sip__mode mode)
 	s->mode = (uint8_t)mode;
 	s->has = 0;
 	s->doubt = s->mid_line = false;
-	s->line = s->looked = s->length = s->need = s->odd = 0;
+	s->line = s->looked = s->length = s->need = s->odd = s->begins = 0;
 }
 
 void
@@ -96,6 +96,26 @@ whole_line(struct sip__input *in, struct sip_text *line)
 	if (line->n && line->p[line->n - 1] == '\r')
 		line->n--;
 	return n;
+}
+
+static bool
+is_of_name(char c)
+{
+	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+	       (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+}
+
+/* Name and colon (RFC 3261 section 7.3). */
+static bool
+is_header(struct sip_text line)
+{
+	size_t i = 0;
+
+	while (i < line.n && is_of_name(line.p[i]))
+		i++;
+	while (i > 0 && i < line.n && (line.p[i] == ' ' || line.p[i] == '\t'))
+		i++;
+	return i > 0 && i < line.n && line.p[i] == ':';
 }
 
 static void
@@ -164,6 +184,100 @@ fresh_step(struct sip__input *in)
 
 /* ---- heads --------------------------------------------------------------- */
 
+/*
+ * Where in a line may a message begin that is searched for? A body in front of
+ * it may have no end of line of its own ("</xml>BYE sip:..."): of a request
+ * CSeq tells later how much of the line is the method.
+ *
+ * @return offset, or -1
+ */
+static int64_t
+search_line(struct sip_text line)
+{
+	static const char version[] = " SIP/2.0";
+	const size_t n = sizeof(version) - 1;
+	struct sip_text text = sip__text_trim(line);
+	const char *at = line.p, *found = NULL, *end = line.p + line.n;
+	bool response;
+
+	/* A header that speaks of a message. */
+	if (is_header(line))
+		return -1;
+	while ((at = memmem(at, (size_t)(end - at), version + 1, n - 1))) {
+		at += n - 1;
+		if (end - at >= 4 && at[0] == ' ' && at[1] >= '1' &&
+		    at[1] <= '6')
+			found = at - (n - 1);
+	}
+	if (found)
+		return found - line.p;
+	if (text.n > n && memchr(text.p, ':', text.n - n) &&
+	    memcmp(text.p + text.n - n, version, n) == 0)
+		return 0;
+	return sip__is_start_line(line, &response) ? 0 : -1;
+}
+
+/* @param doubt it is searched for @return where a message begins, or -1 */
+static int64_t
+begins_in_line(struct sip_text line, bool doubt)
+{
+	bool response;
+
+	if (doubt)
+		return search_line(line);
+	return sip__is_start_line(line, &response) ? 0 : -1;
+}
+
+/*
+ * CSeq names the method (RFC 3261 section 8.1.1.5). What was searched for and
+ * found only in part, or behind something else, is told by that.
+ *
+ * @return does its first line have it? `begins` is where
+ */
+static bool
+find_method(struct sip__input *in, struct sip_text method)
+{
+	struct sip_text text = { (const char *)in->bytes, in->s->looked };
+	struct sip_text line, rest;
+	bool response = false;
+	uint32_t at;
+
+	if (!sip__text_line(&text, &line) || method.n == 0 ||
+	    method.n > SIP_METHOD_BYTES_MAX)
+		return false;
+	for (at = 0; at + method.n < line.n; at++) {
+		rest = (struct sip_text){ line.p + at, line.n - at };
+		if (rest.p[method.n] != ' ' ||
+		    memcmp(rest.p, method.p, method.n) != 0 ||
+		    (at > 0 && line.p[at - 1] == ' '))
+			continue;
+		if (sip__is_start_line(rest, &response) && !response) {
+			in->s->begins = at;
+			return true;
+		}
+	}
+	rest =
+	    (struct sip_text){ line.p + in->s->begins, line.n - in->s->begins };
+	return sip__is_start_line(rest, &response) && response;
+}
+
+static void
+read_cseq(struct sip__input *in, struct sip_text value)
+{
+	struct sip__stream *s = in->s;
+	size_t digits;
+	uint32_t number;
+
+	/* Only the first, lest many cost much. */
+	if (!s->doubt || (s->has & (SIP_HAS_CSEQ | SIP_HAS_OTHER_CSEQ)))
+		return;
+	value = sip__text_trim(value);
+	digits = sip__text_number(value, &number);
+	value = (struct sip_text){ value.p + digits, value.n - digits };
+	s->has |= find_method(in, sip__text_trim(value)) ? SIP_HAS_CSEQ
+							 : SIP_HAS_OTHER_CSEQ;
+}
+
 static void
 read_length(struct sip__stream *s, struct sip_text value)
 {
@@ -176,8 +290,9 @@ read_length(struct sip__stream *s, struct sip_text value)
 }
 
 static void
-read_header(struct sip__stream *s, struct sip_text line)
+read_header(struct sip__input *in, struct sip_text line)
 {
+	struct sip__stream *s = in->s;
 	struct sip_text value, name;
 
 	/* Folded (RFC 3261 section 7.3.1): it belongs to the line before. */
@@ -204,7 +319,7 @@ read_header(struct sip__stream *s, struct sip_text line)
 		   sip__text_same(name, SIP_TEXT("i"))) {
 		s->has |= SIP_HAS_CALL_ID;
 	} else if (sip__text_same(name, SIP_TEXT("cseq"))) {
-		s->has |= SIP_HAS_CSEQ;
+		read_cseq(in, value);
 	} else if (sip__text_same(name, SIP_TEXT("upgrade")) &&
 		   sip__text_has(value, SIP_TEXT("websocket"))) {
 		s->has |= SIP_HAS_UPGRADE;
@@ -239,7 +354,11 @@ static enum sip__step
 end_of_head(struct sip__input *in)
 {
 	struct sip__stream *s = in->s;
-	uint32_t head = s->looked, odd;
+	uint32_t head, odd;
+
+	if (is_believable(s) && s->begins && !count_junk(in, s->begins))
+		return SIP_STEP_NOT_SIP;
+	head = s->looked;
 
 	if (!is_believable(s)) {
 		odd = s->odd;
@@ -280,30 +399,43 @@ search_on(struct sip__input *in)
 	return SIP_STEP_ON;
 }
 
+/* A message begins in this line, at offset `at` of it. What was before it is
+ * no message. @return false: enough of that */
+static bool
+begin_head(struct sip__input *in, uint32_t at)
+{
+	struct sip__stream *s = in->s;
+
+	if (s->line > 0 && !count_junk(in, s->line))
+		return false;
+	s->has = 0;
+	s->length = 0;
+	s->begins = at;
+	return true;
+}
+
 static enum sip__step
 message_step(struct sip__input *in)
 {
 	struct sip__stream *s = in->s;
 	struct sip_text line;
-	bool response;
 
 	if (s->line == 0 && s->looked == 0)
 		skip_between(in);
 	while (whole_line(in, &line)) {
-		bool starts = (s->line == 0 || s->doubt) &&
-			      sip__is_start_line(line, &response);
+		int64_t at = -1;
 
-		if (s->line == 0 && !starts)
-			return search_on(in);
 		if (s->line > 0 && line.n == 0)
 			return end_of_head(in);
-		/* The head that was begun has no end. */
-		if (s->line > 0 && starts && !count_junk(in, s->line))
+		/* Where it was searched for, a head may have no end. */
+		if (s->line == 0 || s->doubt)
+			at = begins_in_line(line, s->doubt);
+		if (at < 0 && s->line == 0)
+			return search_on(in);
+		if (at < 0)
+			read_header(in, line);
+		else if (!begin_head(in, (uint32_t)at))
 			return SIP_STEP_NOT_SIP;
-		if (starts)
-			s->has = s->length = 0;
-		else
-			read_header(s, line);
 		s->line = s->looked;
 	}
 	if (in->count > SIP_STREAM_MESSAGE_MAX || in->piece->full) {
@@ -375,11 +507,10 @@ search_step(struct sip__input *in)
 {
 	struct sip__stream *s = in->s;
 	struct sip_text line;
-	bool response;
 	uint32_t n;
 
 	while ((n = whole_line(in, &line)) > 0) {
-		if (!s->mid_line && sip__is_start_line(line, &response)) {
+		if (!s->mid_line && search_line(line) >= 0) {
 			uint32_t odd = s->odd;
 
 			sip__stream_mode(s, SIP_MODE_MESSAGE);
@@ -416,7 +547,7 @@ http_step(struct sip__input *in)
 			s->known = *in->piece->keep = true;
 			return SIP_STEP_ON;
 		}
-		read_header(s, line);
+		read_header(in, line);
 		s->line = s->looked;
 	}
 	if (in->count > HTTP_HEAD_MAX)

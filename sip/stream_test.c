@@ -343,6 +343,118 @@ what_follows_junk_has_its_own_length(void **state)
 	assert_read(parts);
 }
 
+/* ---- holes --------------------------------------------------------------- */
+
+/*
+ * Bytes from, until before to, never came. Each message wholly outside is
+ * there; of one of whose body a part is missing, what was before that; nothing
+ * else.
+ */
+static void
+assert_around_hole(const struct feed *feed, const struct stream *s,
+		   uint32_t from, uint32_t to)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < s->count; i++) {
+		uint32_t begin = s->message[i].begin, end = s->message[i].end;
+		uint32_t missing = 0;
+
+		if (end > from && begin < to) {
+			if (s->message[i].head > from || begin >= from)
+				continue;
+			missing = end - from;
+		}
+		assert_message(feed, count, s->text + begin,
+			       end - begin - missing);
+		assert_int_equal(feed->messages[count].missing_bytes, missing);
+		count++;
+	}
+	assert_int_equal(feed->count, count);
+	assert_false(feed->ignored);
+}
+
+static void
+read_around_hole(const struct stream *s, uint32_t from, uint32_t to,
+		 uint32_t size)
+{
+	struct feed feed;
+
+	feed_begin(&feed);
+	feed_pieces(&feed, s->text, from, size);
+	feed_hole(&feed);
+	feed_pieces(&feed, s->text + to, s->n - to, size);
+	feed_show(&feed, FEED_LAST);
+	assert_around_hole(&feed, s, from, to);
+	feed_end(&feed);
+}
+
+#define TEXT(id, text)                                                         \
+	REQUEST("MESSAGE", id) "c:text/plain\r\nl:###\r\n\r\n" text
+
+/* Where one ends without an end of line, the next is in the same line. */
+static const struct part glued[] = {
+	{ TEXT("30", "hello"), MESSAGE },
+	{ REQUEST("PRACK", "31") "\r\n", MESSAGE },
+	{ TEXT("32", "SIP/2.0 180 Ringing"), MESSAGE },
+	{ RESPONSE("200 OK", "INVITE", "33") "l:0\r\n\r\n", MESSAGE },
+	{ TEXT("34", "SIP/2.0 ?"), MESSAGE },
+	{ RESPONSE("404 sip: SIP/2.0", "BYE", "35") "\r\n", MESSAGE },
+	{ TEXT("36", "a: INVITE sip:a@b SIP/2.0\r\n"), MESSAGE },
+	{ REQUEST("BENOTIFY", "37") "\r\n", MESSAGE },
+	{ NULL, OTHER }
+};
+
+static void
+try_holes(const struct part *parts)
+{
+	static const uint32_t lengths[] = { 1, 2, 7, 40, 150, 400, 1000 };
+	struct stream s;
+
+	stream_make(&s, parts);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++)
+		for (uint32_t from = 0; from + lengths[i] <= s.n; from++) {
+			read_around_hole(&s, from, from + lengths[i], s.n);
+			if (from % 8 == i)
+				read_around_hole(&s, from, from + lengths[i],
+						 1);
+		}
+}
+
+static void
+a_hole_costs_no_more_than_what_it_hits(void **state)
+{
+	(void)state;
+	try_holes(five);
+	try_holes(glued);
+}
+
+static void
+pick_up_anywhere(const struct part *parts)
+{
+	struct stream s;
+	struct feed feed;
+
+	stream_make(&s, parts);
+	for (uint32_t from = 0; from < s.n; from++)
+		for (uint32_t size = 1; size <= s.n; size += s.n - 1) {
+			feed_begin(&feed);
+			feed.gap = true;
+			feed_pieces(&feed, s.text + from, s.n - from, size);
+			feed_show(&feed, FEED_LAST);
+			assert_around_hole(&feed, &s, 0, from);
+			feed_end(&feed);
+		}
+}
+
+static void
+a_connection_is_picked_up_anywhere(void **state)
+{
+	(void)state;
+	pick_up_anywhere(five);
+	pick_up_anywhere(glued);
+}
+
 /* ---- what is no SIP ------------------------------------------------------ */
 
 /* How many of these bytes, one by one, until it is known to be no SIP. */
@@ -439,6 +551,8 @@ main(void)
 		cmocka_unit_test(a_hole_in_the_first_line_does_not_end_it),
 		cmocka_unit_test(a_word_longer_than_a_method_is_no_sip),
 		cmocka_unit_test(what_follows_junk_has_its_own_length),
+		cmocka_unit_test(a_hole_costs_no_more_than_what_it_hits),
+		cmocka_unit_test(a_connection_is_picked_up_anywhere),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
