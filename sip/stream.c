@@ -36,7 +36,7 @@ sip__stream_mode(struct sip__stream *s, enum sip__mode mode)
 {
 	s->mode = (uint8_t)mode;
 	s->has = 0;
-	s->doubt = s->mid_line = false;
+	s->doubt = false;
 	s->line = s->looked = s->length = s->need = s->odd = s->begins = 0;
 }
 
@@ -168,11 +168,11 @@ fresh_step(struct sip__input *in)
 		skip_between(in);
 	if (in->count == 0)
 		return SIP_STEP_WAIT;
-	if (!whole_line(in, &line)) {
-		if (in->count > FIRST_LINE_MAX || !may_begin(in))
-			return SIP_STEP_NOT_SIP;
-		return wait_or_begin_again(in);
-	}
+	if (!whole_line(in, &line) && in->count <= FIRST_LINE_MAX)
+		return may_begin(in) ? wait_or_begin_again(in)
+				     : SIP_STEP_NOT_SIP;
+	if (s->looked > FIRST_LINE_MAX)
+		return SIP_STEP_NOT_SIP;
 	if (sip__is_start_line(line, &response))
 		sip__stream_mode(s, SIP_MODE_MESSAGE);
 	else if (begins_like_http(line))
@@ -399,6 +399,22 @@ search_on(struct sip__input *in)
 	return SIP_STEP_ON;
 }
 
+/* As much of it as is certain to be of one head goes, and no more, for what
+ * follows may be more of it or not. */
+static enum sip__step
+too_long(struct sip__input *in)
+{
+	struct sip__stream *s = in->s;
+	uint32_t n = in->count;
+
+	if (n > SIP_STREAM_MESSAGE_MAX)
+		n = SIP_STREAM_MESSAGE_MAX;
+	if (!s->doubt)
+		in->reader->counters->over_limit++;
+	search_on(in);
+	return count_junk(in, n) ? SIP_STEP_ON : SIP_STEP_NOT_SIP;
+}
+
 /* A message begins in this line, at offset `at` of it. What was before it is
  * no message. @return false: enough of that */
 static bool
@@ -425,6 +441,8 @@ message_step(struct sip__input *in)
 	while (whole_line(in, &line)) {
 		int64_t at = -1;
 
+		if (s->looked > SIP_STREAM_MESSAGE_MAX)
+			return too_long(in);
 		if (s->line > 0 && line.n == 0)
 			return end_of_head(in);
 		/* Where it was searched for, a head may have no end. */
@@ -438,13 +456,8 @@ message_step(struct sip__input *in)
 			return SIP_STEP_NOT_SIP;
 		s->line = s->looked;
 	}
-	if (in->count > SIP_STREAM_MESSAGE_MAX || in->piece->full) {
-		in->reader->counters->over_limit++;
-		sip__stream_mode(s, SIP_MODE_SEARCH);
-		s->mid_line = true;
-		return count_junk(in, in->count) ? SIP_STEP_WAIT
-						 : SIP_STEP_NOT_SIP;
-	}
+	if (in->count > SIP_STREAM_MESSAGE_MAX || in->piece->full)
+		return too_long(in);
 	if (in->piece->last && in->count > 0)
 		return give_up_head(in);
 	return SIP_STEP_WAIT;
@@ -481,7 +494,8 @@ open_body_step(struct sip__input *in)
 	struct sip_text line;
 	bool response;
 
-	while (end == 0 && whole_line(in, &line)) {
+	while (end == 0 && whole_line(in, &line) &&
+	       s->looked <= SIP_STREAM_MESSAGE_MAX) {
 		if (sip__is_start_line(line, &response))
 			end = s->line;
 		s->line = s->looked;
@@ -502,32 +516,47 @@ open_body_step(struct sip__input *in)
 
 /* ---- search -------------------------------------------------------------- */
 
+/*
+ * Of a line that is longer than a first line the end may be one. What is left
+ * of it does not depend on the pieces it came in.
+ */
+static bool
+shorten_line(struct sip__input *in, uint32_t n)
+{
+	const uint32_t half = FIRST_LINE_MAX / 2;
+
+	in->s->looked = 0;
+	return count_junk(in, (n - FIRST_LINE_MAX + half - 1) / half * half);
+}
+
 static enum sip__step
 search_step(struct sip__input *in)
 {
 	struct sip__stream *s = in->s;
 	struct sip_text line;
+	bool go_on = true;
 	uint32_t n;
 
-	while ((n = whole_line(in, &line)) > 0) {
-		if (!s->mid_line && search_line(line) >= 0) {
+	while (go_on) {
+		n = whole_line(in, &line);
+		if (s->looked > FIRST_LINE_MAX) {
+			go_on = shorten_line(in, s->looked);
+		} else if (n == 0) {
+			break;
+		} else if (search_line(line) >= 0) {
 			uint32_t odd = s->odd;
 
 			sip__stream_mode(s, SIP_MODE_MESSAGE);
 			s->doubt = true;
 			s->odd = odd;
 			return SIP_STEP_ON;
+		} else {
+			go_on = count_junk(in, n);
 		}
-		s->mid_line = false;
-		if (!count_junk(in, n))
-			return SIP_STEP_NOT_SIP;
 	}
-	if (in->count > FIRST_LINE_MAX || in->piece->last) {
-		s->mid_line = !in->piece->last;
-		if (!count_junk(in, in->count))
-			return SIP_STEP_NOT_SIP;
-	}
-	return SIP_STEP_WAIT;
+	if (go_on && in->piece->last)
+		go_on = count_junk(in, in->count);
+	return go_on ? SIP_STEP_WAIT : SIP_STEP_NOT_SIP;
 }
 
 /* ---- upgrade ------------------------------------------------------------- */
@@ -539,6 +568,8 @@ http_step(struct sip__input *in)
 	struct sip_text line;
 
 	while (whole_line(in, &line)) {
+		if (s->looked > HTTP_HEAD_MAX)
+			return SIP_STEP_NOT_SIP;
 		if (line.n == 0) {
 			if (!(s->has & SIP_HAS_UPGRADE))
 				return SIP_STEP_NOT_SIP;

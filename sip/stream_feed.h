@@ -13,9 +13,6 @@
 
 #include "sip/sip_priv.h"
 
-/* capture_tcp keeps no more of a direction. */
-#define FEED_BYTES_MAX (128u << 10)
-
 struct feed_message {
 	uint8_t *bytes;
 	uint32_t n;
@@ -131,12 +128,6 @@ feed_bytes(struct feed *feed, const void *bytes, size_t n)
 	uint8_t *grown;
 
 	if (feed->ignored || n == 0)
-		return;
-	if (feed->kept_bytes + n > FEED_BYTES_MAX)
-		feed_show(feed, FEED_FULL);
-	if (feed->kept_bytes + n > FEED_BYTES_MAX)
-		feed_hole(feed);
-	if (feed->ignored)
 		return;
 	grown = malloc(feed->kept_bytes + n);
 	assert(grown);

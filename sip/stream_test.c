@@ -455,6 +455,141 @@ a_connection_is_picked_up_anywhere(void **state)
 	pick_up_anywhere(glued);
 }
 
+/* ---- limits -------------------------------------------------------------- */
+
+struct long_stream {
+	char *text;
+	uint32_t n;
+};
+
+static void
+put(struct long_stream *s, const char *text, uint32_t times)
+{
+	size_t n = strlen(text);
+
+	s->text = realloc(s->text, s->n + n * times);
+	assert_non_null(s->text);
+	for (uint32_t i = 0; i < times; i++, s->n += (uint32_t)n)
+		memcpy(s->text + s->n, text, n);
+}
+
+/* Behind a BYE, and before one, pieces of any size give the same: `first` bytes
+ * of what is too long. */
+static void
+assert_long(struct long_stream *s, uint32_t first, uint32_t missing,
+	    bool over_limit)
+{
+	static const uint32_t sizes[] = { 99, 1460, 40000, 1 << 20 };
+	const uint32_t bye = (uint32_t)strlen(BYE);
+	struct feed feed;
+
+	put(s, BYE, 1);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		uint32_t count = 1;
+
+		feed_begin(&feed);
+		feed_bytes(&feed, BYE, bye);
+		feed_pieces(&feed, s->text, s->n, sizes[i]);
+		assert_false(feed.ignored);
+		if (first) {
+			assert_message(&feed, count, s->text, first);
+			assert_int_equal(feed.messages[count++].missing_bytes,
+					 missing);
+		}
+		assert_message(&feed, count++, BYE, bye);
+		assert_int_equal(feed.count, count);
+		assert_int_equal(feed.counters.over_limit, over_limit);
+		feed_end(&feed);
+	}
+	free(s->text);
+}
+
+static void
+a_head_that_is_too_long_is_left_out(void **state)
+{
+	const uint32_t head = (uint32_t)strlen(TRYING) - 2;
+	struct long_stream s = { 0 };
+
+	(void)state;
+	put(&s, TRYING, 1);
+	s.n = head; /* without the empty line */
+	put(&s, "X: more of it\r\n", 6000);
+	put(&s, "\r\n", 1);
+	assert_long(&s, 0, 0, true);
+
+	/* one line of it */
+	s = (struct long_stream){ 0 };
+	put(&s, TRYING, 1);
+	s.n = head;
+	put(&s, "X: ", 100000);
+	put(&s, "\r\n\r\n", 1);
+	assert_long(&s, 0, 0, true);
+
+	/* as long as it may be */
+	s = (struct long_stream){ 0 };
+	put(&s, TRYING, 1);
+	s.n = head;
+	put(&s, "X", SIP_STREAM_MESSAGE_MAX - head - 4);
+	put(&s, "\r\n\r\n", 1);
+	assert_long(&s, SIP_STREAM_MESSAGE_MAX, 0, false);
+
+	/* one byte longer */
+	s = (struct long_stream){ 0 };
+	put(&s, TRYING, 1);
+	s.n = head;
+	put(&s, "X", SIP_STREAM_MESSAGE_MAX - head - 3);
+	put(&s, "\r\n\r\n", 1);
+	assert_long(&s, 0, 0, true);
+}
+
+static void
+of_a_body_that_is_too_long_the_first_part_is_read(void **state)
+{
+	static const char head[] = "SIP/2.0 200 OK\r\nl: 100000\r\n\r\n";
+	static const char full[] = "SIP/2.0 200 OK\r\nl: 65507\r\n\r\n";
+	static const char open[] = "SIP/2.0 200 OK\r\nc: x\r\n\r\n";
+	struct long_stream s = { 0 };
+
+	(void)state;
+	put(&s, head, 1);
+	put(&s, "SIP/2.0 200 OK\r\nl:0\r\n", 4000);
+	put(&s, "x", 16000);
+	assert_int_equal(s.n, sizeof(head) - 1 + 100000);
+	assert_long(
+	    &s, SIP_STREAM_MESSAGE_MAX,
+	    100000 + (uint32_t)sizeof(head) - 1 - SIP_STREAM_MESSAGE_MAX, true);
+
+	s = (struct long_stream){ 0 };
+	put(&s, full, 1);
+	put(&s, "x", 65507);
+	assert_int_equal(s.n, SIP_STREAM_MESSAGE_MAX);
+	assert_long(&s, SIP_STREAM_MESSAGE_MAX, 0, false);
+
+	s = (struct long_stream){ 0 };
+	put(&s, open, 1);
+	put(&s, "line\r\n", 20000);
+	assert_long(&s, SIP_STREAM_MESSAGE_MAX, 0, true);
+}
+
+/* No more fits: the head is given up, what follows it is not. */
+static void
+a_head_for_which_there_is_no_room_is_left_out(void **state)
+{
+	struct feed feed;
+
+	(void)state;
+	feed_begin(&feed);
+	feed_bytes(&feed, BYE, strlen(BYE));
+	feed_bytes(&feed, INVITE, 100);
+	feed_show(&feed, FEED_FULL);
+	assert_int_equal(feed.kept_bytes, 0);
+	assert_int_equal(feed.counters.over_limit, 1);
+	feed_bytes(&feed, &INVITE[100], strlen(INVITE) - 100);
+	feed_bytes(&feed, BYE, strlen(BYE));
+	assert_int_equal(feed.count, 2);
+	feed_end(&feed);
+}
+
 /* ---- what is no SIP ------------------------------------------------------ */
 
 /* How many of these bytes, one by one, until it is known to be no SIP. */
@@ -553,6 +688,10 @@ main(void)
 		cmocka_unit_test(what_follows_junk_has_its_own_length),
 		cmocka_unit_test(a_hole_costs_no_more_than_what_it_hits),
 		cmocka_unit_test(a_connection_is_picked_up_anywhere),
+		cmocka_unit_test(a_head_that_is_too_long_is_left_out),
+		cmocka_unit_test(
+		    of_a_body_that_is_too_long_the_first_part_is_read),
+		cmocka_unit_test(a_head_for_which_there_is_no_room_is_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
