@@ -19,6 +19,9 @@ enum {
 	FRESH_SEARCH_MAX = 64 << 10,
 	/* ... and one that was, is no longer. */
 	SEARCH_MAX = 1 << 20,
+	/* Nobody sends longer messages: a length of more is a mistake, and what
+	 * follows is not stepped over. */
+	BODY_MAX = 1 << 20,
 	HTTP_HEAD_MAX = 16 << 10
 };
 
@@ -479,6 +482,10 @@ body_step(struct sip__input *in)
 	if (s->need > most)
 		in->reader->counters->over_limit++;
 	sip__deliver(in, in->bytes, n, s->need - n);
+	if (n == most && s->need > BODY_MAX) {
+		sip__consume(in, n);
+		return search_on(in);
+	}
 	if (n == most)
 		s->skip = s->need - most;
 	sip__consume(in, n);

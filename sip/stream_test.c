@@ -547,6 +547,7 @@ of_a_body_that_is_too_long_the_first_part_is_read(void **state)
 {
 	static const char head[] = "SIP/2.0 200 OK\r\nl: 100000\r\n\r\n";
 	static const char full[] = "SIP/2.0 200 OK\r\nl: 65507\r\n\r\n";
+	static const char minus[] = "SIP/2.0 200 OK\r\nl: 4294967295\r\n\r\n";
 	static const char open[] = "SIP/2.0 200 OK\r\nc: x\r\n\r\n";
 	struct long_stream s = { 0 };
 
@@ -558,6 +559,13 @@ of_a_body_that_is_too_long_the_first_part_is_read(void **state)
 	assert_long(
 	    &s, SIP_STREAM_MESSAGE_MAX,
 	    100000 + (uint32_t)sizeof(head) - 1 - SIP_STREAM_MESSAGE_MAX, true);
+
+	/* no length that can be: only so much is taken for its body */
+	s = (struct long_stream){ 0 };
+	put(&s, minus, 1);
+	put(&s, "line\r\n", 20000);
+	assert_long(&s, SIP_STREAM_MESSAGE_MAX,
+		    UINT32_MAX - SIP_STREAM_MESSAGE_MAX, true);
 
 	s = (struct long_stream){ 0 };
 	put(&s, full, 1);
