@@ -545,6 +545,8 @@ search_step(struct sip__input *in)
 	uint32_t n;
 
 	while (go_on) {
+		if (s->looked == 0)
+			skip_between(in);
 		n = whole_line(in, &line);
 		if (s->looked > FIRST_LINE_MAX) {
 			go_on = shorten_line(in, s->looked);

@@ -598,6 +598,28 @@ a_head_for_which_there_is_no_room_is_left_out(void **state)
 	feed_end(&feed);
 }
 
+/* Phones say nothing else for days, and may then make a call. */
+static void
+keep_alives_alone_are_waited_with(void **state)
+{
+	struct feed feed;
+
+	(void)state;
+	for (int gap = 0; gap < 2; gap++) {
+		feed_begin(&feed);
+		feed.gap = gap;
+		for (int i = 0; i < 100000; i++)
+			feed_bytes(&feed, "\r\n\r\n", 4);
+		assert_false(feed.ignored);
+		assert_int_equal(feed.kept_bytes, 0);
+		assert_int_equal(feed.counters.keepalives, 100000);
+		assert_int_equal(feed.counters.junk, 0);
+		feed_bytes(&feed, BYE, strlen(BYE));
+		assert_int_equal(feed.count, 1);
+		feed_end(&feed);
+	}
+}
+
 /* ---- what is no SIP ------------------------------------------------------ */
 
 /* How many of these bytes, one by one, until it is known to be no SIP. */
@@ -640,6 +662,51 @@ other_protocols_are_soon_known_to_be_others(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
 		bytes_looked_at(cases[i].bytes, cases[i].n, false);
+}
+
+/* Of a connection that is seen from its middle on it is not as easy to tell. */
+static void
+others_in_mid_stream_are_given_up_after_a_while(void **state)
+{
+	const uint32_t n = 200000;
+	uint8_t *bytes = malloc(n);
+	uint32_t word = 1, looked;
+
+	(void)state;
+	assert_non_null(bytes);
+	for (uint32_t i = 0; i < n; i++) {
+		word = word * 1664525 + 1013904223;
+		bytes[i] = (uint8_t)(word >> 24);
+	}
+	looked = bytes_looked_at(bytes, n, true);
+	assert_in_range(looked, 64 << 10, 72 << 10);
+	memset(bytes, 'x', n);
+	looked = bytes_looked_at(bytes, n, true);
+	assert_in_range(looked, 64 << 10, 72 << 10);
+	free(bytes);
+}
+
+/* Where there was SIP, more is forgiven. */
+static void
+what_was_sip_is_given_up_late(void **state)
+{
+	char junk[1000];
+	struct feed feed;
+
+	(void)state;
+	memset(junk, 'x', sizeof(junk));
+	junk[500] = '\n';
+	feed_begin(&feed);
+	feed_bytes(&feed, BYE, strlen(BYE));
+	for (int i = 0; i < 1000; i++)
+		feed_bytes(&feed, junk, sizeof(junk));
+	feed_bytes(&feed, "\n" BYE, strlen(BYE) + 1);
+	assert_int_equal(feed.count, 2);
+	assert_int_equal(feed.counters.junk, 1000001);
+	for (int i = 0; i < 1100; i++)
+		feed_bytes(&feed, junk, sizeof(junk));
+	assert_true(feed.ignored);
+	feed_end(&feed);
 }
 
 static void
@@ -700,6 +767,10 @@ main(void)
 		cmocka_unit_test(
 		    of_a_body_that_is_too_long_the_first_part_is_read),
 		cmocka_unit_test(a_head_for_which_there_is_no_room_is_left_out),
+		cmocka_unit_test(keep_alives_alone_are_waited_with),
+		cmocka_unit_test(
+		    others_in_mid_stream_are_given_up_after_a_while),
+		cmocka_unit_test(what_was_sip_is_given_up_late),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
