@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cmd/testing/testing.h"
+#include "sip/stream_feed.h"
+
+#define BYTES_MAX (400u << 10)
+
+enum {
+	CONTINUATION = 0x00,
+	TEXT = 0x01,
+	BINARY = 0x02,
+	CLOSE = 0x08,
+	PING = 0x09,
+	PONG = 0x0a,
+	FIN = 0x80,
+	COMPRESSED = 0x40
+};
+
+/* Frames in a row, and where each begins. */
+struct wire {
+	uint8_t *bytes;
+	uint32_t n;
+	uint32_t count;
+	uint32_t frame[64];
+	bool masked;
+	unsigned length_bytes; /* 0: the shortest */
+};
+
+#define CLIENT                                                                 \
+	{                                                                      \
+		.masked = true                                                 \
+	}
+#define SERVER                                                                 \
+	{                                                                      \
+		.masked = false                                                \
+	}
+
+static void
+put(struct wire *w, const void *bytes, uint32_t n)
+{
+	if (!w->bytes)
+		w->bytes = malloc(BYTES_MAX);
+	assert_non_null(w->bytes);
+	assert_true(w->n + n <= BYTES_MAX);
+	if (n)
+		memcpy(w->bytes + w->n, bytes, n);
+	w->n += n;
+}
+
+static void
+put_byte(struct wire *w, unsigned byte)
+{
+	uint8_t b = (uint8_t)byte;
+
+	put(w, &b, 1);
+}
+
+/* All of a frame but its payload. */
+static void
+put_head(struct wire *w, unsigned first, uint64_t n)
+{
+	unsigned length_bytes = w->length_bytes;
+	unsigned mask = w->masked ? 0x80 : 0;
+
+	assert_true(w->count < 64);
+	w->frame[w->count++] = w->n;
+	if (length_bytes == 0)
+		length_bytes = n < 126 ? 1 : n < 65536 ? 2 : 8;
+	put_byte(w, first);
+	put_byte(w, mask | (length_bytes == 1   ? (unsigned)n
+			    : length_bytes == 2 ? 126
+						: 127));
+	for (unsigned i = length_bytes; length_bytes > 1 && i-- > 0;)
+		put_byte(w, (unsigned)(n >> (8 * i)) & 0xff);
+	if (mask)
+		put(w, "\x37\xfa\x21\x3d", 4);
+}
+
+static void
+put_frame(struct wire *w, unsigned first, const char *text)
+{
+	static const uint8_t key[] = { 0x37, 0xfa, 0x21, 0x3d };
+	uint32_t n = (uint32_t)strlen(text);
+
+	put_head(w, first, n);
+	for (uint32_t i = 0; i < n; i++)
+		put_byte(w, (uint8_t)text[i] ^ (w->masked ? key[i % 4] : 0));
+}
+
+#define ASK                                                                    \
+	"GET /sip HTTP/1.1\r\nHost: pbx\r\nUpgrade: WebSocket\r\n"             \
+	"Connection: Upgrade\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+#define GRANT                                                                  \
+	"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"           \
+	"Connection: Upgrade\r\nSec-WebSocket-Protocol: sip\r\n\r\n"
+
+static void
+put_upgrade(struct wire *w)
+{
+	const char *text = w->masked ? ASK : GRANT;
+
+	put(w, text, (uint32_t)strlen(text));
+}
+
+#define HEAD                                                                   \
+	"Via: SIP/2.0/WS a.invalid;branch=z9hG4bK1\r\nCall-ID: 1@a\r\n"        \
+	"CSeq: 1 INVITE\r\n"
+#define INVITE                                                                 \
+	"INVITE sip:2002@pbx.example SIP/2.0\r\n" HEAD                         \
+	"Content-Type: application/sdp\r\nContent-Length: 26\r\n\r\n"          \
+	"v=0\r\no=- 1 1 IN IP4 1.1\r\n"
+#define RINGING "SIP/2.0 180 Ringing\r\n" HEAD "\r\n"
+#define BYE     "BYE sip:2002@pbx.example SIP/2.0\r\n" HEAD "\r\n"
+
+static void
+assert_messages(const struct feed *feed, const char *const *texts)
+{
+	uint32_t i;
+
+	for (i = 0; texts[i]; i++) {
+		assert_true(i < feed->count);
+		assert_int_equal(feed->messages[i].n, strlen(texts[i]));
+		assert_memory_equal(feed->messages[i].bytes, texts[i],
+				    strlen(texts[i]));
+		assert_int_equal(feed->messages[i].missing_bytes, 0);
+	}
+	assert_int_equal(feed->count, i);
+	assert_int_equal(feed->counters.messages, i);
+	assert_int_equal(feed->counters.websocket, i);
+	assert_false(feed->ignored);
+}
+
+/* In one piece, in two with each cut that there is, and byte by byte. */
+static void
+assert_read(const struct wire *w, const char *const *texts)
+{
+	struct feed feed;
+
+	for (uint32_t cut = 0; cut <= w->n; cut++) {
+		feed_begin(&feed);
+		feed_bytes(&feed, w->bytes, cut);
+		feed_bytes(&feed, w->bytes + cut, w->n - cut);
+		feed_show(&feed, FEED_LAST);
+		assert_messages(&feed, texts);
+		assert_true(feed.keep);
+		feed_end(&feed);
+	}
+	feed_begin(&feed);
+	for (uint32_t i = 0; i < w->n; i++)
+		feed_bytes(&feed, w->bytes + i, 1);
+	assert_messages(&feed, texts);
+	feed_end(&feed);
+}
+
+static void
+frames_of_all_kinds_are_read(void **state)
+{
+	static const char *const texts[] = { INVITE, RINGING, BYE, NULL };
+	static const unsigned lengths[] = { 0, 2, 8 };
+
+	(void)state;
+	for (int masked = 0; masked < 2; masked++)
+		for (size_t i = 0; i < 3; i++) {
+			struct wire w = { .masked = masked,
+					  .length_bytes = lengths[i] };
+
+			put_upgrade(&w);
+			put_frame(&w, FIN | PING, "ping");
+			put_frame(&w, FIN | TEXT, INVITE);
+			put_frame(&w, FIN | TEXT, "\r\n\r\n");
+			put_frame(&w, FIN | BINARY, RINGING);
+			put_frame(&w, FIN | TEXT, "");
+			put_frame(&w, FIN | TEXT, "no SIP");
+			put_frame(&w, FIN | PONG, "");
+			put_frame(&w, FIN | TEXT, BYE);
+			put_frame(&w, FIN | CLOSE, "\x03\xe8");
+			assert_read(&w, texts);
+			free(w.bytes);
+		}
+}
+
+static void
+a_message_may_come_in_several_frames(void **state)
+{
+	static const char *const texts[] = { RINGING, BYE, NULL };
+	struct wire w = CLIENT;
+
+	(void)state;
+	put_upgrade(&w);
+	put_frame(&w, TEXT, "SIP/2.0 180 Rin");
+	put_frame(&w, FIN | PING, "between");
+	put_frame(&w, CONTINUATION, "ging\r\n" HEAD);
+	put_frame(&w, CONTINUATION, "");
+	put_frame(&w, FIN | PONG, "");
+	put_frame(&w, FIN | CONTINUATION, "\r\n");
+	put_frame(&w, BINARY, "");
+	put_frame(&w, FIN | CONTINUATION, BYE);
+	assert_read(&w, texts);
+	free(w.bytes);
+}
+
+static void
+what_is_in_frames_is_counted(void **state)
+{
+	struct wire w = CLIENT;
+	struct feed feed;
+
+	(void)state;
+	put_upgrade(&w);
+	put_frame(&w, FIN | TEXT, "\r\n\r\n");
+	put_frame(&w, FIN | TEXT, BYE);
+	put_frame(&w, FIN | COMPRESSED | TEXT, "\xaa\x55");
+	feed_begin(&feed);
+	feed_bytes(&feed, w.bytes, w.n);
+	assert_int_equal(feed.counters.keepalives, 1);
+	assert_int_equal(feed.counters.websocket, 1);
+	assert_int_equal(feed.counters.compressed, 1);
+	assert_int_equal(feed.counters.junk, 0);
+	feed_end(&feed);
+	free(w.bytes);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(frames_of_all_kinds_are_read),
+		cmocka_unit_test(a_message_may_come_in_several_frames),
+		cmocka_unit_test(what_is_in_frames_is_counted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
