@@ -187,6 +187,10 @@ sip__websocket_step(struct sip__input *in)
 	for (;;) {
 		r = frame_read(&f, in->bytes + s->line, in->count - s->line);
 		if (r == -EBADMSG) {
+			/* With what there was of a message before it: else that
+			 * would be found, and come to this, for ever. */
+			in->reader->counters->junk += s->line;
+			sip__consume(in, s->line);
 			sip__stream_mode(s, SIP_MODE_WEBSOCKET_SEARCH);
 			return SIP_STEP_ON;
 		}

@@ -230,6 +230,46 @@ what_is_in_frames_is_counted(void **state)
 	free(w.bytes);
 }
 
+/* Each frame comes in a segment of its own; of all only the last, a BYE, is a
+ * message. */
+static void
+assert_last_is_found(const struct wire *w)
+{
+	struct feed feed;
+	uint32_t at = 0, end;
+
+	feed_begin(&feed);
+	for (uint32_t i = 0; i <= w->count; i++, at = end) {
+		end = i < w->count ? w->frame[i] : w->n;
+		feed_bytes(&feed, w->bytes + at, end - at);
+		if (i == w->count - 1)
+			assert_int_equal(feed.count, 0);
+	}
+	assert_int_equal(feed.count, 1);
+	assert_int_equal(feed.messages[0].n, strlen(BYE));
+	assert_int_equal(feed.kept_bytes, 0);
+	feed_end(&feed);
+}
+
+/* In the middle of a message comes what is no frame. */
+static void
+no_frame_is_stepped_over(void **state)
+{
+	static const unsigned firsts[] = { FIN | 0x03, FIN | 0x07, PING };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct wire w = SERVER;
+
+		put_upgrade(&w);
+		put_frame(&w, TEXT, INVITE);
+		put_frame(&w, firsts[i], "");
+		put_frame(&w, FIN | TEXT, BYE);
+		assert_last_is_found(&w);
+		free(w.bytes);
+	}
+}
+
 int
 main(void)
 {
@@ -237,6 +277,7 @@ main(void)
 		cmocka_unit_test(frames_of_all_kinds_are_read),
 		cmocka_unit_test(a_message_may_come_in_several_frames),
 		cmocka_unit_test(what_is_in_frames_is_counted),
+		cmocka_unit_test(no_frame_is_stepped_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
