@@ -21,6 +21,8 @@ enum {
 	OPCODE_BINARY = 2,
 	OPCODE_CONTROL = 8, /* and above */
 	CONTROL_BYTES_MAX = 125,
+	/* Nobody sends as much at once: these are no frames. */
+	PAYLOAD_MAX = 1 << 20,
 	/* So many messages in a row that are no SIP are something else. */
 	ODD_MAX = 32,
 	/* Enough to see how a message begins. */
@@ -69,7 +71,7 @@ frame_read(struct frame *f, const uint8_t *bytes, uint32_t n)
 		? !f->fin || f->payload_bytes > CONTROL_BYTES_MAX
 		: f->opcode > OPCODE_BINARY)
 		return -EBADMSG;
-	return f->payload_bytes >> 63 ? -EBADMSG : 0;
+	return f->payload_bytes > PAYLOAD_MAX ? -EBADMSG : 0;
 }
 
 /* @param out [n] */
@@ -168,13 +170,13 @@ static enum sip__step
 step_over(struct sip__input *in, const struct frame *f)
 {
 	struct sip__stream *s = in->s;
-	uint32_t odd = s->odd;
+	uint32_t odd = s->known ? s->odd : s->odd + 1;
 	uint64_t bytes = s->line + f->header_bytes + f->payload_bytes;
 
 	sip__stream_mode(s, SIP_MODE_WEBSOCKET);
 	s->odd = odd;
 	s->skip = bytes;
-	return SIP_STEP_ON;
+	return odd > ODD_MAX ? SIP_STEP_NOT_SIP : SIP_STEP_ON;
 }
 
 enum sip__step
@@ -197,6 +199,17 @@ sip__websocket_step(struct sip__input *in)
 		if (r == 0 && f.compressed) {
 			in->reader->counters->compressed++;
 			return step_over(in, &f);
+		}
+		/* The rest of what was stepped over. */
+		if (r == 0 && f.opcode == OPCODE_CONTINUATION && !s->has)
+			return step_over(in, &f);
+		if (r == 0 && f.opcode != OPCODE_CONTINUATION &&
+		    f.opcode < OPCODE_CONTROL && s->has) {
+			/* Of the message before it the end is missing. */
+			in->reader->counters->holes++;
+			sip__consume(in, s->line);
+			s->line = s->has = 0;
+			return SIP_STEP_ON;
 		}
 		if (r == 0 && s->line + f.header_bytes + f.payload_bytes >
 				  2 * SIP_STREAM_MESSAGE_MAX) {

@@ -270,6 +270,86 @@ no_frame_is_stepped_over(void **state)
 	}
 }
 
+/* Frames of a message that are not read, and those that go with them. */
+static void
+what_cannot_be_read_is_stepped_over(void **state)
+{
+	struct wire w = CLIENT;
+	struct feed feed;
+
+	(void)state;
+	put_upgrade(&w);
+	for (int i = 0; i < 15; i++) {
+		put_frame(&w, COMPRESSED | TEXT, "INVITE sip:a@b SIP/2.0\r\n");
+		put_frame(&w, CONTINUATION, "SIP/2.0 200 OK\r\n\r\n");
+		put_frame(&w, FIN | CONTINUATION, "SIP/2.0 200 OK\r\n\r\n");
+	}
+	/* Half a message. */
+	put_frame(&w, TEXT, "SIP/2.0 200 OK\r\n");
+	put_frame(&w, FIN | TEXT, BYE);
+	assert_last_is_found(&w);
+	feed_begin(&feed);
+	feed_bytes(&feed, w.bytes, w.n);
+	assert_int_equal(feed.counters.compressed, 15);
+	assert_int_equal(feed.counters.holes, 1);
+	feed_end(&feed);
+	free(w.bytes);
+}
+
+/* Much longer than any message: parts of it are not taken for one. */
+static void
+frames_that_are_too_long_are_stepped_over(void **state)
+{
+	char *text = malloc(150001);
+	struct wire w = SERVER;
+	struct feed feed;
+
+	(void)state;
+	assert_non_null(text);
+	memset(text, 'x', 150000);
+	text[150000] = '\0';
+	memcpy(text, INVITE, strlen(INVITE));
+	put_upgrade(&w);
+	put_frame(&w, TEXT, text);
+	put_frame(&w, FIN | CONTINUATION, INVITE);
+	text[66000] = '\0';
+	put_frame(&w, FIN | TEXT, text);
+	text[33000] = '\0';
+	put_frame(&w, TEXT, text);
+	put_frame(&w, FIN | CONTINUATION, text);
+	put_frame(&w, FIN | TEXT, BYE);
+	assert_last_is_found(&w);
+	feed_begin(&feed);
+	for (uint32_t i = 0; i < w.n; i += 1000)
+		feed_bytes(&feed, w.bytes + i, w.n - i < 1000 ? w.n - i : 1000);
+	assert_int_equal(feed.count, 1);
+	assert_int_equal(feed.counters.over_limit, 3);
+	assert_int_equal(feed.counters.junk, 0);
+	feed_end(&feed);
+	free(w.bytes);
+	free(text);
+}
+
+/* A length that cannot be is none: the reader does not wait for so much. */
+static void
+a_frame_without_end_is_none(void **state)
+{
+	static const uint64_t lengths[] = { (1 << 20) + 1, 1ull << 62,
+					    UINT64_MAX };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct wire w = SERVER;
+
+		put_upgrade(&w);
+		put_head(&w, FIN | TEXT, lengths[i]);
+		put(&w, "x", 1);
+		put_frame(&w, FIN | TEXT, BYE);
+		assert_last_is_found(&w);
+		free(w.bytes);
+	}
+}
+
 int
 main(void)
 {
@@ -278,6 +358,9 @@ main(void)
 		cmocka_unit_test(a_message_may_come_in_several_frames),
 		cmocka_unit_test(what_is_in_frames_is_counted),
 		cmocka_unit_test(no_frame_is_stepped_over),
+		cmocka_unit_test(what_cannot_be_read_is_stepped_over),
+		cmocka_unit_test(frames_that_are_too_long_are_stepped_over),
+		cmocka_unit_test(a_frame_without_end_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
