@@ -130,6 +130,9 @@ void sip__stream_mode(struct sip__stream *s, enum sip__mode mode);
 void sip__deliver(struct sip__input *in, const uint8_t *message, uint32_t n,
 		  uint32_t missing_bytes);
 
+/** Step over bytes that are no SIP. @return false: enough of them */
+bool sip__count_junk(struct sip__input *in, uint32_t n);
+
 enum sip__step sip__websocket_step(struct sip__input *in);
 enum sip__step sip__websocket_search(struct sip__input *in);
 /** Do these bytes look like a frame of WebSocket with SIP in it? */

@@ -338,9 +338,8 @@ is_believable(const struct sip__stream *s)
 	return !s->doubt || (s->has & all) == all;
 }
 
-/* So many bytes were no SIP. @return false: enough of it */
-static bool
-count_junk(struct sip__input *in, uint32_t n)
+bool
+sip__count_junk(struct sip__input *in, uint32_t n)
 {
 	struct sip__stream *s = in->s;
 
@@ -359,15 +358,15 @@ end_of_head(struct sip__input *in)
 	struct sip__stream *s = in->s;
 	uint32_t head, odd;
 
-	if (is_believable(s) && s->begins && !count_junk(in, s->begins))
+	if (is_believable(s) && s->begins && !sip__count_junk(in, s->begins))
 		return SIP_STEP_NOT_SIP;
 	head = s->looked;
-
 	if (!is_believable(s)) {
 		odd = s->odd;
 		sip__stream_mode(s, SIP_MODE_SEARCH);
 		s->odd = odd;
-		return count_junk(in, head) ? SIP_STEP_ON : SIP_STEP_NOT_SIP;
+		return sip__count_junk(in, head) ? SIP_STEP_ON
+						 : SIP_STEP_NOT_SIP;
 	}
 	s->line = head;
 	if (!(s->has & SIP_HAS_LENGTH) && (s->has & SIP_HAS_TYPE)) {
@@ -415,7 +414,7 @@ too_long(struct sip__input *in)
 	if (!s->doubt)
 		in->reader->counters->over_limit++;
 	search_on(in);
-	return count_junk(in, n) ? SIP_STEP_ON : SIP_STEP_NOT_SIP;
+	return sip__count_junk(in, n) ? SIP_STEP_ON : SIP_STEP_NOT_SIP;
 }
 
 /* A message begins in this line, at offset `at` of it. What was before it is
@@ -425,7 +424,7 @@ begin_head(struct sip__input *in, uint32_t at)
 {
 	struct sip__stream *s = in->s;
 
-	if (s->line > 0 && !count_junk(in, s->line))
+	if (s->line > 0 && !sip__count_junk(in, s->line))
 		return false;
 	s->has = 0;
 	s->length = 0;
@@ -533,7 +532,23 @@ shorten_line(struct sip__input *in, uint32_t n)
 	const uint32_t half = FIRST_LINE_MAX / 2;
 
 	in->s->looked = 0;
-	return count_junk(in, (n - FIRST_LINE_MAX + half - 1) / half * half);
+	return sip__count_junk(in,
+			       (n - FIRST_LINE_MAX + half - 1) / half * half);
+}
+
+/* Does what came last begin with SIP in WebSocket? A frame begins where a
+ * segment does, nearly always. */
+static bool
+begins_websocket(struct sip__input *in)
+{
+	struct sip__stream *s = in->s;
+
+	if (s->known || !sip__websocket_begins(in->bytes + s->looked,
+					       in->count - s->looked))
+		return false;
+	sip__consume(in, s->looked);
+	sip__stream_mode(s, SIP_MODE_WEBSOCKET);
+	return true;
 }
 
 static enum sip__step
@@ -544,6 +559,8 @@ search_step(struct sip__input *in)
 	bool go_on = true;
 	uint32_t n;
 
+	if (begins_websocket(in))
+		return SIP_STEP_ON;
 	while (go_on) {
 		if (s->looked == 0)
 			skip_between(in);
@@ -560,11 +577,11 @@ search_step(struct sip__input *in)
 			s->odd = odd;
 			return SIP_STEP_ON;
 		} else {
-			go_on = count_junk(in, n);
+			go_on = sip__count_junk(in, n);
 		}
 	}
 	if (go_on && in->piece->last)
-		go_on = count_junk(in, in->count);
+		go_on = sip__count_junk(in, in->count);
 	return go_on ? SIP_STEP_WAIT : SIP_STEP_NOT_SIP;
 }
 
@@ -642,8 +659,7 @@ begin_after_gap(struct sip__input *in)
 
 	s->skip = 0;
 	if (s->mode == SIP_MODE_WEBSOCKET ||
-	    s->mode == SIP_MODE_WEBSOCKET_SEARCH ||
-	    (!s->known && sip__websocket_begins(in->bytes, in->count)))
+	    s->mode == SIP_MODE_WEBSOCKET_SEARCH)
 		sip__stream_mode(s, SIP_MODE_WEBSOCKET_SEARCH);
 	else
 		sip__stream_mode(s, SIP_MODE_SEARCH);

@@ -239,20 +239,33 @@ sip__websocket_step(struct sip__input *in)
 	return SIP_STEP_WAIT;
 }
 
+/* Are these whole frames, and nothing but pings and keep-alives? */
+static bool
+is_idle(const uint8_t *bytes, uint32_t n)
+{
+	struct frame f;
+	uint32_t at = 0;
+
+	while (at < n) {
+		if (frame_read(&f, bytes + at, n - at) < 0 || f.compressed)
+			return false;
+		at += f.header_bytes;
+		if (f.payload_bytes > n - at || f.opcode < OPCODE_CONTROL)
+			return false;
+		at += (uint32_t)f.payload_bytes;
+	}
+	return n > 0;
+}
+
 /* A frame begins where a segment does, nearly always. */
 enum sip__step
 sip__websocket_search(struct sip__input *in)
 {
-	struct sip__stream *s = in->s;
-	uint32_t odd = s->odd;
-
-	if (sip__websocket_begins(in->bytes, in->count)) {
-		sip__stream_mode(s, SIP_MODE_WEBSOCKET);
-		s->odd = odd;
+	if (sip__websocket_begins(in->bytes, in->count) ||
+	    is_idle(in->bytes, in->count)) {
+		sip__stream_mode(in->s, SIP_MODE_WEBSOCKET);
 		return SIP_STEP_ON;
 	}
-	in->reader->counters->junk += in->count;
-	sip__consume(in, in->count);
-	s->odd++;
-	return s->odd > ODD_MAX ? SIP_STEP_NOT_SIP : SIP_STEP_WAIT;
+	return sip__count_junk(in, in->count) ? SIP_STEP_WAIT
+					      : SIP_STEP_NOT_SIP;
 }

@@ -350,6 +350,118 @@ a_frame_without_end_is_none(void **state)
 	}
 }
 
+/* ---- from the middle on -------------------------------------------------- */
+
+/* Segments from one on, each with one frame. */
+static void
+feed_frames(struct feed *feed, const struct wire *w, uint32_t from)
+{
+	uint32_t end;
+
+	for (uint32_t i = from; i < w->count; i++) {
+		end = i + 1 < w->count ? w->frame[i + 1] : w->n;
+		feed_bytes(feed, w->bytes + w->frame[i], end - w->frame[i]);
+	}
+}
+
+static void
+a_connection_is_picked_up_at_any_frame(void **state)
+{
+	(void)state;
+	for (int masked = 0; masked < 2; masked++) {
+		struct wire w = { .masked = masked };
+
+		put_frame(&w, FIN | PING, "");
+		put_frame(&w, FIN | TEXT, INVITE);
+		put_frame(&w, FIN | TEXT, "\r\n\r\n");
+		put_frame(&w, TEXT, RINGING);
+		put_frame(&w, FIN | CONTINUATION, "");
+		put_frame(&w, FIN | PING, "");
+		put_frame(&w, FIN | BINARY, BYE);
+		for (uint32_t from = 0; from < w.count; from++) {
+			const char *texts[] = { INVITE, RINGING, BYE, NULL };
+			uint32_t lost = (from > 1) + (from > 3);
+			struct feed feed;
+
+			feed_begin(&feed);
+			feed.gap = true;
+			feed_frames(&feed, &w, from);
+			assert_messages(&feed, texts + lost);
+			assert_true(feed.keep);
+			feed_end(&feed);
+		}
+		free(w.bytes);
+	}
+}
+
+/* Bytes from, until before to, never came. What comes in segments behind them
+ * is found. */
+static void
+a_hole_costs_no_more_than_the_segments_it_hits(void **state)
+{
+	const char *texts[] = { INVITE, RINGING, BYE, NULL };
+	struct wire w = CLIENT;
+
+	(void)state;
+	put_upgrade(&w);
+	for (int i = 0; texts[i]; i++)
+		put_frame(&w, FIN | TEXT, texts[i]);
+	for (uint32_t from = 0; from < w.frame[1]; from++)
+		for (uint32_t to = from + 1; to < w.frame[1]; to += 97) {
+			struct feed feed;
+			bool first = from < w.frame[0] && to <= w.frame[0];
+
+			feed_begin(&feed);
+			feed_bytes(&feed, w.bytes, from);
+			feed_hole(&feed);
+			if (to < w.frame[0])
+				feed_bytes(&feed, w.bytes + to,
+					   w.frame[0] - to);
+			to = to < w.frame[0] ? w.frame[0] : to;
+			if (to < w.frame[1])
+				feed_bytes(&feed, w.bytes + to,
+					   w.frame[1] - to);
+			feed_frames(&feed, &w, 1);
+			assert_messages(&feed, texts + !first);
+			feed_end(&feed);
+		}
+	free(w.bytes);
+}
+
+/* Pings say nothing of what else there is, but are no reason to look away. */
+static void
+pings_after_a_hole_are_waited_with(void **state)
+{
+	const char *texts[] = { BYE, RINGING, NULL };
+	struct wire w = CLIENT;
+	struct feed feed;
+
+	(void)state;
+	put_upgrade(&w);
+	put_frame(&w, FIN | TEXT, BYE);
+	put_frame(&w, FIN | PING, "1234");
+	put_frame(&w, FIN | TEXT, RINGING);
+	feed_begin(&feed);
+	feed_bytes(&feed, w.bytes, w.frame[1]);
+	feed_hole(&feed);
+	for (int i = 0; i < 1000; i++)
+		feed_bytes(&feed, w.bytes + w.frame[1],
+			   w.frame[2] - w.frame[1]);
+	assert_int_equal(feed.counters.junk, 0);
+	feed_frames(&feed, &w, 2);
+	assert_messages(&feed, texts);
+
+	/* Nor is the rest of what is very long. */
+	feed_hole(&feed);
+	for (int i = 0; i < 60; i++)
+		feed_bytes(&feed, INVITE, 100);
+	assert_int_equal(feed.counters.junk, 6000);
+	feed_frames(&feed, &w, 2);
+	assert_int_equal(feed.count, 3);
+	feed_end(&feed);
+	free(w.bytes);
+}
+
 int
 main(void)
 {
@@ -361,6 +473,10 @@ main(void)
 		cmocka_unit_test(what_cannot_be_read_is_stepped_over),
 		cmocka_unit_test(frames_that_are_too_long_are_stepped_over),
 		cmocka_unit_test(a_frame_without_end_is_none),
+		cmocka_unit_test(a_connection_is_picked_up_at_any_frame),
+		cmocka_unit_test(
+		    a_hole_costs_no_more_than_the_segments_it_hits),
+		cmocka_unit_test(pings_after_a_hole_are_waited_with),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
