@@ -88,7 +88,8 @@ enum {
 	SIP_HAS_CSEQ = 16,
 	SIP_HAS_UPGRADE = 32,
 	SIP_HAS_LENGTH_BEGUN = 64, /* its value is in the next line */
-	SIP_HAS_OTHER_CSEQ = 128   /* not of this method */
+	SIP_HAS_OTHER_CSEQ = 128,  /* not of this method */
+	SIP_HAS_PROTOCOL = 256     /* WebSocket, with SIP in it (RFC 7118) */
 };
 
 /** State of a direction. Offsets count from the first byte not consumed. */

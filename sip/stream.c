@@ -326,6 +326,9 @@ read_header(struct sip__input *in, struct sip_text line)
 	} else if (sip__text_same(name, SIP_TEXT("upgrade")) &&
 		   sip__text_has(value, SIP_TEXT("websocket"))) {
 		s->has |= SIP_HAS_UPGRADE;
+	} else if (sip__text_same(name, SIP_TEXT("sec-websocket-protocol")) &&
+		   sip__text_has(value, SIP_TEXT("sip"))) {
+		s->has |= SIP_HAS_PROTOCOL;
 	}
 }
 
@@ -599,9 +602,11 @@ http_step(struct sip__input *in)
 		if (line.n == 0) {
 			if (!(s->has & SIP_HAS_UPGRADE))
 				return SIP_STEP_NOT_SIP;
+			/* Else its messages will tell. */
+			if (s->has & SIP_HAS_PROTOCOL)
+				s->known = *in->piece->keep = true;
 			sip__consume(in, s->looked);
 			sip__stream_mode(s, SIP_MODE_WEBSOCKET);
-			s->known = *in->piece->keep = true;
 			return SIP_STEP_ON;
 		}
 		read_header(in, line);

@@ -462,6 +462,63 @@ pings_after_a_hole_are_waited_with(void **state)
 	free(w.bytes);
 }
 
+/* ---- with something else in it ------------------------------------------- */
+
+static void
+websocket_without_sip_is_given_up(void **state)
+{
+	static const char upgrade[] =
+	    "GET /chat HTTP/1.1\r\nUpgrade: websocket\r\n\r\n";
+	static const struct {
+		unsigned first;
+		const char *text;
+	} cases[] = {
+		{ FIN | TEXT, "{\"price\": 7}" },
+		{ FIN | BINARY, "\x80\x08" },
+		{ FIN | COMPRESSED | TEXT, "\xaa\x55" },
+		{ FIN | CONTINUATION, "x" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct wire w = CLIENT;
+		struct feed feed;
+
+		put(&w, upgrade, sizeof(upgrade) - 1);
+		for (int k = 0; k < 40; k++) {
+			put_frame(&w, FIN | PING, "");
+			put_frame(&w, cases[i].first, cases[i].text);
+			if (w.count > 60)
+				w.count = 0;
+		}
+		feed_begin(&feed);
+		feed_bytes(&feed, w.bytes, w.n);
+		assert_true(feed.ignored);
+		assert_false(feed.keep);
+		assert_int_equal(feed.count, 0);
+		feed_end(&feed);
+		free(w.bytes);
+	}
+}
+
+/* Some phones and servers do not say what they will talk. */
+static void
+what_is_said_counts_more_than_its_name(void **state)
+{
+	static const char upgrade[] =
+	    "HTTP/1.1 101 Yes\r\nUPGRADE: WEBSOCKET\r\n\r\n";
+	static const char *const texts[] = { RINGING, BYE, NULL };
+	struct wire w = SERVER;
+
+	(void)state;
+	put(&w, upgrade, sizeof(upgrade) - 1);
+	put_frame(&w, FIN | TEXT, "hello");
+	put_frame(&w, FIN | TEXT, RINGING);
+	put_frame(&w, FIN | TEXT, BYE);
+	assert_read(&w, texts);
+	free(w.bytes);
+}
+
 int
 main(void)
 {
@@ -477,6 +534,8 @@ main(void)
 		cmocka_unit_test(
 		    a_hole_costs_no_more_than_the_segments_it_hits),
 		cmocka_unit_test(pings_after_a_hole_are_waited_with),
+		cmocka_unit_test(websocket_without_sip_is_given_up),
+		cmocka_unit_test(what_is_said_counts_more_than_its_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
