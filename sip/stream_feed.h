@@ -56,8 +56,9 @@ feed_on_message(void *ctx, const struct capture_tcp_piece *piece,
 static inline void
 feed_begin(struct feed *feed)
 {
-	*feed = (struct feed){ .scratch = malloc(SIP_STREAM_MESSAGE_MAX) };
-	assert(feed->scratch);
+	*feed = (struct feed){ .scratch = malloc(SIP_STREAM_MESSAGE_MAX),
+			       .messages = calloc(1, sizeof(*feed->messages)) };
+	assert(feed->scratch && feed->messages);
 }
 
 static inline void

@@ -111,7 +111,8 @@ sip__websocket_begins(const uint8_t *bytes, uint32_t n)
 
 /* ---- one message --------------------------------------------------------- */
 
-/* Put the payloads of its frames together. @return bytes; 0: too long */
+/* Put the payloads of its frames together; of the last not all may be there.
+ * @return bytes; 0: too long */
 static uint32_t
 join(struct sip__input *in, uint32_t end)
 {
@@ -124,6 +125,8 @@ join(struct sip__input *in, uint32_t end)
 			return 0;
 		at += f.header_bytes;
 		bytes = (uint32_t)f.payload_bytes;
+		if (bytes > end - at)
+			bytes = end - at;
 		if (f.opcode < OPCODE_CONTROL) {
 			if (bytes > SIP_STREAM_MESSAGE_MAX - n)
 				return 0;
@@ -179,6 +182,62 @@ step_over(struct sip__input *in, const struct frame *f)
 	return odd > ODD_MAX ? SIP_STEP_NOT_SIP : SIP_STEP_ON;
 }
 
+static bool
+has_whole_head(const uint8_t *bytes, uint32_t n)
+{
+	struct sip_text text = { (const char *)bytes, n }, line;
+	bool begun = false;
+
+	while (sip__text_line(&text, &line)) {
+		if (begun && line.n == 0 && text.p)
+			return true;
+		begun |= line.n > 0;
+	}
+	return false;
+}
+
+/*
+ * Nothing more comes of what has begun. As of a body in a stream without
+ * frames, what is there of it is enough.
+ *
+ * @param f whose payload is not all there; NULL: nor is its header
+ */
+static enum sip__step
+take_rest(struct sip__input *in, const struct frame *f)
+{
+	uint32_t n, end = in->s->line, missing = 1; /* ... at least */
+	struct sip_glance glance;
+
+	if (f && f->opcode < OPCODE_CONTROL) {
+		end = in->count;
+		missing = (uint32_t)(in->s->line + f->header_bytes +
+				     f->payload_bytes - end);
+	}
+	n = join(in, end);
+	if (sip_prefilter(in->reader->scratch, n, &glance) == 1 &&
+	    has_whole_head(in->reader->scratch, n)) {
+		in->reader->counters->websocket++;
+		sip__deliver(in, in->reader->scratch, n, missing);
+	} else {
+		in->reader->counters->holes++;
+	}
+	sip__consume(in, in->count);
+	sip__stream_mode(in->s, SIP_MODE_WEBSOCKET);
+	return SIP_STEP_WAIT;
+}
+
+/* There is no place for more of the message. The next frame is found. */
+static enum sip__step
+make_room(struct sip__input *in, const struct frame *f)
+{
+	in->reader->counters->over_limit++;
+	if (f)
+		return step_over(in, f);
+	sip__consume(in, in->s->line);
+	in->s->line = in->s->has = 0;
+	return SIP_STEP_WAIT;
+}
+
 enum sip__step
 sip__websocket_step(struct sip__input *in)
 {
@@ -231,11 +290,10 @@ sip__websocket_step(struct sip__input *in)
 			return take_message(in, s->line);
 		s->has = 1;
 	}
-	if (!in->piece->last && !in->piece->full)
-		return SIP_STEP_WAIT;
-	in->reader->counters->holes++;
-	sip__consume(in, in->count);
-	sip__stream_mode(s, SIP_MODE_WEBSOCKET);
+	if (in->piece->last)
+		return take_rest(in, r == 0 ? &f : NULL);
+	if (in->piece->full)
+		return make_room(in, r == 0 ? &f : NULL);
 	return SIP_STEP_WAIT;
 }
 

@@ -394,11 +394,86 @@ a_connection_is_picked_up_at_any_frame(void **state)
 	}
 }
 
+/* The head of a message is there, but not all frames or all of the last. */
+static void
+what_there_is_of_a_body_is_read(void **state)
+{
+	const uint32_t head = (uint32_t)(strstr(INVITE, "v=0") - INVITE);
+	const uint32_t whole = (uint32_t)strlen(INVITE);
+
+	(void)state;
+	for (int frames = 1; frames < 3; frames++) {
+		struct wire w = CLIENT;
+		uint32_t first;
+
+		put_upgrade(&w);
+		put_frame(&w, frames == 1 ? FIN | TEXT : TEXT, INVITE);
+		first = w.n;
+		if (frames == 2)
+			put_frame(&w, FIN | CONTINUATION, INVITE);
+		for (uint32_t n = w.frame[0] + 8; n < w.n; n++) {
+			uint32_t got = n - w.frame[0] - 8;
+			struct feed feed;
+
+			if (n >= first) {
+				got = n - first < 8 ? 0 : n - first - 8;
+				got += whole;
+			}
+			feed_begin(&feed);
+			feed_bytes(&feed, w.bytes, n);
+			assert_int_equal(feed.count, 0);
+			feed_hole(&feed);
+			assert_int_equal(feed.count, got >= head);
+			assert_int_equal(feed.counters.cut, got >= head);
+			assert_int_equal(feed.counters.holes, got < head);
+			if (feed.count) {
+				assert_int_equal(feed.messages[0].n, got);
+				assert_in_range(feed.messages[0].missing_bytes,
+						1, whole);
+			}
+			if (frames == 1 && feed.count)
+				assert_int_equal(feed.messages[0].missing_bytes,
+						 whole - got);
+			feed_end(&feed);
+		}
+		free(w.bytes);
+	}
+}
+
+/* No more fits: at which byte it may be, the frame after it is found. */
+static void
+a_message_for_which_there_is_no_room_is_left_out(void **state)
+{
+	struct wire w = SERVER;
+
+	(void)state;
+	put_upgrade(&w);
+	put_frame(&w, TEXT, INVITE);
+	put_frame(&w, FIN | CONTINUATION, INVITE);
+	put_frame(&w, FIN | TEXT, BYE);
+	for (uint32_t n = w.frame[0] + 4; n < w.frame[2]; n++) {
+		struct feed feed;
+
+		feed_begin(&feed);
+		feed_bytes(&feed, w.bytes, n);
+		feed_show(&feed, FEED_FULL);
+		assert_in_range(feed.kept_bytes, 0, 3);
+		feed_bytes(&feed, w.bytes + n, w.n - n);
+		assert_int_equal(feed.count, 1);
+		assert_int_equal(feed.messages[0].n, strlen(BYE));
+		assert_int_equal(feed.counters.over_limit, 1);
+		assert_int_equal(feed.counters.junk, 0);
+		feed_end(&feed);
+	}
+	free(w.bytes);
+}
+
 /* Bytes from, until before to, never came. What comes in segments behind them
  * is found. */
 static void
 a_hole_costs_no_more_than_the_segments_it_hits(void **state)
 {
+	const uint32_t head = (uint32_t)(strstr(INVITE, "v=0") - INVITE);
 	const char *texts[] = { INVITE, RINGING, BYE, NULL };
 	struct wire w = CLIENT;
 
@@ -422,6 +497,17 @@ a_hole_costs_no_more_than_the_segments_it_hits(void **state)
 				feed_bytes(&feed, w.bytes + to,
 					   w.frame[1] - to);
 			feed_frames(&feed, &w, 1);
+			/* Of the first the head was there. */
+			if (feed.counters.cut) {
+				assert_true(from >= w.frame[0] + 8 + head);
+				assert_int_equal(feed.messages[0].n,
+						 from - w.frame[0] - 8);
+				free(feed.messages[0].bytes);
+				memmove(feed.messages, feed.messages + 1,
+					--feed.count * sizeof(*feed.messages));
+				feed.counters.messages--;
+				feed.counters.websocket--;
+			}
 			assert_messages(&feed, texts + !first);
 			feed_end(&feed);
 		}
@@ -536,6 +622,9 @@ main(void)
 		cmocka_unit_test(pings_after_a_hole_are_waited_with),
 		cmocka_unit_test(websocket_without_sip_is_given_up),
 		cmocka_unit_test(what_is_said_counts_more_than_its_name),
+		cmocka_unit_test(what_there_is_of_a_body_is_read),
+		cmocka_unit_test(
+		    a_message_for_which_there_is_no_room_is_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
