@@ -98,6 +98,7 @@ struct sip__stream {
 	uint16_t has;    /* WEBSOCKET: a message has begun */
 	bool known;      /* there was a message, or an upgrade */
 	bool doubt;      /* a head that was searched for */
+	bool mid_line;   /* SEARCH: the beginning of the line was dropped */
 	uint32_t line;   /* the line, or frame, that is being read */
 	uint32_t looked; /* no end of line before this */
 	uint32_t length; /* Content-Length */

@@ -39,7 +39,7 @@ sip__stream_mode(struct sip__stream *s, enum sip__mode mode)
 {
 	s->mode = (uint8_t)mode;
 	s->has = 0;
-	s->doubt = false;
+	s->doubt = s->mid_line = false;
 	s->line = s->looked = s->length = s->need = s->odd = s->begins = 0;
 }
 
@@ -535,6 +535,7 @@ shorten_line(struct sip__input *in, uint32_t n)
 	const uint32_t half = FIRST_LINE_MAX / 2;
 
 	in->s->looked = 0;
+	in->s->mid_line = true;
 	return sip__count_junk(in,
 			       (n - FIRST_LINE_MAX + half - 1) / half * half);
 }
@@ -565,7 +566,7 @@ search_step(struct sip__input *in)
 	if (begins_websocket(in))
 		return SIP_STEP_ON;
 	while (go_on) {
-		if (s->looked == 0)
+		if (s->looked == 0 && !s->mid_line)
 			skip_between(in);
 		n = whole_line(in, &line);
 		if (s->looked > FIRST_LINE_MAX) {
@@ -580,6 +581,7 @@ search_step(struct sip__input *in)
 			s->odd = odd;
 			return SIP_STEP_ON;
 		} else {
+			s->mid_line = false;
 			go_on = sip__count_junk(in, n);
 		}
 	}
