@@ -405,6 +405,14 @@ static const struct part glued[] = {
 	{ NULL, OTHER }
 };
 
+static const struct part between[] = {
+	{ "\r\n\r\n", OTHER },       { NOTIFY, MESSAGE },
+	{ TRYING, MESSAGE },         { "\r\n", OTHER },
+	{ INVITE, MESSAGE },         { "\r\n\r\n\r\n\r\n", OTHER },
+	{ "junk\r\n", OTHER },       { BYE, MESSAGE },
+	{ "GET / HTTP/1.1", OTHER }, { NULL, OTHER }
+};
+
 static void
 try_holes(const struct part *parts)
 {
@@ -427,6 +435,7 @@ a_hole_costs_no_more_than_what_it_hits(void **state)
 	(void)state;
 	try_holes(five);
 	try_holes(glued);
+	try_holes(between);
 }
 
 static void
@@ -453,6 +462,7 @@ a_connection_is_picked_up_anywhere(void **state)
 	(void)state;
 	pick_up_anywhere(five);
 	pick_up_anywhere(glued);
+	pick_up_anywhere(between);
 }
 
 /* ---- limits -------------------------------------------------------------- */
