@@ -501,7 +501,7 @@ open_body_step(struct sip__input *in)
 	struct sip__stream *s = in->s;
 	uint32_t end = 0;
 	struct sip_text line;
-	bool response;
+	bool response, cut;
 
 	while (end == 0 && whole_line(in, &line) &&
 	       s->looked <= SIP_STREAM_MESSAGE_MAX) {
@@ -517,7 +517,9 @@ open_body_step(struct sip__input *in)
 		end = in->count;
 	if (end == 0)
 		return SIP_STEP_WAIT;
-	sip__deliver(in, in->bytes, end, 0);
+	/* A line without end at the end of all: a hole may have cut it. */
+	cut = in->piece->last && end == in->count && in->bytes[end - 1] != '\n';
+	sip__deliver(in, in->bytes, end, cut);
 	sip__consume(in, end);
 	sip__stream_mode(s, SIP_MODE_MESSAGE);
 	return SIP_STEP_ON;

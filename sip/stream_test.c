@@ -343,6 +343,24 @@ what_follows_junk_has_its_own_length(void **state)
 	assert_read(parts);
 }
 
+/* How much of it is missing nobody knows; that some is, its last line tells. */
+static void
+a_body_without_length_may_be_cut(void **state)
+{
+	const uint32_t n = (uint32_t)strlen(OPEN);
+	struct feed feed;
+
+	(void)state;
+	for (uint32_t cut = 0; cut < 4; cut++) {
+		feed_begin(&feed);
+		feed_bytes(&feed, OPEN, n - cut);
+		feed_hole(&feed);
+		assert_message(&feed, 0, OPEN, n - cut);
+		assert_int_equal(feed.messages[0].missing_bytes, cut > 0);
+		feed_end(&feed);
+	}
+}
+
 /* ---- holes --------------------------------------------------------------- */
 
 /*
@@ -781,6 +799,7 @@ main(void)
 		cmocka_unit_test(
 		    others_in_mid_stream_are_given_up_after_a_while),
 		cmocka_unit_test(what_was_sip_is_given_up_late),
+		cmocka_unit_test(a_body_without_length_may_be_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
