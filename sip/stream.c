@@ -2,10 +2,11 @@
 /*
  * SIP messages out of a stream of bytes.
  *
- * Nothing is looked at twice: the state keeps where the line that is being
- * read begins, up to where there is no end of it, and what the lines before it
- * said of the body. So a message that comes in pieces of one byte costs no
- * more than one that comes whole.
+ * Nothing is looked at anew with every piece: the state keeps where the line
+ * that is being read begins, up to where there is no end of it, and what the
+ * lines before it said of the body. So a byte that comes alone costs the same
+ * in a long message as in a short one. Nor do limits depend on pieces: however
+ * a stream is cut, the same messages come out of it.
  */
 #include <errno.h>
 #include <string.h>
