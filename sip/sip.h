@@ -100,7 +100,9 @@ struct sip_stream_reader {
  * A message without Content-Length (against the RFC) has no body, or, where it
  * has a Content-Type, one that ends where the next message begins or nothing
  * more comes. After a hole, or where a connection is seen from its middle on,
- * the next line that is the first of a whole head is looked for.
+ * the next message is looked for, also in mid-line: one with Via, Call-ID and
+ * CSeq, which names its method. In WebSocket it is looked for at the beginning
+ * of what comes next. Of what is cut the head has to be whole.
  *
  * @param piece as capture_tcp tells; its reader is the state of the direction
  * @return bytes consumed, or CAPTURE_TCP_IGNORE: it is no SIP

@@ -61,6 +61,8 @@ uint64_t sip__hash(const uint8_t *key, struct sip_text text);
 
 /* ---- prefilter.c ------------------------------------------------------- */
 
+#define SIP_METHOD_BYTES_MAX 64
+
 /** Is this the first line of a message? @param response or of a request */
 bool sip__is_start_line(struct sip_text line, bool *response);
 
@@ -84,20 +86,24 @@ enum {
 	SIP_HAS_VIA = 4,
 	SIP_HAS_CALL_ID = 8,
 	SIP_HAS_CSEQ = 16,
-	SIP_HAS_UPGRADE = 32
+	SIP_HAS_UPGRADE = 32,
+	SIP_HAS_LENGTH_BEGUN = 64, /* its value is in the next line */
+	SIP_HAS_OTHER_CSEQ = 128,  /* not of this method */
+	SIP_HAS_PROTOCOL = 256     /* WebSocket, with SIP in it (RFC 7118) */
 };
 
 /** State of a direction. Offsets count from the first byte not consumed. */
 struct sip__stream {
 	uint8_t mode;
-	uint8_t has;     /* WEBSOCKET: a message has begun */
+	uint16_t has;    /* WEBSOCKET: a message has begun */
 	bool known;      /* there was a message, or an upgrade */
 	bool doubt;      /* a head that was searched for */
-	bool mid_line;   /* SEARCH: what follows does not begin a line */
+	bool mid_line;   /* SEARCH: the beginning of the line was dropped */
 	uint32_t line;   /* the line, or frame, that is being read */
 	uint32_t looked; /* no end of line before this */
 	uint32_t length; /* Content-Length */
 	uint32_t need;   /* bytes of the whole message */
+	uint32_t begins; /* bytes in front of it in its first line */
 	uint32_t odd;    /* bytes, or frames, in a row that were no SIP */
 	uint64_t skip;   /* bytes to be stepped over */
 };
@@ -125,6 +131,9 @@ void sip__consume(struct sip__input *in, uint32_t n);
 void sip__stream_mode(struct sip__stream *s, enum sip__mode mode);
 void sip__deliver(struct sip__input *in, const uint8_t *message, uint32_t n,
 		  uint32_t missing_bytes);
+
+/** Step over bytes that are no SIP. @return false: enough of them */
+bool sip__count_junk(struct sip__input *in, uint32_t n);
 
 enum sip__step sip__websocket_step(struct sip__input *in);
 enum sip__step sip__websocket_search(struct sip__input *in);

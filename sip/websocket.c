@@ -21,6 +21,8 @@ enum {
 	OPCODE_BINARY = 2,
 	OPCODE_CONTROL = 8, /* and above */
 	CONTROL_BYTES_MAX = 125,
+	/* Nobody sends as much at once: these are no frames. */
+	PAYLOAD_MAX = 1 << 20,
 	/* So many messages in a row that are no SIP are something else. */
 	ODD_MAX = 32,
 	/* Enough to see how a message begins. */
@@ -69,7 +71,7 @@ frame_read(struct frame *f, const uint8_t *bytes, uint32_t n)
 		? !f->fin || f->payload_bytes > CONTROL_BYTES_MAX
 		: f->opcode > OPCODE_BINARY)
 		return -EBADMSG;
-	return f->payload_bytes >> 63 ? -EBADMSG : 0;
+	return f->payload_bytes > PAYLOAD_MAX ? -EBADMSG : 0;
 }
 
 /* @param out [n] */
@@ -109,7 +111,8 @@ sip__websocket_begins(const uint8_t *bytes, uint32_t n)
 
 /* ---- one message --------------------------------------------------------- */
 
-/* Put the payloads of its frames together. @return bytes; 0: too long */
+/* Put the payloads of its frames together; of the last not all may be there.
+ * @return bytes; 0: too long */
 static uint32_t
 join(struct sip__input *in, uint32_t end)
 {
@@ -122,6 +125,8 @@ join(struct sip__input *in, uint32_t end)
 			return 0;
 		at += f.header_bytes;
 		bytes = (uint32_t)f.payload_bytes;
+		if (bytes > end - at)
+			bytes = end - at;
 		if (f.opcode < OPCODE_CONTROL) {
 			if (bytes > SIP_STREAM_MESSAGE_MAX - n)
 				return 0;
@@ -168,13 +173,69 @@ static enum sip__step
 step_over(struct sip__input *in, const struct frame *f)
 {
 	struct sip__stream *s = in->s;
-	uint32_t odd = s->odd;
+	uint32_t odd = s->known ? s->odd : s->odd + 1;
 	uint64_t bytes = s->line + f->header_bytes + f->payload_bytes;
 
 	sip__stream_mode(s, SIP_MODE_WEBSOCKET);
 	s->odd = odd;
 	s->skip = bytes;
-	return SIP_STEP_ON;
+	return odd > ODD_MAX ? SIP_STEP_NOT_SIP : SIP_STEP_ON;
+}
+
+static bool
+has_whole_head(const uint8_t *bytes, uint32_t n)
+{
+	struct sip_text text = { (const char *)bytes, n }, line;
+	bool begun = false;
+
+	while (sip__text_line(&text, &line)) {
+		if (begun && line.n == 0 && text.p)
+			return true;
+		begun |= line.n > 0;
+	}
+	return false;
+}
+
+/*
+ * Nothing more comes of what has begun. As of a body in a stream without
+ * frames, what is there of it is enough.
+ *
+ * @param f whose payload is not all there; NULL: nor is its header
+ */
+static enum sip__step
+take_rest(struct sip__input *in, const struct frame *f)
+{
+	uint32_t n, end = in->s->line, missing = 1; /* ... at least */
+	struct sip_glance glance;
+
+	if (f && f->opcode < OPCODE_CONTROL) {
+		end = in->count;
+		missing = (uint32_t)(in->s->line + f->header_bytes +
+				     f->payload_bytes - end);
+	}
+	n = join(in, end);
+	if (sip_prefilter(in->reader->scratch, n, &glance) == 1 &&
+	    has_whole_head(in->reader->scratch, n)) {
+		in->reader->counters->websocket++;
+		sip__deliver(in, in->reader->scratch, n, missing);
+	} else {
+		in->reader->counters->holes++;
+	}
+	sip__consume(in, in->count);
+	sip__stream_mode(in->s, SIP_MODE_WEBSOCKET);
+	return SIP_STEP_WAIT;
+}
+
+/* There is no place for more of the message. The next frame is found. */
+static enum sip__step
+make_room(struct sip__input *in, const struct frame *f)
+{
+	in->reader->counters->over_limit++;
+	if (f)
+		return step_over(in, f);
+	sip__consume(in, in->s->line);
+	in->s->line = in->s->has = 0;
+	return SIP_STEP_WAIT;
 }
 
 enum sip__step
@@ -187,12 +248,27 @@ sip__websocket_step(struct sip__input *in)
 	for (;;) {
 		r = frame_read(&f, in->bytes + s->line, in->count - s->line);
 		if (r == -EBADMSG) {
+			/* With what there was of a message before it: else that
+			 * would be found, and come to this, for ever. */
+			in->reader->counters->junk += s->line;
+			sip__consume(in, s->line);
 			sip__stream_mode(s, SIP_MODE_WEBSOCKET_SEARCH);
 			return SIP_STEP_ON;
 		}
 		if (r == 0 && f.compressed) {
 			in->reader->counters->compressed++;
 			return step_over(in, &f);
+		}
+		/* The rest of what was stepped over. */
+		if (r == 0 && f.opcode == OPCODE_CONTINUATION && !s->has)
+			return step_over(in, &f);
+		if (r == 0 && f.opcode != OPCODE_CONTINUATION &&
+		    f.opcode < OPCODE_CONTROL && s->has) {
+			/* Of the message before it the end is missing. */
+			in->reader->counters->holes++;
+			sip__consume(in, s->line);
+			s->line = s->has = 0;
+			return SIP_STEP_ON;
 		}
 		if (r == 0 && s->line + f.header_bytes + f.payload_bytes >
 				  2 * SIP_STREAM_MESSAGE_MAX) {
@@ -214,28 +290,40 @@ sip__websocket_step(struct sip__input *in)
 			return take_message(in, s->line);
 		s->has = 1;
 	}
-	if (!in->piece->last && !in->piece->full)
-		return SIP_STEP_WAIT;
-	in->reader->counters->holes++;
-	sip__consume(in, in->count);
-	sip__stream_mode(s, SIP_MODE_WEBSOCKET);
+	if (in->piece->last)
+		return take_rest(in, r == 0 ? &f : NULL);
+	if (in->piece->full)
+		return make_room(in, r == 0 ? &f : NULL);
 	return SIP_STEP_WAIT;
+}
+
+/* Are these whole frames, and nothing but pings and keep-alives? */
+static bool
+is_idle(const uint8_t *bytes, uint32_t n)
+{
+	struct frame f;
+	uint32_t at = 0;
+
+	while (at < n) {
+		if (frame_read(&f, bytes + at, n - at) < 0 || f.compressed)
+			return false;
+		at += f.header_bytes;
+		if (f.payload_bytes > n - at || f.opcode < OPCODE_CONTROL)
+			return false;
+		at += (uint32_t)f.payload_bytes;
+	}
+	return n > 0;
 }
 
 /* A frame begins where a segment does, nearly always. */
 enum sip__step
 sip__websocket_search(struct sip__input *in)
 {
-	struct sip__stream *s = in->s;
-	uint32_t odd = s->odd;
-
-	if (sip__websocket_begins(in->bytes, in->count)) {
-		sip__stream_mode(s, SIP_MODE_WEBSOCKET);
-		s->odd = odd;
+	if (sip__websocket_begins(in->bytes, in->count) ||
+	    is_idle(in->bytes, in->count)) {
+		sip__stream_mode(in->s, SIP_MODE_WEBSOCKET);
 		return SIP_STEP_ON;
 	}
-	in->reader->counters->junk += in->count;
-	sip__consume(in, in->count);
-	s->odd++;
-	return s->odd > ODD_MAX ? SIP_STEP_NOT_SIP : SIP_STEP_WAIT;
+	return sip__count_junk(in, in->count) ? SIP_STEP_WAIT
+					      : SIP_STEP_NOT_SIP;
 }
