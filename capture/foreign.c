@@ -37,6 +37,17 @@ capture_foreign_name(enum capture_foreign kind)
 	return kinds[kind].name;
 }
 
+int
+capture_foreign_kind(const char *name)
+{
+	int kind;
+
+	for (kind = 0; kind < CAPTURE_FOREIGN_COUNT; kind++)
+		if (strcmp(kinds[kind].name, name) == 0)
+			return kind;
+	return -1;
+}
+
 const char *
 capture_foreign_text(enum capture_foreign kind)
 {

@@ -33,6 +33,8 @@ enum capture_foreign {
 
 /** Name as in counters ("sip_tls"). */
 const char *capture_foreign_name(enum capture_foreign kind);
+/** @return the kind of this name, or -1 */
+int capture_foreign_kind(const char *name);
 /** Text for people ("SIP over TLS"). */
 const char *capture_foreign_text(enum capture_foreign kind);
 

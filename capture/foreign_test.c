@@ -747,6 +747,12 @@ hosts(void **state)
 	assert_string_equal(capture_foreign_name(CAPTURE_FOREIGN_sip_tls),
 			    "sip_tls");
 	assert_string_equal(capture_foreign_text(CAPTURE_FOREIGN_mgcp), "MGCP");
+	for (i = 0; i < CAPTURE_FOREIGN_COUNT; i++)
+		assert_int_equal(capture_foreign_kind(capture_foreign_name(
+				     (enum capture_foreign)i)),
+				 i);
+	assert_int_equal(capture_foreign_kind(""), NOTHING);
+	assert_int_equal(capture_foreign_kind("MGCP"), NOTHING);
 }
 
 int

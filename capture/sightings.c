@@ -219,3 +219,22 @@ capture_sightings_merge(struct capture_sighting *hosts, uint32_t count)
 	qsort(hosts, n, sizeof(*hosts), by_sum);
 	return n;
 }
+
+uint32_t
+capture_sighting_kinds(const struct capture_sighting *host,
+		       enum capture_foreign *kinds)
+{
+	uint32_t i, at, n = 0;
+
+	for (i = 0; i < CAPTURE_FOREIGN_COUNT; i++) {
+		if (host->count[i] == 0)
+			continue;
+		for (at = n;
+		     at > 0 && host->count[kinds[at - 1]] < host->count[i];
+		     at--)
+			kinds[at] = kinds[at - 1];
+		kinds[at] = (enum capture_foreign)i;
+		n++;
+	}
+	return n;
+}

@@ -64,4 +64,13 @@ uint32_t capture_sightings_read(struct capture_sightings *sightings,
 uint32_t capture_sightings_merge(struct capture_sighting *hosts,
 				 uint32_t count);
 
+/**
+ * What was seen of a host, in the order in which it is told: most first.
+ *
+ * @param kinds [CAPTURE_FOREIGN_COUNT]
+ * @return how many kinds were seen at all
+ */
+uint32_t capture_sighting_kinds(const struct capture_sighting *host,
+				enum capture_foreign *kinds);
+
 #endif

@@ -181,6 +181,32 @@ merged(void **state)
 	teardown((void **)&other);
 }
 
+static void
+kinds_in_order(void **state)
+{
+	struct capture_sighting host = {
+		.count = { [CAPTURE_FOREIGN_dtls_srtp] = 3,
+			   [CAPTURE_FOREIGN_h323] = 7,
+			   [CAPTURE_FOREIGN_mgcp] = 3,
+			   [CAPTURE_FOREIGN_ws_deflate] = 8 },
+	};
+	enum capture_foreign kinds[CAPTURE_FOREIGN_COUNT];
+	size_t i;
+
+	(void)state;
+	assert_int_equal(capture_sighting_kinds(&host, kinds), 4);
+	assert_int_equal(kinds[0], CAPTURE_FOREIGN_ws_deflate);
+	assert_int_equal(kinds[1], CAPTURE_FOREIGN_h323);
+	assert_int_equal(kinds[2], CAPTURE_FOREIGN_dtls_srtp);
+	assert_int_equal(kinds[3], CAPTURE_FOREIGN_mgcp);
+	for (i = 0; i < CAPTURE_FOREIGN_COUNT; i++)
+		host.count[i] = i + 1;
+	assert_int_equal(capture_sighting_kinds(&host, kinds),
+			 CAPTURE_FOREIGN_COUNT);
+	for (i = 0; i < CAPTURE_FOREIGN_COUNT; i++)
+		assert_int_equal(kinds[i], CAPTURE_FOREIGN_COUNT - 1 - i);
+}
+
 /* A reader while a thread writes: each picture is whole, and grows. */
 static void *
 write_many(void *fixture)
@@ -245,6 +271,7 @@ main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(many_hosts, setup, teardown),
 		cmocka_unit_test_setup_teardown(merged, setup, teardown),
+		cmocka_unit_test(kinds_in_order),
 		cmocka_unit_test_setup_teardown(read_while_written, setup,
 						teardown),
 		cmocka_unit_test(allocation_failures),
