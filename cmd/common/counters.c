@@ -6,6 +6,10 @@ const struct counter_row counter_rows[COUNTER_ROWS_COUNT] = {
 #define X(name, unit, text) { #name, unit, text },
 	COUNTERS(X)
 #undef X
+#define X(name, unit, text)                                                    \
+	{ "foreign_" #name, unit, text ": seen, cannot be recorded" },
+	    CAPTURE_FOREIGN_KINDS(X)
+#undef X
 #define X(name, text) { "capture_" #name, "frames", text },
 	    CAPTURE_OUTCOMES(X)
 #undef X

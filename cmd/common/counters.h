@@ -6,7 +6,8 @@
  *
  * Each thread has a set of counters of its own and is the only one that adds
  * to it; anybody may read. What the decoder, the TCP connections and the SIP
- * tracker count is written in their own tables; counter_rows joins them all.
+ * tracker count is written in their own tables, and so are the kinds of what
+ * cannot be recorded; counter_rows joins them all.
  */
 #ifndef CMD_COMMON_COUNTERS_H
 #define CMD_COMMON_COUNTERS_H
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #include "capture/decode.h"
+#include "capture/foreign.h"
 #include "capture/tcp.h"
 #include "sip/sip.h"
 
@@ -35,6 +37,8 @@
 	X(rtp_shed, "packets", "RTP packets shed: no room in a jitter buffer") \
 	X(rtp_no_flow, "packets", "RTP packets shed: all flows in use")        \
 	X(not_media, "packets", "datagrams that are neither")                  \
+	X(foreign_hosts_shed, "hosts",                                         \
+	  "hosts of what cannot be recorded that are not listed any more")     \
 	X(stored, "packets", "RTP packets stored")                             \
 	X(duplicate, "packets", "RTP packets that were duplicates")            \
 	X(late, "packets", "RTP packets that came too late")                   \
@@ -75,7 +79,10 @@ enum counter {
 #define X(name, unit, text) COUNTER_##name,
 	COUNTERS(X)
 #undef X
-	    COUNTER_COUNT
+#define X(name, unit, text) COUNTER_foreign_##name,
+	    CAPTURE_FOREIGN_KINDS(X)
+#undef X
+		COUNTER_COUNT
 };
 
 struct counters {
@@ -131,8 +138,8 @@ struct counter_row {
 };
 
 /**
- * Every counter there is: those above (counter_rows[i] for enum counter i),
- * then those of the decoder: what became of frames, in the order of enum
+ * Every counter there is: those of enum counter (counter_rows[i] for i), then
+ * those of the decoder: what became of frames, in the order of enum
  * capture_outcome, and CAPTURE_DECODE_COUNTERS; then CAPTURE_TCP_COUNTERS,
  * SIP_STREAM_COUNTERS and, of the SIP tracker, SIP_COUNTERS.
  */

@@ -145,6 +145,45 @@ capture__on_sip(struct capture_thread *t, const struct capture_pkt *pkt)
 	capture_ring_commit(t->sip, bytes);
 }
 
+static void
+on_foreign(struct capture_thread *t, enum capture_foreign kind,
+	   const struct capture_endpoint *src,
+	   const struct capture_endpoint *dst)
+{
+	const struct capture_endpoint *host =
+	    capture_foreign_host(kind, src, dst);
+	enum counter which = COUNTER_foreign_sip_tls + (enum counter)kind -
+			     (enum counter)CAPTURE_FOREIGN_sip_tls;
+
+	counter_add(&t->counters, which, 1);
+	if (capture_sightings_add(t->sightings, host->addr, kind, t->now_ns))
+		counter_add(&t->counters, COUNTER_foreign_hosts_shed, 1);
+}
+
+bool
+capture__foreign_tcp(struct capture_thread *t,
+		     const struct capture_tcp_piece *piece)
+{
+	int kind = capture_foreign_tcp(piece->bytes, piece->count,
+				       piece->src->port, piece->dst->port);
+
+	if (kind >= 0)
+		on_foreign(t, (enum capture_foreign)kind, piece->src,
+			   piece->dst);
+	return kind >= 0;
+}
+
+/* Neither RTP nor SIP. */
+static void
+on_other(struct capture_thread *t, const struct capture_pkt *pkt)
+{
+	int kind = capture_foreign_udp(pkt);
+
+	counter_add(&t->counters, COUNTER_not_media, 1);
+	if (kind >= 0)
+		on_foreign(t, (enum capture_foreign)kind, &pkt->src, &pkt->dst);
+}
+
 /* Of a file, every thread reads all frames. */
 static bool
 is_ours(const struct capture_thread *t, const struct capture_pkt *pkt)
@@ -174,7 +213,7 @@ on_datagram(struct capture_thread *t, const struct capture_pkt *pkt)
 		capture__on_sip(t, pkt);
 		break;
 	case 0:
-		counter_add(&t->counters, COUNTER_not_media, 1);
+		on_other(t, pkt);
 		break;
 	default:
 		counter_add(&t->counters, COUNTER_keepalive, 1);

@@ -85,6 +85,35 @@ check "... what was sent meanwhile is not stored" \
 check "... and the other call is whole" \
 	is "$(rows 'all(exact(r) for r in rows if r["from"] == "200001")')" True
 
+# ---- what cannot be recorded ------------------------------------------------
+
+# An MGCP command, from 192.0.2.1 to 192.0.2.2.
+send_mgcp() {
+	in_space python3 - <<-'END'
+	import socket, struct
+	text = b"CRCX 1 aaln/1@gateway MGCP 1.0\r\n"
+	udp = struct.pack(">4H", 2727, 2427, 8 + len(text), 0) + text
+	ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0)
+	ends = bytes([192, 0, 2, 1, 192, 0, 2, 2])
+	wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+	wire.bind(("gen", 0))
+	wire.send(bytes(12) + b"\x08\x00" + ip + ends + udp)
+	END
+}
+
+home
+start
+send_mgcp
+send_mgcp
+sleep 1
+check "what cannot be recorded is told while it runs" sh -c "
+	$BIN/spanrec status --json | grep -q '\"unrecordable\": *\[{\"host\": *\
+\"192.0.2.2\", *\"kind\": *\"mgcp\", *\"count\": *2, *\"last_seen\": *\"20'"
+check "... to people too" sh -c "
+	$BIN/spanrec status | grep -q '^ *2  MGCP  *192.0.2.2\$'"
+check "... and counted" is "$(status foreign_mgcp)" 2
+stop
+
 # ---- kill, stop, start -------------------------------------------------------
 
 home

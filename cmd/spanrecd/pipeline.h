@@ -44,6 +44,7 @@
 #include "capture/decode.h"
 #include "capture/live.h"
 #include "capture/ring.h"
+#include "capture/sightings.h"
 #include "capture/source.h"
 #include "capture/tcp.h"
 #include "cmd/common/counters.h"
@@ -78,6 +79,7 @@ struct capture_thread {
 	struct capture_source *source;
 	struct capture_decoder *decoder;
 	struct capture_tcp *tcp;
+	struct capture_sightings *sightings; /**< of what cannot be recorded */
 	struct flows *flows;
 	struct capture_ring *sip;
 	struct counters counters;
@@ -227,6 +229,18 @@ uint64_t pipeline_counter(const struct pipeline *pipeline, enum counter which);
  */
 void pipeline_counters(const struct pipeline *pipeline,
 		       const struct sip_counters *sip, uint64_t *values);
+
+/**
+ * Hosts at which was seen what cannot be recorded, of all capture threads
+ * together: each once, most first.
+ *
+ * @param hosts free() them; NULL if there are none
+ * @return how many, at most CAPTURE_SIGHTINGS_HOSTS_MAX; -ENOMEM
+ * @thread any
+ */
+int pipeline_sightings(const struct pipeline *pipeline,
+		       struct capture_sighting **hosts)
+	__attribute__((warn_unused_result));
 
 /** Every frame up to this time was taken, by whichever writer. @thread any */
 int64_t pipeline_drained(struct pipeline *pipeline);
