@@ -671,6 +671,9 @@ begin_after_gap(struct sip__input *in)
 	if (s->mode == SIP_MODE_WEBSOCKET ||
 	    s->mode == SIP_MODE_WEBSOCKET_SEARCH)
 		sip__stream_mode(s, SIP_MODE_WEBSOCKET_SEARCH);
+	else if (!s->known && begins_like_http((struct sip_text){
+				  (const char *)in->bytes, in->count }))
+		sip__stream_mode(s, SIP_MODE_FRESH); /* all but its SYN */
 	else
 		sip__stream_mode(s, SIP_MODE_SEARCH);
 }
