@@ -11,19 +11,19 @@ const struct counter_row counter_rows[COUNTER_ROWS_COUNT] = {
 	    CAPTURE_FOREIGN_KINDS(X)
 #undef X
 #define X(name, text) { "capture_" #name, "frames", text },
-	    CAPTURE_OUTCOMES(X)
+		CAPTURE_OUTCOMES(X)
 #undef X
 #define X(name, unit, text) { "capture_" #name, unit, text },
-		CAPTURE_DECODE_COUNTERS(X)
+		    CAPTURE_DECODE_COUNTERS(X)
 #undef X
 #define X(name, unit, text) { "tcp_" #name, unit, text },
-		    CAPTURE_TCP_COUNTERS(X)
+			CAPTURE_TCP_COUNTERS(X)
 #undef X
 #define X(name, unit, text) { "stream_" #name, unit, text },
-			SIP_STREAM_COUNTERS(X)
+			    SIP_STREAM_COUNTERS(X)
 #undef X
 #define X(name, unit, text) { "sip_" #name, unit, text },
-			    SIP_COUNTERS(X)
+				SIP_COUNTERS(X)
 #undef X
 };
 

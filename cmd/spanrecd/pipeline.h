@@ -152,6 +152,7 @@ struct pipeline_config {
 	uint32_t sources_count;
 	uint32_t writers_count;
 	bool live;        /**< the sources are interfaces */
+	bool several;     /**< ... more than one, that may show the same */
 	/* live, to read them again; all borrowed */
 	const struct home *home;
 	const char *home_option; /**< --home, or NULL */

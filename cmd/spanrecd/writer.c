@@ -479,6 +479,7 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 		.encrypted = b->encrypted,
 		.media = &b->entry->media,
 		.last_ns = last_ns,
+		.several = w->pipeline->config.several,
 		.kernel = kind == RTP_TAKE_GAP &&
 			  capture_thread_dropped(w->capture, b->last_ns,
 						 frame->time_ns),
