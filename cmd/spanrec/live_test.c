@@ -177,7 +177,7 @@ test_status_hostile(void **state)
 	static const char text[] =
 	    "{\"ok\":true,\"status\":{\"version\":\"\\u001b[2J\","
 	    "\"account\":\"\\u202eroot\\n\",\"pid\":\"\\u001b\","
-	    "\"started\":\"\\u009b31m\",\"now\":{},\"archive\":\"\\u001b]0;\","
+	    "\"started\":\"\\u009b31m\",\"now\":\"123456789\\u007fabc\",\"archive\":\"\\u001b]0;\","
 	    "\"policy\":\"\\u001b\",\"reason_for_root\":\"\\u0007\","
 	    "\"interfaces\":[{\"name\":\"\\u001b[31m\","
 	    "\"state\":\"\\u001b\",\"frames\":[]},7,null],"
@@ -191,6 +191,7 @@ test_status_hostile(void **state)
 	assert_has_not(output, "\x1B");
 	assert_has_not(output, "\x07");
 	assert_has_not(output, "\xC2\x9B");
+	assert_has_not(output, ", now ");
 	assert_has_not(output, "\xE2\x80\xAE");
 	assert_has(output, "! it runs as root: \xEF\xBF\xBD\n");
 	free(output);

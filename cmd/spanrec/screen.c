@@ -293,7 +293,7 @@ print_head(struct picture *picture)
 	const char *now = spanrec_json_text(picture->status, "now");
 	char since[SPANREC_TIME_BYTES], age[SPANREC_TIME_BYTES],
 	    clock[SPANREC_TIME_BYTES];
-	int64_t age_ns = span_ns(started, now);
+	int64_t age_ns = span_ns(started, now), now_ns;
 
 	age_text(age_ns, age);
 	time_text(picture, now, clock);
@@ -301,8 +301,9 @@ print_head(struct picture *picture)
 	fprintf(picture->to, "  since %s", time_text(picture, started, since));
 	if (age_ns >= 0)
 		fprintf(picture->to, " (%s)", age);
-	/* the date is that of the line before, or that plus the age */
-	if (strlen(clock) > 11)
+	/* The date is that of the line before, or that plus the age. What is
+	 * no time has none, and would be cut within a character. */
+	if (!spanrec_time_utc_parse(now, &now_ns) && strlen(clock) > 11)
 		fprintf(picture->to, ", now %s", clock + 11);
 	fputc('\n', picture->to);
 }
