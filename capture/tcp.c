@@ -49,6 +49,7 @@ struct part {
 
 struct half {
 	uint32_t next;  /* sequence number after what is there */
+	uint32_t since; /* ... from which on to `next` nothing is missing */
 	uint32_t first; /* ... of the first byte, where the SYN was seen */
 	uint32_t acked; /* what the receiver has, up to before this */
 	uint32_t fin;   /* number of the FIN */
@@ -420,6 +421,7 @@ skip_hole(struct capture_tcp *t, struct connection *c, struct half *h)
 		deliver(t, c, h, LAST);
 	h->start += skip;
 	h->next += skip;
+	h->since = h->next;
 	h->gap = true;
 	t->counters.holes++;
 	absorb(t, h);
@@ -445,6 +447,7 @@ shed_oldest_buffer(struct capture_tcp *t, const struct half *but)
 			deliver(t, c, h, LAST);
 			h->gap = true;
 			h->next += extent(h);
+			h->since = h->next;
 			drop_bytes(t, h);
 			return true;
 		}
@@ -468,7 +471,7 @@ begin_at(struct capture_tcp *t, struct connection *c, struct half *h,
 	if (h->have > 0)
 		deliver(t, c, h, LAST);
 	drop_bytes(t, h);
-	h->next = sequence;
+	h->next = h->since = sequence;
 	h->known = true;
 	h->gap = true;
 	h->fin_known = h->over = false;
@@ -585,6 +588,20 @@ put_next(struct capture_tcp *t, struct connection *c, struct half *h,
 		deliver(t, c, h, 0);
 }
 
+/*
+ * Is this what a hole was given up for, after all? Anybody can make a hole, by
+ * a segment that its receiver does not take. What lies before the last one and
+ * is not acknowledged was sent for the first time, or is needed once more.
+ */
+static bool
+is_missed(const struct half *h, uint32_t sequence, uint32_t n)
+{
+	bool acked =
+	    h->acked_known && (int32_t)(h->acked - (sequence + n)) >= 0;
+
+	return !acked && (int32_t)(sequence - h->since) < 0;
+}
+
 static void
 put_bytes(struct capture_tcp *t, struct connection *c, struct half *h,
 	  uint32_t sequence, const uint8_t *bytes, uint32_t n)
@@ -594,7 +611,11 @@ put_bytes(struct capture_tcp *t, struct connection *c, struct half *h,
 
 	if (c->ignored || h->deaf)
 		return;
-	if (ahead < -FAR_BYTES || ahead > FAR_BYTES) {
+	/* Numbers are compared with it only while it is near. */
+	if (h->next - h->since > FAR_BYTES)
+		h->since = h->next - FAR_BYTES;
+	if (ahead < -FAR_BYTES || ahead > FAR_BYTES ||
+	    (ahead < 0 && is_missed(h, sequence, n))) {
 		begin_at(t, c, h, sequence);
 		t->counters.holes++;
 		ahead = 0;
@@ -673,7 +694,7 @@ begin_late(struct capture_tcp *t, struct connection *c, struct half *h,
 	   uint32_t first)
 {
 	h->start += first - h->next;
-	h->next = first;
+	h->next = h->since = first;
 	h->gap = false;
 	absorb(t, h);
 	deliver(t, c, h, 0);
@@ -717,7 +738,7 @@ on_syn(struct capture_tcp *t, struct connection *c, unsigned end,
 		c->over_ns = 0;
 	}
 	h->known = h->first_known = true;
-	h->next = h->first = first;
+	h->next = h->since = h->first = first;
 }
 
 static void
@@ -772,7 +793,7 @@ begin_in_the_middle(struct capture_tcp *t, struct half *h, uint32_t sequence)
 {
 	h->known = true;
 	h->gap = true;
-	h->next = sequence - REACH_BYTES;
+	h->next = h->since = sequence - REACH_BYTES;
 	t->counters.mid_stream++;
 }
 

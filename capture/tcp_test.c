@@ -267,6 +267,40 @@ test_hole_not_acknowledged(void **state)
 	assert_string_equal(CLIENT, "abcdefghi|mno");
 }
 
+/* A segment that its receiver never had (out of its window, with a checksum
+ * that is wrong, sent by somebody else) makes a hole that nobody fills in time.
+ * What is sent in its place later is still read. */
+static void
+test_hole_that_was_none(void **state)
+{
+	syn(99);
+	client(100, "abc");
+	client(2000, "x");
+	client(4000, "y");
+	client(100 + STREAM_BYTES + 900, "z");
+	pass(3000);
+	assert_string_equal(CLIENT, "abc|x|y|z");
+	ack_by_server(103);
+	client(103, "def");
+	client(106, "ghi");
+	ack_by_server(109);
+	assert_string_equal(CLIENT, "abc|x|y|z|defghi");
+	client(103, "def"); /* this is there already */
+	assert_string_equal(CLIENT, "abc|x|y|z|defghi");
+}
+
+/* A SYN that its receiver has refused, and the connection goes on. */
+static void
+test_syn_that_was_none(void **state)
+{
+	syn(99);
+	client(100, "abc");
+	syn(90000);
+	client(103, "def");
+	client(106, "ghi");
+	assert_string_equal(CLIENT, "abc|defghi");
+}
+
 static void
 test_many_holes(void **state)
 {
@@ -650,6 +684,8 @@ main(void)
 		TEST(test_repeated_and_overlapping),
 		TEST(test_hole_acknowledged),
 		TEST(test_hole_not_acknowledged),
+		TEST(test_hole_that_was_none),
+		TEST(test_syn_that_was_none),
 		TEST(test_many_holes),
 		TEST(test_far_ahead),
 		TEST(test_mid_stream),
