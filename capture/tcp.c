@@ -33,8 +33,8 @@ enum {
 	REACH_BYTES = 4096,
 	/* A sequence number so far away is of another connection. */
 	FAR_BYTES = 1 << 20,
-	/* A RST this near is of this one. */
-	RESET_BYTES = 1 << 16
+	/* A FIN or RST this near is of this one. */
+	END_BYTES = 1 << 16
 };
 static const uint64_t TOTAL_BYTES_DEFAULT = 64 << 20;
 static const int64_t MS_NS = 1000000;
@@ -752,13 +752,19 @@ note_ack(struct half *peer, const struct capture_pkt *pkt)
 	peer->acked_known = true;
 }
 
+/*
+ * Anybody can send a FIN or RST; one of another connection is not believed, and
+ * what comes after all is read on.
+ */
 static void
 note_end(struct capture_tcp *t, struct connection *c, struct half *h,
 	 const struct capture_pkt *pkt)
 {
 	bool syn = pkt->tcp.flags & CAPTURE_TCP_SYN;
+	bool near = h->known &&
+		    pkt->tcp.sequence - h->next + END_BYTES <= 2 * END_BYTES;
 
-	if ((pkt->tcp.flags & CAPTURE_TCP_FIN) && h->known && !h->fin_known) {
+	if ((pkt->tcp.flags & CAPTURE_TCP_FIN) && near && !h->fin_known) {
 		h->fin_known = true;
 		h->fin = pkt->tcp.sequence + syn + pkt->payload_bytes +
 			 pkt->missing_bytes;
@@ -766,10 +772,7 @@ note_end(struct capture_tcp *t, struct connection *c, struct half *h,
 	}
 	if (h->fin_known && h->next == h->fin)
 		end_half(t, c, h);
-	/* Anybody can send a RST; one of another connection is not believed,
-	 * and what comes after all is read on. */
-	if ((pkt->tcp.flags & CAPTURE_TCP_RST) && h->known &&
-	    pkt->tcp.sequence - h->next + RESET_BYTES <= 2 * RESET_BYTES) {
+	if ((pkt->tcp.flags & CAPTURE_TCP_RST) && near) {
 		end_half(t, c, &c->half[0]);
 		end_half(t, c, &c->half[1]);
 	}
@@ -777,13 +780,15 @@ note_end(struct capture_tcp *t, struct connection *c, struct half *h,
 		c->over_ns = t->now_ns;
 }
 
-/* There is more after a RST: it was not for this connection. */
+/* There is more after a FIN or RST: it was not for this connection. */
 static void
-revive(struct connection *c, struct half *h, uint32_t sequence)
+revive(struct connection *c, struct half *h, const struct capture_pkt *pkt,
+       uint32_t sequence)
 {
-	if (!h->over || h->fin_known || (int32_t)(sequence - h->next) < 0)
+	if (!h->over || ((int32_t)(sequence - h->next) < 0 &&
+			 !is_missed(h, sequence, pkt->payload_bytes)))
 		return;
-	h->over = false;
+	h->over = h->fin_known = false;
 	c->over_ns = 0;
 }
 
@@ -818,7 +823,7 @@ capture_tcp_input(struct capture_tcp *t, const struct capture_pkt *pkt)
 	if (pkt->payload_bytes) {
 		if (!h->known)
 			begin_in_the_middle(t, h, sequence);
-		revive(c, h, sequence);
+		revive(c, h, pkt, sequence);
 		if (!h->over)
 			put_bytes(t, c, h, sequence, pkt->payload,
 				  pkt->payload_bytes);

@@ -427,6 +427,30 @@ test_fin_after_a_hole(void **state)
 	assert_string_equal(CLIENT, "abc");
 }
 
+/* Anybody can send a FIN, too. */
+static void
+test_fin_that_was_none(void **state)
+{
+	syn(99);
+	client(100, "abc");
+	segment(false, 40000, 0x70000000, CAPTURE_TCP_FIN, "", 0);
+	pass(3000);
+	client(103, "def");
+	assert_string_equal(CLIENT, "abcdef");
+	segment(false, 40000, 200, CAPTURE_TCP_FIN, "", 0);
+	pass(3000);
+	client(106, "ghi");
+	assert_string_equal(CLIENT, "abcdefghi");
+	segment(false, 40000, 109, CAPTURE_TCP_FIN, "", 0);
+	client(103, "def");
+	client(109, "jkl");
+	assert_string_equal(CLIENT, "abcdefghijkl");
+	segment(false, 40000, 200, CAPTURE_TCP_FIN, "x", 1);
+	pass(3000);
+	client(112, "mno");
+	assert_string_equal(CLIENT, "abcdefghijkl|x|mno");
+}
+
 static void
 test_reset(void **state)
 {
@@ -695,6 +719,7 @@ main(void)
 		TEST(test_ports_used_again),
 		TEST(test_fin_before_the_rest),
 		TEST(test_fin_after_a_hole),
+		TEST(test_fin_that_was_none),
 		TEST(test_reset),
 		TEST(test_finish),
 		TEST(test_ignored),
