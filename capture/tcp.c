@@ -462,6 +462,12 @@ skip_all_holes(struct capture_tcp *t, struct connection *c, struct half *h)
 		skip_hole(t, c, h);
 }
 
+static bool
+is_near(uint32_t a, uint32_t b, uint32_t bytes)
+{
+	return a - b + bytes <= 2 * bytes;
+}
+
 /* The direction begins anew at a number, in the middle of something. */
 static void
 begin_at(struct capture_tcp *t, struct connection *c, struct half *h,
@@ -475,6 +481,8 @@ begin_at(struct capture_tcp *t, struct connection *c, struct half *h,
 	h->known = true;
 	h->gap = true;
 	h->fin_known = h->over = false;
+	if (!is_near(h->acked, sequence, FAR_BYTES))
+		h->acked_known = false;
 }
 
 static void
@@ -614,7 +622,7 @@ put_bytes(struct capture_tcp *t, struct connection *c, struct half *h,
 	/* Numbers are compared with it only while it is near. */
 	if (h->next - h->since > FAR_BYTES)
 		h->since = h->next - FAR_BYTES;
-	if (ahead < -FAR_BYTES || ahead > FAR_BYTES ||
+	if (!is_near(sequence, h->next, FAR_BYTES) ||
 	    (ahead < 0 && is_missed(h, sequence, n))) {
 		begin_at(t, c, h, sequence);
 		t->counters.holes++;
@@ -744,11 +752,15 @@ on_syn(struct capture_tcp *t, struct connection *c, unsigned end,
 static void
 note_ack(struct half *peer, const struct capture_pkt *pkt)
 {
+	uint32_t acked = pkt->tcp.acknowledged;
+
 	if (!(pkt->tcp.flags & CAPTURE_TCP_ACK))
 		return;
-	if (!peer->acked_known ||
-	    (int32_t)(pkt->tcp.acknowledged - peer->acked) > 0)
-		peer->acked = pkt->tcp.acknowledged;
+	/* Of a connection that is not this one. */
+	if (peer->known && !is_near(acked, peer->next, FAR_BYTES))
+		return;
+	if (!peer->acked_known || (int32_t)(acked - peer->acked) > 0)
+		peer->acked = acked;
 	peer->acked_known = true;
 }
 
@@ -761,8 +773,7 @@ note_end(struct capture_tcp *t, struct connection *c, struct half *h,
 	 const struct capture_pkt *pkt)
 {
 	bool syn = pkt->tcp.flags & CAPTURE_TCP_SYN;
-	bool near = h->known &&
-		    pkt->tcp.sequence - h->next + END_BYTES <= 2 * END_BYTES;
+	bool near = h->known && is_near(pkt->tcp.sequence, h->next, END_BYTES);
 
 	if ((pkt->tcp.flags & CAPTURE_TCP_FIN) && near && !h->fin_known) {
 		h->fin_known = true;

@@ -301,6 +301,26 @@ test_syn_that_was_none(void **state)
 	assert_string_equal(CLIENT, "abc|defghi");
 }
 
+/* An acknowledgment of what was never sent is of another connection. */
+static void
+test_acknowledgment_of_nothing(void **state)
+{
+	syn(99);
+	client(100, "abc");
+	ack_by_server(0x10000000);
+	client(106, "ghi");
+	ack_by_server(103);
+	pass(1900);
+	client(103, "def");
+	assert_string_equal(CLIENT, "abcdefghi");
+	/* The same ports, other numbers, and no SYN seen. */
+	client(0x90000000, "jkl");
+	client(0x90000006, "pqr");
+	pass(1900);
+	client(0x90000003, "mno");
+	assert_string_equal(CLIENT, "abcdefghi|jklmnopqr");
+}
+
 static void
 test_many_holes(void **state)
 {
@@ -710,6 +730,7 @@ main(void)
 		TEST(test_hole_not_acknowledged),
 		TEST(test_hole_that_was_none),
 		TEST(test_syn_that_was_none),
+		TEST(test_acknowledgment_of_nothing),
 		TEST(test_many_holes),
 		TEST(test_far_ahead),
 		TEST(test_mid_stream),
