@@ -2,7 +2,9 @@
 /*
  * TCP connections. All are in one pool and one table; each is in one of two
  * lists by the time of its last segment: those that the reader wants to keep,
- * and the others. When the pool is used up the oldest of the others goes.
+ * and the others. When the pool is used up the oldest of the others goes; but a
+ * part of the pool is theirs, for those to be kept begin among them, and not
+ * all of them have an end that is seen.
  *
  * A buffer begins with what is not consumed and has no holes ("have"). Behind
  * it, each at the place of its sequence number, are parts that came early:
@@ -26,6 +28,8 @@ enum {
 	CONNECTIONS_DEFAULT = 16384,
 	STREAM_BYTES_DEFAULT = 128 << 10,
 	ROOM_MIN = 2048,
+	/* So much of the pool is of those that nobody keeps: a quarter. */
+	OTHERS_PART = 4,
 	/* More holes than this at a time are not kept open. */
 	PARTS_MIN = 8,
 	PARTS_MAX = 1024,
@@ -81,7 +85,7 @@ struct connection {
 };
 
 struct list {
-	uint32_t oldest, newest;
+	uint32_t oldest, newest, count;
 };
 
 struct capture_tcp {
@@ -123,7 +127,7 @@ capture_tcp_new(struct capture_tcp **tcp,
 	if (!c->stale_ns)
 		c->stale_ns = 60000 * MS_NS;
 	t->free = t->busy_first = t->busy_last = NONE;
-	t->lists[0] = t->lists[1] = (struct list){ NONE, NONE };
+	t->lists[0] = t->lists[1] = (struct list){ NONE, NONE, 0 };
 	t->pool = calloc(c->connections_max, sizeof(*t->pool));
 	if (t->pool)
 		r = capture_table_new(&t->table, c->connections_max,
@@ -150,6 +154,7 @@ list_remove(struct capture_tcp *t, struct connection *c)
 {
 	struct list *list = &t->lists[c->followed];
 
+	list->count--;
 	if (c->older == NONE)
 		list->oldest = c->newer;
 	else
@@ -166,6 +171,7 @@ list_append(struct capture_tcp *t, struct connection *c)
 	struct list *list = &t->lists[c->followed];
 	uint32_t index = index_of(t, c);
 
+	list->count++;
 	c->older = list->newest;
 	c->newer = NONE;
 	if (list->newest == NONE)
@@ -641,6 +647,24 @@ put_bytes(struct capture_tcp *t, struct connection *c, struct half *h,
 
 /* ---- segments ------------------------------------------------------------ */
 
+/* Room for another connection. */
+static void
+give_up_oldest(struct capture_tcp *t)
+{
+	bool followed =
+	    t->lists[0].count <= t->config.connections_max / OTHERS_PART;
+	struct connection *c;
+
+	if (t->lists[followed].count == 0)
+		followed = !followed;
+	c = &t->pool[t->lists[followed].oldest];
+	if (!c->ignored && !c->over_ns)
+		t->counters.connections_shed++;
+	end_half(t, c, &c->half[0]);
+	end_half(t, c, &c->half[1]);
+	forget(t, c);
+}
+
 /* @return the connection; NULL: there is none, and none is wanted */
 static struct connection *
 connection_of(struct capture_tcp *t, const struct capture_flow_key *key,
@@ -662,14 +686,8 @@ connection_of(struct capture_tcp *t, const struct capture_flow_key *key,
 		t->pool[t->used].newer = NONE;
 		t->free = t->used++;
 	}
-	if (t->free == NONE) {
-		index = t->lists[0].oldest;
-		if (index == NONE)
-			index = t->lists[1].oldest;
-		if (!t->pool[index].ignored && !t->pool[index].over_ns)
-			t->counters.connections_shed++;
-		forget(t, &t->pool[index]);
-	}
+	if (t->free == NONE)
+		give_up_oldest(t);
 	index = t->free;
 	c = &t->pool[index];
 	t->free = c->newer;

@@ -553,6 +553,39 @@ test_too_many(void **state)
 	assert_int_equal(counters()->connections_shed, 2 * CONNECTIONS + 1);
 }
 
+/* What waits is read before the connection is given up. */
+static void
+test_too_many_while_it_waits(void **state)
+{
+	uint16_t port;
+
+	client(1000, "abc");
+	client(1005, "fg");
+	for (port = 1; port <= CONNECTIONS; port++)
+		segment(false, port, 1, CAPTURE_TCP_SYN, "", 0);
+	assert_string_equal(CLIENT, "|abc|fg");
+}
+
+/* Those that are kept and never end leave room for others. */
+static void
+test_too_many_kept(void **state)
+{
+	uint16_t port;
+
+	keeping = true;
+	for (port = 1; port <= CONNECTIONS; port++) {
+		segment(false, port, 99, CAPTURE_TCP_SYN, "", 0);
+		segment(false, port, 100, 0, "x", 1);
+	}
+	keeping = false;
+	logs[0].n = 0;
+	syn(99);
+	segment(false, 101, 99, CAPTURE_TCP_SYN, "", 0);
+	client(100, "abc");
+	assert_string_equal(CLIENT, "abc");
+	assert_int_equal(counters()->mid_stream, 0);
+}
+
 /* A reader that never consumes is told that there is no more room. */
 static void
 test_full(void **state)
@@ -746,6 +779,8 @@ main(void)
 		TEST(test_ignored),
 		TEST(test_one_direction_ignored),
 		TEST(test_too_many),
+		TEST(test_too_many_while_it_waits),
+		TEST(test_too_many_kept),
 		TEST(test_full),
 		TEST(test_total),
 		TEST(test_no_memory),
