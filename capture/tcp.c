@@ -2,7 +2,9 @@
 /*
  * TCP connections. All are in one pool and one table; each is in one of two
  * lists by the time of its last segment: those that the reader wants to keep,
- * and the others. When the pool is used up the oldest of the others goes.
+ * and the others. When the pool is used up the oldest of the others goes; but a
+ * part of the pool is theirs, for those to be kept begin among them, and not
+ * all of them have an end that is seen.
  *
  * A buffer begins with what is not consumed and has no holes ("have"). Behind
  * it, each at the place of its sequence number, are parts that came early:
@@ -26,6 +28,8 @@ enum {
 	CONNECTIONS_DEFAULT = 16384,
 	STREAM_BYTES_DEFAULT = 128 << 10,
 	ROOM_MIN = 2048,
+	/* So much of the pool is of those that nobody keeps: a quarter. */
+	OTHERS_PART = 4,
 	/* More holes than this at a time are not kept open. */
 	PARTS_MIN = 8,
 	PARTS_MAX = 1024,
@@ -33,8 +37,8 @@ enum {
 	REACH_BYTES = 4096,
 	/* A sequence number so far away is of another connection. */
 	FAR_BYTES = 1 << 20,
-	/* A RST this near is of this one. */
-	RESET_BYTES = 1 << 16
+	/* A FIN or RST this near is of this one. */
+	END_BYTES = 1 << 16
 };
 static const uint64_t TOTAL_BYTES_DEFAULT = 64 << 20;
 static const int64_t MS_NS = 1000000;
@@ -49,6 +53,7 @@ struct part {
 
 struct half {
 	uint32_t next;  /* sequence number after what is there */
+	uint32_t since; /* ... from which on to `next` nothing is missing */
 	uint32_t first; /* ... of the first byte, where the SYN was seen */
 	uint32_t acked; /* what the receiver has, up to before this */
 	uint32_t fin;   /* number of the FIN */
@@ -80,7 +85,7 @@ struct connection {
 };
 
 struct list {
-	uint32_t oldest, newest;
+	uint32_t oldest, newest, count;
 };
 
 struct capture_tcp {
@@ -122,7 +127,7 @@ capture_tcp_new(struct capture_tcp **tcp,
 	if (!c->stale_ns)
 		c->stale_ns = 60000 * MS_NS;
 	t->free = t->busy_first = t->busy_last = NONE;
-	t->lists[0] = t->lists[1] = (struct list){ NONE, NONE };
+	t->lists[0] = t->lists[1] = (struct list){ NONE, NONE, 0 };
 	t->pool = calloc(c->connections_max, sizeof(*t->pool));
 	if (t->pool)
 		r = capture_table_new(&t->table, c->connections_max,
@@ -149,6 +154,7 @@ list_remove(struct capture_tcp *t, struct connection *c)
 {
 	struct list *list = &t->lists[c->followed];
 
+	list->count--;
 	if (c->older == NONE)
 		list->oldest = c->newer;
 	else
@@ -165,6 +171,7 @@ list_append(struct capture_tcp *t, struct connection *c)
 	struct list *list = &t->lists[c->followed];
 	uint32_t index = index_of(t, c);
 
+	list->count++;
 	c->older = list->newest;
 	c->newer = NONE;
 	if (list->newest == NONE)
@@ -427,6 +434,7 @@ skip_hole(struct capture_tcp *t, struct connection *c, struct half *h)
 		deliver(t, c, h, LAST);
 	h->start += skip;
 	h->next += skip;
+	h->since = h->next;
 	h->gap = true;
 	t->counters.holes += has_begun(h);
 	absorb(t, h);
@@ -452,6 +460,7 @@ shed_oldest_buffer(struct capture_tcp *t, const struct half *but)
 			deliver(t, c, h, LAST);
 			h->gap = true;
 			h->next += extent(h);
+			h->since = h->next;
 			drop_bytes(t, h);
 			return true;
 		}
@@ -466,6 +475,12 @@ skip_all_holes(struct capture_tcp *t, struct connection *c, struct half *h)
 		skip_hole(t, c, h);
 }
 
+static bool
+is_near(uint32_t a, uint32_t b, uint32_t bytes)
+{
+	return a - b + bytes <= 2 * bytes;
+}
+
 /* The direction begins anew at a number, in the middle of something. */
 static void
 begin_at(struct capture_tcp *t, struct connection *c, struct half *h,
@@ -475,10 +490,12 @@ begin_at(struct capture_tcp *t, struct connection *c, struct half *h,
 	if (h->have > 0)
 		deliver(t, c, h, LAST);
 	drop_bytes(t, h);
-	h->next = sequence;
+	h->next = h->since = sequence;
 	h->known = true;
 	h->gap = true;
 	h->fin_known = h->over = false;
+	if (!is_near(h->acked, sequence, FAR_BYTES))
+		h->acked_known = false;
 }
 
 static void
@@ -592,6 +609,20 @@ put_next(struct capture_tcp *t, struct connection *c, struct half *h,
 		deliver(t, c, h, 0);
 }
 
+/*
+ * Is this what a hole was given up for, after all? Anybody can make a hole, by
+ * a segment that its receiver does not take. What lies before the last one and
+ * is not acknowledged was sent for the first time, or is needed once more.
+ */
+static bool
+is_missed(const struct half *h, uint32_t sequence, uint32_t n)
+{
+	bool acked =
+	    h->acked_known && (int32_t)(h->acked - (sequence + n)) >= 0;
+
+	return !acked && (int32_t)(sequence - h->since) < 0;
+}
+
 static void
 put_bytes(struct capture_tcp *t, struct connection *c, struct half *h,
 	  uint32_t sequence, const uint8_t *bytes, uint32_t n)
@@ -601,7 +632,11 @@ put_bytes(struct capture_tcp *t, struct connection *c, struct half *h,
 
 	if (c->ignored || h->deaf)
 		return;
-	if (ahead < -FAR_BYTES || ahead > FAR_BYTES) {
+	/* Numbers are compared with it only while it is near. */
+	if (h->next - h->since > FAR_BYTES)
+		h->since = h->next - FAR_BYTES;
+	if (!is_near(sequence, h->next, FAR_BYTES) ||
+	    (ahead < 0 && is_missed(h, sequence, n))) {
 		begin_at(t, c, h, sequence);
 		t->counters.holes++;
 		ahead = 0;
@@ -618,6 +653,24 @@ put_bytes(struct capture_tcp *t, struct connection *c, struct half *h,
 }
 
 /* ---- segments ------------------------------------------------------------ */
+
+/* Room for another connection. */
+static void
+give_up_oldest(struct capture_tcp *t)
+{
+	bool followed =
+	    t->lists[0].count <= t->config.connections_max / OTHERS_PART;
+	struct connection *c;
+
+	if (t->lists[followed].count == 0)
+		followed = !followed;
+	c = &t->pool[t->lists[followed].oldest];
+	if (!c->ignored && !c->over_ns)
+		t->counters.connections_shed++;
+	end_half(t, c, &c->half[0]);
+	end_half(t, c, &c->half[1]);
+	forget(t, c);
+}
 
 /* @return the connection; NULL: there is none, and none is wanted */
 static struct connection *
@@ -640,14 +693,8 @@ connection_of(struct capture_tcp *t, const struct capture_flow_key *key,
 		t->pool[t->used].newer = NONE;
 		t->free = t->used++;
 	}
-	if (t->free == NONE) {
-		index = t->lists[0].oldest;
-		if (index == NONE)
-			index = t->lists[1].oldest;
-		if (!t->pool[index].ignored && !t->pool[index].over_ns)
-			t->counters.connections_shed++;
-		forget(t, &t->pool[index]);
-	}
+	if (t->free == NONE)
+		give_up_oldest(t);
 	index = t->free;
 	c = &t->pool[index];
 	t->free = c->newer;
@@ -680,7 +727,7 @@ begin_late(struct capture_tcp *t, struct connection *c, struct half *h,
 	   uint32_t first)
 {
 	h->start += first - h->next;
-	h->next = first;
+	h->next = h->since = first;
 	h->gap = false;
 	absorb(t, h);
 	deliver(t, c, h, 0);
@@ -724,27 +771,36 @@ on_syn(struct capture_tcp *t, struct connection *c, unsigned end,
 		c->over_ns = 0;
 	}
 	h->known = h->first_known = true;
-	h->next = h->first = first;
+	h->next = h->since = h->first = first;
 }
 
 static void
 note_ack(struct half *peer, const struct capture_pkt *pkt)
 {
+	uint32_t acked = pkt->tcp.acknowledged;
+
 	if (!(pkt->tcp.flags & CAPTURE_TCP_ACK))
 		return;
-	if (!peer->acked_known ||
-	    (int32_t)(pkt->tcp.acknowledged - peer->acked) > 0)
-		peer->acked = pkt->tcp.acknowledged;
+	/* Of a connection that is not this one. */
+	if (peer->known && !is_near(acked, peer->next, FAR_BYTES))
+		return;
+	if (!peer->acked_known || (int32_t)(acked - peer->acked) > 0)
+		peer->acked = acked;
 	peer->acked_known = true;
 }
 
+/*
+ * Anybody can send a FIN or RST; one of another connection is not believed, and
+ * what comes after all is read on.
+ */
 static void
 note_end(struct capture_tcp *t, struct connection *c, struct half *h,
 	 const struct capture_pkt *pkt)
 {
 	bool syn = pkt->tcp.flags & CAPTURE_TCP_SYN;
+	bool near = h->known && is_near(pkt->tcp.sequence, h->next, END_BYTES);
 
-	if ((pkt->tcp.flags & CAPTURE_TCP_FIN) && h->known && !h->fin_known) {
+	if ((pkt->tcp.flags & CAPTURE_TCP_FIN) && near && !h->fin_known) {
 		h->fin_known = true;
 		h->fin = pkt->tcp.sequence + syn + pkt->payload_bytes +
 			 pkt->missing_bytes;
@@ -752,10 +808,7 @@ note_end(struct capture_tcp *t, struct connection *c, struct half *h,
 	}
 	if (h->fin_known && h->next == h->fin)
 		end_half(t, c, h);
-	/* Anybody can send a RST; one of another connection is not believed,
-	 * and what comes after all is read on. */
-	if ((pkt->tcp.flags & CAPTURE_TCP_RST) && h->known &&
-	    pkt->tcp.sequence - h->next + RESET_BYTES <= 2 * RESET_BYTES) {
+	if ((pkt->tcp.flags & CAPTURE_TCP_RST) && near) {
 		end_half(t, c, &c->half[0]);
 		end_half(t, c, &c->half[1]);
 	}
@@ -763,13 +816,15 @@ note_end(struct capture_tcp *t, struct connection *c, struct half *h,
 		c->over_ns = t->now_ns;
 }
 
-/* There is more after a RST: it was not for this connection. */
+/* There is more after a FIN or RST: it was not for this connection. */
 static void
-revive(struct connection *c, struct half *h, uint32_t sequence)
+revive(struct connection *c, struct half *h, const struct capture_pkt *pkt,
+       uint32_t sequence)
 {
-	if (!h->over || h->fin_known || (int32_t)(sequence - h->next) < 0)
+	if (!h->over || ((int32_t)(sequence - h->next) < 0 &&
+			 !is_missed(h, sequence, pkt->payload_bytes)))
 		return;
-	h->over = false;
+	h->over = h->fin_known = false;
 	c->over_ns = 0;
 }
 
@@ -783,7 +838,7 @@ begin_in_the_middle(struct capture_tcp *t, struct connection *c, unsigned end,
 
 	h->known = true;
 	h->gap = true;
-	h->next = sequence - REACH_BYTES;
+	h->next = h->since = sequence - REACH_BYTES;
 	t->counters.mid_stream += !other->known || other->first_known;
 }
 
@@ -808,7 +863,7 @@ capture_tcp_input(struct capture_tcp *t, const struct capture_pkt *pkt)
 	if (pkt->payload_bytes) {
 		if (!h->known)
 			begin_in_the_middle(t, c, end, sequence);
-		revive(c, h, sequence);
+		revive(c, h, pkt, sequence);
 		if (!h->over)
 			put_bytes(t, c, h, sequence, pkt->payload,
 				  pkt->payload_bytes);

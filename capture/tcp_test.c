@@ -267,6 +267,60 @@ test_hole_not_acknowledged(void **state)
 	assert_string_equal(CLIENT, "abcdefghi|mno");
 }
 
+/* A segment that its receiver never had (out of its window, with a checksum
+ * that is wrong, sent by somebody else) makes a hole that nobody fills in time.
+ * What is sent in its place later is still read. */
+static void
+test_hole_that_was_none(void **state)
+{
+	syn(99);
+	client(100, "abc");
+	client(2000, "x");
+	client(4000, "y");
+	client(100 + STREAM_BYTES + 900, "z");
+	pass(3000);
+	assert_string_equal(CLIENT, "abc|x|y|z");
+	ack_by_server(103);
+	client(103, "def");
+	client(106, "ghi");
+	ack_by_server(109);
+	assert_string_equal(CLIENT, "abc|x|y|z|defghi");
+	client(103, "def"); /* this is there already */
+	assert_string_equal(CLIENT, "abc|x|y|z|defghi");
+}
+
+/* A SYN that its receiver has refused, and the connection goes on. */
+static void
+test_syn_that_was_none(void **state)
+{
+	syn(99);
+	client(100, "abc");
+	syn(90000);
+	client(103, "def");
+	client(106, "ghi");
+	assert_string_equal(CLIENT, "abc|defghi");
+}
+
+/* An acknowledgment of what was never sent is of another connection. */
+static void
+test_acknowledgment_of_nothing(void **state)
+{
+	syn(99);
+	client(100, "abc");
+	ack_by_server(0x10000000);
+	client(106, "ghi");
+	ack_by_server(103);
+	pass(1900);
+	client(103, "def");
+	assert_string_equal(CLIENT, "abcdefghi");
+	/* The same ports, other numbers, and no SYN seen. */
+	client(0x90000000, "jkl");
+	client(0x90000006, "pqr");
+	pass(1900);
+	client(0x90000003, "mno");
+	assert_string_equal(CLIENT, "abcdefghi|jklmnopqr");
+}
+
 static void
 test_many_holes(void **state)
 {
@@ -394,6 +448,30 @@ test_fin_after_a_hole(void **state)
 	assert_string_equal(CLIENT, "abc");
 }
 
+/* Anybody can send a FIN, too. */
+static void
+test_fin_that_was_none(void **state)
+{
+	syn(99);
+	client(100, "abc");
+	segment(false, 40000, 0x70000000, CAPTURE_TCP_FIN, "", 0);
+	pass(3000);
+	client(103, "def");
+	assert_string_equal(CLIENT, "abcdef");
+	segment(false, 40000, 200, CAPTURE_TCP_FIN, "", 0);
+	pass(3000);
+	client(106, "ghi");
+	assert_string_equal(CLIENT, "abcdefghi");
+	segment(false, 40000, 109, CAPTURE_TCP_FIN, "", 0);
+	client(103, "def");
+	client(109, "jkl");
+	assert_string_equal(CLIENT, "abcdefghijkl");
+	segment(false, 40000, 200, CAPTURE_TCP_FIN, "x", 1);
+	pass(3000);
+	client(112, "mno");
+	assert_string_equal(CLIENT, "abcdefghijkl|x|mno");
+}
+
 static void
 test_reset(void **state)
 {
@@ -474,6 +552,39 @@ test_too_many(void **state)
 	assert_string_equal(CLIENT, "abcdef");
 	assert_int_equal(counters()->connections, 1 + 3 * CONNECTIONS);
 	assert_int_equal(counters()->connections_shed, 2 * CONNECTIONS + 1);
+}
+
+/* What waits is read before the connection is given up. */
+static void
+test_too_many_while_it_waits(void **state)
+{
+	uint16_t port;
+
+	client(1000, "abc");
+	client(1005, "fg");
+	for (port = 1; port <= CONNECTIONS; port++)
+		segment(false, port, 1, CAPTURE_TCP_SYN, "", 0);
+	assert_string_equal(CLIENT, "|abc|fg");
+}
+
+/* Those that are kept and never end leave room for others. */
+static void
+test_too_many_kept(void **state)
+{
+	uint16_t port;
+
+	keeping = true;
+	for (port = 1; port <= CONNECTIONS; port++) {
+		segment(false, port, 99, CAPTURE_TCP_SYN, "", 0);
+		segment(false, port, 100, 0, "x", 1);
+	}
+	keeping = false;
+	logs[0].n = 0;
+	syn(99);
+	segment(false, 101, 99, CAPTURE_TCP_SYN, "", 0);
+	client(100, "abc");
+	assert_string_equal(CLIENT, "abc");
+	assert_int_equal(counters()->mid_stream, 0);
 }
 
 /* A reader that never consumes is told that there is no more room. */
@@ -651,6 +762,9 @@ main(void)
 		TEST(test_repeated_and_overlapping),
 		TEST(test_hole_acknowledged),
 		TEST(test_hole_not_acknowledged),
+		TEST(test_hole_that_was_none),
+		TEST(test_syn_that_was_none),
+		TEST(test_acknowledgment_of_nothing),
 		TEST(test_many_holes),
 		TEST(test_far_ahead),
 		TEST(test_mid_stream),
@@ -660,11 +774,14 @@ main(void)
 		TEST(test_ports_used_again),
 		TEST(test_fin_before_the_rest),
 		TEST(test_fin_after_a_hole),
+		TEST(test_fin_that_was_none),
 		TEST(test_reset),
 		TEST(test_finish),
 		TEST(test_ignored),
 		TEST(test_one_direction_ignored),
 		TEST(test_too_many),
+		TEST(test_too_many_while_it_waits),
+		TEST(test_too_many_kept),
 		TEST(test_full),
 		TEST(test_total),
 		TEST(test_no_memory),
