@@ -178,7 +178,7 @@ test_status_hostile(void **state)
 	    "{\"ok\":true,\"status\":{\"version\":\"\\u001b[2J\","
 	    "\"account\":\"\\u202eroot\\n\",\"pid\":\"\\u001b\","
 	    "\"started\":\"\\u009b31m\",\"now\":\"123456789\\u007fabc\",\"archive\":\"\\u001b]0;\","
-	    "\"policy\":\"\\u001b\",\"reason_for_root\":\"\\u0007\","
+	    "\"policy\":\"1234567890\\u001b\",\"reason_for_root\":\"\\u0007\","
 	    "\"interfaces\":[{\"name\":\"\\u001b[31m\","
 	    "\"state\":\"\\u001b\",\"frames\":[]},7,null],"
 	    "\"gauges\":[],\"counters\":{\"\\u001b[2J\":5,\"lost\":1e300},"
@@ -192,6 +192,7 @@ test_status_hostile(void **state)
 	assert_has_not(output, "\x07");
 	assert_has_not(output, "\xC2\x9B");
 	assert_has_not(output, ", now ");
+	assert_has(output, ", policy 1234567890\n");
 	assert_has_not(output, "\xE2\x80\xAE");
 	assert_has(output, "! it runs as root: \xEF\xBF\xBD\n");
 	free(output);

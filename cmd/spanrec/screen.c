@@ -669,16 +669,16 @@ print_process(struct picture *picture)
 static void
 print_places(struct picture *picture)
 {
-	char text[SPANREC_TEXT_BYTES], path[COLUMNS - 34];
+	char text[SPANREC_TEXT_BYTES], path[COLUMNS - 34], hash[13];
 
 	spanrec_text_clean(spanrec_json_text(picture->status, "archive"), text,
 			   sizeof(text));
 	spanrec_path_shorten(text, path, sizeof(path));
 	print_label(picture, "ARCHIVE");
 	fprintf(picture->to, "%s, ", path);
-	spanrec_text_clean(spanrec_json_text(picture->status, "policy"), text,
-			   sizeof(text));
-	fprintf(picture->to, "policy %.12s\n", text);
+	fprintf(picture->to, "policy %s\n",
+		spanrec_text_clean(spanrec_json_text(picture->status, "policy"),
+				   hash, sizeof(hash)));
 }
 
 /* ---- what cannot be recorded ------------------------------------------- */
