@@ -247,6 +247,16 @@ set_time(struct capture_thread *t, int64_t time_ns)
 	}
 }
 
+/* Whoever sees a position past it sees it too. */
+static void
+note_first(struct capture_thread *t)
+{
+	if (atomic_load_explicit(&t->first_ns, memory_order_relaxed) ==
+	    PIPELINE_OVER)
+		atomic_store_explicit(&t->first_ns, t->now_ns,
+				      memory_order_relaxed);
+}
+
 static void
 publish(_Atomic uint64_t *to, const uint64_t *from, size_t count)
 {
@@ -302,6 +312,7 @@ capture__on_frame(void *ctx, const struct capture_frame *frame)
 
 	counter_add(&t->counters, COUNTER_frames, 1);
 	set_time(t, frame->time_ns + t->pipeline->config.shift_ns);
+	note_first(t);
 	/* Frames of several interfaces have no common number but their time. */
 	t->frame =
 	    t->pipeline->config.live ? (uint64_t)t->now_ns : t->frame + 1;

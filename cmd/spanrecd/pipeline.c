@@ -124,6 +124,7 @@ capture_new(struct pipeline *p, uint32_t i, char *error)
 	t->source = p->config.sources[i];
 	p->config.sources[i] = NULL;
 	pthread_mutex_init(&t->link_lock, NULL);
+	atomic_init(&t->first_ns, PIPELINE_OVER);
 	atomic_init(&t->position_ns, PIPELINE_BEFORE);
 	sem_init(&t->wake, 0, 0);
 	r = capture_ring_new(&t->sip, s->sip_ring_kib * 1024);

@@ -88,6 +88,8 @@ struct capture_thread {
 	_Atomic uint64_t decode_counters[CAPTURE_DECODE_COUNTERS_COUNT];
 	_Atomic uint64_t tcp_counters[CAPTURE_TCP_COUNTERS_COUNT];
 	_Atomic uint64_t stream_counters[SIP_STREAM_COUNTERS_COUNT];
+	_Atomic int64_t first_ns; /**< of its frames; PIPELINE_OVER: none yet.
+				   * Seen by whoever sees a later position */
 	_Atomic int64_t position_ns;     /**< frames before it were handled */
 	_Atomic uint64_t position_frame; /**< ... and those before this one */
 	_Atomic int64_t offset_ns; /**< added after the clock was set back */

@@ -276,6 +276,7 @@ apply_events(struct writer_state *w)
 		case WRITER_MEDIA_OPEN:
 		case WRITER_MEDIA_CLOSE:
 		case WRITER_DOUBT:
+		case WRITER_FIRST:
 		case WRITER_TRUST:
 			r = media_apply(w->media, event);
 			break;
