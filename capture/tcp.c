@@ -278,13 +278,23 @@ extent(const struct half *h)
 
 static bool shed_oldest_buffer(struct capture_tcp *t, const struct half *but);
 
+/* May this half have more memory? Others lose theirs for it. */
+static bool
+is_granted(struct capture_tcp *t, const struct half *h, uint64_t more_bytes)
+{
+	bool shed = true;
+
+	while (shed && t->bytes + more_bytes > t->config.total_bytes)
+		shed = shed_oldest_buffer(t, h);
+	return shed;
+}
+
 /* Room for so many bytes from the start on. */
 static bool
 make_room(struct capture_tcp *t, struct half *h, uint32_t bytes)
 {
 	uint32_t room = h->room_bytes ? h->room_bytes : ROOM_MIN;
-	bool shed = true;
-	uint8_t *grown;
+	uint8_t *grown = NULL;
 
 	if (bytes > t->config.stream_bytes)
 		return false;
@@ -298,9 +308,8 @@ make_room(struct capture_tcp *t, struct half *h, uint32_t bytes)
 		room *= 2;
 	if (room == h->room_bytes)
 		return true;
-	while (shed && t->bytes + room - h->room_bytes > t->config.total_bytes)
-		shed = shed_oldest_buffer(t, h);
-	grown = shed ? realloc(h->bytes, room) : NULL;
+	if (is_granted(t, h, room - h->room_bytes))
+		grown = realloc(h->bytes, room);
 	if (!grown)
 		return false;
 	t->bytes += room - h->room_bytes;
@@ -314,13 +323,14 @@ static bool
 make_parts_room(struct capture_tcp *t, struct half *h)
 {
 	uint32_t room = h->parts_room ? 2 * h->parts_room : PARTS_MIN;
-	struct part *grown;
+	struct part *grown = NULL;
 
 	if (h->parts_count < h->parts_room)
 		return true;
 	if (h->parts_room == PARTS_MAX)
 		return false;
-	grown = realloc(h->parts, room * sizeof(*grown));
+	if (is_granted(t, h, (room - h->parts_room) * sizeof(*grown)))
+		grown = realloc(h->parts, room * sizeof(*grown));
 	if (!grown)
 		return false;
 	t->bytes += (room - h->parts_room) * sizeof(*grown);
@@ -441,6 +451,16 @@ skip_hole(struct capture_tcp *t, struct connection *c, struct half *h)
 	deliver(t, c, h, 0);
 }
 
+/* Whatever waits is read, as far as it came. */
+static void
+drain(struct capture_tcp *t, struct connection *c, struct half *h)
+{
+	while (h->parts_count && !c->ignored)
+		skip_hole(t, c, h);
+	deliver(t, c, h, LAST);
+	drop_bytes(t, h);
+}
+
 /* @param but not this one @return false: there is none */
 static bool
 shed_oldest_buffer(struct capture_tcp *t, const struct half *but)
@@ -457,22 +477,12 @@ shed_oldest_buffer(struct capture_tcp *t, const struct half *but)
 			if (h == but || !h->room_bytes)
 				continue;
 			t->counters.buffers_shed++;
-			deliver(t, c, h, LAST);
+			drain(t, c, h);
 			h->gap = true;
-			h->next += extent(h);
-			h->since = h->next;
-			drop_bytes(t, h);
 			return true;
 		}
 	}
 	return false;
-}
-
-static void
-skip_all_holes(struct capture_tcp *t, struct connection *c, struct half *h)
-{
-	while (h->parts_count && !c->ignored)
-		skip_hole(t, c, h);
 }
 
 static bool
@@ -486,10 +496,7 @@ static void
 begin_at(struct capture_tcp *t, struct connection *c, struct half *h,
 	 uint32_t sequence)
 {
-	skip_all_holes(t, c, h);
-	if (h->have > 0)
-		deliver(t, c, h, LAST);
-	drop_bytes(t, h);
+	drain(t, c, h);
 	h->next = h->since = sequence;
 	h->known = true;
 	h->gap = true;
@@ -503,9 +510,7 @@ end_half(struct capture_tcp *t, struct connection *c, struct half *h)
 {
 	if (h->over || c->ignored || !h->known)
 		return;
-	skip_all_holes(t, c, h);
-	deliver(t, c, h, LAST);
-	drop_bytes(t, h);
+	drain(t, c, h);
 	h->over = true;
 }
 

@@ -621,6 +621,39 @@ test_total(void **state)
 	assert_int_equal(logs[0].n, 2 * (STREAM_BYTES + 1));
 }
 
+/* The same with what came early: it is read, as after a hole. */
+static void
+test_total_early(void **state)
+{
+	static char block[STREAM_BYTES];
+	uint16_t port;
+
+	memset(block, 'x', sizeof(block));
+	consume_from = UINT32_MAX;
+	client(1000, "abc");
+	for (port = 1; port <= 3; port++) {
+		segment(false, port, 99, CAPTURE_TCP_SYN, "", 0);
+		segment(false, port, 100, 0, block, STREAM_BYTES);
+	}
+	assert_int_equal(counters()->buffers_shed, 1);
+	assert_string_equal(CLIENT, "|abc.");
+}
+
+/* Noting what came early costs memory, too. */
+static void
+test_total_parts(void **state)
+{
+	uint16_t port;
+	uint32_t i;
+
+	for (port = 1; port <= CONNECTIONS; port++)
+		segment(false, port, 99, CAPTURE_TCP_SYN, "", 0);
+	for (i = 1; i < 900; i++)
+		for (port = 1; port <= CONNECTIONS; port++)
+			segment(false, port, 100 + 2 * i, 0, "x", 1);
+	assert_true(counters()->buffers_shed >= CONNECTIONS / 2);
+}
+
 static void
 test_no_memory(void **state)
 {
@@ -784,6 +817,8 @@ main(void)
 		TEST(test_too_many_kept),
 		TEST(test_full),
 		TEST(test_total),
+		TEST(test_total_early),
+		TEST(test_total_parts),
 		TEST(test_no_memory),
 		cmocka_unit_test(test_random),
 	};
