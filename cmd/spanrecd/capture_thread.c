@@ -13,8 +13,12 @@
 #include "cmd/spanrecd/capture_priv.h"
 #include "cmd/spanrecd/events.h"
 
-/* Packet time between two calls to control. */
+/* Packet time between two calls to control, in whole multiples: what is given
+ * up for want of time is given up at the same time in every run. */
 static const int64_t TELL_NS = 50 * 1000000LL;
+/* After a silence, so many of them are made up for: more than anything waits.
+ */
+enum { TICKS_MAX = 100 };
 /* With all flows in use no new one is looked for during so long. */
 static const int64_t CLOSED_NS = 1000 * 1000000LL;
 /* A nap that nobody ends; the reason for it is looked at again. */
@@ -38,7 +42,6 @@ tell_position(struct capture_thread *t, uint64_t frame, int64_t time_ns)
 {
 	atomic_store_explicit(&t->position_frame, frame, memory_order_release);
 	atomic_store_explicit(&t->position_ns, time_ns, memory_order_release);
-	t->told_ns = time_ns;
 	uv_async_send(&t->pipeline->control.kick);
 }
 
@@ -303,6 +306,37 @@ count_outcome(struct capture_thread *t, enum capture_outcome outcome)
 			      memory_order_relaxed);
 }
 
+/* What a file has no frames for passes in steps, as it would have then. */
+static void
+make_up_ticks(struct capture_thread *t)
+{
+	int64_t now_ns = t->now_ns;
+	int64_t from_ns = now_ns - TICKS_MAX * TELL_NS;
+
+	if (t->ticked_ns < from_ns)
+		t->ticked_ns = from_ns - from_ns % TELL_NS;
+	while (now_ns - t->ticked_ns >= TELL_NS) {
+		t->ticked_ns += TELL_NS;
+		t->now_ns = t->ticked_ns;
+		capture_tcp_tick(t->tcp, t->now_ns);
+	}
+	t->now_ns = now_ns;
+}
+
+/* Up to this frame, which was not handled. */
+static void
+pass_time(struct capture_thread *t)
+{
+	capture__flush(t);
+	if (t->pipeline->config.live)
+		live__note_stats(t);
+	else
+		make_up_ticks(t);
+	t->ticked_ns = t->now_ns - t->now_ns % TELL_NS;
+	capture__tick(t);
+	capture__tell(t);
+}
+
 void
 capture__on_frame(void *ctx, const struct capture_frame *frame)
 {
@@ -316,13 +350,8 @@ capture__on_frame(void *ctx, const struct capture_frame *frame)
 	/* Frames of several interfaces have no common number but their time. */
 	t->frame =
 	    t->pipeline->config.live ? (uint64_t)t->now_ns : t->frame + 1;
-	if (t->now_ns - t->told_ns >= TELL_NS) {
-		capture__flush(t);
-		if (t->pipeline->config.live)
-			live__note_stats(t);
-		capture__tick(t);
-		capture__tell(t);
-	}
+	if (t->now_ns - t->ticked_ns >= TELL_NS)
+		pass_time(t);
 	outcome = capture_decode(t->decoder, frame, t->now_ns, &pkt);
 	count_outcome(t, outcome);
 	if (outcome != CAPTURE_udp && outcome != CAPTURE_tcp)
