@@ -25,9 +25,9 @@
 	X(frames, "frames", "frames read")                                     \
 	X(clock_set_back, "times",                                             \
 	  "times the clock was set back: what followed is dated too late")     \
-	X(sip, "messages", "SIP messages, of UDP and of TCP")                    \
-	X(sip_shed, "messages", "SIP messages lost to a full ring")             \
-	X(sip_too_long, "messages", "SIP messages longer than the ring takes")  \
+	X(sip, "messages", "SIP messages, over UDP and TCP")                   \
+	X(sip_shed, "messages", "SIP messages lost to a full ring")            \
+	X(sip_too_long, "messages", "SIP messages longer than the ring takes") \
 	X(keepalive, "packets", "SIP keep-alives")                             \
 	X(kernel_drops, "frames",                                              \
 	  "frames that the kernel dropped: this recorder did not keep up")     \
@@ -36,7 +36,7 @@
 	X(rtp, "packets", "datagrams that look like RTP")                      \
 	X(rtp_shed, "packets", "RTP packets shed: no room in a jitter buffer") \
 	X(rtp_no_flow, "packets", "RTP packets shed: all flows in use")        \
-	X(not_media, "packets", "datagrams that are neither")                  \
+	X(not_media, "packets", "datagrams that are neither SIP nor RTP")      \
 	X(foreign_hosts_shed, "hosts",                                         \
 	  "hosts of what cannot be recorded that are not listed any more")     \
 	X(stored, "packets", "RTP packets stored")                             \
@@ -44,7 +44,7 @@
 	X(late, "packets", "RTP packets that came too late")                   \
 	X(lost, "packets", "RTP packets that never came")                      \
 	X(lost_here, "packets",                                                \
-	  "of these, while the kernel dropped frames: lost by us")         \
+	  "of these, while the kernel dropped frames: lost by us")             \
 	X(unclaimed, "packets", "RTP packets that belong to no call")          \
 	X(strangers, "packets",                                                \
 	  "RTP packets of streams that a call from before the restart did "    \
