@@ -454,17 +454,23 @@ drain(struct capture_tcp *t, struct connection *c, struct half *h)
 	drop_bytes(t, h);
 }
 
-/* @param but not this one @return false: there is none */
+/*
+ * Those that have none and are busy all the same go to the other end, lest each
+ * look for one has to pass them.
+ *
+ * @param but not this one @return false: there is none
+ */
 static bool
 shed_oldest_buffer(struct capture_tcp *t, const struct half *but)
 {
-	uint32_t index = t->busy_last;
+	uint32_t index = t->busy_last, first = t->busy_first, next;
 	struct connection *c;
 	struct half *h;
 	unsigned i;
 
-	for (; index != NONE; index = t->pool[index].busy_before) {
+	for (; index != NONE; index = next) {
 		c = &t->pool[index];
+		next = index == first ? NONE : c->busy_before;
 		for (i = 0; i < 2; i++) {
 			h = &c->half[i];
 			if (h == but || !h->room_bytes)
@@ -472,8 +478,11 @@ shed_oldest_buffer(struct capture_tcp *t, const struct half *but)
 			t->counters.buffers_shed++;
 			drain(t, c, h);
 			h->gap = true;
+			set_busy(t, c);
 			return true;
 		}
+		busy_remove(t, c);
+		busy_add(t, c);
 	}
 	return false;
 }
