@@ -300,11 +300,12 @@ make_room(struct capture_tcp *t, struct half *h, uint32_t bytes)
 		return false;
 	if (h->start + bytes <= h->room_bytes)
 		return true;
-	if (h->start) {
+	/* Not for each few bytes that were read, however far the rest is. */
+	if (h->start && h->start >= extent(h)) {
 		memmove(h->bytes, h->bytes + h->start, extent(h));
 		h->start = 0;
 	}
-	while (room < bytes)
+	while (room < h->start + bytes)
 		room *= 2;
 	if (room == h->room_bytes)
 		return true;
@@ -536,11 +537,16 @@ static bool
 note_part(struct capture_tcp *t, struct half *h, uint32_t from, uint32_t to)
 {
 	struct part part = { from, to, t->now_ns };
-	uint32_t first = 0, after;
+	uint32_t first = 0, after = h->parts_count, middle;
 
-	while (first < h->parts_count &&
-	       (int32_t)(h->parts[first].to - from) < 0)
-		first++;
+	/* The first that does not end before it. */
+	while (first < after) {
+		middle = (first + after) / 2;
+		if ((int32_t)(h->parts[middle].to - from) < 0)
+			first = middle + 1;
+		else
+			after = middle;
+	}
 	for (after = first; after < h->parts_count &&
 			    (int32_t)(h->parts[after].from - to) <= 0;
 	     after++) {
@@ -738,6 +744,8 @@ begin_late(struct capture_tcp *t, struct connection *c, struct half *h,
 	h->gap = false;
 	absorb(t, h);
 	deliver(t, c, h, 0);
+	if (h->have == 0 && h->parts_count == 0)
+		drop_bytes(t, h); /* the start may be behind its end */
 }
 
 /* Another connection of the same ports. */
