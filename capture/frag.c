@@ -44,6 +44,7 @@ struct datagram {
 	uint32_t total_bytes;    /* 0: the last fragment has not come */
 	uint32_t captured_bytes; /* of these, where the last one was cut */
 	uint32_t units;          /* that are there */
+	uint32_t end_bytes;      /* of the furthest fragment so far */
 	uint8_t next;
 	bool whole;
 	bool dead; /* its fragments contradict each other */
@@ -275,16 +276,11 @@ units_of(uint32_t bytes)
 static bool
 length_agrees(const struct datagram *g, const struct capture__fragment *p)
 {
-	uint32_t end = p->offset_bytes + p->bytes, unit;
+	uint32_t end = p->offset_bytes + p->bytes;
 
 	if (g->total_bytes)
 		return p->more ? end <= g->total_bytes : end == g->total_bytes;
-	if (p->more)
-		return true;
-	for (unit = units_of(end); unit < units_of(g->room_bytes); unit++)
-		if (is_there(g, unit))
-			return false;
-	return true;
+	return p->more || end >= g->end_bytes;
 }
 
 static bool
@@ -311,6 +307,8 @@ fill(struct datagram *g, const struct capture__fragment *p)
 		g->units += !is_there(g, unit);
 		g->there[unit / 64] |= UINT64_C(1) << (unit % 64);
 	}
+	if (g->end_bytes < p->offset_bytes + p->bytes)
+		g->end_bytes = p->offset_bytes + p->bytes;
 	if (p->offset_bytes == 0)
 		g->next = p->next;
 	if (!p->more) {

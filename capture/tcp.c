@@ -300,11 +300,12 @@ make_room(struct capture_tcp *t, struct half *h, uint32_t bytes)
 		return false;
 	if (h->start + bytes <= h->room_bytes)
 		return true;
-	if (h->start) {
+	/* Not for each few bytes that were read, however far the rest is. */
+	if (h->start && h->start >= extent(h)) {
 		memmove(h->bytes, h->bytes + h->start, extent(h));
 		h->start = 0;
 	}
-	while (room < bytes)
+	while (room < h->start + bytes)
 		room *= 2;
 	if (room == h->room_bytes)
 		return true;
@@ -461,17 +462,23 @@ drain(struct capture_tcp *t, struct connection *c, struct half *h)
 	drop_bytes(t, h);
 }
 
-/* @param but not this one @return false: there is none */
+/*
+ * Those that have none and are busy all the same go to the other end, lest each
+ * look for one has to pass them.
+ *
+ * @param but not this one @return false: there is none
+ */
 static bool
 shed_oldest_buffer(struct capture_tcp *t, const struct half *but)
 {
-	uint32_t index = t->busy_last;
+	uint32_t index = t->busy_last, first = t->busy_first, next;
 	struct connection *c;
 	struct half *h;
 	unsigned i;
 
-	for (; index != NONE; index = t->pool[index].busy_before) {
+	for (; index != NONE; index = next) {
 		c = &t->pool[index];
+		next = index == first ? NONE : c->busy_before;
 		for (i = 0; i < 2; i++) {
 			h = &c->half[i];
 			if (h == but || !h->room_bytes)
@@ -479,8 +486,11 @@ shed_oldest_buffer(struct capture_tcp *t, const struct half *but)
 			t->counters.buffers_shed++;
 			drain(t, c, h);
 			h->gap = true;
+			set_busy(t, c);
 			return true;
 		}
+		busy_remove(t, c);
+		busy_add(t, c);
 	}
 	return false;
 }
@@ -534,11 +544,16 @@ static bool
 note_part(struct capture_tcp *t, struct half *h, uint32_t from, uint32_t to)
 {
 	struct part part = { from, to, t->now_ns };
-	uint32_t first = 0, after;
+	uint32_t first = 0, after = h->parts_count, middle;
 
-	while (first < h->parts_count &&
-	       (int32_t)(h->parts[first].to - from) < 0)
-		first++;
+	/* The first that does not end before it. */
+	while (first < after) {
+		middle = (first + after) / 2;
+		if ((int32_t)(h->parts[middle].to - from) < 0)
+			first = middle + 1;
+		else
+			after = middle;
+	}
 	for (after = first; after < h->parts_count &&
 			    (int32_t)(h->parts[after].from - to) <= 0;
 	     after++) {
@@ -736,6 +751,8 @@ begin_late(struct capture_tcp *t, struct connection *c, struct half *h,
 	h->gap = false;
 	absorb(t, h);
 	deliver(t, c, h, 0);
+	if (h->have == 0 && h->parts_count == 0)
+		drop_bytes(t, h); /* the start may be behind its end */
 }
 
 /* Another connection of the same ports. */
