@@ -59,8 +59,9 @@ reader_of(int link_type)
 	case LINKTYPE_ERF:
 		return capture__erf_read;
 	case LINKTYPE_PPP:
-	case LINKTYPE_PPP_HDLC:
 		return capture__ppp_read;
+	case LINKTYPE_PPP_HDLC:
+		return capture__ppp_hdlc_read;
 	case LINKTYPE_PPP_ETHER:
 		return capture__pppoe_read;
 	case LINKTYPE_C_HDLC:
