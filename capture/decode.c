@@ -123,10 +123,9 @@ capture_decode(struct capture_decoder *d, const struct capture_frame *frame,
 			return CAPTURE_other_link;
 		outcome = read(&rd, pkt, d);
 	}
-	if (d->tunnels) {
+	if (d->tunnels)
 		d->counters.tunnelled++;
-		d->tunnels = 0;
-	}
+	d->tunnels = d->within = 0;
 	return outcome;
 }
 

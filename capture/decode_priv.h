@@ -15,6 +15,7 @@ struct capture_frags;
 
 struct capture_decoder {
 	uint32_t tunnels; /* of this frame, so far */
+	uint32_t within;  /* and fragments of IPv6, as one may be in another */
 	uint64_t frame;   /* its number */
 	int64_t now_ns;
 	struct capture_frags *frags;

@@ -285,8 +285,9 @@ payload6_read(struct capture_rd *rd, uint8_t next, uint32_t ip_bytes,
 	}
 	if (next != PROTOCOL_FRAGMENT)
 		return payload_read(rd, next, ip_bytes, pkt, d);
-	return capture__tunnel_enter(d) ? fragment6_read(rd, ip_bytes, pkt, d)
-					: CAPTURE_too_deep;
+	return ++d->within <= CAPTURE_TUNNELS_MAX
+		   ? fragment6_read(rd, ip_bytes, pkt, d)
+		   : CAPTURE_too_deep;
 }
 
 /*
