@@ -23,7 +23,7 @@
 #define CAPTURE_OUTCOMES(X)                                                    \
 	X(udp, "UDP datagrams decoded")                                        \
 	X(tcp, "TCP segments decoded")                                         \
-	X(fragment, "IP fragments kept until the rest is there")               \
+	X(fragment, "IP fragments that had to wait for others")                \
 	X(other_link, "frames of a link type that is not understood")          \
 	X(other_network, "frames that are neither IPv4 nor IPv6")              \
 	X(other_transport, "IP packets that are neither UDP nor TCP")          \
@@ -55,7 +55,7 @@ struct capture_decode_counters {
 	CAPTURE_DECODE_COUNTERS(X)
 #undef X
 };
-#define CAPTURE_DECODE_COUNTERS_COUNT \
+#define CAPTURE_DECODE_COUNTERS_COUNT                                          \
 	(sizeof(struct capture_decode_counters) / sizeof(uint64_t))
 
 /** Limits; every one has a counter. Zero means the default. */

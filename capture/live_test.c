@@ -324,7 +324,7 @@ compare(const void *a, const void *b)
 static int64_t
 lateness(uint32_t block_ms)
 {
-	enum { SAMPLES = 31 };
+	enum { SAMPLES = 31, MEDIAN = SAMPLES / 2 };
 	int64_t late_ns[SAMPLES];
 	struct seen *seen = seen_new();
 	int fd = testing_cable_end("gen");
@@ -350,12 +350,12 @@ lateness(uint32_t block_ms)
 	qsort(late_ns, SAMPLES, sizeof(*late_ns), compare);
 	print_message("# blocks of %u ms: frames came %.1f ms late, half of "
 		      "them, and %.1f at most\n",
-		      block_ms, (double)late_ns[SAMPLES / 2] / 1e6,
+		      block_ms, (double)late_ns[MEDIAN] / 1e6,
 		      (double)late_ns[SAMPLES - 1] / 1e6);
 	close(fd);
 	capture_source_free(&source);
 	free(seen);
-	return late_ns[SAMPLES / 2];
+	return late_ns[MEDIAN];
 }
 
 /* The recorder relies on it: 2 block_ms and 10 ms. */

@@ -12,6 +12,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/** Bytes of an address's text form, with its NUL: INET6_ADDRSTRLEN. */
+#define CAPTURE_ADDRESS_TEXT_BYTES 46
+
 /** Bytes of an endpoint's text form, with its NUL: "[v6]:65535". */
 #define CAPTURE_ENDPOINT_TEXT_BYTES 56
 
@@ -53,6 +56,15 @@ capture_endpoint_equal(const struct capture_endpoint *a,
 {
 	return a->port == b->port && memcmp(a->addr, b->addr, 16) == 0;
 }
+
+/**
+ * Write an address as "192.0.2.1" or "2001:db8::1".
+ *
+ * @param addr [16] as in struct capture_endpoint
+ * @param text [CAPTURE_ADDRESS_TEXT_BYTES]
+ * @return text
+ */
+const char *capture_address_text(const uint8_t *addr, char *text);
 
 /**
  * Write an endpoint as "192.0.2.1:5060" or "[2001:db8::1]:5060".

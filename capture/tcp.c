@@ -428,6 +428,13 @@ absorb(struct capture_tcp *t, struct half *h)
 	h->quiet = false;
 }
 
+/* Or else what is before its first part may be nothing at all. */
+static bool
+has_begun(const struct half *h)
+{
+	return h->first_known || h->shown;
+}
+
 /* What is missing before the first part will not come. */
 static void
 skip_hole(struct capture_tcp *t, struct connection *c, struct half *h)
@@ -440,7 +447,7 @@ skip_hole(struct capture_tcp *t, struct connection *c, struct half *h)
 	h->next += skip;
 	h->since = h->next;
 	h->gap = true;
-	t->counters.holes++;
+	t->counters.holes += has_begun(h);
 	absorb(t, h);
 	deliver(t, c, h, 0);
 }
@@ -578,7 +585,7 @@ put_early(struct capture_tcp *t, struct connection *c, struct half *h,
 {
 	if (store(t, h, sequence, bytes, n) &&
 	    note_part(t, h, sequence, sequence + n)) {
-		t->counters.out_of_order++;
+		t->counters.out_of_order += has_begun(h);
 		return;
 	}
 	if (h->parts_count) {
@@ -845,12 +852,16 @@ revive(struct connection *c, struct half *h, const struct capture_pkt *pkt,
 
 /* A direction of which nothing was seen before. */
 static void
-begin_in_the_middle(struct capture_tcp *t, struct half *h, uint32_t sequence)
+begin_in_the_middle(struct capture_tcp *t, struct connection *c, unsigned end,
+		    uint32_t sequence)
 {
+	const struct half *other = &c->half[!end];
+	struct half *h = &c->half[end];
+
 	h->known = true;
 	h->gap = true;
 	h->next = h->since = sequence - REACH_BYTES;
-	t->counters.mid_stream++;
+	t->counters.mid_stream += !other->known || other->first_known;
 }
 
 void
@@ -873,7 +884,7 @@ capture_tcp_input(struct capture_tcp *t, const struct capture_pkt *pkt)
 		on_syn(t, c, end, pkt);
 	if (pkt->payload_bytes) {
 		if (!h->known)
-			begin_in_the_middle(t, h, sequence);
+			begin_in_the_middle(t, c, end, sequence);
 		revive(c, h, pkt, sequence);
 		if (!h->over)
 			put_bytes(t, c, h, sequence, pkt->payload,
@@ -896,8 +907,7 @@ hole_is_old(const struct capture_tcp *t, const struct half *h)
 	/* What may have been sent before the first that was seen does not
 	 * have to be acknowledged by anybody. */
 	return age_ns >= t->config.hole_ns ||
-	       ((acked || (h->gap && !h->have)) &&
-		age_ns >= t->config.acked_ns);
+	       ((acked || !has_begun(h)) && age_ns >= t->config.acked_ns);
 }
 
 static void

@@ -102,6 +102,20 @@ whole_line(struct sip__input *in, struct sip_text *line)
 	return n;
 }
 
+/* Does it belong to the line before (RFC 3261 section 7.3.1)? */
+static bool
+is_folded(struct sip_text line)
+{
+	return line.n > 0 && (line.p[0] == ' ' || line.p[0] == '\t');
+}
+
+/* What stands behind a blank is part of a text, and no end of one is before. */
+static bool
+follows_blank(struct sip_text line, size_t at)
+{
+	return at > 0 && (line.p[at - 1] == ' ' || line.p[at - 1] == '\t');
+}
+
 static bool
 is_of_name(char c)
 {
@@ -208,10 +222,13 @@ search_line(struct sip_text line)
 	if (is_header(line))
 		return -1;
 	while ((at = memmem(at, (size_t)(end - at), version + 1, n - 1))) {
+		const char *begin = at;
+
 		at += n - 1;
-		if (end - at >= 4 && at[0] == ' ' && at[1] >= '1' &&
+		if (!follows_blank(line, (size_t)(begin - line.p)) &&
+		    end - at >= 4 && at[0] == ' ' && at[1] >= '1' &&
 		    at[1] <= '6')
-			found = at - (n - 1);
+			found = begin;
 	}
 	if (found)
 		return found - line.p;
@@ -253,7 +270,7 @@ find_method(struct sip__input *in, struct sip_text method)
 		rest = (struct sip_text){ line.p + at, line.n - at };
 		if (rest.p[method.n] != ' ' ||
 		    memcmp(rest.p, method.p, method.n) != 0 ||
-		    (at > 0 && line.p[at - 1] == ' '))
+		    follows_blank(line, at))
 			continue;
 		if (sip__is_start_line(rest, &response) && !response) {
 			in->s->begins = at;
@@ -299,8 +316,7 @@ read_header(struct sip__input *in, struct sip_text line)
 	struct sip__stream *s = in->s;
 	struct sip_text value, name;
 
-	/* Folded (RFC 3261 section 7.3.1): it belongs to the line before. */
-	if (line.n && (line.p[0] == ' ' || line.p[0] == '\t')) {
+	if (is_folded(line)) {
 		if (s->has & SIP_HAS_LENGTH_BEGUN)
 			read_length(s, line);
 		return;
@@ -452,7 +468,7 @@ message_step(struct sip__input *in)
 		if (s->line > 0 && line.n == 0)
 			return end_of_head(in);
 		/* Where it was searched for, a head may have no end. */
-		if (s->line == 0 || s->doubt)
+		if (s->line == 0 || (s->doubt && !is_folded(line)))
 			at = begins_in_line(line, s->doubt);
 		if (at < 0 && s->line == 0)
 			return search_on(in);
@@ -671,6 +687,9 @@ begin_after_gap(struct sip__input *in)
 	if (s->mode == SIP_MODE_WEBSOCKET ||
 	    s->mode == SIP_MODE_WEBSOCKET_SEARCH)
 		sip__stream_mode(s, SIP_MODE_WEBSOCKET_SEARCH);
+	else if (!s->known && begins_like_http((struct sip_text){
+				  (const char *)in->bytes, in->count }))
+		sip__stream_mode(s, SIP_MODE_FRESH); /* all but its SYN */
 	else
 		sip__stream_mode(s, SIP_MODE_SEARCH);
 }

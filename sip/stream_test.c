@@ -483,6 +483,36 @@ a_connection_is_picked_up_anywhere(void **state)
 	pick_up_anywhere(between);
 }
 
+/* ... of which one that only stands in a header is none. */
+static void
+a_message_in_a_header_is_not_found(void **state)
+{
+	static const char first[] = "INVITE sip:a@b SIP/2.0\r\n";
+	static const char *const headers[] = {
+		"Subject: a\r\n INVITE sip:c@d SIP/2.0\r\n",
+		"Subject: INVITE sip:c@d SIP/2.0\r\n",
+		"Subject: a\r\n\tSIP/2.0 200 OK\r\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++)
+		for (int cut = 0; cut < 2; cut++) {
+			char text[512];
+			struct feed feed;
+			int n = snprintf(text, sizeof(text), "%s%s%s\r\n",
+					 cut ? "" : first, headers[i],
+					 HEAD("INVITE", "38"));
+
+			feed_begin(&feed);
+			feed.gap = true;
+			feed_bytes(&feed, text, (size_t)n);
+			assert_int_equal(feed.count, !cut);
+			if (!cut)
+				assert_message(&feed, 0, text, (uint32_t)n);
+			feed_end(&feed);
+		}
+}
+
 /* ---- limits -------------------------------------------------------------- */
 
 struct long_stream {
@@ -648,6 +678,56 @@ keep_alives_alone_are_waited_with(void **state)
 	}
 }
 
+static void
+the_head_of_an_upgrade_has_an_end(void **state)
+{
+	static const uint32_t sizes[] = { 10, 1000, 100000 };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct long_stream s = { 0 };
+		struct feed feed;
+
+		put(&s, "GET / HTTP/1.1\r\nUpgrade: websocket\r\n", 1);
+		put(&s, "X: yyy\r\n", 2100);
+		put(&s, "\r\n", 1);
+		feed_begin(&feed);
+		feed_pieces(&feed, s.text, s.n, sizes[i]);
+		assert_true(feed.ignored);
+		feed_end(&feed);
+		free(s.text);
+	}
+}
+
+/* What is blank within a line that was too long is of it, and what follows the
+ * line is not. */
+static void
+keep_alives_stand_between_lines(void **state)
+{
+	static const uint32_t sizes[] = { 10, 1000, 100000 };
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct long_stream s = { 0 };
+		struct feed feed;
+
+		put(&s, "x", 100);
+		put(&s, "\r", 20000);
+		put(&s, "x\r\n", 1);
+		feed_begin(&feed);
+		feed_bytes(&feed, BYE, strlen(BYE));
+		feed_hole(&feed);
+		feed_pieces(&feed, s.text, s.n, sizes[i]);
+		assert_int_equal(feed.counters.junk, s.n);
+		assert_int_equal(feed.counters.keepalives, 0);
+		feed_bytes(&feed, "\r\n\r\n", 4);
+		assert_int_equal(feed.counters.junk, s.n);
+		assert_int_equal(feed.counters.keepalives, 1);
+		feed_end(&feed);
+		free(s.text);
+	}
+}
+
 /* ---- what is no SIP ------------------------------------------------------ */
 
 /* How many of these bytes, one by one, until it is known to be no SIP. */
@@ -685,6 +765,7 @@ other_protocols_are_soon_known_to_be_others(void **state)
 		CASE("GET /a HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n"),
 		CASE("DESCRIBE rtsp://a/b RTSP/1.0\r\n"),
 		CASE("INVITE sip:a@b SIP/3.0\r\n"),
+#undef CASE
 	};
 
 	(void)state;
@@ -800,6 +881,9 @@ main(void)
 		    others_in_mid_stream_are_given_up_after_a_while),
 		cmocka_unit_test(what_was_sip_is_given_up_late),
 		cmocka_unit_test(a_body_without_length_may_be_cut),
+		cmocka_unit_test(the_head_of_an_upgrade_has_an_end),
+		cmocka_unit_test(keep_alives_stand_between_lines),
+		cmocka_unit_test(a_message_in_a_header_is_not_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

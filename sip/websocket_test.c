@@ -380,7 +380,8 @@ a_connection_is_picked_up_at_any_frame(void **state)
 		put_frame(&w, FIN | BINARY, BYE);
 		for (uint32_t from = 0; from < w.count; from++) {
 			const char *texts[] = { INVITE, RINGING, BYE, NULL };
-			uint32_t lost = (from > 1) + (from > 3);
+			uint32_t lost =
+			    (from > 1 ? 1u : 0) + (from > 3 ? 1u : 0);
 			struct feed feed;
 
 			feed_begin(&feed);

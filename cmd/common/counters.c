@@ -6,20 +6,24 @@ const struct counter_row counter_rows[COUNTER_ROWS_COUNT] = {
 #define X(name, unit, text) { #name, unit, text },
 	COUNTERS(X)
 #undef X
+#define X(name, unit, text)                                                    \
+	{ "foreign_" #name, unit, text ": seen, cannot be recorded" },
+	    CAPTURE_FOREIGN_KINDS(X)
+#undef X
 #define X(name, text) { "capture_" #name, "frames", text },
-	    CAPTURE_OUTCOMES(X)
+		CAPTURE_OUTCOMES(X)
 #undef X
 #define X(name, unit, text) { "capture_" #name, unit, text },
-		CAPTURE_DECODE_COUNTERS(X)
+		    CAPTURE_DECODE_COUNTERS(X)
 #undef X
 #define X(name, unit, text) { "tcp_" #name, unit, text },
-		    CAPTURE_TCP_COUNTERS(X)
+			CAPTURE_TCP_COUNTERS(X)
 #undef X
 #define X(name, unit, text) { "stream_" #name, unit, text },
-			SIP_STREAM_COUNTERS(X)
+			    SIP_STREAM_COUNTERS(X)
 #undef X
 #define X(name, unit, text) { "sip_" #name, unit, text },
-			    SIP_COUNTERS(X)
+				SIP_COUNTERS(X)
 #undef X
 };
 

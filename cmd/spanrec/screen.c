@@ -21,6 +21,7 @@
 
 #include <jansson.h>
 
+#include "capture/foreign.h"
 #include "cmd/common/counters.h"
 
 #define COLUMNS SPANREC_SCREEN_COLUMNS
@@ -292,7 +293,7 @@ print_head(struct picture *picture)
 	const char *now = spanrec_json_text(picture->status, "now");
 	char since[SPANREC_TIME_BYTES], age[SPANREC_TIME_BYTES],
 	    clock[SPANREC_TIME_BYTES];
-	int64_t age_ns = span_ns(started, now);
+	int64_t age_ns = span_ns(started, now), now_ns;
 
 	age_text(age_ns, age);
 	time_text(picture, now, clock);
@@ -300,8 +301,9 @@ print_head(struct picture *picture)
 	fprintf(picture->to, "  since %s", time_text(picture, started, since));
 	if (age_ns >= 0)
 		fprintf(picture->to, " (%s)", age);
-	/* the date is that of the line before, or that plus the age */
-	if (strlen(clock) > 11)
+	/* The date is that of the line before, or that plus the age. What is
+	 * no time has none, and would be cut within a character. */
+	if (!spanrec_time_utc_parse(now, &now_ns) && strlen(clock) > 11)
 		fprintf(picture->to, ", now %s", clock + 11);
 	fputc('\n', picture->to);
 }
@@ -667,16 +669,78 @@ print_process(struct picture *picture)
 static void
 print_places(struct picture *picture)
 {
-	char text[SPANREC_TEXT_BYTES], path[COLUMNS - 34];
+	char text[SPANREC_TEXT_BYTES], path[COLUMNS - 34], hash[13];
 
 	spanrec_text_clean(spanrec_json_text(picture->status, "archive"), text,
 			   sizeof(text));
 	spanrec_path_shorten(text, path, sizeof(path));
 	print_label(picture, "ARCHIVE");
 	fprintf(picture->to, "%s, ", path);
-	spanrec_text_clean(spanrec_json_text(picture->status, "policy"), text,
-			   sizeof(text));
-	fprintf(picture->to, "policy %.12s\n", text);
+	fprintf(picture->to, "policy %s\n",
+		spanrec_text_clean(spanrec_json_text(picture->status, "policy"),
+				   hash, sizeof(hash)));
+}
+
+/* ---- what cannot be recorded ------------------------------------------- */
+
+enum { UNRECORDABLE_LINES = 8, KIND_COLUMNS = 30, HOST_BYTES = 40 };
+
+/* "1,204  SIP over TLS                  192.0.2.10" */
+static void
+print_unrecordable_line(struct picture *picture, const json_t *row)
+{
+	const char *kind = spanrec_json_text(row, "kind");
+	int known = capture_foreign_kind(kind);
+	char number[COUNT_BYTES], text[SPANREC_TEXT_BYTES], host[HOST_BYTES];
+
+	if (known >= 0)
+		kind = capture_foreign_text((enum capture_foreign)known);
+	fprintf(picture->to, "%9s  ",
+		count_text(spanrec_json_count(row, "count"), number));
+	print_padded(picture, spanrec_text_clean(kind, text, sizeof(text)),
+		     KIND_COLUMNS);
+	fprintf(picture->to, "%s\n",
+		spanrec_text_clean(spanrec_json_text(row, "host"), host,
+				   sizeof(host)));
+}
+
+/* Hosts in rows from this one on, which stand side by side, without that of
+ * the row before. */
+static size_t
+count_hosts(const json_t *rows, size_t from)
+{
+	const char *before =
+	    from ? spanrec_json_text(json_array_get(rows, from - 1), "host")
+		 : "";
+	size_t i, count = 0;
+
+	for (i = from; i < json_array_size(rows); i++) {
+		const char *host =
+		    spanrec_json_text(json_array_get(rows, i), "host");
+
+		count += strcmp(host, before) != 0;
+		before = host;
+	}
+	return count;
+}
+
+static void
+print_unrecordable(struct picture *picture)
+{
+	const json_t *rows = json_object_get(picture->status, "unrecordable");
+	size_t i, more;
+
+	if (!json_array_size(rows))
+		return;
+	paint(picture, BOLD);
+	fputs("\nSEEN BUT NOT RECORDABLE\n", picture->to);
+	paint_end(picture, BOLD);
+	for (i = 0; i < json_array_size(rows) && i < UNRECORDABLE_LINES; i++)
+		print_unrecordable_line(picture, json_array_get(rows, i));
+	more = count_hosts(rows, i);
+	if (more)
+		fprintf(picture->to, "%11sand %zu more host%s\n", "", more,
+			more > 1 ? "s" : "");
 }
 
 /* ---- all other counters ------------------------------------------------ */
@@ -805,5 +869,6 @@ spanrec_screen_print(FILE *to, const struct spanrec_screen *screen,
 	print_deletion(&picture);
 	print_process(&picture);
 	print_places(&picture);
+	print_unrecordable(&picture);
 	print_counters(&picture);
 }

@@ -61,6 +61,8 @@ static const char doc[] =
     "this machine; look at the switch. 'interface, kernel': frames that this "
     "machine did not take up in time. 'this recorder': what it had no room "
     "for.\n\n"
+    "'Seen but not recordable' is telephony whose signalling is encrypted or "
+    "of a kind that is not read, by host.\n\n"
     "Examples:\n"
     "  spanrec status\n"
     "  spanrec status --watch\n"

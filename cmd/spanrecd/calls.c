@@ -28,9 +28,11 @@ event_bytes(const struct writer_event *event)
 				  event->media.formats_count *
 				      sizeof(event->media.formats[0]));
 	case WRITER_DOUBT:
-		return (uint32_t)(offsetof(struct writer_event, known.stream) +
-				  event->known.count *
-				      sizeof(event->known.stream[0]));
+		return (uint32_t)(offsetof(struct writer_event,
+					   known.streams.stream) +
+				  event->known.streams.count *
+				      sizeof(event->known.streams.stream[0]));
+	case WRITER_FIRST:
 	case WRITER_TRUST:
 		return (uint32_t)offsetof(struct writer_event, media);
 	case WRITER_END:
@@ -393,7 +395,17 @@ tell_doubt(struct control_state *c, const struct control_call *call,
 					    .writer = call->writer,
 					    .time_ns = time_ns,
 					    .call = call->number,
-					    .known = call->streams };
+					    .known = { call->sip_ns,
+						       call->streams } };
+
+	send_to_all(c, &event);
+}
+
+void
+control__tell_first(struct control_state *c, int64_t time_ns)
+{
+	const struct writer_event event = { .type = WRITER_FIRST,
+					    .time_ns = time_ns };
 
 	send_to_all(c, &event);
 }
@@ -437,6 +449,7 @@ go_on(struct control_state *c, struct control_call *call,
 	memcpy(begin.head, &row, SEGMENT_HEAD_BYTES);
 	send_to(c, call->writer, &begin);
 	control__saved_streams(saved, &call->streams);
+	call->sip_ns = control__saved_sip_ns(saved);
 	tell_doubt(c, call, event->time_ns);
 	call->paused_ns = control__saved_paused_ns(saved);
 	if (call->paused_ns)
@@ -463,6 +476,7 @@ begin_call(struct control_state *c, const struct sip_event *event)
 		go_on(c, call, event);
 		return;
 	}
+	call->sip_ns = event->time_ns;
 	decide(c, call);
 	call->segments = 1;
 	tell_segment(c, call, event, WRITER_SEGMENT);
@@ -610,6 +624,9 @@ control__on_sip_event(void *ctx, const struct sip_event *event)
 	call = control__call_find(c, event->call->number);
 	if (!call)
 		return;
+	/* Being brought back is not SIP, however often it happens. */
+	if (!c->restoring)
+		call->sip_ns = event->time_ns;
 	switch (event->type) {
 	case SIP_EVENT_IDENTITY:
 		note_facts(call, event->call);
@@ -629,12 +646,14 @@ control__on_sip_event(void *ctx, const struct sip_event *event)
 		break;
 	case SIP_EVENT_GOES_ON:
 		tell_trust(c, call, event->time_ns);
+		/* fallthrough */
+	case SIP_EVENT_RINGING:
+		control__live_change(c, call);
 		break;
 	case SIP_EVENT_END:
 		end_call(c, call, event);
 		break;
 	case SIP_EVENT_CALL:
-	case SIP_EVENT_RINGING:
 		break;
 	}
 }

@@ -22,6 +22,16 @@ void capture__tell(struct capture_thread *t);
 /** A SIP message, in whatever it came, to control. */
 void capture__on_sip(struct capture_thread *t, const struct capture_pkt *pkt);
 
+/**
+ * The first bytes that are seen of one side of a TCP connection, or the first
+ * ones that say that they are no SIP: if they are of what cannot be recorded,
+ * count it, and tell of its host.
+ *
+ * @return whether they are
+ */
+bool capture__foreign_tcp(struct capture_thread *t,
+			  const struct capture_tcp_piece *piece);
+
 /** Time has passed: what waits for packets that do not come, in the decoder, in
  * TCP connections and in silent streams. Before a position is told. */
 void capture__tick(struct capture_thread *t);

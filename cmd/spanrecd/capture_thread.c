@@ -13,8 +13,12 @@
 #include "cmd/spanrecd/capture_priv.h"
 #include "cmd/spanrecd/events.h"
 
-/* Packet time between two calls to control. */
+/* Packet time between two calls to control, in whole multiples: what is given
+ * up for want of time is given up at the same time in every run. */
 static const int64_t TELL_NS = 50 * 1000000LL;
+/* After a silence, so many of them are made up for: more than anything waits.
+ */
+enum { TICKS_MAX = 100 };
 /* With all flows in use no new one is looked for during so long. */
 static const int64_t CLOSED_NS = 1000 * 1000000LL;
 /* A nap that nobody ends; the reason for it is looked at again. */
@@ -38,7 +42,6 @@ tell_position(struct capture_thread *t, uint64_t frame, int64_t time_ns)
 {
 	atomic_store_explicit(&t->position_frame, frame, memory_order_release);
 	atomic_store_explicit(&t->position_ns, time_ns, memory_order_release);
-	t->told_ns = time_ns;
 	uv_async_send(&t->pipeline->control.kick);
 }
 
@@ -145,6 +148,45 @@ capture__on_sip(struct capture_thread *t, const struct capture_pkt *pkt)
 	capture_ring_commit(t->sip, bytes);
 }
 
+static void
+on_foreign(struct capture_thread *t, enum capture_foreign kind,
+	   const struct capture_endpoint *src,
+	   const struct capture_endpoint *dst)
+{
+	const struct capture_endpoint *host =
+	    capture_foreign_host(kind, src, dst);
+	enum counter which = COUNTER_foreign_sip_tls + (enum counter)kind -
+			     (enum counter)CAPTURE_FOREIGN_sip_tls;
+
+	counter_add(&t->counters, which, 1);
+	if (capture_sightings_add(t->sightings, host->addr, kind, t->now_ns))
+		counter_add(&t->counters, COUNTER_foreign_hosts_shed, 1);
+}
+
+bool
+capture__foreign_tcp(struct capture_thread *t,
+		     const struct capture_tcp_piece *piece)
+{
+	int kind = capture_foreign_tcp(piece->bytes, piece->count,
+				       piece->src->port, piece->dst->port);
+
+	if (kind >= 0)
+		on_foreign(t, (enum capture_foreign)kind, piece->src,
+			   piece->dst);
+	return kind >= 0;
+}
+
+/* Neither RTP nor SIP. */
+static void
+on_other(struct capture_thread *t, const struct capture_pkt *pkt)
+{
+	int kind = capture_foreign_udp(pkt);
+
+	counter_add(&t->counters, COUNTER_not_media, 1);
+	if (kind >= 0)
+		on_foreign(t, (enum capture_foreign)kind, &pkt->src, &pkt->dst);
+}
+
 /* Of a file, every thread reads all frames. */
 static bool
 is_ours(const struct capture_thread *t, const struct capture_pkt *pkt)
@@ -174,7 +216,7 @@ on_datagram(struct capture_thread *t, const struct capture_pkt *pkt)
 		capture__on_sip(t, pkt);
 		break;
 	case 0:
-		counter_add(&t->counters, COUNTER_not_media, 1);
+		on_other(t, pkt);
 		break;
 	default:
 		counter_add(&t->counters, COUNTER_keepalive, 1);
@@ -206,6 +248,16 @@ set_time(struct capture_thread *t, int64_t time_ns)
 	} else if (time_ns > t->now_ns) {
 		t->now_ns = time_ns;
 	}
+}
+
+/* Whoever sees a position past it sees it too. */
+static void
+note_first(struct capture_thread *t)
+{
+	if (atomic_load_explicit(&t->first_ns, memory_order_relaxed) ==
+	    PIPELINE_OVER)
+		atomic_store_explicit(&t->first_ns, t->now_ns,
+				      memory_order_relaxed);
 }
 
 static void
@@ -254,6 +306,37 @@ count_outcome(struct capture_thread *t, enum capture_outcome outcome)
 			      memory_order_relaxed);
 }
 
+/* What a file has no frames for passes in steps, as it would have then. */
+static void
+make_up_ticks(struct capture_thread *t)
+{
+	int64_t now_ns = t->now_ns;
+	int64_t from_ns = now_ns - TICKS_MAX * TELL_NS;
+
+	if (t->ticked_ns < from_ns)
+		t->ticked_ns = from_ns - from_ns % TELL_NS;
+	while (now_ns - t->ticked_ns >= TELL_NS) {
+		t->ticked_ns += TELL_NS;
+		t->now_ns = t->ticked_ns;
+		capture_tcp_tick(t->tcp, t->now_ns);
+	}
+	t->now_ns = now_ns;
+}
+
+/* Up to this frame, which was not handled. */
+static void
+pass_time(struct capture_thread *t)
+{
+	capture__flush(t);
+	if (t->pipeline->config.live)
+		live__note_stats(t);
+	else
+		make_up_ticks(t);
+	t->ticked_ns = t->now_ns - t->now_ns % TELL_NS;
+	capture__tick(t);
+	capture__tell(t);
+}
+
 void
 capture__on_frame(void *ctx, const struct capture_frame *frame)
 {
@@ -263,16 +346,12 @@ capture__on_frame(void *ctx, const struct capture_frame *frame)
 
 	counter_add(&t->counters, COUNTER_frames, 1);
 	set_time(t, frame->time_ns + t->pipeline->config.shift_ns);
+	note_first(t);
 	/* Frames of several interfaces have no common number but their time. */
 	t->frame =
 	    t->pipeline->config.live ? (uint64_t)t->now_ns : t->frame + 1;
-	if (t->now_ns - t->told_ns >= TELL_NS) {
-		capture__flush(t);
-		if (t->pipeline->config.live)
-			live__note_stats(t);
-		capture__tick(t);
-		capture__tell(t);
-	}
+	if (t->now_ns - t->ticked_ns >= TELL_NS)
+		pass_time(t);
 	outcome = capture_decode(t->decoder, frame, t->now_ns, &pkt);
 	count_outcome(t, outcome);
 	if (outcome != CAPTURE_udp && outcome != CAPTURE_tcp)

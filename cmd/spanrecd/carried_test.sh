@@ -168,6 +168,8 @@ for size in 1-1 1-50 1-1460; do
 	done
 	carried "tcp, segments of $size, from the middle" --tcp=$size --no-syn
 	carried "websocket, segments of $size" --tcp=$size --ws
+	carried "websocket, from the middle, segments of $size" --tcp=$size \
+		--ws --no-syn
 done
 carried "tcp, keep-alives, no Content-Length" --tcp=1-100 --keepalive \
 	--no-length

@@ -102,7 +102,7 @@ static int
 allow(int ruleset_fd, const char *path, uint64_t access)
 {
 	struct path_beneath rule = { .allowed = access };
-	struct statfs fs;
+	struct statfs fs = { 0 };
 	struct stat st;
 	int err = 0;
 

@@ -328,6 +328,28 @@ last_position(struct pipeline *p)
 	return max_ns;
 }
 
+/* The first frame of all, when no earlier one can come any more. */
+static void
+look_for_first(struct control_state *c, int64_t position_ns)
+{
+	struct pipeline *p = c->pipeline;
+	int64_t first_ns = PIPELINE_OVER, ns;
+	uint32_t i;
+
+	if (c->first_told)
+		return;
+	for (i = 0; i < p->captures_count; i++) {
+		ns = atomic_load_explicit(&p->captures[i].first_ns,
+					  memory_order_relaxed);
+		if (ns < first_ns)
+			first_ns = ns;
+	}
+	if (first_ns >= position_ns)
+		return;
+	c->first_told = true;
+	control__tell_first(c, first_ns);
+}
+
 static void
 input(struct control_state *c, const struct sip_record *record, uint32_t ring)
 {
@@ -420,8 +442,10 @@ go_forward(struct control_state *c)
 		return;
 	}
 	control__collect_reports(c);
-	if (p->config.live && position_ns != PIPELINE_BEFORE)
+	if (p->config.live && position_ns != PIPELINE_BEFORE) {
 		look_for_overload(c, position_ns);
+		look_for_first(c, position_ns);
+	}
 	if (!input_all(c, over ? UINT64_MAX : frame))
 		return;
 	/* Nothing was handled yet, or the position is that of a frame that

@@ -40,6 +40,7 @@ struct control_call {
 	int64_t start_ns;
 	uint8_t head[SEGMENT_HEAD_BYTES]; /**< of the current segment's row */
 	struct writer_streams streams;    /**< live: that it has had */
+	int64_t sip_ns; /**< of the last SIP that changed something */
 	/* live table */
 	bool dirty; /**< changed since it was last kept */
 	struct control_call *next_dirty;
@@ -87,6 +88,7 @@ struct control_state {
 	bool finished;
 	bool loop_made, kick_made;
 	/* live only */
+	bool first_told;       /**< to the writers: when the first frame came */
 	int64_t behind_ns;     /**< of the watermark, behind the wire */
 	int64_t overloaded_ns; /**< by control__wire_ns: overloaded until then */
 	uint64_t shed_seen;    /**< packets shed when that was looked at */
@@ -134,6 +136,8 @@ bool control__overloaded(const struct control_state *c);
 
 /** What the SIP tracker tells: sip_event_fn, ctx is the control_state. */
 void control__on_sip_event(void *ctx, const struct sip_event *event);
+/** Tell the writers when the first frame of this run came. */
+void control__tell_first(struct control_state *c, int64_t time_ns);
 /** @return NULL: no call of this number is in progress */
 struct control_call *control__call_find(const struct control_state *c,
 					uint64_t number);
@@ -174,6 +178,8 @@ void control__live_restore(struct control_state *c);
 bool control__saved_local_is_caller(const struct control_saved *saved);
 /** Since when it is paused; 0: it is not. */
 int64_t control__saved_paused_ns(const struct control_saved *saved);
+/** When SIP last changed something. Bringing it back is none. */
+int64_t control__saved_sip_ns(const struct control_saved *saved);
 /** The streams that it is known to have had. */
 void control__saved_streams(const struct control_saved *saved,
 			    struct writer_streams *streams);

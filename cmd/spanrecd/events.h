@@ -38,6 +38,8 @@ enum writer_event_type {
 	WRITER_MEDIA_CLOSE, /**< to all writers: `media` */
 	WRITER_DOUBT,       /**< to all writers: the call may be over, its ports
 			     * another's: only `known` streams are its own */
+	WRITER_FIRST,       /**< to all writers: the first frame of this run was
+			     * at this time */
 	WRITER_TRUST,       /**< to all writers: it is not over */
 	WRITER_SEGMENT,     /**< to the call's writer: a segment begins */
 	WRITER_UPDATE,      /**< ... what is known of its current one changed */
@@ -82,7 +84,10 @@ struct writer_event {
 			  * without media there is no row of it */
 	union {
 		struct writer_media media;
-		struct writer_streams known;
+		struct {
+			int64_t sip_ns; /**< the last of it, before this run */
+			struct writer_streams streams;
+		} known;
 		/** SEGMENT, UPDATE: SEGMENT_HEAD_BYTES of a row;
 		 * END: of it end_ns, end_cause */
 		uint8_t head[SEGMENT_HEAD_BYTES];

@@ -85,6 +85,35 @@ check "... what was sent meanwhile is not stored" \
 check "... and the other call is whole" \
 	is "$(rows 'all(exact(r) for r in rows if r["from"] == "200001")')" True
 
+# ---- what cannot be recorded ------------------------------------------------
+
+# An MGCP command, from 192.0.2.1 to 192.0.2.2.
+send_mgcp() {
+	in_space python3 - <<-'END'
+	import socket, struct
+	text = b"CRCX 1 aaln/1@gateway MGCP 1.0\r\n"
+	udp = struct.pack(">4H", 2727, 2427, 8 + len(text), 0) + text
+	ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0)
+	ends = bytes([192, 0, 2, 1, 192, 0, 2, 2])
+	wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+	wire.bind(("gen", 0))
+	wire.send(bytes(12) + b"\x08\x00" + ip + ends + udp)
+	END
+}
+
+home
+start
+send_mgcp
+send_mgcp
+sleep 1
+check "what cannot be recorded is told while it runs" sh -c "
+	$BIN/spanrec status --json | grep -q '\"unrecordable\": *\[{\"host\": *\
+\"192.0.2.2\", *\"kind\": *\"mgcp\", *\"count\": *2, *\"last_seen\": *\"20'"
+check "... to people too" sh -c "
+	$BIN/spanrec status | grep -q '^ *2  MGCP  *192.0.2.2\$'"
+check "... and counted" is "$(status foreign_mgcp)" 2
+stop
+
 # ---- kill, stop, start -------------------------------------------------------
 
 home
@@ -121,33 +150,90 @@ check "... the archive is sound" spanrec verify --all
 
 # ---- calls that end, and others on their ports, while nobody looks -----------
 
+cat >wire.py <<-'END'
+	import socket, struct, sys, time
+	end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+	end.bind(("gen", 0))
+
+	def send(source, destination, port, payload):
+	    udp = struct.pack(">4H", port, port, 8 + len(payload), 0) + payload
+	    ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 0, 0, 64, 17, 0)
+	    end.send(bytes.fromhex("020000000002020000000001") + b"\x08\0" + ip +
+	             socket.inet_aton(source) + socket.inet_aton(destination) + udp)
+
+	def sip(source, destination, lines, body=""):
+	    lines += (f"Content-Length: {len(body)}", "", body)
+	    send(source, destination, 5060, "\r\n".join(lines).encode())
+END
+
 # update CALL-ID: what a telephone sends in mid-call
 update() {
-	in_space python3 - "$1" <<-'END'
-	import socket, sys
-	text = "\r\n".join((
+	in_space python3 - "$1" <<-END
+	$(cat wire.py)
+	sip("10.0.0.1", "10.128.0.1", (
 	    "UPDATE sip:600000@10.128.0.1 SIP/2.0",
 	    "Via: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK-update",
 	    "From: <sip:200000@10.0.0.1>;tag=a", "To: <sip:600000@10.0.0.1>;tag=b",
-	    "Call-ID: " + sys.argv[1], "CSeq: 7 UPDATE",
-	    "Content-Length: 0", "", "")).encode()
-	port = (5060).to_bytes(2, "big")
-	udp = port + port + (8 + len(text)).to_bytes(2, "big") + bytes(2) + text
-	ip = (b"\x45\0" + (20 + len(udp)).to_bytes(2, "big") + bytes(4) +
-	      b"\x40\x11\0\0" + socket.inet_aton("10.0.0.1") +
-	      socket.inet_aton("10.128.0.1"))
-	end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
-	end.bind(("gen", 0))
-	end.send(bytes.fromhex("020000000002020000000001") + b"\x08\0" + ip + udp)
+	    "Call-ID: " + sys.argv[1], "CSeq: 7 UPDATE"))
 	END
+}
+
+# ring N, answer N: 20000N calls 60000N, which answers, and nobody speaks
+ring() {
+	say "$1" INVITE
+}
+
+answer() {
+	say "$1" INVITE 200
+}
+
+say() {
+	in_space python3 - "$@" <<-END
+	$(cat wire.py)
+	n, messages = sys.argv[1], sys.argv[2:]
+	caller, callee = "10.0.0." + n, "10.128.0." + n
+	for message in messages:
+	    asks = message == "INVITE"
+	    source, destination = (caller, callee) if asks else (callee, caller)
+	    sip(source, destination, (
+	        f"INVITE sip:60000{n}@{callee} SIP/2.0" if asks else
+	        "SIP/2.0 200 OK",
+	        f"Via: SIP/2.0/UDP {caller}:5060;branch=z9hG4bK-{n}",
+	        f"From: <sip:20000{n}@{caller}>;tag=a",
+	        f"To: <sip:60000{n}@{caller}>" + ("" if asks else ";tag=b"),
+	        f"Call-ID: {n}@{caller}", "CSeq: 1 INVITE",
+	        f"Contact: <sip:{source}>", "Content-Type: application/sdp"),
+	        f"v=0\r\no=- 1 1 IN IP4 {source}\r\ns=-\r\n"
+	        f"c=IN IP4 {source}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n")
+	END
+}
+
+# speak N...: 100 packets from both sides of each of these calls
+speak() {
+	in_space python3 - "$@" <<-END
+	$(cat wire.py)
+	for i in range(100):
+	    for n in sys.argv[1:]:
+	        ends = "10.0.0." + n, "10.128.0." + n
+	        for side in 0, 1:
+	            send(ends[side], ends[1 - side], 4000,
+	                 struct.pack(">BBHII", 0x80, 8, i, 160 * i,
+	                             10 * int(n) + side) + bytes(160))
+	    time.sleep(0.02)
+	END
+}
+
+# The recorder has no time to keep anything
+crash() {
+	kill -9 $recorder
+	wait $recorder 2>/dev/null
 }
 
 home
 start
 traffic 3 60 --seed 1
 sleep 4
-kill -9 $recorder
-wait $recorder 2>/dev/null
+crash
 hang_up
 old=$(rows '[r["sip_call_ids"][0] for r in rows if r["from"] == "200000"][0]')
 traffic 3 60 --seed 2
@@ -166,6 +252,32 @@ hang_up
 stop
 check "... no other" is "$(rows 'sorted((r["from"], r["segment"]) for r in rows
 	if r["state"] == "stored")')" "[('200000', 2)]"
+check "... the archive is sound" spanrec verify --all
+
+# ---- calls of which nothing was heard yet ------------------------------------
+
+home
+start
+answer 1
+sleep 5
+crash
+start
+check "a call without media is brought back" is "$(status calls_resumed)" 1
+ring 2
+answer 3
+sleep 1
+crash
+start
+check "... again, and others" is "$(status calls_resumed)" 3
+speak 1 2 3
+sleep 4
+check "what has just begun takes what comes on its ports" \
+	is "$(status stored)" 400
+check "... what was silent for long before does not" \
+	is "$(status strangers)" 200
+stop
+check "... answered or not" is "$(rows 'sorted(r["from"] for r in rows
+	if r["state"] == "stored")')" "['200002', '200003']"
 check "... the archive is sound" spanrec verify --all
 
 # ---- nothing is left of calls that are over ----------------------------------

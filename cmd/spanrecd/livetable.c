@@ -7,7 +7,7 @@
  * A call is kept as the row of its current segment, and as bytes that the
  * archive does not look into:
  *
- *   u8 version | u8 flags | i64 paused since | u8 streams
+ *   u8 version | u8 flags | i64 paused since | i64 last SIP | u8 streams
  *   for each: source 16, u16 port | destination 16, u16 port | u32 SSRC
  *   state of the SIP tracker
  *
@@ -26,8 +26,9 @@
 
 static const int64_t KEEP_NS = 100 * 1000000LL;
 
-enum { VERSION = 2, FLAG_LOCAL_IS_CALLER = 1 };
-enum { STREAMS_AT = 10, HEAD_BYTES = 11, STREAM_BYTES = 40 };
+enum { VERSION = 3, FLAG_LOCAL_IS_CALLER = 1 };
+enum { PAUSED_AT = 2, SIP_NS_AT = 10, STREAMS_AT = 18 };
+enum { HEAD_BYTES = 19, STREAM_BYTES = 40 };
 enum {
 	STATE_BYTES_MAX =
 	    HEAD_BYTES + WRITER_STREAMS_MAX * STREAM_BYTES + SIP_SAVE_BYTES_MAX
@@ -149,7 +150,9 @@ put(struct control_state *c, struct control_call *call)
 	request->state[0] = VERSION;
 	request->state[1] =
 	    call->verdict.local_is_caller ? FLAG_LOCAL_IS_CALLER : 0;
-	memcpy(request->state + 2, &call->paused_ns, sizeof(call->paused_ns));
+	memcpy(request->state + PAUSED_AT, &call->paused_ns,
+	       sizeof(call->paused_ns));
+	memcpy(request->state + SIP_NS_AT, &call->sip_ns, sizeof(call->sip_ns));
 	request->state_bytes = (uint32_t)(sip - request->state) + (uint32_t)n;
 	control__request_commit(c, request);
 	return true;
@@ -316,8 +319,17 @@ control__saved_paused_ns(const struct control_saved *saved)
 {
 	int64_t paused_ns;
 
-	memcpy(&paused_ns, saved->state + 2, sizeof(paused_ns));
+	memcpy(&paused_ns, saved->state + PAUSED_AT, sizeof(paused_ns));
 	return paused_ns;
+}
+
+int64_t
+control__saved_sip_ns(const struct control_saved *saved)
+{
+	int64_t sip_ns;
+
+	memcpy(&sip_ns, saved->state + SIP_NS_AT, sizeof(sip_ns));
+	return sip_ns;
 }
 
 static const uint8_t *

@@ -21,6 +21,7 @@ struct bucket {
 struct media_doubt {
 	UT_hash_handle hh;
 	uint64_t call;
+	int64_t sip_ns;   /* the last of it, before this run */
 	int64_t trust_ns; /* from then on it has none; INT64_MAX: not yet */
 	uint32_t count;
 	struct capture_flow_key known[]; /* streams */
@@ -119,17 +120,47 @@ find_doubt(const struct media_table *table, uint64_t call)
 static int
 add_doubt(struct media_table *table, const struct writer_event *event)
 {
-	const struct writer_streams *known = &event->known;
+	const struct writer_streams *known = &event->known.streams;
 	size_t bytes = known->count * sizeof(known->stream[0]);
 	struct media_doubt *doubt = malloc(sizeof(*doubt) + bytes);
 
 	if (!doubt)
 		return -ENOMEM;
 	doubt->call = event->call;
+	doubt->sip_ns = event->known.sip_ns;
 	doubt->trust_ns = INT64_MAX;
 	doubt->count = known->count;
 	memcpy(doubt->known, known->stream, bytes);
 	HASH_ADD(hh, table->doubts, call, sizeof(doubt->call), doubt);
+	return 0;
+}
+
+/* What was trusted before stays so. */
+static void
+lift(struct media_table *table, struct media_doubt *doubt, int64_t from_ns)
+{
+	if (from_ns >= doubt->trust_ns)
+		return;
+	doubt->trust_ns = from_ns;
+	table->trusts++;
+}
+
+/* Where the clock was set back meanwhile, nobody knows how long it was. */
+static bool
+is_fresh(const struct media_doubt *doubt, int64_t first_ns)
+{
+	return doubt->count == 0 && doubt->sip_ns <= first_ns &&
+	       first_ns - doubt->sip_ns <= MEDIA_FRESH_NS;
+}
+
+static int
+begin(struct media_table *table, const struct writer_event *event)
+{
+	struct media_doubt *doubt;
+
+	for (doubt = table->doubts; doubt; doubt = doubt->hh.next)
+		if (is_fresh(doubt, event->time_ns))
+			lift(table, doubt, INT64_MIN);
 	return 0;
 }
 
@@ -138,10 +169,8 @@ trust(struct media_table *table, const struct writer_event *event)
 {
 	struct media_doubt *doubt = find_doubt(table, event->call);
 
-	if (doubt) {
-		doubt->trust_ns = event->time_ns;
-		table->trusts++;
-	}
+	if (doubt)
+		lift(table, doubt, event->time_ns);
 	return 0;
 }
 
@@ -194,6 +223,8 @@ media_apply(struct media_table *table, const struct writer_event *event)
 		return close_claim(table, event);
 	case WRITER_DOUBT:
 		return add_doubt(table, event);
+	case WRITER_FIRST:
+		return begin(table, event);
 	case WRITER_TRUST:
 		return trust(table, event);
 	default:

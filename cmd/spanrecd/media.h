@@ -22,7 +22,9 @@
  * A call that is brought back after a restart may have been over before it, and
  * its ports another's whose INVITE nobody saw. So until its SIP shows that it
  * goes on it has a claim on the streams only that it is known to have had. To
- * all others it is as if its claims were announced at that moment.
+ * all others it is as if its claims were announced at that moment. One of which
+ * nothing was heard yet has no streams to be known by: it is not in doubt if
+ * its last SIP is from just before the first frame of this run.
  */
 #ifndef CMD_SPANRECD_MEDIA_H
 #define CMD_SPANRECD_MEDIA_H
@@ -33,6 +35,14 @@
 
 struct media_table;
 struct media_doubt;
+
+/**
+ * [ns] From the last SIP of a call without streams to the first frame after a
+ * restart, at most, for it not to be in doubt. Long enough for a recorder that
+ * is killed and started again, short for a call to be over, and its ports
+ * another's.
+ */
+#define MEDIA_FRESH_NS (5 * INT64_C(1000000000))
 
 /** One claim. Valid until media_expire passes it. */
 struct media_entry {
@@ -84,7 +94,7 @@ void media_table_free(struct media_table **table);
 
 /**
  * WRITER_MEDIA_OPEN or WRITER_MEDIA_CLOSE; WRITER_DOUBT, before the first
- * claim of its call; or WRITER_TRUST.
+ * claim of its call; WRITER_FIRST, once, after them; or WRITER_TRUST.
  *
  * @return 0, -ENOMEM
  */

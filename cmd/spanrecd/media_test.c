@@ -15,6 +15,7 @@
 #define WINDOW 200
 #define CLAIM  2000
 #define LINGER 500
+#define FRESH  5000
 #define T0     1000000 /* far from zero */
 
 static struct media_table *table;
@@ -254,18 +255,38 @@ test_generation(void **state)
 
 /* ---- calls of an earlier run --------------------------------------------- */
 
-/* The flow from the phone to its peer is known, under this SSRC. */
+/* The first of these streams are known, and the last SIP. */
 static void
-doubt(uint64_t call, uint32_t known_ssrc)
+doubt_about(uint64_t call, uint32_t known_ssrc, uint32_t count, int64_t sip_ms)
 {
 	const struct writer_event event = {
 		.type = WRITER_DOUBT,
 		.call = call,
 		.time_ns = T0 * MS,
-		.known = { .count = 2,
-			   .stream = { { PEER, PHONE, known_ssrc + 1 },
-				       { PHONE, PEER, known_ssrc } } }
+		.known = { .sip_ns = (T0 + sip_ms) * MS,
+			   .streams = { .count = count,
+					.stream = { { PEER, PHONE,
+						      known_ssrc + 1 },
+						    { PHONE, PEER,
+						      known_ssrc } } } }
 	};
+
+	assert_int_equal(media_apply(table, &event), 0);
+}
+
+/* The flow from the phone to its peer is known, under this SSRC. */
+static void
+doubt(uint64_t call, uint32_t known_ssrc)
+{
+	doubt_about(call, known_ssrc, 2, -1);
+}
+
+/* The first frame of this run. */
+static void
+first(int64_t ms)
+{
+	const struct writer_event event = { .type = WRITER_FIRST,
+					    .time_ns = (T0 + ms) * MS };
 
 	assert_int_equal(media_apply(table, &event), 0);
 }
@@ -362,6 +383,99 @@ test_it_goes_on(void **state)
 	trust(7, 5000); /* no such call */
 }
 
+/* A call without streams, its last SIP at sip_ms; the first frame at first_ms.
+ * @return whose a frame is after that */
+static int
+quiet_call(uint64_t call, int64_t sip_ms, int64_t first_ms)
+{
+	doubt_about(call, 70, 0, sip_ms);
+	open_at(call, 0, PHONE, STORE_LEFT);
+	first(first_ms);
+	return caller_frame(first_ms + 10, 0);
+}
+
+static void
+test_nothing_was_heard_yet(void **state)
+{
+	struct capture_endpoint a = PHONE, b = PEER;
+	uint32_t before;
+
+	(void)state;
+	ssrc = 71;
+	doubt_about(1, 70, 0, 100 - FRESH);
+	open_at(1, 0, PHONE, STORE_LEFT);
+	assert_int_equal(caller_frame(100, 0), -1);
+	before = media_generation(table, &a, &b);
+	first(100);
+	assert_int_not_equal(media_generation(table, &a, &b), before);
+	assert_int_equal(caller_frame(100, 0), 1);
+	assert_int_equal(caller_frame(100000, 0), 1);
+	/* What comes later, as of any other. */
+	ssrc = 72;
+	assert_int_equal(caller_frame(100000, 0), 1);
+	/* SIP in mid-call takes nothing away. */
+	trust(1, 9000);
+	assert_int_equal(caller_frame(100, 0), 1);
+	open_at(2, 10000, PHONE, STORE_LEFT);
+	assert_int_equal(caller_frame(10000, 0), 2);
+}
+
+static void
+test_not_heard_for_too_long(void **state)
+{
+	(void)state;
+	ssrc = 71;
+	assert_int_equal(quiet_call(1, 100 - FRESH - 1, 100), -1);
+	/* Its SIP shows that it goes on, as of all others. */
+	trust(1, 9000);
+	assert_int_equal(caller_frame(9000 - CLAIM - 1, 0), -1);
+	assert_int_equal(caller_frame(9000, 0), 1);
+}
+
+static void
+test_the_wire_was_quiet(void **state)
+{
+	(void)state;
+	/* The recorder was back at once, its mirror port was not. */
+	assert_int_equal(quiet_call(1, -1, FRESH), -1);
+}
+
+static void
+test_the_clock_was_set_back_meanwhile(void **state)
+{
+	(void)state;
+	assert_int_equal(quiet_call(1, 101, 100), -1);
+}
+
+static void
+test_one_stream_is_enough_to_know(void **state)
+{
+	(void)state;
+	doubt_about(1, 70, 1, -1);
+	open_at(1, 0, PHONE, STORE_LEFT);
+	first(100);
+	ssrc = 71;
+	assert_int_equal(caller_frame(100, 0), -1);
+}
+
+/* Each is looked at by itself. */
+static void
+test_several_are_brought_back(void **state)
+{
+	(void)state;
+	doubt_about(1, 70, 0, -FRESH);
+	doubt_about(2, 70, 2, -1);
+	doubt_about(3, 70, 0, -1);
+	open_at(1, 0, PHONE, STORE_LEFT);
+	open_at(3, 0, PEER, STORE_RIGHT);
+	open_at(2, 0, endpoint(3, 3000), STORE_LEFT);
+	first(100);
+	ssrc = 71;
+	assert_int_equal(caller_frame(100, 0), 3);
+	close_at(3, 200, PEER);
+	assert_int_equal(caller_frame(200 + LINGER, 0), -1);
+}
+
 static void
 expire_all(int64_t due_ms)
 {
@@ -402,6 +516,12 @@ main(void)
 		T(test_only_what_it_had),
 		T(test_its_ports_are_another_call_s),
 		T(test_it_goes_on),
+		T(test_nothing_was_heard_yet),
+		T(test_not_heard_for_too_long),
+		T(test_the_wire_was_quiet),
+		T(test_the_clock_was_set_back_meanwhile),
+		T(test_one_stream_is_enough_to_know),
+		T(test_several_are_brought_back),
 		T(test_expire),
 	};
 

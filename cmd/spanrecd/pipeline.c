@@ -99,6 +99,8 @@ capture_layers_new(struct capture_thread *t)
 	r = capture_decoder_new(&t->decoder, &decode);
 	if (r == 0)
 		r = capture_tcp_new(&t->tcp, &tcp);
+	if (r == 0)
+		r = capture_sightings_new(&t->sightings, key);
 	return r;
 }
 
@@ -122,6 +124,7 @@ capture_new(struct pipeline *p, uint32_t i, char *error)
 	t->source = p->config.sources[i];
 	p->config.sources[i] = NULL;
 	pthread_mutex_init(&t->link_lock, NULL);
+	atomic_init(&t->first_ns, PIPELINE_OVER);
 	atomic_init(&t->position_ns, PIPELINE_BEFORE);
 	sem_init(&t->wake, 0, 0);
 	r = capture_ring_new(&t->sip, s->sip_ring_kib * 1024);
@@ -220,6 +223,7 @@ pipeline_free(struct pipeline **pipeline)
 		capture_ring_free(&p->captures[i].sip);
 		capture_decoder_free(&p->captures[i].decoder);
 		capture_tcp_free(&p->captures[i].tcp);
+		capture_sightings_free(&p->captures[i].sightings);
 		flows_free(&p->captures[i].flows);
 	}
 	for (i = 0; i < p->writers_count; i++) {
@@ -412,4 +416,27 @@ pipeline_counters(const struct pipeline *p, const struct sip_counters *sip,
 			offsetof(struct capture_thread, stream_counters),
 			SIP_STREAM_COUNTERS_COUNT, values);
 	memcpy(values, of_sip, sizeof(of_sip));
+}
+
+int
+pipeline_sightings(const struct pipeline *p, struct capture_sighting **hosts)
+{
+	struct capture_sighting *all = calloc(
+	    p->captures_count, CAPTURE_SIGHTINGS_HOSTS_MAX * sizeof(*all));
+	uint32_t i, count = 0;
+
+	*hosts = NULL;
+	if (!all)
+		return -ENOMEM;
+	for (i = 0; i < p->captures_count; i++)
+		count += capture_sightings_read(p->captures[i].sightings,
+						all + count);
+	count = capture_sightings_merge(all, count);
+	if (count == 0)
+		free(all);
+	else
+		*hosts = all;
+	return count < CAPTURE_SIGHTINGS_HOSTS_MAX
+		   ? (int)count
+		   : CAPTURE_SIGHTINGS_HOSTS_MAX;
 }

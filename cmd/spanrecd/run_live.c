@@ -109,6 +109,7 @@ open_sources(const struct run_options *o, const struct home *home,
 		}
 		config->sources_count += threads;
 	}
+	config->several = count > 1;
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -283,6 +284,39 @@ due_json(const struct control_state *c, json_t *warnings)
 	    "sweep_failed", number_json(swept->failed));
 }
 
+/* ---- what cannot be recorded --------------------------------------------- */
+
+static void
+add_sighting(json_t *list, const struct capture_sighting *host)
+{
+	enum capture_foreign kinds[CAPTURE_FOREIGN_COUNT];
+	uint32_t i, n = capture_sighting_kinds(host, kinds);
+	char text[CAPTURE_ADDRESS_TEXT_BYTES];
+
+	capture_address_text(host->addr, text);
+	for (i = 0; i < n; i++)
+		(void)json_array_append_new(
+		    list,
+		    json_pack("{s:s,s:s,s:o,s:o}", "host", text, "kind",
+			      capture_foreign_name(kinds[i]), "count",
+			      number_json(host->count[kinds[i]]), "last_seen",
+			      time_json(host->last_ns[kinds[i]])));
+}
+
+/* One for each host and kind; the host with most first. */
+static json_t *
+unrecordable_json(const struct pipeline *p)
+{
+	struct capture_sighting *hosts;
+	json_t *list = json_array();
+	int i, count = pipeline_sightings(p, &hosts);
+
+	for (i = 0; i < count; i++)
+		add_sighting(list, &hosts[i]);
+	free(hosts);
+	return list;
+}
+
 /* ---- all of it ----------------------------------------------------------- */
 
 static void
@@ -344,6 +378,8 @@ control__status(struct control_state *c)
 				  interfaces_json(c->pipeline, warnings));
 	(void)json_object_set_new(status, "gauges", gauges_json(c));
 	(void)json_object_set_new(status, "counters", counters_json(values));
+	(void)json_object_set_new(status, "unrecordable",
+				  unrecordable_json(c->pipeline));
 	(void)json_object_set_new(
 	    status, "disk", disk_json(config->home->archive_path, warnings));
 	(void)json_object_set_new(status, "due", due_json(c, warnings));

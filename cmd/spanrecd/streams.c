@@ -21,6 +21,13 @@ on_message(void *ctx, const struct capture_tcp_piece *piece,
 	capture__on_sip(t, &pkt);
 }
 
+/*
+ * TLS and others are no SIP from their first byte on, and the direction is
+ * looked at no more; so each counts once. After a hole, and where a connection
+ * is seen from its middle on, SIP would be searched for: these are what they
+ * are where a segment begins. The answer to a WebSocket is read as a head, and
+ * gone when it is whole.
+ */
 int64_t
 capture__on_stream(void *ctx, const struct capture_tcp_piece *piece)
 {
@@ -31,6 +38,12 @@ capture__on_stream(void *ctx, const struct capture_tcp_piece *piece)
 		.counters = &t->streams,
 		.scratch = t->message,
 	};
+	int64_t n;
 
-	return sip_stream_input(piece, &reader);
+	if (piece->gap && !*piece->keep && capture__foreign_tcp(t, piece))
+		return CAPTURE_TCP_IGNORE;
+	n = sip_stream_input(piece, &reader);
+	if (n == CAPTURE_TCP_IGNORE || (n > 0 && piece->bytes[0] == 'H'))
+		(void)capture__foreign_tcp(t, piece);
+	return n;
 }

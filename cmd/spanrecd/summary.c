@@ -3,6 +3,7 @@
 #include "cmd/spanrecd/summary.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "cmd/spanrecd/pipeline.h"
@@ -21,6 +22,41 @@ line(FILE *to, uint64_t value, const char *text)
 {
 	if (value)
 		fprintf(to, "%12" PRIu64 "  %s\n", value, text);
+}
+
+/* Lines of what cannot be recorded. */
+enum { FOREIGN_LINES_MAX = 8 };
+
+/* @return lines left of so many; the host of the last one may have more */
+static uint32_t
+foreign_host(FILE *to, const struct capture_sighting *host, uint32_t lines)
+{
+	enum capture_foreign kinds[CAPTURE_FOREIGN_COUNT];
+	uint32_t i, n = capture_sighting_kinds(host, kinds);
+	char text[CAPTURE_ADDRESS_TEXT_BYTES];
+
+	capture_address_text(host->addr, text);
+	for (i = 0; i < n && i < lines; i++)
+		fprintf(to, "%12" PRIu64 "  %s at %s\n", host->count[kinds[i]],
+			capture_foreign_text(kinds[i]), text);
+	return lines - i;
+}
+
+static void
+print_foreign(const struct pipeline *p, FILE *to)
+{
+	struct capture_sighting *hosts;
+	uint32_t lines = FOREIGN_LINES_MAX;
+	int i, count = pipeline_sightings(p, &hosts);
+
+	if (count > 0)
+		fputs("Seen but not recordable:\n", to);
+	for (i = 0; i < count && lines > 0; i++)
+		lines = foreign_host(to, &hosts[i], lines);
+	if (i < count)
+		fprintf(to, "%14sand %d more host%s\n", "", count - i,
+			count - i > 1 ? "s" : "");
+	free(hosts);
 }
 
 void
@@ -43,4 +79,5 @@ summary_print(const struct pipeline *p, int64_t took_ns, FILE *to)
 		if (i < COUNTER_COUNT ||
 		    i >= COUNTER_COUNT + CAPTURE_OUTCOME_COUNT)
 			line(to, values[i], counter_rows[i].text);
+	print_foreign(p, to);
 }

@@ -276,6 +276,7 @@ apply_events(struct writer_state *w)
 		case WRITER_MEDIA_OPEN:
 		case WRITER_MEDIA_CLOSE:
 		case WRITER_DOUBT:
+		case WRITER_FIRST:
 		case WRITER_TRUST:
 			r = media_apply(w->media, event);
 			break;
@@ -479,6 +480,7 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 		.encrypted = b->encrypted,
 		.media = &b->entry->media,
 		.last_ns = last_ns,
+		.several = w->pipeline->config.several,
 		.kernel = kind == RTP_TAKE_GAP &&
 			  capture_thread_dropped(w->capture, b->last_ns,
 						 frame->time_ns),

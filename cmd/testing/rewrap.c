@@ -364,7 +364,10 @@ help_filter(int key, const char *text, void *input)
 	rewrap_wraps_tell(to);
 	fputs(".\n\nWhat carries IP packets only (mpls, ipip, gtpu ...) is "
 	      "given frames that hold another kind in GRE. hep3 carries UDP "
-	      "datagrams and must be the last.",
+	      "datagrams and must be the last; a capture that has anything "
+	      "else is refused, so filter it before (tcpdump -r IN -w OUT "
+	      "udp). Four names are second names: gre-key-seq-sum (gre-full), "
+	      "geneve-opt, gtpu-ext, hep3 (hep).",
 	      to);
 	return fclose(to) ? (char *)text : names;
 }

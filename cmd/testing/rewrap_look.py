@@ -409,6 +409,7 @@ def same(want, got):
 
 def part(want, got, name, *names):
     want, got = read(want), open(got).readlines()
+    equal(len(got), len(want) * len(names), "datagrams of all")
     at = names.index(name) * len(want)
     counted([innermost(line) for line in got[at:at + len(want)]], want)
 
@@ -420,37 +421,115 @@ def times(want, got, n):
 # ---- fragments -------------------------------------------------------------
 
 
-def mtu(most, path):
-    sizes, cut = [], 0
+def fragment(frame):
+    """(what it is a part of, place, end, more) of the outermost packet, or
+    None; and its bytes."""
+    ip = frame[skip_tags(frame):]
+    if ip[0] >> 4 == 4:
+        n, number, bits = struct.unpack(">3H", ip[2:8])
+        equal(ones_sum(ip[:20]), 0xffff, "checksum of IPv4")
+        if not bits & 0x3fff:
+            return None, n
+        at, end, more = (bits & 0x1fff) * 8, n - 20, bool(bits & 0x2000)
+    else:
+        n = 40 + struct.unpack(">H", ip[4:6])[0]
+        if ip[6] != 44:
+            return None, n
+        bits, number = struct.unpack(">HI", ip[42:48])
+        at, end, more = bits & 0xfff8, n - 48, bool(bits & 1)
+    equal(len(ip), n, "bytes of the packet")
+    if more and end % 8:
+        fail(f"a fragment of {end} bytes")
+    return (number, at, at + end, more), n
+
+
+def fragments(most, how, path):
+    """None is longer than `most`, and they come as they should."""
+    rows, sizes = collections.defaultdict(list), []
     for _, frame in frames(path):
-        ip = frame[skip_tags(frame):]
-        if ip[0] >> 4 == 4:
-            bits = struct.unpack(">H", ip[6:8])[0]
-            sizes.append(struct.unpack(">H", ip[2:4])[0])
-            fragment, more = bits & 0x3fff, bits & 0x2000
-            payload = sizes[-1] - 20
+        found, n = fragment(frame)
+        sizes.append(n)
+        if found:
+            rows[found[0]].append(found[1:])
+    if max(sizes) > most or max(sizes) < most - 16 or len(rows) < 60:
+        fail(f"{len(rows)} packets cut, into up to {max(sizes)} bytes")
+    orders = set()
+    for row in rows.values():
+        ordered = sorted(set(row))
+        equal([more for _, _, more in ordered],
+              [True] * (len(ordered) - 1) + [False], "more to come")
+        laps = {a[1] - b[0] for a, b in zip(ordered, ordered[1:])}
+        if not laps <= ({0, 8} if how == "overlap" else {0}):
+            fail(f"overlaps {laps}")
+        orders |= {f"lap {lap}" for lap in laps}
+        copies = set(collections.Counter(row).values())
+        equal(copies, {2 if how == "doubled" else 1}, "copies")
+        if row == sorted(row):
+            orders.add("in order")
+        elif row == sorted(row, reverse=True):
+            orders.add("reverse")
         else:
-            sizes.append(40 + struct.unpack(">H", ip[4:6])[0])
-            fragment = ip[6] == 44
-            more, payload = fragment and ip[43] & 1, sizes[-1] - 48
-        equal(len(ip), sizes[-1], "bytes of the packet")
-        cut += bool(fragment)
-        if more and payload % 8:
-            fail(f"a fragment of {payload} bytes")
-    if max(sizes) > most or max(sizes) < most - 16 or cut < 100:
-        fail(f"{cut} fragments of up to {max(sizes)} bytes")
+            orders.add("mixed")
+    wanted = {"in-order": {"lap 0", "in order"},
+              "reverse": {"lap 0", "reverse"},
+              "shuffled": {"lap 0", "in order", "reverse", "mixed"},
+              "doubled": {"lap 0", "in order"},
+              "overlap": {"lap 8", "in order"}}[how]
+    equal(orders - ({"lap 0"} if how == "overlap" else set()), wanted, "orders")
+
+
+def lengths(path):
+    """Of SNAP and PPPoE: to the end of each frame."""
+    seen = set()
+    for _, frame in frames(path):
+        kind, = struct.unpack(">H", frame[12:14])
+        at = 18 if kind == 0x8864 else 12
+        length, = struct.unpack(">H", frame[at:at + 2])
+        equal(length, len(frame) - at - 2, "length")
+        seen.add(length)
+    if len(seen) < 3:
+        fail(f"lengths {seen}")
+
+
+# ---- tunnels ---------------------------------------------------------------
+
+
+def flows(original, wrapped):
+    """VXLAN: a source port for each flow, and right checksums."""
+    ports = collections.defaultdict(set)
+    for (_, was), (_, now) in zip(frames(original), frames(wrapped)):
+        _, source, target, rest = packet(was)
+        udp = packet(now)[3]
+        equal(udp[2:4], b"\x12\xb5", "port")
+        ports[source, target, rest[:4]].add(udp[:2])
+    equal({len(seen) for seen in ports.values()}, {1}, "ports of a flow")
+    equal(len(set().union(*ports.values())), len(ports), "ports of all flows")
+
+
+def gre_sums(wrapped):
+    """GRE with all fields: checksums, and numbers that count."""
+    numbers = []
+    for _, frame in frames(wrapped):
+        gre = frame[34:]
+        equal(gre[:2], b"\xb0\0", "flags")
+        equal(ones_sum(gre), 0xffff, "checksum")
+        numbers.append(struct.unpack(">I", gre[12:16])[0])
+    equal({b - a for a, b in zip(numbers, numbers[1:])}, {1}, "numbers")
 
 
 def main(what, *args):
-    if what in ("reorder", "mtu"):
-        {"reorder": reorder, "mtu": mtu}[what](int(args[0]), *args[1:])
+    if what == "reorder":
+        reorder(int(args[0]), *args[1:])
+    elif what == "fragments":
+        fragments(int(args[0]), *args[1:])
     elif what == "times":
         times(args[0], args[1], int(args[2]))
     elif what == "double-vlan":
         double(*args, vlan=True)
     else:
-        {"hep3": hep3, "pbb-snap": pbb_snap, "double": double, "tcp": tcp, "same": same,
-         "part": part}[what](*args)
+        {"hep3": hep3, "pbb-snap": pbb_snap, "double": double, "tcp": tcp,
+         "same": same, "part": part, "flows": flows, "lengths": lengths,
+         "gre-sums": gre_sums}[what](*args)
 
 
 main(*sys.argv[1:])

@@ -18,7 +18,8 @@ enum {
 	SNAP_LENGTH_AT = 12,
 	PPPOE_LENGTH_AT = 18,
 
-	PACKET_MAX = 65535
+	PACKET_MAX = 65535,
+	NAME_BYTES = 32
 };
 
 /* Names that say more than those of wrap.h. */
@@ -58,17 +59,28 @@ rewrap_wrap_find(const char *name, size_t n)
 	return -1;
 }
 
+/* Its name for users. @param text [NAME_BYTES] */
+static const char *
+user_name(enum wrap wrap, char *text)
+{
+	char *c;
+
+	snprintf(text, NAME_BYTES, "%s", wrap_name(wrap));
+	for (c = text; *c; c++)
+		if (*c == '_')
+			*c = '-';
+	return text;
+}
+
 void
 rewrap_wraps_tell(FILE *to)
 {
+	char name[NAME_BYTES];
 	size_t i;
-	const char *c;
 
-	for (i = 0; i < WRAP_COUNT; i++) {
-		fputs(i ? " " : "", to);
-		for (c = wrap_name((enum wrap)i); *c; c++)
-			putc(*c == '_' ? '-' : *c, to);
-	}
+	for (i = 0; i < WRAP_COUNT; i++)
+		fprintf(to, "%s%s", i ? " " : "",
+			user_name((enum wrap)i, name));
 	for (i = 0; i < sizeof(others) / sizeof(*others); i++)
 		fprintf(to, " %s", others[i].name);
 }
@@ -157,6 +169,7 @@ static int
 frame_wrap_all(struct rewrap_traffic *traffic, struct rewrap_frame *frame,
 	       const enum wrap *wraps, size_t count)
 {
+	char name[NAME_BYTES];
 	uint32_t n = frame->n;
 
 	while (count--) {
@@ -169,7 +182,7 @@ frame_wrap_all(struct rewrap_traffic *traffic, struct rewrap_frame *frame,
 					   "frame %" PRIu64 " of %u bytes does "
 					   "not go into %s",
 					   frame->order + 1, n,
-					   wrap_name(wraps[count]));
+					   user_name(wraps[count], name));
 	}
 	return 0;
 }
