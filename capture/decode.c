@@ -59,8 +59,9 @@ reader_of(int link_type)
 	case LINKTYPE_ERF:
 		return capture__erf_read;
 	case LINKTYPE_PPP:
-	case LINKTYPE_PPP_HDLC:
 		return capture__ppp_read;
+	case LINKTYPE_PPP_HDLC:
+		return capture__ppp_hdlc_read;
 	case LINKTYPE_PPP_ETHER:
 		return capture__pppoe_read;
 	case LINKTYPE_C_HDLC:
@@ -122,10 +123,9 @@ capture_decode(struct capture_decoder *d, const struct capture_frame *frame,
 			return CAPTURE_other_link;
 		outcome = read(&rd, pkt, d);
 	}
-	if (d->tunnels) {
+	if (d->tunnels)
 		d->counters.tunnelled++;
-		d->tunnels = 0;
-	}
+	d->tunnels = d->within = 0;
 	return outcome;
 }
 

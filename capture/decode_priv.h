@@ -15,6 +15,7 @@ struct capture_frags;
 
 struct capture_decoder {
 	uint32_t tunnels; /* of this frame, so far */
+	uint32_t within;  /* and fragments of IPv6, as one may be in another */
 	uint64_t frame;   /* its number */
 	int64_t now_ns;
 	struct capture_frags *frags;
@@ -40,6 +41,7 @@ CAPTURE_READER(capture__loopback_read);
 CAPTURE_READER(capture__erf_read);
 CAPTURE_READER(capture__chdlc_read);
 CAPTURE_READER(capture__ppp_read);
+CAPTURE_READER(capture__ppp_hdlc_read);
 CAPTURE_READER(capture__pppoe_read);
 CAPTURE_READER(capture__mpls_read);
 /** What follows an Ethernet type. */
@@ -52,6 +54,9 @@ enum capture_outcome capture__ethertype_read(struct capture_rd *rd,
 CAPTURE_READER(capture__ip_read);
 CAPTURE_READER(capture__ip4_read);
 CAPTURE_READER(capture__ip6_read);
+/** Does an IP packet fill the rest, or is it one by its checksum? For where IP
+ * is not the only thing that it could be; it begins with a 4 or 6. */
+bool capture__ip_fits(struct capture_rd rd);
 
 /* transport.c; the reader has ip_bytes at most: what the IP header leaves for
  * it. It may have less (cut by the snap length). */

@@ -177,6 +177,46 @@ test_nothing_but_tags(void **state)
 	check_outcome(&b, CAPTURE_cut);
 }
 
+/* A pseudo-wire without a control word: the address of a device may begin as IP
+ * does, and that of an IP packet be where an Ethernet type would be. */
+static void
+test_labels(void **state)
+{
+	static const uint8_t first[] = { 0x40, 0x45, 0x4c, 0x60, 0x64 };
+	struct built ip4 = { 0 }, ip6 = { 0 };
+	struct capture_pkt pkt;
+	char payload[64];
+	size_t i;
+
+	for (i = 0; i < sizeof(first); i++) {
+		struct built b = { 0 };
+
+		put_ether(&b, 0x8847);
+		put_u32(&b, 0x00010140);
+		put_ether(&b, i % 2 ? 0x0800 : 0x86dd);
+		b.bytes[18] = first[i];
+		if (i % 2)
+			put_ip4_datagram(&b);
+		else
+			put_ip6_datagram(&b);
+		assert_int_equal(decode_cut(&b, b.n, &pkt, payload),
+				 CAPTURE_udp);
+		assert_int_equal(pkt.src.port, 5060);
+	}
+	put_ether(&ip4, 0x8847);
+	put_u32(&ip4, 0x00010140);
+	put_ip4_datagram(&ip4);
+	memcpy(ip4.bytes + 18 + 12, "\x08\x00", 2);
+	put_ether(&ip6, 0x8847);
+	put_u32(&ip6, 0x00010140);
+	put_ip6_datagram(&ip6);
+	memcpy(ip6.bytes + 18 + 12, "\x08\x00", 2);
+	assert_int_equal(decode_cut(&ip4, ip4.n, &pkt, payload), CAPTURE_udp);
+	assert_int_equal(pkt.src.addr[12], 8);
+	assert_int_equal(decode_cut(&ip6, ip6.n, &pkt, payload), CAPTURE_udp);
+	assert_int_equal(pkt.src.addr[4], 8);
+}
+
 static void
 test_other_network(void **state)
 {
@@ -306,6 +346,12 @@ test_serial_lines(void **state)
 	put(&hdlc, "\x0f\x00\x08\x00", 4);
 	put_ip4_datagram(&hdlc);
 	check_udp4(&hdlc, 0);
+	hdlc.link_type = FRAMES_PPP_HDLC; /* is either */
+	check_udp4(&hdlc, 0);
+	hdlc.bytes[0] = 0x8f;
+	check_udp4(&hdlc, 0);
+	ppp.link_type = FRAMES_PPP_HDLC;
+	check_udp4(&ppp, 0);
 }
 
 static void
@@ -392,6 +438,32 @@ test_ip4_without_length(void **state)
 	assert_int_equal(pkt.payload_bytes, FRAMES_PAYLOAD_BYTES);
 }
 
+/* The same of IPv6, and more than its length can say (RFC 2675). */
+static void
+test_ip6_without_length(void **state)
+{
+	static const uint8_t hops[] = { 6, 0, 0xc2, 4, 0, 0, 0, 28 };
+	struct capture_pkt pkt;
+	char payload[8];
+	int jumbo;
+
+	for (jumbo = 0; jumbo < 2; jumbo++) {
+		struct built b = { .link_type = FRAMES_RAW };
+
+		put_ip6(&b, 0, jumbo ? 0 : 6);
+		if (jumbo)
+			put(&b, hops, sizeof(hops));
+		put_u32(&b, 5060 << 16 | 40000);
+		put_fill(&b, 8, 0);
+		put_u32(&b, 0x50100000);
+		put_fill(&b, 4, 0);
+		put(&b, "bytes", 5);
+		assert_int_equal(decode_cut(&b, b.n, &pkt, payload),
+				 CAPTURE_tcp);
+		assert_int_equal(pkt.payload_bytes, 5);
+	}
+}
+
 static void
 test_other_transport(void **state)
 {
@@ -424,6 +496,20 @@ test_ip6_extensions(void **state)
 	put_fill(&b, 20, 0);
 	put(&b, "\x3c\xff\x00\x06\x12\x34\x56\x78", 8); /* atomic fragment */
 	put(&b, "\x11\x00\x01\x04\x00\x00\x00\x00", 8); /* destination */
+	put_datagram(&b);
+	check_udp6(&b, 0);
+}
+
+/* Behind the authentication header, too (RFC 8200 section 4.1). */
+static void
+test_ip6_authentication(void **state)
+{
+	struct built b = { .link_type = FRAMES_RAW };
+
+	put_ip6(&b, 16 + 8 + 8 + FRAMES_PAYLOAD_BYTES, 51);
+	put(&b, "\x3c\x02\x00\x00", 4);
+	put_fill(&b, 12, 0x55);
+	put(&b, "\x11\x00\x01\x04\x00\x00\x00\x00", 8);
 	put_datagram(&b);
 	check_udp6(&b, 0);
 }
@@ -571,6 +657,7 @@ main(void)
 		cmocka_unit_test(test_ethernet_padding),
 		cmocka_unit_test(test_vlan_tags),
 		cmocka_unit_test(test_nothing_but_tags),
+		cmocka_unit_test(test_labels),
 		cmocka_unit_test(test_other_network),
 		cmocka_unit_test(test_linux_cooked),
 		cmocka_unit_test(test_raw_ip),
@@ -582,8 +669,10 @@ main(void)
 		cmocka_unit_test(test_ip4_malformed),
 		cmocka_unit_test(test_ip4_not_fragments),
 		cmocka_unit_test(test_ip4_without_length),
+		cmocka_unit_test(test_ip6_without_length),
 		cmocka_unit_test(test_other_transport),
 		cmocka_unit_test(test_ip6_extensions),
+		cmocka_unit_test(test_ip6_authentication),
 		cmocka_unit_test(test_ip6_malformed),
 		cmocka_unit_test(test_ip6_nothing_but_extensions),
 		cmocka_unit_test(test_udp_lengths),

@@ -257,6 +257,17 @@ CAPTURE_READER(capture__pppoe_read)
 	return capture__ppp_read(rd, pkt, d);
 }
 
+/* LINKTYPE_PPP_HDLC is either, as the address says: ff, or 0f to one and 8f to
+ * all. */
+CAPTURE_READER(capture__ppp_hdlc_read)
+{
+	struct capture_rd ahead = *rd;
+
+	return (capture_rd_u8(&ahead) & 0x7f) == 0x0f
+		   ? capture__chdlc_read(rd, pkt, d)
+		   : capture__ppp_read(rd, pkt, d);
+}
+
 /* Would an Ethernet frame, so many bytes on, be one that is understood? */
 static bool
 ether_follows(struct capture_rd rd, uint32_t skip_bytes)
@@ -279,12 +290,13 @@ ether_follows(struct capture_rd rd, uint32_t skip_bytes)
  * Nothing says what is under it. The first 4 bits do: 4 and 6 are IP, 0 is the
  * control word of a pseudo-wire (RFC 4385), which is there so that an Ethernet
  * frame is not taken for IP. Some leave the word out; then the Ethernet type
- * tells.
+ * tells. Where the address of a device begins with a 4 or 6 it could be both.
  */
 CAPTURE_READER(capture__mpls_read)
 {
 	struct capture_rd ahead;
 	uint32_t label, first;
+	bool ether;
 
 	do
 		label = capture_rd_u32(rd);
@@ -293,13 +305,12 @@ CAPTURE_READER(capture__mpls_read)
 	first = capture_rd_u8(&ahead) >> 4;
 	if (ahead.failed)
 		return CAPTURE_cut;
-	if (first == 4)
-		return capture__ip4_read(rd, pkt, d);
-	if (first == 6)
-		return capture__ip6_read(rd, pkt, d);
+	ether = ether_follows(*rd, 0);
+	if ((first == 4 || first == 6) && (!ether || capture__ip_fits(*rd)))
+		return capture__ip_read(rd, pkt, d);
 	if (first == 0 && ether_follows(*rd, 4))
 		capture_rd_take(rd, 4);
-	else if (!ether_follows(*rd, 0))
+	else if (!ether)
 		return CAPTURE_other_network;
 	return capture__ether_read(rd, pkt, d);
 }

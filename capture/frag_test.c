@@ -516,6 +516,7 @@ test_within_itself(void **state)
 	inner.bytes[14 + 40] = 41;
 	assert_int_equal(decode(&inner, &pkt), CAPTURE_fragment);
 	assert_int_equal(counters()->reassembled, 1);
+	assert_int_equal(counters()->tunnelled, 1); /* the one that is whole */
 }
 
 static void

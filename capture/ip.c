@@ -209,13 +209,16 @@ static bool
 is_extension(uint8_t protocol)
 {
 	return protocol == PROTOCOL_HOP_BY_HOP ||
-	       protocol == PROTOCOL_ROUTING || protocol == PROTOCOL_DESTINATION;
+	       protocol == PROTOCOL_ROUTING || protocol == PROTOCOL_AH ||
+	       protocol == PROTOCOL_DESTINATION;
 }
 
 /*
  * Step over one extension header (RFC 8200 section 4.2):
  *
  * | next header   | length / 8 - 1 | ...
+ *
+ * or the authentication header, which is one of them and counts otherwise.
  *
  * @param next in: what this header is; out: what follows
  * @param ip_bytes left of the payload; this header is taken off
@@ -224,10 +227,13 @@ is_extension(uint8_t protocol)
 static enum capture_outcome
 extension_read(struct capture_rd *rd, uint8_t *next, uint32_t *ip_bytes)
 {
-	uint32_t bytes;
+	bool authentication = *next == PROTOCOL_AH;
+	uint32_t length, bytes;
 
 	*next = capture_rd_u8(rd);
-	bytes = (capture_rd_u8(rd) + 1u) * IP6_EXTENSION_BYTES;
+	length = capture_rd_u8(rd);
+	bytes = authentication ? (length + 2) * 4
+			       : (length + 1) * IP6_EXTENSION_BYTES;
 	capture_rd_take(rd, bytes - 2);
 	if (*ip_bytes < bytes)
 		return CAPTURE_malformed;
@@ -279,8 +285,9 @@ payload6_read(struct capture_rd *rd, uint8_t next, uint32_t ip_bytes,
 	}
 	if (next != PROTOCOL_FRAGMENT)
 		return payload_read(rd, next, ip_bytes, pkt, d);
-	return capture__tunnel_enter(d) ? fragment6_read(rd, ip_bytes, pkt, d)
-					: CAPTURE_too_deep;
+	return ++d->within <= CAPTURE_TUNNELS_MAX
+		   ? fragment6_read(rd, ip_bytes, pkt, d)
+		   : CAPTURE_too_deep;
 }
 
 /*
@@ -289,6 +296,9 @@ payload6_read(struct capture_rd *rd, uint8_t next, uint32_t ip_bytes,
  * |        payload length         |  next header  |   hop limit   |
  * |                       source, 16 bytes                        |
  * |                     destination, 16 bytes                     |
+ *
+ * A length of 0 is that of more than it can say (RFC 2675), and as in IPv4 what
+ * a host shows of its own TCP.
  */
 CAPTURE_READER(capture__ip6_read)
 {
@@ -304,6 +314,9 @@ CAPTURE_READER(capture__ip6_read)
 	capture_rd_take(&hdr, 1);
 	memcpy(pkt->src.addr, capture_rd_take(&hdr, 16), 16);
 	memcpy(pkt->dst.addr, capture_rd_take(&hdr, 16), 16);
+	if (ip_bytes == 0 &&
+	    (next == PROTOCOL_HOP_BY_HOP || next == PROTOCOL_TCP))
+		ip_bytes = (uint32_t)capture_rd_left(rd);
 	capture_rd_limit(rd, ip_bytes);
 	if (next == PROTOCOL_UDP)
 		return capture__udp_read(rd, ip_bytes, pkt, d);
@@ -322,4 +335,34 @@ CAPTURE_READER(capture__ip_read)
 	if (version == 6)
 		return capture__ip6_read(rd, pkt, d);
 	return CAPTURE_other_network;
+}
+
+/* Is the checksum of an IPv4 header right? */
+static bool
+is_sum_right(struct capture_rd hdr)
+{
+	uint32_t sum = 0;
+
+	while (capture_rd_left(&hdr) > 0)
+		sum += capture_rd_u16(&hdr);
+	return (sum & 0xffff) + (sum >> 16) == 0xffff;
+}
+
+bool
+capture__ip_fits(struct capture_rd rd)
+{
+	size_t left = capture_rd_left(&rd);
+	struct capture_rd hdr = rd;
+	uint32_t first = capture_rd_u8(&hdr);
+	uint32_t header_bytes = (first & 0xf) * 4, bytes;
+
+	capture_rd_take(&hdr, 1);
+	bytes = capture_rd_u16(&hdr);
+	if (first >> 4 == 6) /* 2 bytes further on */
+		return left >= IP6_HEADER_BYTES &&
+		       capture_rd_u16(&hdr) == left - IP6_HEADER_BYTES;
+	if (header_bytes < IP4_HEADER_BYTES || left < header_bytes)
+		return false;
+	return bytes == left ||
+	       is_sum_right(capture_rd_split(&rd, header_bytes));
 }

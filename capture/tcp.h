@@ -7,7 +7,9 @@
  * has not consumed. What comes behind a hole waits in its place until the hole
  * is filled. A hole is given up when the receiver has acknowledged what is
  * behind it (it did come, the mirror lost it), when nobody has filled it for
- * too long, or when the buffer is full; the reader is told.
+ * too long, or when the buffer is full; the reader is told. What was sent into
+ * a hole and is not acknowledged is read even later, as if after another: what
+ * made the hole may be a segment that the receiver has never had.
  *
  * Most of the TCP on a mirror is of no interest. The reader sees the beginning
  * of every connection, or of one that began before what is seen of it first,
@@ -97,7 +99,7 @@ void capture_tcp_free(struct capture_tcp **tcp);
 void capture_tcp_input(struct capture_tcp *tcp, const struct capture_pkt *pkt);
 
 /** Let time pass: holes are given up, readers told that it is quiet.
- * @cost O(directions with bytes that were not consumed) */
+ * @cost O(connections with bytes that were not consumed, or just ended) */
 void capture_tcp_tick(struct capture_tcp *tcp, int64_t now_ns);
 
 /** The input is over: the last word of every connection. */

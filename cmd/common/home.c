@@ -87,7 +87,8 @@ static const struct policy_field settings[] = {
 	{ "tcp_connections_max", POLICY_FIELD_U32, AT(tcp_connections_max), 64,
 	  1 << 20, "", "16384",
 	  "TCP connections at a time that are looked into for SIP, for each\n"
-	  "capture thread; more, and the oldest without SIP are given up." },
+	  "capture thread; more, and the oldest are given up, without SIP\n"
+	  "first: a quarter is kept for those." },
 	{ "tcp_mib", POLICY_FIELD_U32, AT(tcp_mib), 1, 4096, "MiB", "64",
 	  "Bytes of TCP connections that wait for the rest of a message, for\n"
 	  "each capture thread." },
