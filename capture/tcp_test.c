@@ -519,6 +519,24 @@ test_ignored(void **state)
 	assert_string_equal(CLIENT, "def");
 }
 
+/* The connection was of no interest; what takes its ports is looked at, and
+ * does not go on with what was left of it. */
+static void
+test_ignored_and_begun_again(void **state)
+{
+	consume_from = 10;
+	syn(99);
+	client(100, "abc");
+	ignoring = true;
+	segment(true, 40000, 500, 0, "x", 1);
+	pass(300);
+	ignoring = false;
+	segment(true, 40000, 899, CAPTURE_TCP_SYN | CAPTURE_TCP_ACK, "", 0);
+	client(103, "defghijklmnop");
+	pass(300);
+	assert_string_equal(CLIENT, "|defghijklmnop");
+}
+
 /* One direction is kept, the other is nothing. */
 static void
 test_one_direction_ignored(void **state)
@@ -811,6 +829,7 @@ main(void)
 		TEST(test_reset),
 		TEST(test_finish),
 		TEST(test_ignored),
+		TEST(test_ignored_and_begun_again),
 		TEST(test_one_direction_ignored),
 		TEST(test_too_many),
 		TEST(test_too_many_while_it_waits),
