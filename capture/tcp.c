@@ -5,100 +5,23 @@
  * and the others. When the pool is used up the oldest of the others goes; but a
  * part of the pool is theirs, for those to be kept begin among them, and not
  * all of them have an end that is seen.
- *
- * A buffer begins with what is not consumed and has no holes ("have"). Behind
- * it, each at the place of its sequence number, are parts that came early:
- *
- *   bytes     start          next             parts[0]        parts[1]
- *     |  old  |  have bytes  |     hole       |.......|  hole |........|
- *
- * The first segment of a connection whose SYN was not seen is put a little
- * behind the start, as if after a hole, for what was sent before it may still
- * come, and the SYN too.
  */
-#include "capture/tcp.h"
-
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#include "capture/table.h"
+#include "capture/tcp_priv.h"
 
 enum {
 	CONNECTIONS_DEFAULT = 16384,
 	STREAM_BYTES_DEFAULT = 128 << 10,
-	ROOM_MIN = 2048,
 	/* So much of the pool is of those that nobody keeps: a quarter. */
 	OTHERS_PART = 4,
-	/* More holes than this at a time are not kept open. */
-	PARTS_MIN = 8,
-	PARTS_MAX = 1024,
-	/* How far before the first segment others are looked for. */
-	REACH_BYTES = 4096,
-	/* A sequence number so far away is of another connection. */
-	FAR_BYTES = 1 << 20,
 	/* A FIN or RST this near is of this one. */
 	END_BYTES = 1 << 16
 };
 static const uint64_t TOTAL_BYTES_DEFAULT = 64 << 20;
 static const int64_t MS_NS = 1000000;
-
-#define NONE CAPTURE_TABLE_NONE
-
-/* What came early: sequence numbers from, until before to. */
-struct part {
-	uint32_t from, to;
-	int64_t time_ns;
-};
-
-struct half {
-	uint32_t next;  /* sequence number after what is there */
-	uint32_t since; /* ... from which on to `next` nothing is missing */
-	uint32_t first; /* ... of the first byte, where the SYN was seen */
-	uint32_t acked; /* what the receiver has, up to before this */
-	uint32_t fin;   /* number of the FIN */
-	bool known;     /* next */
-	bool first_known, acked_known, fin_known;
-	bool gap;   /* not told yet */
-	bool quiet; /* told */
-	bool over;  /* the reader had its last word */
-	bool shown; /* the reader has seen something of it */
-	bool deaf;  /* ... and wants no more */
-	uint8_t *bytes;
-	uint32_t room_bytes, start, have;
-	uint32_t parts_count, parts_room;
-	struct part *parts;
-	int64_t heard_ns; /* when `have` grew last */
-	int64_t fin_ns;
-	_Alignas(8) uint8_t reader[CAPTURE_TCP_READER_BYTES];
-};
-
-struct connection {
-	struct capture_flow_key key; /* src is end 0 */
-	uint32_t older, newer;       /* by last segment */
-	uint32_t busy_before, busy_after;
-	bool busy;     /* in the list of those that time matters for */
-	bool followed; /* which list */
-	bool ignored;
-	int64_t over_ns;     /* both directions ended */
-	struct half half[2]; /* sent by end 0, by end 1 */
-};
-
-struct list {
-	uint32_t oldest, newest, count;
-};
-
-struct capture_tcp {
-	struct capture_tcp_config config;
-	struct capture_tcp_counters counters;
-	struct capture_table *table;
-	struct connection *pool;
-	uint32_t used, free;
-	struct list lists[2];           /* [followed] */
-	uint32_t busy_first, busy_last; /* it became busy last, first */
-	uint64_t bytes;                 /* of all buffers */
-	int64_t now_ns;
-};
 
 int
 capture_tcp_new(struct capture_tcp **tcp,
@@ -181,6 +104,16 @@ list_append(struct capture_tcp *t, struct connection *c)
 	list->newest = index;
 }
 
+void
+capture__tcp_keep(struct capture_tcp *t, struct connection *c, bool keep)
+{
+	if (c->followed == keep)
+		return;
+	list_remove(t, c);
+	c->followed = keep;
+	list_append(t, c);
+}
+
 static void
 busy_remove(struct capture_tcp *t, struct connection *c)
 {
@@ -212,264 +145,22 @@ busy_add(struct capture_tcp *t, struct connection *c)
 	t->busy_first = index_of(t, c);
 }
 
-static bool
-is_waiting(const struct half *h)
-{
-	return h->have > 0 || h->parts_count > 0 || (h->fin_known && !h->over);
-}
-
 static void
 set_busy(struct capture_tcp *t, struct connection *c)
 {
-	if (is_waiting(&c->half[0]) || is_waiting(&c->half[1]) || c->over_ns)
+	if (capture__half_is_waiting(&c->half[0]) ||
+	    capture__half_is_waiting(&c->half[1]) || c->over_ns)
 		busy_add(t, c);
 	else
 		busy_remove(t, c);
 }
 
-/* ---- buffers ------------------------------------------------------------- */
-
-static void
-drop_bytes(struct capture_tcp *t, struct half *h)
-{
-	t->bytes -= h->room_bytes + h->parts_room * sizeof(*h->parts);
-	free(h->bytes);
-	free(h->parts);
-	h->bytes = NULL;
-	h->parts = NULL;
-	h->room_bytes = h->start = h->have = 0;
-	h->parts_count = h->parts_room = 0;
-}
-
-static void
-forget(struct capture_tcp *t, struct connection *c)
-{
-	int r = capture_table_remove(t->table, &c->key);
-
-	assert(r == 0);
-	drop_bytes(t, &c->half[0]);
-	drop_bytes(t, &c->half[1]);
-	busy_remove(t, c);
-	list_remove(t, c);
-	c->newer = t->free;
-	t->free = index_of(t, c);
-}
-
-/* After what was done to a connection. */
-static void
-settle(struct capture_tcp *t, struct connection *c)
-{
-	if (c->ignored || c->half[0].deaf)
-		drop_bytes(t, &c->half[0]);
-	if (c->ignored || c->half[1].deaf)
-		drop_bytes(t, &c->half[1]);
-	set_busy(t, c);
-}
-
-/* How far the parts reach behind the start. */
-static uint32_t
-extent(const struct half *h)
-{
-	uint32_t parts =
-	    h->parts_count ? h->parts[h->parts_count - 1].to - h->next : 0;
-
-	return h->have + parts;
-}
-
-static bool shed_oldest_buffer(struct capture_tcp *t, const struct half *but);
-
-/* May this half have more memory? Others lose theirs for it. */
-static bool
-is_granted(struct capture_tcp *t, const struct half *h, uint64_t more_bytes)
-{
-	bool shed = true;
-
-	while (shed && t->bytes + more_bytes > t->config.total_bytes)
-		shed = shed_oldest_buffer(t, h);
-	return shed;
-}
-
-/* Room for so many bytes from the start on. */
-static bool
-make_room(struct capture_tcp *t, struct half *h, uint32_t bytes)
-{
-	uint32_t room = h->room_bytes ? h->room_bytes : ROOM_MIN;
-	uint8_t *grown = NULL;
-
-	if (bytes > t->config.stream_bytes)
-		return false;
-	if (h->start + bytes <= h->room_bytes)
-		return true;
-	/* Not for each few bytes that were read, however far the rest is. */
-	if (h->start && h->start >= extent(h)) {
-		memmove(h->bytes, h->bytes + h->start, extent(h));
-		h->start = 0;
-	}
-	while (room < h->start + bytes)
-		room *= 2;
-	if (room == h->room_bytes)
-		return true;
-	if (is_granted(t, h, room - h->room_bytes))
-		grown = realloc(h->bytes, room);
-	if (!grown)
-		return false;
-	t->bytes += room - h->room_bytes;
-	h->bytes = grown;
-	h->room_bytes = room;
-	return true;
-}
-
-/* Room for one part more. */
-static bool
-make_parts_room(struct capture_tcp *t, struct half *h)
-{
-	uint32_t room = h->parts_room ? 2 * h->parts_room : PARTS_MIN;
-	struct part *grown = NULL;
-
-	if (h->parts_count < h->parts_room)
-		return true;
-	if (h->parts_room == PARTS_MAX)
-		return false;
-	if (is_granted(t, h, (room - h->parts_room) * sizeof(*grown)))
-		grown = realloc(h->parts, room * sizeof(*grown));
-	if (!grown)
-		return false;
-	t->bytes += (room - h->parts_room) * sizeof(*grown);
-	h->parts = grown;
-	h->parts_room = room;
-	return true;
-}
-
-/* ---- the reader ---------------------------------------------------------- */
-
-enum { LAST = 1, FULL = 2, QUIET = 4 };
-
-/*
- * Show the reader bytes, of the buffer or of the segment at hand.
- *
- * @return consumed
- */
-static uint32_t
-show(struct capture_tcp *t, struct connection *c, struct half *h,
-     const struct capture_tcp_piece *what, unsigned how)
-{
-	struct capture_tcp_piece piece = *what;
-	bool from_1 = h == &c->half[1], keep = c->followed;
-	int64_t n;
-
-	piece.src = from_1 ? &c->key.dst : &c->key.src;
-	piece.dst = from_1 ? &c->key.src : &c->key.dst;
-	piece.gap = h->gap;
-	piece.last = how & LAST;
-	piece.full = how & FULL;
-	piece.quiet = how & QUIET;
-	piece.reader = h->reader;
-	piece.keep = &keep;
-	h->gap = false;
-	h->shown = true;
-	n = t->config.read(t->config.ctx, &piece);
-	assert(n <= piece.count);
-	if (n < 0) {
-		h->deaf = true;
-		c->ignored = !keep;
-		n = piece.count;
-	}
-	if (keep != c->followed) {
-		list_remove(t, c);
-		c->followed = keep;
-		list_append(t, c);
-	}
-	return (uint32_t)n;
-}
-
-/* Show it what is there. The last word of a direction empties it. */
-static void
-deliver(struct capture_tcp *t, struct connection *c, struct half *h,
-	unsigned how)
-{
-	struct capture_tcp_piece piece = { .count = h->have };
-	uint32_t n;
-
-	if (c->ignored || h->deaf) {
-		h->start += h->have;
-		h->have = 0;
-		return;
-	}
-	if (h->have == 0)
-		return;
-	piece.bytes = h->bytes + h->start;
-	n = show(t, c, h, &piece, how);
-	if (how & LAST)
-		n = h->have;
-	h->start += n;
-	h->have -= n;
-	if (h->have == 0 && h->parts_count == 0)
-		drop_bytes(t, h);
-}
-
-/* Parts that follow what is there without a hole are no longer parts. */
-static void
-absorb(struct capture_tcp *t, struct half *h)
-{
-	uint32_t n = 0, before = h->next;
-
-	while (n < h->parts_count &&
-	       (int32_t)(h->parts[n].from - h->next) <= 0) {
-		if ((int32_t)(h->parts[n].to - h->next) > 0)
-			h->next = h->parts[n].to;
-		n++;
-	}
-	h->have += h->next - before;
-	h->parts_count -= n;
-	if (n)
-		memmove(h->parts, h->parts + n,
-			h->parts_count * sizeof(*h->parts));
-	h->heard_ns = t->now_ns;
-	h->quiet = false;
-}
-
-/* Or else what is before its first part may be nothing at all. */
-static bool
-has_begun(const struct half *h)
-{
-	return h->first_known || h->shown;
-}
-
-/* What is missing before the first part will not come. */
-static void
-skip_hole(struct capture_tcp *t, struct connection *c, struct half *h)
-{
-	uint32_t skip = h->parts[0].from - h->next;
-
-	if (h->have > 0)
-		deliver(t, c, h, LAST);
-	h->start += skip;
-	h->next += skip;
-	h->since = h->next;
-	h->gap = true;
-	t->counters.holes += has_begun(h);
-	absorb(t, h);
-	deliver(t, c, h, 0);
-}
-
-/* Whatever waits is read, as far as it came. */
-static void
-drain(struct capture_tcp *t, struct connection *c, struct half *h)
-{
-	while (h->parts_count && !c->ignored)
-		skip_hole(t, c, h);
-	deliver(t, c, h, LAST);
-	drop_bytes(t, h);
-}
-
 /*
  * Those that have none and are busy all the same go to the other end, lest each
  * look for one has to pass them.
- *
- * @param but not this one @return false: there is none
  */
-static bool
-shed_oldest_buffer(struct capture_tcp *t, const struct half *but)
+bool
+capture__tcp_shed_oldest(struct capture_tcp *t, const struct half *but)
 {
 	uint32_t index = t->busy_last, first = t->busy_first, next;
 	struct connection *c;
@@ -484,7 +175,7 @@ shed_oldest_buffer(struct capture_tcp *t, const struct half *but)
 			if (h == but || !h->room_bytes)
 				continue;
 			t->counters.buffers_shed++;
-			drain(t, c, h);
+			capture__half_drain(t, c, h);
 			h->gap = true;
 			set_busy(t, c);
 			return true;
@@ -495,181 +186,29 @@ shed_oldest_buffer(struct capture_tcp *t, const struct half *but)
 	return false;
 }
 
-static bool
-is_near(uint32_t a, uint32_t b, uint32_t bytes)
-{
-	return a - b + bytes <= 2 * bytes;
-}
-
-/* The direction begins anew at a number, in the middle of something. */
 static void
-begin_at(struct capture_tcp *t, struct connection *c, struct half *h,
-	 uint32_t sequence)
+forget(struct capture_tcp *t, struct connection *c)
 {
-	drain(t, c, h);
-	h->next = h->since = sequence;
-	h->known = true;
-	h->gap = true;
-	h->fin_known = h->over = false;
-	if (!is_near(h->acked, sequence, FAR_BYTES))
-		h->acked_known = false;
+	int r = capture_table_remove(t->table, &c->key);
+
+	assert(r == 0);
+	capture__half_drop(t, &c->half[0]);
+	capture__half_drop(t, &c->half[1]);
+	busy_remove(t, c);
+	list_remove(t, c);
+	c->newer = t->free;
+	t->free = index_of(t, c);
 }
 
+/* After what was done to a connection. */
 static void
-end_half(struct capture_tcp *t, struct connection *c, struct half *h)
+settle(struct capture_tcp *t, struct connection *c)
 {
-	if (h->over || c->ignored || !h->known)
-		return;
-	drain(t, c, h);
-	h->over = true;
-}
-
-/* ---- bytes of a segment -------------------------------------------------- */
-
-/* Copy bytes to their place. @return false: they do not fit */
-static bool
-store(struct capture_tcp *t, struct half *h, uint32_t sequence,
-      const uint8_t *bytes, uint32_t n)
-{
-	uint32_t at = h->have + (sequence - h->next);
-
-	if (at > t->config.stream_bytes || !make_room(t, h, at + n))
-		return false;
-	memcpy(h->bytes + h->start + at, bytes, n);
-	return true;
-}
-
-/* Note a part that was stored, joined with those that it touches. */
-static bool
-note_part(struct capture_tcp *t, struct half *h, uint32_t from, uint32_t to)
-{
-	struct part part = { from, to, t->now_ns };
-	uint32_t first = 0, after = h->parts_count, middle;
-
-	/* The first that does not end before it. */
-	while (first < after) {
-		middle = (first + after) / 2;
-		if ((int32_t)(h->parts[middle].to - from) < 0)
-			first = middle + 1;
-		else
-			after = middle;
-	}
-	for (after = first; after < h->parts_count &&
-			    (int32_t)(h->parts[after].from - to) <= 0;
-	     after++) {
-		if ((int32_t)(h->parts[after].from - part.from) < 0)
-			part.from = h->parts[after].from;
-		if ((int32_t)(h->parts[after].to - part.to) > 0)
-			part.to = h->parts[after].to;
-		if (h->parts[after].time_ns < part.time_ns)
-			part.time_ns = h->parts[after].time_ns;
-	}
-	if (after == first && !make_parts_room(t, h))
-		return false;
-	memmove(h->parts + first + 1, h->parts + after,
-		(h->parts_count - after) * sizeof(*h->parts));
-	h->parts_count += 1 - (after - first);
-	h->parts[first] = part;
-	return true;
-}
-
-static void put_bytes(struct capture_tcp *t, struct connection *c,
-		      struct half *h, uint32_t sequence, const uint8_t *bytes,
-		      uint32_t n);
-
-/* It waits for what is before it. Where there is no room to wait, the oldest
- * hole is given up for it. */
-static void
-put_early(struct capture_tcp *t, struct connection *c, struct half *h,
-	  uint32_t sequence, const uint8_t *bytes, uint32_t n)
-{
-	if (store(t, h, sequence, bytes, n) &&
-	    note_part(t, h, sequence, sequence + n)) {
-		t->counters.out_of_order += has_begun(h);
-		return;
-	}
-	if (h->parts_count) {
-		skip_hole(t, c, h);
-	} else {
-		begin_at(t, c, h, sequence);
-		t->counters.holes++;
-	}
-	/* Again, with a hole less. */
-	put_bytes(t, c, h, sequence, bytes, n);
-}
-
-/* In order. Where nothing waits, the reader is shown the segment itself. */
-static void
-put_next(struct capture_tcp *t, struct connection *c, struct half *h,
-	 const uint8_t *bytes, uint32_t n)
-{
-	bool direct = h->have == 0 && h->parts_count == 0;
-	const struct capture_tcp_piece piece = { .bytes = bytes, .count = n };
-	uint32_t consumed = 0;
-
-	if (direct)
-		consumed = show(t, c, h, &piece, 0);
-	h->next += consumed;
-	bytes += consumed;
-	n -= consumed;
-	if (n == 0)
-		return;
-	if (!store(t, h, h->next, bytes, n)) {
-		deliver(t, c, h, FULL);
-		if (!store(t, h, h->next, bytes, n)) {
-			t->counters.buffers_shed++;
-			begin_at(t, c, h, h->next + n);
-			return;
-		}
-	}
-	h->have += n;
-	h->next += n;
-	absorb(t, h);
-	if (!direct)
-		deliver(t, c, h, 0);
-}
-
-/*
- * Is this what a hole was given up for, after all? Anybody can make a hole, by
- * a segment that its receiver does not take. What lies before the last one and
- * is not acknowledged was sent for the first time, or is needed once more.
- */
-static bool
-is_missed(const struct half *h, uint32_t sequence, uint32_t n)
-{
-	bool acked =
-	    h->acked_known && (int32_t)(h->acked - (sequence + n)) >= 0;
-
-	return !acked && (int32_t)(sequence - h->since) < 0;
-}
-
-static void
-put_bytes(struct capture_tcp *t, struct connection *c, struct half *h,
-	  uint32_t sequence, const uint8_t *bytes, uint32_t n)
-{
-	int32_t ahead = (int32_t)(sequence - h->next);
-	uint32_t old;
-
-	if (c->ignored || h->deaf)
-		return;
-	/* Numbers are compared with it only while it is near. */
-	if (h->next - h->since > FAR_BYTES)
-		h->since = h->next - FAR_BYTES;
-	if (!is_near(sequence, h->next, FAR_BYTES) ||
-	    (ahead < 0 && is_missed(h, sequence, n))) {
-		begin_at(t, c, h, sequence);
-		t->counters.holes++;
-		ahead = 0;
-	}
-	if (ahead > 0) {
-		put_early(t, c, h, sequence, bytes, n);
-		return;
-	}
-	old = (uint32_t)-ahead;
-	if (old >= n)
-		t->counters.repeated++;
-	else
-		put_next(t, c, h, bytes + old, n - old);
+	if (c->ignored || c->half[0].deaf)
+		capture__half_drop(t, &c->half[0]);
+	if (c->ignored || c->half[1].deaf)
+		capture__half_drop(t, &c->half[1]);
+	set_busy(t, c);
 }
 
 /* ---- segments ------------------------------------------------------------ */
@@ -687,8 +226,8 @@ give_up_oldest(struct capture_tcp *t)
 	c = &t->pool[t->lists[followed].oldest];
 	if (!c->ignored && !c->over_ns)
 		t->counters.connections_shed++;
-	end_half(t, c, &c->half[0]);
-	end_half(t, c, &c->half[1]);
+	capture__half_end(t, c, &c->half[0]);
+	capture__half_end(t, c, &c->half[1]);
 	forget(t, c);
 }
 
@@ -741,29 +280,6 @@ key_of(const struct capture_pkt *pkt, struct capture_flow_key *key)
 	return swap;
 }
 
-/* Its first bytes came before the SYN, and wait for it. */
-static void
-begin_late(struct capture_tcp *t, struct connection *c, struct half *h,
-	   uint32_t first)
-{
-	h->start += first - h->next;
-	h->next = h->since = first;
-	h->gap = false;
-	absorb(t, h);
-	deliver(t, c, h, 0);
-	if (h->have == 0 && h->parts_count == 0)
-		drop_bytes(t, h); /* the start may be behind its end */
-}
-
-/* Another connection of the same ports. */
-static void
-begin_again(struct capture_tcp *t, struct connection *c, struct half *h)
-{
-	end_half(t, c, h);
-	drop_bytes(t, h);
-	memset(h, 0, sizeof(*h));
-}
-
 /* A SYN: the direction begins, or begins again. */
 static void
 on_syn(struct capture_tcp *t, struct connection *c, unsigned end,
@@ -779,16 +295,16 @@ on_syn(struct capture_tcp *t, struct connection *c, unsigned end,
 		h->first = first;
 		if (!h->shown && h->parts_count &&
 		    first - h->next <= REACH_BYTES) {
-			begin_late(t, c, h, first);
+			capture__half_begin_late(t, c, h, first);
 			return;
 		}
 		if (h->next - first <= FAR_BYTES)
 			return; /* they came before it, and were told */
 	}
 	if (h->known || c->ignored) {
-		begin_again(t, c, h);
+		capture__half_begin_again(t, c, h);
 		if (c->ignored || !(pkt->tcp.flags & CAPTURE_TCP_ACK))
-			begin_again(t, c, &c->half[!end]);
+			capture__half_begin_again(t, c, &c->half[!end]);
 		c->ignored = false;
 		c->over_ns = 0;
 	}
@@ -804,7 +320,7 @@ note_ack(struct half *peer, const struct capture_pkt *pkt)
 	if (!(pkt->tcp.flags & CAPTURE_TCP_ACK))
 		return;
 	/* Of a connection that is not this one. */
-	if (peer->known && !is_near(acked, peer->next, FAR_BYTES))
+	if (peer->known && !capture__is_near(acked, peer->next, FAR_BYTES))
 		return;
 	if (!peer->acked_known || (int32_t)(acked - peer->acked) > 0)
 		peer->acked = acked;
@@ -820,7 +336,8 @@ note_end(struct capture_tcp *t, struct connection *c, struct half *h,
 	 const struct capture_pkt *pkt)
 {
 	bool syn = pkt->tcp.flags & CAPTURE_TCP_SYN;
-	bool near = h->known && is_near(pkt->tcp.sequence, h->next, END_BYTES);
+	bool near =
+	    h->known && capture__is_near(pkt->tcp.sequence, h->next, END_BYTES);
 
 	if ((pkt->tcp.flags & CAPTURE_TCP_FIN) && near && !h->fin_known) {
 		h->fin_known = true;
@@ -829,10 +346,10 @@ note_end(struct capture_tcp *t, struct connection *c, struct half *h,
 		h->fin_ns = t->now_ns;
 	}
 	if (h->fin_known && h->next == h->fin)
-		end_half(t, c, h);
+		capture__half_end(t, c, h);
 	if ((pkt->tcp.flags & CAPTURE_TCP_RST) && near) {
-		end_half(t, c, &c->half[0]);
-		end_half(t, c, &c->half[1]);
+		capture__half_end(t, c, &c->half[0]);
+		capture__half_end(t, c, &c->half[1]);
 	}
 	if (c->half[0].over && c->half[1].over && !c->over_ns)
 		c->over_ns = t->now_ns;
@@ -843,8 +360,9 @@ static void
 revive(struct connection *c, struct half *h, const struct capture_pkt *pkt,
        uint32_t sequence)
 {
-	if (!h->over || ((int32_t)(sequence - h->next) < 0 &&
-			 !is_missed(h, sequence, pkt->payload_bytes)))
+	if (!h->over ||
+	    ((int32_t)(sequence - h->next) < 0 &&
+	     !capture__half_is_missed(h, sequence, pkt->payload_bytes)))
 		return;
 	h->over = h->fin_known = false;
 	c->over_ns = 0;
@@ -887,8 +405,8 @@ capture_tcp_input(struct capture_tcp *t, const struct capture_pkt *pkt)
 			begin_in_the_middle(t, c, end, sequence);
 		revive(c, h, pkt, sequence);
 		if (!h->over)
-			put_bytes(t, c, h, sequence, pkt->payload,
-				  pkt->payload_bytes);
+			capture__half_put(t, c, h, sequence, pkt->payload,
+					  pkt->payload_bytes);
 	}
 	if (!c->ignored)
 		note_end(t, c, h, pkt);
@@ -896,39 +414,6 @@ capture_tcp_input(struct capture_tcp *t, const struct capture_pkt *pkt)
 }
 
 /* ---- time ---------------------------------------------------------------- */
-
-static bool
-hole_is_old(const struct capture_tcp *t, const struct half *h)
-{
-	int64_t age_ns = t->now_ns - h->parts[0].time_ns;
-	bool acked =
-	    h->acked_known && (int32_t)(h->acked - h->parts[0].from) >= 0;
-
-	/* What may have been sent before the first that was seen does not
-	 * have to be acknowledged by anybody. */
-	return age_ns >= t->config.hole_ns ||
-	       ((acked || !has_begun(h)) && age_ns >= t->config.acked_ns);
-}
-
-static void
-half_tick(struct capture_tcp *t, struct connection *c, struct half *h)
-{
-	int64_t quiet_ns = t->now_ns - h->heard_ns;
-
-	while (h->parts_count && !c->ignored && hole_is_old(t, h))
-		skip_hole(t, c, h);
-	if (h->have && quiet_ns >= t->config.quiet_ns && !h->quiet) {
-		h->quiet = true;
-		deliver(t, c, h, QUIET);
-	}
-	if (h->have && quiet_ns >= t->config.stale_ns) {
-		deliver(t, c, h, LAST);
-		h->gap = true;
-	}
-	if (h->fin_known && !h->over && !h->parts_count &&
-	    t->now_ns - h->fin_ns >= t->config.hole_ns)
-		end_half(t, c, h);
-}
 
 void
 capture_tcp_tick(struct capture_tcp *t, int64_t now_ns)
@@ -946,9 +431,9 @@ capture_tcp_tick(struct capture_tcp *t, int64_t now_ns)
 				forget(t, c);
 			continue;
 		}
-		half_tick(t, c, &c->half[0]);
+		capture__half_tick(t, c, &c->half[0]);
 		if (!c->ignored)
-			half_tick(t, c, &c->half[1]);
+			capture__half_tick(t, c, &c->half[1]);
 		if (c->half[0].over && c->half[1].over)
 			c->over_ns = now_ns;
 		settle(t, c);
@@ -962,8 +447,8 @@ capture_tcp_finish(struct capture_tcp *t, int64_t now_ns)
 
 	t->now_ns = now_ns;
 	while ((index = t->busy_first) != NONE) {
-		end_half(t, &t->pool[index], &t->pool[index].half[0]);
-		end_half(t, &t->pool[index], &t->pool[index].half[1]);
+		capture__half_end(t, &t->pool[index], &t->pool[index].half[0]);
+		capture__half_end(t, &t->pool[index], &t->pool[index].half[1]);
 		forget(t, &t->pool[index]);
 	}
 }
@@ -976,8 +461,8 @@ capture_tcp_free(struct capture_tcp **tcp)
 
 	if (t) {
 		for (i = 0; i < t->used; i++) {
-			drop_bytes(t, &t->pool[i].half[0]);
-			drop_bytes(t, &t->pool[i].half[1]);
+			capture__half_drop(t, &t->pool[i].half[0]);
+			capture__half_drop(t, &t->pool[i].half[1]);
 		}
 		capture_table_free(&t->table);
 		free(t->pool);
