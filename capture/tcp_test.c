@@ -104,12 +104,12 @@ counters(void)
 /* ---- segments ------------------------------------------------------------ */
 
 static void
-segment(bool from_server, uint16_t client_port, uint32_t sequence,
+segment(bool from_server, uint32_t client_port, uint32_t sequence,
 	uint8_t flags, const void *bytes, uint32_t n)
 {
 	uint8_t *copy = testing_copy(bytes, n);
 	struct capture_endpoint client = { .addr = { 10 },
-					   .port = client_port };
+					   .port = (uint16_t)client_port };
 	struct capture_endpoint server = { .addr = { 9 }, .port = 5060 };
 	struct capture_pkt pkt = {
 		.time_ns = now_ns,
@@ -540,7 +540,7 @@ test_one_direction_ignored(void **state)
 static void
 test_too_many(void **state)
 {
-	uint16_t port;
+	uint32_t port;
 
 	keeping = true;
 	syn(99);
@@ -558,7 +558,7 @@ test_too_many(void **state)
 static void
 test_too_many_while_it_waits(void **state)
 {
-	uint16_t port;
+	uint32_t port;
 
 	client(1000, "abc");
 	client(1005, "fg");
@@ -571,7 +571,7 @@ test_too_many_while_it_waits(void **state)
 static void
 test_too_many_kept(void **state)
 {
-	uint16_t port;
+	uint32_t port;
 
 	keeping = true;
 	for (port = 1; port <= CONNECTIONS; port++) {
@@ -609,7 +609,7 @@ static void
 test_total(void **state)
 {
 	static char block[STREAM_BYTES];
-	uint16_t port;
+	uint32_t port;
 
 	memset(block, 'x', sizeof(block));
 	consume_from = UINT32_MAX;
@@ -626,7 +626,7 @@ static void
 test_total_early(void **state)
 {
 	static char block[STREAM_BYTES];
-	uint16_t port;
+	uint32_t port;
 
 	memset(block, 'x', sizeof(block));
 	consume_from = UINT32_MAX;
@@ -643,7 +643,7 @@ test_total_early(void **state)
 static void
 test_total_parts(void **state)
 {
-	uint16_t port;
+	uint32_t port;
 	uint32_t i;
 
 	for (port = 1; port <= CONNECTIONS; port++)
