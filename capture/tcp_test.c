@@ -104,12 +104,12 @@ counters(void)
 /* ---- segments ------------------------------------------------------------ */
 
 static void
-segment(bool from_server, uint16_t client_port, uint32_t sequence,
+segment(bool from_server, uint32_t client_port, uint32_t sequence,
 	uint8_t flags, const void *bytes, uint32_t n)
 {
 	uint8_t *copy = testing_copy(bytes, n);
 	struct capture_endpoint client = { .addr = { 10 },
-					   .port = client_port };
+					   .port = (uint16_t)client_port };
 	struct capture_endpoint server = { .addr = { 9 }, .port = 5060 };
 	struct capture_pkt pkt = {
 		.time_ns = now_ns,
@@ -558,7 +558,7 @@ test_one_direction_ignored(void **state)
 static void
 test_too_many(void **state)
 {
-	uint16_t port;
+	uint32_t port;
 
 	keeping = true;
 	syn(99);
@@ -576,7 +576,7 @@ test_too_many(void **state)
 static void
 test_too_many_while_it_waits(void **state)
 {
-	uint16_t port;
+	uint32_t port;
 
 	client(1000, "abc");
 	client(1005, "fg");
@@ -589,7 +589,7 @@ test_too_many_while_it_waits(void **state)
 static void
 test_too_many_kept(void **state)
 {
-	uint16_t port;
+	uint32_t port;
 
 	keeping = true;
 	for (port = 1; port <= CONNECTIONS; port++) {
@@ -627,7 +627,7 @@ static void
 test_total(void **state)
 {
 	static char block[STREAM_BYTES];
-	uint16_t port;
+	uint32_t port;
 
 	memset(block, 'x', sizeof(block));
 	consume_from = UINT32_MAX;
@@ -644,7 +644,7 @@ static void
 test_total_early(void **state)
 {
 	static char block[STREAM_BYTES];
-	uint16_t port;
+	uint32_t port;
 
 	memset(block, 'x', sizeof(block));
 	consume_from = UINT32_MAX;
@@ -661,7 +661,7 @@ test_total_early(void **state)
 static void
 test_total_parts(void **state)
 {
-	uint16_t port;
+	uint32_t port;
 	uint32_t i;
 
 	for (port = 1; port <= CONNECTIONS; port++)
@@ -801,6 +801,71 @@ test_random(void **state)
 	}
 }
 
+/* ---- lies ---------------------------------------------------------------- */
+
+/* A segment that its receiver does not take, for its number; or an
+ * acknowledgment of what it never sent. */
+static void
+tell_lie(uint32_t next, uint32_t *seed)
+{
+	static const uint8_t flags[] = { 0, CAPTURE_TCP_FIN, CAPTURE_TCP_RST,
+					 CAPTURE_TCP_SYN };
+	uint32_t what = random_below(seed, 6);
+	uint32_t lie = random_below(seed, 1 << 16) << 16 | 0x8000;
+
+	if (random_below(seed, 2))
+		lie = next + 100 + random_below(seed, 1 << 18);
+	if (what == 5)
+		ack_by_server(lie + (1 << 21));
+	else
+		segment(false, 40000, lie, flags[what % 4],
+			what < 2 ? "XXX" : "", what < 2 ? 3 : 0);
+}
+
+/* Whatever anybody sends that is not in its turn: what is in its turn is read,
+ * once. */
+static void
+check_lies(uint32_t seed)
+{
+	static char text[TEXT_BYTES];
+	uint32_t first = seed * 2654435761u, at, n, i, count = 0;
+
+	for (i = 0; i < TEXT_BYTES; i++)
+		text[i] = (char)('a' + (i * i + i / 26) % 26);
+	syn(first - 1);
+	for (at = 0; at < TEXT_BYTES; at += n) {
+		n = 1 + random_below(&seed, 99);
+		if (n > TEXT_BYTES - at)
+			n = TEXT_BYTES - at;
+		if (at > 0 && random_below(&seed, 2))
+			tell_lie(first + at, &seed);
+		pass(random_below(&seed, 2) ? 1 : 3000);
+		segment(false, 40000, first + at, 0, text + at, n);
+		ack_by_server(first + at + n);
+		pass(1);
+	}
+	pass(5000);
+	capture_tcp_finish(tcp, now_ns);
+	for (i = 0; i < logs[0].n; i++)
+		if (!strchr("|.X", CLIENT[i]))
+			CLIENT[count++] = CLIENT[i];
+	assert_int_equal(count, TEXT_BYTES);
+	assert_memory_equal(CLIENT, text, TEXT_BYTES);
+}
+
+static void
+test_lies(void **state)
+{
+	uint32_t seed;
+
+	for (seed = 1; seed <= 300; seed++) {
+		(void)setup(NULL);
+		keeping = true;
+		check_lies(seed);
+		(void)teardown(NULL);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -840,6 +905,7 @@ main(void)
 		TEST(test_total_parts),
 		TEST(test_no_memory),
 		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_lies),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
