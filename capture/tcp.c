@@ -382,6 +382,21 @@ begin_in_the_middle(struct capture_tcp *t, struct connection *c, unsigned end,
 	t->counters.mid_stream += !other->known || other->first_known;
 }
 
+/* What nobody wanted to read begins like what is wanted. */
+static void
+listen_again(struct capture_tcp *t, struct connection *c, unsigned end,
+	     const struct capture_pkt *pkt)
+{
+	if (!t->config.begins ||
+	    !t->config.begins(pkt->payload, pkt->payload_bytes))
+		return;
+	if (c->ignored)
+		capture__half_begin_again(t, c, &c->half[!end]);
+	capture__half_begin_again(t, c, &c->half[end]);
+	c->ignored = false;
+	c->over_ns = 0;
+}
+
 void
 capture_tcp_input(struct capture_tcp *t, const struct capture_pkt *pkt)
 {
@@ -394,9 +409,13 @@ capture_tcp_input(struct capture_tcp *t, const struct capture_pkt *pkt)
 
 	t->now_ns = pkt->time_ns;
 	c = connection_of(t, &key, syn || pkt->payload_bytes);
-	if (!c || (c->ignored && !syn))
+	if (!c)
 		return;
 	h = &c->half[end];
+	if (pkt->payload_bytes && (c->ignored || h->deaf))
+		listen_again(t, c, end, pkt);
+	if (c->ignored && !syn)
+		return;
 	note_ack(&c->half[!end], pkt);
 	if (syn)
 		on_syn(t, c, end, pkt);

@@ -64,6 +64,10 @@ struct capture_tcp_piece {
 typedef int64_t (*capture_tcp_read_fn)(void *ctx,
 				       const struct capture_tcp_piece *piece);
 
+/** Does a segment of a connection of no interest make it one after all? It may
+ * have been judged by bytes that its receiver never took. */
+typedef bool (*capture_tcp_begins_fn)(const uint8_t *bytes, uint32_t n);
+
 /** Limits; every one has a counter. Zero means the default. */
 struct capture_tcp_config {
 	uint32_t connections_max; /**< 16384 at a time */
@@ -76,6 +80,7 @@ struct capture_tcp_config {
 	int64_t stale_ns;     /**< 60 s: what a reader waits with is given up */
 	uint8_t hash_key[16]; /**< random: senders choose addresses */
 	capture_tcp_read_fn read;
+	capture_tcp_begins_fn begins; /**< may be NULL */
 	void *ctx;
 };
 

@@ -70,6 +70,12 @@ on_piece(void *ctx, const struct capture_tcp_piece *piece)
 	return piece->count;
 }
 
+static bool
+begins(const uint8_t *bytes, uint32_t n)
+{
+	return n >= 3 && memcmp(bytes, "SIP", 3) == 0;
+}
+
 static int
 setup(void **state)
 {
@@ -79,6 +85,7 @@ setup(void **state)
 		.total_bytes = 3 * STREAM_BYTES,
 		.hash_key = "key",
 		.read = on_piece,
+		.begins = begins,
 	};
 
 	memset(logs, 0, sizeof(logs));
@@ -537,6 +544,21 @@ test_ignored_and_begun_again(void **state)
 	assert_string_equal(CLIENT, "|defghijklmnop");
 }
 
+/* It was judged by bytes that came first, and were not of it. */
+static void
+test_listened_to_again(void **state)
+{
+	ignoring = true;
+	syn(99);
+	client(100, "junk");
+	ignoring = false;
+	client(104, "still junk");
+	client(100, "SIP one ");
+	client(108, "two");
+	pass(300);
+	assert_string_equal(CLIENT, "|SIP one two");
+}
+
 /* One direction is kept, the other is nothing. */
 static void
 test_one_direction_ignored(void **state)
@@ -895,6 +917,7 @@ main(void)
 		TEST(test_finish),
 		TEST(test_ignored),
 		TEST(test_ignored_and_begun_again),
+		TEST(test_listened_to_again),
 		TEST(test_one_direction_ignored),
 		TEST(test_too_many),
 		TEST(test_too_many_while_it_waits),

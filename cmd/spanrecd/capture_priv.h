@@ -43,6 +43,9 @@ void capture__finish(struct capture_thread *t);
  * capture_thread. */
 int64_t capture__on_stream(void *ctx, const struct capture_tcp_piece *piece);
 
+/** Does a segment begin with a SIP message? capture_tcp_begins_fn. */
+bool capture__begins_sip(const uint8_t *bytes, uint32_t n);
+
 /** The clock was set back: what follows is dated later by so much. */
 void capture__set_back(struct capture_thread *t, int64_t by_ns);
 

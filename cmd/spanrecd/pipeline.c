@@ -90,6 +90,7 @@ capture_layers_new(struct capture_thread *t)
 		.connections_max = s->tcp_connections_max,
 		.total_bytes = (uint64_t)s->tcp_mib << 20,
 		.read = capture__on_stream,
+		.begins = capture__begins_sip,
 		.ctx = t,
 	};
 	int r;

@@ -21,6 +21,14 @@ on_message(void *ctx, const struct capture_tcp_piece *piece,
 	capture__on_sip(t, &pkt);
 }
 
+bool
+capture__begins_sip(const uint8_t *bytes, uint32_t n)
+{
+	struct sip_glance glance;
+
+	return sip_prefilter(bytes, n, &glance) == 1;
+}
+
 /*
  * TLS and others are no SIP from their first byte on, and the direction is
  * looked at no more; so each counts once. After a hole, and where a connection
