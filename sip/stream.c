@@ -599,6 +599,10 @@ search_step(struct sip__input *in)
 			s->doubt = true;
 			s->odd = odd;
 			return SIP_STEP_ON;
+		} else if (!s->known && !s->mid_line &&
+			   begins_like_http(line)) {
+			sip__stream_mode(s, SIP_MODE_HTTP);
+			return SIP_STEP_ON;
 		} else {
 			s->mid_line = false;
 			go_on = sip__count_junk(in, n);
@@ -687,9 +691,6 @@ begin_after_gap(struct sip__input *in)
 	if (s->mode == SIP_MODE_WEBSOCKET ||
 	    s->mode == SIP_MODE_WEBSOCKET_SEARCH)
 		sip__stream_mode(s, SIP_MODE_WEBSOCKET_SEARCH);
-	else if (!s->known && begins_like_http((struct sip_text){
-				  (const char *)in->bytes, in->count }))
-		sip__stream_mode(s, SIP_MODE_FRESH); /* all but its SYN */
 	else
 		sip__stream_mode(s, SIP_MODE_SEARCH);
 }
