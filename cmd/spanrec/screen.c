@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The state of a recorder on one screen of 80 columns. First whether it
- * records and what it warns of; then what comes in; then what is lost, told
- * apart by who lost it, because that says what to do:
+ * records, what it warns of and what it cannot read; then what comes in; then
+ * what is lost, told apart by who lost it, because that says what to do:
  *
  *   mirror, network    look at the switch: it never came
  *   interface, kernel  this machine did not take it up in time
@@ -724,6 +724,58 @@ count_hosts(const json_t *rows, size_t from)
 	return count;
 }
 
+/* How much of each kind there is; the last counts those of a newer recorder
+ * that are not known here. */
+static void
+sum_kinds(const json_t *rows, uint64_t sums[CAPTURE_FOREIGN_COUNT + 1])
+{
+	size_t i;
+
+	memset(sums, 0, (CAPTURE_FOREIGN_COUNT + 1) * sizeof(*sums));
+	for (i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+		int kind = capture_foreign_kind(spanrec_json_text(row, "kind"));
+
+		sums[kind < 0 ? CAPTURE_FOREIGN_COUNT : kind] +=
+		    spanrec_json_count(row, "count");
+	}
+}
+
+/* "2 SIP over TLS, 1 H.323 at 2 hosts", near the top: the hosts are so far
+ * down that a terminal of 24 lines does not have them. */
+static void
+print_unreadable(struct picture *picture)
+{
+	const json_t *rows = json_object_get(picture->status, "unrecordable");
+	uint64_t sums[CAPTURE_FOREIGN_COUNT + 1];
+	size_t hosts = count_hosts(rows, 0);
+	int i, last = -1;
+	char number[COUNT_BYTES], where[COUNT_BYTES + 16];
+
+	sum_kinds(rows, sums);
+	for (i = 0; i <= CAPTURE_FOREIGN_COUNT; i++) {
+		if (sums[i])
+			last = i;
+	}
+	if (last < 0)
+		return;
+	print_label(picture, "UNREADABLE");
+	list_begin(picture, 11);
+	snprintf(where, sizeof(where), " at %zu host%s", hosts,
+		 hosts == 1 ? "" : "s");
+	for (i = 0; i <= last; i++) {
+		if (sums[i])
+			list_add(
+			    picture, YELLOW, "%s %s%s",
+			    count_text(sums[i], number),
+			    i < CAPTURE_FOREIGN_COUNT
+				? capture_foreign_text((enum capture_foreign)i)
+				: "of other kinds",
+			    i == last ? where : "");
+	}
+	list_end(picture, "");
+}
+
 static void
 print_unrecordable(struct picture *picture)
 {
@@ -858,6 +910,7 @@ spanrec_screen_print(FILE *to, const struct spanrec_screen *screen,
 	compare(&picture, screen->before);
 	print_head(&picture);
 	print_warnings(&picture);
+	print_unreadable(&picture);
 	fputc('\n', to);
 	print_interfaces(&picture);
 	print_packets(&picture);
