@@ -83,6 +83,15 @@ calls 200 20 0.05 | "$BIN/mkpcap" -q -o many.pcap
 
 home h
 expect_error "no input is a usage error" 2 "give --interface" --home h
+expect_error "an interface that is given twice" 2 "interface m1 is given twice" \
+	--home h -i m1 -i m2 -i m1
+sed 's/^interfaces:.*/interfaces: [m1, m2, m1]/' h/spanrec.yaml >twice.yaml
+cp h/spanrec.yaml once.yaml
+cp twice.yaml h/spanrec.yaml
+expect_error "... or named twice in the settings" 1 \
+	"spanrec.yaml: .interfaces. names .m1. twice" --home h
+expect_error "... which -n finds too" 1 "names .m1. twice" --home h -n
+cp once.yaml h/spanrec.yaml
 expect_error "a file without --read" 2 "given with --read" few.pcap
 expect_error "no threads" 2 "from 1 to" --home h --read few.pcap -t 0
 expect_error "a shift that is not now" 2 "not .then" --shift then \
