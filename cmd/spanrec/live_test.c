@@ -216,7 +216,7 @@ test_status_unrecordable(void **state)
 		"192.0.2.12", "novelty",
 		"7") "," ROW("192.0.2.13", "dtls_srtp",
 			     "6") "," ROW("192.0.2.14", "h323",
-					  "5") "," ROW("192.0.2.15", "mgcp",
+					  "1") "," ROW("192.0.2.15", "mgcp",
 						       "4") "," ROW("192.0.2.16",
 								    "mgcp",
 								    "3") "," ROW("192.0.2.16",
@@ -230,20 +230,29 @@ test_status_unrecordable(void **state)
 															"1") "]}}\n";
 	static const char wanted[] =
 	    "\nSEEN BUT NOT RECORDABLE\n"
-	    "    1,204  SIP over TLS                  192.0.2.10\n"
-	    "        3  SCCP (Skinny)                 192.0.2.10\n"
-	    "  999,999  SIP over compressed WebSocket " LONGEST "\n"
-	    "        7  novelty                       192.0.2.12\n"
-	    "        6  DTLS: keys of SRTP            192.0.2.13\n"
-	    "        5  H.323                         192.0.2.14\n"
-	    "        4  MGCP                          192.0.2.15\n"
-	    "        3  MGCP                          192.0.2.16\n"
-	    "           and 2 more hosts\n";
+	    "    1,204 sessions  SIP over TLS                        "
+	    "192.0.2.10\n"
+	    "        3 sessions  SCCP (Skinny)                       "
+	    "192.0.2.10\n"
+	    "  999,999 sessions  SIP over compressed WebSocket       \n"
+	    "                    " LONGEST "\n"
+	    "        7           novelty                             "
+	    "192.0.2.12\n"
+	    "        6 sessions  DTLS-SRTP (keys of encrypted media) "
+	    "192.0.2.13\n"
+	    "        1 request   H.323                               "
+	    "192.0.2.14\n"
+	    "        4 commands  MGCP                                "
+	    "192.0.2.15\n"
+	    "        3 commands  MGCP                                "
+	    "192.0.2.16\n"
+	    "                    and 2 more hosts\n";
 	static const char top[] =
-	    "\nUNREADABLE 1,204 SIP over TLS, 6 DTLS: keys of SRTP, "
-	    "3 SCCP (Skinny), 8 H.323,\n"
-	    "           10 MGCP, 999,999 SIP over compressed WebSocket,\n"
-	    "           7 of other kinds at 9 hosts\n"
+	    "\nUNREADABLE 1,204 SIP over TLS, 6 DTLS-SRTP (keys of encrypted "
+	    "media),\n"
+	    "           3 SCCP (Skinny), 4 H.323, 10 MGCP,\n"
+	    "           999,999 SIP over compressed WebSocket, 7 of other "
+	    "kinds at 9 hosts\n"
 	    "\nINTERFACE ";
 	static const char hostile[] =
 	    "{\"ok\":true,\"status\":{\"unrecordable\":[7,null,{},"

@@ -683,25 +683,30 @@ print_places(struct picture *picture)
 
 /* ---- what cannot be recorded ------------------------------------------- */
 
-enum { UNRECORDABLE_LINES = 8, KIND_COLUMNS = 30, HOST_BYTES = 40 };
+enum { UNRECORDABLE_LINES = 8, KIND_COLUMNS = 36, HOST_BYTES = 40 };
 
-/* "1,204  SIP over TLS                  192.0.2.10" */
+/* "1,204 sessions  SIP over TLS                        192.0.2.10"; a long
+ * address has the next line to itself. */
 static void
 print_unrecordable_line(struct picture *picture, const json_t *row)
 {
-	const char *kind = spanrec_json_text(row, "kind");
-	int known = capture_foreign_kind(kind);
+	const char *kind = spanrec_json_text(row, "kind"), *unit = "";
+	uint64_t count = spanrec_json_count(row, "count");
+	int known = capture_foreign_kind(kind), column;
 	char number[COUNT_BYTES], text[SPANREC_TEXT_BYTES], host[HOST_BYTES];
 
-	if (known >= 0)
+	if (known >= 0) {
 		kind = capture_foreign_text((enum capture_foreign)known);
-	fprintf(picture->to, "%9s  ",
-		count_text(spanrec_json_count(row, "count"), number));
+		unit = capture_foreign_unit((enum capture_foreign)known);
+	}
+	column = fprintf(picture->to, "%9s %-8.*s  ", count_text(count, number),
+			 (int)strlen(unit) - (*unit && count == 1), unit);
 	print_padded(picture, spanrec_text_clean(kind, text, sizeof(text)),
 		     KIND_COLUMNS);
-	fprintf(picture->to, "%s\n",
-		spanrec_text_clean(spanrec_json_text(row, "host"), host,
-				   sizeof(host)));
+	spanrec_text_clean(spanrec_json_text(row, "host"), host, sizeof(host));
+	if (column + KIND_COLUMNS + (int)columns_of(host) > COLUMNS)
+		fprintf(picture->to, "\n%*s", column, "");
+	fprintf(picture->to, "%s\n", host);
 }
 
 /* Hosts in rows from this one on, which stand side by side, without that of
@@ -791,7 +796,7 @@ print_unrecordable(struct picture *picture)
 		print_unrecordable_line(picture, json_array_get(rows, i));
 	more = count_hosts(rows, i);
 	if (more)
-		fprintf(picture->to, "%11sand %zu more host%s\n", "", more,
+		fprintf(picture->to, "%20sand %zu more host%s\n", "", more,
 			more > 1 ? "s" : "");
 }
 

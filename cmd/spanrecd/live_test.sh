@@ -110,7 +110,7 @@ check "what cannot be recorded is told while it runs" sh -c "
 	$BIN/spanrec status --json | grep -q '\"unrecordable\": *\[{\"host\": *\
 \"192.0.2.2\", *\"kind\": *\"mgcp\", *\"count\": *2, *\"last_seen\": *\"20'"
 check "... to people too" sh -c "
-	$BIN/spanrec status | grep -q '^ *2  MGCP  *192.0.2.2\$'"
+	$BIN/spanrec status | grep -q '^ *2 commands  MGCP  *192.0.2.2\$'"
 check "... and counted" is "$(status foreign_mgcp)" 2
 stop
 

@@ -164,8 +164,8 @@ home h
 record --home h --read foreign.pcap
 check "what cannot be recorded is told with its host" sh -c "
 	sed -n '/^Seen but not recordable:/,\$p' out | tr -s ' ' |
-	tr '\n' ';' | grep -q '^Seen but not recordable:; 2 MGCP at 10.0.0.13;\
- 1 DTLS: keys of SRTP at 10.0.0.12;\$'"
+	tr '\n' ';' | grep -q '^Seen but not recordable:; 2 commands MGCP at 10.0.0.13;\
+ 1 session DTLS-SRTP (keys of encrypted media) at 10.0.0.12;\$'"
 check "... and counted" grep -q " 2  MGCP: seen, cannot be recorded" out
 check "... and the call beside it recorded" [ "$(states h)" = "1 stored" ]
 record --home h --read few.pcap

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "cmd/spanrecd/pipeline.h"
@@ -36,9 +37,14 @@ foreign_host(FILE *to, const struct capture_sighting *host, uint32_t lines)
 	char text[CAPTURE_ADDRESS_TEXT_BYTES];
 
 	capture_address_text(host->addr, text);
-	for (i = 0; i < n && i < lines; i++)
-		fprintf(to, "%12" PRIu64 "  %s at %s\n", host->count[kinds[i]],
+	for (i = 0; i < n && i < lines; i++) {
+		uint64_t count = host->count[kinds[i]];
+		const char *unit = capture_foreign_unit(kinds[i]);
+
+		fprintf(to, "%12" PRIu64 " %-8.*s  %s at %s\n", count,
+			(int)strlen(unit) - (count == 1), unit,
 			capture_foreign_text(kinds[i]), text);
+	}
 	return lines - i;
 }
 
@@ -54,7 +60,7 @@ print_foreign(const struct pipeline *p, FILE *to)
 	for (i = 0; i < count && lines > 0; i++)
 		lines = foreign_host(to, &hosts[i], lines);
 	if (i < count)
-		fprintf(to, "%14sand %d more host%s\n", "", count - i,
+		fprintf(to, "%23sand %d more host%s\n", "", count - i,
 			count - i > 1 ? "s" : "");
 	free(hosts);
 }

@@ -253,11 +253,11 @@ each_kind(struct capture_of_test *c)
 
 static const char of_each_kind[] =
     "Seen but not recordable:\n"
-    "           3  MGCP at 192.0.2.30\n"
-    "           2  DTLS: keys of SRTP at 192.0.2.1\n"
-    "           2  SIP over TLS at 192.0.2.10\n"
-    "           1  SCCP (Skinny) at 192.0.2.20\n"
-    "           1  H.323 at 192.0.2.21\n";
+    "           3 commands  MGCP at 192.0.2.30\n"
+    "           2 sessions  DTLS-SRTP (keys of encrypted media) at 192.0.2.1\n"
+    "           2 sessions  SIP over TLS at 192.0.2.10\n"
+    "           1 session   SCCP (Skinny) at 192.0.2.20\n"
+    "           1 request   H.323 at 192.0.2.21\n";
 
 /* The same, however many threads there are. */
 static void
@@ -358,8 +358,9 @@ more_than_lines(void **state)
 		(struct end){ 99, 40000 }, BYTES(DTLS));
 	pipeline = record(f, 2);
 	text = summary_of(pipeline);
-	assert_non_null(strstr(text, "\n           3  MGCP at 192.0.2.8\n"
-				     "              and 2 more hosts\n"));
+	assert_non_null(strstr(text,
+			       "\n           3 commands  MGCP at 192.0.2.8\n"
+			       "                       and 2 more hosts\n"));
 	assert_null(strstr(text, "192.0.2.9\n"));
 	free(text);
 	pipeline_free(&pipeline);
