@@ -9,6 +9,9 @@
 
 #include "cmd/spanrecd/pipeline.h"
 
+/* So many RTP packets of no call, or one of so many, are nothing to tell. */
+enum { UNCLAIMED_USUAL = 100, UNCLAIMED_SHARE = 10 };
+
 int64_t
 summary_clock(void)
 {
@@ -23,6 +26,21 @@ line(FILE *to, uint64_t value, const char *text)
 {
 	if (value)
 		fprintf(to, "%12" PRIu64 "  %s\n", value, text);
+}
+
+bool
+summary_unclaimed(const uint64_t *values, char text[SUMMARY_TEXT_BYTES])
+{
+	uint64_t unclaimed = values[COUNTER_unclaimed];
+
+	if (unclaimed <= UNCLAIMED_USUAL ||
+	    unclaimed <= values[COUNTER_rtp] / UNCLAIMED_SHARE)
+		return false;
+	snprintf(text, SUMMARY_TEXT_BYTES,
+		 "%" PRIu64 " RTP packets belong to no call: their signalling "
+		 "was not seen or not understood",
+		 unclaimed);
+	return true;
 }
 
 /* Lines of what cannot be recorded. */
@@ -69,6 +87,7 @@ void
 summary_print(const struct pipeline *p, int64_t took_ns, FILE *to)
 {
 	uint64_t values[COUNTER_ROWS_COUNT];
+	char text[SUMMARY_TEXT_BYTES];
 	double s = (double)took_ns / 1e9;
 	size_t i;
 
@@ -85,5 +104,7 @@ summary_print(const struct pipeline *p, int64_t took_ns, FILE *to)
 		if (i < COUNTER_COUNT ||
 		    i >= COUNTER_COUNT + CAPTURE_OUTCOME_COUNT)
 			line(to, values[i], counter_rows[i].text);
+	if (summary_unclaimed(values, text))
+		fprintf(to, "%s.\n", text);
 	print_foreign(p, to);
 }
