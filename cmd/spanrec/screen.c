@@ -65,22 +65,6 @@ count_text(uint64_t count, char text[COUNT_BYTES])
 	return text;
 }
 
-void
-spanrec_bytes_text(uint64_t bytes, char text[SPANREC_BYTES_BYTES])
-{
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB",
-					     "TiB",   "PiB", "EiB" };
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	while (value >= 1023.95) {
-		value /= 1024;
-		unit++;
-	}
-	snprintf(text, SPANREC_BYTES_BYTES, "%.*f %s", unit ? 1 : 0, value,
-		 units[unit]);
-}
-
 /* What a counter gains in a second. It is read in both states. */
 static double
 rate_of(const struct picture *picture, const json_t *now, const json_t *before,
@@ -588,10 +572,10 @@ print_disk(struct picture *picture)
 	const json_t *disk = json_object_get(picture->status, "disk");
 	uint64_t total = spanrec_json_count(disk, "total_bytes");
 	uint64_t free_bytes = spanrec_json_count(disk, "free_bytes");
-	char a[SPANREC_BYTES_BYTES], b[SPANREC_BYTES_BYTES];
+	char a[COUNTER_BYTES_TEXT_BYTES], b[COUNTER_BYTES_TEXT_BYTES];
 
-	spanrec_bytes_text(free_bytes, a);
-	spanrec_bytes_text(total, b);
+	counter_bytes_text(free_bytes, a);
+	counter_bytes_text(total, b);
 	print_label(picture, "DISK");
 	if (total)
 		fprintf(picture->to, "%s of %s free (%.0f %%)\n", a, b,
@@ -646,9 +630,9 @@ print_process(struct picture *picture)
 {
 	const json_t *status = picture->status;
 	char text[SPANREC_TEXT_BYTES], number[COUNT_BYTES],
-	    memory[SPANREC_BYTES_BYTES];
+	    memory[COUNTER_BYTES_TEXT_BYTES];
 
-	spanrec_bytes_text(gauge(picture, "memory") * 1024, memory);
+	counter_bytes_text(gauge(picture, "memory") * 1024, memory);
 	print_label(picture, "PROCESS");
 	list_begin(picture, 11);
 	list_add(picture, NULL, "%" PRIu64 " as %s",
@@ -857,7 +841,7 @@ print_counter(struct picture *picture, const char *name, const char *unit,
 	}
 	picture->listed = true;
 	if (!strcmp(unit, "bytes"))
-		spanrec_bytes_text(count, number);
+		counter_bytes_text(count, number);
 	else
 		count_text(count, number);
 	fprintf(picture->to, "%17s  %s\n", number,

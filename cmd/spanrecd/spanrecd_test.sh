@@ -171,6 +171,8 @@ check "... and the call beside it recorded" [ "$(states h)" = "1 stored" ]
 record --home h --read few.pcap
 check "... and nothing is told where there is nothing" \
 	sh -c "! grep -qi 'recordable\|cannot be recorded' out"
+check "the payload that was stored has its unit" \
+	grep -q "^ *[0-9]*\.[0-9] KiB  payload stored$" out
 
 # ---- what is on the disk ----------------------------------------------------
 

@@ -22,10 +22,18 @@ summary_clock(void)
 }
 
 static void
-line(FILE *to, uint64_t value, const char *text)
+line(FILE *to, uint64_t value, const struct counter_row *row)
 {
-	if (value)
-		fprintf(to, "%12" PRIu64 "  %s\n", value, text);
+	char bytes[COUNTER_BYTES_TEXT_BYTES];
+
+	if (!value)
+		return;
+	if (strcmp(row->unit, "bytes") == 0) {
+		counter_bytes_text(value, bytes);
+		fprintf(to, "%12s  %s\n", bytes, row->text);
+	} else {
+		fprintf(to, "%12" PRIu64 "  %s\n", value, row->text);
+	}
 }
 
 bool
@@ -99,11 +107,11 @@ summary_print(const struct pipeline *p, int64_t took_ns, FILE *to)
 			(double)values[COUNTER_frames] / s);
 	fputs(".\n", to);
 	for (i = COUNTER_COUNT; i < COUNTER_COUNT + CAPTURE_OUTCOME_COUNT; i++)
-		line(to, values[i], counter_rows[i].text);
+		line(to, values[i], &counter_rows[i]);
 	for (i = COUNTER_frames + 1; i < COUNTER_ROWS_COUNT; i++)
 		if (i < COUNTER_COUNT ||
 		    i >= COUNTER_COUNT + CAPTURE_OUTCOME_COUNT)
-			line(to, values[i], counter_rows[i].text);
+			line(to, values[i], &counter_rows[i]);
 	if (summary_unclaimed(values, text))
 		fprintf(to, "%s.\n", text);
 	print_foreign(p, to);
