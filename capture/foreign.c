@@ -24,9 +24,9 @@ enum {
 };
 
 static const struct {
-	const char *name, *text;
+	const char *name, *unit, *text;
 } kinds[CAPTURE_FOREIGN_COUNT] = {
-#define X(name, unit, text) { #name, text },
+#define X(name, unit, text) { #name, unit, text },
 	CAPTURE_FOREIGN_KINDS(X)
 #undef X
 };
@@ -52,6 +52,12 @@ const char *
 capture_foreign_text(enum capture_foreign kind)
 {
 	return kinds[kind].text;
+}
+
+const char *
+capture_foreign_unit(enum capture_foreign kind)
+{
+	return kinds[kind].unit;
 }
 
 /* ---- text ---------------------------------------------------------------- */

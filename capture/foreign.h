@@ -18,7 +18,7 @@
 /** One row per kind: name, unit of what is counted, text for people. */
 #define CAPTURE_FOREIGN_KINDS(X)                                               \
 	X(sip_tls, "sessions", "SIP over TLS")                                 \
-	X(dtls_srtp, "sessions", "DTLS: keys of SRTP")                         \
+	X(dtls_srtp, "sessions", "DTLS-SRTP (keys of encrypted media)")        \
 	X(sccp, "sessions", "SCCP (Skinny)")                                   \
 	X(h323, "requests", "H.323")                                           \
 	X(mgcp, "commands", "MGCP")                                            \
@@ -37,6 +37,9 @@ const char *capture_foreign_name(enum capture_foreign kind);
 int capture_foreign_kind(const char *name);
 /** Text for people ("SIP over TLS"). */
 const char *capture_foreign_text(enum capture_foreign kind);
+
+/** Unit of what is counted, of several ("sessions"). */
+const char *capture_foreign_unit(enum capture_foreign kind);
 
 /**
  * Is this datagram, which is neither RTP nor SIP, one of them: a DTLS

@@ -747,6 +747,8 @@ hosts(void **state)
 	assert_string_equal(capture_foreign_name(CAPTURE_FOREIGN_sip_tls),
 			    "sip_tls");
 	assert_string_equal(capture_foreign_text(CAPTURE_FOREIGN_mgcp), "MGCP");
+	assert_string_equal(capture_foreign_unit(CAPTURE_FOREIGN_mgcp),
+			    "commands");
 	for (i = 0; i < CAPTURE_FOREIGN_COUNT; i++)
 		assert_int_equal(capture_foreign_kind(capture_foreign_name(
 				     (enum capture_foreign)i)),

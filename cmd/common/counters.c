@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The tables of counters and gauges, joined. */
+/* The tables of counters and gauges, joined, and how people read bytes. */
 #include "cmd/common/counters.h"
+
+#include <stdio.h>
 
 const struct counter_row counter_rows[COUNTER_ROWS_COUNT] = {
 #define X(name, unit, text) { #name, unit, text },
@@ -32,3 +34,19 @@ const struct counter_row gauge_rows[GAUGE_COUNT] = {
 	GAUGES(X)
 #undef X
 };
+
+void
+counter_bytes_text(uint64_t bytes, char text[COUNTER_BYTES_TEXT_BYTES])
+{
+	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB",
+					     "TiB",   "PiB", "EiB" };
+	double value = (double)bytes;
+	size_t unit = 0;
+
+	while (value >= 1023.95) {
+		value /= 1024;
+		unit++;
+	}
+	snprintf(text, COUNTER_BYTES_TEXT_BYTES, "%.*f %s", unit ? 1 : 0, value,
+		 units[unit]);
+}

@@ -151,4 +151,9 @@ struct counter_row {
 extern const struct counter_row counter_rows[COUNTER_ROWS_COUNT];
 extern const struct counter_row gauge_rows[GAUGE_COUNT];
 
+enum { COUNTER_BYTES_TEXT_BYTES = 16 };
+
+/** So many bytes as people read them: "512 bytes", "812.4 GiB". */
+void counter_bytes_text(uint64_t bytes, char text[COUNTER_BYTES_TEXT_BYTES]);
+
 #endif

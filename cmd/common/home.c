@@ -107,6 +107,25 @@ static const struct policy_field settings[] = {
 
 #define SETTINGS_COUNT (sizeof(settings) / sizeof(settings[0]))
 
+/** Two sources of one interface would see every packet twice. */
+static int
+interfaces_check(const struct home *home)
+{
+	const struct policy_texts *set = &home->settings.interfaces;
+	size_t i, j;
+
+	for (i = 1; i < set->count; i++) {
+		for (j = 0; j < i; j++) {
+			if (strcmp(set->text[i], set->text[j]) == 0) {
+				log_error("%s: 'interfaces' names '%s' twice",
+					  home->settings_path, set->text[i]);
+				return EXIT_FAILED;
+			}
+		}
+	}
+	return 0;
+}
+
 /** What the limits of the table cannot say: powers of two, a choice of words.
  */
 static int
@@ -138,6 +157,8 @@ settings_check(const struct home *home)
 			  home->settings_path, s->overload);
 		err = EXIT_FAILED;
 	}
+	if (interfaces_check(home) != 0)
+		err = EXIT_FAILED;
 	return err;
 }
 

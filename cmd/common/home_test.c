@@ -213,6 +213,10 @@ wrong_settings(void **state)
 	assert_int_equal(home_open(&home, f->dir), EXIT_FAILED);
 	assert_said(f, "test: DIR/spanrec.yaml: 'overload' is 'new-calls' or "
 		       "'packets', not 'everything'\n");
+	write_file(f, "spanrec.yaml", "interfaces: [a, m1, m2, m1]\n");
+	assert_int_equal(home_open(&home, f->dir), EXIT_FAILED);
+	assert_said(f, "test: DIR/spanrec.yaml: 'interfaces' names 'm1' "
+		       "twice\n");
 }
 
 static void

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The state of a recorder on one screen of 80 columns. First whether it
- * records and what it warns of; then what comes in; then what is lost, told
- * apart by who lost it, because that says what to do:
+ * records, what it warns of and what it cannot read; then what comes in; then
+ * what is lost, told apart by who lost it, because that says what to do:
  *
  *   mirror, network    look at the switch: it never came
  *   interface, kernel  this machine did not take it up in time
@@ -63,22 +63,6 @@ count_text(uint64_t count, char text[COUNT_BYTES])
 	}
 	text[used] = '\0';
 	return text;
-}
-
-void
-spanrec_bytes_text(uint64_t bytes, char text[SPANREC_BYTES_BYTES])
-{
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB",
-					     "TiB",   "PiB", "EiB" };
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	while (value >= 1023.95) {
-		value /= 1024;
-		unit++;
-	}
-	snprintf(text, SPANREC_BYTES_BYTES, "%.*f %s", unit ? 1 : 0, value,
-		 units[unit]);
 }
 
 /* What a counter gains in a second. It is read in both states. */
@@ -588,10 +572,10 @@ print_disk(struct picture *picture)
 	const json_t *disk = json_object_get(picture->status, "disk");
 	uint64_t total = spanrec_json_count(disk, "total_bytes");
 	uint64_t free_bytes = spanrec_json_count(disk, "free_bytes");
-	char a[SPANREC_BYTES_BYTES], b[SPANREC_BYTES_BYTES];
+	char a[COUNTER_BYTES_TEXT_BYTES], b[COUNTER_BYTES_TEXT_BYTES];
 
-	spanrec_bytes_text(free_bytes, a);
-	spanrec_bytes_text(total, b);
+	counter_bytes_text(free_bytes, a);
+	counter_bytes_text(total, b);
 	print_label(picture, "DISK");
 	if (total)
 		fprintf(picture->to, "%s of %s free (%.0f %%)\n", a, b,
@@ -646,9 +630,9 @@ print_process(struct picture *picture)
 {
 	const json_t *status = picture->status;
 	char text[SPANREC_TEXT_BYTES], number[COUNT_BYTES],
-	    memory[SPANREC_BYTES_BYTES];
+	    memory[COUNTER_BYTES_TEXT_BYTES];
 
-	spanrec_bytes_text(gauge(picture, "memory") * 1024, memory);
+	counter_bytes_text(gauge(picture, "memory") * 1024, memory);
 	print_label(picture, "PROCESS");
 	list_begin(picture, 11);
 	list_add(picture, NULL, "%" PRIu64 " as %s",
@@ -683,25 +667,30 @@ print_places(struct picture *picture)
 
 /* ---- what cannot be recorded ------------------------------------------- */
 
-enum { UNRECORDABLE_LINES = 8, KIND_COLUMNS = 30, HOST_BYTES = 40 };
+enum { UNRECORDABLE_LINES = 8, KIND_COLUMNS = 36, HOST_BYTES = 40 };
 
-/* "1,204  SIP over TLS                  192.0.2.10" */
+/* "1,204 sessions  SIP over TLS                        192.0.2.10"; a long
+ * address has the next line to itself. */
 static void
 print_unrecordable_line(struct picture *picture, const json_t *row)
 {
-	const char *kind = spanrec_json_text(row, "kind");
-	int known = capture_foreign_kind(kind);
+	const char *kind = spanrec_json_text(row, "kind"), *unit = "";
+	uint64_t count = spanrec_json_count(row, "count");
+	int known = capture_foreign_kind(kind), column;
 	char number[COUNT_BYTES], text[SPANREC_TEXT_BYTES], host[HOST_BYTES];
 
-	if (known >= 0)
+	if (known >= 0) {
 		kind = capture_foreign_text((enum capture_foreign)known);
-	fprintf(picture->to, "%9s  ",
-		count_text(spanrec_json_count(row, "count"), number));
+		unit = capture_foreign_unit((enum capture_foreign)known);
+	}
+	column = fprintf(picture->to, "%9s %-8.*s  ", count_text(count, number),
+			 (int)strlen(unit) - (*unit && count == 1), unit);
 	print_padded(picture, spanrec_text_clean(kind, text, sizeof(text)),
 		     KIND_COLUMNS);
-	fprintf(picture->to, "%s\n",
-		spanrec_text_clean(spanrec_json_text(row, "host"), host,
-				   sizeof(host)));
+	spanrec_text_clean(spanrec_json_text(row, "host"), host, sizeof(host));
+	if (column + KIND_COLUMNS + (int)columns_of(host) > COLUMNS)
+		fprintf(picture->to, "\n%*s", column, "");
+	fprintf(picture->to, "%s\n", host);
 }
 
 /* Hosts in rows from this one on, which stand side by side, without that of
@@ -724,6 +713,58 @@ count_hosts(const json_t *rows, size_t from)
 	return count;
 }
 
+/* How much of each kind there is; the last counts those of a newer recorder
+ * that are not known here. */
+static void
+sum_kinds(const json_t *rows, uint64_t sums[CAPTURE_FOREIGN_COUNT + 1])
+{
+	size_t i;
+
+	memset(sums, 0, (CAPTURE_FOREIGN_COUNT + 1) * sizeof(*sums));
+	for (i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+		int kind = capture_foreign_kind(spanrec_json_text(row, "kind"));
+
+		sums[kind < 0 ? CAPTURE_FOREIGN_COUNT : kind] +=
+		    spanrec_json_count(row, "count");
+	}
+}
+
+/* "2 SIP over TLS, 1 H.323 at 2 hosts", near the top: the hosts are so far
+ * down that a terminal of 24 lines does not have them. */
+static void
+print_unreadable(struct picture *picture)
+{
+	const json_t *rows = json_object_get(picture->status, "unrecordable");
+	uint64_t sums[CAPTURE_FOREIGN_COUNT + 1];
+	size_t hosts = count_hosts(rows, 0);
+	int i, last = -1;
+	char number[COUNT_BYTES], where[COUNT_BYTES + 16];
+
+	sum_kinds(rows, sums);
+	for (i = 0; i <= CAPTURE_FOREIGN_COUNT; i++) {
+		if (sums[i])
+			last = i;
+	}
+	if (last < 0)
+		return;
+	print_label(picture, "UNREADABLE");
+	list_begin(picture, 11);
+	snprintf(where, sizeof(where), " at %zu host%s", hosts,
+		 hosts == 1 ? "" : "s");
+	for (i = 0; i <= last; i++) {
+		if (sums[i])
+			list_add(
+			    picture, YELLOW, "%s %s%s",
+			    count_text(sums[i], number),
+			    i < CAPTURE_FOREIGN_COUNT
+				? capture_foreign_text((enum capture_foreign)i)
+				: "of other kinds",
+			    i == last ? where : "");
+	}
+	list_end(picture, "");
+}
+
 static void
 print_unrecordable(struct picture *picture)
 {
@@ -739,7 +780,7 @@ print_unrecordable(struct picture *picture)
 		print_unrecordable_line(picture, json_array_get(rows, i));
 	more = count_hosts(rows, i);
 	if (more)
-		fprintf(picture->to, "%11sand %zu more host%s\n", "", more,
+		fprintf(picture->to, "%20sand %zu more host%s\n", "", more,
 			more > 1 ? "s" : "");
 }
 
@@ -800,7 +841,7 @@ print_counter(struct picture *picture, const char *name, const char *unit,
 	}
 	picture->listed = true;
 	if (!strcmp(unit, "bytes"))
-		spanrec_bytes_text(count, number);
+		counter_bytes_text(count, number);
 	else
 		count_text(count, number);
 	fprintf(picture->to, "%17s  %s\n", number,
@@ -858,6 +899,7 @@ spanrec_screen_print(FILE *to, const struct spanrec_screen *screen,
 	compare(&picture, screen->before);
 	print_head(&picture);
 	print_warnings(&picture);
+	print_unreadable(&picture);
 	fputc('\n', to);
 	print_interfaces(&picture);
 	print_packets(&picture);

@@ -453,6 +453,37 @@ show_streams(const struct spanrec *spanrec, const struct store_segment *segment)
 	return rc ? -ENOMEM : 0;
 }
 
+/* What was seen and left out, and why. Of what is stored the gaps say more, to
+ * who has the key. */
+static void
+show_dropped(const struct spanrec *spanrec, const struct store_segment *segment)
+{
+	const struct store_stream *sorted[STORE_STREAMS_MAX];
+	bool any = false;
+	uint32_t i;
+	unsigned k;
+
+	spanrec_streams_sort(segment, sorted);
+	for (i = 0; i < segment->streams_count; i++) {
+		const struct store_stream *s = sorted[i];
+
+		for (k = 0; k < STORE_REASON_COUNT; k++) {
+			if (!s->dropped[k])
+				continue;
+			if (!any)
+				fprintf(spanrec->out, "\n  Not stored\n");
+			any = true;
+			fprintf(spanrec->out,
+				"  %s side, %08" PRIx32 ": %" PRIu64
+				" packet%s (%s)\n",
+				s->side == STORE_LEFT ? "left" : "right",
+				s->ssrc, s->dropped[k],
+				s->dropped[k] == 1 ? "" : "s",
+				store_reason_name((enum store_reason)k));
+		}
+	}
+}
+
 static void
 show_gaps(const struct spanrec *spanrec, const struct store_segment *segment,
 	  const struct gaps *gaps)
@@ -523,6 +554,7 @@ show_table(const struct spanrec *spanrec, const struct store_segment *segment,
 		log_error("not enough memory");
 		return EXIT_FAILED;
 	}
+	show_dropped(spanrec, segment);
 	show_gaps(spanrec, segment, gaps);
 	show_history(spanrec, history);
 	return 0;

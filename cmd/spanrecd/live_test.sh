@@ -110,9 +110,43 @@ check "what cannot be recorded is told while it runs" sh -c "
 	$BIN/spanrec status --json | grep -q '\"unrecordable\": *\[{\"host\": *\
 \"192.0.2.2\", *\"kind\": *\"mgcp\", *\"count\": *2, *\"last_seen\": *\"20'"
 check "... to people too" sh -c "
-	$BIN/spanrec status | grep -q '^ *2  MGCP  *192.0.2.2\$'"
+	$BIN/spanrec status | grep -q '^ *2 commands  MGCP  *192.0.2.2\$'"
 check "... and counted" is "$(status foreign_mgcp)" 2
 stop
+
+# ---- media without signalling -----------------------------------------------
+
+# 150 packets of RTP, from 192.0.2.1 to 192.0.2.2, and no SIP.
+send_rtp() {
+	in_space python3 - <<-'END'
+	import socket, struct, time
+	ends = bytes([192, 0, 2, 1, 192, 0, 2, 2])
+	wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+	wire.bind(("gen", 0))
+	for i in range(150):
+	    rtp = struct.pack(">BBHII", 0x80, 0, i, 160 * i, 7) + bytes(160)
+	    udp = struct.pack(">4H", 4000, 4002, 8 + len(rtp), 0) + rtp
+	    ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64,
+	                     17, 0)
+	    wire.send(bytes(12) + b"\x08\x00" + ip + ends + udp)
+	    time.sleep(0.005)
+	END
+}
+
+home
+start
+check "where there is no RTP nothing is told of it" is "$(warnings)" ""
+send_rtp
+for i in $(seq 100); do
+	[ "$(status unclaimed)" -lt 150 ] || break
+	sleep 0.1
+done
+check "RTP that belongs to no call is a warning" is "$(warnings)" \
+	"150 RTP packets belong to no call: their signalling was not seen or \
+not understood"
+stop
+check "... and told in the summary" \
+	grep -q "^150 RTP packets belong to no call: .* understood\.$" summary
 
 # ---- kill, stop, start -------------------------------------------------------
 

@@ -17,6 +17,7 @@
 #include "cmd/common/home.h"
 #include "cmd/common/version.h"
 #include "cmd/spanrecd/control_priv.h"
+#include "cmd/spanrecd/summary.h"
 
 static const int64_t MS_NS = 1000000LL;
 static const int64_t SECOND_NS = 1000000000LL;
@@ -346,6 +347,8 @@ warn_state(const struct control_state *c, const uint64_t *values,
 	if (atomic_load(&p->clock_jumped))
 		warn(warnings, "the clock was set while the recorder ran: "
 			       "nothing is purged until it is restarted");
+	if (summary_unclaimed(values, text))
+		warn(warnings, text);
 	if (values[COUNTER_clock_set_back])
 		warn(warnings, "the clock was set back: recordings are dated "
 			       "too late until the recorder is restarted");

@@ -4,9 +4,13 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "cmd/spanrecd/pipeline.h"
+
+/* So many RTP packets of no call, or one of so many, are nothing to tell. */
+enum { UNCLAIMED_USUAL = 100, UNCLAIMED_SHARE = 10 };
 
 int64_t
 summary_clock(void)
@@ -18,10 +22,33 @@ summary_clock(void)
 }
 
 static void
-line(FILE *to, uint64_t value, const char *text)
+line(FILE *to, uint64_t value, const struct counter_row *row)
 {
-	if (value)
-		fprintf(to, "%12" PRIu64 "  %s\n", value, text);
+	char bytes[COUNTER_BYTES_TEXT_BYTES];
+
+	if (!value)
+		return;
+	if (strcmp(row->unit, "bytes") == 0) {
+		counter_bytes_text(value, bytes);
+		fprintf(to, "%12s  %s\n", bytes, row->text);
+	} else {
+		fprintf(to, "%12" PRIu64 "  %s\n", value, row->text);
+	}
+}
+
+bool
+summary_unclaimed(const uint64_t *values, char text[SUMMARY_TEXT_BYTES])
+{
+	uint64_t unclaimed = values[COUNTER_unclaimed];
+
+	if (unclaimed <= UNCLAIMED_USUAL ||
+	    unclaimed <= values[COUNTER_rtp] / UNCLAIMED_SHARE)
+		return false;
+	snprintf(text, SUMMARY_TEXT_BYTES,
+		 "%" PRIu64 " RTP packets belong to no call: their signalling "
+		 "was not seen or not understood",
+		 unclaimed);
+	return true;
 }
 
 /* Lines of what cannot be recorded. */
@@ -36,9 +63,14 @@ foreign_host(FILE *to, const struct capture_sighting *host, uint32_t lines)
 	char text[CAPTURE_ADDRESS_TEXT_BYTES];
 
 	capture_address_text(host->addr, text);
-	for (i = 0; i < n && i < lines; i++)
-		fprintf(to, "%12" PRIu64 "  %s at %s\n", host->count[kinds[i]],
+	for (i = 0; i < n && i < lines; i++) {
+		uint64_t count = host->count[kinds[i]];
+		const char *unit = capture_foreign_unit(kinds[i]);
+
+		fprintf(to, "%12" PRIu64 " %-8.*s  %s at %s\n", count,
+			(int)strlen(unit) - (count == 1), unit,
 			capture_foreign_text(kinds[i]), text);
+	}
 	return lines - i;
 }
 
@@ -54,7 +86,7 @@ print_foreign(const struct pipeline *p, FILE *to)
 	for (i = 0; i < count && lines > 0; i++)
 		lines = foreign_host(to, &hosts[i], lines);
 	if (i < count)
-		fprintf(to, "%14sand %d more host%s\n", "", count - i,
+		fprintf(to, "%23sand %d more host%s\n", "", count - i,
 			count - i > 1 ? "s" : "");
 	free(hosts);
 }
@@ -63,6 +95,7 @@ void
 summary_print(const struct pipeline *p, int64_t took_ns, FILE *to)
 {
 	uint64_t values[COUNTER_ROWS_COUNT];
+	char text[SUMMARY_TEXT_BYTES];
 	double s = (double)took_ns / 1e9;
 	size_t i;
 
@@ -74,10 +107,12 @@ summary_print(const struct pipeline *p, int64_t took_ns, FILE *to)
 			(double)values[COUNTER_frames] / s);
 	fputs(".\n", to);
 	for (i = COUNTER_COUNT; i < COUNTER_COUNT + CAPTURE_OUTCOME_COUNT; i++)
-		line(to, values[i], counter_rows[i].text);
+		line(to, values[i], &counter_rows[i]);
 	for (i = COUNTER_frames + 1; i < COUNTER_ROWS_COUNT; i++)
 		if (i < COUNTER_COUNT ||
 		    i >= COUNTER_COUNT + CAPTURE_OUTCOME_COUNT)
-			line(to, values[i], counter_rows[i].text);
+			line(to, values[i], &counter_rows[i]);
+	if (summary_unclaimed(values, text))
+		fprintf(to, "%s.\n", text);
 	print_foreign(p, to);
 }

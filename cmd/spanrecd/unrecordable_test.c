@@ -209,9 +209,9 @@ record(struct fixture *f, uint32_t threads)
 	return pipeline;
 }
 
-/* The last part of the summary; free() it. */
+/* The summary from these words on, or ""; free() it. */
 static char *
-summary_of(const struct pipeline *pipeline)
+summary_from(const struct pipeline *pipeline, const char *words)
 {
 	char *text = NULL, *part;
 	size_t n;
@@ -220,10 +220,16 @@ summary_of(const struct pipeline *pipeline)
 	assert_non_null(to);
 	summary_print(pipeline, 1, to);
 	fclose(to);
-	part = strstr(text, "Seen but not recordable:\n");
+	part = strstr(text, words);
 	part = testing_copy(part ? part : "", part ? strlen(part) + 1 : 1);
 	free(text);
 	return part;
+}
+
+static char *
+summary_of(const struct pipeline *pipeline)
+{
+	return summary_from(pipeline, "Seen but not recordable:\n");
 }
 
 #define assert_counter(pipeline, name, wanted)                                 \
@@ -253,11 +259,11 @@ each_kind(struct capture_of_test *c)
 
 static const char of_each_kind[] =
     "Seen but not recordable:\n"
-    "           3  MGCP at 192.0.2.30\n"
-    "           2  DTLS: keys of SRTP at 192.0.2.1\n"
-    "           2  SIP over TLS at 192.0.2.10\n"
-    "           1  SCCP (Skinny) at 192.0.2.20\n"
-    "           1  H.323 at 192.0.2.21\n";
+    "           3 commands  MGCP at 192.0.2.30\n"
+    "           2 sessions  DTLS-SRTP (keys of encrypted media) at 192.0.2.1\n"
+    "           2 sessions  SIP over TLS at 192.0.2.10\n"
+    "           1 session   SCCP (Skinny) at 192.0.2.20\n"
+    "           1 request   H.323 at 192.0.2.21\n";
 
 /* The same, however many threads there are. */
 static void
@@ -358,8 +364,9 @@ more_than_lines(void **state)
 		(struct end){ 99, 40000 }, BYTES(DTLS));
 	pipeline = record(f, 2);
 	text = summary_of(pipeline);
-	assert_non_null(strstr(text, "\n           3  MGCP at 192.0.2.8\n"
-				     "              and 2 more hosts\n"));
+	assert_non_null(strstr(text,
+			       "\n           3 commands  MGCP at 192.0.2.8\n"
+			       "                       and 2 more hosts\n"));
 	assert_null(strstr(text, "192.0.2.9\n"));
 	free(text);
 	pipeline_free(&pipeline);
@@ -399,6 +406,81 @@ more_than_hosts(void **state)
 	pipeline_free(&pipeline);
 }
 
+/* ---- media without signalling -------------------------------------------- */
+
+static void
+unclaimed_is_told(void **state)
+{
+	static const struct {
+		uint64_t unclaimed, rtp;
+		bool told;
+	} rows[] = { { 0, 0, false },         { 100, 100, false },
+		     { 101, 101, true },      { 101, 1009, true },
+		     { 101, 1010, false },    { 5000, 50000, false },
+		     { 5001, 50000, true },   { UINT64_MAX, UINT64_MAX, true },
+		     { 0, UINT64_MAX, false } };
+	uint64_t values[COUNTER_ROWS_COUNT] = { 0 };
+	char text[SUMMARY_TEXT_BYTES];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		values[COUNTER_unclaimed] = rows[i].unclaimed;
+		values[COUNTER_rtp] = rows[i].rtp;
+		assert_int_equal(summary_unclaimed(values, text), rows[i].told);
+	}
+	values[COUNTER_unclaimed] = UINT64_MAX;
+	assert_true(summary_unclaimed(values, text));
+	assert_string_equal(text, "18446744073709551615 RTP packets belong to "
+				  "no call: their signalling was not seen or "
+				  "not understood");
+}
+
+/* One stream that no SIP tells of, of so many packets. */
+static void
+add_rtp(struct capture_of_test *c, struct end from, uint16_t packets)
+{
+	uint8_t rtp[12 + 160] = { 0x80, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3 };
+	uint16_t i;
+
+	for (i = 0; i < packets; i++) {
+		uint32_t samples = i * 160u;
+
+		rtp[2] = (uint8_t)(i >> 8);
+		rtp[3] = (uint8_t)i;
+		rtp[5] = (uint8_t)(samples >> 16);
+		rtp[6] = (uint8_t)(samples >> 8);
+		rtp[7] = (uint8_t)samples;
+		add_udp(c, from, (struct end){ 2, 20000 }, rtp, sizeof(rtp));
+	}
+}
+
+static void
+unclaimed_in_summary(void **state)
+{
+	static const char told[] =
+	    "\n101 RTP packets belong to no call: their signalling was not "
+	    "seen or not understood.\n";
+	struct fixture *f = *state;
+	struct pipeline *pipeline;
+	char *text;
+
+	add_rtp(&f->capture, (struct end){ 1, 10000 }, 100);
+	pipeline = record(f, 1);
+	assert_counter(pipeline, unclaimed, 100);
+	text = summary_from(pipeline, "Read ");
+	assert_null(strstr(text, "belong to no call:"));
+	free(text);
+	pipeline_free(&pipeline);
+	add_rtp(&f->capture, (struct end){ 3, 10000 }, 1);
+	pipeline = record(f, 1);
+	assert_counter(pipeline, unclaimed, 101);
+	text = summary_from(pipeline, "Read ");
+	assert_non_null(strstr(text, told));
+	free(text);
+	pipeline_free(&pipeline);
+}
+
 int
 main(void)
 {
@@ -410,6 +492,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(more_than_lines, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(more_than_hosts, setup,
+						teardown),
+		cmocka_unit_test(unclaimed_is_told),
+		cmocka_unit_test_setup_teardown(unclaimed_in_summary, setup,
 						teardown),
 	};
 
