@@ -60,7 +60,7 @@ int sip_prefilter(const uint8_t *bytes, size_t n, struct sip_glance *glance);
 	  "SIP messages in TCP of whose body a part never came")               \
 	X(holes, "messages",                                                   \
 	  "SIP messages in TCP whose head never came whole")                   \
-	X(junk, "bytes", "what is no SIP in SIP connections")                  \
+	X(junk, "bytes", "what is no SIP in SIP connections")                 \
 	X(over_limit, "messages", "SIP messages in TCP that are too long")     \
 	X(compressed, "messages",                                              \
 	  "messages in WebSocket that are compressed: not read")
@@ -118,11 +118,11 @@ int64_t sip_stream_input(const struct capture_tcp_piece *piece,
 enum sip_party { SIP_CALLER, SIP_CALLEE };
 
 /** Longest kept parts of an address; longer ones are cut and counted. */
-#define SIP_USER_BYTES    64
-#define SIP_HOST_BYTES    128
+#define SIP_USER_BYTES 64
+#define SIP_HOST_BYTES 128
 #define SIP_DISPLAY_BYTES 96
 #define SIP_CALL_ID_BYTES 256
-#define SIP_TAG_BYTES     128
+#define SIP_TAG_BYTES 128
 
 /** Who: from From/To, improved by P-Asserted-Identity and Request-URI. */
 struct sip_identity {
@@ -139,13 +139,13 @@ struct sip_call {
 	char from_tag[SIP_TAG_BYTES];
 	struct sip_identity party[2]; /**< [SIP_CALLER], [SIP_CALLEE] */
 	struct capture_endpoint signalling[2]; /**< where each sends SIP from */
-	int64_t start_ns;                      /**< first INVITE */
+	int64_t start_ns;  /**< first INVITE */
 	int64_t answer_ns; /**< first 2xx to it, or its ACK where the 2xx
 				was missed; 0 if not answered */
 	bool hold[2];      /**< [party] has put the other on hold */
 };
 
-#define SIP_FORMATS_MAX    24
+#define SIP_FORMATS_MAX 24
 #define SIP_ENCODING_BYTES 24
 
 /** One payload format of an m= line. */
@@ -165,8 +165,8 @@ struct sip_media {
 	struct capture_endpoint receive; /**< where this party wants RTP */
 	enum sip_party party;            /**< whose SDP it is */
 	enum sip_direction direction;
-	uint32_t index; /**< which m= line, from 0 */
-	bool secure;    /**< RTP/SAVP, SAVPF, or keys offered */
+	uint32_t index;   /**< which m= line, from 0 */
+	bool secure;      /**< RTP/SAVP, SAVPF, or keys offered */
 	uint32_t formats_count;
 	struct sip_format formats[SIP_FORMATS_MAX];
 };
@@ -201,27 +201,26 @@ enum sip_event_type {
 	SIP_EVENT_RESUME,      /**< ... and took the call back */
 	SIP_EVENT_GOES_ON,     /**< of a call that was restored: the first
 				* message which shows that it is not over */
-	SIP_EVENT_END /**< last event of a call; `cause` and `status` */
+	SIP_EVENT_END          /**< last event of a call; `cause` and `status` */
 };
 
 enum sip_end_cause {
 	SIP_END_BYE,
 	SIP_END_CANCEL,
-	SIP_END_REJECTED, /**< `status` 3xx to 6xx */
-	SIP_END_TIMEOUT,  /**< no sign of life; time is that of the last one */
-	SIP_END_SHED,     /**< too many calls; the oldest idle one gave way */
-	SIP_END_INPUT     /**< the input ended in mid-call */
+	SIP_END_REJECTED,  /**< `status` 3xx to 6xx */
+	SIP_END_TIMEOUT,   /**< no sign of life; time is that of the last one */
+	SIP_END_SHED,      /**< too many calls; the oldest idle one gave way */
+	SIP_END_INPUT      /**< the input ended in mid-call */
 };
 
 struct sip_event {
 	enum sip_event_type type;
 	int64_t time_ns;
-	const struct sip_call *call; /**< borrowed during the callback */
-	const struct sip_media
-	    *media;               /**< MEDIA_OPEN, MEDIA_CLOSE, else NULL */
-	enum sip_party party;     /**< HOLD, RESUME, END (who hung up) */
-	enum sip_end_cause cause; /**< END */
-	int status;               /**< END: 0, or the SIP status code */
+	const struct sip_call *call;   /**< borrowed during the callback */
+	const struct sip_media *media; /**< MEDIA_OPEN, MEDIA_CLOSE, else NULL */
+	enum sip_party party;          /**< HOLD, RESUME, END (who hung up) */
+	enum sip_end_cause cause;      /**< END */
+	int status;                    /**< END: 0, or the SIP status code */
 };
 
 typedef void (*sip_event_fn)(void *ctx, const struct sip_event *event);
@@ -230,15 +229,15 @@ struct sip_tracker;
 
 /** Limits; every one has a counter. Zero means the default. */
 struct sip_config {
-	uint32_t calls_max;         /**< 20000 */
-	uint32_t message_bytes_max; /**< 65535 */
-	uint32_t headers_max;       /**< 256 in a message */
-	uint32_t line_bytes_max;    /**< 8192 */
-	uint32_t separators_max;    /**< 512 of ; , ? & in a message's head */
-	int64_t idle_timeout_ns;    /**< answered, no media, no SIP: 60 s */
-	int64_t hold_timeout_ns;    /**< on hold, no media, no SIP: 2 h */
-	int64_t setup_timeout_ns;   /**< not answered, no SIP: 180 s */
-	int64_t linger_ns; /**< ended calls that answer retransmissions: 32 s */
+	uint32_t calls_max;          /**< 20000 */
+	uint32_t message_bytes_max;  /**< 65535 */
+	uint32_t headers_max;        /**< 256 in a message */
+	uint32_t line_bytes_max;     /**< 8192 */
+	uint32_t separators_max;     /**< 512 of ; , ? & in a message's head */
+	int64_t idle_timeout_ns;     /**< answered, no media, no SIP: 60 s */
+	int64_t hold_timeout_ns;     /**< on hold, no media, no SIP: 2 h */
+	int64_t setup_timeout_ns;    /**< not answered, no SIP: 180 s */
+	int64_t linger_ns;           /**< ended calls that answer retransmissions: 32 s */
 	/**
 	 * Random: callers choose Call-IDs. Calls that are restored need the key
 	 * under which they were saved. Whoever knows it can make states of
@@ -249,27 +248,28 @@ struct sip_config {
 };
 
 /** One row per counter: name, unit, text for people. */
-#define SIP_COUNTERS(X)                                                        \
-	X(messages, "messages", "SIP messages understood")                     \
-	X(fallback, "messages",                                                \
-	  "SIP messages that libosip2 refused and the tolerant scan took")     \
-	X(malformed, "messages", "SIP messages nobody could read")             \
-	X(over_limit, "messages",                                              \
-	  "SIP messages over a limit of size or count, scanned only")          \
-	X(other_method, "messages",                                            \
-	  "SIP messages that have no part in a call")                          \
-	X(stray, "messages",                                                   \
-	  "SIP messages of a call whose start was not seen")                   \
-	X(retransmissions, "messages", "SIP messages sent again")              \
-	X(sdp_malformed, "bodies", "SDP bodies nobody could read")             \
-	X(sdp_no_address, "streams",                                           \
-	  "audio streams whose address is a name or missing")                  \
-	X(sdp_cut, "bodies",                                                   \
-	  "SDP bodies with more streams or formats than are kept")             \
-	X(text_cut, "calls",                                                   \
-	  "calls with a name, number or Call-ID too long to be kept")          \
-	X(calls, "calls", "calls begun")                                       \
-	X(calls_shed, "calls", "calls given up because there were too many")   \
+#define SIP_COUNTERS(X)                                                       \
+	X(messages, "messages", "SIP messages understood")                    \
+	X(fallback, "messages",                                               \
+	  "SIP messages that libosip2 refused and the tolerant scan took")    \
+	X(malformed, "messages", "SIP messages nobody could read")            \
+	X(over_limit, "messages",                                             \
+	  "SIP messages over a limit of size or count, scanned only")         \
+	X(other_method, "messages",                                           \
+	  "SIP messages that have no part in a call")                         \
+	X(stray, "messages",                                                  \
+	  "SIP messages of a call whose start was not seen")                  \
+	X(retransmissions, "messages", "SIP messages sent again")             \
+	X(sdp_malformed, "bodies", "SDP bodies nobody could read")            \
+	X(sdp_no_address, "streams",                                          \
+	  "audio streams whose address is a name or missing")                 \
+	X(sdp_cut, "bodies",                                                  \
+	  "SDP bodies with more streams or formats than are kept")            \
+	X(text_cut, "calls",                                                  \
+	  "calls with a name, number or Call-ID too long to be kept")         \
+	X(calls, "calls", "calls begun")                                      \
+	X(calls_shed, "calls",                                                \
+	  "calls given up because there were too many")                       \
 	X(secure_media, "streams", "audio streams offered with encryption")
 
 struct sip_counters {
@@ -285,8 +285,8 @@ struct sip_counters {
  * @return 0, -EINVAL, -ENOMEM
  */
 int sip_tracker_new(struct sip_tracker **tracker,
-		    const struct sip_config *config, sip_event_fn fn, void *ctx)
-    __attribute__((warn_unused_result));
+		    const struct sip_config *config, sip_event_fn fn,
+		    void *ctx) __attribute__((warn_unused_result));
 void sip_tracker_free(struct sip_tracker **tracker);
 
 /**
@@ -337,7 +337,7 @@ void sip_tracker_set_timeouts(struct sip_tracker *tracker, int64_t idle_ns,
  */
 int sip_tracker_save(const struct sip_tracker *tracker, uint64_t call_number,
 		     uint8_t *bytes, size_t bytes_max)
-    __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 /**
  * Bring a call back: as a call of this tracker, with numbers of its own for
@@ -357,7 +357,7 @@ int sip_tracker_save(const struct sip_tracker *tracker, uint64_t call_number,
  */
 int sip_tracker_restore(struct sip_tracker *tracker, const uint8_t *bytes,
 			size_t n, int64_t now_ns)
-    __attribute__((warn_unused_result));
+	__attribute__((warn_unused_result));
 
 const struct sip_counters *
 sip_tracker_counters_peek(const struct sip_tracker *tracker);
