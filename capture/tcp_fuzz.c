@@ -64,6 +64,12 @@ on_piece(void *ctx, const struct capture_tcp_piece *piece)
 	return consume;
 }
 
+static bool
+begins(const uint8_t *bytes, uint32_t n)
+{
+	return n > 0 && bytes[0] % 4 == 0;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -73,6 +79,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		.stream_bytes = STREAM_BYTES,
 		.total_bytes = 3 * STREAM_BYTES,
 		.read = on_piece,
+		.begins = begins,
 		.ctx = &script,
 	};
 	int64_t now_ns = 0;
