@@ -162,6 +162,13 @@ read_start(struct sip_head *head, struct sip_text start)
 	if (!response) {
 		head->method = sip__text_cut(start, ' ', NULL);
 		head->uri = sip__text_cut(rest, ' ', NULL);
+		/* wrong, but what is meant is plain (RFC 4475 3.1.2.7) */
+		if (head->uri.n && head->uri.p[0] == '<') {
+			rest = (struct sip_text){ head->uri.p + 1,
+						  head->uri.n - 1 };
+			head->uri = sip__text_cut(rest, '>', NULL);
+			head->regular = false;
+		}
 		return 0;
 	}
 	if (sip__text_number(rest, &status) != 3 || status < 100 ||
