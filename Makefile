@@ -32,8 +32,10 @@ MAINS := $(PROGRAMS:%=cmd/%/main.c)
 LIBRARY := $(filter-out $(TESTS) $(FUZZERS) $(BENCHES) $(MAINS) \
 	cmd/testing/%,$(SOURCES))
 # Programs that tests use; never installed.
-TEST_TOOLS := cmd/testing/wavtones.c cmd/testing/callgen.c
-TESTING := $(filter-out cmd/testing/callgen% $(TEST_TOOLS), \
+TEST_TOOLS := cmd/testing/wavtones.c cmd/testing/callgen.c \
+	cmd/testing/rewrap.c
+TESTING := $(filter-out cmd/testing/callgen% cmd/testing/rewrap% \
+	$(TEST_TOOLS), \
 	$(filter cmd/testing/%,$(SOURCES)))
 
 # ---- compilers --------------------------------------------------------------
@@ -124,8 +126,10 @@ $B/%_bench: $B/%_bench.o $(LIB)
 $(TOOL_BIN): $B/%: $B/%.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
 
-# In two files.
+# In several files.
 $B/cmd/testing/callgen: $(call OBJ,cmd/testing/callgen_frame.c)
+$B/cmd/testing/rewrap: $(call OBJ,cmd/testing/wrap.c \
+	$(filter cmd/testing/rewrap_%,$(SOURCES)))
 
 build-tests: $(BIN) $(TEST_BIN) $(TOOL_BIN)
 build-fuzzers: $(FUZZ_BIN)

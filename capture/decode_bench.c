@@ -43,6 +43,8 @@ append(uint8_t *frame, uint32_t *n, const uint8_t *bytes, size_t count)
 	*n += (uint32_t)count;
 }
 
+static struct capture_decoder *decoder;
+
 static void
 run(const char *name, uint8_t *memory, uint32_t n)
 {
@@ -60,7 +62,8 @@ run(const char *name, uint8_t *memory, uint32_t n)
 
 		frame.bytes = memory + i % FRAMES * FRAME_BYTES;
 		frame.time_ns = (int64_t)i;
-		if (capture_decode(&frame, &pkt) == CAPTURE_udp)
+		if (capture_decode(decoder, &frame, frame.time_ns, &pkt) ==
+		    CAPTURE_udp)
 			sum += pkt.payload_bytes + pkt.src.addr[15];
 	}
 	if (sum < count * PAYLOAD_BYTES)
@@ -83,6 +86,7 @@ run_kind(const char *name, uint8_t *memory, const uint8_t *link,
 		append(frame, &n, is_ip6 ? ip6 : ip4,
 		       is_ip6 ? sizeof ip6 : sizeof ip4);
 		append(frame, &n, udp, sizeof udp);
+		frame[n] = 0x80; /* RTP */
 	}
 	run(name, memory, n);
 }
@@ -90,13 +94,15 @@ run_kind(const char *name, uint8_t *memory, const uint8_t *link,
 int
 main(void)
 {
+	const struct capture_decode_config config = { .hash_key = "bench" };
 	uint8_t *memory = calloc(FRAMES, FRAME_BYTES);
 
-	if (!memory)
+	if (!memory || capture_decoder_new(&decoder, &config) < 0)
 		return 1;
 	run_kind("ip4", memory, ether, sizeof ether, false);
 	run_kind("vlan ip4", memory, tagged, sizeof tagged, false);
 	run_kind("ip6", memory, ether6, sizeof ether6, true);
+	capture_decoder_free(&decoder);
 	free(memory);
 	return 0;
 }

@@ -20,6 +20,8 @@ struct result {
 	uint64_t datagrams;
 };
 
+static struct capture_decoder *decoder;
+
 static double
 now_ns(void)
 {
@@ -70,7 +72,7 @@ count_decoded(void *ctx, const struct capture_frame *frame)
 	struct capture_pkt pkt;
 
 	result->frames++;
-	if (capture_decode(frame, &pkt) == CAPTURE_udp)
+	if (capture_decode(decoder, frame, frame->time_ns, &pkt) == CAPTURE_udp)
 		result->datagrams++;
 }
 
@@ -163,8 +165,11 @@ int
 main(int argc, char **argv)
 {
 	char path[] = "/tmp/spanrec-bench-XXXXXX";
+	const struct capture_decode_config config = { .hash_key = "bench" };
 	int fd, rc = 1;
 
+	if (capture_decoder_new(&decoder, &config) < 0)
+		return 1;
 	if (argc > 1)
 		return measure(argv[1]);
 	fd = mkstemp(path);

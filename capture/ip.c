@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * IPv4 (RFC 791) and IPv6 (RFC 8200).
+ * IPv4 (RFC 791) and IPv6 (RFC 8200), and what they carry.
  *
  * Lengths are taken from the IP header, not from the frame: Ethernet pads
  * short frames, and a snap length cuts long ones. They are not compared with
@@ -17,15 +17,125 @@ enum {
 	IP6_HEADER_BYTES = 40,
 	IP6_EXTENSION_BYTES = 8, /* the shortest, and the unit of length */
 
-	IP4_MORE_OR_OFFSET = 0x3fff, /* flag MF, fragment offset */
-	IP6_MORE_OR_OFFSET = 0xfff9, /* the same, RFC 8200 section 4.5 */
+	IP4_MORE = 0x2000,   /* flag MF ... */
+	IP4_OFFSET = 0x1fff, /* ... and offset, in units of 8 bytes */
+	IP6_MORE = 0x0001,   /* the same, RFC 8200 section 4.5 */
+	IP6_OFFSET = 0xfff8, /* in bytes, as it stands there */
 
+	/* IANA, assigned Internet protocol numbers */
 	PROTOCOL_HOP_BY_HOP = 0,
+	PROTOCOL_IP4 = 4,
+	PROTOCOL_TCP = 6,
 	PROTOCOL_UDP = 17,
+	PROTOCOL_IP6 = 41,
 	PROTOCOL_ROUTING = 43,
 	PROTOCOL_FRAGMENT = 44,
-	PROTOCOL_DESTINATION = 60
+	PROTOCOL_GRE = 47,
+	PROTOCOL_AH = 51,
+	PROTOCOL_DESTINATION = 60,
+	PROTOCOL_ETHERIP = 97,
+	PROTOCOL_MPLS = 137
 };
+
+/* ---- what is carried ----------------------------------------------------- */
+
+/*
+ * The authentication header (RFC 4302) hides nothing:
+ *
+ * | next header | length / 4 - 2 | reserved | index | sequence | check ...
+ */
+static uint8_t
+ah_read(struct capture_rd *rd)
+{
+	uint8_t next = capture_rd_u8(rd);
+	uint32_t length = capture_rd_u8(rd);
+
+	capture_rd_take(rd, (length + 2) * 4 - 2);
+	return next;
+}
+
+static capture__read_fn
+reader_of(uint8_t protocol)
+{
+	switch (protocol) {
+	case PROTOCOL_IP4:
+		return capture__ip4_read;
+	case PROTOCOL_IP6:
+		return capture__ip6_read;
+	case PROTOCOL_GRE:
+		return capture__gre_read;
+	case PROTOCOL_ETHERIP:
+		return capture__etherip_read;
+	case PROTOCOL_MPLS:
+		return capture__mpls_read;
+	default:
+		return NULL;
+	}
+}
+
+/*
+ * @param ip_bytes what the header leaves for it; the reader has that or, cut
+ *        by the snap length, less
+ */
+static enum capture_outcome
+payload_read(struct capture_rd *rd, uint8_t protocol, uint32_t ip_bytes,
+	     struct capture_pkt *pkt, struct capture_decoder *d)
+{
+	capture__read_fn read;
+
+	while (protocol == PROTOCOL_AH) {
+		const uint8_t *begin = rd->p;
+
+		protocol = ah_read(rd);
+		if (rd->failed)
+			return CAPTURE_cut;
+		ip_bytes -= (uint32_t)(rd->p - begin);
+	}
+	if (protocol == PROTOCOL_UDP)
+		return capture__udp_read(rd, ip_bytes, pkt, d);
+	if (protocol == PROTOCOL_TCP)
+		return capture__tcp_read(rd, ip_bytes, pkt);
+	read = reader_of(protocol);
+	if (!read)
+		return CAPTURE_other_transport;
+	return capture__tunnel_enter(d) ? read(rd, pkt, d) : CAPTURE_too_deep;
+}
+
+/* ---- fragments ----------------------------------------------------------- */
+
+static enum capture_outcome payload6_read(struct capture_rd *rd, uint8_t next,
+					  uint32_t ip_bytes,
+					  struct capture_pkt *pkt,
+					  struct capture_decoder *d);
+
+/*
+ * @param rd stands on what is in the fragment, and has no more than that
+ * @param fragment all but the addresses and the bytes
+ */
+static enum capture_outcome
+fragment_read(struct capture_rd *rd, struct capture__fragment *fragment,
+	      struct capture_pkt *pkt, struct capture_decoder *d)
+{
+	struct capture__datagram datagram;
+	enum capture_outcome outcome;
+	struct capture_rd whole;
+
+	fragment->src = pkt->src;
+	fragment->dst = pkt->dst;
+	fragment->captured = rd->p;
+	fragment->captured_bytes = (uint32_t)capture_rd_left(rd);
+	outcome = capture__frags_put(d, fragment, &datagram);
+	if (outcome != CAPTURE_udp)
+		return outcome;
+	whole = capture_rd_init(datagram.bytes, datagram.captured_bytes);
+	if (fragment->version == 6)
+		return payload6_read(&whole, datagram.next,
+				     datagram.total_bytes, pkt, d);
+	return payload_read(&whole, datagram.next, datagram.total_bytes, pkt,
+			    d);
+}
+
+/* ---- IPv4 ---------------------------------------------------------------- */
 
 static void
 set_ip4(struct capture_endpoint *ep, const uint8_t *addr)
@@ -44,46 +154,62 @@ set_ip4(struct capture_endpoint *ep, const uint8_t *addr)
  * |                            source                             |
  * |                          destination                          |
  * |                  options, to IHL x 4 bytes                    |
+ *
+ * A total length of 0 is what a host shows of its own packets where the
+ * network card cuts them (segmentation offload): all that is there.
  */
-enum capture_outcome
-capture__ip4_read(struct capture_rd *rd, struct capture_pkt *pkt)
+CAPTURE_READER(capture__ip4_read)
 {
 	struct capture_rd hdr = capture_rd_split(rd, IP4_HEADER_BYTES);
 	uint32_t version_length = capture_rd_u8(&hdr);
 	uint32_t header_bytes = (version_length & 0xf) * 4;
-	uint32_t total_bytes, fragment;
+	uint32_t total_bytes, id_offset;
 	uint8_t protocol;
 
 	if (hdr.failed)
 		return CAPTURE_cut;
 	capture_rd_take(&hdr, 1);
 	total_bytes = capture_rd_u16(&hdr);
-	capture_rd_take(&hdr, 2);
-	fragment = capture_rd_u16(&hdr);
+	id_offset = capture_rd_u32(&hdr);
 	capture_rd_take(&hdr, 1);
 	protocol = capture_rd_u8(&hdr);
 	capture_rd_take(&hdr, 2);
 	set_ip4(&pkt->src, capture_rd_take(&hdr, 4));
 	set_ip4(&pkt->dst, capture_rd_take(&hdr, 4));
 
+	if (total_bytes == 0)
+		total_bytes = IP4_HEADER_BYTES + (uint32_t)capture_rd_left(rd);
 	if (version_length >> 4 != 4 || header_bytes < IP4_HEADER_BYTES ||
 	    total_bytes < header_bytes)
 		return CAPTURE_malformed;
-	if (fragment & IP4_MORE_OR_OFFSET)
-		return CAPTURE_fragment;
-	if (protocol != PROTOCOL_UDP)
-		return CAPTURE_other_transport;
 	capture_rd_limit(rd, total_bytes - IP4_HEADER_BYTES);
 	if (!capture_rd_take(rd, header_bytes - IP4_HEADER_BYTES))
 		return CAPTURE_cut;
-	return capture__udp_read(rd, total_bytes - header_bytes, pkt);
+	if (id_offset & (IP4_MORE | IP4_OFFSET)) {
+		struct capture__fragment fragment = {
+			.version = 4,
+			.id = id_offset >> 16,
+			.offset_bytes = (id_offset & IP4_OFFSET) * 8,
+			.bytes = total_bytes - header_bytes,
+			.next = protocol,
+			.more = id_offset & IP4_MORE,
+		};
+
+		return fragment_read(rd, &fragment, pkt, d);
+	}
+	if (protocol == PROTOCOL_UDP)
+		return capture__udp_read(rd, total_bytes - header_bytes, pkt,
+					 d);
+	return payload_read(rd, protocol, total_bytes - header_bytes, pkt, d);
 }
+
+/* ---- IPv6 ---------------------------------------------------------------- */
 
 static bool
 is_extension(uint8_t protocol)
 {
 	return protocol == PROTOCOL_HOP_BY_HOP ||
-	       protocol == PROTOCOL_ROUTING || protocol == PROTOCOL_FRAGMENT ||
+	       protocol == PROTOCOL_ROUTING || protocol == PROTOCOL_AH ||
 	       protocol == PROTOCOL_DESTINATION;
 }
 
@@ -92,9 +218,7 @@ is_extension(uint8_t protocol)
  *
  * | next header   | length / 8 - 1 | ...
  *
- * The fragment header has a reserved byte in place of the length, which is
- * always 8. One with offset 0 and no more to come is a whole packet that says
- * it is a fragment (RFC 6946, "atomic fragment").
+ * or the authentication header, which is one of them and counts otherwise.
  *
  * @param next in: what this header is; out: what follows
  * @param ip_bytes left of the payload; this header is taken off
@@ -103,19 +227,14 @@ is_extension(uint8_t protocol)
 static enum capture_outcome
 extension_read(struct capture_rd *rd, uint8_t *next, uint32_t *ip_bytes)
 {
-	uint32_t bytes = IP6_EXTENSION_BYTES, length;
-	uint8_t type = *next;
+	bool authentication = *next == PROTOCOL_AH;
+	uint32_t length, bytes;
 
 	*next = capture_rd_u8(rd);
 	length = capture_rd_u8(rd);
-	if (type == PROTOCOL_FRAGMENT) {
-		if (capture_rd_u16(rd) & IP6_MORE_OR_OFFSET)
-			return CAPTURE_fragment;
-		capture_rd_take(rd, 4);
-	} else {
-		bytes += length * IP6_EXTENSION_BYTES;
-		capture_rd_take(rd, bytes - 2);
-	}
+	bytes = authentication ? (length + 2) * 4
+			       : (length + 1) * IP6_EXTENSION_BYTES;
+	capture_rd_take(rd, bytes - 2);
 	if (*ip_bytes < bytes)
 		return CAPTURE_malformed;
 	if (rd->failed)
@@ -125,14 +244,63 @@ extension_read(struct capture_rd *rd, uint8_t *next, uint32_t *ip_bytes)
 }
 
 /*
+ * | next header | reserved | offset / 8, 2 bits, M | identification, 32 bits |
+ *
+ * One with offset 0 and no more to come is a whole packet that says it is a
+ * fragment (RFC 6946, "atomic fragment").
+ */
+static enum capture_outcome
+fragment6_read(struct capture_rd *rd, uint32_t ip_bytes,
+	       struct capture_pkt *pkt, struct capture_decoder *d)
+{
+	struct capture__fragment fragment = { .version = 6 };
+	uint32_t offset;
+
+	fragment.next = capture_rd_u8(rd);
+	capture_rd_take(rd, 1);
+	offset = capture_rd_u16(rd);
+	fragment.id = capture_rd_u32(rd);
+	if (ip_bytes < IP6_EXTENSION_BYTES)
+		return CAPTURE_malformed;
+	if (rd->failed)
+		return CAPTURE_cut;
+	fragment.bytes = ip_bytes - IP6_EXTENSION_BYTES;
+	fragment.offset_bytes = offset & IP6_OFFSET;
+	fragment.more = offset & IP6_MORE;
+	if (fragment.offset_bytes == 0 && !fragment.more)
+		return payload6_read(rd, fragment.next, fragment.bytes, pkt, d);
+	return fragment_read(rd, &fragment, pkt, d);
+}
+
+static enum capture_outcome
+payload6_read(struct capture_rd *rd, uint8_t next, uint32_t ip_bytes,
+	      struct capture_pkt *pkt, struct capture_decoder *d)
+{
+	while (is_extension(next)) {
+		enum capture_outcome outcome =
+		    extension_read(rd, &next, &ip_bytes);
+
+		if (outcome != CAPTURE_udp)
+			return outcome;
+	}
+	if (next != PROTOCOL_FRAGMENT)
+		return payload_read(rd, next, ip_bytes, pkt, d);
+	return ++d->within <= CAPTURE_TUNNELS_MAX
+		   ? fragment6_read(rd, ip_bytes, pkt, d)
+		   : CAPTURE_too_deep;
+}
+
+/*
  *  0                   1                   2                   3
  * |version| traffic class |            flow label                 |
  * |        payload length         |  next header  |   hop limit   |
  * |                       source, 16 bytes                        |
  * |                     destination, 16 bytes                     |
+ *
+ * A length of 0 is that of more than it can say (RFC 2675), and as in IPv4 what
+ * a host shows of its own TCP.
  */
-enum capture_outcome
-capture__ip6_read(struct capture_rd *rd, struct capture_pkt *pkt)
+CAPTURE_READER(capture__ip6_read)
 {
 	struct capture_rd hdr = capture_rd_split(rd, IP6_HEADER_BYTES);
 	uint32_t version = capture_rd_u32(&hdr) >> 28;
@@ -146,22 +314,16 @@ capture__ip6_read(struct capture_rd *rd, struct capture_pkt *pkt)
 	capture_rd_take(&hdr, 1);
 	memcpy(pkt->src.addr, capture_rd_take(&hdr, 16), 16);
 	memcpy(pkt->dst.addr, capture_rd_take(&hdr, 16), 16);
-
+	if (ip_bytes == 0 &&
+	    (next == PROTOCOL_HOP_BY_HOP || next == PROTOCOL_TCP))
+		ip_bytes = (uint32_t)capture_rd_left(rd);
 	capture_rd_limit(rd, ip_bytes);
-	while (is_extension(next)) {
-		enum capture_outcome outcome =
-		    extension_read(rd, &next, &ip_bytes);
-
-		if (outcome != CAPTURE_udp)
-			return outcome;
-	}
-	if (next != PROTOCOL_UDP)
-		return CAPTURE_other_transport;
-	return capture__udp_read(rd, ip_bytes, pkt);
+	if (next == PROTOCOL_UDP)
+		return capture__udp_read(rd, ip_bytes, pkt, d);
+	return payload6_read(rd, next, ip_bytes, pkt, d);
 }
 
-enum capture_outcome
-capture__ip_read(struct capture_rd *rd, struct capture_pkt *pkt)
+CAPTURE_READER(capture__ip_read)
 {
 	struct capture_rd ahead = *rd;
 	uint32_t version = capture_rd_u8(&ahead) >> 4;
@@ -169,8 +331,38 @@ capture__ip_read(struct capture_rd *rd, struct capture_pkt *pkt)
 	if (ahead.failed)
 		return CAPTURE_cut;
 	if (version == 4)
-		return capture__ip4_read(rd, pkt);
+		return capture__ip4_read(rd, pkt, d);
 	if (version == 6)
-		return capture__ip6_read(rd, pkt);
+		return capture__ip6_read(rd, pkt, d);
 	return CAPTURE_other_network;
+}
+
+/* Is the checksum of an IPv4 header right? */
+static bool
+is_sum_right(struct capture_rd hdr)
+{
+	uint32_t sum = 0;
+
+	while (capture_rd_left(&hdr) > 0)
+		sum += capture_rd_u16(&hdr);
+	return (sum & 0xffff) + (sum >> 16) == 0xffff;
+}
+
+bool
+capture__ip_fits(struct capture_rd rd)
+{
+	size_t left = capture_rd_left(&rd);
+	struct capture_rd hdr = rd;
+	uint32_t first = capture_rd_u8(&hdr);
+	uint32_t header_bytes = (first & 0xf) * 4, bytes;
+
+	capture_rd_take(&hdr, 1);
+	bytes = capture_rd_u16(&hdr);
+	if (first >> 4 == 6) /* 2 bytes further on */
+		return left >= IP6_HEADER_BYTES &&
+		       capture_rd_u16(&hdr) == left - IP6_HEADER_BYTES;
+	if (header_bytes < IP4_HEADER_BYTES || left < header_bytes)
+		return false;
+	return bytes == left ||
+	       is_sum_right(capture_rd_split(&rd, header_bytes));
 }

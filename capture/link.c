@@ -186,9 +186,8 @@ ask(int fd, int index, const char *name)
 		memcpy(request.name, name, n);
 		request.name_attr.rta_type = IFLA_IFNAME;
 		request.name_attr.rta_len = (unsigned short)RTA_LENGTH(n);
-		request.head.nlmsg_len =
-		    NLMSG_LENGTH(sizeof(request.info)) +
-		    (uint32_t)RTA_SPACE(sizeof(request.name));
+		/* The kernel logs a warning for bytes that are no attribute. */
+		request.head.nlmsg_len += (uint32_t)RTA_SPACE(n);
 	}
 	while (send(fd, &request, request.head.nlmsg_len, 0) < 0)
 		if (errno != EINTR)

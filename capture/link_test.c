@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -198,6 +199,60 @@ no_answer(void **state)
 	begin(&answer, NLMSG_DONE, &error, sizeof(error));
 	assert_int_equal(read_answer(&answer, answer.n, answer.n, &link), -EIO);
 }
+
+/* ---- what the kernel is asked -------------------------------------------- */
+
+/* Nobody answers: what was asked is what counts. */
+static size_t
+asked(int index, const char *name, uint8_t *bytes, size_t n)
+{
+	const struct timeval wait = { .tv_usec = 10 * 1000 };
+	struct capture__link link;
+	ssize_t got;
+	int fd[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, fd), 0);
+	assert_int_equal(
+	    setsockopt(fd[0], SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)), 0);
+	assert_int_equal(capture__link_get(fd[0], index, name, &link), -EIO);
+	got = recv(fd[1], bytes, n, MSG_DONTWAIT);
+	assert_true(got >= (ssize_t)NLMSG_SPACE(sizeof(struct ifinfomsg)));
+	close(fd[0]);
+	close(fd[1]);
+	return (size_t)got;
+}
+
+/* One attribute, with its padding, and nothing behind it. */
+static void
+a_question(void **state)
+{
+	static const char *const names[] = { "a", "lo", "abc", "span0",
+					     "fifteen-letters" };
+	const size_t head = NLMSG_SPACE(sizeof(struct ifinfomsg));
+	_Alignas(struct nlmsghdr) uint8_t bytes[ANSWER_MAX];
+	const struct nlmsghdr *request = (const void *)bytes;
+	struct rtattr name;
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		n = asked(0, names[i], bytes, sizeof(bytes));
+		assert_int_equal(request->nlmsg_len, n);
+		assert_int_equal(request->nlmsg_type, RTM_GETLINK);
+		memcpy(&name, bytes + head, sizeof(name));
+		assert_int_equal(name.rta_type, IFLA_IFNAME);
+		assert_int_equal(name.rta_len,
+				 RTA_LENGTH(strlen(names[i]) + 1));
+		assert_string_equal((char *)bytes + head + RTA_LENGTH(0),
+				    names[i]);
+		assert_int_equal(n, head + RTA_ALIGN(name.rta_len));
+	}
+	n = asked(7, NULL, bytes, sizeof(bytes));
+	assert_int_equal(request->nlmsg_len, n);
+	assert_int_equal(n, head);
+}
+
+/* ---- what a card dropped ------------------------------------------------- */
 
 static uint64_t
 count(struct capture__link_drops *drops, uint64_t missed, uint64_t fifo,
@@ -789,6 +844,7 @@ main(void)
 		cmocka_unit_test(an_answer),
 		cmocka_unit_test(short_attributes),
 		cmocka_unit_test(no_answer),
+		cmocka_unit_test(a_question),
 		cmocka_unit_test(drops_of_a_card),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

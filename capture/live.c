@@ -149,12 +149,9 @@ check_config(const struct capture_live_config *config, char *error)
 static int
 check_link_type(const struct live_source *live, const char *name, char *error)
 {
-	const struct capture_frame empty = { .bytes = (const uint8_t *)"",
-					     .link_type = live->link_type };
-	struct capture_pkt pkt;
 	const char *dlt;
 
-	if (capture_decode(&empty, &pkt) != CAPTURE_other_link)
+	if (capture_link_known(live->link_type))
 		return 0;
 	dlt = pcap_datalink_val_to_name(pcap_datalink(live->pcap));
 	snprintf(error, CAPTURE_ERROR_BYTES,
@@ -330,6 +327,12 @@ void
 capture_live_begin(struct capture_source *source, int64_t now_ns)
 {
 	live_source(source)->begin_ns = now_ns;
+}
+
+void
+capture_live_begun(struct capture_source *source)
+{
+	live_source(source)->begin_ns = INT64_MIN;
 }
 
 /* ---- reading ------------------------------------------------------------- */

@@ -53,6 +53,12 @@ int capture_live_open(struct capture_source **sources, uint32_t count,
  */
 void capture_live_begin(struct capture_source *source, int64_t now_ns);
 
+/**
+ * All that was captured before the begin was handed over: from here on nothing
+ * is left out, for a clock that is set back dates what comes before it, too.
+ */
+void capture_live_begun(struct capture_source *source);
+
 enum capture_link {
 	CAPTURE_LINK_UP,
 	CAPTURE_LINK_DOWN, /**< the interface, or the cable */

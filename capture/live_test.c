@@ -324,7 +324,7 @@ compare(const void *a, const void *b)
 static int64_t
 lateness(uint32_t block_ms)
 {
-	enum { SAMPLES = 31 };
+	enum { SAMPLES = 31, MEDIAN = SAMPLES / 2 };
 	int64_t late_ns[SAMPLES];
 	struct seen *seen = seen_new();
 	int fd = testing_cable_end("gen");
@@ -350,12 +350,12 @@ lateness(uint32_t block_ms)
 	qsort(late_ns, SAMPLES, sizeof(*late_ns), compare);
 	print_message("# blocks of %u ms: frames came %.1f ms late, half of "
 		      "them, and %.1f at most\n",
-		      block_ms, (double)late_ns[SAMPLES / 2] / 1e6,
+		      block_ms, (double)late_ns[MEDIAN] / 1e6,
 		      (double)late_ns[SAMPLES - 1] / 1e6);
 	close(fd);
 	capture_source_free(&source);
 	free(seen);
-	return late_ns[SAMPLES / 2];
+	return late_ns[MEDIAN];
 }
 
 /* The recorder relies on it: 2 block_ms and 10 ms. */
@@ -418,6 +418,26 @@ nothing_of_before(void **state)
 	take(source, seen, 100);
 	assert_int_equal(seen->frames, 10);
 	assert_int_equal(seen->last.number, 19);
+	capture_source_free(&source);
+	free(seen);
+}
+
+/* As after a clock that was set back by an hour. */
+static void
+before_the_begin_again(void **state)
+{
+	struct capture_source *source = open_one("span0");
+	struct seen *seen = seen_new();
+
+	(void)state;
+	capture_live_begin(source, testing_now_ns() + 3600 * 1000 * MS_NS);
+	send_numbers("gen", 0, 10);
+	take(source, seen, 100);
+	assert_int_equal(seen->frames, 0);
+	capture_live_begun(source);
+	send_numbers("gen", 10, 20);
+	take(source, seen, 100);
+	assert_int_equal(seen->frames, 10);
 	capture_source_free(&source);
 	free(seen);
 }
@@ -690,6 +710,7 @@ main(void)
 		cmocka_unit_test_setup(late_by_a_block, setup),
 		cmocka_unit_test_setup(looking_never_waits, setup),
 		cmocka_unit_test_setup(nothing_of_before, setup),
+		cmocka_unit_test_setup(before_the_begin_again, setup),
 		cmocka_unit_test_setup(flows_stay_together, setup),
 		cmocka_unit_test_setup(opened_on_a_busy_wire, setup),
 		cmocka_unit_test_setup(drops_are_counted, setup),

@@ -12,19 +12,34 @@
 /* RFC 4291 section 2.5.5.2: ::ffff:a.b.c.d */
 static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
+_Static_assert(CAPTURE_ADDRESS_TEXT_BYTES == INET6_ADDRSTRLEN,
+	       "every address has room");
+
+static bool
+is_ip4(const uint8_t *addr)
+{
+	return memcmp(addr, mapped, sizeof mapped) == 0;
+}
+
+const char *
+capture_address_text(const uint8_t *addr, char *text)
+{
+	/* Cannot fail: the families are known and the room is enough. */
+	if (is_ip4(addr))
+		inet_ntop(AF_INET, addr + 12, text, INET_ADDRSTRLEN);
+	else
+		inet_ntop(AF_INET6, addr, text, INET6_ADDRSTRLEN);
+	return text;
+}
+
 const char *
 capture_endpoint_text(const struct capture_endpoint *ep, char *text)
 {
-	char addr[INET6_ADDRSTRLEN];
-	bool ip4 = memcmp(ep->addr, mapped, sizeof mapped) == 0;
+	char addr[CAPTURE_ADDRESS_TEXT_BYTES];
 
-	/* Cannot fail: the families are known and the room is enough. */
-	if (ip4)
-		inet_ntop(AF_INET, ep->addr + 12, addr, sizeof addr);
-	else
-		inet_ntop(AF_INET6, ep->addr, addr, sizeof addr);
-	snprintf(text, CAPTURE_ENDPOINT_TEXT_BYTES, ip4 ? "%s:%u" : "[%s]:%u",
-		 addr, ep->port);
+	capture_address_text(ep->addr, addr);
+	snprintf(text, CAPTURE_ENDPOINT_TEXT_BYTES,
+		 is_ip4(ep->addr) ? "%s:%u" : "[%s]:%u", addr, ep->port);
 	return text;
 }
 

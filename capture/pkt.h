@@ -12,6 +12,9 @@
 #include <stdint.h>
 #include <string.h>
 
+/** Bytes of an address's text form, with its NUL: INET6_ADDRSTRLEN. */
+#define CAPTURE_ADDRESS_TEXT_BYTES 46
+
 /** Bytes of an endpoint's text form, with its NUL: "[v6]:65535". */
 #define CAPTURE_ENDPOINT_TEXT_BYTES 56
 
@@ -24,7 +27,15 @@ struct capture_endpoint {
 	uint16_t port;    /**< host order */
 };
 
-/** A UDP datagram cut out of a frame. */
+/** Flags of a TCP segment (RFC 9293 section 3.1). */
+enum {
+	CAPTURE_TCP_FIN = 0x01,
+	CAPTURE_TCP_SYN = 0x02,
+	CAPTURE_TCP_RST = 0x04,
+	CAPTURE_TCP_ACK = 0x10
+};
+
+/** A UDP datagram or a TCP segment cut out of a frame. */
 struct capture_pkt {
 	int64_t time_ns;        /**< capture time, UTC, since 1970 */
 	const uint8_t *payload; /**< borrowed from the frame */
@@ -32,6 +43,11 @@ struct capture_pkt {
 	uint32_t missing_bytes; /**< of the datagram, cut by the snap length */
 	struct capture_endpoint src;
 	struct capture_endpoint dst;
+	struct {
+		uint32_t sequence; /**< of the first byte, or of SYN or FIN */
+		uint32_t acknowledged; /**< with ACK: all before it has come */
+		uint8_t flags;
+	} tcp; /**< of a segment only */
 };
 
 static inline bool
@@ -40,6 +56,15 @@ capture_endpoint_equal(const struct capture_endpoint *a,
 {
 	return a->port == b->port && memcmp(a->addr, b->addr, 16) == 0;
 }
+
+/**
+ * Write an address as "192.0.2.1" or "2001:db8::1".
+ *
+ * @param addr [16] as in struct capture_endpoint
+ * @param text [CAPTURE_ADDRESS_TEXT_BYTES]
+ * @return text
+ */
+const char *capture_address_text(const uint8_t *addr, char *text);
 
 /**
  * Write an endpoint as "192.0.2.1:5060" or "[2001:db8::1]:5060".
@@ -58,6 +83,6 @@ const char *capture_endpoint_text(const struct capture_endpoint *ep,
  */
 int capture_endpoint_parse(struct capture_endpoint *ep, const char *text,
 			   size_t text_bytes, uint16_t port)
-	__attribute__((warn_unused_result));
+    __attribute__((warn_unused_result));
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Where frames come from: capture files now, memory for tests and fuzzers,
- * mirror ports next. All behind one struct of functions, so that the thread
+ * Where frames come from: capture files, mirror ports (live.h), memory for
+ * tests and fuzzers. All behind one struct of functions, so that the thread
  * that reads does not know which it has.
  */
 #ifndef CAPTURE_SOURCE_H

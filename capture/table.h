@@ -30,6 +30,14 @@ struct capture_flow_key {
 	uint32_t ssrc;
 };
 
+static inline bool
+capture_flow_key_equal(const struct capture_flow_key *a,
+		       const struct capture_flow_key *b)
+{
+	return a->ssrc == b->ssrc && capture_endpoint_equal(&a->src, &b->src) &&
+	       capture_endpoint_equal(&a->dst, &b->dst);
+}
+
 /**
  * @param capacity entries that must fit; there are half as many places again,
  *        of 48 bytes

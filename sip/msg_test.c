@@ -167,6 +167,37 @@ refused_messages_are_scanned(void **state)
 	}
 }
 
+/* RFC 3261 section 19.1.2: an escape is a character, and no separator. */
+static void
+an_escaped_user_is_whole(void **state)
+{
+	static const struct {
+		const char *sent, *user;
+	} cases[] = {
+		{ "2%3001", "2001" },         { "20%00x", "20\xef\xbf\xbdx" },
+		{ "%00", "\xef\xbf\xbd" },    { "20%3b01", "20;01" },
+		{ "20%3B%301;x=y", "20;01" }, { "20%4001", "20@01" },
+	};
+	struct sip_identity from;
+	char text[512];
+	struct parsed p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(text, sizeof(text),
+			 START VIA
+			 "From: <sip:%s@pbx.example>;tag=f1\r\n" TO CALL_ID CSEQ
+			 "\r\n",
+			 cases[i].sent);
+		assert_int_equal(parse(&p, text, 0), 0);
+		assert_text(p.msg.from.tag, "f1");
+		assert_true(sip__identity_set(&from, &p.msg.from));
+		assert_string_equal(from.user, cases[i].user);
+		assert_string_equal(from.host, "pbx.example");
+		done(&p);
+	}
+}
+
 static void
 a_status_line_without_reason_keeps_its_via(void **state)
 {
@@ -541,6 +572,7 @@ main(void)
 		cmocka_unit_test(a_request_is_read_by_the_library),
 		cmocka_unit_test(a_response_is_read_by_the_library),
 		cmocka_unit_test(refused_messages_are_scanned),
+		cmocka_unit_test(an_escaped_user_is_whole),
 		cmocka_unit_test(a_status_line_without_reason_keeps_its_via),
 		cmocka_unit_test(library_and_scan_agree),
 		cmocka_unit_test(only_the_topmost_via_counts),

@@ -17,8 +17,6 @@
 #include "sip/sip.h"
 #include "sip/sip_priv.h"
 
-#define METHOD_BYTES_MAX 64
-
 static bool
 is_token(char c)
 {
@@ -35,7 +33,7 @@ is_request_line(struct sip_text line)
 
 	while (method < line.n && is_token(line.p[method]))
 		method++;
-	if (method == 0 || method > METHOD_BYTES_MAX || method == line.n ||
+	if (method == 0 || method > SIP_METHOD_BYTES_MAX || method == line.n ||
 	    line.p[method] != ' ')
 		return false;
 	line = sip__text_trim(

@@ -416,6 +416,7 @@ sip_tracker_restore(struct sip_tracker *tracker, const uint8_t *bytes, size_t n,
 		return w.error;
 	}
 	call->alive_ns = now_ns;
+	call->doubtful = true;
 	sip__emit(call, (struct sip_event){ .type = SIP_EVENT_CALL,
 					    .time_ns = now_ns });
 	sip__dialog_reopen(call, now_ns);

@@ -157,6 +157,69 @@ what_is_restored_is_told(void **state)
 	sip_tracker_free(&one.tracker);
 }
 
+/** Of a call of another run: does a line show that it goes on? */
+static bool
+shows_life(const char *line)
+{
+	static struct saved saved;
+	static struct one one;
+	bool shown;
+
+	save_script(&saved, CALL_SO_FAR);
+	make(&one, &config);
+	assert_int_equal(
+	    sip_tracker_restore(one.tracker, saved.bytes, saved.n, 1000 * MS),
+	    0);
+	assert_int_equal(one.log.went_on, 0);
+	testing_sip_run(one.tracker, line);
+	shown = one.log.went_on == 1;
+	/* Once is enough. */
+	testing_sip_run(one.tracker, "1400 B>A UPDATE 20 b=30 f=y t=x\n"
+				     "1410 A>B 200/UPDATE 20 b=30 f=y t=x\n");
+	assert_int_equal(one.log.went_on, 1);
+	sip_tracker_free(&one.tracker);
+	return shown;
+}
+
+static void
+whether_it_goes_on(void **state)
+{
+	static struct saved saved;
+	static struct one one;
+
+	(void)state;
+	assert_true(shows_life("1010 B>A INVITE 9 b=7 f=y t=x\n"));
+	assert_true(shows_life("1010 B>A 200/INVITE 4 b=6 t=y\n"));
+	assert_true(shows_life("1010 A>B ACK 4 b=9 t=y\n"));
+	/* Not known there, or what was sent before the restart already. */
+	assert_false(shows_life("1010 B>A 481/INVITE 4 b=6 t=y\n"));
+	assert_false(shows_life("1010 A>B INVITE 4 b=6 t=y "
+				"sdp=10.0.0.1:4444/sendonly\n"));
+	assert_false(shows_life("1010 A>B NOTIFY 5 b=9 t=y\n"));
+	/* A new call does not have to show anything. */
+	make(&one, &config);
+	testing_sip_run(one.tracker, CALL_SO_FAR CALL_FROM_THERE);
+	assert_int_equal(one.log.went_on, 0);
+	sip_tracker_free(&one.tracker);
+	/* It ends without ever having gone on. */
+	save_script(&saved, CALL_SO_FAR);
+	make(&one, &config);
+	assert_int_equal(restore(&one, saved.bytes, saved.n, 1000 * MS), 0);
+	testing_sip_run(one.tracker, "1020 B>A 200/BYE 5 b=9 t=y\n"
+				     "1030 A>B BYE 5 b=9 t=y\n");
+	assert_int_equal(one.log.went_on, 0);
+	assert_int_equal(sip_tracker_calls(one.tracker), 0);
+	sip_tracker_free(&one.tracker);
+	/* Nor one that was refused meanwhile. */
+	save_script(&saved,
+		    "0 A>B INVITE 1 b=1\n40 B>A 180/INVITE 1 b=1 t=y\n");
+	make(&one, &config);
+	assert_int_equal(restore(&one, saved.bytes, saved.n, 1000 * MS), 0);
+	testing_sip_run(one.tracker, "1010 A>B ACK 1 b=1 t=y\n");
+	assert_int_equal(one.log.went_on, 0);
+	sip_tracker_free(&one.tracker);
+}
+
 /** Down for an hour: the time-out begins anew. Clocks never run back. */
 static void
 time_goes_on_from_now(void **state)
@@ -676,6 +739,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_restored_is_told),
+		cmocka_unit_test(whether_it_goes_on),
 		cmocka_unit_test(time_goes_on_from_now),
 		cmocka_unit_test(quiet_members_come_back),
 		cmocka_unit_test(only_calls_that_live_are_saved),

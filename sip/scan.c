@@ -102,6 +102,21 @@ static const bool is_separator[256] = {
 	[';'] = true, [','] = true, ['?'] = true, ['&'] = true
 };
 
+/**
+ * Escapes that libosip2 undoes too early: %00 is then the end of its string,
+ * and a user is cut at what was %3B, as at the ; of his parameters.
+ */
+static bool
+has_early_escape(struct sip_text text)
+{
+	for (sip__text_cut(text, '%', &text); text.p;
+	     sip__text_cut(text, '%', &text))
+		if (sip__text_begins(text, SIP_TEXT("00")) ||
+		    sip__text_begins(text, SIP_TEXT("3b")))
+			return true;
+	return false;
+}
+
 /** Count what costs libosip2 time out of proportion, by line. */
 static void
 count_line(struct sip_head *head, struct sip_text line)
@@ -147,6 +162,13 @@ read_start(struct sip_head *head, struct sip_text start)
 	if (!response) {
 		head->method = sip__text_cut(start, ' ', NULL);
 		head->uri = sip__text_cut(rest, ' ', NULL);
+		/* wrong, but what is meant is plain (RFC 4475 3.1.2.7) */
+		if (head->uri.n && head->uri.p[0] == '<') {
+			rest = (struct sip_text){ head->uri.p + 1,
+						  head->uri.n - 1 };
+			head->uri = sip__text_cut(rest, '>', NULL);
+			head->regular = false;
+		}
 		return 0;
 	}
 	if (sip__text_number(rest, &status) != 3 || status < 100 ||
@@ -173,6 +195,8 @@ sip__head_read(struct sip_head *head, char *copy, struct sip_text message)
 	*head = (struct sip_head){ .text = copy, .regular = true };
 	copy_lines(head, message);
 	text = (struct sip_text){ head->text, head->n };
+	if (has_early_escape(text))
+		head->regular = false;
 	if (!sip__text_line(&text, &line) || read_start(head, line))
 		return -EBADMSG;
 	count_line(head, line);

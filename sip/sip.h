@@ -4,6 +4,8 @@
  *
  *   text.c       slices, numbers, hashes, valid UTF-8
  *   prefilter.c  is this SIP, and of which call?  packet rate, no allocation
+ *   stream.c     messages out of TCP connections
+ *   websocket.c  ... that carry WebSocket
  *   scan.c       head and body of a message; the tolerant scan
  *   msg.c        one message -> struct sip_msg (libosip2 behind it, and the
  *                tolerant scan where libosip2 refuses)
@@ -25,6 +27,7 @@
 #include <stdint.h>
 
 #include "capture/pkt.h"
+#include "capture/tcp.h"
 
 /* ---- prefilter --------------------------------------------------------- */
 
@@ -42,6 +45,73 @@ struct sip_glance {
  * @cost no allocation; about 0.1 us for a message
  */
 int sip_prefilter(const uint8_t *bytes, size_t n, struct sip_glance *glance);
+
+/* ---- streams ------------------------------------------------------------ */
+
+/** Longest message that is taken out of a stream; of a longer one, so much. */
+#define SIP_STREAM_MESSAGE_MAX 65535
+
+/** One row per counter: name, unit, text. */
+#define SIP_STREAM_COUNTERS(X)                                                 \
+	X(messages, "messages", "SIP messages in TCP connections")             \
+	X(websocket, "messages", "of these, in WebSocket")                     \
+	X(keepalives, "times", "SIP keep-alives in TCP connections")           \
+	X(cut, "messages",                                                     \
+	  "SIP messages in TCP of whose body a part never came")               \
+	X(holes, "messages",                                                   \
+	  "SIP messages in TCP whose head never came whole")                   \
+	X(junk, "bytes", "what is no SIP in SIP connections")                 \
+	X(over_limit, "messages", "SIP messages in TCP that are too long")     \
+	X(compressed, "messages",                                              \
+	  "messages in WebSocket that are compressed: not read")
+
+struct sip_stream_counters {
+#define X(name, unit, text) uint64_t name;
+	SIP_STREAM_COUNTERS(X)
+#undef X
+};
+#define SIP_STREAM_COUNTERS_COUNT                                              \
+	(sizeof(struct sip_stream_counters) / sizeof(uint64_t))
+
+/**
+ * One SIP message of a stream.
+ *
+ * @param piece where it was found: its ends
+ * @param message borrowed during the call
+ * @param missing_bytes of its body, that never came
+ */
+typedef void (*sip_stream_fn)(void *ctx, const struct capture_tcp_piece *piece,
+			      const uint8_t *message, uint32_t bytes,
+			      uint32_t missing_bytes);
+
+/** Who reads the connections of a thread. */
+struct sip_stream_reader {
+	sip_stream_fn fn;
+	void *ctx;
+	struct sip_stream_counters *counters;
+	uint8_t *scratch; /**< [SIP_STREAM_MESSAGE_MAX], for WebSocket */
+};
+
+/**
+ * Take SIP messages out of one direction of a TCP connection: SIP itself (RFC
+ * 3261 sections 7.5 and 18.3), or WebSocket with SIP in it (RFC 7118, RFC
+ * 6455). What it is, is told by its first bytes, by content and never by port.
+ *
+ * A message without Content-Length (against the RFC) has no body, or, where it
+ * has a Content-Type, one that ends where the next message begins or nothing
+ * more comes. After a hole, or where a connection is seen from its middle on,
+ * the next message is looked for, also in mid-line: one with Via, Call-ID and
+ * CSeq, which names its method. In WebSocket it is looked for at the beginning
+ * of what comes next. Of what is cut the head has to be whole.
+ *
+ * @param piece as capture_tcp tells; its reader is the state of the direction
+ * @return bytes consumed, or CAPTURE_TCP_IGNORE: it is no SIP
+ * @thread any; all state is in piece->reader
+ * @cost no allocation; each byte is looked at a bounded number of times,
+ *       however small the pieces
+ */
+int64_t sip_stream_input(const struct capture_tcp_piece *piece,
+			 const struct sip_stream_reader *reader);
 
 /* ---- calls ------------------------------------------------------------- */
 
@@ -129,6 +199,8 @@ enum sip_event_type {
 	SIP_EVENT_MEDIA_CLOSE, /**< `media` ends: moved, rejected, call over */
 	SIP_EVENT_HOLD,        /**< `party` put the other on hold */
 	SIP_EVENT_RESUME,      /**< ... and took the call back */
+	SIP_EVENT_GOES_ON,     /**< of a call that was restored: the first
+				* message which shows that it is not over */
 	SIP_EVENT_END          /**< last event of a call; `cause` and `status` */
 };
 
@@ -273,6 +345,8 @@ int sip_tracker_save(const struct sip_tracker *tracker, uint64_t call_number,
  * each stream that was open, and nothing else: see call->answer_ns and
  * call->hold for what was told before. All of them bear now_ns, or the time of
  * the call's last event where that is later. The call is alive at now_ns.
+ * Whether it goes on, or was over before this run, SIP_EVENT_GOES_ON tells,
+ * before what comes of its message. A BYE is no such message, nor are refusals.
  * Counts nothing: neither the call nor its media begins now.
  *
  * @param now_ns from here on the call has its full time-out

@@ -61,8 +61,84 @@ uint64_t sip__hash(const uint8_t *key, struct sip_text text);
 
 /* ---- prefilter.c ------------------------------------------------------- */
 
+#define SIP_METHOD_BYTES_MAX 64
+
 /** Is this the first line of a message? @param response or of a request */
 bool sip__is_start_line(struct sip_text line, bool *response);
+
+/* ---- stream.c, websocket.c ---------------------------------------------- */
+
+enum sip__mode {
+	SIP_MODE_FRESH,   /* nothing is known yet */
+	SIP_MODE_MESSAGE, /* between messages, or in the head of one */
+	SIP_MODE_BODY,    /* `need` bytes are one message */
+	SIP_MODE_OPEN,    /* a body of unknown length */
+	SIP_MODE_SEARCH,  /* for the next message */
+	SIP_MODE_HTTP,    /* the head of an upgrade to WebSocket */
+	SIP_MODE_WEBSOCKET,
+	SIP_MODE_WEBSOCKET_SEARCH
+};
+
+/** What was found in a head so far. */
+enum {
+	SIP_HAS_LENGTH = 1,
+	SIP_HAS_TYPE = 2,
+	SIP_HAS_VIA = 4,
+	SIP_HAS_CALL_ID = 8,
+	SIP_HAS_CSEQ = 16,
+	SIP_HAS_UPGRADE = 32,
+	SIP_HAS_LENGTH_BEGUN = 64, /* its value is in the next line */
+	SIP_HAS_OTHER_CSEQ = 128,  /* not of this method */
+	SIP_HAS_PROTOCOL = 256     /* WebSocket, with SIP in it (RFC 7118) */
+};
+
+/** State of a direction. Offsets count from the first byte not consumed. */
+struct sip__stream {
+	uint8_t mode;
+	uint16_t has;    /* WEBSOCKET: a message has begun */
+	bool known;      /* there was a message, or an upgrade */
+	bool doubt;      /* a head that was searched for */
+	bool mid_line;   /* SEARCH: the beginning of the line was dropped */
+	uint32_t line;   /* the line, or frame, that is being read */
+	uint32_t looked; /* no end of line before this */
+	uint32_t length; /* Content-Length */
+	uint32_t need;   /* bytes of the whole message */
+	uint32_t begins; /* bytes in front of it in its first line */
+	uint32_t odd;    /* bytes, or frames, in a row that were no SIP */
+	uint64_t skip;   /* bytes to be stepped over */
+};
+
+_Static_assert(sizeof(struct sip__stream) <= CAPTURE_TCP_READER_BYTES,
+	       "the state of a stream fits where it is kept");
+
+/** A piece being read. */
+struct sip__input {
+	const struct capture_tcp_piece *piece;
+	const struct sip_stream_reader *reader;
+	struct sip__stream *s;
+	const uint8_t *bytes; /* not consumed */
+	uint32_t count;
+};
+
+/** What a step of reading came to. */
+enum sip__step {
+	SIP_STEP_ON,   /* something was consumed, or the mode is another */
+	SIP_STEP_WAIT, /* for more */
+	SIP_STEP_NOT_SIP
+};
+
+void sip__consume(struct sip__input *in, uint32_t n);
+void sip__stream_mode(struct sip__stream *s, enum sip__mode mode);
+void sip__deliver(struct sip__input *in, const uint8_t *message, uint32_t n,
+		  uint32_t missing_bytes);
+
+/** Step over bytes that are no SIP. @return false: enough of them */
+bool sip__count_junk(struct sip__input *in, uint32_t n);
+
+enum sip__step sip__websocket_step(struct sip__input *in);
+enum sip__step sip__websocket_search(struct sip__input *in);
+/** Do these bytes look like a frame of WebSocket with SIP in it? */
+bool sip__websocket_begins(const uint8_t *bytes, uint32_t n);
 
 /* ---- scan.c ------------------------------------------------------------ */
 
@@ -288,6 +364,7 @@ struct sip_call_state {
 	enum sip_wait wait;
 	int64_t alive_ns; /**< last sign of life */
 	int64_t clock_ns; /**< time of the last event: never runs back */
+	bool doubtful;    /**< restored, and may have been over since */
 
 	uint64_t caller_tags[SIP_LEGS_MAX];
 	struct sip_leg legs[SIP_LEGS_MAX];

@@ -312,6 +312,37 @@ is_beginning(const struct sip_msg *msg)
 	       msg->to.tag.n == 0;
 }
 
+/**
+ * Does a new message show that its call is there? Not what ends it, or says
+ * that it is not known, or that this was understood: the ACK of a refusal. Nor
+ * what has no part in a call (SIP_METHOD_OTHER): what REFER and NOTIFY are
+ * about may outlive it in the same dialog (RFC 5057 section 4).
+ */
+static bool
+shows_life(const struct sip_call_state *call, const struct sip_msg *msg)
+{
+	switch (msg->method) {
+	case SIP_METHOD_INVITE:
+	case SIP_METHOD_PRACK:
+	case SIP_METHOD_UPDATE:
+		return msg->status < 300;
+	case SIP_METHOD_ACK:
+		return call->pub.answer_ns != 0;
+	default:
+		return false;
+	}
+}
+
+static void
+go_on(struct sip_call_state *call, const struct sip_turn *turn)
+{
+	if (!call->doubtful || !shows_life(call, turn->msg))
+		return;
+	call->doubtful = false;
+	sip__emit(call, (struct sip_event){ .type = SIP_EVENT_GOES_ON,
+					    .time_ns = turn->time_ns });
+}
+
 static void
 input_known(struct sip_call_state *call, struct sip_turn *turn)
 {
@@ -323,8 +354,10 @@ input_known(struct sip_call_state *call, struct sip_turn *turn)
 		return;
 	}
 	sign_of_life(call, turn->time_ns);
-	if (call->wait != SIP_WAIT_GONE)
-		sip__call_input(call, turn);
+	if (call->wait == SIP_WAIT_GONE)
+		return;
+	go_on(call, turn);
+	sip__call_input(call, turn);
 }
 
 /** Responses that were kept for this call. They are counted already. */

@@ -5,8 +5,9 @@
  * and the manual.
  *
  * Each thread has a set of counters of its own and is the only one that adds
- * to it; anybody may read. What the decoder and the SIP tracker count is
- * written in their own tables; counter_rows joins all three.
+ * to it; anybody may read. What the decoder, the TCP connections and the SIP
+ * tracker count is written in their own tables, and so are the kinds of what
+ * cannot be recorded; counter_rows joins them all.
  */
 #ifndef CMD_COMMON_COUNTERS_H
 #define CMD_COMMON_COUNTERS_H
@@ -16,15 +17,17 @@
 #include <stdint.h>
 
 #include "capture/decode.h"
+#include "capture/foreign.h"
+#include "capture/tcp.h"
 #include "sip/sip.h"
 
 #define COUNTERS(X)                                                            \
 	X(frames, "frames", "frames read")                                     \
 	X(clock_set_back, "times",                                             \
 	  "times the clock was set back: what followed is dated too late")     \
-	X(sip, "packets", "datagrams that are SIP")                            \
-	X(sip_shed, "packets", "SIP messages lost to a full ring")             \
-	X(sip_too_long, "packets", "SIP messages longer than the ring takes")  \
+	X(sip, "messages", "SIP messages, over UDP and TCP")                   \
+	X(sip_shed, "messages", "SIP messages lost to a full ring")            \
+	X(sip_too_long, "messages", "SIP messages longer than the ring takes") \
 	X(keepalive, "packets", "SIP keep-alives")                             \
 	X(kernel_drops, "frames",                                              \
 	  "frames that the kernel dropped: this recorder did not keep up")     \
@@ -33,14 +36,19 @@
 	X(rtp, "packets", "datagrams that look like RTP")                      \
 	X(rtp_shed, "packets", "RTP packets shed: no room in a jitter buffer") \
 	X(rtp_no_flow, "packets", "RTP packets shed: all flows in use")        \
-	X(not_media, "packets", "datagrams that are neither")                  \
+	X(not_media, "packets", "datagrams that are neither SIP nor RTP")      \
+	X(foreign_hosts_shed, "hosts",                                         \
+	  "hosts of what cannot be recorded that are not listed any more")     \
 	X(stored, "packets", "RTP packets stored")                             \
 	X(duplicate, "packets", "RTP packets that were duplicates")            \
 	X(late, "packets", "RTP packets that came too late")                   \
 	X(lost, "packets", "RTP packets that never came")                      \
 	X(lost_here, "packets",                                                \
-	  "of these, while the kernel dropped frames: lost by us")         \
+	  "of these, while the kernel dropped frames: lost by us")             \
 	X(unclaimed, "packets", "RTP packets that belong to no call")          \
+	X(strangers, "packets",                                                \
+	  "RTP packets of streams that a call from before the restart did "    \
+	  "not have")                                                          \
 	X(dropped_overrun, "packets",                                          \
 	  "RTP packets of calls not stored: no room, or the disk failed")      \
 	X(dropped_encrypted, "packets",                                        \
@@ -71,7 +79,10 @@ enum counter {
 #define X(name, unit, text) COUNTER_##name,
 	COUNTERS(X)
 #undef X
-	    COUNTER_COUNT
+#define X(name, unit, text) COUNTER_foreign_##name,
+	    CAPTURE_FOREIGN_KINDS(X)
+#undef X
+		COUNTER_COUNT
 };
 
 struct counters {
@@ -127,14 +138,22 @@ struct counter_row {
 };
 
 /**
- * Every counter there is: those above (counter_rows[i] for enum counter i),
- * then those of the decoder in the order of enum capture_outcome, then those
- * of the SIP tracker in the order of SIP_COUNTERS.
+ * Every counter there is: those of enum counter (counter_rows[i] for i), then
+ * those of the decoder: what became of frames, in the order of enum
+ * capture_outcome, and CAPTURE_DECODE_COUNTERS; then CAPTURE_TCP_COUNTERS,
+ * SIP_STREAM_COUNTERS and, of the SIP tracker, SIP_COUNTERS.
  */
 #define COUNTER_ROWS_COUNT                                                     \
 	(COUNTER_COUNT + CAPTURE_OUTCOME_COUNT +                               \
+	 CAPTURE_DECODE_COUNTERS_COUNT + CAPTURE_TCP_COUNTERS_COUNT +          \
+	 SIP_STREAM_COUNTERS_COUNT +                                           \
 	 sizeof(struct sip_counters) / sizeof(uint64_t))
 extern const struct counter_row counter_rows[COUNTER_ROWS_COUNT];
 extern const struct counter_row gauge_rows[GAUGE_COUNT];
+
+enum { COUNTER_BYTES_TEXT_BYTES = 16 };
+
+/** So many bytes as people read them: "512 bytes", "812.4 GiB". */
+void counter_bytes_text(uint64_t bytes, char text[COUNTER_BYTES_TEXT_BYTES]);
 
 #endif

@@ -80,6 +80,18 @@ static const struct policy_field settings[] = {
 	  "KiB", "4096",
 	  "SIP that waits between a capture thread and the control thread;\n"
 	  "a power of two." },
+	{ "fragments_mib", POLICY_FIELD_U32, AT(fragments_mib), 1, 1024, "MiB",
+	  "16",
+	  "IP fragments that wait for the others, for each capture thread;\n"
+	  "more, and the oldest are given up." },
+	{ "tcp_connections_max", POLICY_FIELD_U32, AT(tcp_connections_max), 64,
+	  1 << 20, "", "16384",
+	  "TCP connections at a time that are looked into for SIP, for each\n"
+	  "capture thread; more, and the oldest are given up, without SIP\n"
+	  "first: a quarter is kept for those." },
+	{ "tcp_mib", POLICY_FIELD_U32, AT(tcp_mib), 1, 4096, "MiB", "64",
+	  "Bytes of TCP connections that wait for the rest of a message, for\n"
+	  "each capture thread." },
 	{ "calls_max", POLICY_FIELD_U32, AT(calls_max), 16, 1 << 20, "",
 	  "20000", "Calls at a time; more, and the oldest idle ones end." },
 	{ "idle_timeout_s", POLICY_FIELD_U32, AT(idle_timeout_s), 10, 86400,
@@ -94,6 +106,25 @@ static const struct policy_field settings[] = {
 };
 
 #define SETTINGS_COUNT (sizeof(settings) / sizeof(settings[0]))
+
+/** Two sources of one interface would see every packet twice. */
+static int
+interfaces_check(const struct home *home)
+{
+	const struct policy_texts *set = &home->settings.interfaces;
+	size_t i, j;
+
+	for (i = 1; i < set->count; i++) {
+		for (j = 0; j < i; j++) {
+			if (strcmp(set->text[i], set->text[j]) == 0) {
+				log_error("%s: 'interfaces' names '%s' twice",
+					  home->settings_path, set->text[i]);
+				return EXIT_FAILED;
+			}
+		}
+	}
+	return 0;
+}
 
 /** What the limits of the table cannot say: powers of two, a choice of words.
  */
@@ -126,6 +157,8 @@ settings_check(const struct home *home)
 			  home->settings_path, s->overload);
 		err = EXIT_FAILED;
 	}
+	if (interfaces_check(home) != 0)
+		err = EXIT_FAILED;
 	return err;
 }
 
@@ -337,11 +370,13 @@ setting_equal(const struct policy_field *field, const void *a, const void *b)
 	return texts_equal(a, b);
 }
 
-/* What a recorder takes over without a restart. */
+/* What a recorder takes over without a restart; the private key it never
+ * reads. */
 static bool
 setting_live(const struct policy_field *field)
 {
-	return field->offset == AT(overload) ||
+	return field->offset == AT(policy) || field->offset == AT(key) ||
+	       field->offset == AT(overload) ||
 	       field->offset == AT(behind_ms) ||
 	       field->offset == AT(idle_timeout_s) ||
 	       field->offset == AT(setup_timeout_s);

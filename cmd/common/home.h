@@ -36,6 +36,9 @@ struct home_settings {
 	uint32_t flow_log_kib;     /**< jitter buffer bytes per flow */
 	uint32_t flow_idle_ms;     /**< a silent flow is forgotten: 10000 */
 	uint32_t sip_ring_kib;     /**< per capture thread */
+	uint32_t fragments_mib;    /**< per capture thread */
+	uint32_t tcp_connections_max; /**< per capture thread */
+	uint32_t tcp_mib;          /**< per capture thread */
 	uint32_t calls_max;
 	uint32_t idle_timeout_s;   /**< answered calls without media or SIP */
 	uint32_t setup_timeout_s;  /**< calls nobody answers */
@@ -78,7 +81,8 @@ int home_settings_write(FILE *to);
 
 /**
  * Which settings differ that a recorder which runs cannot change: they hold
- * after a restart.
+ * after a restart. It reads the policy again, by the name that is set now, and
+ * the key never.
  *
  * @param names [n] their names, with commas; "": none
  */

@@ -213,6 +213,10 @@ wrong_settings(void **state)
 	assert_int_equal(home_open(&home, f->dir), EXIT_FAILED);
 	assert_said(f, "test: DIR/spanrec.yaml: 'overload' is 'new-calls' or "
 		       "'packets', not 'everything'\n");
+	write_file(f, "spanrec.yaml", "interfaces: [a, m1, m2, m1]\n");
+	assert_int_equal(home_open(&home, f->dir), EXIT_FAILED);
+	assert_said(f, "test: DIR/spanrec.yaml: 'interfaces' names 'm1' "
+		       "twice\n");
 }
 
 static void
@@ -321,6 +325,31 @@ a_policy_too_large(void **state)
 }
 
 static void
+what_waits_for_a_restart(void **state)
+{
+	struct home *before = calloc(1, sizeof(*before));
+	struct home *after = calloc(1, sizeof(*after));
+	struct fixture *f = *state;
+	char names[256];
+
+	write_file(f, "spanrec.yaml", "");
+	assert_int_equal(home_open(before, f->dir), 0);
+	home_settings_restart(&before->settings, &before->settings, names,
+			      sizeof(names));
+	assert_string_equal(names, "");
+	write_file(f, "spanrec.yaml",
+		   "archive: /srv/calls\npolicy: office.yaml\nkey: k/e/y\n"
+		   "interfaces: [eth1]\noverload: packets\nbehind_ms: 700\n"
+		   "idle_timeout_s: 99\nsetup_timeout_s: 98\nsync_s: 7\n");
+	assert_int_equal(home_open(after, f->dir), 0);
+	home_settings_restart(&before->settings, &after->settings, names,
+			      sizeof(names));
+	assert_string_equal(names, "archive, interfaces, sync_s");
+	free(before);
+	free(after);
+}
+
+static void
 allocation_failures(void **state)
 {
 	struct fixture *f = *state;
@@ -378,6 +407,7 @@ main(void)
 		TEST(policies),
 		TEST(no_regular_files),
 		TEST(a_policy_too_large),
+		TEST(what_waits_for_a_restart),
 		TEST(allocation_failures),
 		cmocka_unit_test(exit_codes),
 	};

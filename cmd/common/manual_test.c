@@ -35,8 +35,10 @@ section_read(const char *title)
 	free(bytes);
 	snprintf(head, sizeof(head), "\n.Sh %s\n", title);
 	begin = strstr(text, head);
-	if (!begin)
+	if (!begin) {
 		fail_msg(MANUAL " has no section %s", title);
+		return NULL;
+	}
 	end = strstr(begin + 1, "\n.Sh ");
 	memmove(text, begin, strlen(begin) + 1);
 	if (end)

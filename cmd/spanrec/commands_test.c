@@ -192,6 +192,36 @@ test_strange_action(void **state)
 	free(output);
 }
 
+/* What was done to a call is shown with each of its segments, and with those
+ * of no other call. */
+static void
+test_who_paused(void **state)
+{
+	const struct fixture *f = *state;
+	struct store_ledger_entry entry = { .time_ns = NOW,
+					    .action = "pause",
+					    .actor = "ann" };
+	struct store_archive *archive;
+	char path[512], *output;
+
+	snprintf(path, sizeof(path), "%s/archive", f->home);
+	snprintf(entry.subject, sizeof(entry.subject), "%s", f->call[0]);
+	assert_int_equal(
+	    store_archive_open(&archive, path, STORE_WRITE, NULL, NULL), 0);
+	assert_int_equal(store_ledger_append(archive, &entry), 0);
+	store_archive_close(&archive);
+
+	output = run(f, NOW, EXIT_DONE, "show %s", f->call[0]);
+	assert_has(output, "  pause by ann\n");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "show %s --json", f->call[0]);
+	assert_has(output, "\"action\":\"pause\",\"actor\":\"ann\"");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "show %s", f->call[1]);
+	assert_has_not(output, "pause");
+	free(output);
+}
+
 /* ---- lists ------------------------------------------------------------- */
 
 /* The nth line as JSON. */
@@ -397,6 +427,83 @@ test_show_why(void **state)
 	free(output);
 	output = run(f, NOW, EXIT_DONE, "why %s", f->call[2]);
 	assert_has(output, "No audio was seen");
+	free(output);
+}
+
+/* One line of a paragraph. */
+static void
+unwrap(char *text)
+{
+	for (; (text = strchr(text, '\n')); text++)
+		*text = ' ';
+}
+
+static void
+drop_nothing(struct store_segment *segment)
+{
+	segment->streams_count = 2;
+	segment->streams[0].side = STORE_LEFT;
+	segment->streams[1].side = STORE_RIGHT;
+	segment->streams[1].ssrc = 0xABCDEF;
+}
+
+static void
+drop_encrypted(struct store_segment *segment)
+{
+	segment->streams[0].seen = 294;
+	segment->streams[0].dropped[STORE_REASON_encrypted] = 294;
+	segment->streams[1].seen = 1;
+	segment->streams[1].dropped[STORE_REASON_encrypted] = 1;
+}
+
+static void
+drop_paused_too(struct store_segment *segment)
+{
+	segment->streams[1].seen = 21;
+	segment->streams[1].dropped[STORE_REASON_paused] = 20;
+}
+
+/* What was seen and could not be stored is not silence. */
+static void
+test_nothing_stored(void **state)
+{
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], *output;
+
+	snprintf(id, sizeof(id), "%.27s-1", f->call[2]);
+	edit(f, id, drop_nothing);
+	output = run(f, NOW, EXIT_DONE, "show %s", id);
+	assert_has(output, "00abcdef");
+	assert_has_not(output, "Not stored");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "why %s", id);
+	unwrap(output);
+	assert_has(output, " No audio was seen, so there is nothing to hear. ");
+	free(output);
+
+	edit(f, id, drop_encrypted);
+	output = run(f, NOW, EXIT_DONE, "show %s", id);
+	assert_has(output, "\n\n  Not stored\n"
+			   "  left side, 00000000: 294 packets (encrypted)\n"
+			   "  right side, 00abcdef: 1 packet (encrypted)\n");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "why %s", id);
+	unwrap(output);
+	assert_has_not(output, "No audio");
+	assert_has(output, " 295 packets of its audio were seen encrypted "
+			   "(SRTP) and none could be stored, so there is "
+			   "nothing to hear. ");
+	free(output);
+
+	edit(f, id, drop_paused_too);
+	output = run(f, NOW, EXIT_DONE, "show %s", id);
+	assert_has(output, "  right side, 00abcdef: 1 packet (encrypted)\n"
+			   "  right side, 00abcdef: 20 packets (paused)\n");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "why %s", id);
+	unwrap(output);
+	assert_has(output, " 315 packets of its audio were seen and none was "
+			   "stored (295 encrypted, 20 paused), so there is ");
 	free(output);
 }
 
@@ -627,11 +734,13 @@ main(void)
 		FIXTURE_TEST(test_being_recorded),
 		FIXTURE_TEST(test_interrupted),
 		FIXTURE_TEST(test_strange_action),
+		FIXTURE_TEST(test_who_paused),
 		FIXTURE_TEST(test_list_json),
 		FIXTURE_TEST(test_list_table),
 		FIXTURE_TEST(test_find),
 		FIXTURE_TEST(test_list_csv),
 		FIXTURE_TEST(test_show_why),
+		FIXTURE_TEST(test_nothing_stored),
 		FIXTURE_TEST(test_no_key),
 		FIXTURE_TEST(test_busy),
 		FIXTURE_TEST(test_no_memory),

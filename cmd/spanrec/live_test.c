@@ -177,8 +177,8 @@ test_status_hostile(void **state)
 	static const char text[] =
 	    "{\"ok\":true,\"status\":{\"version\":\"\\u001b[2J\","
 	    "\"account\":\"\\u202eroot\\n\",\"pid\":\"\\u001b\","
-	    "\"started\":\"\\u009b31m\",\"now\":{},\"archive\":\"\\u001b]0;\","
-	    "\"policy\":\"\\u001b\",\"reason_for_root\":\"\\u0007\","
+	    "\"started\":\"\\u009b31m\",\"now\":\"123456789\\u007fabc\",\"archive\":\"\\u001b]0;\","
+	    "\"policy\":\"1234567890\\u001b\",\"reason_for_root\":\"\\u0007\","
 	    "\"interfaces\":[{\"name\":\"\\u001b[31m\","
 	    "\"state\":\"\\u001b\",\"frames\":[]},7,null],"
 	    "\"gauges\":[],\"counters\":{\"\\u001b[2J\":5,\"lost\":1e300},"
@@ -191,6 +191,8 @@ test_status_hostile(void **state)
 	assert_has_not(output, "\x1B");
 	assert_has_not(output, "\x07");
 	assert_has_not(output, "\xC2\x9B");
+	assert_has_not(output, ", now ");
+	assert_has(output, ", policy 1234567890\n");
 	assert_has_not(output, "\xE2\x80\xAE");
 	assert_has(output, "! it runs as root: \xEF\xBF\xBD\n");
 	free(output);
@@ -198,6 +200,83 @@ test_status_hostile(void **state)
 	assert_has_not(output, "\x1B");
 	assert_has(output, "\"version\":\"\\u001B[2J\"");
 	free(output);
+}
+
+/* At most eight lines of 80 columns, as the recorder sorts them; a kind that a
+ * newer one knows is told by its name. */
+static void
+test_status_unrecordable(void **state)
+{
+#define ROW(host, kind, count)                                                 \
+	"{\"host\":\"" host "\",\"kind\":\"" kind "\",\"count\":" count        \
+	",\"last_seen\":\"2019-03-30T16:14:32.000Z\"}"
+#define LONGEST "2001:db8:1111:2222:3333:4444:5555:6666"
+	static const char text[] =
+	    "{\"ok\":true,\"status\":{\"unrecordable\":[" ROW("192.0.2.10", "sip_tls", "1204") "," ROW("192.0.2.10", "sccp", "3") "," ROW(LONGEST, "ws_deflate", "999999") "," ROW(
+		"192.0.2.12", "novelty",
+		"7") "," ROW("192.0.2.13", "dtls_srtp",
+			     "6") "," ROW("192.0.2.14", "h323",
+					  "1") "," ROW("192.0.2.15", "mgcp",
+						       "4") "," ROW("192.0.2.16",
+								    "mgcp",
+								    "3") "," ROW("192.0.2.16",
+										 "h323",
+										 "2") "," ROW("192.0.2.17",
+											      "mgcp",
+											      "2") "," ROW("192.0.2.17",
+													   "h323",
+													   "1") "," ROW("192.0.2.18",
+															"mgcp",
+															"1") "]}}\n";
+	static const char wanted[] =
+	    "\nSEEN BUT NOT RECORDABLE\n"
+	    "    1,204 sessions  SIP over TLS                        "
+	    "192.0.2.10\n"
+	    "        3 sessions  SCCP (Skinny)                       "
+	    "192.0.2.10\n"
+	    "  999,999 sessions  SIP over compressed WebSocket       \n"
+	    "                    " LONGEST "\n"
+	    "        7           novelty                             "
+	    "192.0.2.12\n"
+	    "        6 sessions  DTLS-SRTP (keys of encrypted media) "
+	    "192.0.2.13\n"
+	    "        1 request   H.323                               "
+	    "192.0.2.14\n"
+	    "        4 commands  MGCP                                "
+	    "192.0.2.15\n"
+	    "        3 commands  MGCP                                "
+	    "192.0.2.16\n"
+	    "                    and 2 more hosts\n";
+	static const char top[] =
+	    "\nUNREADABLE 1,204 SIP over TLS, 6 DTLS-SRTP (keys of encrypted "
+	    "media),\n"
+	    "           3 SCCP (Skinny), 4 H.323, 10 MGCP,\n"
+	    "           999,999 SIP over compressed WebSocket, 7 of other "
+	    "kinds at 9 hosts\n"
+	    "\nINTERFACE ";
+	static const char hostile[] =
+	    "{\"ok\":true,\"status\":{\"unrecordable\":[7,null,{},"
+	    "{\"host\":\"\\u001b[2J\",\"kind\":\"\\u001b\",\"count\":-1}]}}\n";
+	const struct fixture *f = *state;
+	char *output = run_against(f, text, EXIT_DONE, "status"), *line;
+
+	assert_has(output, wanted);
+	assert_has(output, top);
+	for (line = strstr(output, "UNREADABLE"); line && *line;
+	     line = strchr(line, '\n') + 1)
+		assert_true(strcspn(line, "\n") <= 80);
+	free(output);
+	output = run_against(f, hostile, EXIT_DONE, "status");
+	assert_has(output, "SEEN BUT NOT");
+	assert_has_not(output, "UNREADABLE");
+	assert_has_not(output, "\x1B");
+	free(output);
+	output = run_against(f, status_now, EXIT_DONE, "status");
+	assert_has_not(output, "SEEN BUT NOT");
+	assert_has_not(output, "UNREADABLE");
+	free(output);
+#undef LONGEST
+#undef ROW
 }
 
 static void
@@ -344,6 +423,49 @@ test_watch_terminal(void **state)
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGINT);
 	close(fd);
 	free(testing_recorder_end(recorder));
+}
+
+/* What cannot be recorded is told where 24 lines have room for it, however many
+ * interfaces there are. */
+static void
+test_watch_unreadable(void **state)
+{
+#define UP(name) "{\"name\":\"" name "\",\"state\":\"up\"}"
+	static const struct testing_answer answer = {
+		TESTING_SAY,
+		"{\"ok\":true,\"status\":{\"interfaces\":[" UP("a") "," UP("b") "," UP(
+		    "c") "," UP("d") "],"
+				     "\"unrecordable\":["
+				     "{\"host\":\"192.0.2.10\",\"kind\":\"sip_tls\","
+				     "\"count\":2},"
+				     "{\"host\":\"192.0.2.21\",\"kind\":\"h323\","
+				     "\"count\":1}]}}\n"
+	};
+	const struct winsize size = { .ws_row = 24, .ws_col = 80 };
+	const struct fixture *f = *state;
+	struct testing_recorder *recorder = recorder_start(f, &answer, 1);
+	static char text[65536];
+	int fd, status;
+	pid_t pid = forkpty(&fd, NULL, NULL, &size);
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		setenv("TERM", "xterm", 1);
+		unsetenv("NO_COLOR");
+		_exit(child_watches(f, stdout));
+	}
+	*text = '\0';
+	read_until(fd, text, sizeof(text), "more lines");
+	assert_has(text, "UNREADABLE \x1B[0m\x1B[1;33m2 SIP over TLS\x1B[0m, "
+			 "\x1B[1;33m1 H.323 at 2 hosts\x1B[0m\r\n");
+	assert_has_not(text, "192.0.2.21");
+	kill(pid, SIGTERM);
+	/* what it writes last has to go somewhere */
+	read_until(fd, text + strlen(text), sizeof(text) / 2, "\x1B[?1049l");
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(fd);
+	free(testing_recorder_end(recorder));
+#undef UP
 }
 
 /* ---- list --live ------------------------------------------------------- */
@@ -735,10 +857,12 @@ main(void)
 		FIXTURE_TEST(test_status),
 		FIXTURE_TEST(test_status_restarted),
 		FIXTURE_TEST(test_status_hostile),
+		FIXTURE_TEST(test_status_unrecordable),
 		FIXTURE_TEST(test_status_json),
 		FIXTURE_TEST(test_status_without),
 		FIXTURE_TEST(test_watch_pipe),
 		FIXTURE_TEST(test_watch_terminal),
+		FIXTURE_TEST(test_watch_unreadable),
 		FIXTURE_TEST(test_live),
 		FIXTURE_TEST(test_live_machines),
 		FIXTURE_TEST(test_pause),

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The state of a recorder on one screen of 80 columns. First whether it
- * records and what it warns of; then what comes in; then what is lost, told
- * apart by who lost it, because that says what to do:
+ * records, what it warns of and what it cannot read; then what comes in; then
+ * what is lost, told apart by who lost it, because that says what to do:
  *
  *   mirror, network    look at the switch: it never came
  *   interface, kernel  this machine did not take it up in time
@@ -21,6 +21,7 @@
 
 #include <jansson.h>
 
+#include "capture/foreign.h"
 #include "cmd/common/counters.h"
 
 #define COLUMNS SPANREC_SCREEN_COLUMNS
@@ -62,22 +63,6 @@ count_text(uint64_t count, char text[COUNT_BYTES])
 	}
 	text[used] = '\0';
 	return text;
-}
-
-void
-spanrec_bytes_text(uint64_t bytes, char text[SPANREC_BYTES_BYTES])
-{
-	static const char *const units[] = { "bytes", "KiB", "MiB", "GiB",
-					     "TiB",   "PiB", "EiB" };
-	double value = (double)bytes;
-	size_t unit = 0;
-
-	while (value >= 1023.95) {
-		value /= 1024;
-		unit++;
-	}
-	snprintf(text, SPANREC_BYTES_BYTES, "%.*f %s", unit ? 1 : 0, value,
-		 units[unit]);
 }
 
 /* What a counter gains in a second. It is read in both states. */
@@ -292,7 +277,7 @@ print_head(struct picture *picture)
 	const char *now = spanrec_json_text(picture->status, "now");
 	char since[SPANREC_TIME_BYTES], age[SPANREC_TIME_BYTES],
 	    clock[SPANREC_TIME_BYTES];
-	int64_t age_ns = span_ns(started, now);
+	int64_t age_ns = span_ns(started, now), now_ns;
 
 	age_text(age_ns, age);
 	time_text(picture, now, clock);
@@ -300,8 +285,9 @@ print_head(struct picture *picture)
 	fprintf(picture->to, "  since %s", time_text(picture, started, since));
 	if (age_ns >= 0)
 		fprintf(picture->to, " (%s)", age);
-	/* the date is that of the line before, or that plus the age */
-	if (strlen(clock) > 11)
+	/* The date is that of the line before, or that plus the age. What is
+	 * no time has none, and would be cut within a character. */
+	if (!spanrec_time_utc_parse(now, &now_ns) && strlen(clock) > 11)
 		fprintf(picture->to, ", now %s", clock + 11);
 	fputc('\n', picture->to);
 }
@@ -586,10 +572,10 @@ print_disk(struct picture *picture)
 	const json_t *disk = json_object_get(picture->status, "disk");
 	uint64_t total = spanrec_json_count(disk, "total_bytes");
 	uint64_t free_bytes = spanrec_json_count(disk, "free_bytes");
-	char a[SPANREC_BYTES_BYTES], b[SPANREC_BYTES_BYTES];
+	char a[COUNTER_BYTES_TEXT_BYTES], b[COUNTER_BYTES_TEXT_BYTES];
 
-	spanrec_bytes_text(free_bytes, a);
-	spanrec_bytes_text(total, b);
+	counter_bytes_text(free_bytes, a);
+	counter_bytes_text(total, b);
 	print_label(picture, "DISK");
 	if (total)
 		fprintf(picture->to, "%s of %s free (%.0f %%)\n", a, b,
@@ -644,9 +630,9 @@ print_process(struct picture *picture)
 {
 	const json_t *status = picture->status;
 	char text[SPANREC_TEXT_BYTES], number[COUNT_BYTES],
-	    memory[SPANREC_BYTES_BYTES];
+	    memory[COUNTER_BYTES_TEXT_BYTES];
 
-	spanrec_bytes_text(gauge(picture, "memory") * 1024, memory);
+	counter_bytes_text(gauge(picture, "memory") * 1024, memory);
 	print_label(picture, "PROCESS");
 	list_begin(picture, 11);
 	list_add(picture, NULL, "%" PRIu64 " as %s",
@@ -667,16 +653,135 @@ print_process(struct picture *picture)
 static void
 print_places(struct picture *picture)
 {
-	char text[SPANREC_TEXT_BYTES], path[COLUMNS - 34];
+	char text[SPANREC_TEXT_BYTES], path[COLUMNS - 34], hash[13];
 
 	spanrec_text_clean(spanrec_json_text(picture->status, "archive"), text,
 			   sizeof(text));
 	spanrec_path_shorten(text, path, sizeof(path));
 	print_label(picture, "ARCHIVE");
 	fprintf(picture->to, "%s, ", path);
-	spanrec_text_clean(spanrec_json_text(picture->status, "policy"), text,
-			   sizeof(text));
-	fprintf(picture->to, "policy %.12s\n", text);
+	fprintf(picture->to, "policy %s\n",
+		spanrec_text_clean(spanrec_json_text(picture->status, "policy"),
+				   hash, sizeof(hash)));
+}
+
+/* ---- what cannot be recorded ------------------------------------------- */
+
+enum { UNRECORDABLE_LINES = 8, KIND_COLUMNS = 36, HOST_BYTES = 40 };
+
+/* "1,204 sessions  SIP over TLS                        192.0.2.10"; a long
+ * address has the next line to itself. */
+static void
+print_unrecordable_line(struct picture *picture, const json_t *row)
+{
+	const char *kind = spanrec_json_text(row, "kind"), *unit = "";
+	uint64_t count = spanrec_json_count(row, "count");
+	int known = capture_foreign_kind(kind), column;
+	char number[COUNT_BYTES], text[SPANREC_TEXT_BYTES], host[HOST_BYTES];
+
+	if (known >= 0) {
+		kind = capture_foreign_text((enum capture_foreign)known);
+		unit = capture_foreign_unit((enum capture_foreign)known);
+	}
+	column = fprintf(picture->to, "%9s %-8.*s  ", count_text(count, number),
+			 (int)strlen(unit) - (*unit && count == 1), unit);
+	print_padded(picture, spanrec_text_clean(kind, text, sizeof(text)),
+		     KIND_COLUMNS);
+	spanrec_text_clean(spanrec_json_text(row, "host"), host, sizeof(host));
+	if (column + KIND_COLUMNS + (int)columns_of(host) > COLUMNS)
+		fprintf(picture->to, "\n%*s", column, "");
+	fprintf(picture->to, "%s\n", host);
+}
+
+/* Hosts in rows from this one on, which stand side by side, without that of
+ * the row before. */
+static size_t
+count_hosts(const json_t *rows, size_t from)
+{
+	const char *before =
+	    from ? spanrec_json_text(json_array_get(rows, from - 1), "host")
+		 : "";
+	size_t i, count = 0;
+
+	for (i = from; i < json_array_size(rows); i++) {
+		const char *host =
+		    spanrec_json_text(json_array_get(rows, i), "host");
+
+		count += strcmp(host, before) != 0;
+		before = host;
+	}
+	return count;
+}
+
+/* How much of each kind there is; the last counts those of a newer recorder
+ * that are not known here. */
+static void
+sum_kinds(const json_t *rows, uint64_t sums[CAPTURE_FOREIGN_COUNT + 1])
+{
+	size_t i;
+
+	memset(sums, 0, (CAPTURE_FOREIGN_COUNT + 1) * sizeof(*sums));
+	for (i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+		int kind = capture_foreign_kind(spanrec_json_text(row, "kind"));
+
+		sums[kind < 0 ? CAPTURE_FOREIGN_COUNT : kind] +=
+		    spanrec_json_count(row, "count");
+	}
+}
+
+/* "2 SIP over TLS, 1 H.323 at 2 hosts", near the top: the hosts are so far
+ * down that a terminal of 24 lines does not have them. */
+static void
+print_unreadable(struct picture *picture)
+{
+	const json_t *rows = json_object_get(picture->status, "unrecordable");
+	uint64_t sums[CAPTURE_FOREIGN_COUNT + 1];
+	size_t hosts = count_hosts(rows, 0);
+	int i, last = -1;
+	char number[COUNT_BYTES], where[COUNT_BYTES + 16];
+
+	sum_kinds(rows, sums);
+	for (i = 0; i <= CAPTURE_FOREIGN_COUNT; i++) {
+		if (sums[i])
+			last = i;
+	}
+	if (last < 0)
+		return;
+	print_label(picture, "UNREADABLE");
+	list_begin(picture, 11);
+	snprintf(where, sizeof(where), " at %zu host%s", hosts,
+		 hosts == 1 ? "" : "s");
+	for (i = 0; i <= last; i++) {
+		if (sums[i])
+			list_add(
+			    picture, YELLOW, "%s %s%s",
+			    count_text(sums[i], number),
+			    i < CAPTURE_FOREIGN_COUNT
+				? capture_foreign_text((enum capture_foreign)i)
+				: "of other kinds",
+			    i == last ? where : "");
+	}
+	list_end(picture, "");
+}
+
+static void
+print_unrecordable(struct picture *picture)
+{
+	const json_t *rows = json_object_get(picture->status, "unrecordable");
+	size_t i, more;
+
+	if (!json_array_size(rows))
+		return;
+	paint(picture, BOLD);
+	fputs("\nSEEN BUT NOT RECORDABLE\n", picture->to);
+	paint_end(picture, BOLD);
+	for (i = 0; i < json_array_size(rows) && i < UNRECORDABLE_LINES; i++)
+		print_unrecordable_line(picture, json_array_get(rows, i));
+	more = count_hosts(rows, i);
+	if (more)
+		fprintf(picture->to, "%20sand %zu more host%s\n", "", more,
+			more > 1 ? "s" : "");
 }
 
 /* ---- all other counters ------------------------------------------------ */
@@ -736,7 +841,7 @@ print_counter(struct picture *picture, const char *name, const char *unit,
 	}
 	picture->listed = true;
 	if (!strcmp(unit, "bytes"))
-		spanrec_bytes_text(count, number);
+		counter_bytes_text(count, number);
 	else
 		count_text(count, number);
 	fprintf(picture->to, "%17s  %s\n", number,
@@ -794,6 +899,7 @@ spanrec_screen_print(FILE *to, const struct spanrec_screen *screen,
 	compare(&picture, screen->before);
 	print_head(&picture);
 	print_warnings(&picture);
+	print_unreadable(&picture);
 	fputc('\n', to);
 	print_interfaces(&picture);
 	print_packets(&picture);
@@ -805,5 +911,6 @@ spanrec_screen_print(FILE *to, const struct spanrec_screen *screen,
 	print_deletion(&picture);
 	print_process(&picture);
 	print_places(&picture);
+	print_unrecordable(&picture);
 	print_counters(&picture);
 }

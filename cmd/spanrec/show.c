@@ -134,10 +134,10 @@ read_gaps(struct spanrec *spanrec, const struct store_segment *segment,
 	return 0;
 }
 
-/* ---- who listened ------------------------------------------------------ */
+/* ---- who listened, who paused ------------------------------------------ */
 
 struct history {
-	const char *id;
+	const char *id, *call;
 	struct store_ledger_entry *entries;
 	size_t count;
 };
@@ -148,7 +148,10 @@ see_entry(void *ctx, const struct store_ledger_entry *entry)
 	struct history *history = ctx;
 	void *grown;
 
-	if (strcmp(entry->subject, history->id) != 0)
+	/* What was heard or deleted is a segment, what was paused is a call:
+	 * the segments that it is in are not all there when that is written. */
+	if (strcmp(entry->subject, history->id) != 0 &&
+	    strcmp(entry->subject, history->call) != 0)
 		return 0;
 	grown = reallocarray(history->entries, history->count + 1,
 			     sizeof(*history->entries));
@@ -166,7 +169,7 @@ read_history(struct spanrec *spanrec, const struct store_segment *segment,
 {
 	int rc;
 
-	*history = (struct history){ .id = segment->id };
+	*history = (struct history){ .id = segment->id, .call = segment->call };
 	rc = store_ledger_walk(spanrec->archive, see_entry, history);
 	if (rc == -EBADMSG) {
 		log_error("the ledger is broken; 'spanrec verify' tells where");
@@ -450,6 +453,37 @@ show_streams(const struct spanrec *spanrec, const struct store_segment *segment)
 	return rc ? -ENOMEM : 0;
 }
 
+/* What was seen and left out, and why. Of what is stored the gaps say more, to
+ * who has the key. */
+static void
+show_dropped(const struct spanrec *spanrec, const struct store_segment *segment)
+{
+	const struct store_stream *sorted[STORE_STREAMS_MAX];
+	bool any = false;
+	uint32_t i;
+	unsigned k;
+
+	spanrec_streams_sort(segment, sorted);
+	for (i = 0; i < segment->streams_count; i++) {
+		const struct store_stream *s = sorted[i];
+
+		for (k = 0; k < STORE_REASON_COUNT; k++) {
+			if (!s->dropped[k])
+				continue;
+			if (!any)
+				fprintf(spanrec->out, "\n  Not stored\n");
+			any = true;
+			fprintf(spanrec->out,
+				"  %s side, %08" PRIx32 ": %" PRIu64
+				" packet%s (%s)\n",
+				s->side == STORE_LEFT ? "left" : "right",
+				s->ssrc, s->dropped[k],
+				s->dropped[k] == 1 ? "" : "s",
+				store_reason_name((enum store_reason)k));
+		}
+	}
+}
+
 static void
 show_gaps(const struct spanrec *spanrec, const struct store_segment *segment,
 	  const struct gaps *gaps)
@@ -500,9 +534,10 @@ show_history(const struct spanrec *spanrec, const struct history *history)
 		const struct store_ledger_entry *e = &history->entries[i];
 
 		spanrec_time_zoned(spanrec->zone, e->time_ns, when);
-		fprintf(spanrec->out, "  %s  %s by %s: %s\n", when,
+		fprintf(spanrec->out, "  %s  %s by %s%s%s\n", when,
 			spanrec_text_clean(e->action, action, sizeof(action)),
 			spanrec_text_clean(e->actor, actor, sizeof(actor)),
+			*e->detail ? ": " : "",
 			spanrec_text_clean(e->detail, detail, sizeof(detail)));
 	}
 }
@@ -519,6 +554,7 @@ show_table(const struct spanrec *spanrec, const struct store_segment *segment,
 		log_error("not enough memory");
 		return EXIT_FAILED;
 	}
+	show_dropped(spanrec, segment);
 	show_gaps(spanrec, segment, gaps);
 	show_history(spanrec, history);
 	return 0;

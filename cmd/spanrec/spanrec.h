@@ -210,10 +210,6 @@ struct spanrec_screen {
 void spanrec_screen_print(FILE *to, const struct spanrec_screen *screen,
 			  const struct json_t *status);
 
-/** "812.4 GiB" */
-#define SPANREC_BYTES_BYTES 16
-void spanrec_bytes_text(uint64_t bytes, char text[SPANREC_BYTES_BYTES]);
-
 /* ---- select.c ---------------------------------------------------------- */
 
 /** Segments of one call, in order of time. */

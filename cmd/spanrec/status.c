@@ -22,6 +22,7 @@
 #include <jansson.h>
 
 #include "cmd/common/control.h"
+#include "cmd/common/counters.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 
@@ -61,6 +62,8 @@ static const char doc[] =
     "this machine; look at the switch. 'interface, kernel': frames that this "
     "machine did not take up in time. 'this recorder': what it had no room "
     "for.\n\n"
+    "'Seen but not recordable' is telephony whose signalling is encrypted or "
+    "of a kind that is not read, by host.\n\n"
     "Examples:\n"
     "  spanrec status\n"
     "  spanrec status --watch\n"
@@ -169,14 +172,14 @@ static void
 print_without(const struct spanrec *spanrec)
 {
 	const char *path = spanrec->home.archive_path;
-	char total[SPANREC_BYTES_BYTES], left[SPANREC_BYTES_BYTES];
+	char total[COUNTER_BYTES_TEXT_BYTES], left[COUNTER_BYTES_TEXT_BYTES];
 	struct statvfs disk;
 
 	fprintf(spanrec->out, "Archive    %s\n", path);
 	if (statvfs(path, &disk) < 0)
 		return;
-	spanrec_bytes_text((uint64_t)disk.f_blocks * disk.f_frsize, total);
-	spanrec_bytes_text((uint64_t)disk.f_bavail * disk.f_frsize, left);
+	counter_bytes_text((uint64_t)disk.f_blocks * disk.f_frsize, total);
+	counter_bytes_text((uint64_t)disk.f_bavail * disk.f_frsize, left);
 	fprintf(spanrec->out, "Disk       %s of %s free\n", left, total);
 }
 

@@ -84,6 +84,51 @@ tell_decision(FILE *to, const struct spanrec *spanrec,
 		text, hash);
 }
 
+/* "(294 encrypted, 3 paused)" */
+static void
+tell_reasons(FILE *to, const uint64_t dropped[STORE_REASON_COUNT])
+{
+	const char *before = "(";
+	unsigned i;
+
+	for (i = 0; i < STORE_REASON_COUNT; i++) {
+		if (!dropped[i])
+			continue;
+		fprintf(to, "%s%" PRIu64 " %s", before, dropped[i],
+			store_reason_name((enum store_reason)i));
+		before = ", ";
+	}
+	fputs(")", to);
+}
+
+/* It was to be recorded, and there is nothing: was there anything to hear? */
+static void
+tell_silence(FILE *to, const struct store_segment *segment)
+{
+	uint64_t dropped[STORE_REASON_COUNT] = { 0 }, all = 0;
+	uint32_t i;
+	unsigned k;
+
+	for (i = 0; i < segment->streams_count; i++) {
+		for (k = 0; k < STORE_REASON_COUNT; k++) {
+			dropped[k] += segment->streams[i].dropped[k];
+			all += segment->streams[i].dropped[k];
+		}
+	}
+	if (!all)
+		fputs("No audio was seen", to);
+	else
+		fprintf(to, "%" PRIu64 " packet%s of its audio %s seen", all,
+			all == 1 ? "" : "s", all == 1 ? "was" : "were");
+	if (all && dropped[STORE_REASON_encrypted] == all) {
+		fputs(" encrypted (SRTP) and none could be stored", to);
+	} else if (all) {
+		fputs(" and none was stored ", to);
+		tell_reasons(to, dropped);
+	}
+	fputs(", so there is nothing to hear. ", to);
+}
+
 /* "Nothing was heard", "it is stored", "it was deleted on ...". */
 static void
 tell_state(FILE *to, const struct spanrec *spanrec,
@@ -95,8 +140,7 @@ tell_state(FILE *to, const struct spanrec *spanrec,
 		spanrec_time_zoned(spanrec->zone, segment->purged_ns, when);
 		fprintf(to, "It was deleted on %s. ", when);
 	} else if (spanrec_segment_silent(segment)) {
-		fprintf(to, "No audio was seen, so there is nothing to "
-			    "hear. ");
+		tell_silence(to, segment);
 	} else if (segment->state == STORE_STATE_NONE) {
 		fprintf(to, "So no audio was stored. ");
 	} else if (segment->state == STORE_STATE_HELD) {

@@ -27,6 +27,14 @@ event_bytes(const struct writer_event *event)
 		return (uint32_t)(offsetof(struct writer_event, media.formats) +
 				  event->media.formats_count *
 				      sizeof(event->media.formats[0]));
+	case WRITER_DOUBT:
+		return (uint32_t)(offsetof(struct writer_event,
+					   known.streams.stream) +
+				  event->known.streams.count *
+				      sizeof(event->known.streams.stream[0]));
+	case WRITER_FIRST:
+	case WRITER_TRUST:
+		return (uint32_t)offsetof(struct writer_event, media);
 	case WRITER_END:
 		return (uint32_t)(offsetof(struct writer_event, end) +
 				  sizeof(event->end));
@@ -81,8 +89,8 @@ send_to_all(struct control_state *c, const struct writer_event *event)
 
 /* ---- calls --------------------------------------------------------------- */
 
-static struct control_call *
-find_call(struct control_state *c, uint64_t number)
+struct control_call *
+control__call_find(const struct control_state *c, uint64_t number)
 {
 	struct control_call *call;
 
@@ -378,6 +386,42 @@ read_verdict(struct control_call *call, const struct control_saved *saved)
 	memcpy(call->policy, row->policy, sizeof(call->policy));
 }
 
+/* What else goes over its ports may be of another call. */
+static void
+tell_doubt(struct control_state *c, const struct control_call *call,
+	   int64_t time_ns)
+{
+	const struct writer_event event = { .type = WRITER_DOUBT,
+					    .writer = call->writer,
+					    .time_ns = time_ns,
+					    .call = call->number,
+					    .known = { call->sip_ns,
+						       call->streams } };
+
+	send_to_all(c, &event);
+}
+
+void
+control__tell_first(struct control_state *c, int64_t time_ns)
+{
+	const struct writer_event event = { .type = WRITER_FIRST,
+					    .time_ns = time_ns };
+
+	send_to_all(c, &event);
+}
+
+static void
+tell_trust(struct control_state *c, const struct control_call *call,
+	   int64_t time_ns)
+{
+	const struct writer_event event = { .type = WRITER_TRUST,
+					    .writer = call->writer,
+					    .time_ns = time_ns,
+					    .call = call->number };
+
+	send_to_all(c, &event);
+}
+
 /* A call of an earlier run: its next segment begins. */
 static void
 go_on(struct control_state *c, struct control_call *call,
@@ -404,6 +448,9 @@ go_on(struct control_state *c, struct control_call *call,
 	memcpy(call->head, &row, SEGMENT_HEAD_BYTES);
 	memcpy(begin.head, &row, SEGMENT_HEAD_BYTES);
 	send_to(c, call->writer, &begin);
+	control__saved_streams(saved, &call->streams);
+	call->sip_ns = control__saved_sip_ns(saved);
+	tell_doubt(c, call, event->time_ns);
 	call->paused_ns = control__saved_paused_ns(saved);
 	if (call->paused_ns)
 		tell_pause(c, call, WRITER_PAUSE, call->paused_ns);
@@ -429,6 +476,7 @@ begin_call(struct control_state *c, const struct sip_event *event)
 		go_on(c, call, event);
 		return;
 	}
+	call->sip_ns = event->time_ns;
 	decide(c, call);
 	call->segments = 1;
 	tell_segment(c, call, event, WRITER_SEGMENT);
@@ -438,7 +486,7 @@ void
 control__pause(struct control_state *c, struct control_call *call, bool pause)
 {
 	int64_t window_ns = c->pipeline->times.window_ns;
-	int64_t now_ns = control__wall_ns();
+	int64_t now_ns = control__wire_ns(c);
 
 	if (pause == (call->paused_ns != 0))
 		return;
@@ -573,9 +621,12 @@ control__on_sip_event(void *ctx, const struct sip_event *event)
 		begin_call(c, event);
 		return;
 	}
-	call = find_call(c, event->call->number);
+	call = control__call_find(c, event->call->number);
 	if (!call)
 		return;
+	/* Being brought back is not SIP, however often it happens. */
+	if (!c->restoring)
+		call->sip_ns = event->time_ns;
 	switch (event->type) {
 	case SIP_EVENT_IDENTITY:
 		note_facts(call, event->call);
@@ -593,11 +644,16 @@ control__on_sip_event(void *ctx, const struct sip_event *event)
 	case SIP_EVENT_RESUME:
 		hold(c, call, event);
 		break;
+	case SIP_EVENT_GOES_ON:
+		tell_trust(c, call, event->time_ns);
+		/* fallthrough */
+	case SIP_EVENT_RINGING:
+		control__live_change(c, call);
+		break;
 	case SIP_EVENT_END:
 		end_call(c, call, event);
 		break;
 	case SIP_EVENT_CALL:
-	case SIP_EVENT_RINGING:
 		break;
 	}
 }

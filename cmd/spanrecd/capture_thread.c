@@ -13,8 +13,12 @@
 #include "cmd/spanrecd/capture_priv.h"
 #include "cmd/spanrecd/events.h"
 
-/* Packet time between two calls to control. */
+/* Packet time between two calls to control, in whole multiples: what is given
+ * up for want of time is given up at the same time in every run. */
 static const int64_t TELL_NS = 50 * 1000000LL;
+/* After a silence, so many of them are made up for: more than anything waits.
+ */
+enum { TICKS_MAX = 100 };
 /* With all flows in use no new one is looked for during so long. */
 static const int64_t CLOSED_NS = 1000 * 1000000LL;
 /* A nap that nobody ends; the reason for it is looked at again. */
@@ -38,7 +42,6 @@ tell_position(struct capture_thread *t, uint64_t frame, int64_t time_ns)
 {
 	atomic_store_explicit(&t->position_frame, frame, memory_order_release);
 	atomic_store_explicit(&t->position_ns, time_ns, memory_order_release);
-	t->told_ns = time_ns;
 	uv_async_send(&t->pipeline->control.kick);
 }
 
@@ -114,8 +117,8 @@ on_rtp(struct capture_thread *t, const struct capture_pkt *pkt,
 		capture__flush(t);
 }
 
-static void
-on_sip(struct capture_thread *t, const struct capture_pkt *pkt)
+void
+capture__on_sip(struct capture_thread *t, const struct capture_pkt *pkt)
 {
 	uint32_t bytes =
 	    (uint32_t)sizeof(struct sip_record) + pkt->payload_bytes;
@@ -146,16 +149,61 @@ on_sip(struct capture_thread *t, const struct capture_pkt *pkt)
 }
 
 static void
+on_foreign(struct capture_thread *t, enum capture_foreign kind,
+	   const struct capture_endpoint *src,
+	   const struct capture_endpoint *dst)
+{
+	const struct capture_endpoint *host =
+	    capture_foreign_host(kind, src, dst);
+	enum counter which = COUNTER_foreign_sip_tls + (enum counter)kind -
+			     (enum counter)CAPTURE_FOREIGN_sip_tls;
+
+	counter_add(&t->counters, which, 1);
+	if (capture_sightings_add(t->sightings, host->addr, kind, t->now_ns))
+		counter_add(&t->counters, COUNTER_foreign_hosts_shed, 1);
+}
+
+bool
+capture__foreign_tcp(struct capture_thread *t,
+		     const struct capture_tcp_piece *piece)
+{
+	int kind = capture_foreign_tcp(piece->bytes, piece->count,
+				       piece->src->port, piece->dst->port);
+
+	if (kind >= 0)
+		on_foreign(t, (enum capture_foreign)kind, piece->src,
+			   piece->dst);
+	return kind >= 0;
+}
+
+/* Neither RTP nor SIP. */
+static void
+on_other(struct capture_thread *t, const struct capture_pkt *pkt)
+{
+	int kind = capture_foreign_udp(pkt);
+
+	counter_add(&t->counters, COUNTER_not_media, 1);
+	if (kind >= 0)
+		on_foreign(t, (enum capture_foreign)kind, &pkt->src, &pkt->dst);
+}
+
+/* Of a file, every thread reads all frames. */
+static bool
+is_ours(const struct capture_thread *t, const struct capture_pkt *pkt)
+{
+	const struct pipeline *p = t->pipeline;
+
+	return p->config.live || p->captures_count == 1 ||
+	       capture_pair_hash(&pkt->src, &pkt->dst) % p->captures_count ==
+		   t->index;
+}
+
+static void
 on_datagram(struct capture_thread *t, const struct capture_pkt *pkt)
 {
 	struct sip_glance glance;
 	struct rtp_hdr hdr;
 
-	if (!t->pipeline->config.live && t->pipeline->captures_count > 1 &&
-	    capture_pair_hash(&pkt->src, &pkt->dst) %
-		    t->pipeline->captures_count !=
-		t->index)
-		return;
 	if (pkt->payload_bytes && pkt->payload[0] >> 6 == 2) {
 		if (rtp_hdr_parse(&hdr, pkt->payload, pkt->payload_bytes) > 0)
 			on_rtp(t, pkt, &hdr);
@@ -165,14 +213,25 @@ on_datagram(struct capture_thread *t, const struct capture_pkt *pkt)
 	}
 	switch (sip_prefilter(pkt->payload, pkt->payload_bytes, &glance)) {
 	case 1:
-		on_sip(t, pkt);
+		capture__on_sip(t, pkt);
 		break;
 	case 0:
-		counter_add(&t->counters, COUNTER_not_media, 1);
+		on_other(t, pkt);
 		break;
 	default:
 		counter_add(&t->counters, COUNTER_keepalive, 1);
 	}
+}
+
+void
+capture__set_back(struct capture_thread *t, int64_t by_ns)
+{
+	int64_t offset_ns =
+	    atomic_load_explicit(&t->offset_ns, memory_order_relaxed);
+
+	counter_add(&t->counters, COUNTER_clock_set_back, 1);
+	atomic_store_explicit(&t->offset_ns, offset_ns + by_ns,
+			      memory_order_relaxed);
 }
 
 /*
@@ -183,13 +242,58 @@ on_datagram(struct capture_thread *t, const struct capture_pkt *pkt)
 static void
 set_time(struct capture_thread *t, int64_t time_ns)
 {
-	time_ns += t->offset_ns;
+	time_ns += atomic_load_explicit(&t->offset_ns, memory_order_relaxed);
 	if (time_ns < t->now_ns - t->pipeline->times.window_ns) {
-		counter_add(&t->counters, COUNTER_clock_set_back, 1);
-		t->offset_ns += t->now_ns - time_ns;
+		capture__set_back(t, t->now_ns - time_ns);
 	} else if (time_ns > t->now_ns) {
 		t->now_ns = time_ns;
 	}
+}
+
+/* Whoever sees a position past it sees it too. */
+static void
+note_first(struct capture_thread *t)
+{
+	if (atomic_load_explicit(&t->first_ns, memory_order_relaxed) ==
+	    PIPELINE_OVER)
+		atomic_store_explicit(&t->first_ns, t->now_ns,
+				      memory_order_relaxed);
+}
+
+static void
+publish(_Atomic uint64_t *to, const uint64_t *from, size_t count)
+{
+	while (count--)
+		atomic_store_explicit(to++, *from++, memory_order_relaxed);
+}
+
+void
+capture__tick(struct capture_thread *t)
+{
+	capture_decoder_tick(t->decoder, t->now_ns);
+	capture_tcp_tick(t->tcp, t->now_ns);
+	flows_sweep(t->flows, t->now_ns);
+	publish(t->decode_counters,
+		(const uint64_t *)capture_decoder_counters_peek(t->decoder),
+		CAPTURE_DECODE_COUNTERS_COUNT);
+	publish(t->tcp_counters,
+		(const uint64_t *)capture_tcp_counters_peek(t->tcp),
+		CAPTURE_TCP_COUNTERS_COUNT);
+	publish(t->stream_counters, (const uint64_t *)&t->streams,
+		SIP_STREAM_COUNTERS_COUNT);
+}
+
+void
+capture__finish(struct capture_thread *t)
+{
+	capture__flush(t);
+	capture_tcp_finish(t->tcp, t->now_ns);
+	capture__tick(t);
+	flows_detach_all(t->flows);
+	capture__tell(t);
+	atomic_fetch_add_explicit(&t->pipeline->capture_over, 1,
+				  memory_order_release);
+	uv_async_send(&t->pipeline->control.kick);
 }
 
 static void
@@ -202,6 +306,37 @@ count_outcome(struct capture_thread *t, enum capture_outcome outcome)
 			      memory_order_relaxed);
 }
 
+/* What a file has no frames for passes in steps, as it would have then. */
+static void
+make_up_ticks(struct capture_thread *t)
+{
+	int64_t now_ns = t->now_ns;
+	int64_t from_ns = now_ns - TICKS_MAX * TELL_NS;
+
+	if (t->ticked_ns < from_ns)
+		t->ticked_ns = from_ns - from_ns % TELL_NS;
+	while (now_ns - t->ticked_ns >= TELL_NS) {
+		t->ticked_ns += TELL_NS;
+		t->now_ns = t->ticked_ns;
+		capture_tcp_tick(t->tcp, t->now_ns);
+	}
+	t->now_ns = now_ns;
+}
+
+/* Up to this frame, which was not handled. */
+static void
+pass_time(struct capture_thread *t)
+{
+	capture__flush(t);
+	if (t->pipeline->config.live)
+		live__note_stats(t);
+	else
+		make_up_ticks(t);
+	t->ticked_ns = t->now_ns - t->now_ns % TELL_NS;
+	capture__tick(t);
+	capture__tell(t);
+}
+
 void
 capture__on_frame(void *ctx, const struct capture_frame *frame)
 {
@@ -211,22 +346,22 @@ capture__on_frame(void *ctx, const struct capture_frame *frame)
 
 	counter_add(&t->counters, COUNTER_frames, 1);
 	set_time(t, frame->time_ns + t->pipeline->config.shift_ns);
+	note_first(t);
 	/* Frames of several interfaces have no common number but their time. */
 	t->frame =
 	    t->pipeline->config.live ? (uint64_t)t->now_ns : t->frame + 1;
-	if (t->now_ns - t->told_ns >= TELL_NS) {
-		capture__flush(t);
-		if (t->pipeline->config.live)
-			live__note_stats(t);
-		capture__tell(t);
-		flows_sweep(t->flows, t->now_ns);
-	}
-	outcome = capture_decode(frame, &pkt);
+	if (t->now_ns - t->ticked_ns >= TELL_NS)
+		pass_time(t);
+	outcome = capture_decode(t->decoder, frame, t->now_ns, &pkt);
 	count_outcome(t, outcome);
-	if (outcome != CAPTURE_udp)
+	if (outcome != CAPTURE_udp && outcome != CAPTURE_tcp)
 		return;
-	pkt.time_ns = t->now_ns;
-	on_datagram(t, &pkt);
+	if (!is_ours(t, &pkt))
+		return;
+	if (outcome == CAPTURE_udp)
+		on_datagram(t, &pkt);
+	else
+		capture_tcp_input(t->tcp, &pkt);
 }
 
 /* Do not run away from the writers: what is between is memory. */
@@ -263,11 +398,6 @@ capture_thread_main(void *thread)
 		capture__flush(t);
 		keep_lead(t);
 	}
-	capture__flush(t);
-	flows_detach_all(t->flows);
-	capture__tell(t);
-	atomic_fetch_add_explicit(&t->pipeline->capture_over, 1,
-				  memory_order_release);
-	uv_async_send(&t->pipeline->control.kick);
+	capture__finish(t);
 	return NULL;
 }

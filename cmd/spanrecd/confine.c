@@ -50,11 +50,11 @@
 #define RULE_PATH_BENEATH      1
 
 #define READ (FS_READ_FILE | FS_READ_DIR)
-/* What the archive and the control socket are made of. No devices, pipes or
- * symbolic links, and nothing to be executed. */
+/* What the archive is made of. No devices, sockets, pipes or symbolic links,
+ * and nothing to be executed. */
 #define WRITE                                                                  \
 	(READ | FS_WRITE_FILE | FS_TRUNCATE | FS_REMOVE_DIR | FS_REMOVE_FILE | \
-	 FS_MAKE_DIR | FS_MAKE_REG | FS_MAKE_SOCK | FS_REFER)
+	 FS_MAKE_DIR | FS_MAKE_REG | FS_REFER)
 /* Those of them that a rule for a file may name. */
 #define OF_A_FILE (FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE)
 
@@ -102,7 +102,7 @@ static int
 allow(int ruleset_fd, const char *path, uint64_t access)
 {
 	struct path_beneath rule = { .allowed = access };
-	struct statfs fs;
+	struct statfs fs = { 0 };
 	struct stat st;
 	int err = 0;
 

@@ -36,6 +36,21 @@ control__wall_ns(void)
 	clock_gettime(CLOCK_REALTIME, &ts);
 	return (int64_t)ts.tv_sec * SECOND_NS + ts.tv_nsec;
 }
+
+int64_t
+control__wire_ns(const struct control_state *c)
+{
+	int64_t most_ns = 0, offset_ns;
+	uint32_t i;
+
+	for (i = 0; i < c->pipeline->captures_count; i++) {
+		offset_ns = atomic_load_explicit(
+		    &c->pipeline->captures[i].offset_ns, memory_order_relaxed);
+		if (offset_ns > most_ns)
+			most_ns = offset_ns;
+	}
+	return control__wall_ns() + most_ns;
+}
 /* ---- to the writers ------------------------------------------------------ */
 
 void
@@ -52,6 +67,23 @@ control__publish(struct control_state *c, int64_t watermark_ns)
 		sem_post(&c->pipeline->writers[i].wake);
 }
 
+static bool
+keep_alive_report(struct control_state *c, const struct writer_report *report)
+{
+	if (c->reports_count == c->reports_capacity) {
+		size_t n = 2 * c->reports_capacity + 1024;
+		void *p = realloc(c->reports, n * sizeof(*c->reports));
+
+		if (!p)
+			return false;
+		c->reports = p;
+		c->reports_capacity = n;
+	}
+	c->reports[c->reports_count++] =
+	    (struct alive_report){ report->call, report->time_ns };
+	return true;
+}
+
 void
 control__collect_reports(struct control_state *c)
 {
@@ -59,20 +91,14 @@ control__collect_reports(struct control_state *c)
 
 	for (i = 0; i < c->pipeline->writers_count; i++) {
 		struct capture_ring *ring = c->pipeline->writers[i].reports;
-		const struct alive_report *report;
+		const struct writer_report *report;
 
 		while ((report = capture_ring_peek(ring, NULL))) {
-			if (c->reports_count == c->reports_capacity) {
-				size_t n = 2 * c->reports_capacity + 1024;
-				void *p = realloc(c->reports,
-						  n * sizeof(*c->reports));
-
-				if (!p)
-					break; /* stays in the ring */
-				c->reports = p;
-				c->reports_capacity = n;
-			}
-			c->reports[c->reports_count++] = *report;
+			if (report->type == REPORT_STREAM)
+				control__live_stream(c, report->call,
+						     &report->stream);
+			else if (!keep_alive_report(c, report))
+				break; /* stays in the ring */
 			capture_ring_release(ring);
 		}
 	}
@@ -203,7 +229,7 @@ control__overloaded(const struct control_state *c)
 {
 	return c->pipeline->config.live &&
 	       strcmp(c->settings.overload, "new-calls") == 0 &&
-	       control__wall_ns() < c->overloaded_ns;
+	       control__wire_ns(c) < c->overloaded_ns;
 }
 
 static uint64_t
@@ -232,7 +258,7 @@ how_far_behind(struct pipeline *p, int64_t now_ns, int64_t position_ns)
 static void
 look_for_overload(struct control_state *c, int64_t position_ns)
 {
-	int64_t now_ns = control__wall_ns();
+	int64_t now_ns = control__wire_ns(c);
 	uint64_t shed;
 
 	c->behind_ns = how_far_behind(c->pipeline, now_ns, position_ns);
@@ -300,6 +326,28 @@ last_position(struct pipeline *p)
 			max_ns = ns;
 	}
 	return max_ns;
+}
+
+/* The first frame of all, when no earlier one can come any more. */
+static void
+look_for_first(struct control_state *c, int64_t position_ns)
+{
+	struct pipeline *p = c->pipeline;
+	int64_t first_ns = PIPELINE_OVER, ns;
+	uint32_t i;
+
+	if (c->first_told)
+		return;
+	for (i = 0; i < p->captures_count; i++) {
+		ns = atomic_load_explicit(&p->captures[i].first_ns,
+					  memory_order_relaxed);
+		if (ns < first_ns)
+			first_ns = ns;
+	}
+	if (first_ns >= position_ns)
+		return;
+	c->first_told = true;
+	control__tell_first(c, first_ns);
 }
 
 static void
@@ -394,8 +442,10 @@ go_forward(struct control_state *c)
 		return;
 	}
 	control__collect_reports(c);
-	if (p->config.live && position_ns != PIPELINE_BEFORE)
+	if (p->config.live && position_ns != PIPELINE_BEFORE) {
 		look_for_overload(c, position_ns);
+		look_for_first(c, position_ns);
+	}
 	if (!input_all(c, over ? UINT64_MAX : frame))
 		return;
 	/* Nothing was handled yet, or the position is that of a frame that

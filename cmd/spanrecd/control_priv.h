@@ -39,6 +39,8 @@ struct control_call {
 	uint8_t from_addr[16], to_addr[16];
 	int64_t start_ns;
 	uint8_t head[SEGMENT_HEAD_BYTES]; /**< of the current segment's row */
+	struct writer_streams streams;    /**< live: that it has had */
+	int64_t sip_ns; /**< of the last SIP that changed something */
 	/* live table */
 	bool dirty; /**< changed since it was last kept */
 	struct control_call *next_dirty;
@@ -86,8 +88,9 @@ struct control_state {
 	bool finished;
 	bool loop_made, kick_made;
 	/* live only */
-	int64_t behind_ns;     /**< of the watermark, behind the wall clock */
-	int64_t overloaded_ns; /**< wall clock: overloaded until then */
+	bool first_told;       /**< to the writers: when the first frame came */
+	int64_t behind_ns;     /**< of the watermark, behind the wire */
+	int64_t overloaded_ns; /**< by control__wire_ns: overloaded until then */
 	uint64_t shed_seen;    /**< packets shed when that was looked at */
 	int64_t looked_ns;     /**< ... at */
 	struct control_saved *saved, *saved_last; /**< calls to bring back */
@@ -105,9 +108,12 @@ struct control_state {
 /* control.c */
 
 int64_t control__wall_ns(void);
+/** The wall clock as capture times go on by it: one that was set back is later
+ * by as much as they are. */
+int64_t control__wire_ns(const struct control_state *c);
 /** Publish a watermark: all SIP up to it was understood. */
 void control__publish(struct control_state *c, int64_t watermark_ns);
-/** Take the writers' signs of life out of their rings. */
+/** Take what the writers report out of their rings. */
 void control__collect_reports(struct control_state *c);
 /**
  * Room for a request to the archive thread, that wants no answer.
@@ -130,6 +136,11 @@ bool control__overloaded(const struct control_state *c);
 
 /** What the SIP tracker tells: sip_event_fn, ctx is the control_state. */
 void control__on_sip_event(void *ctx, const struct sip_event *event);
+/** Tell the writers when the first frame of this run came. */
+void control__tell_first(struct control_state *c, int64_t time_ns);
+/** @return NULL: no call of this number is in progress */
+struct control_call *control__call_find(const struct control_state *c,
+					uint64_t number);
 void control__calls_free(struct control_state *c);
 /**
  * Stop recording a call, or go on with it; no effect if it is so already. A
@@ -147,6 +158,9 @@ void control__decide_again(struct control_state *c);
 
 /** A call has changed, or begun. */
 void control__live_change(struct control_state *c, struct control_call *call);
+/** A call has this stream. It may be known already. */
+void control__live_stream(struct control_state *c, uint64_t call_number,
+			  const struct capture_flow_key *stream);
 /** A call is over: it is to leave the table. */
 void control__live_remove(struct control_state *c,
 			  const struct control_call *call);
@@ -164,6 +178,11 @@ void control__live_restore(struct control_state *c);
 bool control__saved_local_is_caller(const struct control_saved *saved);
 /** Since when it is paused; 0: it is not. */
 int64_t control__saved_paused_ns(const struct control_saved *saved);
+/** When SIP last changed something. Bringing it back is none. */
+int64_t control__saved_sip_ns(const struct control_saved *saved);
+/** The streams that it is known to have had. */
+void control__saved_streams(const struct control_saved *saved,
+			    struct writer_streams *streams);
 void control__live_free(struct control_state *c);
 
 /* server.c */

@@ -4,7 +4,7 @@
  * one consumer each:
  *
  *   capture ──sip_record──► control ──writer_event──► writer
- *   control ◄──alive_report── writer ──archive_request──► archive
+ *   control ◄─writer_report── writer ──archive_request──► archive
  *                             writer ◄──archive_answer── archive
  *   control ──control_request──► archive ──control_answer──► control
  */
@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "capture/pkt.h"
+#include "capture/table.h"
 #include "cmd/common/sweep.h"
 #include "rtp/rtp.h"
 #include "sip/sip.h"
@@ -35,6 +36,11 @@ struct sip_record {
 enum writer_event_type {
 	WRITER_MEDIA_OPEN,  /**< to all writers: `media` */
 	WRITER_MEDIA_CLOSE, /**< to all writers: `media` */
+	WRITER_DOUBT,       /**< to all writers: the call may be over, its ports
+			     * another's: only `known` streams are its own */
+	WRITER_FIRST,       /**< to all writers: the first frame of this run was
+			     * at this time */
+	WRITER_TRUST,       /**< to all writers: it is not over */
 	WRITER_SEGMENT,     /**< to the call's writer: a segment begins */
 	WRITER_UPDATE,      /**< ... what is known of its current one changed */
 	WRITER_PAUSE,       /**< ... it is not recorded from `at_ns` on */
@@ -54,6 +60,15 @@ struct writer_media {
 	struct rtp_format formats[WRITER_FORMATS_MAX];
 };
 
+/** Streams of a call that are remembered, the latest. */
+#define WRITER_STREAMS_MAX 16
+
+/** What a call is known to have had. */
+struct writer_streams {
+	uint32_t count;
+	struct capture_flow_key stream[WRITER_STREAMS_MAX];
+};
+
 /** Reason code of calls that are not recorded for want of room. */
 #define OVERLOAD_REASON "overload"
 
@@ -69,6 +84,10 @@ struct writer_event {
 			  * without media there is no row of it */
 	union {
 		struct writer_media media;
+		struct {
+			int64_t sip_ns; /**< the last of it, before this run */
+			struct writer_streams streams;
+		} known;
 		/** SEGMENT, UPDATE: SEGMENT_HEAD_BYTES of a row;
 		 * END: of it end_ns, end_cause */
 		uint8_t head[SEGMENT_HEAD_BYTES];
@@ -84,6 +103,20 @@ struct writer_event {
 struct alive_report {
 	uint64_t call;
 	int64_t time_ns;
+};
+
+enum writer_report_type {
+	REPORT_ALIVE, /**< `time_ns` */
+	REPORT_STREAM /**< live: `stream` is one of the call */
+};
+
+struct writer_report {
+	enum writer_report_type type;
+	uint64_t call;
+	union {
+		int64_t time_ns;
+		struct capture_flow_key stream;
+	};
 };
 
 enum archive_request_type {

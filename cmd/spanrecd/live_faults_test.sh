@@ -69,6 +69,15 @@ check "a stricter policy is read" sh -c "$BIN/spanrec reload >answer"
 check "... what waits for a restart is named" grep -q sync_s answer
 check "... it ends the recording of a call in progress" \
 	is "$(status calls_recorded)" 1
+mv home/policy.yaml home/office.yaml
+echo "policy: office.yaml" >>home/spanrec.yaml
+check "a policy of another name is read, too" sh -c "
+	$BIN/spanrec reload >answer && grep -q 'policy is the same' answer"
+check "... and needs no restart" sh -c "
+	grep -q 'restart only: sync_s$' answer"
+cp good home/office.yaml
+check "... and it is that one which holds" sh -c "
+	$BIN/spanrec reload >answer && grep -q 'policy is a new one' answer"
 hang_up
 stop
 check "... from then on" \
@@ -77,7 +86,6 @@ check "... from then on" \
 
 # ---- beside a recorder -------------------------------------------------------
 
-cp good home/policy.yaml
 start
 check "a recording is exported beside it" spanrec export -q \
 	"$(rows 'rows[0]["id"]')" --out beside.wav --purpose quality
@@ -117,6 +125,7 @@ rm -rf rooted
 spanrec init -q rooted
 fails "an archive of root" 4 "as-root" \
 	ip netns exec $space "$BIN/spanrecd" --home rooted --interface span0
+rm home/control.sock
 echo precious >home/control.sock
 fails "a file where the socket should be" 1 "control.sock" \
 	ip netns exec $space "$BIN/spanrecd" --home home --interface span0

@@ -34,6 +34,10 @@ struct live {
 	int64_t margin_ns; /* frames come at most so late */
 	int64_t state_ns;  /* when the state of the link was looked at */
 	int64_t stop_ns;   /* when it was asked to stop; 0: it was not */
+	/* by the loop's clock, which nobody sets: */
+	uint64_t began_ms;
+	uint64_t back_ms; /* the wall's was found behind; 0: it is not */
+	bool begun;       /* what was captured before the start is through */
 };
 
 static int64_t
@@ -43,6 +47,12 @@ wall_ns(void)
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	return (int64_t)ts.tv_sec * SECOND_NS + ts.tv_nsec;
+}
+
+static int64_t
+offset_ns(const struct capture_thread *t)
+{
+	return atomic_load_explicit(&t->offset_ns, memory_order_relaxed);
 }
 
 /* ---- what was dropped, and when ------------------------------------------ */
@@ -103,7 +113,7 @@ count_up_to(struct counters *counters, enum counter which, uint64_t now)
 void
 live__note_stats(struct capture_thread *t)
 {
-	int64_t now_ns = wall_ns() + t->offset_ns;
+	int64_t now_ns = wall_ns() + offset_ns(t);
 	struct capture_source_stats stats;
 
 	capture_source_stats(t->source, &stats);
@@ -147,13 +157,47 @@ take_frames(struct live *l)
 	return false;
 }
 
+/* Nothing is waiting: for how long is the loop's clock to say. */
+static bool
+is_past(const struct live *l, uint64_t since_ms)
+{
+	return (int64_t)(uv_now(&l->loop) - since_ms) * MS_NS >= l->margin_ns;
+}
+
+/*
+ * A clock that was set back is told by the first frame; but one interface may
+ * be quiet when others are not, and they would wait for it. Frames from before
+ * it was set are through when it has been like that for a while.
+ */
+static void
+follow_clock(struct live *l, int64_t looked_ns)
+{
+	struct capture_thread *t = l->t;
+	int64_t behind_ns = t->now_ns - looked_ns - offset_ns(t);
+
+	if (behind_ns <= t->pipeline->times.window_ns) {
+		l->back_ms = 0;
+	} else if (l->back_ms == 0) {
+		l->back_ms = uv_now(&l->loop);
+	} else if (is_past(l, l->back_ms)) {
+		capture__set_back(t, behind_ns + l->margin_ns);
+		l->back_ms = 0;
+	}
+}
+
 /* Nothing is waiting, so time passes by the clock on the wall. */
 static void
 advance(struct live *l, int64_t looked_ns)
 {
 	struct capture_thread *t = l->t;
-	int64_t time_ns = looked_ns - l->margin_ns + t->offset_ns;
+	int64_t time_ns;
 
+	if (!l->begun && is_past(l, l->began_ms)) {
+		capture_live_begun(t->source);
+		l->begun = true;
+	}
+	follow_clock(l, looked_ns);
+	time_ns = looked_ns - l->margin_ns + offset_ns(t);
 	if (time_ns <= t->now_ns)
 		return;
 	t->now_ns = time_ns;
@@ -184,7 +228,7 @@ stop_if_asked(struct live *l, int64_t now_ns)
 		return;
 	if (l->stop_ns == 0)
 		l->stop_ns = now_ns;
-	if (t->now_ns >= l->stop_ns + t->offset_ns ||
+	if (t->now_ns >= l->stop_ns + offset_ns(t) ||
 	    now_ns - l->stop_ns > STOP_NS || now_ns < l->stop_ns)
 		uv_stop(&l->loop);
 }
@@ -206,8 +250,8 @@ on_tick(uv_timer_t *handle)
 	if (take_frames(l))
 		advance(l, looked_ns);
 	live__note_stats(l->t);
+	capture__tick(l->t);
 	capture__tell(l->t);
-	flows_sweep(l->t->flows, l->t->now_ns);
 	note_state(l, looked_ns);
 	stop_if_asked(l, looked_ns);
 	/* libuv gives up a descriptor that has an error. */
@@ -238,6 +282,7 @@ loop_init(struct live *l)
 		tick_ms = TICK_MS_MAX;
 	l->margin_ns = 2 * s->block_ms * MS_NS + SLACK_NS;
 	l->ready.data = l->tick.data = l;
+	l->began_ms = uv_now(&l->loop);
 	r = uv_timer_init(&l->loop, &l->tick);
 	if (r == 0)
 		r = uv_timer_start(&l->tick, on_tick, tick_ms, tick_ms);
@@ -270,12 +315,7 @@ live_thread_main(void *thread)
 	}
 	if (r < 0) /* libuv's codes are those of errno, negative */
 		fail(t, r);
-	capture__flush(t);
-	flows_detach_all(t->flows);
 	live__note_stats(t);
-	capture__tell(t);
-	atomic_fetch_add_explicit(&t->pipeline->capture_over, 1,
-				  memory_order_release);
-	uv_async_send(&t->pipeline->control.kick);
+	capture__finish(t);
 	return NULL;
 }

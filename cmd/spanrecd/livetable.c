@@ -7,7 +7,12 @@
  * A call is kept as the row of its current segment, and as bytes that the
  * archive does not look into:
  *
- *   u8 version | u8 flags | i64 paused since | state of the SIP tracker
+ *   u8 version | u8 flags | i64 paused since | i64 last SIP | u8 streams
+ *   for each: source 16, u16 port | destination 16, u16 port | u32 SSRC
+ *   state of the SIP tracker
+ *
+ * The streams are those that it has had: by the time that it is brought back
+ * it may be over, and its ports another call's (see media.h).
  *
  * What has changed is handed over a few times a second, all at once, since
  * each transaction is a sync; a pause at once.
@@ -21,7 +26,14 @@
 
 static const int64_t KEEP_NS = 100 * 1000000LL;
 
-enum { VERSION = 1, FLAG_LOCAL_IS_CALLER = 1, HEAD_BYTES = 10 };
+enum { VERSION = 3, FLAG_LOCAL_IS_CALLER = 1 };
+enum { PAUSED_AT = 2, SIP_NS_AT = 10, STREAMS_AT = 18 };
+enum { HEAD_BYTES = 19, STREAM_BYTES = 40 };
+enum {
+	STATE_BYTES_MAX =
+	    HEAD_BYTES + WRITER_STREAMS_MAX * STREAM_BYTES + SIP_SAVE_BYTES_MAX
+};
+_Static_assert(STATE_BYTES_MAX <= STORE_LIVE_BYTES_MAX, "it fits");
 
 static bool
 is_live(const struct control_state *c)
@@ -39,6 +51,27 @@ control__live_change(struct control_state *c, struct control_call *call)
 	call->dirty = true;
 	call->next_dirty = c->dirty;
 	c->dirty = call;
+}
+
+void
+control__live_stream(struct control_state *c, uint64_t call_number,
+		     const struct capture_flow_key *stream)
+{
+	struct control_call *call = control__call_find(c, call_number);
+	struct writer_streams *s;
+	uint32_t i;
+
+	if (!call)
+		return;
+	s = &call->streams;
+	for (i = 0; i < s->count; i++)
+		if (capture_flow_key_equal(&s->stream[i], stream))
+			return;
+	if (s->count == WRITER_STREAMS_MAX)
+		memmove(s->stream, s->stream + 1,
+			--s->count * sizeof(s->stream[0]));
+	s->stream[s->count++] = *stream;
+	control__live_change(c, call);
 }
 
 static void
@@ -75,25 +108,52 @@ control__live_remove(struct control_state *c, const struct control_call *call)
 		remove_id(c, call->id);
 }
 
+static uint8_t *
+write_endpoint(uint8_t *to, const struct capture_endpoint *ep)
+{
+	memcpy(to, ep->addr, sizeof(ep->addr));
+	memcpy(to + sizeof(ep->addr), &ep->port, sizeof(ep->port));
+	return to + sizeof(ep->addr) + sizeof(ep->port);
+}
+
+/* @return what comes behind them */
+static uint8_t *
+write_streams(uint8_t *to, const struct writer_streams *s)
+{
+	uint32_t i;
+
+	*to++ = (uint8_t)s->count;
+	for (i = 0; i < s->count; i++) {
+		to = write_endpoint(to, &s->stream[i].src);
+		to = write_endpoint(to, &s->stream[i].dst);
+		memcpy(to, &s->stream[i].ssrc, sizeof(s->stream[i].ssrc));
+		to += sizeof(s->stream[i].ssrc);
+	}
+	return to;
+}
+
 static bool
 put(struct control_state *c, struct control_call *call)
 {
-	struct control_request *request = control__request(
-	    c, CONTROL_LIVE_PUT, HEAD_BYTES + SIP_SAVE_BYTES_MAX);
+	struct control_request *request =
+	    control__request(c, CONTROL_LIVE_PUT, STATE_BYTES_MAX);
+	uint8_t *sip;
 	int n;
 
 	if (!request)
 		return false;
-	n = sip_tracker_save(c->tracker, call->number,
-			     request->state + HEAD_BYTES, SIP_SAVE_BYTES_MAX);
+	sip = write_streams(request->state + STREAMS_AT, &call->streams);
+	n = sip_tracker_save(c->tracker, call->number, sip, SIP_SAVE_BYTES_MAX);
 	if (n < 0)
 		return true; /* it is ending: its removal is on its way */
 	memcpy(request->head, call->head, SEGMENT_HEAD_BYTES);
 	request->state[0] = VERSION;
 	request->state[1] =
 	    call->verdict.local_is_caller ? FLAG_LOCAL_IS_CALLER : 0;
-	memcpy(request->state + 2, &call->paused_ns, sizeof(call->paused_ns));
-	request->state_bytes = HEAD_BYTES + (uint32_t)n;
+	memcpy(request->state + PAUSED_AT, &call->paused_ns,
+	       sizeof(call->paused_ns));
+	memcpy(request->state + SIP_NS_AT, &call->sip_ns, sizeof(call->sip_ns));
+	request->state_bytes = (uint32_t)(sip - request->state) + (uint32_t)n;
 	control__request_commit(c, request);
 	return true;
 }
@@ -207,12 +267,26 @@ control__live_load(struct control_state *c)
 	return r;
 }
 
+/* Where the state of the SIP tracker begins. @return 0: it cannot be read */
+static uint32_t
+sip_at(const struct control_saved *saved)
+{
+	uint32_t at;
+
+	if (saved->state_bytes < HEAD_BYTES || saved->state[0] != VERSION ||
+	    saved->state[STREAMS_AT] > WRITER_STREAMS_MAX)
+		return 0;
+	at = HEAD_BYTES + saved->state[STREAMS_AT] * (uint32_t)STREAM_BYTES;
+	return at <= saved->state_bytes ? at : 0;
+}
+
 static void
 restore(struct control_state *c, struct control_saved *saved)
 {
+	uint32_t at = sip_at(saved);
 	int r;
 
-	if (saved->state_bytes < HEAD_BYTES || saved->state[0] != VERSION) {
+	if (!at) {
 		log_warning("%s: kept by another version of spanrecd; it is "
 			    "not gone on with",
 			    saved->row.call);
@@ -220,8 +294,8 @@ restore(struct control_state *c, struct control_saved *saved)
 		return;
 	}
 	c->restoring = saved;
-	r = sip_tracker_restore(c->tracker, saved->state + HEAD_BYTES,
-				saved->state_bytes - HEAD_BYTES,
+	r = sip_tracker_restore(c->tracker, saved->state + at,
+				saved->state_bytes - at,
 				c->pipeline->config.start_ns);
 	c->restoring = NULL;
 	if (r == 0) {
@@ -245,8 +319,41 @@ control__saved_paused_ns(const struct control_saved *saved)
 {
 	int64_t paused_ns;
 
-	memcpy(&paused_ns, saved->state + 2, sizeof(paused_ns));
+	memcpy(&paused_ns, saved->state + PAUSED_AT, sizeof(paused_ns));
 	return paused_ns;
+}
+
+int64_t
+control__saved_sip_ns(const struct control_saved *saved)
+{
+	int64_t sip_ns;
+
+	memcpy(&sip_ns, saved->state + SIP_NS_AT, sizeof(sip_ns));
+	return sip_ns;
+}
+
+static const uint8_t *
+read_endpoint(const uint8_t *from, struct capture_endpoint *ep)
+{
+	memcpy(ep->addr, from, sizeof(ep->addr));
+	memcpy(&ep->port, from + sizeof(ep->addr), sizeof(ep->port));
+	return from + sizeof(ep->addr) + sizeof(ep->port);
+}
+
+void
+control__saved_streams(const struct control_saved *saved,
+		       struct writer_streams *s)
+{
+	const uint8_t *from = saved->state + STREAMS_AT;
+	uint32_t i;
+
+	s->count = *from++;
+	for (i = 0; i < s->count; i++) {
+		from = read_endpoint(from, &s->stream[i].src);
+		from = read_endpoint(from, &s->stream[i].dst);
+		memcpy(&s->stream[i].ssrc, from, sizeof(s->stream[i].ssrc));
+		from += sizeof(s->stream[i].ssrc);
+	}
 }
 
 void

@@ -91,6 +91,13 @@ add_file(struct argp_state *state, struct run_options *o, const char *file)
 static void
 add_interface(struct argp_state *state, struct run_options *o, const char *name)
 {
+	size_t i;
+
+	/* Two sources of one interface would see every packet twice. */
+	for (i = 0; i < o->interfaces_count; i++)
+		if (strcmp(o->interfaces[i], name) == 0)
+			argp_error(state, "--interface %s is given twice",
+				   name);
 	if (o->interfaces_count == RUN_INTERFACES_MAX)
 		argp_error(state, "more than %d interfaces",
 			   RUN_INTERFACES_MAX);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
 /* A call has two claims or a few; 20,000 calls fill a bucket with six. */
 enum { BUCKETS = 8192, EXPIRE_BUCKETS = 64 };
@@ -15,8 +16,21 @@ struct bucket {
 	uint32_t generation;
 };
 
+/* A call of an earlier run. They stay: there are no more than were brought
+ * back at the start. */
+struct media_doubt {
+	UT_hash_handle hh;
+	uint64_t call;
+	int64_t sip_ns;   /* the last of it, before this run */
+	int64_t trust_ns; /* from then on it has none; INT64_MAX: not yet */
+	uint32_t count;
+	struct capture_flow_key known[]; /* streams */
+};
+
 struct media_table {
 	struct media_times times;
+	struct media_doubt *doubts; /* uthash by call */
+	uint32_t trusts;            /* so far: part of each generation */
 	struct bucket buckets[BUCKETS];
 	uint32_t count;
 	uint32_t expire_at;
@@ -35,6 +49,18 @@ media_table_new(struct media_table **table, const struct media_times *times,
 	return 0;
 }
 
+static void
+free_doubts(struct media_table *table)
+{
+	struct media_doubt *doubt = table->doubts, *next;
+
+	HASH_CLEAR(hh, table->doubts);
+	for (; doubt; doubt = next) {
+		next = doubt->hh.next;
+		free(doubt);
+	}
+}
+
 void
 media_table_free(struct media_table **table)
 {
@@ -42,6 +68,7 @@ media_table_free(struct media_table **table)
 
 	if (!*table)
 		return;
+	free_doubts(*table);
 	for (i = 0; i < BUCKETS; i++) {
 		while ((*table)->buckets[i].first) {
 			struct media_entry *entry = (*table)->buckets[i].first;
@@ -80,22 +107,95 @@ find_open(struct bucket *bucket, uint64_t number)
 	return NULL;
 }
 
-int
-media_apply(struct media_table *table, const struct writer_event *event)
+static struct media_doubt *
+find_doubt(const struct media_table *table, uint64_t call)
+{
+	struct media_doubt *doubt;
+
+	HASH_FIND (hh, table->doubts, &call, sizeof(call), doubt)
+		;
+	return doubt;
+}
+
+static int
+add_doubt(struct media_table *table, const struct writer_event *event)
+{
+	const struct writer_streams *known = &event->known.streams;
+	size_t bytes = known->count * sizeof(known->stream[0]);
+	struct media_doubt *doubt = malloc(sizeof(*doubt) + bytes);
+
+	if (!doubt)
+		return -ENOMEM;
+	doubt->call = event->call;
+	doubt->sip_ns = event->known.sip_ns;
+	doubt->trust_ns = INT64_MAX;
+	doubt->count = known->count;
+	memcpy(doubt->known, known->stream, bytes);
+	HASH_ADD(hh, table->doubts, call, sizeof(doubt->call), doubt);
+	return 0;
+}
+
+/* What was trusted before stays so. */
+static void
+lift(struct media_table *table, struct media_doubt *doubt, int64_t from_ns)
+{
+	if (from_ns >= doubt->trust_ns)
+		return;
+	doubt->trust_ns = from_ns;
+	table->trusts++;
+}
+
+/* Where the clock was set back meanwhile, nobody knows how long it was. */
+static bool
+is_fresh(const struct media_doubt *doubt, int64_t first_ns)
+{
+	return doubt->count == 0 && doubt->sip_ns <= first_ns &&
+	       first_ns - doubt->sip_ns <= MEDIA_FRESH_NS;
+}
+
+static int
+begin(struct media_table *table, const struct writer_event *event)
+{
+	struct media_doubt *doubt;
+
+	for (doubt = table->doubts; doubt; doubt = doubt->hh.next)
+		if (is_fresh(doubt, event->time_ns))
+			lift(table, doubt, INT64_MIN);
+	return 0;
+}
+
+static int
+trust(struct media_table *table, const struct writer_event *event)
+{
+	struct media_doubt *doubt = find_doubt(table, event->call);
+
+	if (doubt)
+		lift(table, doubt, event->time_ns);
+	return 0;
+}
+
+static int
+close_claim(struct media_table *table, const struct writer_event *event)
+{
+	struct bucket *bucket =
+	    &table->buckets[bucket_of(table, &event->media.receive)];
+	struct media_entry *entry = find_open(bucket, event->media.number);
+
+	if (entry) {
+		entry->until_ns = event->time_ns;
+		bucket->generation++;
+	}
+	return 0;
+}
+
+static int
+open_claim(struct media_table *table, const struct writer_event *event)
 {
 	struct bucket *bucket =
 	    &table->buckets[bucket_of(table, &event->media.receive)];
 	struct media_entry *entry;
 	size_t bytes;
 
-	if (event->type == WRITER_MEDIA_CLOSE) {
-		entry = find_open(bucket, event->media.number);
-		if (entry) {
-			entry->until_ns = event->time_ns;
-			bucket->generation++;
-		}
-		return 0;
-	}
 	/* As many formats as it has: so many bytes were sent, too. */
 	bytes = offsetof(struct writer_media, formats) +
 		event->media.formats_count * sizeof(event->media.formats[0]);
@@ -107,11 +207,29 @@ media_apply(struct media_table *table, const struct writer_event *event)
 	entry->writer = event->writer;
 	entry->from_ns = event->time_ns;
 	entry->until_ns = INT64_MAX;
+	entry->doubt = find_doubt(table, event->call);
 	entry->next = bucket->first;
 	bucket->first = entry;
 	bucket->generation++;
 	table->count++;
 	return 0;
+}
+
+int
+media_apply(struct media_table *table, const struct writer_event *event)
+{
+	switch (event->type) {
+	case WRITER_MEDIA_CLOSE:
+		return close_claim(table, event);
+	case WRITER_DOUBT:
+		return add_doubt(table, event);
+	case WRITER_FIRST:
+		return begin(table, event);
+	case WRITER_TRUST:
+		return trust(table, event);
+	default:
+		return open_claim(table, event);
+	}
 }
 
 uint32_t
@@ -120,21 +238,36 @@ media_generation(const struct media_table *table,
 		 const struct capture_endpoint *dst)
 {
 	return table->buckets[bucket_of(table, src)].generation +
-	       table->buckets[bucket_of(table, dst)].generation;
+	       table->buckets[bucket_of(table, dst)].generation + table->trusts;
 }
 
 /* BOUND, then the four kinds of media.h, best first. */
 enum kind { BOUND, OPEN, SOON, LINGERING, LATER, NOT };
 
+/* Since when a flow is one that this claim is for. */
+static int64_t
+from_of(const struct media_entry *entry, const struct capture_flow_key *flow)
+{
+	const struct media_doubt *doubt = entry->doubt;
+	uint32_t i;
+
+	if (!doubt || doubt->trust_ns <= entry->from_ns)
+		return entry->from_ns;
+	for (i = 0; i < doubt->count; i++)
+		if (capture_flow_key_equal(&doubt->known[i], flow))
+			return entry->from_ns;
+	return doubt->trust_ns;
+}
+
 static enum kind
 kind_of(const struct media_table *table, const struct media_entry *entry,
-	int64_t time_ns)
+	int64_t from_ns, int64_t time_ns)
 {
-	if (entry->from_ns > time_ns + table->times.claim_ns)
+	if (from_ns > time_ns + table->times.claim_ns)
 		return NOT;
-	if (entry->from_ns > time_ns + table->times.window_ns)
+	if (from_ns > time_ns + table->times.window_ns)
 		return LATER;
-	if (entry->from_ns > time_ns)
+	if (from_ns > time_ns)
 		return SOON;
 	if (entry->until_ns > time_ns)
 		return OPEN;
@@ -143,24 +276,32 @@ kind_of(const struct media_table *table, const struct media_entry *entry,
 	return NOT;
 }
 
+/* A claim as a frame has it. */
+struct match {
+	const struct media_entry *entry; /* NULL: none */
+	enum kind kind;
+	int64_t from_ns;
+	bool stranger; /* one there is for known streams only */
+};
+
 /* Is a better than b, both of one kind? */
 static bool
-better(enum kind kind, const struct media_entry *a, const struct media_entry *b)
+better(const struct match *a, const struct match *b)
 {
-	if (kind == SOON || kind == LATER)
+	if (a->kind == SOON || a->kind == LATER)
 		return a->from_ns < b->from_ns;
-	return a->call > b->call;
+	return a->entry->call > b->entry->call;
 }
 
 /* When does what kind_of says of this claim change next? */
 static int64_t
 next_change(const struct media_table *table, const struct media_entry *entry,
-	    int64_t time_ns)
+	    int64_t from_ns, int64_t time_ns)
 {
 	const int64_t changes[] = {
-		entry->from_ns - table->times.claim_ns,
-		entry->from_ns - table->times.window_ns,
-		entry->from_ns,
+		from_ns - table->times.claim_ns,
+		from_ns - table->times.window_ns,
+		from_ns,
 		entry->until_ns,
 		media_entry_until(table, entry),
 	};
@@ -173,37 +314,38 @@ next_change(const struct media_table *table, const struct media_entry *entry,
 	return next_ns;
 }
 
-static enum kind
+static struct match
 look(const struct media_table *table, const struct capture_endpoint *at,
-     const struct media_question *q, const struct media_entry **best,
-     int64_t *until_ns)
+     const struct media_question *q, int64_t *until_ns)
 {
 	const struct media_entry *entry =
 	    table->buckets[bucket_of(table, at)].first;
-	enum kind best_kind = NOT;
+	struct match best = { .kind = NOT };
 
 	for (; entry; entry = entry->next) {
-		enum kind kind;
+		struct match one = { .entry = entry };
 		int64_t change_ns;
 
 		if (!capture_endpoint_equal(&entry->media.receive, at))
 			continue;
-		change_ns = next_change(table, entry, q->time_ns);
+		one.from_ns = from_of(entry, q->flow);
+		change_ns = next_change(table, entry, one.from_ns, q->time_ns);
 		if (change_ns < *until_ns)
 			*until_ns = change_ns;
-		kind = kind_of(table, entry, q->time_ns);
-		if (kind == NOT)
+		one.kind = kind_of(table, entry, one.from_ns, q->time_ns);
+		if (one.kind == NOT) {
+			best.stranger |= one.from_ns > entry->from_ns;
 			continue;
-		if (entry->call == q->bound &&
-		    (kind == OPEN || kind == LINGERING))
-			kind = BOUND;
-		if (kind < best_kind ||
-		    (kind == best_kind && better(kind, entry, *best))) {
-			best_kind = kind;
-			*best = entry;
 		}
+		if (entry->call == q->bound &&
+		    (one.kind == OPEN || one.kind == LINGERING))
+			one.kind = BOUND;
+		one.stranger = best.stranger;
+		if (one.kind < best.kind ||
+		    (one.kind == best.kind && better(&one, &best)))
+			best = one;
 	}
-	return best_kind;
+	return best;
 }
 
 /* An offer of keys in plain RTP/AVP may be turned down: where the SDP of both
@@ -220,29 +362,31 @@ enum media_answer
 media_find(const struct media_table *table, const struct media_question *q,
 	   struct media_owner *owner)
 {
-	const struct media_entry *by_dst = NULL, *by_src = NULL;
 	int64_t until_ns = INT64_MAX;
-	enum kind dst_kind = look(table, q->dst, q, &by_dst, &until_ns);
-	enum kind src_kind = look(table, q->src, q, &by_src, &until_ns);
+	struct match by_dst = look(table, &q->flow->dst, q, &until_ns);
+	struct match by_src = look(table, &q->flow->src, q, &until_ns);
 	bool from_source;
 
-	if (!by_dst && !by_src)
-		return q->watermark_ns > q->time_ns + table->times.claim_ns
-			   ? MEDIA_NOBODY
-			   : MEDIA_WAIT;
-	from_source = !by_dst || (by_src && src_kind < dst_kind) ||
-		      (by_src && src_kind == dst_kind &&
-		       better(src_kind, by_src, by_dst));
-	owner->entry = from_source ? by_src : by_dst;
+	if (!by_dst.entry && !by_src.entry) {
+		if (q->watermark_ns <= q->time_ns + table->times.claim_ns)
+			return MEDIA_WAIT;
+		return by_dst.stranger || by_src.stranger ? MEDIA_STRANGER
+							  : MEDIA_NOBODY;
+	}
+	from_source = !by_dst.entry ||
+		      (by_src.entry && by_src.kind < by_dst.kind) ||
+		      (by_src.entry && by_src.kind == by_dst.kind &&
+		       better(&by_src, &by_dst));
+	owner->entry = from_source ? by_src.entry : by_dst.entry;
 	owner->speaker = owner->entry->media.receiver;
 	if (!from_source)
 		owner->speaker =
 		    owner->speaker == STORE_LEFT ? STORE_RIGHT : STORE_LEFT;
-	owner->sticky = (from_source ? src_kind : dst_kind) <= SOON;
+	owner->sticky = (from_source ? by_src.kind : by_dst.kind) <= SOON;
 	owner->until_ns = until_ns;
 	owner->over = owner->entry->until_ns <= q->time_ns;
 	owner->encrypted =
-	    encrypted(owner->entry, from_source ? by_dst : by_src);
+	    encrypted(owner->entry, from_source ? by_dst.entry : by_src.entry);
 	return MEDIA_OWNED;
 }
 

@@ -18,6 +18,13 @@
  * destination before one on the source; of kinds 2 and 4 the earliest. A flow
  * that is bound stays with its owner until that claim is over, linger
  * included, so that a port used again 20 ms after a BYE is not a leak.
+ *
+ * A call that is brought back after a restart may have been over before it, and
+ * its ports another's whose INVITE nobody saw. So until its SIP shows that it
+ * goes on it has a claim on the streams only that it is known to have had. To
+ * all others it is as if its claims were announced at that moment. One of which
+ * nothing was heard yet has no streams to be known by: it is not in doubt if
+ * its last SIP is from just before the first frame of this run.
  */
 #ifndef CMD_SPANRECD_MEDIA_H
 #define CMD_SPANRECD_MEDIA_H
@@ -27,6 +34,15 @@
 #include "cmd/spanrecd/events.h"
 
 struct media_table;
+struct media_doubt;
+
+/**
+ * [ns] From the last SIP of a call without streams to the first frame after a
+ * restart, at most, for it not to be in doubt. Long enough for a recorder that
+ * is killed and started again, short for a call to be over, and its ports
+ * another's.
+ */
+#define MEDIA_FRESH_NS (5 * INT64_C(1000000000))
 
 /** One claim. Valid until media_expire passes it. */
 struct media_entry {
@@ -35,6 +51,7 @@ struct media_entry {
 	uint32_t writer;
 	int64_t from_ns;
 	int64_t until_ns; /**< INT64_MAX while open */
+	const struct media_doubt *doubt; /**< NULL: none */
 	struct writer_media media; /**< with as many formats as it has */
 };
 
@@ -46,6 +63,7 @@ struct media_times {
 
 enum media_answer {
 	MEDIA_NOBODY, /**< and nobody ever will: forget the frame */
+	MEDIA_STRANGER, /**< likewise, on ports of a call that is in doubt */
 	MEDIA_WAIT,   /**< somebody may still claim it */
 	MEDIA_OWNED
 };
@@ -61,8 +79,7 @@ struct media_owner {
 
 /** A frame: whose is it? */
 struct media_question {
-	const struct capture_endpoint *src;
-	const struct capture_endpoint *dst;
+	const struct capture_flow_key *flow;
 	int64_t time_ns;      /**< at most watermark_ns - window */
 	int64_t watermark_ns; /**< all events up to then were applied */
 	uint64_t bound;       /**< call that the flow is stuck to, or 0 */
@@ -75,7 +92,12 @@ int media_table_new(struct media_table **table,
 	__attribute__((warn_unused_result));
 void media_table_free(struct media_table **table);
 
-/** WRITER_MEDIA_OPEN or WRITER_MEDIA_CLOSE. @return 0, -ENOMEM */
+/**
+ * WRITER_MEDIA_OPEN or WRITER_MEDIA_CLOSE; WRITER_DOUBT, before the first
+ * claim of its call; WRITER_FIRST, once, after them; or WRITER_TRUST.
+ *
+ * @return 0, -ENOMEM
+ */
 int media_apply(struct media_table *table, const struct writer_event *event)
 	__attribute__((warn_unused_result));
 

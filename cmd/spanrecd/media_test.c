@@ -15,6 +15,7 @@
 #define WINDOW 200
 #define CLAIM  2000
 #define LINGER 500
+#define FRESH  5000
 #define T0     1000000 /* far from zero */
 
 static struct media_table *table;
@@ -80,6 +81,8 @@ close_at(uint64_t number, int64_t ms, struct capture_endpoint receive)
 	tell(WRITER_MEDIA_CLOSE, number, ms, receive, STORE_LEFT);
 }
 
+static uint32_t ssrc; /* of the frames that are asked for */
+
 /* Phone (left) at .1:1000, its peer (right) at .2:2000. */
 #define PHONE endpoint(1, 1000)
 #define PEER  endpoint(2, 2000)
@@ -88,9 +91,9 @@ static enum media_answer
 ask(struct capture_endpoint src, struct capture_endpoint dst, int64_t ms,
     int64_t watermark_ms, uint64_t bound, struct media_owner *owner)
 {
+	const struct capture_flow_key flow = { src, dst, ssrc };
 	const struct media_question question = {
-		.src = &src,
-		.dst = &dst,
+		.flow = &flow,
 		.time_ns = (T0 + ms) * MS,
 		.watermark_ns = (T0 + watermark_ms) * MS,
 		.bound = bound,
@@ -250,6 +253,229 @@ test_generation(void **state)
 	assert_int_not_equal(media_generation(table, &a, &b), before);
 }
 
+/* ---- calls of an earlier run --------------------------------------------- */
+
+/* The first of these streams are known, and the last SIP. */
+static void
+doubt_about(uint64_t call, uint32_t known_ssrc, uint32_t count, int64_t sip_ms)
+{
+	const struct writer_event event = {
+		.type = WRITER_DOUBT,
+		.call = call,
+		.time_ns = T0 * MS,
+		.known = { .sip_ns = (T0 + sip_ms) * MS,
+			   .streams = { .count = count,
+					.stream = { { PEER, PHONE,
+						      known_ssrc + 1 },
+						    { PHONE, PEER,
+						      known_ssrc } } } }
+	};
+
+	assert_int_equal(media_apply(table, &event), 0);
+}
+
+/* The flow from the phone to its peer is known, under this SSRC. */
+static void
+doubt(uint64_t call, uint32_t known_ssrc)
+{
+	doubt_about(call, known_ssrc, 2, -1);
+}
+
+/* The first frame of this run. */
+static void
+first(int64_t ms)
+{
+	const struct writer_event event = { .type = WRITER_FIRST,
+					    .time_ns = (T0 + ms) * MS };
+
+	assert_int_equal(media_apply(table, &event), 0);
+}
+
+static void
+trust(uint64_t call, int64_t ms)
+{
+	const struct writer_event event = { .type = WRITER_TRUST,
+					    .call = call,
+					    .time_ns = (T0 + ms) * MS };
+
+	assert_int_equal(media_apply(table, &event), 0);
+}
+
+static void
+test_only_what_it_had(void **state)
+{
+	struct media_owner owner;
+
+	(void)state;
+	doubt(1, 70);
+	open_at(1, 0, PHONE, STORE_LEFT);
+	open_at(1, 0, PEER, STORE_RIGHT);
+	ssrc = 70;
+	assert_int_equal(caller_frame(10, 0), 1);
+	assert_int_equal(ask(PHONE, PEER, 10, 300, 0, &owner), MEDIA_OWNED);
+	assert_true(owner.sticky);
+	/* Another sender, or the same one elsewhere; nobody yet, then never. */
+	ssrc = 71;
+	assert_int_equal(caller_frame(10, 0), -1);
+	assert_int_equal(ask(PHONE, PEER, 10, CLAIM + 11, 0, &owner),
+			 MEDIA_STRANGER);
+	ssrc = 70;
+	assert_int_equal(ask(PHONE, endpoint(9, 9), 10, CLAIM + 11, 0, &owner),
+			 MEDIA_STRANGER);
+	assert_int_equal(ask(endpoint(9, 9), PHONE, 10, CLAIM + 11, 0, &owner),
+			 MEDIA_STRANGER);
+	/* A frame to which the call never had a claim at all. */
+	assert_int_equal(
+	    ask(endpoint(9, 9), endpoint(8, 8), 10, CLAIM + 11, 0, &owner),
+	    MEDIA_NOBODY);
+	/* Nor does a flow that was bound before go on as if it were known. */
+	ssrc = 71;
+	assert_int_equal(caller_frame(10, 1), -1);
+}
+
+static void
+test_its_ports_are_another_call_s(void **state)
+{
+	(void)state;
+	doubt(1, 70);
+	open_at(1, 0, PHONE, STORE_LEFT);
+	/* The other one's SDP comes after its media, in any order of kinds. */
+	open_at(2, 1000, PHONE, STORE_LEFT);
+	ssrc = 99;
+	assert_int_equal(caller_frame(900, 0), 2);
+	assert_int_equal(caller_frame(10, 0), 2);
+	assert_int_equal(caller_frame(1500, 0), 2);
+	ssrc = 70;
+	assert_int_equal(caller_frame(900, 0), 1);
+}
+
+static void
+test_it_goes_on(void **state)
+{
+	struct capture_endpoint a = PHONE, b = PEER;
+	struct media_owner owner;
+	uint32_t before;
+
+	(void)state;
+	doubt(1, 70);
+	doubt(2, 80);
+	open_at(1, 0, PHONE, STORE_LEFT);
+	open_at(2, 0, endpoint(3, 3000), STORE_LEFT);
+	trust(2, 100);
+	ssrc = 71;
+	assert_int_equal(caller_frame(3000, 0), -1);
+	/* From its SIP on, and what may have come before that. */
+	before = media_generation(table, &a, &b);
+	trust(1, 5000);
+	assert_int_not_equal(media_generation(table, &a, &b), before);
+	assert_int_equal(caller_frame(5000 - CLAIM - 1, 0), -1);
+	assert_int_equal(caller_frame(5000 - CLAIM, 0), 1);
+	assert_int_equal(caller_frame(5000, 0), 1);
+	assert_int_equal(caller_frame(9000, 0), 1);
+	/* It takes nothing from others by what it was not sure of. */
+	open_at(3, 4500, PHONE, STORE_LEFT);
+	assert_int_equal(caller_frame(4600, 0), 3);
+	/* What is declared from here on is as ever. */
+	open_at(101, 10000, endpoint(5, 5000), STORE_RIGHT);
+	assert_int_equal(
+	    ask(endpoint(9, 9), endpoint(5, 5000), 10000, 10200, 0, &owner),
+	    MEDIA_OWNED);
+	trust(7, 5000); /* no such call */
+}
+
+/* A call without streams, its last SIP at sip_ms; the first frame at first_ms.
+ * @return whose a frame is after that */
+static int
+quiet_call(uint64_t call, int64_t sip_ms, int64_t first_ms)
+{
+	doubt_about(call, 70, 0, sip_ms);
+	open_at(call, 0, PHONE, STORE_LEFT);
+	first(first_ms);
+	return caller_frame(first_ms + 10, 0);
+}
+
+static void
+test_nothing_was_heard_yet(void **state)
+{
+	struct capture_endpoint a = PHONE, b = PEER;
+	uint32_t before;
+
+	(void)state;
+	ssrc = 71;
+	doubt_about(1, 70, 0, 100 - FRESH);
+	open_at(1, 0, PHONE, STORE_LEFT);
+	assert_int_equal(caller_frame(100, 0), -1);
+	before = media_generation(table, &a, &b);
+	first(100);
+	assert_int_not_equal(media_generation(table, &a, &b), before);
+	assert_int_equal(caller_frame(100, 0), 1);
+	assert_int_equal(caller_frame(100000, 0), 1);
+	/* What comes later, as of any other. */
+	ssrc = 72;
+	assert_int_equal(caller_frame(100000, 0), 1);
+	/* SIP in mid-call takes nothing away. */
+	trust(1, 9000);
+	assert_int_equal(caller_frame(100, 0), 1);
+	open_at(2, 10000, PHONE, STORE_LEFT);
+	assert_int_equal(caller_frame(10000, 0), 2);
+}
+
+static void
+test_not_heard_for_too_long(void **state)
+{
+	(void)state;
+	ssrc = 71;
+	assert_int_equal(quiet_call(1, 100 - FRESH - 1, 100), -1);
+	/* Its SIP shows that it goes on, as of all others. */
+	trust(1, 9000);
+	assert_int_equal(caller_frame(9000 - CLAIM - 1, 0), -1);
+	assert_int_equal(caller_frame(9000, 0), 1);
+}
+
+static void
+test_the_wire_was_quiet(void **state)
+{
+	(void)state;
+	/* The recorder was back at once, its mirror port was not. */
+	assert_int_equal(quiet_call(1, -1, FRESH), -1);
+}
+
+static void
+test_the_clock_was_set_back_meanwhile(void **state)
+{
+	(void)state;
+	assert_int_equal(quiet_call(1, 101, 100), -1);
+}
+
+static void
+test_one_stream_is_enough_to_know(void **state)
+{
+	(void)state;
+	doubt_about(1, 70, 1, -1);
+	open_at(1, 0, PHONE, STORE_LEFT);
+	first(100);
+	ssrc = 71;
+	assert_int_equal(caller_frame(100, 0), -1);
+}
+
+/* Each is looked at by itself. */
+static void
+test_several_are_brought_back(void **state)
+{
+	(void)state;
+	doubt_about(1, 70, 0, -FRESH);
+	doubt_about(2, 70, 2, -1);
+	doubt_about(3, 70, 0, -1);
+	open_at(1, 0, PHONE, STORE_LEFT);
+	open_at(3, 0, PEER, STORE_RIGHT);
+	open_at(2, 0, endpoint(3, 3000), STORE_LEFT);
+	first(100);
+	ssrc = 71;
+	assert_int_equal(caller_frame(100, 0), 3);
+	close_at(3, 200, PEER);
+	assert_int_equal(caller_frame(200 + LINGER, 0), -1);
+}
+
 static void
 expire_all(int64_t due_ms)
 {
@@ -287,6 +513,15 @@ main(void)
 		T(test_same_address_declared_anew),
 		T(test_keys_on_both_ends),
 		T(test_generation),
+		T(test_only_what_it_had),
+		T(test_its_ports_are_another_call_s),
+		T(test_it_goes_on),
+		T(test_nothing_was_heard_yet),
+		T(test_not_heard_for_too_long),
+		T(test_the_wire_was_quiet),
+		T(test_the_clock_was_set_back_meanwhile),
+		T(test_one_stream_is_enough_to_know),
+		T(test_several_are_brought_back),
 		T(test_expire),
 	};
 

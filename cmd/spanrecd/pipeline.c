@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* See pipeline.h. */
-#include "cmd/spanrecd/pipeline.h"
+#include "cmd/spanrecd/capture_priv.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -79,6 +79,33 @@ pipeline_drained(struct pipeline *p)
 /* ---- making it ----------------------------------------------------------- */
 
 static int
+capture_layers_new(struct capture_thread *t)
+{
+	const struct home_settings *s = t->pipeline->config.settings;
+	const uint8_t *key = t->pipeline->hash_key;
+	struct capture_decode_config decode = {
+		.fragment_bytes = (uint64_t)s->fragments_mib << 20,
+	};
+	struct capture_tcp_config tcp = {
+		.connections_max = s->tcp_connections_max,
+		.total_bytes = (uint64_t)s->tcp_mib << 20,
+		.read = capture__on_stream,
+		.begins = capture__begins_sip,
+		.ctx = t,
+	};
+	int r;
+
+	memcpy(decode.hash_key, key, sizeof(decode.hash_key));
+	memcpy(tcp.hash_key, key, sizeof(tcp.hash_key));
+	r = capture_decoder_new(&t->decoder, &decode);
+	if (r == 0)
+		r = capture_tcp_new(&t->tcp, &tcp);
+	if (r == 0)
+		r = capture_sightings_new(&t->sightings, key);
+	return r;
+}
+
+static int
 capture_new(struct pipeline *p, uint32_t i, char *error)
 {
 	const struct home_settings *s = p->config.settings;
@@ -98,9 +125,12 @@ capture_new(struct pipeline *p, uint32_t i, char *error)
 	t->source = p->config.sources[i];
 	p->config.sources[i] = NULL;
 	pthread_mutex_init(&t->link_lock, NULL);
+	atomic_init(&t->first_ns, PIPELINE_OVER);
 	atomic_init(&t->position_ns, PIPELINE_BEFORE);
 	sem_init(&t->wake, 0, 0);
 	r = capture_ring_new(&t->sip, s->sip_ring_kib * 1024);
+	if (r == 0)
+		r = capture_layers_new(t);
 	if (r == 0)
 		r = flows_new(&t->flows, &config, p->hash_key);
 	if (r < 0) {
@@ -192,6 +222,9 @@ pipeline_free(struct pipeline **pipeline)
 		capture_source_free(&p->config.sources[i]);
 		capture_source_free(&p->captures[i].source);
 		capture_ring_free(&p->captures[i].sip);
+		capture_decoder_free(&p->captures[i].decoder);
+		capture_tcp_free(&p->captures[i].tcp);
+		capture_sightings_free(&p->captures[i].sightings);
 		flows_free(&p->captures[i].flows);
 	}
 	for (i = 0; i < p->writers_count; i++) {
@@ -334,6 +367,30 @@ pipeline_counter(const struct pipeline *p, enum counter which)
 	return sum;
 }
 
+/*
+ * An array of counters in each capture thread, summed up.
+ *
+ * @param captures of so many threads
+ * @param offset of the array in a thread
+ * @return behind what was written to values
+ */
+static uint64_t *
+sum_up(const struct pipeline *p, uint32_t captures, size_t offset, size_t count,
+       uint64_t *values)
+{
+	const _Atomic uint64_t *of;
+	uint32_t i;
+
+	memset(values, 0, count * sizeof(*values));
+	for (i = 0; i < captures; i++) {
+		of = (const void *)((const char *)&p->captures[i] + offset);
+		for (size_t k = 0; k < count; k++)
+			values[k] +=
+			    atomic_load_explicit(&of[k], memory_order_relaxed);
+	}
+	return values + count;
+}
+
 void
 pipeline_counters(const struct pipeline *p, const struct sip_counters *sip,
 		  uint64_t *values)
@@ -343,13 +400,44 @@ pipeline_counters(const struct pipeline *p, const struct sip_counters *sip,
 		SIP_COUNTERS(X)
 #undef X
 	};
-	uint32_t i, k;
+	uint32_t i;
 
 	for (i = 0; i < COUNTER_COUNT; i++)
 		*values++ = pipeline_counter(p, (enum counter)i);
-	for (i = 0; i < CAPTURE_OUTCOME_COUNT; i++, values++)
-		for (k = 0, *values = 0; k < readers(p); k++)
-			*values += atomic_load_explicit(
-			    &p->captures[k].outcomes[i], memory_order_relaxed);
+	values =
+	    sum_up(p, readers(p), offsetof(struct capture_thread, outcomes),
+		   CAPTURE_OUTCOME_COUNT, values);
+	values = sum_up(p, readers(p),
+			offsetof(struct capture_thread, decode_counters),
+			CAPTURE_DECODE_COUNTERS_COUNT, values);
+	values = sum_up(p, p->captures_count,
+			offsetof(struct capture_thread, tcp_counters),
+			CAPTURE_TCP_COUNTERS_COUNT, values);
+	values = sum_up(p, p->captures_count,
+			offsetof(struct capture_thread, stream_counters),
+			SIP_STREAM_COUNTERS_COUNT, values);
 	memcpy(values, of_sip, sizeof(of_sip));
+}
+
+int
+pipeline_sightings(const struct pipeline *p, struct capture_sighting **hosts)
+{
+	struct capture_sighting *all = calloc(
+	    p->captures_count, CAPTURE_SIGHTINGS_HOSTS_MAX * sizeof(*all));
+	uint32_t i, count = 0;
+
+	*hosts = NULL;
+	if (!all)
+		return -ENOMEM;
+	for (i = 0; i < p->captures_count; i++)
+		count += capture_sightings_read(p->captures[i].sightings,
+						all + count);
+	count = capture_sightings_merge(all, count);
+	if (count == 0)
+		free(all);
+	else
+		*hosts = all;
+	return count < CAPTURE_SIGHTINGS_HOSTS_MAX
+		   ? (int)count
+		   : CAPTURE_SIGHTINGS_HOSTS_MAX;
 }

@@ -44,7 +44,9 @@
 #include "capture/decode.h"
 #include "capture/live.h"
 #include "capture/ring.h"
+#include "capture/sightings.h"
 #include "capture/source.h"
+#include "capture/tcp.h"
 #include "cmd/common/counters.h"
 #include "cmd/common/home.h"
 #include "cmd/spanrecd/flows.h"
@@ -75,13 +77,22 @@ struct capture_thread {
 	uint32_t index;
 	pthread_t thread;
 	struct capture_source *source;
+	struct capture_decoder *decoder;
+	struct capture_tcp *tcp;
+	struct capture_sightings *sightings; /**< of what cannot be recorded */
 	struct flows *flows;
 	struct capture_ring *sip;
 	struct counters counters;
 	struct capture_drops drops;
 	_Atomic uint64_t outcomes[CAPTURE_OUTCOME_COUNT];
+	_Atomic uint64_t decode_counters[CAPTURE_DECODE_COUNTERS_COUNT];
+	_Atomic uint64_t tcp_counters[CAPTURE_TCP_COUNTERS_COUNT];
+	_Atomic uint64_t stream_counters[SIP_STREAM_COUNTERS_COUNT];
+	_Atomic int64_t first_ns; /**< of its frames; PIPELINE_OVER: none yet.
+				   * Seen by whoever sees a later position */
 	_Atomic int64_t position_ns;     /**< frames before it were handled */
 	_Atomic uint64_t position_frame; /**< ... and those before this one */
+	_Atomic int64_t offset_ns; /**< added after the clock was set back */
 	_Atomic uint64_t bytes_done;  /**< of the input ... */
 	_Atomic uint64_t bytes_total; /**< ... for the progress bar */
 	sem_t wake; /**< posted by writers when they have drained more */
@@ -91,9 +102,10 @@ struct capture_thread {
 	/* the thread's own */
 	uint64_t frame;
 	int64_t now_ns;
-	int64_t offset_ns; /**< added after the clock was set back */
-	int64_t told_ns; /**< position when control was woken last */
+	int64_t ticked_ns; /**< a whole multiple of what is between two ticks */
 	int64_t stats_ns; /**< live: when the counts of the source were read */
+	struct sip_stream_counters streams;
+	uint8_t message[SIP_STREAM_MESSAGE_MAX]; /**< of a WebSocket, unmasked */
 	uint32_t batch_count; /**< packets that are not put yet, in order */
 	struct flows_packet batch[FLOWS_BATCH];
 	uint8_t payload[FLOWS_BATCH][RTP_JITTER_PAYLOAD_MAX]; /**< theirs */
@@ -142,6 +154,7 @@ struct pipeline_config {
 	uint32_t sources_count;
 	uint32_t writers_count;
 	bool live;        /**< the sources are interfaces */
+	bool several;     /**< ... more than one, that may show the same */
 	/* live, to read them again; all borrowed */
 	const struct home *home;
 	const char *home_option; /**< --home, or NULL */
@@ -149,8 +162,8 @@ struct pipeline_config {
 	const char *account;     /**< live: that it runs as; borrowed */
 	const char *reason_for_root; /**< live; NULL: it does not run as root */
 	int control_fd;   /**< live: the listening socket, taken; -1: none */
-	int64_t start_ns; /**< live: of the recorder; frames before it are not
-			   * looked at */
+	int64_t start_ns; /**< live: of the recorder; what was captured before
+			   * is not looked at */
 	int64_t shift_ns; /**< added to every capture time of a file */
 };
 
@@ -219,6 +232,18 @@ uint64_t pipeline_counter(const struct pipeline *pipeline, enum counter which);
  */
 void pipeline_counters(const struct pipeline *pipeline,
 		       const struct sip_counters *sip, uint64_t *values);
+
+/**
+ * Hosts at which was seen what cannot be recorded, of all capture threads
+ * together: each once, most first.
+ *
+ * @param hosts free() them; NULL if there are none
+ * @return how many, at most CAPTURE_SIGHTINGS_HOSTS_MAX; -ENOMEM
+ * @thread any
+ */
+int pipeline_sightings(const struct pipeline *pipeline,
+		       struct capture_sighting **hosts)
+	__attribute__((warn_unused_result));
 
 /** Every frame up to this time was taken, by whichever writer. @thread any */
 int64_t pipeline_drained(struct pipeline *pipeline);

@@ -16,12 +16,14 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "cmd/common/exit.h"
+#include "cmd/spanrecd/run.h"
 #include "cmd/testing/testing.h"
 
 enum { SOMEBODY = 54321 }; /* a uid without a name */
@@ -255,6 +257,12 @@ root_without_capabilities(void **state)
 
 /* ---- the file system ----------------------------------------------------- */
 
+static bool
+has_landlock(void)
+{
+	return syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0;
+}
+
 static void
 only_its_own_files(void **state)
 {
@@ -291,6 +299,68 @@ only_its_own_files(void **state)
 	child_is_well(pid);
 }
 
+/* Anybody may write to these files, but for Landlock. */
+static bool
+writable(const char *dir, const char *name)
+{
+	char path[300];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_WRONLY);
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
+}
+
+static void
+make_writable(const char *dir, const char *name)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	testing_write_file(path, "x", 1);
+	assert_int_equal(chmod(path, 0666), 0);
+}
+
+/* Where all lies in one directory, the socket too. */
+static void
+policy_and_key_are_only_read(void **state)
+{
+	static const char *const kept[] = { "policy.yaml", "vault.key",
+					    "spanrec.yaml", "control.sock" };
+	const struct fixture *f = *state;
+	const struct run_options options = { 0 };
+	struct home *home = calloc(1, sizeof(*home));
+	size_t i;
+	pid_t pid;
+
+	snprintf(home->dir, sizeof(home->dir), "%s", f->dir);
+	snprintf(home->archive_path, PATH_MAX, "%s", f->archive);
+	snprintf(home->settings_path, PATH_MAX, "%s/%s", f->dir, kept[2]);
+	snprintf(home->policy_path, PATH_MAX, "%s/%s", f->dir, kept[0]);
+	snprintf(home->key_path, PATH_MAX, "%s/%s", f->dir, kept[1]);
+	snprintf(home->control_path, PATH_MAX, "%s/%s", f->dir, kept[3]);
+	for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+		make_writable(f->dir, kept[i]);
+	make_writable(f->archive, "index");
+	assert_int_equal(chmod(f->dir, 0777), 0);
+	pid = fork();
+	if (pid == 0) {
+		HOLDS(run_confine(&options, home) == 0);
+		if (!has_landlock())
+			_exit(0);
+		for (i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
+			HOLDS(!writable(f->dir, kept[i]) && errno == EACCES);
+		HOLDS(writable(f->archive, "index"));
+		HOLDS(open(home->policy_path, O_RDONLY) >= 0);
+		HOLDS(unlink(home->control_path) < 0 && errno == EACCES);
+		_exit(0);
+	}
+	child_is_well(pid);
+	free(home);
+}
+
 int
 main(void)
 {
@@ -299,7 +369,7 @@ main(void)
 		TEST(owner_of_the_archive), TEST(root_needs_a_reason),
 		TEST(no_archive),           TEST(somebody_elses_archive),
 		TEST(gone_for_good),        TEST(root_without_capabilities),
-		TEST(only_its_own_files),
+		TEST(only_its_own_files),   TEST(policy_and_key_are_only_read),
 #undef TEST
 	};
 

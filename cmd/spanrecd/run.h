@@ -65,6 +65,17 @@ int run_open_policy(const struct run_options *options,
 /** What went wrong while it ran, worst first. @return 0, or an exit code */
 int run_verdict(const struct pipeline *pipeline);
 
+/* run_live.c */
+
+/**
+ * Give up the file system but for what is needed to record: see
+ * privilege_confine. Open the archive and make the control socket before.
+ *
+ * @return 0, or an exit code; the error is said
+ */
+int run_confine(const struct run_options *options, const struct home *home)
+	__attribute__((warn_unused_result));
+
 /* run_files.c, run_live.c: @return exit code; errors are said */
 int run_files(const struct run_options *options,
 		       const struct home *home);

@@ -14,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
@@ -110,6 +109,7 @@ open_sources(const struct run_options *o, const struct home *home,
 		}
 		config->sources_count += threads;
 	}
+	config->several = count > 1;
 	return 0;
 }
 
@@ -123,13 +123,13 @@ folder_of(const char *file, char path[PATH_MAX])
 	return dirname(path);
 }
 
-static int
-confine(const struct run_options *o, const struct home *home)
+/* The socket is there by now, and stays: its directory is the home, with the
+ * policy and the private key, which no packet may ever get to write to. */
+int
+run_confine(const struct run_options *o, const struct home *home)
 {
-	char settings[PATH_MAX], policy[PATH_MAX], control[PATH_MAX];
-	const char *write_dirs[] = { home->archive_path,
-				     folder_of(home->control_path, control),
-				     NULL };
+	char settings[PATH_MAX], policy[PATH_MAX];
+	const char *write_dirs[] = { home->archive_path, NULL };
 	const char *read_dirs[] = {
 		folder_of(home->settings_path, settings),
 		folder_of(o->policy ? o->policy : home->policy_path, policy),
@@ -140,8 +140,6 @@ confine(const struct run_options *o, const struct home *home)
 	};
 	int r;
 
-	if (!home->control_path[0])
-		write_dirs[1] = NULL;
 	r = privilege_confine(write_dirs, read_dirs);
 	if (r < 0)
 		log_error("cannot give up the rest of the file system: %s",
@@ -277,11 +275,9 @@ run(const struct run_options *o, const struct home *home,
 			   &config->control_fd) < 0)
 		r = EXIT_FAILED;
 	if (r == 0)
-		r = confine(o, home);
+		r = run_confine(o, home);
 	if (r == 0)
 		r = record(o, config);
-	if (config->control_fd >= 0)
-		(void)unlink(home->control_path);
 	policy_free(&policy);
 	store_archive_close(&config->archive);
 	return r;

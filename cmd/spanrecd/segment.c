@@ -41,6 +41,8 @@ segment_free(struct segment **segment)
 	if (!*segment)
 		return;
 	store_recording_free(&(*segment)->recording, false);
+	for (size_t i = 0; i < STORE_STREAMS_MAX; i++)
+		free((*segment)->copies[i]);
 	free(*segment);
 	*segment = NULL;
 }
@@ -456,14 +458,6 @@ take_frame(struct segment *s, const struct segment_input *in,
 	return 0;
 }
 
-static enum store_reason
-gap_reason(const struct segment_flow *flow, const struct rtp_frame *frame)
-{
-	if (frame->shed == frame->missing)
-		return STORE_REASON_overrun;
-	return flow->kernel ? STORE_REASON_kernel : STORE_REASON_loss;
-}
-
 static void
 count_lost(struct segment *s, const struct segment_input *in, int stream,
 	   uint64_t packets, bool kernel)
@@ -472,6 +466,61 @@ count_lost(struct segment *s, const struct segment_input *in, int stream,
 	counter_add(in->counters, COUNTER_lost, packets);
 	if (kernel)
 		counter_add(in->counters, COUNTER_lost_here, packets);
+}
+
+/* What other mirror ports have shown of a stream; NULL: there is no other, or
+ * no memory to know it. */
+static struct copies *
+copies_of(struct segment *s, const struct segment_flow *flow)
+{
+	struct copies **copies = &s->copies[flow->stream];
+
+	if (flow->several && !*copies)
+		*copies = calloc(1, sizeof(**copies));
+	return *copies;
+}
+
+static void
+take_copy(struct segment *s, const struct segment_input *in, int stream)
+{
+	s->row.streams[stream].seen++;
+	s->row.streams[stream].duplicate++;
+	counter_add(in->counters, COUNTER_duplicate, 1);
+}
+
+/* The same, where other mirror ports may have brought it, or missed it. */
+static int
+take_frame_of_several(struct segment *s, const struct segment_input *in,
+		      const struct segment_flow *flow,
+		      const struct rtp_frame *frame)
+{
+	struct copies *copies = copies_of(s, flow);
+	uint16_t sequence = (uint16_t)frame->sequence;
+	enum copies_answer answer =
+	    copies ? copies_look(copies, sequence, frame->timestamp)
+		   : COPIES_NEW;
+	int r;
+
+	if (answer == COPIES_AGAIN) {
+		take_copy(s, in, flow->stream);
+		return 0;
+	}
+	r = take_frame(s, in, flow, frame);
+	if (r < 0)
+		return r;
+	if (copies)
+		copies_note(copies, sequence, frame->timestamp);
+	if (answer == COPIES_FOUND && s->row.streams[flow->stream].lost)
+		count_lost(s, in, flow->stream, (uint64_t)-1, false);
+	return 0;
+}
+
+static enum store_reason
+gap_reason(const struct segment_flow *flow, const struct rtp_frame *frame)
+{
+	if (frame->shed == frame->missing)
+		return STORE_REASON_overrun;
+	return flow->kernel ? STORE_REASON_kernel : STORE_REASON_loss;
 }
 
 static int
@@ -486,10 +535,21 @@ take_gap(struct segment *s, const struct segment_input *in,
 		.from_ns = flow->last_ns,
 		.until_ns = frame->time_ns,
 	};
+	struct copies *copies = copies_of(s, flow);
+	uint32_t missing, shed;
 	int r = 0;
 
 	if (row->seen == 0 && flow->last_ns < s->row.call_start_ns)
 		return 0; /* the flow was another call's before */
+	if (copies) {
+		/* Nobody knows yet whether another mirror port has it: it is
+		 * counted, and a hole in the sound says the rest. */
+		missing = copies_gap(copies, (uint16_t)frame->sequence,
+				     frame->missing);
+		shed = frame->shed < missing ? frame->shed : missing;
+		count_lost(s, in, flow->stream, missing - shed, flow->kernel);
+		return 0;
+	}
 	if (s->state == SEGMENT_OPEN || s->state == SEGMENT_OPENING) {
 		r = introduce_streams(s, (uint32_t)flow->stream + 1);
 		if (r == 0)
@@ -532,7 +592,8 @@ segment_take(struct segment *s, const struct segment_input *in,
 
 	switch (kind) {
 	case RTP_TAKE_FRAME:
-		return take_frame(s, in, flow, frame);
+		return flow->several ? take_frame_of_several(s, in, flow, frame)
+				     : take_frame(s, in, flow, frame);
 	case RTP_TAKE_GAP:
 		return take_gap(s, in, flow, frame);
 	case RTP_TAKE_DUPLICATE:

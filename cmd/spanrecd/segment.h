@@ -18,6 +18,7 @@
 
 #include "capture/table.h"
 #include "cmd/common/counters.h"
+#include "cmd/spanrecd/copies.h"
 #include "cmd/spanrecd/events.h"
 #include "rtp/jitter.h"
 #include "store/store.h"
@@ -56,6 +57,8 @@ struct segment {
 	struct store_recording *recording;
 	struct store_stream_info info[STORE_STREAMS_MAX];
 	struct segment_run left_out[STORE_STREAMS_MAX];
+	struct copies *copies[STORE_STREAMS_MAX]; /**< where several mirror
+						   * ports show a stream */
 	uint32_t introduced; /**< streams that the recording was told of */
 	uint64_t told[STORE_STREAMS_MAX][2]; /**< ... formats: bit per payload
 					      * type */
@@ -112,6 +115,7 @@ struct segment_flow {
 	const struct writer_media *media; /**< what its payload types mean */
 	int64_t last_ns; /**< of the frame before, for gaps */
 	bool kernel; /**< a gap: while the kernel dropped frames */
+	bool several; /**< other mirror ports may show the same packets */
 };
 
 /**

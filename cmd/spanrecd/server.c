@@ -107,9 +107,9 @@ next_line(struct client *client)
 		control__command(client->server->control, &client->asker, line,
 				 n);
 	}
-	if (client->used == sizeof(client->buffer) && !client->busy)
-		client_close(client); /* no request is so long */
-	else if (client->ending && !client->busy)
+	/* No request is so long as the buffer. */
+	if (!client->busy &&
+	    (client->ending || client->used == sizeof(client->buffer)))
 		client_close(client);
 }
 

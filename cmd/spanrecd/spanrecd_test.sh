@@ -83,6 +83,15 @@ calls 200 20 0.05 | "$BIN/mkpcap" -q -o many.pcap
 
 home h
 expect_error "no input is a usage error" 2 "give --interface" --home h
+expect_error "an interface that is given twice" 2 "interface m1 is given twice" \
+	--home h -i m1 -i m2 -i m1
+sed 's/^interfaces:.*/interfaces: [m1, m2, m1]/' h/spanrec.yaml >twice.yaml
+cp h/spanrec.yaml once.yaml
+cp twice.yaml h/spanrec.yaml
+expect_error "... or named twice in the settings" 1 \
+	"spanrec.yaml: .interfaces. names .m1. twice" --home h
+expect_error "... which -n finds too" 1 "names .m1. twice" --home h -n
+cp once.yaml h/spanrec.yaml
 expect_error "a file without --read" 2 "given with --read" few.pcap
 expect_error "no threads" 2 "from 1 to" --home h --read few.pcap -t 0
 expect_error "a shift that is not now" 2 "not .then" --shift then \
@@ -125,6 +134,45 @@ home h
 record --home h --shift now --read few.pcap
 spanrec --home h purge --dry-run >out
 check "a capture shifted to now is not due" grep -q "^0 \|[Nn]othing" out
+
+# ---- what cannot be recorded ------------------------------------------------
+
+# Keys of SRTP from b, MGCP to a call agent, and a call that is recorded.
+hello=fefd$(printf %064d 0)00000002c02b0100000b000e000700040007000100
+dtls=16feff00000000000000000043010000370000000000000037$hello
+"$BIN/mkpcap" -q -o foreign.pcap <<-END
+start 2026-03-02T09:00:00Z
+host a 10.0.0.11
+host b 10.0.0.12
+host agent 10.0.0.13
+call c from a:2100 to b:2500
+at 0 c invite rtp 10000 codec PCMA
+at 0.1 c ok rtp 20000
+at 0.11 c ack
+media c caller tone 440 from 0.2 to 1
+media c callee tone 880 from 0.2 to 1
+at 1.5 b:30000 -> a:40000 bytes $dtls
+at 1.6 a:2427 -> agent:2727 text
+| RSIP 1 *@a MGCP 1.0
+| RM: restart
+at 1.7 a:2427 -> agent:2727 text
+| NTFY 2 aaln/1@a MGCP 1.0
+at 2 c bye
+at 2.1 c ok
+END
+home h
+record --home h --read foreign.pcap
+check "what cannot be recorded is told with its host" sh -c "
+	sed -n '/^Seen but not recordable:/,\$p' out | tr -s ' ' |
+	tr '\n' ';' | grep -q '^Seen but not recordable:; 2 commands MGCP at 10.0.0.13;\
+ 1 session DTLS-SRTP (keys of encrypted media) at 10.0.0.12;\$'"
+check "... and counted" grep -q " 2  MGCP: seen, cannot be recorded" out
+check "... and the call beside it recorded" [ "$(states h)" = "1 stored" ]
+record --home h --read few.pcap
+check "... and nothing is told where there is nothing" \
+	sh -c "! grep -qi 'recordable\|cannot be recorded' out"
+check "the payload that was stored has its unit" \
+	grep -q "^ *[0-9]*\.[0-9] KiB  payload stored$" out
 
 # ---- what is on the disk ----------------------------------------------------
 

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -16,6 +17,7 @@
 #include "cmd/common/home.h"
 #include "cmd/common/version.h"
 #include "cmd/spanrecd/control_priv.h"
+#include "cmd/spanrecd/summary.h"
 
 static const int64_t MS_NS = 1000000LL;
 static const int64_t SECOND_NS = 1000000000LL;
@@ -283,6 +285,39 @@ due_json(const struct control_state *c, json_t *warnings)
 	    "sweep_failed", number_json(swept->failed));
 }
 
+/* ---- what cannot be recorded --------------------------------------------- */
+
+static void
+add_sighting(json_t *list, const struct capture_sighting *host)
+{
+	enum capture_foreign kinds[CAPTURE_FOREIGN_COUNT];
+	uint32_t i, n = capture_sighting_kinds(host, kinds);
+	char text[CAPTURE_ADDRESS_TEXT_BYTES];
+
+	capture_address_text(host->addr, text);
+	for (i = 0; i < n; i++)
+		(void)json_array_append_new(
+		    list,
+		    json_pack("{s:s,s:s,s:o,s:o}", "host", text, "kind",
+			      capture_foreign_name(kinds[i]), "count",
+			      number_json(host->count[kinds[i]]), "last_seen",
+			      time_json(host->last_ns[kinds[i]])));
+}
+
+/* One for each host and kind; the host with most first. */
+static json_t *
+unrecordable_json(const struct pipeline *p)
+{
+	struct capture_sighting *hosts;
+	json_t *list = json_array();
+	int i, count = pipeline_sightings(p, &hosts);
+
+	for (i = 0; i < count; i++)
+		add_sighting(list, &hosts[i]);
+	free(hosts);
+	return list;
+}
+
 /* ---- all of it ----------------------------------------------------------- */
 
 static void
@@ -303,7 +338,7 @@ warn_state(const struct control_state *c, const uint64_t *values,
 			 strerror(-error));
 		warn(warnings, text);
 	}
-	if (now_ns < c->overloaded_ns)
+	if (control__wire_ns(c) < c->overloaded_ns)
 		warn(warnings, strcmp(c->settings.overload, "new-calls") == 0
 				   ? "the recorder does not keep up: new calls "
 				     "are not recorded"
@@ -312,6 +347,8 @@ warn_state(const struct control_state *c, const uint64_t *values,
 	if (atomic_load(&p->clock_jumped))
 		warn(warnings, "the clock was set while the recorder ran: "
 			       "nothing is purged until it is restarted");
+	if (summary_unclaimed(values, text))
+		warn(warnings, text);
 	if (values[COUNTER_clock_set_back])
 		warn(warnings, "the clock was set back: recordings are dated "
 			       "too late until the recorder is restarted");
@@ -344,6 +381,8 @@ control__status(struct control_state *c)
 				  interfaces_json(c->pipeline, warnings));
 	(void)json_object_set_new(status, "gauges", gauges_json(c));
 	(void)json_object_set_new(status, "counters", counters_json(values));
+	(void)json_object_set_new(status, "unrecordable",
+				  unrecordable_json(c->pipeline));
 	(void)json_object_set_new(
 	    status, "disk", disk_json(config->home->archive_path, warnings));
 	(void)json_object_set_new(status, "due", due_json(c, warnings));

@@ -99,20 +99,42 @@ request_commit(void *ctx, uint32_t bytes)
 }
 
 static void
-report_alive(struct writer_state *w, struct segment *segment, int64_t time_ns)
+send_report(struct writer_state *w, const struct writer_report *report)
 {
-	struct alive_report *report;
+	void *room;
 
-	segment->alive_s = time_ns / SECOND_NS;
-	while (!(report = capture_ring_reserve(w->writer->reports,
-					       sizeof(*report)))) {
+	while (!(
+	    room = capture_ring_reserve(w->writer->reports, sizeof(*report)))) {
 		uv_async_send(&w->pipeline->control.kick);
 		pipeline_nap(&w->writer->wake, NAP_NS);
 	}
-	report->call = segment->call;
-	/* Not that of the frame: which flow comes first is chance. */
-	report->time_ns = segment->alive_s * SECOND_NS;
+	memcpy(room, report, sizeof(*report));
 	capture_ring_commit(w->writer->reports, sizeof(*report));
+}
+
+static void
+report_alive(struct writer_state *w, struct segment *segment, int64_t time_ns)
+{
+	struct writer_report report = { .type = REPORT_ALIVE,
+					.call = segment->call };
+
+	segment->alive_s = time_ns / SECOND_NS;
+	/* Not that of the frame: which flow comes first is chance. */
+	report.time_ns = segment->alive_s * SECOND_NS;
+	send_report(w, &report);
+}
+
+/* By which the call knows it again after a restart. */
+static void
+report_stream(struct writer_state *w, const struct segment *segment,
+	      const struct capture_flow_key *stream)
+{
+	const struct writer_report report = { .type = REPORT_STREAM,
+					      .call = segment->call,
+					      .stream = *stream };
+
+	if (w->pipeline->config.live)
+		send_report(w, &report);
 }
 
 /* ---- calls and segments -------------------------------------------------- */
@@ -250,11 +272,17 @@ apply_events(struct writer_state *w)
 
 	while ((event = capture_ring_peek(w->writer->events, NULL)) &&
 	       event->time_ns <= w->watermark_ns) {
-		if (event->type == WRITER_MEDIA_OPEN ||
-		    event->type == WRITER_MEDIA_CLOSE)
+		switch (event->type) {
+		case WRITER_MEDIA_OPEN:
+		case WRITER_MEDIA_CLOSE:
+		case WRITER_DOUBT:
+		case WRITER_FIRST:
+		case WRITER_TRUST:
 			r = media_apply(w->media, event);
-		else
+			break;
+		default:
 			r = apply_segment_event(w, event);
+		}
 		if (r < 0)
 			log_error("out of memory: a call is not recorded");
 		capture_ring_release(w->writer->events);
@@ -371,8 +399,7 @@ find_owner(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 	const struct capture_flow_key *key = &flow->key;
 	uint32_t generation = media_generation(w->media, &key->src, &key->dst);
 	struct media_question question = {
-		.src = &key->src,
-		.dst = &key->dst,
+		.flow = key,
 		.time_ns = time_ns,
 		.watermark_ns = w->watermark_ns,
 		.bound = b->call,
@@ -428,6 +455,7 @@ place(struct writer_state *w, struct flow *flow, int64_t time_ns)
 	    (b->segment_serial != segment->serial || b->stream == NO_STREAM)) {
 		b->segment_serial = segment->serial;
 		b->stream = segment_stream(segment, b->speaker, &flow->key);
+		report_stream(w, segment, &flow->key);
 		if (b->stream >= 0)
 			segment_forget_formats(segment, b->stream);
 	}
@@ -452,6 +480,7 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 		.encrypted = b->encrypted,
 		.media = &b->entry->media,
 		.last_ns = last_ns,
+		.several = w->pipeline->config.several,
 		.kernel = kind == RTP_TAKE_GAP &&
 			  capture_thread_dropped(w->capture, b->last_ns,
 						 frame->time_ns),
@@ -489,6 +518,17 @@ handed_over(struct writer_state *w, uint32_t to)
 	sem_post(&w->pipeline->writers[to].wake);
 }
 
+static void
+count_ownerless(struct writer_state *w, enum media_answer answer,
+		enum rtp_take kind)
+{
+	if (kind != RTP_TAKE_GAP)
+		counter_add(&w->writer->counters,
+			    answer == MEDIA_STRANGER ? COUNTER_strangers
+						     : COUNTER_unclaimed,
+			    1);
+}
+
 /* @return false if another writer has it now */
 static bool
 drain_flow(struct writer_state *w, struct flows *flows, uint32_t index,
@@ -496,17 +536,18 @@ drain_flow(struct writer_state *w, struct flows *flows, uint32_t index,
 {
 	struct rtp_jitter *jitter = flows_jitter(flows, index);
 	struct rtp_frame frame;
+	enum media_answer answer;
 	enum rtp_take kind;
 
 	while ((kind = rtp_jitter_peek(jitter, w->due_ns, &frame)) !=
 	       RTP_TAKE_NONE) {
-		switch (find_owner(w, flow, kind, &frame)) {
+		answer = find_owner(w, flow, kind, &frame);
+		switch (answer) {
 		case MEDIA_WAIT:
 			return true;
 		case MEDIA_NOBODY:
-			if (kind != RTP_TAKE_GAP)
-				counter_add(&w->writer->counters,
-					    COUNTER_unclaimed, 1);
+		case MEDIA_STRANGER:
+			count_ownerless(w, answer, kind);
 			break;
 		case MEDIA_OWNED:
 			if (flow->binding.entry->writer != w->writer->index) {

@@ -46,6 +46,10 @@ testing_sip_note(void *ctx, const struct sip_event *event)
 	char text[CAPTURE_ENDPOINT_TEXT_BYTES];
 	struct testing_sip_log *log = ctx;
 
+	if (event->type == SIP_EVENT_GOES_ON) {
+		log->went_on++;
+		return;
+	}
 	print(log, "%lld #%llu ", (long long)(event->time_ns / MS),
 	      (unsigned long long)name(&log->calls, event->call->number));
 	switch (event->type) {
@@ -77,6 +81,8 @@ testing_sip_note(void *ctx, const struct sip_event *event)
 		break;
 	case SIP_EVENT_RESUME:
 		print(log, "resume by %s", parties[event->party]);
+		break;
+	case SIP_EVENT_GOES_ON:
 		break;
 	case SIP_EVENT_END:
 		print(log, "end %s %d by %s", causes[event->cause],

@@ -37,6 +37,8 @@ struct testing_sip_names {
 struct testing_sip_log {
 	char text[8192];
 	size_t n;
+	uint32_t went_on; /**< SIP_EVENT_GOES_ON: no line, so that the text is
+			   * that of a run without a restart */
 	struct testing_sip_names calls, media;
 };
 
