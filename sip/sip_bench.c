@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What SIP costs the control thread: one INVITE with SDP by libosip2 and by
- * the tolerant scan, its SDP, and a whole call of seven messages through the
- * tracker, with 10,000 other calls open (that includes writing their text). And
- * what it costs a capture thread to take messages out of a stream: in segments,
- * and byte by byte, where a byte may not cost more in a longer message.
+ * the tolerant scan, its SDP, and from the prefilter on; a whole call of seven
+ * messages through the tracker with 20,000 dialogs open, and their memory; a
+ * tick; and a flood of INVITEs that nobody answers. And what it costs a capture
+ * thread to take messages out of a stream: in segments, and byte by byte, where
+ * a byte may not cost more in a longer message.
  */
 #include <inttypes.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,23 +18,40 @@
 
 #define STREAM_BYTES ((size_t)4 << 20)
 #define ROUNDS       100000
-#define CALLS        20000
-#define CALLS_OPEN   10000
 #define MS           INT64_C(1000000)
+/* 500 set-ups a second, of calls that ring 5 s and are over after 40 s */
+#define SETUP_NS      (2 * MS)
+#define CALLS_RINGING 2500U
+#define CALLS_OPEN    20000U
+#define CALLS         40000U
+/* 10,000 INVITEs a second */
+#define FLOOD    200000U
+#define FLOOD_NS (MS / 10)
 
+/** Of this process: others may share the core. */
 static int64_t
 now_ns(void)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
 	return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
 }
 
 static void
-report(const char *name, int64_t start_ns, unsigned count)
+report(const char *name, int64_t start_ns, size_t count)
 {
-	printf("%-34s %8.0f ns\n", name, (double)(now_ns() - start_ns) / count);
+	printf("%-34s %8.0f ns\n", name,
+	       (double)(now_ns() - start_ns) / (double)count);
+}
+
+static void
+report_rate(const char *name, int64_t start_ns, size_t count, const char *what)
+{
+	double ns = (double)(now_ns() - start_ns) / (double)count;
+
+	printf("%-34s %8.0f ns\n%-34s %8.0f %s/s\n", name, ns, "", 1e9 / ns,
+	       what);
 }
 
 static const char sdp_text[] =
@@ -45,43 +64,102 @@ static const char sdp_text[] =
     "a=rtpmap:101 telephone-event/8000\r\n"
     "a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
 
+/** A message of a call. */
+struct step {
+	const char *start, *cseq;
+	const char *to_tag; /* "" before there is one, else what it begins by */
+	bool sdp;
+};
+
+static const struct step flow[] = {
+	{ "INVITE sip:2002@pbx.example SIP/2.0", "1 INVITE", "", true },
+	{ "SIP/2.0 100 Trying", "1 INVITE", "", false },
+	{ "SIP/2.0 180 Ringing", "1 INVITE", ";tag=as", false },
+	{ "SIP/2.0 200 OK", "1 INVITE", ";tag=as", true },
+	{ "ACK sip:2002@pbx.example SIP/2.0", "1 ACK", ";tag=as", false },
+	{ "BYE sip:2002@pbx.example SIP/2.0", "2 BYE", ";tag=as", false },
+	{ "SIP/2.0 200 OK", "2 BYE", ";tag=as", false },
+};
+#define FLOW (sizeof(flow) / sizeof(flow[0]))
+
 /** @param call makes tags, branch and Call-ID */
 static size_t
-write_message(char *text, size_t room, const char *start, const char *cseq,
-	      unsigned call, bool sdp)
+write_message(char *text, size_t room, const struct step *step, unsigned call)
 {
-	int n = snprintf(
+	char tag[16] = "";
+	int n;
+
+	if (*step->to_tag)
+		snprintf(tag, sizeof(tag), "%08u", call);
+	n = snprintf(
 	    text, room,
-	    "%s\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK%u;rport\r\n"
+	    "%s\r\nVia: SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bK%08u;rport\r\n"
 	    "Max-Forwards: 70\r\nContact: <sip:2001@10.0.0.1:5060>\r\n"
-	    "To: <sip:2002@pbx.example>\r\n"
-	    "From: \"Anne\" <sip:2001@pbx.example>;tag=%u\r\n"
-	    "Call-ID: a84b4c76e66710%u@10.0.0.1\r\nCSeq: %s\r\n"
+	    "To: <sip:2002@pbx.example>%s%s\r\n"
+	    "From: \"Anne\" <sip:2001@pbx.example>;tag=%08u\r\n"
+	    "Call-ID: a84b4c76e66710%08u@10.0.0.1\r\nCSeq: %s\r\n"
 	    "Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, NOTIFY, INFO\r\n"
 	    "User-Agent: A desk telephone of some kind/4.7.1\r\n"
 	    "%sContent-Length: %zu\r\n\r\n%s",
-	    start, call, call, call, cseq,
-	    sdp ? "Content-Type: application/sdp\r\n" : "",
-	    sdp ? sizeof(sdp_text) - 1 : (size_t)0, sdp ? sdp_text : "");
+	    step->start, call, step->to_tag, tag, call, call, step->cseq,
+	    step->sdp ? "Content-Type: application/sdp\r\n" : "",
+	    step->sdp ? sizeof(sdp_text) - 1 : (size_t)0,
+	    step->sdp ? sdp_text : "");
 
 	return (size_t)n;
 }
 
+/** A message written once, whose call is changed in place: writing it anew
+ * takes as long as reading it. */
+struct template
+{
+	char text[2048];
+	size_t n;
+	char *digits[4]; /* where the call stands */
+	size_t count;
+};
+
+#define ANY_CALL      99999999U
+#define ANY_CALL_TEXT "99999999"
+#define DIGITS        (sizeof(ANY_CALL_TEXT) - 1)
+
+static void
+template_write(struct template *t, const struct step *step)
+{
+	t->count = 0;
+	t->n = write_message(t->text, sizeof(t->text), step, ANY_CALL);
+	for (char *p = t->text; (p = strstr(p, ANY_CALL_TEXT)); p += DIGITS) {
+		if (t->count == sizeof(t->digits) / sizeof(t->digits[0]))
+			abort();
+		t->digits[t->count++] = p;
+	}
+}
+
+static void
+template_set(struct template *t, unsigned call)
+{
+	char digits[DIGITS];
+
+	for (size_t i = DIGITS; i-- > 0; call /= 10)
+		digits[i] = (char)('0' + call % 10);
+	for (size_t i = 0; i < t->count; i++)
+		memcpy(t->digits[i], digits, DIGITS);
+}
+
+static const struct sip_config limits = { .message_bytes_max = 65535,
+					  .headers_max = 256,
+					  .line_bytes_max = 8192,
+					  .separators_max = 512 };
+
 static void
 bench_parse(void)
 {
-	static const struct sip_config limits = { .message_bytes_max = 65535,
-						  .headers_max = 256,
-						  .line_bytes_max = 8192,
-						  .separators_max = 512 };
 	static struct sip_sdp sdp;
 	struct sip_parser *parser;
 	struct sip_config none = limits;
 	struct sip_msg msg;
 	char text[4096];
-	size_t n = write_message(text, sizeof(text),
-				 "INVITE sip:2002@pbx.example SIP/2.0",
-				 "1 INVITE", 1, true);
+	size_t n = write_message(text, sizeof(text), &flow[0], 1);
 
 	none.headers_max = 1;
 	for (int scan = 0; scan < 2; scan++) {
@@ -106,6 +184,37 @@ bench_parse(void)
 	}
 }
 
+/** INVITEs, each of another call, as they come from a capture thread: is it
+ * SIP, and what does it say, its SDP too. */
+static void
+bench_invites(void)
+{
+	static struct template invite;
+	static struct sip_sdp sdp;
+	struct sip_parser *parser;
+	int64_t start;
+
+	template_write(&invite, &flow[0]);
+	if (sip__parser_new(&parser, &limits))
+		abort();
+	start = now_ns();
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		const struct sip_text text = { invite.text, invite.n };
+		struct sip_glance glance;
+		struct sip_msg msg;
+
+		template_set(&invite, i);
+		if (sip_prefilter((const uint8_t *)text.p, text.n, &glance) !=
+			1 ||
+		    sip__msg_parse(parser, &msg, text, 0) ||
+		    msg.reading != SIP_READ ||
+		    sip__sdp_parse(&sdp, msg.sdp, false))
+			abort();
+	}
+	report_rate("INVITE, prefilter to SDP", start, ROUNDS, "INVITEs");
+	sip__parser_free(&parser);
+}
+
 static void
 ignore(void *ctx, const struct sip_event *event)
 {
@@ -113,59 +222,148 @@ ignore(void *ctx, const struct sip_event *event)
 	++*(unsigned *)ctx;
 }
 
-static const struct {
-	const char *start, *cseq;
-	bool sdp;
-} flow[] = {
-	{ "INVITE sip:2002@pbx.example SIP/2.0", "1 INVITE", true },
-	{ "SIP/2.0 100 Trying", "1 INVITE", false },
-	{ "SIP/2.0 180 Ringing", "1 INVITE", false },
-	{ "SIP/2.0 200 OK", "1 INVITE", true },
-	{ "ACK sip:2002@pbx.example SIP/2.0", "1 ACK", false },
-	{ "BYE sip:2002@pbx.example SIP/2.0", "2 BYE", false },
-	{ "SIP/2.0 200 OK", "2 BYE", false },
-};
-#define FLOW (sizeof(flow) / sizeof(flow[0]))
-
 static void
-put(struct sip_tracker *tracker, unsigned call, size_t step, int64_t time_ns)
+put(struct sip_tracker *tracker, struct template *message, unsigned call,
+    int64_t time_ns)
 {
-	char text[4096];
-	size_t n = write_message(text, sizeof(text), flow[step].start,
-				 flow[step].cseq, call, flow[step].sdp);
+	static const struct capture_endpoint ends[2] = {
+		{ .addr = { [15] = 1 } }, { .addr = { [15] = 2 } }
+	};
+	bool response = message->text[0] == 'S';
 	const struct capture_pkt pkt = { .time_ns = time_ns,
-					 .payload = (uint8_t *)text,
-					 .payload_bytes = (uint32_t)n,
-					 .src = { .addr = { [15] = 1 } },
-					 .dst = { .addr = { [15] = 2 } } };
+					 .payload = (uint8_t *)message->text,
+					 .payload_bytes = (uint32_t)message->n,
+					 .src = ends[response],
+					 .dst = ends[!response] };
 
+	template_set(message, call);
 	if (sip_tracker_input(tracker, &pkt))
 		abort();
 }
 
-static void
-bench_tracker(void)
+/** What malloc gave out, large blocks too. */
+static size_t
+heap_bytes(void)
 {
+	struct mallinfo2 info = mallinfo2();
+
+	return info.uordblks + info.hblkhd;
+}
+
+static struct sip_tracker *
+tracker_new(unsigned *events)
+{
+	const struct sip_config config = { .calls_max = CALLS_OPEN };
 	struct sip_tracker *tracker;
-	unsigned events = 0;
+
+	if (sip_tracker_new(&tracker, &config, ignore, events))
+		abort();
+	return tracker;
+}
+
+/**
+ * One set-up every 2 ms: a call begins as another is answered and a third is
+ * over. The one that is over goes first: CALLS_OPEN is all there is room for.
+ */
+static void
+set_up(struct sip_tracker *tracker, struct template *messages, unsigned call)
+{
+	int64_t time_ns = call * SETUP_NS;
+
+	if (call >= CALLS_OPEN)
+		for (size_t i = 5; i < FLOW; i++)
+			put(tracker, &messages[i], call - CALLS_OPEN, time_ns);
+	for (size_t i = 0; i < 3; i++)
+		put(tracker, &messages[i], call, time_ns);
+	if (call >= CALLS_RINGING)
+		for (size_t i = 3; i < 5; i++)
+			put(tracker, &messages[i], call - CALLS_RINGING,
+			    time_ns);
+	sip_tracker_tick(tracker, time_ns);
+}
+
+/** Nothing to do for a tick; and then every call is too old at once. */
+static void
+bench_tick(struct sip_tracker *tracker, int64_t time_ns)
+{
+	int64_t start = now_ns();
+
+	for (unsigned i = 0; i < ROUNDS; i++)
+		sip_tracker_tick(tracker, time_ns);
+	report("a tick, none of the calls ends", start, ROUNDS);
+	start = now_ns();
+	sip_tracker_tick(tracker, time_ns + 3600 * 1000 * MS);
+	report("a tick, all of them, each", start, CALLS_OPEN);
+	if (sip_tracker_calls(tracker))
+		abort();
+}
+
+static void
+bench_dialogs(void)
+{
+	static struct template messages[FLOW];
+	size_t before = heap_bytes();
+	unsigned events = 0, call = 0;
+	struct sip_tracker *tracker = tracker_new(&events);
+	const struct sip_counters *counters =
+	    sip_tracker_counters_peek(tracker);
+	size_t empty = heap_bytes();
 	int64_t start;
 
-	if (sip_tracker_new(&tracker, NULL, ignore, &events))
-		abort();
-	for (unsigned i = 0; i < CALLS_OPEN; i++)
-		for (size_t step = 0; step < 5; step++)
-			put(tracker, i, step, MS);
+	for (size_t i = 0; i < FLOW; i++)
+		template_write(&messages[i], &flow[i]);
+	for (; call < CALLS_OPEN; call++)
+		set_up(tracker, messages, call);
 	start = now_ns();
-	for (unsigned i = 0; i < CALLS; i++) {
-		for (size_t step = 0; step < FLOW; step++)
-			put(tracker, CALLS_OPEN + i, step, i * MS);
-		sip_tracker_tick(tracker, i * MS);
-	}
+	for (; call < CALLS_OPEN + CALLS; call++)
+		set_up(tracker, messages, call);
 	report("a call of 7 messages, tracker", start, CALLS);
-	printf("%-34s %8u calls, %u events\n", "", CALLS, events);
-	printf("%-34s %8zu bytes, and %zu for each stream\n",
-	       "memory of a call", sizeof(struct sip_call_state),
+	report_rate("a message of it", start, CALLS * FLOW, "messages");
+	printf("%-34s %8u dialogs open, %" PRIu64 " calls shed, %" PRIu64
+	       " strays, %u events\n",
+	       "", sip_tracker_calls(tracker), counters->calls_shed,
+	       counters->stray, events);
+	printf("%-34s %8zu bytes, and %zu for the tracker itself\n",
+	       "memory of a dialog", (heap_bytes() - empty) / CALLS_OPEN,
+	       empty - before);
+	printf("%-34s %8zu bytes, and %zu for each of 2 streams\n",
+	       "of it, the state of a call", sizeof(struct sip_call_state),
 	       sizeof(struct sip_stream));
+	if (sip_tracker_calls(tracker) != CALLS_OPEN || counters->calls_shed)
+		abort();
+	bench_tick(tracker, call * SETUP_NS);
+	sip_tracker_free(&tracker);
+}
+
+/** INVITEs that nobody answers, far more than there is room for: one may cost
+ * no more when the oldest has to give way for it. */
+static void
+bench_flood(void)
+{
+	static struct template invite;
+	unsigned events = 0, call = 0;
+	struct sip_tracker *tracker = tracker_new(&events);
+	const struct sip_counters *counters =
+	    sip_tracker_counters_peek(tracker);
+	size_t empty = heap_bytes();
+
+	template_write(&invite, &flow[0]);
+	for (unsigned part = 1; part <= FLOOD / CALLS_OPEN; part++) {
+		int64_t start = now_ns();
+		char name[64];
+
+		for (; call < part * CALLS_OPEN; call++)
+			put(tracker, &invite, call, call * FLOOD_NS);
+		snprintf(name, sizeof(name), "flood, INVITE up to %u", call);
+		if (part <= 2 || part == FLOOD / CALLS_OPEN) {
+			report(name, start, CALLS_OPEN);
+			printf("%-34s %8zu KiB, %" PRIu64 " calls shed\n", "",
+			       (heap_bytes() - empty) >> 10,
+			       counters->calls_shed);
+		}
+	}
+	if (counters->calls_shed != FLOOD - CALLS_OPEN)
+		abort();
 	sip_tracker_free(&tracker);
 }
 
@@ -227,9 +425,7 @@ fill_stream(bool masked)
 				      "Sec-WebSocket-Protocol: sip\r\n\r\n";
 	uint8_t frame[8] = { 0x81, 0xfe, 0, 0, 1, 2, 3, 4 };
 	char text[4096];
-	size_t n = write_message(text, sizeof(text),
-				 "INVITE sip:2002@pbx.example SIP/2.0",
-				 "1 INVITE", 1, true);
+	size_t n = write_message(text, sizeof(text), &flow[0], 1);
 	size_t at = 0;
 
 	if (masked) {
@@ -302,13 +498,10 @@ bench_streams(void)
 		for (size_t i = 0; i < 3; i++) {
 			int64_t start = now_ns();
 			unsigned messages = read_stream(n, sizes[i]);
-			double seconds = (double)(now_ns() - start) / 1e9;
 
 			snprintf(name, sizeof(name), "a message, %s, by %u",
 				 masked ? "WebSocket" : "TCP", sizes[i]);
-			report(name, start, messages);
-			printf("%-34s %8.0f messages/s\n", "",
-			       messages / seconds);
+			report_rate(name, start, messages, "messages");
 		}
 	}
 	bench_single_bytes();
@@ -318,7 +511,9 @@ int
 main(void)
 {
 	bench_parse();
-	bench_tracker();
+	bench_invites();
+	bench_dialogs();
+	bench_flood();
 	bench_streams();
 	return 0;
 }
