@@ -548,7 +548,7 @@ mgcp(void **state)
 		"CRCX 1 a@b MGCP 2.0\r\n",
 		"CRCX 1 a@b SIP/2.0\r\n",
 		"CRCX 1\r\na@b MGCP 1.0\r\n",
-		"XXXX 1 a@b MGCP 1.0\r\n",
+		"FETC 1 a@b MGCP 1.0\r\n",
 		"\nCRCX 1 a@b MGCP 1.0\r\n",
 	};
 	struct message m;
