@@ -17,9 +17,8 @@ hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/** %41 -> A (RFC 3261 section 19.1.2). @return length, at most out_bytes */
-static size_t
-unescape(char *out, size_t out_bytes, struct sip_text text)
+size_t
+sip__unescape(char *out, size_t out_bytes, struct sip_text text)
 {
 	size_t used = 0;
 
@@ -66,8 +65,9 @@ set_user(char *user, const struct sip_address *address)
 	char plain[4 * SIP_USER_BYTES];
 
 	if (address->escaped)
-		raw = (struct sip_text){ plain,
-					 unescape(plain, sizeof(plain), raw) };
+		raw = (struct sip_text){
+			plain, sip__unescape(plain, sizeof(plain), raw)
+		};
 	return sip__text_clean(user, SIP_USER_BYTES, raw);
 }
 

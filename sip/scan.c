@@ -16,21 +16,47 @@
 
 #include "sip/sip_priv.h"
 
-/** Full and compact names (RFC 3261 section 7.3.3), by enum sip_field. */
+/** Full and compact names (RFC 3261 section 7.3.3). */
 static const struct {
 	struct sip_text name;
 	char compact;
-} fields[SIP_FIELD_COUNT] = {
-	[SIP_FIELD_CALL_ID] = { { "call-id", 7 }, 'i' },
-	[SIP_FIELD_CONTACT] = { { "contact", 7 }, 'm' },
-	[SIP_FIELD_CONTENT_LENGTH] = { { "content-length", 14 }, 'l' },
-	[SIP_FIELD_CONTENT_TYPE] = { { "content-type", 12 }, 'c' },
-	[SIP_FIELD_CSEQ] = { { "cseq", 4 }, 0 },
-	[SIP_FIELD_FROM] = { { "from", 4 }, 'f' },
-	[SIP_FIELD_ASSERTED] = { { "p-asserted-identity", 19 }, 0 },
-	[SIP_FIELD_REMOTE_PARTY] = { { "remote-party-id", 15 }, 0 },
-	[SIP_FIELD_TO] = { { "to", 2 }, 't' },
-	[SIP_FIELD_VIA] = { { "via", 3 }, 'v' },
+	enum sip_field field;
+} fields[] = {
+#define FIELD(name, compact, field)                                            \
+	{                                                                      \
+		{ (name), sizeof(name) - 1 }, (compact), SIP_FIELD_##field     \
+	}
+	FIELD("via", 'v', VIA),
+	FIELD("from", 'f', FROM),
+	FIELD("to", 't', TO),
+	FIELD("call-id", 'i', CALL_ID),
+	FIELD("cseq", 0, CSEQ),
+	FIELD("contact", 'm', CONTACT),
+	FIELD("content-type", 'c', CONTENT_TYPE),
+	FIELD("content-length", 'l', CONTENT_LENGTH),
+	FIELD("p-asserted-identity", 0, ASSERTED),
+	FIELD("remote-party-id", 0, REMOTE_PARTY),
+	FIELD("privacy", 0, PRIVACY),
+	FIELD("diversion", 0, DIVERSION),
+	FIELD("history-info", 0, HISTORY),
+	FIELD("refer-to", 'r', REFER_TO),
+	FIELD("referred-by", 'b', REFERRED_BY),
+	FIELD("replaces", 0, REPLACES),
+	FIELD("session-id", 0, SESSION),
+	FIELD("p-charging-vector", 0, CHARGING),
+	/* the same in all legs of a call, by who makes the switch */
+	FIELD("cisco-guid", 0, VENDOR),
+	FIELD("av-global-session-id", 0, VENDOR),
+	FIELD("x-genesys-calluuid", 0, VENDOR),
+	FIELD("x-inin-crn", 0, VENDOR),
+	FIELD("x-broadworks-correlation-info", 0, VENDOR),
+	FIELD("p-siemens-corr-id", 0, VENDOR),
+	FIELD("x-siemens-call-id", 0, VENDOR),
+	FIELD("x-ucid", 0, VENDOR),
+	FIELD("x-cid", 0, VENDOR),
+	FIELD("x-call-id", 0, VENDOR),
+	FIELD("x-linkedid", 0, VENDOR),
+#undef FIELD
 };
 
 enum sip_method
@@ -46,6 +72,10 @@ sip__method(struct sip_text name)
 		{ { "CANCEL", 6 }, SIP_METHOD_CANCEL },
 		{ { "PRACK", 5 }, SIP_METHOD_PRACK },
 		{ { "UPDATE", 6 }, SIP_METHOD_UPDATE },
+		{ { "REFER", 5 }, SIP_METHOD_REFER },
+		{ { "NOTIFY", 6 }, SIP_METHOD_NOTIFY },
+		{ { "INFO", 4 }, SIP_METHOD_INFO },
+		{ { "REGISTER", 8 }, SIP_METHOD_REGISTER },
 	};
 
 	for (size_t i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
@@ -57,10 +87,10 @@ sip__method(struct sip_text name)
 static enum sip_field
 field_of(struct sip_text name)
 {
-	for (enum sip_field f = 0; f < SIP_FIELD_COUNT; f++)
-		if (name.n == 1 ? (name.p[0] | 0x20) == fields[f].compact
-				: sip__text_same(name, fields[f].name))
-			return f;
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (name.n == 1 ? (name.p[0] | 0x20) == fields[i].compact
+				: sip__text_same(name, fields[i].name))
+			return fields[i].field;
 	return SIP_FIELD_COUNT;
 }
 
@@ -207,11 +237,30 @@ sip__head_read(struct sip_head *head, char *copy, struct sip_text message)
 	return 0;
 }
 
+bool
+sip__head_next(const struct sip_head *head, enum sip_field field,
+	       struct sip_text *at, struct sip_text *value)
+{
+	struct sip_text line, name;
+
+	if (!at->p) {
+		*at = (struct sip_text){ head->text, head->n };
+		sip__text_line(at, &line);
+	}
+	while (sip__text_line(at, &line) && line.n) {
+		name = sip__text_trim(sip__text_cut(line, ':', value));
+		if (!value->p || field_of(name) != field)
+			continue;
+		*value = sip__text_trim(*value);
+		return true;
+	}
+	return false;
+}
+
 /* ---- the tolerant scan ------------------------------------------------- */
 
-/** "sip:user:password@host:port;params", "tel:number;params" and others. */
-static void
-scan_uri(struct sip_address *address, struct sip_text uri)
+void
+sip__scan_uri(struct sip_address *address, struct sip_text uri)
 {
 	struct sip_text rest, user, host, scheme;
 
@@ -238,9 +287,8 @@ scan_uri(struct sip_address *address, struct sip_text uri)
 	address->escaped = true;
 }
 
-/** Where an unquoted `c` is in text; text.n if nowhere. */
-static size_t
-find_unquoted(struct sip_text text, char c)
+size_t
+sip__find_unquoted(struct sip_text text, char c)
 {
 	bool quoted = false;
 
@@ -255,14 +303,13 @@ find_unquoted(struct sip_text text, char c)
 	return text.n;
 }
 
-/** The value of parameter `name` in ";a=1;b=2"; NULL without it. */
-static struct sip_text
-parameter(struct sip_text text, struct sip_text name)
+struct sip_text
+sip__parameter(struct sip_text text, struct sip_text name)
 {
 	struct sip_text one, value, rest;
 
 	while (text.p) {
-		size_t end = find_unquoted(text, ';');
+		size_t end = sip__find_unquoted(text, ';');
 
 		one = (struct sip_text){ text.p, end };
 		rest = (struct sip_text){ NULL, 0 };
@@ -286,7 +333,7 @@ void
 sip__scan_address(struct sip_address *address, struct sip_text value)
 {
 	struct sip_text uri, rest = { NULL, 0 };
-	size_t open = find_unquoted(value, '<');
+	size_t open = sip__find_unquoted(value, '<');
 
 	*address = (struct sip_address){ 0 };
 	/* a quote that is never closed hides the rest: look again without */
@@ -303,9 +350,9 @@ sip__scan_address(struct sip_address *address, struct sip_text value)
 		/* without <> parameters are the header's (section 20) */
 		uri = sip__text_cut(value, ';', &rest);
 	}
-	scan_uri(address, sip__text_trim(uri));
+	sip__scan_uri(address, sip__text_trim(uri));
 	if (rest.p)
-		address->tag = parameter(rest, SIP_TEXT("tag"));
+		address->tag = sip__parameter(rest, SIP_TEXT("tag"));
 }
 
 int
@@ -325,14 +372,14 @@ sip__scan(struct sip_msg *msg, const struct sip_head *head)
 	msg->method =
 	    sip__method(msg->status ? sip__text_trim(cseq) : head->method);
 	if (head->uri.n)
-		scan_uri(&msg->uri, head->uri);
+		sip__scan_uri(&msg->uri, head->uri);
 	sip__scan_address(&msg->from, head->field[SIP_FIELD_FROM]);
 	sip__scan_address(&msg->to, head->field[SIP_FIELD_TO]);
 	sip__scan_address(&msg->contact, head->field[SIP_FIELD_CONTACT]);
 	/* of several hops in one header, the first is the topmost */
-	via.n = find_unquoted(via, ',');
+	via.n = sip__find_unquoted(via, ',');
 	if (via.n)
-		msg->branch = parameter(via, SIP_TEXT("branch"));
+		msg->branch = sip__parameter(via, SIP_TEXT("branch"));
 	return 0;
 }
 
@@ -389,7 +436,7 @@ find_sdp(struct sip_msg *msg)
 	if (!sip__text_begins(msg->content_type, SIP_TEXT("multipart/")))
 		return;
 	sip__text_cut(msg->content_type, ';', &parameters);
-	boundary = parameter(parameters, SIP_TEXT("boundary"));
+	boundary = sip__parameter(parameters, SIP_TEXT("boundary"));
 	if (boundary.n > 1 && boundary.p[0] == '"') {
 		boundary.p++;
 		boundary.n--;
@@ -403,14 +450,14 @@ find_sdp(struct sip_msg *msg)
 static bool
 is_of_sender(struct sip_text remote_party, bool response)
 {
-	size_t open = find_unquoted(remote_party, '>');
+	size_t open = sip__find_unquoted(remote_party, '>');
 	struct sip_text who;
 
 	if (open == remote_party.n)
 		return false;
-	who = parameter((struct sip_text){ remote_party.p + open + 1,
-					   remote_party.n - open - 1 },
-			SIP_TEXT("party"));
+	who = sip__parameter((struct sip_text){ remote_party.p + open + 1,
+						remote_party.n - open - 1 },
+			     SIP_TEXT("party"));
 	return !who.p || sip__text_same(who, response ? SIP_TEXT("called")
 						      : SIP_TEXT("calling"));
 }
@@ -437,4 +484,5 @@ sip__scan_rest(struct sip_msg *msg, const struct sip_head *head,
 			msg->body.n = length;
 	}
 	find_sdp(msg);
+	sip__related_read(&msg->related, head, msg);
 }

@@ -9,6 +9,7 @@
  *   scan.c       head and body of a message; the tolerant scan
  *   msg.c        one message -> struct sip_msg (libosip2 behind it, and the
  *                tolerant scan where libosip2 refuses)
+ *   related.c    what it says of other dialogs
  *   sdp.c        session descriptions -> struct sip_media
  *   identity.c   who is who
  *   dialog.c     offers and answers (RFC 3264): which media is valid when

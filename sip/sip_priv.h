@@ -154,6 +154,15 @@ enum sip_field {
 	SIP_FIELD_REMOTE_PARTY,
 	SIP_FIELD_TO,
 	SIP_FIELD_VIA,
+	SIP_FIELD_PRIVACY,
+	SIP_FIELD_DIVERSION,
+	SIP_FIELD_HISTORY,
+	SIP_FIELD_REFER_TO,
+	SIP_FIELD_REFERRED_BY,
+	SIP_FIELD_REPLACES,
+	SIP_FIELD_SESSION,
+	SIP_FIELD_CHARGING,
+	SIP_FIELD_VENDOR, /* any of those that vendors made */
 	SIP_FIELD_COUNT
 };
 
@@ -193,7 +202,42 @@ enum sip_method {
 	SIP_METHOD_BYE,
 	SIP_METHOD_CANCEL,
 	SIP_METHOD_PRACK,
-	SIP_METHOD_UPDATE
+	SIP_METHOD_UPDATE,
+	SIP_METHOD_REFER,
+	SIP_METHOD_NOTIFY,
+	SIP_METHOD_INFO,
+	SIP_METHOD_REGISTER
+};
+
+/** A dialog, as another message names it. The tags may be "". */
+struct sip_dialog_id {
+	char call_id[SIP_CALL_ID_BYTES]; /**< "": none is named */
+	char to_tag[SIP_TAG_BYTES];
+	char from_tag[SIP_TAG_BYTES];
+	bool early; /**< only if it is not answered yet */
+};
+
+/** Numbers that a call was diverted from, the first ones. */
+#define SIP_DIVERTED_MAX 4
+
+/**
+ * What a message says of other dialogs, and of who else has part in the call.
+ * See related.c.
+ */
+struct sip_related {
+	struct sip_dialog_id replaces;  /**< INVITE: Replaces (RFC 3891);
+					     REFER: the same in its Refer-To */
+	struct sip_address refer_to;    /**< RFC 3515 */
+	struct sip_address referred_by; /**< RFC 3892 */
+	struct sip_address diverted[SIP_DIVERTED_MAX]; /**< RFC 5806, 7044 */
+	uint32_t diverted_count;
+	struct sip_text session[2]; /**< RFC 7989: of the sender, of the other
+				     *   end; without the one of all zeros */
+	struct sip_text charging;   /**< icid-value of RFC 7315 */
+	struct sip_text vendor;     /**< id of a call in the words of a vendor */
+	bool withheld; /**< Privacy (RFC 3323): who sent it is not to be shown */
+	bool focus;    /**< its sender is a conference (RFC 4579) */
+	int fragment;  /**< status in a message/sipfrag (RFC 3420), or 0 */
 };
 
 /** How a message was read. */
@@ -215,6 +259,7 @@ struct sip_msg {
 	struct sip_text content_type;
 	struct sip_text body;
 	struct sip_text sdp; /**< the part of the body that is SDP */
+	struct sip_related related;
 	bool cut;            /**< the body is shorter than it was */
 	enum sip_reading reading;
 };
@@ -241,7 +286,31 @@ void sip__scan_rest(struct sip_msg *msg, const struct sip_head *head,
 /** From, To, Contact and the like: name-addr or addr-spec, and a tag. */
 void sip__scan_address(struct sip_address *address, struct sip_text value);
 
+/**
+ * The lines of one header, one after the other.
+ *
+ * @param at {NULL, 0} at first
+ * @return false: there is no other
+ */
+bool sip__head_next(const struct sip_head *head, enum sip_field field,
+		    struct sip_text *at, struct sip_text *value);
+
+/** "sip:user:password@host:port;params", "tel:number;params" and others. */
+void sip__scan_uri(struct sip_address *address, struct sip_text uri);
+
+/** Where an unquoted `c` is in text; text.n if nowhere. */
+size_t sip__find_unquoted(struct sip_text text, char c);
+
+/** The value of parameter `name` in ";a=1;b=2"; NULL without it. */
+struct sip_text sip__parameter(struct sip_text text, struct sip_text name);
+
 enum sip_method sip__method(struct sip_text name);
+
+/* ---- related.c --------------------------------------------------------- */
+
+/** @param msg all of it but this is read already */
+void sip__related_read(struct sip_related *related, const struct sip_head *head,
+		       const struct sip_msg *msg);
 
 /* ---- msg.c ------------------------------------------------------------- */
 
@@ -287,6 +356,9 @@ int sip__sdp_parse(struct sip_sdp *sdp, struct sip_text text, bool cut)
 	__attribute__((warn_unused_result));
 
 /* ---- identity.c -------------------------------------------------------- */
+
+/** %41 -> A (RFC 3261 section 19.1.2). @return length, at most out_bytes */
+size_t sip__unescape(char *out, size_t out_bytes, struct sip_text text);
 
 /** Fill from an address. @return false: a part did not fit and was cut */
 bool sip__identity_set(struct sip_identity *identity,

@@ -38,7 +38,7 @@ ipv6_good(void **state)
 	(void)state;
 	torture_begin(&t);
 	TORTURE_HEAR(&t, REGISTER6("sip:[2001:db8:a::40]"));
-	assert_read6(&t, "@2001:db8:a::40", SIP_METHOD_OTHER, 98);
+	assert_read6(&t, "@2001:db8:a::40", SIP_METHOD_REGISTER, 98);
 	torture_assert_no_call(&t);
 	TORTURE_HEAR(&t, INVITE6("sip:olga@[2001:db8:a::40]"));
 	assert_read6(&t, "olga@2001:db8:a::40", SIP_METHOD_INVITE, 99);
@@ -59,7 +59,7 @@ ipv6_bad(void **state)
 	(void)state;
 	torture_begin(&t);
 	TORTURE_HEAR(&t, REGISTER6("sip:2001:db8:a::40"));
-	assert_read6(&t, NULL, SIP_METHOD_OTHER, 98);
+	assert_read6(&t, NULL, SIP_METHOD_REGISTER, 98);
 	torture_assert_no_call(&t);
 	TORTURE_HEAR(&t, INVITE6("sip:olga@2001:db8:a::40"));
 	assert_read6(&t, NULL, SIP_METHOD_INVITE, 99);
@@ -78,7 +78,7 @@ port_ambiguous(void **state)
 	(void)state;
 	torture_begin(&t);
 	TORTURE_HEAR(&t, REGISTER6("sip:[2001:db8:a::40:5071]"));
-	assert_read6(&t, "@2001:db8:a::40:5071", SIP_METHOD_OTHER, 98);
+	assert_read6(&t, "@2001:db8:a::40:5071", SIP_METHOD_REGISTER, 98);
 	torture_assert_no_call(&t);
 	TORTURE_HEAR(&t, INVITE6("sip:olga@[2001:db8:a::40:5071]"));
 	torture_assert_call(&t, "ruth@mill.example", "olga@2001:db8:a::40:5071",
@@ -95,7 +95,7 @@ port_unambiguous(void **state)
 	(void)state;
 	torture_begin(&t);
 	TORTURE_HEAR(&t, REGISTER6("sip:[2001:db8:a::40]:5071"));
-	assert_read6(&t, "@2001:db8:a::40", SIP_METHOD_OTHER, 98);
+	assert_read6(&t, "@2001:db8:a::40", SIP_METHOD_REGISTER, 98);
 	torture_assert_no_call(&t);
 	TORTURE_HEAR(&t, INVITE6("sip:olga@[2001:db8:a::40]:5071"));
 	torture_assert_call(&t, "ruth@mill.example", "olga@2001:db8:a::40",

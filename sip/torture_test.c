@@ -171,7 +171,7 @@ escnull(void **state)
 	torture_assert_read(&t, &(struct torture_read){
 				    .call_id = "nil@192.0.2.7",
 				    .cseq = 2719,
-				    .method = SIP_METHOD_OTHER,
+				    .method = SIP_METHOD_REGISTER,
 				    .from = "nil-\xef\xbf\xbd-nil@quay.example",
 				    .to = "nil-\xef\xbf\xbd-nil@quay.example",
 				    .from_tag = "n1" });
@@ -354,7 +354,7 @@ dblreq(void **state)
 	torture_assert_read(
 	    &t, &(struct torture_read){ .call_id = "first@192.0.2.7",
 					.cseq = 8,
-					.method = SIP_METHOD_OTHER,
+					.method = SIP_METHOD_REGISTER,
 					.from = "ruth@mill.example",
 					.to = "ruth@mill.example" });
 	assert_int_equal(t.msg.body.n, 0);

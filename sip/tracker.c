@@ -405,6 +405,13 @@ input_beginning(struct sip_tracker *tracker, struct sip_turn *turn,
 	early_replay(call, hash, turn->time_ns);
 }
 
+/** Does the method change a call? */
+static bool
+has_part(enum sip_method method)
+{
+	return method >= SIP_METHOD_INVITE && method <= SIP_METHOD_UPDATE;
+}
+
 /** One message that was understood. */
 static void
 dispatch(struct sip_tracker *tracker, struct sip_turn *turn,
@@ -416,7 +423,7 @@ dispatch(struct sip_tracker *tracker, struct sip_turn *turn,
 
 	whole = sip__text_clean(id, sizeof(id), turn->msg->call_id);
 	call = map_find(tracker, id);
-	if (turn->msg->method == SIP_METHOD_OTHER) {
+	if (!has_part(turn->msg->method)) {
 		tracker->counters.other_method++;
 		if (call && call->wait != SIP_WAIT_GONE)
 			sign_of_life(call, turn->time_ns);

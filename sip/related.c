@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What a message says of other dialogs: the one it takes the place of, the one
+ * it asks for, the call that it is a leg of; and who had part in the call
+ * before. Nothing of it makes a message wrong: what cannot be made out is left
+ * empty.
+ */
+#include <string.h>
+
+#include "sip/sip_priv.h"
+
+static struct sip_text
+from_on(struct sip_text text, size_t at)
+{
+	return (struct sip_text){ text.p + at, text.n - at };
+}
+
+/** One element of a comma-separated header; text becomes what follows. */
+static bool
+next_element(struct sip_text *text, struct sip_text *element)
+{
+	size_t end, open;
+
+	if (text->n == 0)
+		return false;
+	end = sip__find_unquoted(*text, ',');
+	/* a comma within <> is the URI's */
+	open = sip__find_unquoted((struct sip_text){ text->p, end }, '<');
+	if (open < end) {
+		size_t close = sip__find_unquoted(*text, '>');
+
+		if (close < text->n && close > end) {
+			struct sip_text rest = from_on(*text, close);
+
+			end = close + sip__find_unquoted(rest, ',');
+		}
+	}
+	*element = sip__text_trim((struct sip_text){ text->p, end });
+	*text = end < text->n ? from_on(*text, end + 1)
+			      : (struct sip_text){ NULL, 0 };
+	return true;
+}
+
+/** Is `flag` one of the parameters in ";a=1;flag;b=2"? */
+static bool
+has_flag(struct sip_text text, struct sip_text flag)
+{
+	struct sip_text one;
+
+	while (text.p) {
+		one = sip__text_trim(sip__text_cut(text, ';', &text));
+		if (sip__text_same(
+			sip__text_trim(sip__text_cut(one, '=', NULL)), flag))
+			return true;
+	}
+	return false;
+}
+
+/* ---- dialogs that are named ---------------------------------------------- */
+
+/** "call-id;to-tag=1;from-tag=2;early-only" */
+static void
+read_replaces(struct sip_dialog_id *id, struct sip_text value)
+{
+	struct sip_text parameters;
+	struct sip_text call_id =
+	    sip__text_trim(sip__text_cut(value, ';', &parameters));
+
+	if (call_id.n == 0 ||
+	    !sip__text_clean(id->call_id, sizeof(id->call_id), call_id)) {
+		id->call_id[0] = '\0';
+		return;
+	}
+	sip__text_clean(id->to_tag, sizeof(id->to_tag),
+			sip__parameter(parameters, SIP_TEXT("to-tag")));
+	sip__text_clean(id->from_tag, sizeof(id->from_tag),
+			sip__parameter(parameters, SIP_TEXT("from-tag")));
+	id->early = has_flag(parameters, SIP_TEXT("early-only"));
+}
+
+/** <sip:user@host?Replaces=...&Require=replaces>: headers of a request that
+ * is to be sent (RFC 3261 section 19.1.1). */
+static void
+read_refer_to(struct sip_related *related, struct sip_text value)
+{
+	char plain[SIP_CALL_ID_BYTES + 3 * SIP_TAG_BYTES];
+	struct sip_text headers, one, content;
+	size_t open;
+
+	sip__scan_address(&related->refer_to, value);
+	open = sip__find_unquoted(value, '<');
+	if (open < value.n)
+		value = sip__text_cut(from_on(value, open), '>', NULL);
+	sip__text_cut(value, '?', &headers);
+	while (headers.p) {
+		one = sip__text_cut(headers, '&', &headers);
+		one = sip__text_cut(one, '=', &content);
+		if (!sip__text_same(one, SIP_TEXT("replaces")) || !content.p)
+			continue;
+		content = (struct sip_text){
+			plain, sip__unescape(plain, sizeof(plain), content)
+		};
+		read_replaces(&related->replaces, content);
+	}
+}
+
+/* ---- ids of the whole call ----------------------------------------------- */
+
+static struct sip_text
+without_nil(struct sip_text uuid)
+{
+	uuid = sip__text_trim(uuid);
+	for (size_t i = 0; i < uuid.n; i++)
+		if (uuid.p[i] != '0')
+			return uuid;
+	return (struct sip_text){ NULL, 0 };
+}
+
+/** "uuid;remote=uuid". Before RFC 7989 there was no "remote". */
+static void
+read_session(struct sip_related *related, struct sip_text value)
+{
+	struct sip_text parameters;
+
+	related->session[0] =
+	    without_nil(sip__text_cut(value, ';', &parameters));
+	if (parameters.p)
+		related->session[1] =
+		    without_nil(sip__parameter(parameters, SIP_TEXT("remote")));
+}
+
+static struct sip_text
+unquoted(struct sip_text text)
+{
+	if (text.n >= 2 && text.p[0] == '"' && text.p[text.n - 1] == '"')
+		return (struct sip_text){ text.p + 1, text.n - 2 };
+	return text;
+}
+
+/** "icid-value=...;icid-generated-at=..." */
+static struct sip_text
+charging_id(struct sip_text value)
+{
+	return unquoted(sip__parameter(value, SIP_TEXT("icid-value")));
+}
+
+/* ---- people -------------------------------------------------------------- */
+
+static void
+add_diverted(struct sip_related *related, struct sip_text value)
+{
+	struct sip_address *address;
+
+	if (related->diverted_count == SIP_DIVERTED_MAX)
+		return;
+	address = &related->diverted[related->diverted_count];
+	sip__scan_address(address, value);
+	related->diverted_count += address->user.n > 0;
+}
+
+/**
+ * Of a History-Info (RFC 7044) each entry but the last is one that the call was
+ * diverted from.
+ */
+static void
+read_history(struct sip_related *related, const struct sip_head *head)
+{
+	struct sip_text at = { NULL, 0 }, line, element;
+	struct sip_text before = { NULL, 0 };
+
+	while (sip__head_next(head, SIP_FIELD_HISTORY, &at, &line)) {
+		while (next_element(&line, &element)) {
+			if (before.p)
+				add_diverted(related, before);
+			before = element;
+		}
+	}
+}
+
+static void
+read_diversion(struct sip_related *related, const struct sip_head *head)
+{
+	struct sip_text at = { NULL, 0 }, line, element;
+
+	while (sip__head_next(head, SIP_FIELD_DIVERSION, &at, &line))
+		while (next_element(&line, &element))
+			add_diverted(related, element);
+}
+
+static bool
+is_withheld(struct sip_text privacy)
+{
+	struct sip_text one;
+
+	while (privacy.p) {
+		one = sip__text_trim(sip__text_cut(privacy, ';', &privacy));
+		if (sip__text_same(one, SIP_TEXT("id")) ||
+		    sip__text_same(one, SIP_TEXT("user")) ||
+		    sip__text_same(one, SIP_TEXT("header")))
+			return true;
+	}
+	return false;
+}
+
+/** Contact: <sip:...>;isfocus */
+static bool
+is_focus(struct sip_text contact)
+{
+	size_t close = sip__find_unquoted(contact, '>');
+
+	return close < contact.n &&
+	       has_flag(from_on(contact, close + 1), SIP_TEXT("isfocus"));
+}
+
+/* ---- all of it ----------------------------------------------------------- */
+
+static int
+fragment_status(const struct sip_msg *msg)
+{
+	struct sip_text text = msg->body, rest;
+	uint32_t status;
+
+	if (!sip__text_begins(msg->content_type, SIP_TEXT("message/sipfrag")) ||
+	    !sip__text_begins(text, SIP_TEXT("SIP/2.0 ")))
+		return 0;
+	sip__text_cut(text, ' ', &rest);
+	return sip__text_number(rest, &status) == 3 && status >= 100 &&
+		       status <= 699
+		   ? (int)status
+		   : 0;
+}
+
+void
+sip__related_read(struct sip_related *related, const struct sip_head *head,
+		  const struct sip_msg *msg)
+{
+	const struct sip_text *field = head->field;
+
+	*related = (struct sip_related){ 0 };
+	if (field[SIP_FIELD_SESSION].n)
+		read_session(related, field[SIP_FIELD_SESSION]);
+	if (field[SIP_FIELD_CHARGING].n)
+		related->charging = charging_id(field[SIP_FIELD_CHARGING]);
+	related->vendor = field[SIP_FIELD_VENDOR];
+	related->withheld = is_withheld(field[SIP_FIELD_PRIVACY]);
+	related->focus = is_focus(field[SIP_FIELD_CONTACT]);
+	if (field[SIP_FIELD_REFERRED_BY].n)
+		sip__scan_address(&related->referred_by,
+				  field[SIP_FIELD_REFERRED_BY]);
+	if (field[SIP_FIELD_DIVERSION].n)
+		read_diversion(related, head);
+	else if (field[SIP_FIELD_HISTORY].n)
+		read_history(related, head);
+	if (msg->method == SIP_METHOD_INVITE && field[SIP_FIELD_REPLACES].n)
+		read_replaces(&related->replaces, field[SIP_FIELD_REPLACES]);
+	if (msg->method == SIP_METHOD_REFER && field[SIP_FIELD_REFER_TO].n)
+		read_refer_to(related, field[SIP_FIELD_REFER_TO]);
+	if (msg->method == SIP_METHOD_NOTIFY)
+		related->fragment = fragment_status(msg);
+}
