@@ -118,9 +118,12 @@ sip__call_begin(struct sip_call_state *call, const struct sip_msg *msg,
 		const struct capture_endpoint *dst, int64_t time_ns)
 {
 	struct sip_call *pub = &call->pub;
-	struct sip_turn turn = { .msg = msg };
+	struct sip_turn turn = {
+		.msg = msg, .src = src, .dst = dst, .time_ns = time_ns
+	};
 	struct sip_address to = msg->to;
-	bool whole;
+	struct sip_link link;
+	bool whole, linked;
 
 	whole = sip__text_clean(pub->from_tag, sizeof(pub->from_tag),
 				msg->from.tag);
@@ -140,9 +143,12 @@ sip__call_begin(struct sip_call_state *call, const struct sip_msg *msg,
 		whole &= sip__identity_assert(&pub->party[SIP_CALLER],
 					      &msg->asserted);
 	}
+	whole &= sip__identity_others(pub, msg);
 	call->tracker->counters.text_cut += !whole;
+	linked = sip__link_begin(call, &turn, &link);
 	sip__emit(call, (struct sip_event){ .type = SIP_EVENT_CALL,
-					    .time_ns = time_ns });
+					    .time_ns = time_ns,
+					    .link = linked ? &link : NULL });
 }
 
 void
@@ -150,6 +156,9 @@ sip__call_end(struct sip_call_state *call, struct sip_event end)
 {
 	end.type = SIP_EVENT_END;
 	sip__dialog_end(call, end.time_ns);
+	if (end.cause == SIP_END_BYE)
+		sip__link_left(call, end.time_ns);
+	sip__link_drop(call);
 	sip__emit(call, end);
 	sip__call_wait(call, SIP_WAIT_GONE);
 }
@@ -246,6 +255,8 @@ refused(struct sip_call_state *call, const struct sip_turn *turn,
 		if (!call->branches[i].refused)
 			return;
 	if (is_retried(status)) {
+		if (status < 400)
+			sip__link_redirected(call, turn);
 		sip__dialog_end(call, turn->time_ns);
 		wait_for_retry(call, status, turn->time_ns);
 		return;
@@ -368,10 +379,16 @@ request(struct sip_call_state *call, const struct sip_turn *turn,
 		    call->branches[0].branch == branch)
 			wait_for_retry(call, 0, turn->time_ns);
 		break;
-	case SIP_METHOD_OTHER:
+	case SIP_METHOD_PRACK:
+	case SIP_METHOD_UPDATE:
+		sip__dialog_input(call, turn);
+		break;
+	case SIP_METHOD_REFER:
+	case SIP_METHOD_NOTIFY:
+		sip__link_message(call, turn);
 		break;
 	default:
-		sip__dialog_input(call, turn);
+		break;
 	}
 }
 
@@ -397,6 +414,9 @@ response(struct sip_call_state *call, const struct sip_turn *turn,
 	case SIP_METHOD_PRACK:
 	case SIP_METHOD_UPDATE:
 		sip__dialog_input(call, turn);
+		break;
+	case SIP_METHOD_REFER:
+		sip__link_message(call, turn);
 		break;
 	default:
 		break;

@@ -38,6 +38,7 @@ emit_media(struct sip_call_state *call, enum sip_event_type type,
 static void
 stream_close(struct sip_call_state *call, struct sip_stream *s, int64_t time_ns)
 {
+	sip__link_stream(call, s, false);
 	DL_DELETE(call->streams, s);
 	call->streams_count--;
 	emit_media(call, SIP_EVENT_MEDIA_CLOSE, &s->media, time_ns);
@@ -95,6 +96,7 @@ stream_open(struct sip_call_state *call, const struct sip_media *media,
 	s->media.number = ++tracker->last_media;
 	DL_APPEND(call->streams, s);
 	call->streams_count++;
+	sip__link_stream(call, s, true);
 	tracker->counters.secure_media += media->secure;
 	emit_media(call, SIP_EVENT_MEDIA_OPEN, &s->media, time_ns);
 	return s;
@@ -160,6 +162,7 @@ set_hold(struct sip_call_state *call, enum sip_party party, bool hold,
 	if (call->pub.hold[party] == hold)
 		return;
 	call->pub.hold[party] = hold;
+	sip__link_hold(call, party, hold, &call->offer.src);
 	sip__call_wait(call,
 		       call->pub.hold[SIP_CALLER] || call->pub.hold[SIP_CALLEE]
 			   ? SIP_WAIT_HOLDING
@@ -213,13 +216,17 @@ static void
 offer_begin(struct sip_call_state *call, const struct sip_turn *turn)
 {
 	const struct sip_sdp *sdp = &call->tracker->sdp;
+	/* where its sender is, the first hop tells */
+	struct capture_endpoint src =
+	    call->offer.txn == turn->txn ? call->offer.src : *turn->src;
 
 	call->offer = (struct sip_offer){ .open = true,
 					  .txn = turn->txn,
 					  .tag = turn->tag,
 					  .party = turn->party,
 					  .directed = sdp->directed,
-					  .direction = sdp->direction };
+					  .direction = sdp->direction,
+					  .src = src };
 }
 
 /**
@@ -358,6 +365,8 @@ sip__dialog_input(struct sip_call_state *call, const struct sip_turn *turn)
 		input_provisional(call, turn);
 	else if (has_sdp)
 		input_request(call, turn);
+	if (has_sdp && msg->status < 300)
+		sip__link_described(call, turn);
 }
 
 /* ---- forks --------------------------------------------------------------- */
@@ -429,7 +438,21 @@ sip__dialog_end(struct sip_call_state *call, int64_t time_ns)
 		stream_close(call, call->streams, time_ns);
 }
 
-/* ---- another run --------------------------------------------------------- */
+/* ---- another run, another conversation ----------------------------------- */
+
+void
+sip__dialog_suspend(struct sip_call_state *call, int64_t time_ns)
+{
+	struct sip_stream *s;
+
+	for (s = call->streams; s; s = s->next)
+		sip__emit(call,
+			  (struct sip_event){ .type = SIP_EVENT_MEDIA_CLOSE,
+					      .time_ns = time_ns,
+					      .media = &s->media,
+					      .party = s->media.party,
+					      .moved = true });
+}
 
 void
 sip__dialog_reopen(struct sip_call_state *call, int64_t time_ns)

@@ -578,7 +578,7 @@ restore_one(struct sip_tracker *to, struct testing_sip_log *log,
 	assert_true(n > 0);
 	copy = testing_copy(bytes, (size_t)n);
 	log->n = 0;
-	assert_int_equal(sip_tracker_restore(to, copy, (size_t)n, now_ns), 0);
+	assert_int_equal(sip_tracker_restore(to, copy, (size_t)n, 0, now_ns), 0);
 	free(copy);
 	for (size_t i = 0; i < log->n; i++)
 		lines += log->text[i] == '\n';

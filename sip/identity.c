@@ -114,3 +114,39 @@ sip__identity_assert(struct sip_identity *identity,
 		       sizeof(identity->display));
 	return whole;
 }
+
+static bool
+add_other(struct sip_call *call, const struct sip_address *address)
+{
+	char *user = call->others[call->others_count];
+	bool whole;
+
+	if (address->user.n == 0 || call->others_count == SIP_OTHERS_MAX)
+		return address->user.n == 0;
+	whole = set_user(user, address);
+	if (strcmp(user, call->party[SIP_CALLEE].user) == 0 ||
+	    strcmp(user, call->party[SIP_CALLER].user) == 0) {
+		user[0] = '\0';
+		return true;
+	}
+	for (uint32_t i = 0; i < call->others_count; i++) {
+		if (strcmp(user, call->others[i]) == 0) {
+			user[0] = '\0';
+			return true;
+		}
+	}
+	call->others_count++;
+	return whole;
+}
+
+bool
+sip__identity_others(struct sip_call *call, const struct sip_msg *msg)
+{
+	bool whole = true;
+
+	for (uint32_t i = 0; i < msg->related.diverted_count; i++)
+		whole &= add_other(call, &msg->related.diverted[i]);
+	/* who is called now; To says who was dialled */
+	whole &= add_other(call, &msg->uri);
+	return whole;
+}

@@ -201,6 +201,10 @@ walk_call(struct walk *w, struct sip_call *call)
 		walk_endpoint(w, &call->signalling[party]);
 		walk_flag(w, &call->hold[party]);
 	}
+	walk_flag(w, &call->crossed);
+	walk_count(w, &call->others_count, SIP_OTHERS_MAX);
+	for (uint32_t i = 0; i < call->others_count; i++)
+		WALK_TEXT(w, call->others[i]);
 }
 
 static void
@@ -280,6 +284,24 @@ walk_offer(struct walk *w, struct sip_offer *offer)
 	walk_direction(w, &offer->direction);
 	walk_flag(w, &offer->answer_directed);
 	walk_direction(w, &offer->answer_direction);
+	walk_endpoint(w, &offer->src);
+}
+
+/** What a call is found by. Which other call is to end for a transfer is not
+ * kept: that takes a moment. */
+static void
+walk_links(struct walk *w, struct sip_call_state *call)
+{
+	for (int type = 0; type < SIP_KEY_HOLDER; type++)
+		walk_u64(w, &call->ids[type].hash);
+	walk_u64(w, &call->peer.hash);
+	for (int party = SIP_CALLER; party <= SIP_CALLEE; party++)
+		walk_u64(w, &call->holder[party].hash);
+	walk_flag(w, &call->refer.open);
+	walk_flag(w, &call->refer.redirect);
+	walk_party(w, &call->refer.by);
+	walk_time(w, &call->refer.until_ns);
+	walk_u64(w, &call->refer.key.hash);
 }
 
 static void
@@ -340,6 +362,7 @@ walk_state(struct walk *w, struct sip_call_state *call)
 		walk_u64(w, &call->asserted_txn[party]);
 		walk_direction(w, &call->declared[party]);
 	}
+	walk_links(w, call);
 }
 
 static void
@@ -397,7 +420,7 @@ is_sound(const struct sip_call_state *call)
 
 int
 sip_tracker_restore(struct sip_tracker *tracker, const uint8_t *bytes, size_t n,
-		    int64_t now_ns)
+		    uint64_t with, int64_t now_ns)
 {
 	struct walk w = { .from = capture_rd_init(bytes, n) };
 	struct sip_call_state *call = calloc(1, sizeof(*call));
@@ -417,6 +440,7 @@ sip_tracker_restore(struct sip_tracker *tracker, const uint8_t *bytes, size_t n,
 	}
 	call->alive_ns = now_ns;
 	call->doubtful = true;
+	sip__link_restore(call, with);
 	sip__emit(call, (struct sip_event){ .type = SIP_EVENT_CALL,
 					    .time_ns = now_ns });
 	sip__dialog_reopen(call, now_ns);

@@ -64,7 +64,7 @@ check_same(const struct saved *saved)
 	if (!tracker)
 		tracker = tracker_make();
 	tracker->fn = ignore;
-	if (sip_tracker_restore(tracker, saved->bytes, saved->n, INT64_MIN))
+	if (sip_tracker_restore(tracker, saved->bytes, saved->n, 0, INT64_MIN))
 		return;
 	assert(sip_tracker_save(tracker, tracker->last_call, same.bytes,
 				sizeof(same.bytes)) == (int)saved->n);
@@ -85,7 +85,7 @@ restore(struct sip_tracker *tracker, const struct saved *saved)
 	check_same(saved);
 	memcpy(copy, saved->bytes, saved->n);
 	world.most_ns = INT64_MAX; /* its own times are whatever it says */
-	rc = sip_tracker_restore(tracker, copy, saved->n, world.now_ns);
+	rc = sip_tracker_restore(tracker, copy, saved->n, 0, world.now_ns);
 	world.most_ns = most_ns;
 	free(copy);
 	assert((rc == 0) == (world.calls[number] == LIVE));

@@ -14,6 +14,7 @@
  *   identity.c   who is who
  *   dialog.c     offers and answers (RFC 3264): which media is valid when
  *   call.c       calls, from INVITE to BYE
+ *   link.c       which calls are legs of one conversation, or follow another
  *   tracker.c    all calls: the map, time-outs, limits
  *   save.c       the state of a call as bytes, and back in another run
  *
@@ -133,7 +134,18 @@ struct sip_identity {
 	bool anonymous; /**< RFC 3323 "anonymous@anonymous.invalid" */
 };
 
-/** A call as seen so far. Owned by the tracker. */
+/** Numbers kept of others who have part in a call. */
+#define SIP_OTHERS_MAX 6
+
+/**
+ * A call as seen so far: what bears one Call-ID. Owned by the tracker.
+ *
+ * What people call a conversation may be seen as several such calls, its legs:
+ * from a telephone to the switch, from the switch to another telephone or to
+ * a trunk. A conversation has two ends; it bears the number of the call that
+ * began it, and its ends are that one's parties. Where a leg is crossed, its
+ * caller stands at the end of the callee.
+ */
 struct sip_call {
 	uint64_t number; /**< 1, 2, ...; never used twice in a tracker */
 	char call_id[SIP_CALL_ID_BYTES];
@@ -144,7 +156,52 @@ struct sip_call {
 	int64_t answer_ns; /**< first 2xx to it, or its ACK where the 2xx
 				was missed; 0 if not answered */
 	bool hold[2];      /**< [party] has put the other on hold */
+	uint64_t conversation; /**< of which it is a leg */
+	bool crossed;
+	uint32_t others_count; /**< who it was diverted from, or that was
+				    dialled at first (RFC 5806, RFC 7044) */
+	char others[SIP_OTHERS_MAX][SIP_USER_BYTES];
 };
+
+/** The end of its conversation at which a party of a call stands. */
+static inline enum sip_party
+sip_end(const struct sip_call *call, enum sip_party party)
+{
+	return call->crossed ? (enum sip_party)!party : party;
+}
+
+/** What a call has to do with an earlier conversation; see link.c. */
+enum sip_link_type {
+	SIP_LINK_SAME,     /**< it is a leg of it */
+	SIP_LINK_TRANSFER, /**< one end of it goes on with somebody else */
+	SIP_LINK_PICKUP,   /**< ... who answers for who was called */
+	SIP_LINK_CONSULT   /**< who made it holds the other conversation */
+};
+
+/** How that is known. */
+enum sip_link_by {
+	SIP_BY_REFER,    /**< RFC 3515 */
+	SIP_BY_REFERRED, /**< RFC 3892: the REFER itself was missed */
+	SIP_BY_REPLACES, /**< RFC 3891 */
+	SIP_BY_REDIRECT, /**< a 3xx named the callee */
+	SIP_BY_SESSION,  /**< RFC 7989 */
+	SIP_BY_CHARGING, /**< RFC 7315 */
+	SIP_BY_VENDOR,   /**< the same id in a header of a vendor's own */
+	SIP_BY_MEDIA,    /**< a switch passes on where RTP is to go */
+	SIP_BY_NUMBERS,  /**< a switch calls on at once for the same two */
+	SIP_BY_HOLD      /**< who calls has somebody on hold */
+};
+
+struct sip_link {
+	enum sip_link_type type;
+	enum sip_link_by by;
+	uint64_t with;       /**< conversation */
+	enum sip_party end;  /**< of it, that takes part in the call ... */
+	enum sip_party party; /**< ... as this one */
+};
+
+/** "refer", "session-id", ... */
+const char *sip_link_by_name(enum sip_link_by by);
 
 #define SIP_FORMATS_MAX 24
 #define SIP_ENCODING_BYTES 24
@@ -188,6 +245,10 @@ struct sip_media {
  * the time of the refusal. In the same way END of a time-out bears the time
  * of the last sign of life.
  *
+ * A call that is linked to a conversation says so in its CALL, if that is known
+ * by then. If it turns out later that it is a leg of another conversation, its
+ * media is closed, MOVE comes, and its media is opened again.
+ *
  * HOLD and RESUME compare with how the call began: a call that is one-way
  * from its first answer (announcement, paging) is not on hold.
  */
@@ -200,6 +261,8 @@ enum sip_event_type {
 	SIP_EVENT_MEDIA_CLOSE, /**< `media` ends: moved, rejected, call over */
 	SIP_EVENT_HOLD,        /**< `party` put the other on hold */
 	SIP_EVENT_RESUME,      /**< ... and took the call back */
+	SIP_EVENT_REFER,       /**< `party` asks the other to call `target` */
+	SIP_EVENT_MOVE,        /**< call->conversation is another: `link` */
 	SIP_EVENT_GOES_ON,     /**< of a call that was restored: the first
 				* message which shows that it is not over */
 	SIP_EVENT_END          /**< last event of a call; `cause` and `status` */
@@ -219,6 +282,9 @@ struct sip_event {
 	int64_t time_ns;
 	const struct sip_call *call;   /**< borrowed during the callback */
 	const struct sip_media *media; /**< MEDIA_OPEN, MEDIA_CLOSE, else NULL */
+	const struct sip_link *link;   /**< CALL (or NULL), MOVE, else NULL */
+	const struct sip_identity *target; /**< REFER, else NULL */
+	bool moved; /**< MEDIA_CLOSE: it goes on in another conversation */
 	enum sip_party party;          /**< HOLD, RESUME, END (who hung up) */
 	enum sip_end_cause cause;      /**< END */
 	int status;                    /**< END: 0, or the SIP status code */
@@ -269,6 +335,8 @@ struct sip_config {
 	X(text_cut, "calls",                                                  \
 	  "calls with a name, number or Call-ID too long to be kept")         \
 	X(calls, "calls", "calls begun")                                      \
+	X(calls_linked, "calls",                                              \
+	  "calls that are a leg of, or follow, another")                      \
 	X(calls_shed, "calls",                                                \
 	  "calls given up because there were too many")                       \
 	X(secure_media, "streams", "audio streams offered with encryption")
@@ -350,6 +418,8 @@ int sip_tracker_save(const struct sip_tracker *tracker, uint64_t call_number,
  * before what comes of its message. A BYE is no such message, nor are refusals.
  * Counts nothing: neither the call nor its media begins now.
  *
+ * @param with number of a call that was restored before, of whose conversation
+ *        it is a leg; 0: of none
  * @param now_ns from here on the call has its full time-out
  * @return 0, -EBADMSG (damaged, or contradicts itself), -EPROTO (of another
  *         version, or under another hash_key), -EEXIST (the Call-ID is in
@@ -357,7 +427,7 @@ int sip_tracker_save(const struct sip_tracker *tracker, uint64_t call_number,
  * @cost allocates the call and its streams
  */
 int sip_tracker_restore(struct sip_tracker *tracker, const uint8_t *bytes,
-			size_t n, int64_t now_ns)
+			size_t n, uint64_t with, int64_t now_ns)
 	__attribute__((warn_unused_result));
 
 const struct sip_counters *

@@ -371,7 +371,11 @@ bool sip__identity_set(struct sip_identity *identity,
 bool sip__identity_assert(struct sip_identity *identity,
 			  const struct sip_address *address);
 
-/* ---- calls: tracker.c, call.c, dialog.c, save.c ------------------------ */
+/** Others who have part in a call, by its INVITE. @return false: some were
+ * cut, or left out */
+bool sip__identity_others(struct sip_call *call, const struct sip_msg *msg);
+
+/* ---- calls: tracker.c, call.c, dialog.c, link.c, save.c ------------------------ */
 
 /* What is added to the state of a call belongs into save.c too. */
 
@@ -379,6 +383,51 @@ bool sip__identity_assert(struct sip_identity *identity,
 #define SIP_LEGS_MAX     4  /**< answered forks of a call */
 #define SIP_BRANCHES_MAX 8  /**< INVITE transactions before the answer */
 #define SIP_SEEN_MAX     32 /**< messages remembered as seen, per call */
+
+/**
+ * By what calls are linked. A key is the keyed hash of what it stands for, and
+ * of its type.
+ */
+enum sip_key_type {
+	SIP_KEY_SESSION,
+	SIP_KEY_CHARGING,
+	SIP_KEY_VENDOR,
+	SIP_KEY_MEDIA,   /**< an address that media is received at */
+	SIP_KEY_NUMBERS, /**< a switch is called by somebody for somebody */
+	SIP_KEY_PEER,    /**< an address from which somebody talks to somebody */
+	SIP_KEY_HOLDER,  /**< an address, and who holds a call there */
+	SIP_KEY_TARGET,  /**< somebody is to be called instead */
+	SIP_KEY_TYPE_COUNT
+};
+
+struct sip_call_state;
+struct sip_slot;
+
+/** A call is found by this. All zeros: it is not. */
+struct sip_key {
+	uint64_t hash; /**< 0: none */
+	struct sip_key *prev, *next; /**< of those with the same hash */
+	struct sip_slot *slot;
+	struct sip_call_state *call;
+	enum sip_party party;
+};
+
+/** All keys of one hash, the newest first. */
+struct sip_slot {
+	UT_hash_handle hh;
+	uint64_t hash;
+	struct sip_key *first;
+};
+
+/** Somebody was asked to call somebody, by REFER or by a redirection. */
+struct sip_refer {
+	bool open;
+	bool redirect;
+	enum sip_party by;  /**< who asked: the other is to call */
+	uint64_t replaces;  /**< number of the call that is to end for it */
+	int64_t until_ns;
+	struct sip_key key;
+};
 
 /** Media that is valid now; in order of opening. */
 struct sip_stream {
@@ -389,6 +438,7 @@ struct sip_stream {
 	uint8_t hop[16];  /**< address it was declared from last */
 	uint32_t applied; /**< number of the SDP that declared it last */
 	bool pending;     /**< offered in mid-call, not answered yet */
+	struct sip_key key;
 };
 
 /** The offer that waits for its answer. */
@@ -401,6 +451,7 @@ struct sip_offer {
 	enum sip_direction direction;
 	bool answer_directed; /**< by a provisional response */
 	enum sip_direction answer_direction;
+	struct capture_endpoint src; /**< who sent it, on the first hop */
 };
 
 /** A callee that answered. */
@@ -458,6 +509,16 @@ struct sip_call_state {
 	uint64_t answered_txn; /**< whose offer was answered last */
 	bool agreed;           /**< an offer was answered */
 	enum sip_direction declared[2];
+
+	/* link.c */
+	struct sip_call_state *leg_prev, *leg_next; /**< of the conversation,
+						     *   in a circle */
+	struct sip_key ids[SIP_KEY_HOLDER]; /**< by type; MEDIA: unused */
+	struct sip_key peer;      /**< SIP_KEY_PEER of the callee */
+	struct sip_key holder[2]; /**< [party] */
+	struct sip_refer refer;   /**< the last one */
+	uint64_t consulted; /**< number of the call whose REFER ends this one */
+	bool told;     /**< its CALL was emitted, its END was not */
 };
 
 /** A response that came before its INVITE; see tracker.c. */
@@ -483,6 +544,7 @@ struct sip_tracker {
 	struct sip_call_state *calls;   /**< by Call-ID, in order of number */
 	struct sip_call_state *numbers; /**< by number, those that live */
 	struct sip_call_state *waiting[SIP_WAIT_COUNT];
+	struct sip_slot *slots; /**< by hash */
 	uint64_t last_call;
 	uint64_t last_media;
 	struct sip_early early[SIP_EARLY_MAX];
@@ -502,7 +564,7 @@ struct sip_turn {
 };
 
 /** The first byte of a saved call; and what the key is checked by. */
-#define SIP_SAVE_VERSION   1
+#define SIP_SAVE_VERSION   2
 #define SIP_SAVE_KEY_CHECK SIP_TEXT("spanrec: the state of a call")
 
 /* tracker.c */
@@ -520,6 +582,11 @@ struct sip_call_state *sip__call_find(const struct sip_tracker *tracker,
 int sip__call_adopt(struct sip_call_state *call);
 uint64_t sip__tracker_hash(const struct sip_tracker *tracker,
 			   struct sip_text text);
+
+/** By Call-ID, as it is kept. @return NULL: there is none, nor one that is
+ * over and remembered */
+struct sip_call_state *sip__call_find_id(const struct sip_tracker *tracker,
+					 const char *call_id);
 
 /* call.c */
 /** A new call from its INVITE: identities, and SIP_EVENT_CALL. */
@@ -544,9 +611,43 @@ bool sip__dialog_leave(struct sip_call_state *call, uint64_t tag,
 		       int64_t time_ns);
 /** Close all media. */
 void sip__dialog_end(struct sip_call_state *call, int64_t time_ns);
-/** Number all media anew, and open it: of a call that was restored. */
+/** Close all media, to open it again in another conversation. */
+void sip__dialog_suspend(struct sip_call_state *call, int64_t time_ns);
+/** Number all media anew, and open it: of a call that was restored, or moved. */
 void sip__dialog_reopen(struct sip_call_state *call, int64_t time_ns);
 /** Free all media without a word. */
 void sip__dialog_drop(struct sip_call_state *call);
+
+/* link.c */
+/**
+ * A call begins: what has it to do with others? Settles conversation and
+ * crossed; from now on others may find it.
+ *
+ * @param turn its INVITE
+ * @return true: *link is filled
+ */
+bool sip__link_begin(struct sip_call_state *call, const struct sip_turn *turn,
+		     struct sip_link *link);
+/** A call is one of the conversation `with`, or of its own (0). */
+void sip__link_restore(struct sip_call_state *call, uint64_t with);
+/** REFER, NOTIFY, and responses to them. */
+void sip__link_message(struct sip_call_state *call, const struct sip_turn *turn);
+/** A 3xx to its INVITE named somebody else. */
+void sip__link_redirected(struct sip_call_state *call,
+			  const struct sip_turn *turn);
+/** A description was applied: is its media another conversation's too? */
+void sip__link_described(struct sip_call_state *call,
+			 const struct sip_turn *turn);
+/** A stream is valid, or not any more. */
+void sip__link_stream(struct sip_call_state *call, struct sip_stream *stream,
+		      bool open);
+/** A party holds the other, or does not any more. @param at where it is seen */
+void sip__link_hold(struct sip_call_state *call, enum sip_party party,
+		    bool hold, const struct capture_endpoint *at);
+/** Somebody hung up: what is left of a transfer may go on elsewhere. */
+void sip__link_left(struct sip_call_state *call, int64_t time_ns);
+/** A call is over: nobody finds it any more but by its Call-ID, and it is a leg
+ * no longer. Again without effect. */
+void sip__link_drop(struct sip_call_state *call);
 
 #endif

@@ -120,6 +120,12 @@ map_find(const struct sip_tracker *tracker, const char *id)
 }
 
 struct sip_call_state *
+sip__call_find_id(const struct sip_tracker *tracker, const char *call_id)
+{
+	return map_find(tracker, call_id);
+}
+
+struct sip_call_state *
 sip__call_find(const struct sip_tracker *tracker, uint64_t number)
 {
 	struct sip_call_state *call;
@@ -166,6 +172,7 @@ map_add(struct sip_call_state *call)
 static void
 call_forget(struct sip_call_state *call)
 {
+	sip__link_drop(call);
 	map_remove(call);
 	DL_DELETE(call->tracker->waiting[call->wait], call);
 	free(call);
@@ -405,6 +412,17 @@ input_beginning(struct sip_tracker *tracker, struct sip_turn *turn,
 	early_replay(call, hash, turn->time_ns);
 }
 
+/** What changes no media, but may tell who is called next. */
+static void
+input_beside(struct sip_call_state *call, struct sip_turn *turn)
+{
+	sign_of_life(call, turn->time_ns);
+	if ((turn->msg->method == SIP_METHOD_REFER ||
+	     turn->msg->method == SIP_METHOD_NOTIFY) &&
+	    !sip__call_seen(call, turn->msg, turn->src))
+		sip__call_input(call, turn);
+}
+
 /** Does the method change a call? */
 static bool
 has_part(enum sip_method method)
@@ -426,7 +444,7 @@ dispatch(struct sip_tracker *tracker, struct sip_turn *turn,
 	if (!has_part(turn->msg->method)) {
 		tracker->counters.other_method++;
 		if (call && call->wait != SIP_WAIT_GONE)
-			sign_of_life(call, turn->time_ns);
+			input_beside(call, turn);
 		return;
 	}
 	if (call && call->wait == SIP_WAIT_GONE && is_beginning(turn->msg) &&

@@ -295,7 +295,7 @@ restore(struct control_state *c, struct control_saved *saved)
 	}
 	c->restoring = saved;
 	r = sip_tracker_restore(c->tracker, saved->state + at,
-				saved->state_bytes - at,
+				saved->state_bytes - at, 0,
 				c->pipeline->config.start_ns);
 	c->restoring = NULL;
 	if (r == 0) {

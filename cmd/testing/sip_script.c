@@ -37,6 +37,23 @@ name(struct testing_sip_names *names, uint64_t number)
 	return names->of[number];
 }
 
+/** "of #1 same by session-id", "after #1 transfer by refer" */
+static void
+print_link(struct testing_sip_log *log, const struct sip_event *event)
+{
+	static const char *const types[] = { "same", "transfer", "pickup",
+					     "consult" };
+	const struct sip_link *link = event->link;
+
+	if (!link)
+		return;
+	print(log, " %s #%llu %s by %s%s",
+	      event->call->conversation == link->with ? "of" : "after",
+	      (unsigned long long)name(&log->calls, link->with),
+	      types[link->type], sip_link_by_name(link->by),
+	      event->call->crossed ? " crossed" : "");
+}
+
 void
 testing_sip_note(void *ctx, const struct sip_event *event)
 {
@@ -56,6 +73,7 @@ testing_sip_note(void *ctx, const struct sip_event *event)
 	case SIP_EVENT_CALL:
 		print(log, "call %s>%s", event->call->party[0].user,
 		      event->call->party[1].user);
+		print_link(log, event);
 		break;
 	case SIP_EVENT_IDENTITY:
 		print(log, "identity %s>%s", event->call->party[0].user,
@@ -82,6 +100,14 @@ testing_sip_note(void *ctx, const struct sip_event *event)
 	case SIP_EVENT_RESUME:
 		print(log, "resume by %s", parties[event->party]);
 		break;
+	case SIP_EVENT_REFER:
+		print(log, "refer by %s to %s", parties[event->party],
+		      event->target->user);
+		break;
+	case SIP_EVENT_MOVE:
+		print(log, "move");
+		print_link(log, event);
+		break;
 	case SIP_EVENT_GOES_ON:
 		break;
 	case SIP_EVENT_END:
@@ -96,9 +122,20 @@ testing_sip_note(void *ctx, const struct sip_event *event)
 
 struct options {
 	char branch[32], from_tag[32], to_tag[32], call_id[32], sdp[64],
-	    pai[32];
+	    pai[32], from[32], to[32];
 	char profile[32];
+	char headers[512];
 };
+
+static void
+add_header(struct options *o, const char *line)
+{
+	size_t n = strlen(o->headers);
+	int more =
+	    snprintf(o->headers + n, sizeof(o->headers) - n, "%s\r\n", line);
+
+	assert_true(more > 0 && (size_t)more < sizeof(o->headers) - n);
+}
 
 static void
 read_options(struct options *o, const char *words)
@@ -109,6 +146,8 @@ read_options(struct options *o, const char *words)
 	memcpy(copy, words, strlen(words) + 1);
 	*o = (struct options){ .from_tag = "x",
 			       .call_id = "call",
+			       .from = "2001",
+			       .to = "2002",
 			       .profile = "RTP/AVP" };
 	for (word = strtok_r(copy, " ", &save); word;
 	     word = strtok_r(NULL, " ", &save)) {
@@ -128,6 +167,12 @@ read_options(struct options *o, const char *words)
 			snprintf(o->sdp, sizeof(o->sdp), "%s", value);
 		else if (strcmp(word, "pai") == 0)
 			snprintf(o->pai, sizeof(o->pai), "%s", value);
+		else if (strcmp(word, "from") == 0)
+			snprintf(o->from, sizeof(o->from), "%s", value);
+		else if (strcmp(word, "to") == 0)
+			snprintf(o->to, sizeof(o->to), "%s", value);
+		else if (strcmp(word, "h") == 0)
+			add_header(o, value);
 		else if (strcmp(word, "rtp") == 0)
 			snprintf(o->profile, sizeof(o->profile), "%s", value);
 		else
@@ -163,16 +208,17 @@ write_message(struct testing_sip_log *m, const char *what, unsigned cseq,
 	if (method)
 		print(m, "SIP/2.0 %.3s Whatever\r\n", what);
 	else
-		print(m, "%s sip:2002@pbx.example SIP/2.0\r\n", what);
+		print(m, "%s sip:%s@pbx.example SIP/2.0\r\n", what, o->to);
 	print(m, "Via: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bK%s\r\n", o->branch);
-	print(m, "From: <sip:2001@pbx.example>;tag=%s\r\n", o->from_tag);
-	print(m, "To: <sip:2002@pbx.example>%s%s\r\n",
+	print(m, "From: <sip:%s@pbx.example>;tag=%s\r\n", o->from, o->from_tag);
+	print(m, "To: <sip:%s@pbx.example>%s%s\r\n", o->to,
 	      o->to_tag[0] ? ";tag=" : "", o->to_tag);
 	print(m, "Call-ID: %s\r\nCSeq: %u %s\r\n", o->call_id, cseq,
 	      method ? method + 1 : what);
 	if (o->pai[0])
 		print(m, "P-Asserted-Identity: <sip:%s@pbx.example>\r\n",
 		      o->pai);
+	print(m, "%s", o->headers);
 	if (sdp.n)
 		print(m, "Content-Type: application/sdp\r\n");
 	print(m, "Content-Length: %zu\r\n\r\n%.*s", sdp.n, (int)sdp.n,

@@ -9,13 +9,15 @@
  * time in ms, who sends to whom (A is 10.0.0.1, B 10.0.0.2, ...), method or
  * status/method, CSeq number, then options: b= branch, f= and t= tags of From
  * and To (f is "x" unless given), i= Call-ID, sdp= address:port[/direction],
- * pai= an asserted user, rtp= profile. "tick", "alive" and "finish" are
+ * pai= an asserted user, rtp= profile, from= and to= users (2001 and 2002), h= a
+ * header without blanks. "tick", "alive" and "finish" are
  * what they say.
  *
  * One event a line: time in ms, number of the call, what happened:
  *
  *   1000 #1 call 2001>2002
  *   1000 #1 +1 caller 10.0.0.1:4000
+ *   9000 #2 call 2001>2003 after #1 transfer by refer
  */
 #ifndef CMD_TESTING_SIP_SCRIPT_H
 #define CMD_TESTING_SIP_SCRIPT_H

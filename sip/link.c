@@ -1,0 +1,922 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Which calls are legs of one conversation, and which follow another: what
+ * people call one call has as many Call-IDs as a switch, a transfer or a
+ * question to a colleague gives it.
+ *
+ * A call that begins is looked at for, in this order, the first that fits:
+ *
+ *   Replaces       names a call: its sender takes part in its place
+ *   REFER, 3xx     somebody was asked to call this number, and is who calls
+ *   Referred-By    ... and the REFER itself was missed
+ *   ids            Session-ID, P-Charging-Vector, those of vendors
+ *   numbers        a switch was just called by the same for the same
+ *   hold           who calls has somebody on hold: a consultation
+ *
+ * Later, descriptions tell: a switch that passes on where its other leg wants
+ * to receive RTP makes one conversation of both. And where a REFER with
+ * Replaces goes to a switch, that joins what is left of two conversations when
+ * the transferor leaves.
+ *
+ * Who is who on a switch's legs: of two calls with a common address, that of
+ * the switch, the party there stands for who is at the far end of the other
+ * call.
+ *
+ * Nothing here trusts that an address is one telephone: ids and numbers are
+ * looked at too, and where two calls fit equally well none is linked. What is
+ * looked up is found by keyed hashes, and of one hash only the newest are
+ * looked at, so that no flood makes this slow.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "sip/sip_priv.h"
+
+#define SECOND_NS 1000000000LL
+/** A REFER is acted on at once; its subscription lasts no longer than this
+ * (RFC 3515 leaves that open, the transaction of the INVITE takes 32 s). */
+#define REFER_NS (64 * SECOND_NS)
+/** A switch calls on within. */
+#define CALLS_ON_NS (5 * SECOND_NS)
+/** Calls of one hash that are looked at. */
+#define LOOK_MAX 16
+/** Numbers that end with so many same digits are the same. */
+#define TAIL_DIGITS 7
+
+const char *
+sip_link_by_name(enum sip_link_by by)
+{
+	static const char *const names[] = {
+		[SIP_BY_REFER] = "refer",
+		[SIP_BY_REFERRED] = "referred-by",
+		[SIP_BY_REPLACES] = "replaces",
+		[SIP_BY_REDIRECT] = "redirect",
+		[SIP_BY_SESSION] = "session-id",
+		[SIP_BY_CHARGING] = "charging-vector",
+		[SIP_BY_VENDOR] = "vendor-id",
+		[SIP_BY_MEDIA] = "same media",
+		[SIP_BY_NUMBERS] = "same numbers",
+		[SIP_BY_HOLD] = "hold",
+	};
+
+	return names[by];
+}
+
+/* ---- keys ---------------------------------------------------------------- */
+
+/* NOLINTBEGIN(readability-function-size): the macros of uthash nest */
+
+static struct sip_slot *
+slot_find(const struct sip_tracker *t, uint64_t hash)
+{
+	struct sip_slot *slot;
+
+	HASH_FIND (hh, t->slots, &hash, sizeof(hash), slot)
+		;
+	return slot;
+}
+
+static struct sip_slot *
+slot_get(struct sip_tracker *t, uint64_t hash)
+{
+	struct sip_slot *slot = slot_find(t, hash);
+
+	if (slot)
+		return slot;
+	slot = calloc(1, sizeof(*slot));
+	if (!slot)
+		return NULL;
+	slot->hash = hash;
+	HASH_ADD(hh, t->slots, hash, sizeof(slot->hash), slot);
+	if (slot->hh.tbl)
+		return slot;
+	free(slot);
+	return NULL;
+}
+
+static void
+slot_free(struct sip_tracker *t, struct sip_slot *slot)
+{
+	HASH_DEL(t->slots, slot);
+	free(slot);
+}
+
+/* NOLINTEND(readability-function-size) */
+
+static void
+key_drop(struct sip_key *key)
+{
+	struct sip_slot *slot = key->slot;
+
+	if (slot) {
+		DL_DELETE(slot->first, key);
+		if (!slot->first)
+			slot_free(key->call->tracker, slot);
+	}
+	*key = (struct sip_key){ 0 };
+}
+
+/** The call is found by this hash from now on. Out of memory it is not. */
+static void
+key_set(struct sip_call_state *call, struct sip_key *key, uint64_t hash,
+	enum sip_party party)
+{
+	if (key->slot)
+		key_drop(key);
+	*key = (struct sip_key){ .hash = hash, .call = call, .party = party };
+	if (hash)
+		key->slot = slot_get(call->tracker, hash);
+	if (key->slot)
+		DL_PREPEND(key->slot->first, key);
+}
+
+static const struct sip_key *
+key_first(const struct sip_tracker *t, uint64_t hash)
+{
+	const struct sip_slot *slot = hash ? slot_find(t, hash) : NULL;
+
+	return slot ? slot->first : NULL;
+}
+
+/** @return 0 if there is no text */
+static uint64_t
+text_hash(const struct sip_tracker *t, enum sip_key_type type,
+	  struct sip_text text)
+{
+	const uint64_t parts[] = { type, sip__tracker_hash(t, text) };
+
+	return text.n ? sip__tracker_hash(t, SIP_BYTES(parts)) : 0;
+}
+
+/** A number without what is dialled in front of it from here or there; a name
+ * as it is. */
+static struct sip_text
+tail(const char *user)
+{
+	size_t n = strlen(user), digits = 0;
+
+	while (digits < n && user[n - 1 - digits] >= '0' &&
+	       user[n - 1 - digits] <= '9')
+		digits++;
+	if (digits > TAIL_DIGITS)
+		return (struct sip_text){ user + n - TAIL_DIGITS, TAIL_DIGITS };
+	return (struct sip_text){ user, n };
+}
+
+static bool
+same_user(const char *a, const char *b)
+{
+	return a[0] && sip__text_equal(tail(a), tail(b));
+}
+
+static uint64_t
+address_hash(const struct sip_tracker *t, enum sip_key_type type,
+	     const struct capture_endpoint *at, const char *user)
+{
+	const uint64_t parts[] = {
+		type,
+		sip__tracker_hash(t, SIP_BYTES(at->addr)),
+		type == SIP_KEY_MEDIA ? at->port : 0,
+		sip__tracker_hash(t, tail(user)),
+	};
+
+	return sip__tracker_hash(t, SIP_BYTES(parts));
+}
+
+/** By which the call of a switch that calls on is found. 0: nobody is. */
+static uint64_t
+numbers_hash(const struct sip_tracker *t, const struct capture_endpoint *at,
+	     const struct sip_call *call)
+{
+	const uint64_t parts[] = {
+		address_hash(t, SIP_KEY_NUMBERS, at,
+			     call->party[SIP_CALLER].user),
+		sip__tracker_hash(t, tail(call->party[SIP_CALLEE].user)),
+	};
+
+	if (call->party[SIP_CALLER].anonymous ||
+	    !call->party[SIP_CALLER].user[0] ||
+	    !call->party[SIP_CALLEE].user[0])
+		return 0;
+	return sip__tracker_hash(t, SIP_BYTES(parts));
+}
+
+/* ---- conversations ------------------------------------------------------- */
+
+static bool
+lives(const struct sip_call_state *call)
+{
+	return call->told && call->wait != SIP_WAIT_GONE;
+}
+
+static bool
+same_host(const struct capture_endpoint *a, const struct capture_endpoint *b)
+{
+	return memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
+}
+
+static enum sip_party
+other(enum sip_party party)
+{
+	return party == SIP_CALLER ? SIP_CALLEE : SIP_CALLER;
+}
+
+/** Are both seen between the same two hosts? Then neither calls on for the
+ * other. */
+static bool
+same_way(const struct sip_call *a, const struct sip_call *b)
+{
+	return same_host(&a->signalling[0], &b->signalling[0]) &&
+	       same_host(&a->signalling[1], &b->signalling[1]);
+}
+
+/**
+ * Of two legs of a conversation: which party of `a` stands where the caller of
+ * `b` does?
+ */
+static enum sip_party
+party_for_caller_of(const struct sip_call *a, const struct sip_call *b)
+{
+	for (int p = SIP_CALLER; p <= SIP_CALLEE; p++) {
+		/* the switch, p of one and q of the other, stands in each for
+		 * who is beyond it */
+		for (int q = SIP_CALLER; q <= SIP_CALLEE; q++)
+			if (same_host(&a->signalling[p], &b->signalling[q]))
+				return p == q ? SIP_CALLEE : SIP_CALLER;
+	}
+	return SIP_CALLER;
+}
+
+static void
+alone(struct sip_call_state *call)
+{
+	call->pub.conversation = call->pub.number;
+	call->pub.crossed = false;
+	call->leg_prev = call->leg_next = call;
+}
+
+static void
+leave(struct sip_call_state *call)
+{
+	call->leg_prev->leg_next = call->leg_next;
+	call->leg_next->leg_prev = call->leg_prev;
+	call->leg_prev = call->leg_next = call;
+}
+
+/** @param crossed its caller stands at the end of the callee */
+static void
+join(struct sip_call_state *call, struct sip_call_state *with, bool crossed)
+{
+	call->pub.conversation = with->pub.conversation;
+	call->pub.crossed = crossed;
+	call->leg_prev = with;
+	call->leg_next = with->leg_next;
+	with->leg_next->leg_prev = call;
+	with->leg_next = call;
+}
+
+static bool
+has_other_legs(const struct sip_call_state *call)
+{
+	return call->leg_next != call;
+}
+
+/** As a leg of another conversation. */
+static bool
+crossed_with(const struct sip_call_state *call,
+	     const struct sip_call_state *with)
+{
+	enum sip_party party = party_for_caller_of(&call->pub, &with->pub);
+
+	return (party == SIP_CALLEE) != with->pub.crossed;
+}
+
+/** One leg becomes one of another conversation. */
+static void
+move_one(struct sip_call_state *call, struct sip_call_state *with, bool crossed,
+	 struct sip_link link, int64_t time_ns)
+{
+	link.with = with->pub.conversation;
+	sip__dialog_suspend(call, time_ns);
+	leave(call);
+	join(call, with, crossed);
+	call->tracker->counters.calls_linked++;
+	sip__emit(call, (struct sip_event){ .type = SIP_EVENT_MOVE,
+					    .time_ns = time_ns,
+					    .link = &link });
+	sip__dialog_reopen(call, time_ns);
+}
+
+/**
+ * All legs of a call's conversation, but those that end with a transfer, become
+ * legs of another.
+ *
+ * @param turned the ends of the one are the other way round in the other
+ */
+static void
+move_all(struct sip_call_state *call, const struct sip_call_state *but,
+	 struct sip_call_state *with, bool turned, struct sip_link link,
+	 int64_t time_ns)
+{
+	struct sip_call_state *legs[LOOK_MAX], *leg = call;
+	uint32_t n = 0;
+
+	do {
+		if (leg != but && n < LOOK_MAX)
+			legs[n++] = leg;
+		leg = leg->leg_next;
+	} while (leg != call);
+	for (uint32_t i = 0; i < n; i++)
+		move_one(legs[i], with, legs[i]->pub.crossed != turned, link,
+			 time_ns);
+}
+
+/* ---- a call begins ------------------------------------------------------- */
+
+/** Which party of a call has this tag? The callee's are many. */
+static enum sip_party
+party_of_tag(const struct sip_call_state *call, const char *tag)
+{
+	uint64_t hash = sip__tracker_hash(
+	    call->tracker, (struct sip_text){ tag, strlen(tag) });
+
+	for (uint32_t i = 0; i < call->caller_tags_count; i++)
+		if (call->caller_tags[i] == hash)
+			return SIP_CALLER;
+	return SIP_CALLEE;
+}
+
+/** Who of a call is asked to replace it? */
+static enum sip_party
+replaced_at(const struct sip_call_state *call, const struct sip_dialog_id *id,
+	    const struct sip_turn *turn)
+{
+	if (id->to_tag[0])
+		return party_of_tag(call, id->to_tag);
+	if (id->from_tag[0])
+		return other(party_of_tag(call, id->from_tag));
+	return same_host(&call->pub.signalling[SIP_CALLER], turn->dst)
+		   ? SIP_CALLER
+		   : SIP_CALLEE;
+}
+
+static bool
+is_open(const struct sip_refer *refer, int64_t now_ns)
+{
+	return refer->open && now_ns <= refer->until_ns;
+}
+
+/** Who was asked: does the call come from him, or for him from his switch? */
+static bool
+is_asked(const struct sip_call_state *asked, const struct sip_call_state *call,
+	 const struct sip_turn *turn)
+{
+	enum sip_party by = asked->refer.by;
+	const struct sip_call *pub = &asked->pub;
+	struct sip_text by_user = turn->msg->related.referred_by.user;
+
+	return same_host(turn->src, &pub->signalling[other(by)]) ||
+	       (by_user.n &&
+		sip__text_equal(by_user, tail(pub->party[by].user))) ||
+	       same_user(call->pub.party[SIP_CALLER].user,
+			 pub->party[other(by)].user);
+}
+
+/** What a party is called by. */
+static struct sip_text
+name_of(const struct sip_identity *identity)
+{
+	if (identity->user[0])
+		return tail(identity->user);
+	return (struct sip_text){ identity->host, strlen(identity->host) };
+}
+
+static struct sip_call_state *
+find_asked_for(const struct sip_call_state *call, const struct sip_turn *turn,
+	       struct sip_text name)
+{
+	const struct sip_tracker *t = call->tracker;
+	const struct sip_key *key =
+	    key_first(t, text_hash(t, SIP_KEY_TARGET, name));
+
+	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
+		if (key->call != call && lives(key->call) &&
+		    is_open(&key->call->refer, turn->time_ns) &&
+		    is_asked(key->call, call, turn))
+			return key->call;
+	return NULL;
+}
+
+/** A call in which somebody was asked to make this one. */
+static struct sip_call_state *
+find_asked(const struct sip_call_state *call, const struct sip_turn *turn)
+{
+	const struct sip_call *pub = &call->pub;
+	struct sip_call_state *asked =
+	    find_asked_for(call, turn, name_of(&pub->party[SIP_CALLEE]));
+
+	for (uint32_t i = 0; i < pub->others_count && !asked; i++)
+		asked = find_asked_for(call, turn, tail(pub->others[i]));
+	return asked;
+}
+
+/**
+ * The party that goes on is the caller of a new call. Where a switch makes it,
+ * whose other leg of the conversation stays, it is one more leg.
+ */
+static void
+follow(struct sip_call_state *call, struct sip_call_state *with,
+       enum sip_party stays, struct sip_link *link)
+{
+	link->with = with->pub.conversation;
+	link->end = sip_end(&with->pub, stays);
+	link->party = SIP_CALLER;
+	if (has_other_legs(with))
+		join(call, with, link->end != SIP_CALLER);
+	else
+		alone(call);
+}
+
+static bool
+by_replaces(struct sip_call_state *call, const struct sip_turn *turn,
+	    struct sip_link *link)
+{
+	const struct sip_dialog_id *id = &turn->msg->related.replaces;
+	struct sip_call_state *replaced =
+	    id->call_id[0] ? sip__call_find_id(call->tracker, id->call_id)
+			   : NULL;
+	struct sip_call_state *asked;
+
+	if (!replaced || replaced == call)
+		return false;
+	asked = sip__call_find(call->tracker, replaced->consulted);
+	if (asked && asked->refer.replaces == replaced->pub.number &&
+	    is_open(&asked->refer, turn->time_ns)) {
+		link->type = SIP_LINK_TRANSFER;
+		link->by = SIP_BY_REFER;
+		follow(call, asked, other(asked->refer.by), link);
+		return true;
+	}
+	link->type =
+	    replaced->pub.answer_ns ? SIP_LINK_TRANSFER : SIP_LINK_PICKUP;
+	link->by = SIP_BY_REPLACES;
+	link->with = replaced->pub.conversation;
+	link->end = sip_end(&replaced->pub, replaced_at(replaced, id, turn));
+	link->party = SIP_CALLEE;
+	if (lives(replaced) &&
+	    (link->type == SIP_LINK_PICKUP || has_other_legs(replaced)))
+		join(call, replaced, link->end != SIP_CALLEE);
+	else
+		alone(call);
+	return true;
+}
+
+static bool
+by_refer(struct sip_call_state *call, const struct sip_turn *turn,
+	 struct sip_link *link)
+{
+	struct sip_call_state *asked = find_asked(call, turn);
+
+	if (!asked)
+		return false;
+	if (asked->refer.redirect) {
+		link->type = SIP_LINK_SAME;
+		link->by = SIP_BY_REDIRECT;
+		link->with = asked->pub.conversation;
+		link->end = sip_end(&asked->pub, SIP_CALLER);
+		link->party = SIP_CALLER;
+		join(call, asked, asked->pub.crossed);
+		return true;
+	}
+	link->type = SIP_LINK_TRANSFER;
+	link->by = SIP_BY_REFER;
+	follow(call, asked, other(asked->refer.by), link);
+	return true;
+}
+
+/** Who calls talks to who is said to have referred him, in one call only. */
+static bool
+by_referred(struct sip_call_state *call, const struct sip_turn *turn,
+	    struct sip_link *link)
+{
+	const struct sip_tracker *t = call->tracker;
+	const struct sip_key *key, *found = NULL;
+	struct sip_identity by = { 0 };
+	uint64_t hash;
+
+	if (turn->msg->related.referred_by.user.n == 0)
+		return false;
+	sip__identity_set(&by, &turn->msg->related.referred_by);
+	hash = address_hash(t, SIP_KEY_PEER, turn->src, by.user);
+	key = key_first(t, hash);
+	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
+		if (key->call == call || !lives(key->call) ||
+		    !key->call->pub.answer_ns)
+			continue;
+		if (found && found->call->pub.conversation !=
+				 key->call->pub.conversation)
+			return false;
+		found = key;
+	}
+	if (!found)
+		return false;
+	link->type = SIP_LINK_TRANSFER;
+	link->by = SIP_BY_REFERRED;
+	follow(call, found->call, found->party, link);
+	return true;
+}
+
+static bool
+link_same(struct sip_call_state *call, struct sip_call_state *with,
+	  enum sip_link_by by, struct sip_link *link)
+{
+	link->type = SIP_LINK_SAME;
+	link->by = by;
+	link->with = with->pub.conversation;
+	join(call, with, crossed_with(call, with));
+	link->party = SIP_CALLER;
+	link->end = sip_end(&call->pub, SIP_CALLER);
+	return true;
+}
+
+static bool
+by_ids(struct sip_call_state *call, struct sip_link *link)
+{
+	static const struct {
+		enum sip_key_type type;
+		enum sip_link_by by;
+	} ids[] = {
+		{ SIP_KEY_SESSION, SIP_BY_SESSION },
+		{ SIP_KEY_CHARGING, SIP_BY_CHARGING },
+		{ SIP_KEY_VENDOR, SIP_BY_VENDOR },
+	};
+
+	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
+		const struct sip_key *key =
+		    key_first(call->tracker, call->ids[ids[i].type].hash);
+
+		for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
+			if (key->call != call && lives(key->call) &&
+			    !same_way(&call->pub, &key->call->pub))
+				return link_same(call, key->call, ids[i].by,
+						 link);
+	}
+	return false;
+}
+
+/** Exactly one conversation, or it may be a mistake. */
+static bool
+by_numbers(struct sip_call_state *call, const struct sip_turn *turn,
+	   struct sip_link *link)
+{
+	const struct sip_tracker *t = call->tracker;
+	const struct sip_key *key =
+	    key_first(t, numbers_hash(t, turn->src, &call->pub));
+	struct sip_call_state *found = NULL;
+
+	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
+		struct sip_call_state *one = key->call;
+
+		if (one == call || !lives(one) || one->pub.answer_ns ||
+		    turn->time_ns - one->pub.start_ns > CALLS_ON_NS ||
+		    same_host(&one->pub.signalling[SIP_CALLER], turn->dst))
+			continue;
+		if (found && found->pub.conversation != one->pub.conversation)
+			return false;
+		found = one;
+	}
+	return found && link_same(call, found, SIP_BY_NUMBERS, link);
+}
+
+static bool
+by_hold(struct sip_call_state *call, const struct sip_turn *turn,
+	struct sip_link *link)
+{
+	const struct sip_tracker *t = call->tracker;
+	uint64_t hash = address_hash(t, SIP_KEY_HOLDER, turn->src,
+				     call->pub.party[SIP_CALLER].user);
+	const struct sip_key *key = key_first(t, hash);
+
+	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
+		if (key->call == call || !lives(key->call))
+			continue;
+		alone(call);
+		link->type = SIP_LINK_CONSULT;
+		link->by = SIP_BY_HOLD;
+		link->with = key->call->pub.conversation;
+		link->end = sip_end(&key->call->pub, key->party);
+		link->party = SIP_CALLER;
+		return true;
+	}
+	return false;
+}
+
+/** From now on others may find it. */
+static void
+publish(struct sip_call_state *call, const struct sip_turn *turn)
+{
+	const struct sip_related *related = &turn->msg->related;
+	struct sip_tracker *t = call->tracker;
+	const struct sip_call *pub = &call->pub;
+	struct sip_key *ids = call->ids;
+
+	key_set(call, &ids[SIP_KEY_SESSION],
+		text_hash(t, SIP_KEY_SESSION, related->session[0]), SIP_CALLER);
+	key_set(call, &ids[SIP_KEY_CHARGING],
+		text_hash(t, SIP_KEY_CHARGING, related->charging), SIP_CALLER);
+	key_set(call, &ids[SIP_KEY_VENDOR],
+		text_hash(t, SIP_KEY_VENDOR, related->vendor), SIP_CALLER);
+	key_set(call, &ids[SIP_KEY_NUMBERS], numbers_hash(t, turn->dst, pub),
+		SIP_CALLER);
+	/* found by the address of the one and the number of the other */
+	key_set(call, &ids[SIP_KEY_PEER],
+		address_hash(t, SIP_KEY_PEER, turn->src,
+			     pub->party[SIP_CALLEE].user),
+		SIP_CALLER);
+	key_set(call, &call->peer,
+		address_hash(t, SIP_KEY_PEER, turn->dst,
+			     pub->party[SIP_CALLER].user),
+		SIP_CALLEE);
+}
+
+bool
+sip__link_begin(struct sip_call_state *call, const struct sip_turn *turn,
+		struct sip_link *link)
+{
+	bool linked;
+
+	publish(call, turn);
+	linked = by_replaces(call, turn, link) || by_refer(call, turn, link) ||
+		 by_referred(call, turn, link) || by_ids(call, link) ||
+		 by_numbers(call, turn, link) || by_hold(call, turn, link);
+	if (!linked)
+		alone(call);
+	call->told = true;
+	call->tracker->counters.calls_linked += linked;
+	return linked;
+}
+
+/* ---- transfers ----------------------------------------------------------- */
+
+static void
+expect(struct sip_call_state *call, const struct sip_address *target,
+       struct sip_refer refer, struct sip_identity *identity)
+{
+	struct sip_tracker *t = call->tracker;
+	uint64_t hash;
+
+	memset(identity, 0, sizeof(*identity));
+	sip__identity_set(identity, target);
+	key_drop(&call->refer.key);
+	call->refer = refer;
+	hash = text_hash(t, SIP_KEY_TARGET, name_of(identity));
+	key_set(call, &call->refer.key, hash, other(refer.by));
+}
+
+static void
+refer_request(struct sip_call_state *call, const struct sip_turn *turn)
+{
+	const struct sip_related *related = &turn->msg->related;
+	struct sip_call_state *replaced = NULL;
+	struct sip_identity target;
+	struct sip_refer refer = { .open = true,
+				   .by = turn->party,
+				   .until_ns = turn->time_ns + REFER_NS };
+
+	if (related->refer_to.user.n == 0 && related->refer_to.host.n == 0)
+		return;
+	if (related->replaces.call_id[0])
+		replaced =
+		    sip__call_find_id(call->tracker, related->replaces.call_id);
+	if (replaced && replaced != call && lives(replaced)) {
+		refer.replaces = replaced->pub.number;
+		replaced->consulted = call->pub.number;
+	}
+	expect(call, &related->refer_to, refer, &target);
+	sip__emit(call, (struct sip_event){ .type = SIP_EVENT_REFER,
+					    .time_ns = turn->time_ns,
+					    .party = turn->party,
+					    .target = &target });
+}
+
+static void
+refer_over(struct sip_call_state *call)
+{
+	call->refer.open = false;
+	call->refer.replaces = 0;
+	key_drop(&call->refer.key);
+}
+
+void
+sip__link_message(struct sip_call_state *call, const struct sip_turn *turn)
+{
+	const struct sip_msg *msg = turn->msg;
+
+	if (msg->method == SIP_METHOD_REFER && msg->status == 0)
+		refer_request(call, turn);
+	else if (msg->method == SIP_METHOD_REFER ? msg->status >= 300
+						 : msg->related.fragment >= 300)
+		refer_over(call);
+}
+
+void
+sip__link_redirected(struct sip_call_state *call, const struct sip_turn *turn)
+{
+	struct sip_refer refer = { .open = true,
+				   .redirect = true,
+				   .by = SIP_CALLEE,
+				   .until_ns = turn->time_ns + REFER_NS };
+	struct sip_identity target;
+
+	if (turn->msg->contact.user.n)
+		expect(call, &turn->msg->contact, refer, &target);
+}
+
+/**
+ * A switch was asked to join two conversations of the transferor, who leaves:
+ * what is left of the second goes on in the first, at the transferor's end.
+ */
+static void
+join_rest(struct sip_call_state *asked, struct sip_call_state *consult,
+	  int64_t time_ns)
+{
+	enum sip_party by = asked->refer.by;
+	enum sip_party end = sip_end(&asked->pub, by), there;
+	struct sip_link link = { .type = SIP_LINK_TRANSFER,
+				 .by = SIP_BY_REFER,
+				 .end = other(end),
+				 .party = SIP_CALLER };
+	struct sip_call_state *anchor = asked->leg_next;
+
+	if (!has_other_legs(asked) || !has_other_legs(consult) ||
+	    asked->pub.conversation == consult->pub.conversation)
+		return;
+	there = same_host(&consult->pub.signalling[SIP_CALLEE],
+			  &asked->pub.signalling[by])
+		    ? SIP_CALLEE
+		    : SIP_CALLER;
+	there = sip_end(&consult->pub, there);
+	move_all(consult, consult, anchor, there != end, link, time_ns);
+}
+
+/* ---- descriptions -------------------------------------------------------- */
+
+void
+sip__link_stream(struct sip_call_state *call, struct sip_stream *stream,
+		 bool open)
+{
+	if (open)
+		key_set(call, &stream->key,
+			address_hash(call->tracker, SIP_KEY_MEDIA,
+				     &stream->media.receive, ""),
+			stream->media.party);
+	else
+		key_drop(&stream->key);
+}
+
+/**
+ * Does a switch pass on what the far end of its other leg declares? Then who
+ * declares it there stands before the switch in the one call, and is the
+ * switch in the other.
+ */
+static bool
+passes_on(const struct sip_key *a, const struct sip_key *b)
+{
+	const struct sip_call *x = &a->call->pub, *y = &b->call->pub;
+
+	return same_host(&x->signalling[other(a->party)],
+			 &y->signalling[b->party]) ||
+	       same_host(&y->signalling[other(b->party)],
+			 &x->signalling[a->party]);
+}
+
+/** Another conversation's stream at the same address. */
+static const struct sip_key *
+find_media(const struct sip_call_state *call, const struct sip_stream *stream)
+{
+	const struct sip_key *mine = &stream->key, *key;
+
+	if (!mine->slot)
+		return NULL;
+	key = mine->slot->first;
+	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
+		if (lives(key->call) &&
+		    key->call->pub.conversation != call->pub.conversation &&
+		    passes_on(mine, key) &&
+		    !same_way(&call->pub, &key->call->pub))
+			return key;
+	return NULL;
+}
+
+void
+sip__link_described(struct sip_call_state *call, const struct sip_turn *turn)
+{
+	const struct sip_key *key = NULL;
+	const struct sip_stream *s;
+	struct sip_call_state *young = call, *old;
+	struct sip_link link = { .by = SIP_BY_MEDIA };
+	bool turned;
+
+	for (s = call->streams; s; s = s->next) {
+		key = s->applied == call->applied ? find_media(call, s) : NULL;
+		if (key)
+			break;
+	}
+	if (!key)
+		return;
+	old = key->call;
+	if (old->pub.conversation > young->pub.conversation) {
+		young = key->call;
+		old = call;
+	}
+	turned = sip_end(&call->pub, s->key.party) !=
+		 sip_end(&key->call->pub, key->party);
+	link.type = old->pub.answer_ns && has_other_legs(old)
+			? SIP_LINK_TRANSFER
+			: SIP_LINK_SAME;
+	link.end = SIP_CALLER;
+	link.party = SIP_CALLER;
+	move_all(young, NULL, old, turned, link, turn->time_ns);
+}
+
+/* ---- hold ---------------------------------------------------------------- */
+
+void
+sip__link_hold(struct sip_call_state *call, enum sip_party party, bool hold,
+	       const struct capture_endpoint *at)
+{
+	struct sip_key *key = &call->holder[party];
+
+	if (hold && call->pub.party[party].user[0])
+		key_set(call, key,
+			address_hash(call->tracker, SIP_KEY_HOLDER, at,
+				     call->pub.party[party].user),
+			party);
+	else
+		key_drop(key);
+}
+
+/* ---- the end ------------------------------------------------------------- */
+
+void
+sip__link_left(struct sip_call_state *call, int64_t time_ns)
+{
+	struct sip_tracker *t = call->tracker;
+	struct sip_call_state *asked = sip__call_find(t, call->consulted);
+	struct sip_call_state *consult =
+	    sip__call_find(t, call->refer.replaces);
+
+	if (asked && asked->refer.replaces == call->pub.number)
+		join_rest(asked, call, time_ns);
+	else if (consult)
+		join_rest(call, consult, time_ns);
+}
+
+void
+sip__link_drop(struct sip_call_state *call)
+{
+	struct sip_stream *s;
+
+	for (int type = 0; type < SIP_KEY_HOLDER; type++)
+		key_drop(&call->ids[type]);
+	key_drop(&call->peer);
+	key_drop(&call->holder[SIP_CALLER]);
+	key_drop(&call->holder[SIP_CALLEE]);
+	key_drop(&call->refer.key);
+	for (s = call->streams; s; s = s->next)
+		key_drop(&s->key);
+	if (call->told)
+		leave(call);
+	call->told = false;
+}
+
+static void
+key_again(struct sip_call_state *call, struct sip_key *key,
+	  enum sip_party party)
+{
+	key_set(call, key, key->hash, party);
+}
+
+void
+sip__link_restore(struct sip_call_state *call, uint64_t with)
+{
+	struct sip_call_state *leg =
+	    with ? sip__call_find(call->tracker, with) : NULL;
+	bool crossed = call->pub.crossed;
+	struct sip_stream *s;
+
+	alone(call);
+	if (leg && leg != call)
+		join(call, leg, crossed);
+	call->told = true;
+	for (int type = 0; type < SIP_KEY_HOLDER; type++)
+		key_again(call, &call->ids[type], SIP_CALLER);
+	key_again(call, &call->peer, SIP_CALLEE);
+	key_again(call, &call->holder[SIP_CALLER], SIP_CALLER);
+	key_again(call, &call->holder[SIP_CALLEE], SIP_CALLEE);
+	key_again(call, &call->refer.key, other(call->refer.by));
+	for (s = call->streams; s; s = s->next)
+		sip__link_stream(call, s, true);
+}
