@@ -758,7 +758,8 @@ join_rest(struct sip_call_state *asked, struct sip_call_state *consult,
 		    ? SIP_CALLEE
 		    : SIP_CALLER;
 	there = sip_end(&consult->pub, there);
-	move_all(consult, consult, anchor, there != end, link, time_ns);
+	/* who is left was at the other end there */
+	move_all(consult, consult, anchor, there == end, link, time_ns);
 }
 
 /* ---- descriptions -------------------------------------------------------- */
@@ -879,7 +880,7 @@ sip__link_drop(struct sip_call_state *call)
 {
 	struct sip_stream *s;
 
-	for (int type = 0; type < SIP_KEY_HOLDER; type++)
+	for (int type = 0; type < SIP_KEYS_COUNT; type++)
 		key_drop(&call->ids[type]);
 	key_drop(&call->peer);
 	key_drop(&call->holder[SIP_CALLER]);
@@ -908,10 +909,11 @@ sip__link_restore(struct sip_call_state *call, uint64_t with)
 	struct sip_stream *s;
 
 	alone(call);
+	call->pub.crossed = crossed;
 	if (leg && leg != call)
 		join(call, leg, crossed);
 	call->told = true;
-	for (int type = 0; type < SIP_KEY_HOLDER; type++)
+	for (int type = 0; type < SIP_KEYS_COUNT; type++)
 		key_again(call, &call->ids[type], SIP_CALLER);
 	key_again(call, &call->peer, SIP_CALLEE);
 	key_again(call, &call->holder[SIP_CALLER], SIP_CALLER);

@@ -59,9 +59,9 @@ assert_links(const char *script, const char *expected)
 /* A call from x to y, answered; t is a tenth of its time. */
 #define CALL(t, x, y, id, from_to)                                             \
 #t "0 " #x ">" #y " INVITE 1 b=1 i=" #id " f=" #id "f " from_to        \
-	   "\n" #t "1 " #y ">" #x " 200/INVITE 1 b=1 i=" #id " f=" #id         \
-	   "f t=" #id "t " from_to "\n" #t "2 " #x ">" #y " ACK 1 b=2 i=" #id  \
-	   " f=" #id "f t=" #id "t " from_to "\n"
+	   " sdp=10.0.9.1:4000\n" #t "1 " #y ">" #x " 200/INVITE 1 b=1 i=" #id \
+	   " f=" #id "f t=" #id "t " from_to " sdp=10.0.9.2:4000\n" #t "2 " #x \
+	   ">" #y " ACK 1 b=2 i=" #id " f=" #id "f t=" #id "t " from_to "\n"
 
 #define A_TO_B CALL(0, A, B, one, "from=2001 to=2002")
 

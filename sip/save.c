@@ -292,7 +292,7 @@ walk_offer(struct walk *w, struct sip_offer *offer)
 static void
 walk_links(struct walk *w, struct sip_call_state *call)
 {
-	for (int type = 0; type < SIP_KEY_HOLDER; type++)
+	for (int type = 0; type < SIP_KEYS_COUNT; type++)
 		walk_u64(w, &call->ids[type].hash);
 	walk_u64(w, &call->peer.hash);
 	for (int party = SIP_CALLER; party <= SIP_CALLEE; party++)

@@ -135,7 +135,7 @@ struct sip_identity {
 };
 
 /** Numbers kept of others who have part in a call. */
-#define SIP_OTHERS_MAX 6
+#define SIP_OTHERS_MAX 4
 
 /**
  * A call as seen so far: what bears one Call-ID. Owned by the tracker.

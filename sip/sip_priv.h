@@ -392,12 +392,12 @@ enum sip_key_type {
 	SIP_KEY_SESSION,
 	SIP_KEY_CHARGING,
 	SIP_KEY_VENDOR,
-	SIP_KEY_MEDIA,   /**< an address that media is received at */
 	SIP_KEY_NUMBERS, /**< a switch is called by somebody for somebody */
 	SIP_KEY_PEER,    /**< an address from which somebody talks to somebody */
+	SIP_KEYS_COUNT,  /**< so many each call has from its beginning */
+	SIP_KEY_MEDIA = SIP_KEYS_COUNT, /**< where media is received */
 	SIP_KEY_HOLDER,  /**< an address, and who holds a call there */
-	SIP_KEY_TARGET,  /**< somebody is to be called instead */
-	SIP_KEY_TYPE_COUNT
+	SIP_KEY_TARGET   /**< somebody is to be called instead */
 };
 
 struct sip_call_state;
@@ -513,7 +513,7 @@ struct sip_call_state {
 	/* link.c */
 	struct sip_call_state *leg_prev, *leg_next; /**< of the conversation,
 						     *   in a circle */
-	struct sip_key ids[SIP_KEY_HOLDER]; /**< by type; MEDIA: unused */
+	struct sip_key ids[SIP_KEYS_COUNT]; /**< by type */
 	struct sip_key peer;      /**< SIP_KEY_PEER of the callee */
 	struct sip_key holder[2]; /**< [party] */
 	struct sip_refer refer;   /**< the last one */
