@@ -56,6 +56,7 @@ struct writer_media {
 	struct capture_endpoint receive;
 	enum store_side receiver; /**< the side that hears what is sent there */
 	bool secure;              /**< keys were offered, or RTP/SAVP */
+	bool moved; /**< CLOSE: what comes is another conversation's at once */
 	uint32_t formats_count;
 	struct rtp_format formats[WRITER_FORMATS_MAX];
 };
@@ -94,6 +95,8 @@ struct writer_event {
 		struct {
 			char cause[STORE_NAME_BYTES];
 			bool silent; /**< with its last frame */
+			bool joined; /**< it goes on in another: without media
+				      * there is no row of it */
 		} end;
 		int64_t at_ns; /**< PAUSE, RESUME: later than what was taken */
 	};
@@ -141,8 +144,8 @@ struct archive_answer {
 };
 
 enum control_request_type {
-	CONTROL_LIVE_PUT,    /**< `head` and `state` of a call in progress */
-	CONTROL_LIVE_DELETE, /**< `call`: it is over */
+	CONTROL_LIVE_PUT,    /**< `live`, `state` of a conversation */
+	CONTROL_LIVE_DELETE, /**< `live.key`: it is over */
 	CONTROL_LEDGER,      /**< `entry` */
 	CONTROL_POLICY,      /**< `policy`: retention goes by it from now on */
 	CONTROL_SWEEP        /**< purge now, without waiting for the minute */
@@ -152,8 +155,11 @@ struct control_request {
 	enum control_request_type type;
 	uint64_t token; /**< of the answer; 0: none is wanted */
 	union {
-		uint8_t head[SEGMENT_HEAD_BYTES];
-		char call[STORE_CALL_ID_BYTES];
+		struct {
+			/** the conversation: id of its first segment */
+			char key[STORE_SEGMENT_ID_BYTES];
+			uint8_t head[SEGMENT_HEAD_BYTES];
+		} live;
 		struct store_ledger_entry entry;
 		struct policy *policy; /**< taken */
 	};

@@ -51,6 +51,7 @@ struct media_entry {
 	uint32_t writer;
 	int64_t from_ns;
 	int64_t until_ns; /**< INT64_MAX while open */
+	bool moved;       /**< it does not linger */
 	const struct media_doubt *doubt; /**< NULL: none */
 	struct writer_media media; /**< with as many formats as it has */
 };

@@ -60,19 +60,35 @@ strictness(enum store_decision decision)
 	}
 }
 
+static void
+copy_people(struct store_segment *to, const struct store_segment *from)
+{
+#define COPY(member) memcpy(to->member, from->member, sizeof(to->member))
+	COPY(from);
+	COPY(to);
+	COPY(from_sent);
+	COPY(to_sent);
+	COPY(from_name);
+	COPY(to_name);
+	COPY(local);
+	COPY(remote);
+	COPY(others);
+	COPY(area);
+	COPY(sip_call_ids);
+#undef COPY
+}
+
 void
 segment_update(struct segment *s, const uint8_t *head)
 {
 	struct store_segment row;
 
 	memcpy(&row, head, SEGMENT_HEAD_BYTES);
-	/* The segment stays what it is; who is in it and what the policy says
-	 * of that may change. The decision only ever gets stricter. */
-	memcpy(s->row.from, row.from, sizeof(row.from));
-	memcpy(s->row.to, row.to, sizeof(row.to));
-	memcpy(s->row.local, row.local, sizeof(row.local));
-	memcpy(s->row.remote, row.remote, sizeof(row.remote));
-	memcpy(s->row.area, row.area, sizeof(row.area));
+	/* The segment stays what it is; who is in it, what the policy says of
+	 * that, and what it turns out to be, may change. The decision only ever
+	 * gets stricter. */
+	copy_people(&s->row, &row);
+	s->row.kind = row.kind;
 	s->row.direction = row.direction;
 	s->row.answer_ns = row.answer_ns;
 	if (strictness(row.decision) < strictness(s->row.decision))
@@ -721,7 +737,7 @@ segment_close(struct segment *s, const struct segment_input *in)
 	/* Of what was taken back there is a tombstone. */
 	if (s->state == SEGMENT_GONE)
 		return 0;
-	if (s->resumed && s->row.streams_count == 0)
+	if (s->if_media && s->row.streams_count == 0)
 		return 0;
 	s->row.end_ns = s->end_ns;
 	hand_in(s, in, ARCHIVE_CLOSE);

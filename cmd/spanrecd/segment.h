@@ -51,7 +51,8 @@ struct segment {
 	bool last;        /**< the call ended with it ... */
 	bool silent;      /**< ... and with its last frame */
 	bool take_back;   /**< recorded, then decided against: to be GONE */
-	bool resumed;     /**< after a restart: without media it never was */
+	bool if_media;    /**< without media it never was: the one before was
+			   * recorded by an earlier run, or it goes on elsewhere */
 	enum store_reason refusal; /**< of a decision not to record */
 	struct segment_pause *const *pauses; /**< of the call, newest first */
 	struct store_recording *recording;

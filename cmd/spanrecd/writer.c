@@ -198,7 +198,7 @@ add_segment(struct writer_state *w, const struct writer_event *event)
 		return -ENOMEM;
 	}
 	segment->serial = ++w->last_serial;
-	segment->resumed = event->resumed;
+	segment->if_media = event->resumed;
 	if (call->last) {
 		call->last->end_ns = segment->start_ns;
 		call->last->next = segment;
@@ -232,6 +232,7 @@ end_segments(struct call *call, const struct writer_event *event)
 	call->last->end_ns = event->time_ns;
 	call->last->last = true;
 	call->last->silent = event->end.silent;
+	call->last->if_media |= event->end.joined;
 	memcpy(call->last->row.end_cause, event->end.cause,
 	       sizeof(call->last->row.end_cause));
 }
