@@ -425,6 +425,7 @@ struct sip_refer {
 	bool redirect;
 	enum sip_party by;  /**< who asked: the other is to call */
 	uint64_t replaces;  /**< number of the call that is to end for it */
+	uint64_t anchor; /**< number of a leg that goes on after this one's end */
 	int64_t until_ns;
 	struct sip_key key;
 };
@@ -646,8 +647,10 @@ void sip__link_hold(struct sip_call_state *call, enum sip_party party,
 		    bool hold, const struct capture_endpoint *at);
 /** Somebody hung up: what is left of a transfer may go on elsewhere. */
 void sip__link_left(struct sip_call_state *call, int64_t time_ns);
-/** A call is over: nobody finds it any more but by its Call-ID, and it is a leg
- * no longer. Again without effect. */
+/** A call is over: it is a leg no longer, and found only by its Call-ID, and by
+ * who it asked to call somebody. Again without effect. */
 void sip__link_drop(struct sip_call_state *call);
+/** Before it is freed. */
+void sip__link_forget(struct sip_call_state *call);
 
 #endif

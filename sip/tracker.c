@@ -172,7 +172,7 @@ map_add(struct sip_call_state *call)
 static void
 call_forget(struct sip_call_state *call)
 {
-	sip__link_drop(call);
+	sip__link_forget(call);
 	map_remove(call);
 	DL_DELETE(call->tracker->waiting[call->wait], call);
 	free(call);

@@ -23,6 +23,9 @@
 static const int64_t ID_MEMORY_NS = 10 * 1000000000LL;
 /* Who is answered so long before his switch reaches somebody was in a queue. */
 static const int64_t QUEUE_NS = 1000000000LL;
+/* So long after a conversation another may follow it: as long as the tracker
+ * waits for who was referred. */
+static const int64_t PAST_NS = 64 * 1000000000LL;
 
 struct control_call *
 control__call_find(const struct control_state *c, uint64_t number)
@@ -105,7 +108,7 @@ find_leg(const struct control_state *c, uint64_t number)
 static void
 family_release(struct control_state *c, struct control_family *family)
 {
-	if (family->first)
+	if (family->first || family->past)
 		return;
 	HASH_DEL(c->families, family);
 	free(family);
@@ -135,18 +138,65 @@ family_again(struct control_state *c)
 	return family;
 }
 
+static void
+past_forget(struct control_state *c, int64_t before_ns)
+{
+	struct control_past *past, *next;
+
+	HASH_ITER (hh, c->past, past, next) {
+		struct control_family *family = past->family;
+
+		if (past->until_ns >= before_ns)
+			return;
+		HASH_DEL(c->past, past);
+		free(past);
+		family->past--;
+		family_release(c, family);
+	}
+}
+
+/* Out of memory it cannot be followed. */
+static void
+past_add(struct control_state *c, const struct control_call *call,
+	 int64_t time_ns)
+{
+	struct control_past *past = calloc(1, sizeof(*past));
+
+	if (!past)
+		return;
+	past->number = call->number;
+	past->family = call->family;
+	past->until_ns = time_ns + PAST_NS;
+	HASH_ADD(hh, c->past, number, sizeof(past->number), past);
+	call->family->past++;
+}
+
+/* @return NULL: no such conversation, or it was over long ago */
+static struct control_family *
+family_of(const struct control_state *c, uint64_t conversation)
+{
+	const struct control_call *call = control__call_find(c, conversation);
+	struct control_past *past;
+
+	if (call)
+		return call->family;
+	HASH_FIND (hh, c->past, &conversation, sizeof(conversation), past)
+		;
+	return past ? past->family : NULL;
+}
+
 /* That of the conversation which a new one follows, or one of its own. */
 static struct control_family *
 family_for(struct control_state *c, const struct sip_event *event)
 {
-	struct control_call *with =
-	    event->link ? control__call_find(c, event->link->with) : NULL;
-	struct control_family *family;
+	struct control_family *family = NULL;
 
 	if (c->restoring)
 		return family_again(c);
-	if (with)
-		return with->family;
+	if (event->link)
+		family = family_of(c, event->link->with);
+	if (family)
+		return family;
 	family = calloc(1, sizeof(*family));
 	if (!family)
 		return NULL;
@@ -179,11 +229,59 @@ call_new(struct control_state *c, const struct sip_event *event)
 }
 
 static void
+leg_free(struct control_leg *leg)
+{
+	DL_DELETE(leg->call->legs, leg);
+	free(leg->gone);
+	free(leg);
+}
+
+void
+control__legs_prune(struct control_call *call)
+{
+	struct control_leg *leg, *next;
+
+	DL_FOREACH_SAFE(call->legs, leg, next)
+	{
+		if (leg->gone)
+			leg_free(leg);
+	}
+}
+
+/* Has a conversation legs that live? */
+static bool
+has_legs(const struct control_call *call)
+{
+	const struct control_leg *leg;
+
+	for (leg = call->legs; leg; leg = leg->next)
+		if (!leg->gone)
+			return true;
+	return false;
+}
+
+/* The leg is over, but who talked over it is still who is heard in the current
+ * segment. */
+static void
+leg_gone(struct control_state *c, struct control_leg *leg)
+{
+	HASH_DEL(c->legs, leg);
+	leg->gone = malloc(sizeof(*leg->gone));
+	if (!leg->gone) {
+		leg_free(leg);
+		return;
+	}
+	*leg->gone = *leg->sip;
+	leg->sip = leg->gone;
+}
+
+static void
 call_free(struct control_state *c, struct control_call *call)
 {
 	struct control_family *family = call->family;
 
 	control__live_forget(c, call);
+	control__legs_prune(call);
 	DL_DELETE(family->first, call);
 	HASH_DEL(c->calls, call);
 	free(call);
@@ -202,6 +300,7 @@ leg_new(struct control_state *c, struct control_call *call,
 	leg->sip = event->call;
 	leg->call = call;
 	leg->counts = !call->legs || event->call->answer_ns;
+	leg->newcomer = -1;
 	DL_APPEND(call->legs, leg);
 	HASH_ADD(hh, c->legs, number, sizeof(leg->number), leg);
 	return leg;
@@ -215,7 +314,8 @@ is_held(const struct control_call *call)
 	const struct control_leg *leg;
 
 	for (leg = call->legs; leg; leg = leg->next)
-		if (leg->sip->hold[SIP_CALLER] || leg->sip->hold[SIP_CALLEE])
+		if (!leg->gone &&
+		    (leg->sip->hold[SIP_CALLER] || leg->sip->hold[SIP_CALLEE]))
 			return true;
 	return false;
 }
@@ -254,20 +354,38 @@ leg_joined(struct control_state *c, struct control_leg *leg,
 	   const struct sip_event *event)
 {
 	struct control_call *call = leg->call;
-	bool again = c->restoring != NULL;
+	const struct sip_link *link = event->link;
 
-	leg->by =
-	    sip_link_by_name(event->link ? event->link->by : SIP_BY_SESSION);
-	call->held = is_held(call);
-	if (!again && event->link && event->link->type != SIP_LINK_SAME) {
+	leg->by = link ? sip_link_by_name(link->by) : "restart";
+	if (link && link->type != SIP_LINK_SAME) {
 		leg->counts = true;
+		leg->newcomer =
+		    link->end == SIP_CALLER ? SIP_CALLEE : SIP_CALLER;
 		call->target[0] = '\0';
-		note_kind(call, event->link);
-		control__segment_begin(c, call, cause_of(event->link),
-				       event->time_ns);
+		/* Until then nobody holds who is with the newcomer. */
+		call->held = false;
+		note_kind(call, link);
+		control__segment_begin(c, call, cause_of(link), event->time_ns);
 		return;
 	}
+	call->held |= is_held(call);
 	control__segment_update(c, call, true, event->time_ns);
+}
+
+/* Who is transferred stays on his side, where roles do not tell it. */
+static void
+keep_side_of_who_stays(const struct control_state *c, struct control_call *call,
+		       const struct sip_link *link)
+{
+	const struct control_call *with =
+	    link ? control__call_find(c, link->with) : NULL;
+	bool left;
+
+	if (!with || link->type != SIP_LINK_TRANSFER)
+		return;
+	left = (link->end == SIP_CALLER) == with->verdict.local_is_caller;
+	call->verdict.local_is_caller = (link->party == SIP_CALLER) == left;
+	call->sided = true;
 }
 
 static void
@@ -285,6 +403,7 @@ on_call(struct control_state *c, const struct sip_event *event)
 	bool first = !call;
 	struct control_leg *leg = NULL;
 
+	past_forget(c, event->time_ns);
 	if (!call)
 		call = call_new(c, event);
 	if (call)
@@ -303,6 +422,7 @@ on_call(struct control_state *c, const struct sip_event *event)
 	} else {
 		call->sip_ns = event->time_ns;
 		note_kind(call, event->link);
+		keep_side_of_who_stays(c, call, event->link);
 		control__segment_begin(c, call, cause_of(event->link),
 				       event->call->start_ns);
 	}
@@ -317,13 +437,12 @@ answered_on(struct control_state *c, struct control_leg *leg, int64_t time_ns)
 				       .by = leg->by,
 				       .anew = true };
 
-	if (call->queued || call->kind != STORE_AGENT) {
+	if (call->reached || call->kind != STORE_AGENT) {
 		call->kind = STORE_TRANSFER;
 		cause.what = "transfer";
 	} else {
 		control__segment_was_queue(c, call, time_ns);
 	}
-	call->queued = true;
 	control__segment_begin(c, call, cause, time_ns);
 }
 
@@ -341,6 +460,7 @@ on_answer(struct control_state *c, struct control_leg *leg,
 		answered_on(c, leg, event->time_ns);
 	else
 		control__segment_update(c, call, new, event->time_ns);
+	call->reached |= new;
 }
 
 /* Who takes a held call back while he talks to somebody else, lets both hear
@@ -400,19 +520,12 @@ on_refer(struct control_state *c, struct control_call *call,
 
 /* ---- what ends ----------------------------------------------------------- */
 
-/* @return was it the last of its conversation? */
-static bool
-leg_leave(struct control_leg *leg)
-{
-	DL_DELETE(leg->call->legs, leg);
-	return leg->call->legs == NULL;
-}
-
 static void
 call_over(struct control_state *c, struct control_call *call,
 	  const struct sip_event *event)
 {
 	control__tell_end(c, call, event);
+	past_add(c, call, event->time_ns);
 	/* Of a recorder that is stopped the next one goes on with its calls. */
 	if (event->type != SIP_EVENT_END || event->cause != SIP_END_INPUT)
 		control__live_remove(c, call);
@@ -424,16 +537,12 @@ on_end(struct control_state *c, struct control_leg *leg,
        const struct sip_event *event)
 {
 	struct control_call *call = leg->call;
-	bool last = leg_leave(leg);
 
-	HASH_DEL(c->legs, leg);
-	free(leg);
-	if (last) {
+	leg_gone(c, leg);
+	if (has_legs(call))
+		control__live_change(c, call);
+	else
 		call_over(c, call, event);
-		return;
-	}
-	on_hold(c, call, event->time_ns);
-	control__live_change(c, call);
 }
 
 /* It is a leg of another conversation. */
@@ -448,11 +557,12 @@ on_move(struct control_state *c, struct control_leg *leg,
 	if (!to || to == from)
 		return;
 	leg->counts = event->call->answer_ns != 0;
-	if (leg_leave(leg)) {
+	DL_DELETE(from->legs, leg);
+	if (has_legs(from)) {
+		control__live_change(c, from);
+	} else {
 		from->joined = true;
 		call_over(c, from, event);
-	} else {
-		control__live_change(c, from);
 	}
 	leg->call = to;
 	DL_APPEND(to->legs, leg);
@@ -528,7 +638,8 @@ control__call_alive(struct control_state *c, uint64_t number, int64_t time_ns)
 	const struct control_leg *leg;
 
 	for (leg = call ? call->legs : NULL; leg; leg = leg->next)
-		sip_tracker_alive(c->tracker, leg->number, time_ns);
+		if (!leg->gone)
+			sip_tracker_alive(c->tracker, leg->number, time_ns);
 }
 
 void
@@ -537,10 +648,13 @@ control__calls_free(struct control_state *c)
 	struct control_leg *leg, *next;
 
 	HASH_ITER (hh, c->legs, leg, next) {
+		struct control_call *call = leg->call;
+
 		HASH_DEL(c->legs, leg);
-		if (leg_leave(leg))
-			call_free(c, leg->call);
-		free(leg);
+		leg_free(leg);
+		if (!has_legs(call))
+			call_free(c, call);
 	}
+	past_forget(c, INT64_MAX);
 	forget_ids(c, INT64_MAX);
 }

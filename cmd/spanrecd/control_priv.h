@@ -34,19 +34,32 @@ struct control_family {
 	UT_hash_handle hh; /**< by id */
 	char id[STORE_CALL_ID_BYTES];
 	struct control_call *first; /**< its conversations in progress */
+	uint32_t past;              /**< ... and those that may be followed */
 	uint32_t segments;          /**< begun so far */
 	int64_t start_ns;
 	int64_t paused_ns; /**< since when; 0: it is recorded */
+};
+
+/** A conversation that is over, and may be followed by another. */
+struct control_past {
+	UT_hash_handle hh; /**< by number, in order of ending */
+	uint64_t number;
+	struct control_family *family;
+	int64_t until_ns;
 };
 
 /** A SIP call that is a leg of a conversation. */
 struct control_leg {
 	UT_hash_handle hh; /**< by number */
 	uint64_t number;   /**< of the SIP tracker */
-	const struct sip_call *sip; /**< valid until its END */
+	const struct sip_call *sip; /**< until its END; then `gone` */
+	struct sip_call *gone; /**< it is over: as it was, until who it was with
+				* is not in the current segment any more */
 	struct control_call *call;
 	struct control_leg *prev, *next; /**< in order of joining */
 	bool counts; /**< answered, or it made the conversation what it is */
+	int newcomer; /**< the end at which it brought who took another's place;
+		       * -1: none */
 	const char *by; /**< how it is known as a leg; NULL: the first */
 };
 
@@ -63,7 +76,8 @@ struct control_call {
 	enum store_kind kind; /**< but for holds */
 	char began[STORE_NAME_BYTES]; /**< why the current segment */
 	bool held;
-	bool queued;    /**< answered by who called on for somebody else */
+	bool sided;     /**< it is known which side is left */
+	bool reached;   /**< somebody was reached by a leg that a switch made */
 	bool joined;    /**< it goes on in another conversation */
 	bool conference; /**< its sound may be that of others of the family */
 	char target[SIP_USER_BYTES]; /**< who was asked to be called */
@@ -126,6 +140,7 @@ struct control_state {
 	struct control_call *calls;    /**< conversations: uthash by number */
 	struct control_leg *legs;      /**< uthash by number */
 	struct control_family *families; /**< uthash by id */
+	struct control_past *past;       /**< uthash by number */
 	struct given_id *ids;          /**< uthash by id */
 	struct given_id *oldest, *newest;
 	struct alive_report *reports; /**< not yet due */
@@ -189,6 +204,8 @@ void control__on_sip_event(void *ctx, const struct sip_event *event);
 struct control_call *control__call_find(const struct control_state *c,
 					uint64_t number);
 void control__calls_free(struct control_state *c);
+/** Legs that are gone are forgotten: others talk now. */
+void control__legs_prune(struct control_call *call);
 /** A conversation had media at a time: all of its legs are alive. */
 void control__call_alive(struct control_state *c, uint64_t number,
 			 int64_t time_ns);
@@ -282,7 +299,7 @@ int control__live_load(struct control_state *c);
 /** Bring these calls back. Writers must run. */
 void control__live_restore(struct control_state *c);
 bool control__saved_local_is_caller(const struct control_saved *saved);
-bool control__saved_queued(const struct control_saved *saved);
+bool control__saved_reached(const struct control_saved *saved);
 enum store_kind control__saved_kind(const struct control_saved *saved);
 /** Since when it is paused; 0: it is not. */
 int64_t control__saved_paused_ns(const struct control_saved *saved);

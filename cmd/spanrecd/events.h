@@ -54,7 +54,7 @@ enum writer_event_type {
 struct writer_media {
 	uint64_t number; /**< the same in its OPEN and its CLOSE */
 	struct capture_endpoint receive;
-	enum store_side receiver; /**< the side that hears what is sent there */
+	enum sip_party receiver; /**< the end that hears what is sent there */
 	bool secure;              /**< keys were offered, or RTP/SAVP */
 	bool moved; /**< CLOSE: what comes is another conversation's at once */
 	uint32_t formats_count;
@@ -81,6 +81,7 @@ struct writer_event {
 	uint32_t writer; /**< the call's */
 	int64_t time_ns; /**< a writer acts on it when the watermark is there */
 	uint64_t call;   /**< number; grows with the start of the call */
+	bool left_is_caller; /**< SEGMENT, UPDATE: the end whose side is left */
 	bool resumed;    /**< SEGMENT: an earlier run has recorded the one before;
 			  * without media there is no row of it */
 	union {

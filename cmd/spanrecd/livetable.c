@@ -29,7 +29,7 @@
 
 static const int64_t KEEP_NS = 100 * 1000000LL;
 
-enum { VERSION = 4, FLAG_LOCAL_IS_CALLER = 1, FLAG_QUEUED = 2 };
+enum { VERSION = 4, FLAG_LOCAL_IS_CALLER = 1, FLAG_REACHED = 2 };
 enum { KIND_AT = 2, PAUSED_AT = 3, SIP_NS_AT = 11, STREAMS_AT = 19 };
 enum { HEAD_BYTES = 20, STREAM_BYTES = 40, LEG_BYTES = 2 };
 enum { STATE_BYTES_MAX = STORE_LIVE_BYTES_MAX };
@@ -145,6 +145,8 @@ write_legs(const struct control_state *c, const struct control_call *call,
 	int n;
 
 	for (leg = call->legs; leg; leg = leg->next) {
+		if (leg->gone)
+			continue;
 		if (end - to < LEG_BYTES)
 			break;
 		n = sip_tracker_save(c->tracker, leg->number, to + LEG_BYTES,
@@ -176,7 +178,7 @@ put(struct control_state *c, struct control_call *call)
 	request->state[0] = VERSION;
 	request->state[1] =
 	    (call->verdict.local_is_caller ? FLAG_LOCAL_IS_CALLER : 0) |
-	    (call->queued ? FLAG_QUEUED : 0);
+	    (call->reached ? FLAG_REACHED : 0);
 	request->state[KIND_AT] = (uint8_t)call->kind;
 	memcpy(request->state + PAUSED_AT, &call->family->paused_ns,
 	       sizeof(call->family->paused_ns));
@@ -395,9 +397,9 @@ control__saved_local_is_caller(const struct control_saved *saved)
 }
 
 bool
-control__saved_queued(const struct control_saved *saved)
+control__saved_reached(const struct control_saved *saved)
 {
-	return saved->state[1] & FLAG_QUEUED;
+	return saved->state[1] & FLAG_REACHED;
 }
 
 enum store_kind

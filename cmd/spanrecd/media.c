@@ -383,7 +383,7 @@ media_find(const struct media_table *table, const struct media_question *q,
 	owner->speaker = owner->entry->media.receiver;
 	if (!from_source)
 		owner->speaker =
-		    owner->speaker == STORE_LEFT ? STORE_RIGHT : STORE_LEFT;
+		    owner->speaker == SIP_CALLER ? SIP_CALLEE : SIP_CALLER;
 	owner->sticky = (from_source ? by_src.kind : by_dst.kind) <= SOON;
 	owner->until_ns = until_ns;
 	owner->over = owner->entry->until_ns <= q->time_ns;

@@ -4,8 +4,9 @@
  * each of its ends, and who else has part in it.
  *
  * A switch that calls on is at the far end of one leg and at the near end of
- * the other. Who stands at an end is who is no such switch, and answered; of
- * several, who was called last, or called first.
+ * the other. Who stands at an end is who took another's place there; else who
+ * answered, and is no such switch; of several, who was called last, or called
+ * first.
  */
 #include <string.h>
 
@@ -36,7 +37,9 @@ is_between(const struct control_leg *leg, enum sip_party party)
 static int
 weight(const struct control_leg *leg, enum sip_party party)
 {
-	return !is_between(leg, party) * 4 + leg->counts * 2 +
+	bool newcomer = leg->newcomer == (int)sip_end(leg->sip, party);
+
+	return newcomer * 16 + leg->counts * 8 + !is_between(leg, party) * 4 +
 	       (party == SIP_CALLEE);
 }
 
@@ -51,8 +54,9 @@ find_end(const struct control_call *call, enum sip_party end,
 		enum sip_party party = sip_end(leg->sip, end);
 		int w = weight(leg, party);
 
-		/* the last that was called, the first that calls */
-		if (w < most || (w == most && party == SIP_CALLER))
+		/* the last that came or was called, the first that calls */
+		if (w < most ||
+		    (w == most && party == SIP_CALLER && leg->newcomer < 0))
 			continue;
 		most = w;
 		best = leg;

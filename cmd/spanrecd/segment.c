@@ -70,8 +70,6 @@ copy_people(struct store_segment *to, const struct store_segment *from)
 	COPY(to_sent);
 	COPY(from_name);
 	COPY(to_name);
-	COPY(local);
-	COPY(remote);
 	COPY(others);
 	COPY(area);
 	COPY(sip_call_ids);
@@ -79,7 +77,7 @@ copy_people(struct store_segment *to, const struct store_segment *from)
 }
 
 void
-segment_update(struct segment *s, const uint8_t *head)
+segment_update(struct segment *s, const uint8_t *head, bool left_is_caller)
 {
 	struct store_segment row;
 
@@ -88,8 +86,15 @@ segment_update(struct segment *s, const uint8_t *head)
 	 * that, and what it turns out to be, may change. The decision only ever
 	 * gets stricter. */
 	copy_people(&s->row, &row);
+	/* Streams have a side for good. */
+	if (s->row.streams_count == 0 || left_is_caller == s->left_is_caller) {
+		s->left_is_caller = left_is_caller;
+		memcpy(s->row.local, row.local, sizeof(row.local));
+		memcpy(s->row.remote, row.remote, sizeof(row.remote));
+		s->row.direction = row.direction;
+	}
 	s->row.kind = row.kind;
-	s->row.direction = row.direction;
+	memcpy(s->row.began, row.began, sizeof(row.began));
 	s->row.answer_ns = row.answer_ns;
 	if (strictness(row.decision) < strictness(s->row.decision))
 		return;
@@ -116,9 +121,11 @@ same_stream(const struct store_stream_info *info, enum store_side side,
 }
 
 int
-segment_stream(struct segment *s, enum store_side side,
+segment_stream(struct segment *s, enum sip_party speaker,
 	       const struct capture_flow_key *key)
 {
+	bool left = (speaker == SIP_CALLER) == s->left_is_caller;
+	enum store_side side = left ? STORE_LEFT : STORE_RIGHT;
 	struct store_stream_info *info;
 	uint32_t i;
 

@@ -64,15 +64,16 @@ ask_policy(const struct control_state *c, const struct control_call *call,
 }
 
 /*
- * Which end is the left channel was told to the writers when the conversation
- * began: it stays, whoever stands there now.
+ * The left channel is who is ours. Where both are, or neither is, it is who it
+ * was so far.
  */
 static void
 keep_sides(const struct control_call *call, struct policy_verdict *v)
 {
 	bool left_is_caller = call->verdict.local_is_caller;
 
-	if (call->segment == 0 || v->local_is_caller == left_is_caller)
+	if (!call->sided || v->local_is_caller == left_is_caller ||
+	    v->route == POLICY_IN || v->route == POLICY_OUT)
 		return;
 	v->local_is_caller = left_is_caller;
 	COPY_TEXT(v->local, left_is_caller ? v->from : v->to);
@@ -141,6 +142,7 @@ decide(struct control_state *c, struct control_call *call,
 		memcpy(call->policy, c->policy_hash, sizeof(call->policy));
 	decide_for_room(c, call, &v);
 	call->verdict = v;
+	call->sided = true;
 }
 
 /* ---- rows ---------------------------------------------------------------- */
@@ -221,15 +223,6 @@ make_head(const struct control_state *c, struct control_call *call,
 	memcpy(call->head, &row, SEGMENT_HEAD_BYTES);
 }
 
-static int64_t
-start_of(const struct control_call *call)
-{
-	struct store_segment row;
-
-	memcpy(&row, call->head, SEGMENT_HEAD_BYTES);
-	return row.start_ns;
-}
-
 static bool
 has_line(const char *lines, const char *line)
 {
@@ -259,14 +252,26 @@ note_call_ids(struct control_call *call, bool only_those_now)
 
 /* ---- segments ------------------------------------------------------------ */
 
+static int64_t
+start_of(const struct control_call *call)
+{
+	struct store_segment row;
+
+	memcpy(&row, call->head, SEGMENT_HEAD_BYTES);
+	return row.start_ns;
+}
+
 static void
 begin(struct control_state *c, struct control_call *call,
       const struct control_parties *parties, struct control_cause cause,
       int64_t time_ns)
 {
 	bool first = call->segment == 0;
+	/* Several causes at one moment begin one segment. */
+	bool same = !first && start_of(call) == time_ns;
 
-	call->segment = ++call->family->segments;
+	if (!same)
+		call->segment = ++call->family->segments;
 	if (cause.by)
 		snprintf(call->began, sizeof(call->began), "%s: %s", cause.what,
 			 cause.by);
@@ -280,7 +285,8 @@ begin(struct control_state *c, struct control_call *call,
 		memcpy(&row, call->head, SEGMENT_HEAD_BYTES);
 		COPY_TEXT(call->key, row.id);
 	}
-	control__tell_head(c, call, WRITER_SEGMENT, false, time_ns);
+	control__tell_head(c, call, same ? WRITER_UPDATE : WRITER_SEGMENT,
+			   false, time_ns);
 	if (first && call->family->paused_ns)
 		control__tell_pause(c, call, WRITER_PAUSE, time_ns);
 }
@@ -291,6 +297,7 @@ control__segment_begin(struct control_state *c, struct control_call *call,
 {
 	struct control_parties parties;
 
+	control__legs_prune(call);
 	control__parties(call, &parties);
 	decide(c, call, &parties, cause.anew);
 	begin(c, call, &parties, cause, time_ns);
@@ -410,7 +417,7 @@ control__segment_go_on(struct control_state *c, struct control_call *call,
 
 	call->segment = row.segment;
 	call->kind = control__saved_kind(saved);
-	call->queued = control__saved_queued(saved);
+	call->reached = control__saved_reached(saved);
 	call->answer_ns = row.answer_ns;
 	COPY_TEXT(call->key, saved->key);
 	COPY_TEXT(call->began, row.began);

@@ -87,6 +87,8 @@ control__tell_head(struct control_state *c, struct control_call *call,
 				      .writer = call->writer,
 				      .time_ns = time_ns,
 				      .call = call->number,
+				      .left_is_caller =
+					  call->verdict.local_is_caller,
 				      .resumed = resumed };
 
 	memcpy(event.head, call->head, SEGMENT_HEAD_BYTES);
@@ -131,16 +133,6 @@ control__tell_first(struct control_state *c, int64_t time_ns)
 	send_to_all(c, &event);
 }
 
-/* The side of who stands at an end. */
-static enum store_side
-side_of(const struct control_call *call, enum sip_party end)
-{
-	bool caller = end == SIP_CALLER;
-
-	return caller == call->verdict.local_is_caller ? STORE_LEFT
-						       : STORE_RIGHT;
-}
-
 void
 control__tell_media(struct control_state *c, const struct control_call *call,
 		    const struct sip_event *sip)
@@ -157,7 +149,7 @@ control__tell_media(struct control_state *c, const struct control_call *call,
 
 	event.media.number = media->number;
 	event.media.receive = media->receive;
-	event.media.receiver = side_of(call, sip_end(sip->call, media->party));
+	event.media.receiver = sip_end(sip->call, media->party);
 	event.media.secure = media->secure;
 	event.media.moved = sip->moved;
 	event.media.formats_count = media->formats_count;

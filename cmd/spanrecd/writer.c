@@ -199,6 +199,7 @@ add_segment(struct writer_state *w, const struct writer_event *event)
 	}
 	segment->serial = ++w->last_serial;
 	segment->if_media = event->resumed;
+	segment->left_is_caller = event->left_is_caller;
 	if (call->last) {
 		call->last->end_ns = segment->start_ns;
 		call->last->next = segment;
@@ -250,7 +251,7 @@ apply_segment_event(struct writer_state *w, const struct writer_event *event)
 		return 0; /* its memory was not to be had */
 	switch (event->type) {
 	case WRITER_UPDATE:
-		segment_update(call->last, event->head);
+		segment_update(call->last, event->head, event->left_is_caller);
 		segment_take_back(call->last, &w->input, event->time_ns);
 		return 0;
 	case WRITER_PAUSE:
@@ -455,7 +456,8 @@ place(struct writer_state *w, struct flow *flow, int64_t time_ns)
 	if (segment &&
 	    (b->segment_serial != segment->serial || b->stream == NO_STREAM)) {
 		b->segment_serial = segment->serial;
-		b->stream = segment_stream(segment, b->speaker, &flow->key);
+		b->stream = segment_stream(segment, (enum sip_party)b->speaker,
+					   &flow->key);
 		report_stream(w, segment, &flow->key);
 		if (b->stream >= 0)
 			segment_forget_formats(segment, b->stream);
