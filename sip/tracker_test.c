@@ -221,8 +221,8 @@ put_answered(struct sip_tracker *tracker, unsigned ms, unsigned id)
 static void
 who_gives_way(void **state)
 {
-	static const unsigned order[] = { 6, 5, 4, 3, 2, 7 };
-	const struct sip_config config = { .calls_max = 6 };
+	static const unsigned order[] = { 7, 6, 5, 3, 4, 2, 8 };
+	const struct sip_config config = { .calls_max = 7 };
 	struct told told;
 	struct sip_tracker *tracker = make(&told, &config);
 
@@ -231,22 +231,24 @@ who_gives_way(void **state)
 	put_answered(tracker, 5, 2);
 	testing_sip_run(tracker, "10 A>B INVITE 1 b=1 i=rings\n"
 				 "11 B>A 180/INVITE 1 b=1 t=y i=rings\n"
-				 "12 B>C INVITE 1 b=2 i=rings\n"
+				 "12 A>B INVITE 1 b=1 i=rings_on\n"
+				 "13 B>A 183/INVITE 1 b=1 t=y i=rings_on\n"
+				 "14 B>C INVITE 1 b=2 i=rings_on\n"
 				 "20 A>B INVITE 1 b=1 i=silent\n"
 				 "21 B>A 100/INVITE 1 b=1 i=silent\n"
 				 "30 A>B INVITE 1 b=1 i=challenged\n"
 				 "31 A>B INVITE 1 b=1 i=cancelled\n"
 				 "32 A>B CANCEL 1 b=1 i=cancelled\n"
 				 "33 B>A 401/INVITE 1 b=1 t=y i=challenged\n");
-	assert_int_equal(told.begun, 6);
-	for (unsigned i = 0; i < 6; i++) {
+	assert_int_equal(told.begun, 7);
+	for (unsigned i = 0; i < 7; i++) {
 		assert_int_equal(told.ended, i);
-		put_answered(tracker, 40 + i, 7 + i);
+		put_answered(tracker, 40 + i, 8 + i);
 		assert_int_equal(told.last_ended, order[i]);
 		assert_int_equal(told.cause, SIP_END_SHED);
 	}
-	assert_int_equal(told.ended, 6);
-	assert_int_equal(sip_tracker_counters_peek(tracker)->calls_shed, 6);
+	assert_int_equal(told.ended, 7);
+	assert_int_equal(sip_tracker_counters_peek(tracker)->calls_shed, 7);
 	sip_tracker_free(&tracker);
 }
 
@@ -348,6 +350,23 @@ the_idlest_call_gives_way(void **state)
 	assert_int_equal(told.last_ended, 5);
 	assert_int_equal(told.time_ns, 9 * MS);
 	assert_int_equal(sip_tracker_calls(tracker), 0);
+	sip_tracker_free(&tracker);
+}
+
+static void
+what_rings_times_out_as_a_set_up(void **state)
+{
+	struct told told;
+	struct sip_tracker *tracker = make(&told, NULL);
+
+	(void)state;
+	put_call(tracker, 0, 1);
+	put_start(tracker, 10, "SIP/2.0 180 Ringing", 1);
+	sip_tracker_tick(tracker, 180009 * MS);
+	assert_int_equal(told.ended, 0);
+	sip_tracker_tick(tracker, 180010 * MS);
+	assert_int_equal(told.ended, 1);
+	assert_int_equal(told.cause, SIP_END_TIMEOUT);
 	sip_tracker_free(&tracker);
 }
 
@@ -522,6 +541,7 @@ main(void)
 		cmocka_unit_test(what_gave_way_may_come_again),
 		cmocka_unit_test(some_that_ended_are_remembered),
 		cmocka_unit_test(the_idlest_call_gives_way),
+		cmocka_unit_test(what_rings_times_out_as_a_set_up),
 		cmocka_unit_test(many_calls_time_out_in_order),
 		cmocka_unit_test(an_ended_call_is_forgotten),
 		cmocka_unit_test(a_cut_body_is_believed_by_lines),
