@@ -471,10 +471,11 @@ struct sip_branch {
 
 /** Which list of the tracker a call waits in; each has one time-out. */
 enum sip_wait {
-	SIP_WAIT_SETUP,   /**< for an answer */
+	SIP_WAIT_SETUP,   /**< for a telephone to ring, or an answer */
 	SIP_WAIT_RETRY,   /**< challenged or cancelled: for what follows */
 	SIP_WAIT_TALKING, /**< for the BYE */
 	SIP_WAIT_HOLDING, /**< likewise; silence is no sign of death */
+	SIP_WAIT_RINGING, /**< for an answer; after the others: it is saved */
 	SIP_WAIT_GONE,    /**< ended: for retransmissions to die away */
 	SIP_WAIT_COUNT
 };

@@ -498,7 +498,9 @@ copies_of(struct segment *s, const struct segment_flow *flow)
 {
 	struct copies **copies = &s->copies[flow->stream];
 
-	if (flow->several && !*copies)
+	if (!flow->several)
+		return NULL;
+	if (!*copies)
 		*copies = calloc(1, sizeof(**copies));
 	return *copies;
 }
@@ -511,11 +513,11 @@ take_copy(struct segment *s, const struct segment_input *in, int stream)
 	counter_add(in->counters, COUNTER_duplicate, 1);
 }
 
-/* The same, where other mirror ports may have brought it, or missed it. */
+/* Other mirror ports may have brought it, or missed it. It is the only caller
+ * of take_frame, which so becomes a part of it: this is at packet rate. */
 static int
-take_frame_of_several(struct segment *s, const struct segment_input *in,
-		      const struct segment_flow *flow,
-		      const struct rtp_frame *frame)
+take_frame_once(struct segment *s, const struct segment_input *in,
+		const struct segment_flow *flow, const struct rtp_frame *frame)
 {
 	struct copies *copies = copies_of(s, flow);
 	uint16_t sequence = (uint16_t)frame->sequence;
@@ -615,8 +617,7 @@ segment_take(struct segment *s, const struct segment_input *in,
 
 	switch (kind) {
 	case RTP_TAKE_FRAME:
-		return flow->several ? take_frame_of_several(s, in, flow, frame)
-				     : take_frame(s, in, flow, frame);
+		return take_frame_once(s, in, flow, frame);
 	case RTP_TAKE_GAP:
 		return take_gap(s, in, flow, frame);
 	case RTP_TAKE_DUPLICATE:
