@@ -58,14 +58,17 @@ has_tag(const uint64_t *tags, uint32_t count, uint64_t tag)
 	return false;
 }
 
-/** The caller is who sent an INVITE that opens a dialog: one without To tag. */
+/** The caller is who sent an INVITE that opens a dialog: one without To tag. Of
+ * a call that is met in the middle it is who says so first. */
 static void
 learn_caller(struct sip_call_state *call, const struct sip_msg *msg)
 {
 	uint64_t tag = sip__tracker_hash(call->tracker, msg->from.tag);
 
-	if (msg->status || msg->method != SIP_METHOD_INVITE || msg->to.tag.n ||
-	    call->caller_tags_count == SIP_LEGS_MAX ||
+	if (call->caller_tags_count > 0 &&
+	    (msg->status || msg->method != SIP_METHOD_INVITE || msg->to.tag.n))
+		return;
+	if (call->caller_tags_count == SIP_LEGS_MAX ||
 	    has_tag(call->caller_tags, call->caller_tags_count, tag))
 		return;
 	call->caller_tags[call->caller_tags_count++] = tag;
