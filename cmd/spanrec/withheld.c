@@ -39,7 +39,7 @@ room_for_one(void *array, size_t count, size_t bytes)
 	/* doubled each time it is full */
 	if (count & (count - 1))
 		return array;
-	return reallocarray(array, count ? 2 * count : 1, bytes);
+	return realloc(array, (count ? 2 * count : 1) * bytes);
 }
 
 int
