@@ -132,6 +132,16 @@ own_group_first(void **state)
 	check(0, 3000, 3);
 	check(3000, 3100, 2);
 	check(3100, 5000, 1);
+
+	/* and in it, too, what is heard stays */
+	t = (struct rtp_tracks){ 0 };
+	put(&t, 1, 3, 0, 1000);
+	put(&t, 2, 3, 0, 4000);
+	put(&t, 1, 3, 2000, 5000);
+	take(&t, 5000, 160);
+	check(0, 1000, 1);
+	check(1000, 4000, 2);
+	check(4000, 5000, 1);
 }
 
 /* 250 samples behind: in the pauses its rest is not heard, whatever sizes the
