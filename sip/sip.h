@@ -14,6 +14,7 @@
  *   identity.c   who is who
  *   dialog.c     offers and answers (RFC 3264): which media is valid when
  *   call.c       calls, from INVITE to BYE
+ *   key.c        by what calls are found, other than their Call-ID
  *   link.c       which calls are legs of one conversation, or follow another
  *   tracker.c    all calls: the map, time-outs, limits
  *   save.c       the state of a call as bytes, and back in another run

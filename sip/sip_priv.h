@@ -375,7 +375,7 @@ bool sip__identity_assert(struct sip_identity *identity,
  * cut, or left out */
 bool sip__identity_others(struct sip_call *call, const struct sip_msg *msg);
 
-/* ---- calls: tracker.c, call.c, dialog.c, link.c, save.c ------------------------ */
+/* ---- calls: tracker.c, call.c, dialog.c, key.c, link.c, save.c ------------------------ */
 
 /* What is added to the state of a call belongs into save.c too. */
 
@@ -619,6 +619,17 @@ void sip__dialog_suspend(struct sip_call_state *call, int64_t time_ns);
 void sip__dialog_reopen(struct sip_call_state *call, int64_t time_ns);
 /** Free all media without a word. */
 void sip__dialog_drop(struct sip_call_state *call);
+
+/* key.c */
+/** The call is found by this hash from now on (0: not). Out of memory it is
+ * not. */
+void sip__key_set(struct sip_call_state *call, struct sip_key *key,
+		  uint64_t hash, enum sip_party party);
+/** It is not any more. */
+void sip__key_drop(struct sip_key *key);
+/** The newest with this hash; see key->next. */
+const struct sip_key *sip__key_first(const struct sip_tracker *tracker,
+				     uint64_t hash);
 
 /* link.c */
 /**
