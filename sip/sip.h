@@ -227,6 +227,8 @@ struct sip_media {
 	enum sip_direction direction;
 	uint32_t index;   /**< which m= line, from 0 */
 	bool secure;      /**< RTP/SAVP, SAVPF, or keys offered */
+	bool candidate;   /**< where ICE (RFC 8445) tries: it may be nobody's, or
+			   * another's in a network of its own */
 	uint32_t formats_count;
 	struct sip_format formats[SIP_FORMATS_MAX];
 };

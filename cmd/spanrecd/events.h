@@ -56,6 +56,7 @@ struct writer_media {
 	struct capture_endpoint receive;
 	enum sip_party receiver; /**< the end that hears what is sent there */
 	bool secure;              /**< keys were offered, or RTP/SAVP */
+	bool weak;  /**< any other claim is better */
 	bool moved; /**< CLOSE: what comes is another conversation's at once */
 	uint32_t formats_count;
 	struct rtp_format formats[WRITER_FORMATS_MAX];
