@@ -17,6 +17,20 @@
 
 /* ---- seen before? -------------------------------------------------------- */
 
+/** @return was it noted before? It is now. */
+static bool
+note(struct sip_call_state *call, uint64_t hash)
+{
+	uint32_t known =
+	    call->seen_count < SIP_SEEN_MAX ? call->seen_count : SIP_SEEN_MAX;
+
+	for (uint32_t i = 0; i < known; i++)
+		if (call->seen[i] == hash)
+			return true;
+	call->seen[call->seen_count++ % SIP_SEEN_MAX] = hash;
+	return false;
+}
+
 /**
  * A retransmission has the branch, CSeq and status of the first one (RFC 3261
  * section 17), and its body: a second 183 may bring early media. A response
@@ -36,15 +50,16 @@ sip__call_seen(struct sip_call_state *call, const struct sip_msg *msg,
 		sip__tracker_hash(t, msg->body),
 		sip__tracker_hash(t, SIP_BYTES(src->addr)),
 	};
-	uint64_t hash = sip__tracker_hash(t, SIP_BYTES(parts));
-	uint32_t known =
-	    call->seen_count < SIP_SEEN_MAX ? call->seen_count : SIP_SEEN_MAX;
 
-	for (uint32_t i = 0; i < known; i++)
-		if (call->seen[i] == hash)
-			return true;
-	call->seen[call->seen_count++ % SIP_SEEN_MAX] = hash;
-	return false;
+	return note(call, sip__tracker_hash(t, SIP_BYTES(parts)));
+}
+
+bool
+sip__call_seen_turn(struct sip_call_state *call, const struct sip_turn *turn)
+{
+	const uint64_t parts[] = { turn->msg->method, turn->txn };
+
+	return note(call, sip__tracker_hash(call->tracker, SIP_BYTES(parts)));
 }
 
 /* ---- who sent it --------------------------------------------------------- */
@@ -387,6 +402,9 @@ request(struct sip_call_state *call, const struct sip_turn *turn,
 	case SIP_METHOD_NOTIFY:
 		sip__link_message(call, turn);
 		break;
+	case SIP_METHOD_INFO:
+		sip__keyed_input(call, turn);
+		break;
 	default:
 		break;
 	}
@@ -417,6 +435,9 @@ response(struct sip_call_state *call, const struct sip_turn *turn,
 		break;
 	case SIP_METHOD_REFER:
 		sip__link_message(call, turn);
+		break;
+	case SIP_METHOD_INFO:
+		sip__keyed_input(call, turn);
 		break;
 	default:
 		break;

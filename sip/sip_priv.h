@@ -454,6 +454,13 @@ struct sip_offer {
 	struct capture_endpoint src; /**< who sent it, on the first hop */
 };
 
+/** The last INFO of a party that told of a key. Of no use after a restart: it
+ * is not saved. */
+struct sip_info {
+	uint64_t txn;
+	bool challenged;
+};
+
 /** A callee that answered. */
 struct sip_leg {
 	uint64_t tag;
@@ -509,6 +516,7 @@ struct sip_call_state {
 	uint64_t answered_txn; /**< whose offer was answered last */
 	bool agreed;           /**< an offer was answered */
 	enum sip_direction declared[2];
+	struct sip_info info[2]; /**< [party] */
 
 	/* link.c */
 	struct sip_call_state *leg_prev, *leg_next; /**< of the conversation,
@@ -596,6 +604,10 @@ void sip__call_begin(struct sip_call_state *call, const struct sip_msg *msg,
 /** Not the first time, and noted. @return was it seen? */
 bool sip__call_seen(struct sip_call_state *call, const struct sip_msg *msg,
 		    const struct capture_endpoint *src);
+/** The same of a request whose hops and retransmissions are all one, and of
+ * whose body nothing is to be noted. */
+bool sip__call_seen_turn(struct sip_call_state *call,
+			 const struct sip_turn *turn);
 void sip__call_input(struct sip_call_state *call, struct sip_turn *turn);
 void sip__call_end(struct sip_call_state *call, struct sip_event end);
 
@@ -617,6 +629,11 @@ void sip__dialog_suspend(struct sip_call_state *call, int64_t time_ns);
 void sip__dialog_reopen(struct sip_call_state *call, int64_t time_ns);
 /** Free all media without a word. */
 void sip__dialog_drop(struct sip_call_state *call);
+
+/* keyed.c */
+/** INFO, and responses to it. */
+void sip__keyed_input(struct sip_call_state *call,
+		      const struct sip_turn *turn);
 
 /* link.c */
 /**

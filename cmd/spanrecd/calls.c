@@ -653,6 +653,7 @@ control__on_sip_event(void *ctx, const struct sip_event *event)
 	case SIP_EVENT_END:
 		end_call(c, call, event);
 		break;
+	case SIP_EVENT_KEY:
 	case SIP_EVENT_REFER:
 	case SIP_EVENT_MOVE:
 	case SIP_EVENT_CALL:
