@@ -624,6 +624,10 @@ control__on_sip_event(void *ctx, const struct sip_event *event)
 	call = control__call_find(c, event->call->number);
 	if (!call)
 		return;
+	if (event->type == SIP_EVENT_KEY) {
+		control__key_by_info(c, event, side_of(call, event->party));
+		return;
+	}
 	/* Being brought back is not SIP, however often it happens. */
 	if (!c->restoring)
 		call->sip_ns = event->time_ns;

@@ -4,6 +4,7 @@
  *
  *   control.c    the loop: SIP of all capture threads by time, ticks, watermark
  *   calls.c      calls: their ids, decisions, segments; what writers are told
+ *   keys.c       keyed digits, each once, by time
  *   livetable.c  calls in progress kept in the archive, and brought back
  *   server.c     the control socket: connections, lines
  *   command.c    what can be asked through it: pause, resume, ...
@@ -22,6 +23,7 @@
 
 struct server;
 struct command;
+struct keys;
 
 /** A call in progress. */
 struct control_call {
@@ -82,6 +84,7 @@ struct control_state {
 	struct given_id *oldest, *newest;
 	struct alive_report *reports; /**< not yet due */
 	size_t reports_count, reports_capacity;
+	struct keys *keys;
 	int64_t grid_ns; /**< the last tick */
 	int64_t published_ns;
 	int64_t sent_ns; /**< latest time of an event that was sent */
@@ -153,6 +156,27 @@ void control__pause(struct control_state *c, struct control_call *call,
 /** Decide about every call again, by the policy in force: what it forbids
  * ends now, what it allows holds for new calls. Only while control__may_act. */
 void control__decide_again(struct control_state *c);
+
+/* keys.c */
+
+/** @return 0, -ENOMEM */
+int control__keys_new(struct control_state *c)
+	__attribute__((warn_unused_result));
+/** A key was shown by a stream of a call, or by INFO. It waits. */
+void control__key_shown(struct control_state *c, uint64_t call,
+			const struct key_report *report);
+/** SIP_EVENT_KEY of who speaks on a side. */
+void control__key_by_info(struct control_state *c,
+			  const struct sip_event *event, enum store_side side);
+/**
+ * Tell the policy of keys, each once.
+ *
+ * @param drained_ns every frame up to it was taken, and what the writers have
+ *        reported since was collected
+ */
+void control__keys_settle(struct control_state *c, int64_t drained_ns);
+/** Leaves no trace in memory. */
+void control__keys_free(struct control_state *c);
 
 /* livetable.c */
 

@@ -106,8 +106,20 @@ struct alive_report {
 };
 
 enum writer_report_type {
-	REPORT_ALIVE, /**< `time_ns` */
-	REPORT_STREAM /**< live: `stream` is one of the call */
+	REPORT_ALIVE,  /**< `time_ns` */
+	REPORT_STREAM, /**< live: `stream` is one of the call */
+	REPORT_KEY     /**< `key` was pressed in the call */
+};
+
+/** A key, as one stream or INFO shows it. Wipe it where it was. */
+struct key_report {
+	int64_t time_ns; /**< of the packet that showed it first */
+	uint64_t stream; /**< of the call: in which it was; 0: INFO told */
+	uint32_t ssrc, timestamp; /**< stream: of its beginning */
+	int64_t held_ns; /**< INFO: for how long it was down, as far as told */
+	enum store_side side;
+	bool again; /**< INFO: told before, but that was challenged */
+	char key;   /**< 0 to 9, *, #, A to D */
 };
 
 struct writer_report {
@@ -116,6 +128,7 @@ struct writer_report {
 	union {
 		int64_t time_ns;
 		struct capture_flow_key stream;
+		struct key_report key;
 	};
 };
 
