@@ -96,6 +96,7 @@ no_keys(void **state)
 {
 	assert_keys("1000 A>B INFO 2 b=3 t=y " RELAY "Signal=16\n"
 		    "1100 A>B INFO 3 b=4 t=y " RELAY "Signal=hf\n"
+		    "1150 A>B INFO 13 b=13 t=y " RELAY "Signal=99\n"
 		    "1200 A>B INFO 4 b=5 t=y " RELAY "Signal=\n"
 		    "1300 A>B INFO 5 b=6 t=y " RELAY "Duration=5\n"
 		    "1400 A>B INFO 6 b=7 t=y " RELAY "5\n"
