@@ -221,8 +221,8 @@ static void
 a_key_held_down_for_hours(void **state)
 {
 	shown(*state, 0, PHONE, '5');
-	shown(*state, 9000, PHONE, '6');
-	info(*state, 10000, '5', UINT32_MAX, false);
+	shown(*state, 4000, PHONE, '6');
+	info(*state, 7500, '5', UINT32_MAX, false);
 	assert_int_equal(keys(*state), 3);
 }
 
