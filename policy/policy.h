@@ -90,6 +90,10 @@ bool policy_number_internal(const struct policy *policy,
 struct policy_facts {
 	const char *from;       /**< user part as sent */
 	const char *to;
+	const char *const *also; /**< as sent: others who have part in the call;
+				  *   where what is not recorded is told by a
+				  *   number, theirs tell it too */
+	uint32_t also_count;
 	uint8_t from_addr[16];  /**< signalling address, IPv4 mapped */
 	uint8_t to_addr[16];
 	int64_t start_ns;

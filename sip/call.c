@@ -298,6 +298,12 @@ answered(struct sip_call_state *call, int64_t time_ns)
 	sip__call_wait(call, SIP_WAIT_TALKING);
 }
 
+static bool
+waits_for_answer(const struct sip_call_state *call)
+{
+	return call->wait == SIP_WAIT_SETUP || call->wait == SIP_WAIT_RINGING;
+}
+
 /**
  * The ACK to a 2xx is a transaction of its own, the ACK to a refusal belongs
  * to that of the INVITE (RFC 3261 section 17.1.1.3). So an ACK with a branch
@@ -309,7 +315,7 @@ is_ack_of_answer(struct sip_call_state *call, const struct sip_turn *turn,
 {
 	const struct sip_msg *msg = turn->msg;
 
-	if (call->wait != SIP_WAIT_SETUP || msg->to.tag.n == 0 ||
+	if (!waits_for_answer(call) || msg->to.tag.n == 0 ||
 	    msg->branch.n == 0 || branch_find(call, branch) ||
 	    call->branches_count == SIP_BRANCHES_MAX)
 		return false;
@@ -344,6 +350,8 @@ invite_response(struct sip_call_state *call, const struct sip_turn *turn,
 	if (status < 200 && status > 100 && !call->ringing &&
 	    call->pub.answer_ns == 0) {
 		call->ringing = true;
+		if (call->wait == SIP_WAIT_SETUP)
+			sip__call_wait(call, SIP_WAIT_RINGING);
 		sip__emit(call, (struct sip_event){ .type = SIP_EVENT_RINGING,
 						    .time_ns = turn->time_ns });
 	}
@@ -375,7 +383,8 @@ request(struct sip_call_state *call, const struct sip_turn *turn,
 	case SIP_METHOD_INVITE:
 		if (call->pub.answer_ns == 0) {
 			branch_add(call, turn, branch);
-			sip__call_wait(call, SIP_WAIT_SETUP);
+			sip__call_wait(call, call->ringing ? SIP_WAIT_RINGING
+							   : SIP_WAIT_SETUP);
 		}
 		sip__dialog_input(call, turn);
 		break;

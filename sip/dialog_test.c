@@ -395,9 +395,11 @@ static const struct flow {
 	  .script =
 	      INVITE_A "1 B>C INVITE 1 b=10 sdp=10.0.0.1:4000\n"
 		       "50 C>B 486/INVITE 1 b=10 t=z\n51 B>C ACK 1 b=10 t=z\n"
+		       "60 B>A 180/INVITE 1 b=1 t=y\n"
 		       "95 A>B ACK 1 b=2 t=y\n500 A>B BYE 2 b=3 t=y\n",
-	  .events = CALL_A "95 #1 answer\n500 #1 -1 caller 10.0.0.1:4000\n"
-			   "500 #1 end bye 0 by caller\n" },
+	  .events = CALL_A
+	  "60 #1 ringing\n95 #1 answer\n500 #1 -1 caller 10.0.0.1:4000\n"
+	  "500 #1 end bye 0 by caller\n" },
 
 	{ .name = "an ACK of a refusal on a hop not seen before is no answer",
 	  .script = "0 A>B INVITE 1 b=1\n50 C>B 486/INVITE 1 b=10 t=z\n"

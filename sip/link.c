@@ -402,7 +402,7 @@ find_asked_for(const struct sip_call_state *call, const struct sip_turn *turn,
 	    key_first(t, text_hash(t, SIP_KEY_TARGET, name));
 
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
-		if (key->call != call && lives(key->call) &&
+		if (key->call != call &&
 		    is_open(&key->call->refer, turn->time_ns) &&
 		    is_asked(key->call, call, turn))
 			return key->call;
@@ -433,7 +433,11 @@ follow(struct sip_call_state *call, struct sip_call_state *with,
 	link->with = with->pub.conversation;
 	link->end = sip_end(&with->pub, stays);
 	link->party = SIP_CALLER;
-	if (has_other_legs(with))
+	if (!lives(with))
+		with = sip__call_find(call->tracker, with->refer.anchor);
+	else if (!has_other_legs(with))
+		with = NULL;
+	if (with && with->pub.conversation == link->with)
 		join(call, with, link->end != SIP_CALLER);
 	else
 		alone(call);
@@ -487,6 +491,8 @@ by_refer(struct sip_call_state *call, const struct sip_turn *turn,
 		link->with = asked->pub.conversation;
 		link->end = sip_end(&asked->pub, SIP_CALLER);
 		link->party = SIP_CALLER;
+		if (!lives(asked))
+			return false;
 		join(call, asked, asked->pub.crossed);
 		return true;
 	}
@@ -885,12 +891,20 @@ sip__link_drop(struct sip_call_state *call)
 	key_drop(&call->peer);
 	key_drop(&call->holder[SIP_CALLER]);
 	key_drop(&call->holder[SIP_CALLEE]);
-	key_drop(&call->refer.key);
 	for (s = call->streams; s; s = s->next)
 		key_drop(&s->key);
+	if (call->told && has_other_legs(call))
+		call->refer.anchor = call->leg_next->pub.number;
 	if (call->told)
 		leave(call);
 	call->told = false;
+}
+
+void
+sip__link_forget(struct sip_call_state *call)
+{
+	sip__link_drop(call);
+	key_drop(&call->refer.key);
 }
 
 static void

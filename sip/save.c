@@ -345,7 +345,7 @@ static void
 walk_state(struct walk *w, struct sip_call_state *call)
 {
 	walk_call(w, &call->pub);
-	call->wait = walk_choice(w, call->wait, SIP_WAIT_HOLDING);
+	call->wait = walk_choice(w, call->wait, SIP_WAIT_RINGING);
 	walk_time(w, &call->clock_ns);
 	walk_flag(w, &call->ringing);
 	call->retry_status =

@@ -275,7 +275,7 @@ enum sip_end_cause {
 	SIP_END_CANCEL,
 	SIP_END_REJECTED,  /**< `status` 3xx to 6xx */
 	SIP_END_TIMEOUT,   /**< no sign of life; time is that of the last one */
-	SIP_END_SHED,      /**< too many calls; the oldest idle one gave way */
+	SIP_END_SHED,      /**< too many calls, and this was missed least */
 	SIP_END_INPUT      /**< the input ended in mid-call */
 };
 
@@ -306,9 +306,21 @@ typedef void (*sip_event_fn)(void *ctx, const struct sip_event *event);
 
 struct sip_tracker;
 
-/** Limits; every one has a counter. Zero means the default. */
+/**
+ * Limits; every one has a counter. Zero means the default.
+ *
+ * Where `calls_max` calls are in progress and another begins, one is given up
+ * (SIP_END_SHED): one that was challenged or cancelled, else one that nobody
+ * has heard ring, else one that rings, else an answered one, else one on hold;
+ * of these the one that was not heard of for longest. So INVITEs without an
+ * answer, however many, cost no answered call. What comes of a call that was
+ * given up is stray, but for its INVITE sent again, which begins it anew.
+ *
+ * Calls that ended are remembered for `linger_ns`, as long as they and those in
+ * progress are not more than `calls_max` and an 8th part of it.
+ */
 struct sip_config {
-	uint32_t calls_max;          /**< 20000 */
+	uint32_t calls_max;          /**< 20000 in progress, see below */
 	uint32_t message_bytes_max;  /**< 65535 */
 	uint32_t headers_max;        /**< 256 in a message */
 	uint32_t line_bytes_max;     /**< 8192 */

@@ -425,6 +425,7 @@ struct sip_refer {
 	bool redirect;
 	enum sip_party by;  /**< who asked: the other is to call */
 	uint64_t replaces;  /**< number of the call that is to end for it */
+	uint64_t anchor; /**< number of a leg that goes on after this one's end */
 	int64_t until_ns;
 	struct sip_key key;
 };
@@ -477,10 +478,11 @@ struct sip_branch {
 
 /** Which list of the tracker a call waits in; each has one time-out. */
 enum sip_wait {
-	SIP_WAIT_SETUP,   /**< for an answer */
+	SIP_WAIT_SETUP,   /**< for a telephone to ring, or an answer */
 	SIP_WAIT_RETRY,   /**< challenged or cancelled: for what follows */
 	SIP_WAIT_TALKING, /**< for the BYE */
 	SIP_WAIT_HOLDING, /**< likewise; silence is no sign of death */
+	SIP_WAIT_RINGING, /**< for an answer; after the others: it is saved */
 	SIP_WAIT_GONE,    /**< ended: for retransmissions to die away */
 	SIP_WAIT_COUNT
 };
@@ -663,8 +665,10 @@ void sip__link_hold(struct sip_call_state *call, enum sip_party party,
 		    bool hold, const struct capture_endpoint *at);
 /** Somebody hung up: what is left of a transfer may go on elsewhere. */
 void sip__link_left(struct sip_call_state *call, int64_t time_ns);
-/** A call is over: nobody finds it any more but by its Call-ID, and it is a leg
- * no longer. Again without effect. */
+/** A call is over: it is a leg no longer, and found only by its Call-ID, and by
+ * who it asked to call somebody. Again without effect. */
 void sip__link_drop(struct sip_call_state *call);
+/** Before it is freed. */
+void sip__link_forget(struct sip_call_state *call);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * All calls: the map by Call-ID, time-outs, and limits.
  *
- * A call waits in one of five lists, each with one time-out: a sign of life
+ * A call waits in one of six lists, each with one time-out: a sign of life
  * moves it to the end of its list. So the next to expire is always at the
  * front, and a tick costs what it ends, not what there is. The map of uthash
  * keeps the order in which calls were added, which is that of their numbers,
@@ -19,6 +19,8 @@
 #define SECOND_NS 1000000000LL
 /** A response older than this is not one to an INVITE that comes now. */
 #define EARLY_NS SECOND_NS
+/** Calls that ended are remembered beside `calls_max`: its 8th part. */
+#define REMEMBERED_SHARE 8
 
 static const struct sip_config defaults = {
 	.calls_max = 20000,
@@ -172,7 +174,7 @@ map_add(struct sip_call_state *call)
 static void
 call_forget(struct sip_call_state *call)
 {
-	sip__link_drop(call);
+	sip__link_forget(call);
 	map_remove(call);
 	DL_DELETE(call->tracker->waiting[call->wait], call);
 	free(call);
@@ -191,32 +193,48 @@ sip__call_wait(struct sip_call_state *call, enum sip_wait wait)
 	DL_APPEND(tracker->waiting[wait], call);
 }
 
-/** Make room for one call: forget one that ended, else the idlest gives way. */
-static void
-shed(struct sip_tracker *tracker, int64_t time_ns)
-{
-	struct sip_call_state *idlest = tracker->waiting[SIP_WAIT_GONE];
-
-	if (!idlest) {
-		for (int w = 0; w < SIP_WAIT_GONE; w++) {
-			struct sip_call_state *call = tracker->waiting[w];
-
-			if (call &&
-			    (!idlest || call->alive_ns < idlest->alive_ns))
-				idlest = call;
-		}
-		tracker->counters.calls_shed++;
-		sip__call_end(idlest,
-			      (struct sip_event){ .time_ns = time_ns,
-						  .cause = SIP_END_SHED });
-	}
-	call_forget(idlest);
-}
-
 static bool
 is_full(const struct sip_tracker *tracker)
 {
-	return HASH_CNT(by_id, tracker->calls) >= tracker->config.calls_max;
+	return sip_tracker_calls(tracker) >= tracker->config.calls_max;
+}
+
+/**
+ * Make room for a call that begins. Who floods a telephone system sends
+ * INVITEs and seldom hears a telephone ring: so what rings goes late, what was
+ * answered last, and what was refused, which begins anew if the caller tries
+ * again, first. Of each kind the one that was not heard of for longest.
+ */
+static void
+shed(struct sip_tracker *tracker, int64_t time_ns)
+{
+	static const enum sip_wait order[] = { SIP_WAIT_RETRY, SIP_WAIT_SETUP,
+					       SIP_WAIT_RINGING,
+					       SIP_WAIT_TALKING,
+					       SIP_WAIT_HOLDING };
+	struct sip_call_state *call = NULL;
+
+	for (size_t i = 0; !call && i < sizeof(order) / sizeof(*order); i++)
+		call = tracker->waiting[order[i]];
+	tracker->counters.calls_shed++;
+	sip__call_end(call, (struct sip_event){ .time_ns = time_ns,
+						.cause = SIP_END_SHED });
+	call_forget(call);
+}
+
+/**
+ * Calls that ended take the room that those in progress leave, and a part
+ * beside it: else a flood would have each forgotten at once, and what is sent
+ * again of a call would be of none, or begin it a second time.
+ */
+static void
+remember_less(struct sip_tracker *tracker)
+{
+	uint64_t max = tracker->config.calls_max;
+
+	max += max / REMEMBERED_SHARE;
+	if (HASH_CNT(by_id, tracker->calls) >= max)
+		call_forget(tracker->waiting[SIP_WAIT_GONE]);
 }
 
 /** Number a call, and put it where it is found. @return 0 or -ENOMEM */
@@ -236,15 +254,11 @@ call_add(struct sip_call_state *call)
 int
 sip__call_adopt(struct sip_call_state *call)
 {
-	struct sip_call_state *ended = call->tracker->waiting[SIP_WAIT_GONE];
-
 	if (map_find(call->tracker, call->pub.call_id))
 		return -EEXIST;
-	if (is_full(call->tracker)) {
-		if (!ended)
-			return -ENOSPC;
-		call_forget(ended);
-	}
+	if (is_full(call->tracker))
+		return -ENOSPC;
+	remember_less(call->tracker);
 	return call_add(call);
 }
 
@@ -256,6 +270,7 @@ call_new(struct sip_tracker *tracker, const char *id, int64_t time_ns)
 
 	if (is_full(tracker))
 		shed(tracker, time_ns);
+	remember_less(tracker);
 	call = calloc(1, sizeof(*call));
 	if (!call)
 		return NULL;
@@ -526,6 +541,7 @@ sip_tracker_tick(struct sip_tracker *tracker, int64_t now_ns)
 	const int64_t timeouts[SIP_WAIT_COUNT] = {
 		[SIP_WAIT_SETUP] = tracker->config.setup_timeout_ns,
 		[SIP_WAIT_RETRY] = tracker->config.linger_ns,
+		[SIP_WAIT_RINGING] = tracker->config.setup_timeout_ns,
 		[SIP_WAIT_TALKING] = tracker->config.idle_timeout_ns,
 		[SIP_WAIT_HOLDING] = tracker->config.hold_timeout_ns,
 		[SIP_WAIT_GONE] = tracker->config.linger_ns,

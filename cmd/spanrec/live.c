@@ -117,6 +117,25 @@ print_table(const struct spanrec *spanrec, const json_t *calls)
 
 /* ---- CSV --------------------------------------------------------------- */
 
+/* Texts, with blanks between. */
+static void
+csv_list(FILE *to, const json_t *list)
+{
+	char clean[SPANREC_TEXT_BYTES], text[SPANREC_TEXT_BYTES] = "";
+	size_t used = 0;
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *one = json_string_value(json_array_get(list, i));
+		size_t room = sizeof(text) - used;
+		int n = snprintf(
+		    text + used, room, "%s%s", used ? " " : "",
+		    spanrec_text_clean(one ? one : "", clean, sizeof(clean)));
+
+		used += (size_t)n < room ? (size_t)n : room - 1;
+	}
+	spanrec_csv_field(to, text);
+}
+
 static void
 csv_value(FILE *to, const json_t *value)
 {
@@ -128,6 +147,8 @@ csv_value(FILE *to, const json_t *value)
 						     clean, sizeof(clean)));
 	else if (json_is_integer(value))
 		fprintf(to, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	else if (json_is_array(value))
+		csv_list(to, value);
 	else if (json_is_boolean(value))
 		fputs(json_is_true(value) ? "true" : "false", to);
 }
@@ -136,10 +157,10 @@ static void
 print_csv(const struct spanrec *spanrec, const json_t *calls)
 {
 	static const char *const names[] = {
-		"id",           "segment",     "kind",      "from", "to",
-		"local",        "remote",      "direction", "area", "start",
-		"answer",       "decision",    "reason",    "rule", "paused",
-		"paused_since", "sip_call_id",
+		"id",           "segment",      "kind",      "from", "to",
+		"local",        "remote",       "direction", "area", "start",
+		"answer",       "decision",     "reason",    "rule", "paused",
+		"paused_since", "sip_call_ids",
 	};
 	const size_t count = sizeof(names) / sizeof(*names);
 	size_t i, j;

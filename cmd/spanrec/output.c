@@ -194,12 +194,21 @@ streams_json(const struct store_segment *segment)
 	return array;
 }
 
+/* One element a line. */
 static json_t *
-sip_call_ids_json(const struct store_segment *segment)
+lines_json(const char *lines)
 {
-	if (!*segment->sip_call_id)
-		return json_array();
-	return json_pack("[o]", json_text(segment->sip_call_id));
+	char line[STORE_SIP_CALL_IDS_BYTES];
+	json_t *list = json_array();
+
+	while (*lines) {
+		size_t n = strcspn(lines, "\n");
+
+		snprintf(line, sizeof(line), "%.*s", (int)n, lines);
+		(void)json_array_append_new(list, json_text(line));
+		lines += n + (lines[n] == '\n');
+	}
+	return list;
 }
 
 static json_t *
@@ -249,7 +258,7 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	SET("streams", streams_json(segment));
 	SET("mos", json_null());
 	SET("bytes", json_count(segment->bytes));
-	SET("sip_call_ids", sip_call_ids_json(segment));
+	SET("sip_call_ids", lines_json(segment->sip_call_ids));
 #undef SET
 	if (rc) {
 		json_decref(object);

@@ -291,7 +291,7 @@ void spanrec_duration(int64_t duration_ns, char text[SPANREC_TIME_BYTES]);
 /* ---- text.c ------------------------------------------------------------ */
 
 /** Room for what spanrec_text_clean makes of any text of a segment. */
-#define SPANREC_TEXT_BYTES (3 * STORE_SIP_CALL_ID_BYTES)
+#define SPANREC_TEXT_BYTES (3 * STORE_SIP_CALL_IDS_BYTES)
 
 /**
  * Copy text that came from the network. Bytes that are not UTF-8, and control

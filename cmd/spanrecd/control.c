@@ -168,8 +168,8 @@ tick(struct control_state *c, int64_t grid_ns)
 		qsort(c->reports, c->reports_count, sizeof(*c->reports),
 		      by_time);
 	while (i < c->reports_count && c->reports[i].time_ns <= until_ns) {
-		sip_tracker_alive(c->tracker, c->reports[i].call,
-				  c->reports[i].time_ns);
+		control__call_alive(c, c->reports[i].call,
+				    c->reports[i].time_ns);
 		i++;
 	}
 	c->reports_count -= i;
@@ -194,7 +194,7 @@ jump(struct control_state *c, int64_t to_ns)
 	const struct control_call *call;
 
 	for (call = c->calls; call; call = call->hh.next)
-		sip_tracker_alive(c->tracker, call->number, to_ns);
+		control__call_alive(c, call->number, to_ns);
 	c->grid_ns = to_ns - SECOND_NS;
 }
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 static struct keyed_stream *
-begin(struct keyed *keyed, enum store_side side,
+begin(struct keyed *keyed, enum sip_party end,
       const struct capture_flow_key *flow)
 {
 	struct keyed_stream *stream = calloc(1, sizeof(*stream));
@@ -14,7 +14,7 @@ begin(struct keyed *keyed, enum store_side side,
 	if (!stream)
 		return NULL;
 	stream->number = ++keyed->last_number;
-	stream->side = side;
+	stream->end = end;
 	stream->flow = *flow;
 	return stream;
 }
@@ -27,14 +27,14 @@ forget(struct keyed_stream *stream)
 }
 
 struct keyed_stream *
-keyed_stream(struct keyed *keyed, enum store_side side,
+keyed_stream(struct keyed *keyed, enum sip_party end,
 	     const struct capture_flow_key *flow)
 {
 	struct keyed_stream **link = &keyed->first, *stream;
 	uint32_t i;
 
 	for (i = 0; (stream = *link); i++, link = &stream->next) {
-		if (stream->side == side &&
+		if (stream->end == end &&
 		    capture_flow_key_equal(&stream->flow, flow))
 			break;
 		if (i == KEYED_STREAMS_MAX - 1) {
@@ -47,7 +47,7 @@ keyed_stream(struct keyed *keyed, enum store_side side,
 	if (stream)
 		*link = stream->next;
 	else
-		stream = begin(keyed, side, flow);
+		stream = begin(keyed, end, flow);
 	if (!stream)
 		return NULL;
 	stream->next = keyed->first;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What is keyed in the streams of one call, as the call's writer sees it. It
- * belongs to the call and not to a segment or a flow: a key may make the call
- * go into another segment, and a stream of which several mirror ports show
+ * What is keyed in the streams of one conversation, as its writer sees it. It
+ * belongs to that and not to a segment or a flow: a key may make the
+ * call go into another segment, and a stream of which several mirror ports show
  * packets is one stream.
  */
 #ifndef CMD_SPANRECD_KEYED_H
@@ -12,7 +12,7 @@
 
 #include "capture/table.h"
 #include "rtp/event.h"
-#include "store/store.h"
+#include "sip/sip.h"
 
 /** Streams of a call in which something was keyed, the latest. */
 #define KEYED_STREAMS_MAX 16
@@ -20,7 +20,7 @@
 struct keyed_stream {
 	struct keyed_stream *next; /**< one where something was keyed before */
 	uint64_t number; /**< never that of another stream of this call */
-	enum store_side side;
+	enum sip_party end;
 	struct capture_flow_key flow;
 	struct rtp_events events;
 };
@@ -37,7 +37,7 @@ struct keyed {
  *
  * @return NULL: out of memory
  */
-struct keyed_stream *keyed_stream(struct keyed *keyed, enum store_side side,
+struct keyed_stream *keyed_stream(struct keyed *keyed, enum sip_party end,
 				  const struct capture_flow_key *flow);
 
 /** Forget all of it, and leave no trace in memory. */

@@ -2,12 +2,13 @@
 /*
  * Keyed digits on their way to the policy: each once.
  *
- * One key may be shown several times: by several streams of a side, where the
- * mirror sees RTP before and behind a relay; by INFO, which some telephones
- * send besides RTP; by INFO sent again after a challenge. So each key is
- * remembered for a moment, with all that has shown it. What is shown again is
- * the same key only if this stream, or INFO, has not shown it yet: two streams
- * that show "5" and "5" again are two keys, however fast.
+ * One key may be shown several times: by several streams of one end of a
+ * conversation, where the mirror sees RTP before and behind a relay or a
+ * switch; by INFO, which some telephones send besides RTP, and switches from
+ * leg to leg; by INFO sent again after a challenge. So each key is remembered
+ * for a moment, with all that has shown it. What is shown again is the same key
+ * only if this stream, or INFO of this leg, has not shown it yet: two streams
+ * that show "5" and "5" again show two keys, however fast they follow.
  *
  * Writers tell of keys as they take frames, the SIP tracker tells at once. To
  * come out the same for any timing of the threads, keys wait until every frame
@@ -22,7 +23,7 @@
 
 #include "cmd/spanrecd/control_priv.h"
 
-static const int64_t SECOND_NS = 1000000000LL;
+static const int64_t MS_NS = 1000000LL;
 /* What a relay may be behind. */
 static const int64_t STREAMS_NS = 250 * 1000000LL;
 /* What INFO may be behind RTP, or before it: some send it when the key is up
@@ -36,18 +37,24 @@ enum {
 	WAITING_MAX = 16384
 };
 
+/* What has shown a key. */
+struct source {
+	bool info;
+	uint64_t number;
+};
+
 /* A key of which the policy knows. */
 struct key {
 	bool by_rtp, by_info;
 	int64_t rtp_ns, info_ns; /* first shown */
-	enum store_side side;
+	enum sip_party end;
 	char key;
 	uint32_t ssrc, timestamp;
 	uint32_t shown_count;
-	uint64_t shown[SHOWN_MAX];
+	struct source shown[SHOWN_MAX];
 };
 
-/* A call in which something was keyed a moment ago. */
+/* A conversation in which something was keyed a moment ago. */
 struct key_call {
 	UT_hash_handle hh;
 	uint64_t number;
@@ -63,7 +70,8 @@ struct key_shown {
 };
 
 struct keys {
-	struct key_call *calls; /* uthash by number, the oldest key first */
+	struct key_call
+	    *calls; /* uthash by number, the one keyed in last at the end */
 	uint32_t count;
 	struct key_shown waiting[WAITING_MAX]; /* a heap, the earliest first */
 };
@@ -89,38 +97,35 @@ within(int64_t a_ns, int64_t b_ns, int64_t window_ns)
 }
 
 static bool
-shown_by(const struct key *key, uint64_t stream)
+shown_by(const struct key *key, const struct key_report *r)
 {
 	uint32_t i;
 
 	for (i = 0; i < key->shown_count; i++)
-		if (key->shown[i] == stream)
+		if (key->shown[i].info == r->info &&
+		    key->shown[i].number == r->source)
 			return true;
 	return false;
 }
 
-/* INFO comes from when the key is down until it is up. */
 static bool
-close_to_info(int64_t rtp_ns, int64_t info_ns, int64_t held_ns)
+is_same_by_info(const struct key *key, const struct key_report *r)
 {
-	return rtp_ns - info_ns <= INFO_NS &&
-	       info_ns - held_ns - rtp_ns <= INFO_NS;
+	if (r->again && key->by_info)
+		return r->time_ns - key->info_ns <= HELD_NS_MAX;
+	if (shown_by(key, r))
+		return false;
+	/* It is sent when the key is down, or when it is up again. */
+	if (key->by_rtp && key->rtp_ns - r->time_ns <= INFO_NS &&
+	    r->time_ns - r->held_ns - key->rtp_ns <= INFO_NS)
+		return true;
+	return key->by_info && within(r->time_ns, key->info_ns, INFO_NS);
 }
 
-/* Is this key shown once more? */
 static bool
-is_same(const struct key *key, const struct key_report *r)
+is_same_by_rtp(const struct key *key, const struct key_report *r)
 {
-	if (key->side != r->side || key->key != r->key)
-		return false;
-	if (r->stream == 0) {
-		if (r->again)
-			return key->by_info &&
-			       r->time_ns - key->info_ns <= HELD_NS_MAX;
-		return !key->by_info &&
-		       close_to_info(key->rtp_ns, r->time_ns, r->held_ns);
-	}
-	if (shown_by(key, r->stream))
+	if (shown_by(key, r))
 		return false;
 	if (!key->by_rtp)
 		return within(r->time_ns, key->info_ns, INFO_NS);
@@ -128,25 +133,32 @@ is_same(const struct key *key, const struct key_report *r)
 	       within(r->time_ns, key->rtp_ns, STREAMS_NS);
 }
 
+/* Is this key shown once more? */
+static bool
+is_same(const struct key *key, const struct key_report *r)
+{
+	if (key->end != r->end || key->key != r->key)
+		return false;
+	return r->info ? is_same_by_info(key, r) : is_same_by_rtp(key, r);
+}
+
 static void
 note_shown(struct control_state *c, struct key *key, const struct key_report *r)
 {
-	if (r->stream == 0) {
-		if (!key->by_info)
-			counter_add(&c->pipeline->control.counters,
-				    COUNTER_keys_info, 1);
+	if (r->info && !key->by_info) {
 		key->by_info = true;
 		key->info_ns = r->time_ns;
-		return;
-	}
-	if (!key->by_rtp) {
+		counter_add(&c->pipeline->control.counters, COUNTER_keys_info,
+			    1);
+	} else if (!r->info && !key->by_rtp) {
 		key->by_rtp = true;
 		key->rtp_ns = r->time_ns;
 		key->ssrc = r->ssrc;
 		key->timestamp = r->timestamp;
 	}
 	if (key->shown_count < SHOWN_MAX)
-		key->shown[key->shown_count++] = r->stream;
+		key->shown[key->shown_count++] =
+		    (struct source){ r->info, r->source };
 }
 
 static struct key *
@@ -202,7 +214,7 @@ look_at(struct control_state *c, const struct key_shown *shown)
 {
 	const struct key_report *r = &shown->report;
 	struct policy_key told = { .time_ns = r->time_ns,
-				   .local = r->side == STORE_LEFT,
+				   .local = r->left,
 				   .key = r->key };
 	struct key_call *call;
 	struct key *key;
@@ -220,7 +232,7 @@ look_at(struct control_state *c, const struct key_shown *shown)
 		return;
 	}
 	key = &call->latest[call->count++ % LATEST_MAX];
-	*key = (struct key){ .side = r->side, .key = r->key };
+	*key = (struct key){ .end = r->end, .key = r->key };
 	note_shown(c, key, r);
 	pressed(c, &told);
 	explicit_bzero(&told, sizeof(told));
@@ -237,9 +249,9 @@ is_before(const struct key_shown *x, const struct key_shown *y)
 {
 	DIFFER(x->report.time_ns, y->report.time_ns);
 	DIFFER(x->call, y->call);
-	DIFFER(x->report.side, y->report.side);
+	DIFFER(x->report.end, y->report.end);
 	DIFFER(x->report.key, y->report.key);
-	DIFFER(x->report.stream == 0, y->report.stream == 0);
+	DIFFER(x->report.info, y->report.info);
 	DIFFER(x->report.ssrc, y->report.ssrc);
 	return x->report.timestamp < y->report.timestamp;
 }
@@ -297,21 +309,25 @@ control__key_shown(struct control_state *c, uint64_t call,
 }
 
 void
-control__key_by_info(struct control_state *c, const struct sip_event *event,
-		     enum store_side side)
+control__key_by_info(struct control_state *c, const struct control_call *call,
+		     const struct sip_event *event)
 {
 	const struct sip_keyed *keyed = event->keyed;
+	enum sip_party end = sip_end(event->call, event->party);
 	struct key_report report = {
 		.time_ns = event->time_ns,
-		.held_ns = (int64_t)keyed->duration_ms * (SECOND_NS / 1000),
-		.side = side,
+		.info = true,
+		.source = event->call->number,
+		.held_ns = (int64_t)keyed->duration_ms * MS_NS,
+		.end = end,
+		.left = (end == SIP_CALLER) == call->verdict.local_is_caller,
 		.again = keyed->again,
 		.key = keyed->key,
 	};
 
 	if (report.held_ns > HELD_NS_MAX)
 		report.held_ns = HELD_NS_MAX;
-	control__key_shown(c, event->call->number, &report);
+	control__key_shown(c, call->number, &report);
 	explicit_bzero(&report, sizeof(report));
 }
 

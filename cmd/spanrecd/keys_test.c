@@ -12,7 +12,7 @@
 
 #define MS INT64_C(1000000)
 
-enum { INFO = 0, PHONE = 1, RELAY = 2 }; /* streams */
+enum { PHONE = 1, RELAY = 2 }; /* streams, or legs */
 
 struct world {
 	struct control_state control;
@@ -46,15 +46,15 @@ teardown(void **state)
 
 /* Each stream has timestamps of its own. */
 static void
-shown_in(struct world *w, uint64_t call, enum store_side side, int64_t ms,
+shown_in(struct world *w, uint64_t call, enum sip_party end, int64_t ms,
 	 uint64_t stream, char key)
 {
 	const struct key_report report = {
 		.time_ns = ms * MS,
-		.stream = stream,
+		.source = stream,
 		.ssrc = (uint32_t)stream,
 		.timestamp = (uint32_t)(ms + (int64_t)stream * 12345) * 8,
-		.side = side,
+		.end = end,
 		.key = key,
 	};
 
@@ -64,22 +64,31 @@ shown_in(struct world *w, uint64_t call, enum store_side side, int64_t ms,
 static void
 shown(struct world *w, int64_t ms, uint64_t stream, char key)
 {
-	shown_in(w, 1, STORE_LEFT, ms, stream, key);
+	shown_in(w, 1, SIP_CALLER, ms, stream, key);
+}
+
+static void
+info_of(struct world *w, uint64_t leg, bool crossed, int64_t ms,
+	struct sip_keyed keyed)
+{
+	const struct control_call call = { .number = 1 };
+	const struct sip_call sip = { .number = leg, .crossed = crossed };
+	const struct sip_event event = { .type = SIP_EVENT_KEY,
+					 .time_ns = ms * MS,
+					 .party =
+					     crossed ? SIP_CALLEE : SIP_CALLER,
+					 .call = &sip,
+					 .keyed = &keyed };
+
+	control__key_by_info(&w->control, &call, &event);
 }
 
 static void
 info(struct world *w, int64_t ms, char key, uint32_t duration_ms, bool again)
 {
-	const struct sip_call call = { .number = 1 };
-	const struct sip_keyed keyed = { .key = key,
-					 .duration_ms = duration_ms,
-					 .again = again };
-	const struct sip_event event = { .type = SIP_EVENT_KEY,
-					 .time_ns = ms * MS,
-					 .call = &call,
-					 .keyed = &keyed };
-
-	control__key_by_info(&w->control, &event, STORE_LEFT);
+	info_of(w, 1, false, ms,
+		(struct sip_keyed){
+		    .key = key, .duration_ms = duration_ms, .again = again });
 }
 
 static uint64_t
@@ -154,29 +163,29 @@ static void
 same_ssrc_and_timestamp(void **state)
 {
 	struct world *w = *state;
-	struct key_report report = { .stream = PHONE,
+	struct key_report report = { .source = PHONE,
 				     .ssrc = 7,
 				     .timestamp = 8000,
-				     .side = STORE_LEFT,
+				     .end = SIP_CALLER,
 				     .key = '5' };
 
 	control__key_shown(&w->control, 1, &report);
-	report.stream = RELAY;
+	report.source = RELAY;
 	report.time_ns = 600 * MS;
 	control__key_shown(&w->control, 1, &report);
 	assert_int_equal(keys(w), 1);
-	report.stream = 3;
+	report.source = 3;
 	report.ssrc = 8;
 	control__key_shown(&w->control, 1, &report);
 	assert_int_equal(keys(w), 2);
 }
 
 static void
-other_sides_and_calls(void **state)
+other_ends_and_calls(void **state)
 {
-	shown_in(*state, 1, STORE_LEFT, 0, PHONE, '5');
-	shown_in(*state, 1, STORE_RIGHT, 0, RELAY, '5');
-	shown_in(*state, 2, STORE_LEFT, 0, RELAY, '5');
+	shown_in(*state, 1, SIP_CALLER, 0, PHONE, '5');
+	shown_in(*state, 1, SIP_CALLEE, 0, RELAY, '5');
+	shown_in(*state, 2, SIP_CALLER, 0, RELAY, '5');
 	assert_int_equal(keys(*state), 3);
 }
 
@@ -233,6 +242,35 @@ info_alone(void **state)
 	info(*state, 200, '5', 0, false);
 	assert_int_equal(keys(*state), 2);
 	assert_int_equal(keys_info(*state), 2);
+}
+
+/* A switch passes INFO on; in the other leg who sends it is the callee. */
+static void
+info_from_leg_to_leg(void **state)
+{
+	const struct sip_keyed keyed = { .key = '5' };
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		info_of(*state, 1, false, i * 100, keyed);
+		info_of(*state, 2, true, i * 100 + 130, keyed);
+	}
+	assert_int_equal(keys(*state), 5);
+	assert_int_equal(keys_info(*state), 5);
+}
+
+/* A switch makes RTP of INFO. */
+static void
+info_in_one_leg_rtp_in_the_other(void **state)
+{
+	const struct sip_keyed keyed = { .key = '5' };
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		info_of(*state, 1, false, i * 300, keyed);
+		shown(*state, i * 300 + 400, RELAY, '5');
+	}
+	assert_int_equal(keys(*state), 5);
 }
 
 static void
@@ -308,7 +346,7 @@ many_calls(void **state)
 	uint64_t call;
 
 	for (call = 1; call <= 3000; call++)
-		shown_in(*state, call, STORE_LEFT, (int64_t)call * 10, PHONE,
+		shown_in(*state, call, SIP_CALLER, (int64_t)call * 10, PHONE,
 			 '1');
 	assert_int_equal(keys(*state), 3000);
 }
@@ -349,12 +387,14 @@ main(void)
 		TEST(one_stream_shows_more),
 		TEST(a_stream_that_comes_later_has_keys_of_its_own),
 		TEST(same_ssrc_and_timestamp),
-		TEST(other_sides_and_calls),
+		TEST(other_ends_and_calls),
 		TEST(info_beside_rtp),
 		TEST(fast_keys_in_both),
 		TEST(a_key_held_down),
 		TEST(a_key_held_down_for_hours),
 		TEST(info_alone),
+		TEST(info_from_leg_to_leg),
+		TEST(info_in_one_leg_rtp_in_the_other),
 		TEST(info_again_after_a_challenge),
 		TEST(only_what_is_due),
 		TEST(any_order),

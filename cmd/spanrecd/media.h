@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The media table, versioned in time: which call and side owned an address at
- * a moment. The control thread decides what is in it; each writer keeps a
+ * The media table, versioned in time: which conversation, and which end of it,
+ * owned an address at a moment. The control thread decides what is in it; each writer keeps a
  * copy of its own, built from the same events in the same order, so that
  * looking up needs neither locks nor reclamation.
  *
@@ -51,6 +51,7 @@ struct media_entry {
 	uint32_t writer;
 	int64_t from_ns;
 	int64_t until_ns; /**< INT64_MAX while open */
+	bool moved;       /**< it does not linger */
 	const struct media_doubt *doubt; /**< NULL: none */
 	struct writer_media media; /**< with as many formats as it has */
 };
@@ -70,7 +71,7 @@ enum media_answer {
 
 struct media_owner {
 	const struct media_entry *entry;
-	enum store_side speaker;
+	enum sip_party speaker; /**< the end of the conversation */
 	bool sticky; /**< the flow is this call's until the claim is over */
 	bool encrypted; /**< as far as both ends are known, both keys are */
 	bool over;      /**< the claim was closed at the time of the frame */

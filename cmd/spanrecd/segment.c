@@ -62,20 +62,41 @@ strictness(enum store_decision decision)
 	}
 }
 
+static void
+copy_people(struct store_segment *to, const struct store_segment *from)
+{
+#define COPY(member) memcpy(to->member, from->member, sizeof(to->member))
+	COPY(from);
+	COPY(to);
+	COPY(from_sent);
+	COPY(to_sent);
+	COPY(from_name);
+	COPY(to_name);
+	COPY(others);
+	COPY(area);
+	COPY(sip_call_ids);
+#undef COPY
+}
+
 void
-segment_update(struct segment *s, const uint8_t *head)
+segment_update(struct segment *s, const uint8_t *head, bool left_is_caller)
 {
 	struct store_segment row;
 
 	memcpy(&row, head, SEGMENT_HEAD_BYTES);
-	/* The segment stays what it is; who is in it and what the policy says
-	 * of that may change. The decision only ever gets stricter. */
-	memcpy(s->row.from, row.from, sizeof(row.from));
-	memcpy(s->row.to, row.to, sizeof(row.to));
-	memcpy(s->row.local, row.local, sizeof(row.local));
-	memcpy(s->row.remote, row.remote, sizeof(row.remote));
-	memcpy(s->row.area, row.area, sizeof(row.area));
-	s->row.direction = row.direction;
+	/* The segment stays what it is; who is in it, what the policy says of
+	 * that, and what it turns out to be, may change. The decision only ever
+	 * gets stricter. */
+	copy_people(&s->row, &row);
+	/* Streams have a side for good. */
+	if (s->row.streams_count == 0 || left_is_caller == s->left_is_caller) {
+		s->left_is_caller = left_is_caller;
+		memcpy(s->row.local, row.local, sizeof(row.local));
+		memcpy(s->row.remote, row.remote, sizeof(row.remote));
+		s->row.direction = row.direction;
+	}
+	s->row.kind = row.kind;
+	memcpy(s->row.began, row.began, sizeof(row.began));
 	s->row.answer_ns = row.answer_ns;
 	if (strictness(row.decision) < strictness(s->row.decision))
 		return;
@@ -102,9 +123,11 @@ same_stream(const struct store_stream_info *info, enum store_side side,
 }
 
 int
-segment_stream(struct segment *s, enum store_side side,
+segment_stream(struct segment *s, enum sip_party speaker,
 	       const struct capture_flow_key *key)
 {
+	bool left = (speaker == SIP_CALLER) == s->left_is_caller;
+	enum store_side side = left ? STORE_LEFT : STORE_RIGHT;
 	struct store_stream_info *info;
 	uint32_t i;
 
@@ -479,7 +502,9 @@ copies_of(struct segment *s, const struct segment_flow *flow)
 {
 	struct copies **copies = &s->copies[flow->stream];
 
-	if (flow->several && !*copies)
+	if (!flow->several)
+		return NULL;
+	if (!*copies)
 		*copies = calloc(1, sizeof(**copies));
 	return *copies;
 }
@@ -492,11 +517,11 @@ take_copy(struct segment *s, const struct segment_input *in, int stream)
 	counter_add(in->counters, COUNTER_duplicate, 1);
 }
 
-/* The same, where other mirror ports may have brought it, or missed it. */
+/* Other mirror ports may have brought it, or missed it. It is the only caller
+ * of take_frame, which so becomes a part of it: this is at packet rate. */
 static int
-take_frame_of_several(struct segment *s, const struct segment_input *in,
-		      const struct segment_flow *flow,
-		      const struct rtp_frame *frame)
+take_frame_once(struct segment *s, const struct segment_input *in,
+		const struct segment_flow *flow, const struct rtp_frame *frame)
 {
 	struct copies *copies = copies_of(s, flow);
 	uint16_t sequence = (uint16_t)frame->sequence;
@@ -596,8 +621,7 @@ segment_take(struct segment *s, const struct segment_input *in,
 
 	switch (kind) {
 	case RTP_TAKE_FRAME:
-		return flow->several ? take_frame_of_several(s, in, flow, frame)
-				     : take_frame(s, in, flow, frame);
+		return take_frame_once(s, in, flow, frame);
 	case RTP_TAKE_GAP:
 		return take_gap(s, in, flow, frame);
 	case RTP_TAKE_DUPLICATE:
@@ -725,7 +749,7 @@ segment_close(struct segment *s, const struct segment_input *in)
 	/* Of what was taken back there is a tombstone. */
 	if (s->state == SEGMENT_GONE)
 		return 0;
-	if (s->resumed && s->row.streams_count == 0)
+	if (s->if_media && s->row.streams_count == 0)
 		return 0;
 	s->row.end_ns = s->end_ns;
 	hand_in(s, in, ARCHIVE_CLOSE);

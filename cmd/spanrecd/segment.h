@@ -51,7 +51,9 @@ struct segment {
 	bool last;        /**< the call ended with it ... */
 	bool silent;      /**< ... and with its last frame */
 	bool take_back;   /**< recorded, then decided against: to be GONE */
-	bool resumed;     /**< after a restart: without media it never was */
+	bool left_is_caller; /**< the end of the conversation whose side is left */
+	bool if_media;    /**< without media it never was: the one before was
+			   * recorded by an earlier run, or it goes on elsewhere */
 	enum store_reason refusal; /**< of a decision not to record */
 	struct segment_pause *const *pauses; /**< of the call, newest first */
 	struct store_recording *recording;
@@ -87,7 +89,8 @@ void segment_free(struct segment **segment);
 
 /** More is known: numbers, the answer, perhaps a stricter decision.
  * @param head SEGMENT_HEAD_BYTES of a row */
-void segment_update(struct segment *segment, const uint8_t *head);
+void segment_update(struct segment *segment, const uint8_t *head,
+		    bool left_is_caller);
 
 /** If its recording is to be taken back and can be, do it. */
 void segment_take_back(struct segment *segment, const struct segment_input *in,
@@ -96,9 +99,10 @@ void segment_take_back(struct segment *segment, const struct segment_input *in,
 /**
  * The stream of a flow in this segment, made if need be.
  *
+ * @param speaker the end of the conversation that sends it
  * @return its number, or -ENOSPC
  */
-int segment_stream(struct segment *segment, enum store_side side,
+int segment_stream(struct segment *segment, enum sip_party speaker,
 		   const struct capture_flow_key *key);
 
 /** A packet of a stream that finds no place: counted with the last one. */

@@ -149,8 +149,9 @@ gauge_calls(const struct control_state *c, uint64_t *gauges)
 			    call->verdict.decision == POLICY_LISTEN_DENY;
 
 		gauges[GAUGE_calls]++;
-		gauges[GAUGE_calls_paused] += kept && call->paused_ns;
-		gauges[GAUGE_calls_recorded] += kept && !call->paused_ns;
+		gauges[GAUGE_calls_paused] += kept && call->family->paused_ns;
+		gauges[GAUGE_calls_recorded] +=
+		    kept && !call->family->paused_ns;
 	}
 }
 
@@ -392,6 +393,23 @@ control__status(struct control_state *c)
 
 /* ---- calls --------------------------------------------------------------- */
 
+/* One element a line. */
+static json_t *
+lines_json(const char *lines)
+{
+	char line[STORE_SIP_CALL_IDS_BYTES];
+	json_t *list = json_array();
+
+	while (*lines) {
+		size_t n = strcspn(lines, "\n");
+
+		snprintf(line, sizeof(line), "%.*s", (int)n, lines);
+		(void)json_array_append_new(list, text_json(line));
+		lines += n + (lines[n] == '\n');
+	}
+	return list;
+}
+
 static json_t *
 call_json(const struct control_call *call)
 {
@@ -400,23 +418,23 @@ call_json(const struct control_call *call)
 
 	memcpy(&row, call->head, SEGMENT_HEAD_BYTES);
 	object = json_pack(
-	    "{s:s,s:i,s:s,s:o,s:o,s:o,s:o,s:s,s:o,s:o,s:o}", "id", call->id,
-	    "segment", (int)call->segments, "kind", store_kind_name(row.kind),
-	    "from", text_json(row.from), "to", text_json(row.to), "local",
-	    text_json(row.local), "remote", text_json(row.remote), "direction",
-	    store_route_name(row.direction), "area", text_json(row.area),
-	    "start", time_json(row.call_start_ns), "answer",
-	    time_json(row.answer_ns));
+	    "{s:s,s:i,s:s,s:o,s:o,s:o,s:o,s:s,s:o,s:o,s:o}", "id",
+	    call->family->id, "segment", (int)call->segment, "kind",
+	    store_kind_name(row.kind), "from", text_json(row.from), "to",
+	    text_json(row.to), "local", text_json(row.local), "remote",
+	    text_json(row.remote), "direction", store_route_name(row.direction),
+	    "area", text_json(row.area), "start", time_json(row.call_start_ns),
+	    "answer", time_json(row.answer_ns));
 	(void)json_object_set_new(
 	    object, "decision", json_string(store_decision_name(row.decision)));
 	(void)json_object_set_new(object, "reason", text_json(row.reason));
 	(void)json_object_set_new(object, "rule", text_json(row.rule));
 	(void)json_object_set_new(object, "paused",
-				  json_boolean(call->paused_ns != 0));
+				  json_boolean(call->family->paused_ns != 0));
 	(void)json_object_set_new(object, "paused_since",
-				  time_json(call->paused_ns));
-	(void)json_object_set_new(object, "sip_call_id",
-				  text_json(row.sip_call_id));
+				  time_json(call->family->paused_ns));
+	(void)json_object_set_new(object, "sip_call_ids",
+				  lines_json(row.sip_call_ids));
 	return object;
 }
 

@@ -201,7 +201,8 @@ add_segment(struct writer_state *w, const struct writer_event *event)
 		return -ENOMEM;
 	}
 	segment->serial = ++w->last_serial;
-	segment->resumed = event->resumed;
+	segment->if_media = event->resumed;
+	segment->left_is_caller = event->left_is_caller;
 	if (call->last) {
 		call->last->end_ns = segment->start_ns;
 		call->last->next = segment;
@@ -235,6 +236,7 @@ end_segments(struct call *call, const struct writer_event *event)
 	call->last->end_ns = event->time_ns;
 	call->last->last = true;
 	call->last->silent = event->end.silent;
+	call->last->if_media |= event->end.joined;
 	memcpy(call->last->row.end_cause, event->end.cause,
 	       sizeof(call->last->row.end_cause));
 }
@@ -252,7 +254,7 @@ apply_segment_event(struct writer_state *w, const struct writer_event *event)
 		return 0; /* its memory was not to be had */
 	switch (event->type) {
 	case WRITER_UPDATE:
-		segment_update(call->last, event->head);
+		segment_update(call->last, event->head, event->left_is_caller);
 		segment_take_back(call->last, &w->input, event->time_ns);
 		return 0;
 	case WRITER_PAUSE:
@@ -457,7 +459,8 @@ place(struct writer_state *w, struct flow *flow, int64_t time_ns)
 	if (segment &&
 	    (b->segment_serial != segment->serial || b->stream == NO_STREAM)) {
 		b->segment_serial = segment->serial;
-		b->stream = segment_stream(segment, b->speaker, &flow->key);
+		b->stream = segment_stream(segment, (enum sip_party)b->speaker,
+					   &flow->key);
 		report_stream(w, segment, &flow->key);
 		if (b->stream >= 0)
 			segment_forget_formats(segment, b->stream);
@@ -473,8 +476,8 @@ tell_keys(struct writer_state *w, const struct flow *flow,
 	  int64_t time_ns)
 {
 	struct call *call = find_call(w, segment->call);
-	struct keyed_stream *stream =
-	    keyed_stream(&call->keyed, flow->binding.speaker, &flow->key);
+	struct keyed_stream *stream = keyed_stream(
+	    &call->keyed, (enum sip_party)flow->binding.speaker, &flow->key);
 	struct writer_report report = { .type = REPORT_KEY,
 					.call = segment->call };
 	char keys[RTP_EVENT_KEYS_MAX];
@@ -484,11 +487,14 @@ tell_keys(struct writer_state *w, const struct flow *flow,
 		log_error("out of memory: a key is not seen");
 		return;
 	}
-	report.key = (struct key_report){ .time_ns = time_ns,
-					  .stream = stream->number,
-					  .ssrc = flow->key.ssrc,
-					  .timestamp = packet->timestamp,
-					  .side = stream->side };
+	report.key = (struct key_report){
+		.time_ns = time_ns,
+		.source = stream->number,
+		.ssrc = flow->key.ssrc,
+		.timestamp = packet->timestamp,
+		.end = stream->end,
+		.left = (stream->end == SIP_CALLER) == segment->left_is_caller,
+	};
 	n = rtp_events_take(&stream->events, packet, keys);
 	for (i = 0; i < n; i++) {
 		report.key.key = keys[i];
