@@ -70,8 +70,7 @@ struct key_shown {
 };
 
 struct keys {
-	struct key_call
-	    *calls; /* uthash by number, the one keyed in last at the end */
+	struct key_call *calls; /* uthash by number, last keyed in last */
 	uint32_t count;
 	struct key_shown waiting[WAITING_MAX]; /* a heap, the earliest first */
 };
@@ -173,9 +172,8 @@ find_same(struct key_call *call, const struct key_report *r)
 }
 
 static void
-forget(struct keys *keys, struct key_call *call)
+key_call_free(struct key_call *call)
 {
-	HASH_DEL(keys->calls, call);
 	explicit_bzero(call, sizeof(*call));
 	free(call);
 }
@@ -184,9 +182,15 @@ forget(struct keys *keys, struct key_call *call)
 static void
 forget_before(struct keys *keys, int64_t time_ns)
 {
-	while (keys->calls &&
-	       keys->calls->last_ns < time_ns - HELD_NS_MAX - INFO_NS)
-		forget(keys, keys->calls);
+	struct key_call *call, *next;
+
+	for (call = keys->calls; call; call = next) {
+		next = call->hh.next;
+		if (call->last_ns >= time_ns - HELD_NS_MAX - INFO_NS)
+			break;
+		HASH_DEL(keys->calls, call);
+		key_call_free(call);
+	}
 }
 
 /* The call becomes the last in the hash. @return NULL: out of memory */
@@ -353,11 +357,18 @@ control__keys_new(struct control_state *c)
 void
 control__keys_free(struct control_state *c)
 {
-	if (!c->keys)
+	struct keys *keys = c->keys;
+	struct key_call *call, *next;
+
+	if (!keys)
 		return;
-	while (c->keys->calls)
-		forget(c->keys, c->keys->calls);
-	explicit_bzero(c->keys, sizeof(*c->keys));
-	free(c->keys);
+	call = keys->calls;
+	HASH_CLEAR(hh, keys->calls);
+	for (; call; call = next) {
+		next = call->hh.next;
+		key_call_free(call);
+	}
+	explicit_bzero(keys, sizeof(*keys));
+	free(keys);
 	c->keys = NULL;
 }
