@@ -17,20 +17,6 @@
 
 /* ---- seen before? -------------------------------------------------------- */
 
-/** @return was it noted before? It is now. */
-static bool
-note(struct sip_call_state *call, uint64_t hash)
-{
-	uint32_t known =
-	    call->seen_count < SIP_SEEN_MAX ? call->seen_count : SIP_SEEN_MAX;
-
-	for (uint32_t i = 0; i < known; i++)
-		if (call->seen[i] == hash)
-			return true;
-	call->seen[call->seen_count++ % SIP_SEEN_MAX] = hash;
-	return false;
-}
-
 /**
  * A retransmission has the branch, CSeq and status of the first one (RFC 3261
  * section 17), and its body: a second 183 may bring early media. A response
@@ -50,16 +36,15 @@ sip__call_seen(struct sip_call_state *call, const struct sip_msg *msg,
 		sip__tracker_hash(t, msg->body),
 		sip__tracker_hash(t, SIP_BYTES(src->addr)),
 	};
+	uint64_t hash = sip__tracker_hash(t, SIP_BYTES(parts));
+	uint32_t known =
+	    call->seen_count < SIP_SEEN_MAX ? call->seen_count : SIP_SEEN_MAX;
 
-	return note(call, sip__tracker_hash(t, SIP_BYTES(parts)));
-}
-
-bool
-sip__call_seen_turn(struct sip_call_state *call, const struct sip_turn *turn)
-{
-	const uint64_t parts[] = { turn->msg->method, turn->txn };
-
-	return note(call, sip__tracker_hash(call->tracker, SIP_BYTES(parts)));
+	for (uint32_t i = 0; i < known; i++)
+		if (call->seen[i] == hash)
+			return true;
+	call->seen[call->seen_count++ % SIP_SEEN_MAX] = hash;
+	return false;
 }
 
 /* ---- who sent it --------------------------------------------------------- */
@@ -73,14 +58,17 @@ has_tag(const uint64_t *tags, uint32_t count, uint64_t tag)
 	return false;
 }
 
-/** The caller is who sent an INVITE that opens a dialog: one without To tag. */
+/** The caller is who sent an INVITE that opens a dialog: one without To tag. Of
+ * a call that is met in the middle it is who says so first. */
 static void
 learn_caller(struct sip_call_state *call, const struct sip_msg *msg)
 {
 	uint64_t tag = sip__tracker_hash(call->tracker, msg->from.tag);
 
-	if (msg->status || msg->method != SIP_METHOD_INVITE || msg->to.tag.n ||
-	    call->caller_tags_count == SIP_LEGS_MAX ||
+	if (call->caller_tags_count > 0 &&
+	    (msg->status || msg->method != SIP_METHOD_INVITE || msg->to.tag.n))
+		return;
+	if (call->caller_tags_count == SIP_LEGS_MAX ||
 	    has_tag(call->caller_tags, call->caller_tags_count, tag))
 		return;
 	call->caller_tags[call->caller_tags_count++] = tag;
@@ -412,7 +400,7 @@ request(struct sip_call_state *call, const struct sip_turn *turn,
 		sip__link_message(call, turn);
 		break;
 	case SIP_METHOD_INFO:
-		sip__keyed_input(call, turn);
+		sip__info_input(call, turn);
 		break;
 	default:
 		break;
@@ -446,7 +434,7 @@ response(struct sip_call_state *call, const struct sip_turn *turn,
 		sip__link_message(call, turn);
 		break;
 	case SIP_METHOD_INFO:
-		sip__keyed_input(call, turn);
+		sip__info_input(call, turn);
 		break;
 	default:
 		break;

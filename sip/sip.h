@@ -14,7 +14,8 @@
  *   identity.c   who is who
  *   dialog.c     offers and answers (RFC 3264): which media is valid when
  *   call.c       calls, from INVITE to BYE
- *   keyed.c      keyed digits in INFO
+ *   info.c       keyed digits in INFO
+ *   key.c        by what calls are found, other than their Call-ID
  *   link.c       which calls are legs of one conversation, or follow another
  *   tracker.c    all calls: the map, time-outs, limits
  *   save.c       the state of a call as bytes, and back in another run
@@ -254,7 +255,8 @@ struct sip_media {
  * from its first answer (announcement, paging) is not on hold.
  */
 enum sip_event_type {
-	SIP_EVENT_CALL,        /**< INVITE: a call begins */
+	SIP_EVENT_CALL,        /**< a call begins: by INVITE, or by what shows
+				* that the mirror lost that */
 	SIP_EVENT_IDENTITY,    /**< call->party changed */
 	SIP_EVENT_RINGING,     /**< first 1xx above 100 */
 	SIP_EVENT_ANSWER,      /**< first 2xx to the INVITE */
@@ -359,6 +361,8 @@ struct sip_config {
 	X(text_cut, "calls",                                                  \
 	  "calls with a name, number or Call-ID too long to be kept")         \
 	X(calls, "calls", "calls begun")                                      \
+	X(calls_midway, "calls",                                              \
+	  "of these, met in the middle: their INVITE was not seen")           \
 	X(calls_linked, "calls",                                              \
 	  "calls that are a leg of, or follow, another")                      \
 	X(calls_shed, "calls",                                                \

@@ -375,7 +375,7 @@ bool sip__identity_assert(struct sip_identity *identity,
  * cut, or left out */
 bool sip__identity_others(struct sip_call *call, const struct sip_msg *msg);
 
-/* ---- calls: tracker.c, call.c, dialog.c, link.c, save.c ------------------------ */
+/* ---- calls: tracker.c, call.c, dialog.c, key.c, link.c, save.c ------------------------ */
 
 /* What is added to the state of a call belongs into save.c too. */
 
@@ -455,11 +455,13 @@ struct sip_offer {
 	struct capture_endpoint src; /**< who sent it, on the first hop */
 };
 
-/** The last INFO of a party that told of a key. Of no use after a restart: it
+/** INFO of a party that told of keys, the latest. Of no use after a restart: it
  * is not saved. */
+#define SIP_INFO_MAX 8
 struct sip_info {
-	uint64_t txn;
-	bool challenged;
+	uint32_t count; /**< so far */
+	uint32_t txn[SIP_INFO_MAX]; /**< half of the hash: calls are kept small */
+	bool challenged; /**< the last one */
 };
 
 /** A callee that answered. */
@@ -606,10 +608,6 @@ void sip__call_begin(struct sip_call_state *call, const struct sip_msg *msg,
 /** Not the first time, and noted. @return was it seen? */
 bool sip__call_seen(struct sip_call_state *call, const struct sip_msg *msg,
 		    const struct capture_endpoint *src);
-/** The same of a request whose hops and retransmissions are all one, and of
- * whose body nothing is to be noted. */
-bool sip__call_seen_turn(struct sip_call_state *call,
-			 const struct sip_turn *turn);
 void sip__call_input(struct sip_call_state *call, struct sip_turn *turn);
 void sip__call_end(struct sip_call_state *call, struct sip_event end);
 
@@ -632,10 +630,20 @@ void sip__dialog_reopen(struct sip_call_state *call, int64_t time_ns);
 /** Free all media without a word. */
 void sip__dialog_drop(struct sip_call_state *call);
 
-/* keyed.c */
+/* info.c */
 /** INFO, and responses to it. */
-void sip__keyed_input(struct sip_call_state *call,
-		      const struct sip_turn *turn);
+void sip__info_input(struct sip_call_state *call, const struct sip_turn *turn);
+
+/* key.c */
+/** The call is found by this hash from now on (0: not). Out of memory it is
+ * not. */
+void sip__key_set(struct sip_call_state *call, struct sip_key *key,
+		  uint64_t hash, enum sip_party party);
+/** It is not any more. */
+void sip__key_drop(struct sip_key *key);
+/** The newest with this hash; see key->next. */
+const struct sip_key *sip__key_first(const struct sip_tracker *tracker,
+				     uint64_t hash);
 
 /* link.c */
 /**

@@ -411,6 +411,35 @@ early_replay(struct sip_call_state *call, uint64_t hash, int64_t time_ns)
 	}
 }
 
+/** Was a response to an INVITE of this call kept? */
+static bool
+early_has(const struct sip_tracker *tracker, uint64_t hash, int64_t time_ns)
+{
+	for (uint32_t i = 0; i < SIP_EARLY_MAX; i++)
+		if (tracker->early[i].bytes && tracker->early[i].call == hash &&
+		    tracker->early[i].time_ns >= time_ns - EARLY_NS)
+			return true;
+	return false;
+}
+
+/**
+ * Of a call whose INVITE was not seen: an INVITE within its dialog, or the ACK
+ * to a response that was. Both name the parties, so that the policy can be
+ * asked, and tell where there is media.
+ */
+static bool
+is_midway(const struct sip_tracker *tracker, const struct sip_turn *turn)
+{
+	const struct sip_msg *msg = turn->msg;
+
+	if (msg->status || msg->to.tag.n == 0)
+		return false;
+	return msg->method == SIP_METHOD_INVITE ||
+	       (msg->method == SIP_METHOD_ACK &&
+		early_has(tracker, sip__tracker_hash(tracker, msg->call_id),
+			  turn->time_ns));
+}
+
 static void
 input_beginning(struct sip_tracker *tracker, struct sip_turn *turn,
 		const char *id)
@@ -471,8 +500,9 @@ dispatch(struct sip_tracker *tracker, struct sip_turn *turn,
 	}
 	if (call) {
 		input_known(call, turn);
-	} else if (is_beginning(turn->msg)) {
+	} else if (is_beginning(turn->msg) || is_midway(tracker, turn)) {
 		tracker->counters.text_cut += !whole;
+		tracker->counters.calls_midway += turn->msg->to.tag.n > 0;
 		input_beginning(tracker, turn, id);
 	} else {
 		tracker->counters.stray++;

@@ -12,6 +12,7 @@
  *   text.c      text from the network made safe for a terminal, JSON, CSV
  *   output.c    a segment as a row of a table, a JSON line, a CSV line
  *   audio.c     recordings -> sound
+ *   withheld.c  what no other hop may tell
  *   wav.c       sound -> WAV
  *   init.c list.c show.c why.c play.c export.c verify.c purge.c policy.c key.c
  *   status.c live.c pause.c reload.c
@@ -370,6 +371,51 @@ int64_t spanrec_seconds_stored(const struct store_segment *segment);
 int spanrec_live(struct spanrec *spanrec, enum spanrec_format format)
 	__attribute__((warn_unused_result));
 
+/* ---- withheld.c -------------------------------------------------------- */
+
+/** Of time, both ends included. */
+struct spanrec_span {
+	int64_t from_ns, until_ns;
+};
+
+struct spanrec_spans {
+	struct spanrec_span *spans;
+	size_t count;
+};
+
+/** What was left out of one recording on purpose. All zero: nothing. */
+struct spanrec_withheld {
+	struct spanrec_withheld_gap {
+		enum store_side side;
+		unsigned stream;
+		struct spanrec_span span;
+	} *gaps;
+	size_t count;
+	/** what each stream must not tell, made when it is asked for */
+	struct spanrec_spans of[STORE_STREAMS_MAX];
+};
+
+/** Note a gap, if it was left out on purpose: a digit, a pause, a decision.
+ * All gaps come before the first question. @return 0, -ENOMEM */
+int spanrec_withheld_add(struct spanrec_withheld *withheld,
+			 enum store_side side, const struct store_gap *gap)
+	__attribute__((warn_unused_result));
+
+/**
+ * Must a frame not be heard, because at that time something was left out on
+ * purpose of another stream of its side?
+ *
+ * @param stream less than STORE_STREAMS_MAX
+ * @return 1, 0, -ENOMEM
+ * @cost logarithmic in gaps, but for the first question about a stream
+ */
+int spanrec_withheld_ask(struct spanrec_withheld *withheld,
+			 enum store_side side, unsigned stream,
+			 int64_t time_ns)
+	__attribute__((warn_unused_result));
+
+void spanrec_withheld_fini(struct spanrec_withheld *withheld);
+
 /* ---- audio.c ----------------------------------------------------------- */
 
 #define SPANREC_SAMPLE_HZ 8000
@@ -391,6 +437,7 @@ struct spanrec_audio {
 	char encoding[RTP_ENCODING_BYTES]; /**< of one of these */
 	int64_t heard_ns; /**< end of what there is of the last segment */
 	bool torn; /**< interrupted, and damaged where it ends */
+	struct spanrec_withheld *withheld; /**< [segments of the selection] */
 };
 
 /** @param pcm [frames * channels] @return 0, or an exit code, which stops */
@@ -417,11 +464,14 @@ int spanrec_audio_check(const struct spanrec *spanrec,
  * interrupted one that is damaged the part before the damage counts; torn says
  * so, a warning was printed, and the command is to end with EXIT_DAMAGED.
  *
- * @param audio selection and channels are given
+ * @param audio selection and channels are given, the rest is zero; ended by
+ *        spanrec_audio_fini, also after a failure
  * @return exit code
  */
 int spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 	__attribute__((warn_unused_result));
+
+void spanrec_audio_fini(struct spanrec_audio *audio);
 
 /** Begin so much later; it must be less than the length. */
 void spanrec_audio_skip(struct spanrec_audio *audio, int64_t offset_ns);

@@ -188,7 +188,7 @@ forget_before(struct keys *keys, int64_t time_ns)
 		next = call->hh.next;
 		if (call->last_ns >= time_ns - HELD_NS_MAX - INFO_NS)
 			break;
-		HASH_DEL(keys->calls, call);
+		HASH_DEL(keys->calls, call); /* NOLINT: uthash confuses it */
 		key_call_free(call);
 	}
 }

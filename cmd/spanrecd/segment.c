@@ -369,6 +369,17 @@ store(struct segment *s, const struct segment_input *in, int stream,
 	return 0;
 }
 
+/* A digit's gap hides the other hops of its side when it is played: it must not
+ * reach over a silence, to where somebody talks. */
+enum { DIGIT_APART_NS = 1000000000 };
+
+static bool
+apart(enum store_reason reason, int64_t before_ns, int64_t after_ns)
+{
+	return reason == STORE_REASON_dtmf &&
+	       after_ns - before_ns > DIGIT_APART_NS;
+}
+
 /* What was left out in a row becomes a gap. */
 static int
 end_run(struct segment *s, const struct segment_input *in, int stream,
@@ -380,7 +391,9 @@ end_run(struct segment *s, const struct segment_input *in, int stream,
 		.reason = run->reason,
 		.packets = run->packets,
 		.from_ns = run->from_ns,
-		.until_ns = until_ns,
+		.until_ns = apart(run->reason, run->until_ns, until_ns)
+				? run->until_ns
+				: until_ns,
 	};
 	int r = 0;
 
@@ -408,12 +421,16 @@ leave_out(struct segment *s, const struct segment_input *in,
 	struct segment_run *run = &s->left_out[flow->stream];
 	int r = 0;
 
-	if (run->reason != reason)
+	if (run->reason != reason ||
+	    apart(reason, run->until_ns, frame->time_ns))
 		r = end_run(s, in, flow->stream, frame->time_ns);
 	if (r < 0)
 		return r;
 	if (run->packets == 0)
-		run->from_ns = flow->last_ns ? flow->last_ns : frame->time_ns;
+		run->from_ns = flow->last_ns && !apart(reason, flow->last_ns,
+						       frame->time_ns)
+				   ? flow->last_ns
+				   : frame->time_ns;
 	run->reason = reason;
 	run->until_ns = frame->time_ns;
 	run->packets++;

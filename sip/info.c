@@ -89,16 +89,37 @@ read_body(struct sip_keyed *keyed, const struct sip_msg *msg)
 	return keyed->key != '\0';
 }
 
+static uint32_t *
+last_txn(struct sip_info *info)
+{
+	return &info->txn[(info->count - 1) % SIP_INFO_MAX];
+}
+
+/** @return was it seen before? It is now. */
+static bool
+seen(struct sip_info *info, uint32_t txn)
+{
+	uint32_t known =
+	    info->count < SIP_INFO_MAX ? info->count : SIP_INFO_MAX;
+
+	for (uint32_t i = 0; i < known; i++)
+		if (info->txn[i] == txn)
+			return true;
+	info->count++;
+	*last_txn(info) = txn;
+	return false;
+}
+
 static void
 request(struct sip_call_state *call, const struct sip_turn *turn)
 {
-	struct sip_info *last = &call->info[turn->party];
+	struct sip_info *info = &call->info[turn->party];
 	struct sip_keyed keyed;
 
-	if (!read_body(&keyed, turn->msg) || sip__call_seen_turn(call, turn))
+	if (!read_body(&keyed, turn->msg) || seen(info, (uint32_t)turn->txn))
 		return;
-	keyed.again = last->challenged;
-	*last = (struct sip_info){ .txn = turn->txn };
+	keyed.again = info->challenged;
+	info->challenged = false;
 	sip__emit(call, (struct sip_event){ .type = SIP_EVENT_KEY,
 					    .time_ns = turn->time_ns,
 					    .party = turn->party,
@@ -107,9 +128,9 @@ request(struct sip_call_state *call, const struct sip_turn *turn)
 }
 
 void
-sip__keyed_input(struct sip_call_state *call, const struct sip_turn *turn)
+sip__info_input(struct sip_call_state *call, const struct sip_turn *turn)
 {
-	struct sip_info *last;
+	struct sip_info *info;
 	int status = turn->msg->status;
 
 	if (status == 0) {
@@ -117,7 +138,8 @@ sip__keyed_input(struct sip_call_state *call, const struct sip_turn *turn)
 		return;
 	}
 	/* who asked is who did not answer */
-	last = &call->info[turn->party == SIP_CALLER ? SIP_CALLEE : SIP_CALLER];
-	if ((status == 401 || status == 407) && last->txn == turn->txn)
-		last->challenged = true;
+	info = &call->info[turn->party == SIP_CALLER ? SIP_CALLEE : SIP_CALLER];
+	if ((status == 401 || status == 407) && info->count &&
+	    *last_txn(info) == (uint32_t)turn->txn)
+		info->challenged = true;
 }
