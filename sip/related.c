@@ -9,38 +9,6 @@
 
 #include "sip/sip_priv.h"
 
-static struct sip_text
-from_on(struct sip_text text, size_t at)
-{
-	return (struct sip_text){ text.p + at, text.n - at };
-}
-
-/** One element of a comma-separated header; text becomes what follows. */
-static bool
-next_element(struct sip_text *text, struct sip_text *element)
-{
-	size_t end, open;
-
-	if (text->n == 0)
-		return false;
-	end = sip__find_unquoted(*text, ',');
-	/* a comma within <> is the URI's */
-	open = sip__find_unquoted((struct sip_text){ text->p, end }, '<');
-	if (open < end) {
-		size_t close = sip__find_unquoted(*text, '>');
-
-		if (close < text->n && close > end) {
-			struct sip_text rest = from_on(*text, close);
-
-			end = close + sip__find_unquoted(rest, ',');
-		}
-	}
-	*element = sip__text_trim((struct sip_text){ text->p, end });
-	*text = end < text->n ? from_on(*text, end + 1)
-			      : (struct sip_text){ NULL, 0 };
-	return true;
-}
-
 /** Is `flag` one of the parameters in ";a=1;flag;b=2"? */
 static bool
 has_flag(struct sip_text text, struct sip_text flag)
@@ -90,7 +58,7 @@ read_refer_to(struct sip_related *related, struct sip_text value)
 	sip__scan_address(&related->refer_to, value);
 	open = sip__find_unquoted(value, '<');
 	if (open < value.n)
-		value = sip__text_cut(from_on(value, open), '>', NULL);
+		value = sip__text_cut(sip__text_from(value, open), '>', NULL);
 	sip__text_cut(value, '?', &headers);
 	while (headers.p) {
 		one = sip__text_cut(headers, '&', &headers);
@@ -169,7 +137,7 @@ read_history(struct sip_related *related, const struct sip_head *head)
 	struct sip_text before = { NULL, 0 };
 
 	while (sip__head_next(head, SIP_FIELD_HISTORY, &at, &line)) {
-		while (next_element(&line, &element)) {
+		while (sip__next_element(&line, &element)) {
 			if (before.p)
 				add_diverted(related, before);
 			before = element;
@@ -183,7 +151,7 @@ read_diversion(struct sip_related *related, const struct sip_head *head)
 	struct sip_text at = { NULL, 0 }, line, element;
 
 	while (sip__head_next(head, SIP_FIELD_DIVERSION, &at, &line))
-		while (next_element(&line, &element))
+		while (sip__next_element(&line, &element))
 			add_diverted(related, element);
 }
 
@@ -208,8 +176,8 @@ is_focus(struct sip_text contact)
 {
 	size_t close = sip__find_unquoted(contact, '>');
 
-	return close < contact.n &&
-	       has_flag(from_on(contact, close + 1), SIP_TEXT("isfocus"));
+	return close < contact.n && has_flag(sip__text_from(contact, close + 1),
+					     SIP_TEXT("isfocus"));
 }
 
 /* ---- all of it ----------------------------------------------------------- */

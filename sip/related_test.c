@@ -195,6 +195,34 @@ privacy_and_focus_are_found(void **state)
 }
 
 static void
+the_asserted_number_counts(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	parse(&p, "INVITE",
+	      "P-Asserted-Identity: \"A, B\" <sip:anne@pbx>, "
+	      "<tel:+441495222333>\r\n\r\n");
+	assert_text(p.msg.asserted.user, "+441495222333");
+	done(&p);
+	parse(&p, "INVITE",
+	      "P-Asserted-Identity: \"A\" <sip:anne@pbx>\r\n"
+	      "P-Asserted-Identity: tel:2041\r\n\r\n");
+	assert_text(p.msg.asserted.user, "2041");
+	done(&p);
+	parse(&p, "INVITE",
+	      "P-Asserted-Identity: <sip:anne@pbx>, <sip:bob@pbx>\r\n\r\n");
+	assert_text(p.msg.asserted.user, "anne");
+	done(&p);
+	parse(&p, "INVITE",
+	      "Remote-Party-ID: <sip:2042@pbx>;party=called\r\n"
+	      "Remote-Party-ID: \"A\" <sip:2041@pbx>;party=calling;"
+	      "privacy=full\r\n\r\n");
+	assert_text(p.msg.asserted.user, "2041");
+	done(&p);
+}
+
+static void
 a_fragment_tells_its_status(void **state)
 {
 	const struct sip_related *r;
@@ -225,6 +253,7 @@ main(void)
 		cmocka_unit_test(ids_of_the_whole_call_are_found),
 		cmocka_unit_test(numbers_diverted_from_are_found),
 		cmocka_unit_test(privacy_and_focus_are_found),
+		cmocka_unit_test(the_asserted_number_counts),
 		cmocka_unit_test(a_fragment_tells_its_status),
 	};
 

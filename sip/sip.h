@@ -133,7 +133,8 @@ struct sip_identity {
 	char user[SIP_USER_BYTES];       /**< as sent: "2041", "+441495..." */
 	char host[SIP_HOST_BYTES];       /**< "" for tel: */
 	char display[SIP_DISPLAY_BYTES]; /**< valid UTF-8 */
-	bool anonymous; /**< RFC 3323 "anonymous@anonymous.invalid" */
+	bool anonymous; /**< RFC 3323: "anonymous@anonymous.invalid", or Privacy
+			 * asks for it, and then the number may be there */
 };
 
 /** Numbers kept of others who have part in a call. */

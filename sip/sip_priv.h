@@ -29,6 +29,8 @@ struct sip_text sip__text_trim(struct sip_text text);
 /** What stands before the first `c`, or all of it; *rest is what follows. */
 struct sip_text sip__text_cut(struct sip_text text, char c,
 			      struct sip_text *rest);
+/** What begins at a byte of it. @param at at most text.n */
+struct sip_text sip__text_from(struct sip_text text, size_t at);
 bool sip__text_equal(struct sip_text a, struct sip_text b);
 /** ASCII letters compare without case. */
 bool sip__text_same(struct sip_text a, struct sip_text b);
@@ -300,6 +302,14 @@ void sip__scan_uri(struct sip_address *address, struct sip_text uri);
 
 /** Where an unquoted `c` is in text; text.n if nowhere. */
 size_t sip__find_unquoted(struct sip_text text, char c);
+
+/**
+ * One element of a comma-separated header.
+ *
+ * @param text becomes what follows
+ * @return false: there is none
+ */
+bool sip__next_element(struct sip_text *text, struct sip_text *element);
 
 /** The value of parameter `name` in ";a=1;b=2"; NULL without it. */
 struct sip_text sip__parameter(struct sip_text text, struct sip_text name);
