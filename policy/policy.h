@@ -119,6 +119,13 @@ struct policy_verdict {
 	int64_t lookback_ns;  /**< how long audio waits before it is sealed */
 };
 
+/** A key that somebody in a call has pressed: what the policy is told. */
+struct policy_key {
+	int64_t time_ns;
+	bool local; /**< by who is on the left channel */
+	char key;   /**< 0 to 9, *, #, A to D. It is kept nowhere */
+};
+
 /** Pure: the same policy and facts give the same verdict. */
 void policy_decide(const struct policy *policy,
 		   const struct policy_facts *facts,

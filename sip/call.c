@@ -401,6 +401,9 @@ request(struct sip_call_state *call, const struct sip_turn *turn,
 	case SIP_METHOD_NOTIFY:
 		sip__link_message(call, turn);
 		break;
+	case SIP_METHOD_INFO:
+		sip__info_input(call, turn);
+		break;
 	default:
 		break;
 	}
@@ -431,6 +434,9 @@ response(struct sip_call_state *call, const struct sip_turn *turn,
 		break;
 	case SIP_METHOD_REFER:
 		sip__link_message(call, turn);
+		break;
+	case SIP_METHOD_INFO:
+		sip__info_input(call, turn);
 		break;
 	default:
 		break;

@@ -14,6 +14,7 @@
  *   identity.c   who is who
  *   dialog.c     offers and answers (RFC 3264): which media is valid when
  *   call.c       calls, from INVITE to BYE
+ *   info.c       keyed digits in INFO
  *   key.c        by what calls are found, other than their Call-ID
  *   link.c       which calls are legs of one conversation, or follow another
  *   tracker.c    all calls: the map, time-outs, limits
@@ -266,6 +267,7 @@ enum sip_event_type {
 	SIP_EVENT_MEDIA_CLOSE, /**< `media` ends: moved, rejected, call over */
 	SIP_EVENT_HOLD,        /**< `party` put the other on hold */
 	SIP_EVENT_RESUME,      /**< ... and took the call back */
+	SIP_EVENT_KEY,         /**< `party` has pressed a key: `keyed` */
 	SIP_EVENT_REFER,       /**< `party` asks the other to call `target` */
 	SIP_EVENT_MOVE,        /**< call->conversation is another: `link` */
 	SIP_EVENT_GOES_ON,     /**< of a call that was restored: the first
@@ -282,6 +284,14 @@ enum sip_end_cause {
 	SIP_END_INPUT      /**< the input ended in mid-call */
 };
 
+/** A key, as INFO tells. Wiped after the callback: whoever keeps it wipes it
+ * too. */
+struct sip_keyed {
+	char key;      /**< 0 to 9, *, #, A to D */
+	bool again;    /**< the INFO before it was challenged: the same key */
+	uint32_t duration_ms; /**< as told; 0: it was not */
+};
+
 struct sip_event {
 	enum sip_event_type type;
 	int64_t time_ns;
@@ -289,8 +299,10 @@ struct sip_event {
 	const struct sip_media *media; /**< MEDIA_OPEN, MEDIA_CLOSE, else NULL */
 	const struct sip_link *link;   /**< CALL (or NULL), MOVE, else NULL */
 	const struct sip_identity *target; /**< REFER, else NULL */
+	const struct sip_keyed *keyed; /**< KEY, else NULL */
 	bool moved; /**< MEDIA_CLOSE: it goes on in another conversation */
-	enum sip_party party;          /**< HOLD, RESUME, END (who hung up) */
+	enum sip_party party;          /**< HOLD, RESUME, KEY, REFER, END (who
+					* hung up) */
 	enum sip_end_cause cause;      /**< END */
 	int status;                    /**< END: 0, or the SIP status code */
 };

@@ -465,6 +465,15 @@ struct sip_offer {
 	struct capture_endpoint src; /**< who sent it, on the first hop */
 };
 
+/** INFO of a party that told of keys, the latest. Of no use after a restart: it
+ * is not saved. */
+#define SIP_INFO_MAX 8
+struct sip_info {
+	uint32_t count; /**< so far */
+	uint32_t txn[SIP_INFO_MAX]; /**< half of the hash: calls are kept small */
+	bool challenged; /**< the last one */
+};
+
 /** A callee that answered. */
 struct sip_leg {
 	uint64_t tag;
@@ -521,6 +530,7 @@ struct sip_call_state {
 	uint64_t answered_txn; /**< whose offer was answered last */
 	bool agreed;           /**< an offer was answered */
 	enum sip_direction declared[2];
+	struct sip_info info[2]; /**< [party] */
 
 	/* link.c */
 	struct sip_call_state *leg_prev, *leg_next; /**< of the conversation,
@@ -629,6 +639,10 @@ void sip__dialog_suspend(struct sip_call_state *call, int64_t time_ns);
 void sip__dialog_reopen(struct sip_call_state *call, int64_t time_ns);
 /** Free all media without a word. */
 void sip__dialog_drop(struct sip_call_state *call);
+
+/* info.c */
+/** INFO, and responses to it. */
+void sip__info_input(struct sip_call_state *call, const struct sip_turn *turn);
 
 /* key.c */
 /** The call is found by this hash from now on (0: not). Out of memory it is

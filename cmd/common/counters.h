@@ -59,6 +59,9 @@
 	  "RTP packets of calls not stored: the policy says so")               \
 	X(dropped_paused, "packets",                                           \
 	  "RTP packets of calls not stored: recording was paused")             \
+	X(keys, "keys", "keys pressed in calls, each once")                    \
+	X(keys_info, "keys", "of these, told by SIP INFO")                     \
+	X(keys_shed, "keys", "keys that were shown while there was no room")   \
 	X(streams_shed, "packets",                                             \
 	  "RTP packets of a recording with too many streams")                  \
 	X(calls_again, "calls",                                                \

@@ -608,6 +608,7 @@ on_event_of_leg(struct control_state *c, struct control_leg *leg,
 		on_end(c, leg, event);
 		break;
 	case SIP_EVENT_CALL:
+	case SIP_EVENT_KEY:
 		break;
 	}
 }
@@ -625,6 +626,10 @@ control__on_sip_event(void *ctx, const struct sip_event *event)
 	leg = find_leg(c, event->call->number);
 	if (!leg)
 		return;
+	if (event->type == SIP_EVENT_KEY) {
+		control__key_by_info(c, leg->call, event);
+		return;
+	}
 	/* Being brought back is not SIP, however often it happens. */
 	if (!c->restoring)
 		leg->call->sip_ns = event->time_ns;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "rtp/event.h"
+
 /* What a packet is counted under that the decision leaves out. */
 static enum store_reason
 refusal(const struct segment *s)
@@ -148,9 +150,9 @@ segment_stream(struct segment *s, enum sip_party speaker,
 	return (int)i;
 }
 
-static bool
-find_format(const struct writer_media *media, uint8_t payload_type,
-	    struct rtp_format *format)
+bool
+segment_format(const struct writer_media *media, uint8_t payload_type,
+	       struct rtp_format *format)
 {
 	uint32_t i;
 
@@ -161,6 +163,13 @@ find_format(const struct writer_media *media, uint8_t payload_type,
 		}
 	}
 	return rtp_format_static(payload_type, format);
+}
+
+bool
+segment_is_event(const struct rtp_format *format, const struct rtp_frame *frame)
+{
+	return format ? strcasecmp(format->encoding, "telephone-event") == 0
+		      : frame->payload_bytes == RTP_EVENT_BYTES;
 }
 
 /* ---- accounting ---------------------------------------------------------- */
@@ -307,13 +316,8 @@ segment_forget_formats(struct segment *s, int stream)
 	memset(s->told[stream], 0, sizeof(s->told[stream]));
 }
 
-/* RFC 4733 section 2.3 */
-enum { EVENT_BYTES = 4 };
-
 /*
- * May this payload type be stored? A keyed digit may not, and a payload type
- * that nobody explained and that is as long as a telephone event (RFC 4733
- * section 2.3) is taken for one.
+ * May this packet be stored? A keyed digit may not.
  *
  * @return true and *format, or false and *reason
  */
@@ -321,17 +325,17 @@ static bool
 storable(const struct segment_flow *flow, const struct rtp_frame *frame,
 	 struct rtp_format *format, enum store_reason *reason)
 {
-	bool known = find_format(flow->media, frame->payload_type, format);
+	bool known = segment_format(flow->media, frame->payload_type, format);
 
 	if (flow->encrypted) {
 		*reason = STORE_REASON_encrypted;
 		return false;
 	}
 	*reason = STORE_REASON_dtmf;
-	if (known)
-		return strcasecmp(format->encoding, "telephone-event") != 0;
-	if (frame->payload_bytes == EVENT_BYTES)
+	if (segment_is_event(known ? format : NULL, frame))
 		return false;
+	if (known)
+		return true;
 	*format = (struct rtp_format){ .payload_type = frame->payload_type,
 				       .clock_hz = 8000,
 				       .channels = 1 };
@@ -477,7 +481,7 @@ take_frame(struct segment *s, const struct segment_input *in,
 	uint8_t pt = frame->payload_type;
 	/* What is as short as a keyed digit is looked at each time. */
 	bool told = s->told[flow->stream][pt >> 6] >> (pt & 63) & 1 &&
-		    frame->payload_bytes > EVENT_BYTES;
+		    frame->payload_bytes > RTP_EVENT_BYTES;
 	struct rtp_format format;
 	enum store_reason reason;
 	int r;
