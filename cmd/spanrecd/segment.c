@@ -8,6 +8,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "rtp/red.h"
+
 #include "rtp/event.h"
 
 /* What a packet is counted under that the decision leaves out. */
@@ -172,6 +174,33 @@ segment_is_event(const struct rtp_format *format, const struct rtp_frame *frame)
 		      : frame->payload_bytes == RTP_EVENT_BYTES;
 }
 
+bool
+segment_is_red(const struct rtp_format *format)
+{
+	return strcasecmp(format->encoding, "red") == 0;
+}
+
+/* Is a keyed digit among the blocks of a packet of several? Of one that cannot
+ * be taken apart nobody knows. */
+static bool
+has_event(const struct writer_media *media, const struct rtp_frame *frame)
+{
+	struct rtp_red_block blocks[RTP_RED_BLOCKS_MAX];
+	uint32_t n = rtp_red_read(blocks, frame->payload, frame->payload_bytes);
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		struct rtp_format format;
+		bool known =
+		    segment_format(media, blocks[i].payload_type, &format);
+
+		if (known ? strcasecmp(format.encoding, "telephone-event") == 0
+			  : blocks[i].bytes == RTP_EVENT_BYTES)
+			return true;
+	}
+	return n == 0;
+}
+
 /* ---- accounting ---------------------------------------------------------- */
 
 static void
@@ -302,7 +331,9 @@ introduce(struct segment *s, int stream, const struct rtp_format *format)
 	r = store_recording_format(s->recording, stream, &f);
 	if (r < 0)
 		return r;
-	s->told[stream][pt >> 6] |= UINT64_C(1) << (pt & 63);
+	/* What is in a packet of several is looked at each time. */
+	if (!segment_is_red(format))
+		s->told[stream][pt >> 6] |= UINT64_C(1) << (pt & 63);
 	/* Comfort noise (RFC 3389) is not what is spoken in. */
 	if (row->codec[0] == '\0' || strcasecmp(row->codec, "CN") == 0)
 		snprintf(row->codec, sizeof(row->codec), "%s",
@@ -332,7 +363,8 @@ storable(const struct segment_flow *flow, const struct rtp_frame *frame,
 		return false;
 	}
 	*reason = STORE_REASON_dtmf;
-	if (segment_is_event(known ? format : NULL, frame))
+	if (segment_is_event(known ? format : NULL, frame) ||
+	    (known && segment_is_red(format) && has_event(flow->media, frame)))
 		return false;
 	if (known)
 		return true;

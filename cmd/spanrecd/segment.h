@@ -122,6 +122,9 @@ void segment_forget_formats(struct segment *segment, int stream);
 bool segment_is_event(const struct rtp_format *format,
 		      const struct rtp_frame *frame);
 
+/** Are its payloads several in one (RFC 2198)? */
+bool segment_is_red(const struct rtp_format *format);
+
 /** What a payload type means. @return false: nobody explained it */
 bool segment_format(const struct writer_media *media, uint8_t payload_type,
 		    struct rtp_format *format);

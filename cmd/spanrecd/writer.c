@@ -13,12 +13,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <uthash.h>
 
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/keyed.h"
 #include "cmd/spanrecd/pipeline.h"
 #include "cmd/spanrecd/segment.h"
+#include "rtp/red.h"
 
 static const int64_t SECOND_NS = 1000000000LL;
 static const int64_t NAP_NS = 2 * 1000000LL;
@@ -28,7 +30,7 @@ static const int64_t PASS_NS = 200 * 1000000LL;
 static const int64_t LIVE_NAP_NS = 50 * 1000000LL;
 static const int64_t MS_NS = 1000000LL;
 
-enum { NO_STREAM = -1 };
+enum { NO_STREAM = -1, DYNAMIC_TYPES = 96 };
 
 /* So many flows ahead memory is asked for. */
 enum { PREFETCH = 4 };
@@ -504,6 +506,33 @@ tell_keys(struct writer_state *w, const struct flow *flow,
 	explicit_bzero(&report, sizeof(report));
 }
 
+/* A key that is told again beside the sound is one key. */
+static void
+look_for_keys_in_red(struct writer_state *w, const struct flow *flow,
+		     const struct segment *segment,
+		     const struct rtp_frame *frame)
+{
+	const struct writer_media *media = &flow->binding.entry->media;
+	struct rtp_red_block blocks[RTP_RED_BLOCKS_MAX];
+	uint32_t n = rtp_red_read(blocks, frame->payload, frame->payload_bytes);
+	struct rtp_format format;
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		struct rtp_event_packet packet = {
+			.timestamp = frame->timestamp - blocks[i].offset,
+			.payload = blocks[i].payload,
+			.payload_bytes = blocks[i].bytes,
+		};
+
+		if (!segment_format(media, blocks[i].payload_type, &format) ||
+		    strcasecmp(format.encoding, "telephone-event") != 0)
+			continue;
+		packet.clock_hz = format.clock_hz;
+		tell_keys(w, flow, segment, &packet, frame->time_ns);
+	}
+}
+
 /* Is anything keyed in this packet? Nothing is after the end of the call. */
 static void
 look_for_keys(struct writer_state *w, const struct flow *flow,
@@ -519,12 +548,18 @@ look_for_keys(struct writer_state *w, const struct flow *flow,
 	struct rtp_format format;
 	bool known;
 
-	if (frame->payload_bytes > RTP_EVENT_KEYS_MAX * RTP_EVENT_BYTES ||
+	bool is_short =
+	    frame->payload_bytes <= RTP_EVENT_KEYS_MAX * RTP_EVENT_BYTES;
+
+	/* those of several payloads have a dynamic type (RFC 3551) */
+	if ((!is_short && frame->payload_type < DYNAMIC_TYPES) ||
 	    b->encrypted ||
 	    (segment->last && frame->time_ns >= segment->end_ns))
 		return;
 	known = segment_format(&b->entry->media, frame->payload_type, &format);
-	if (!segment_is_event(known ? &format : NULL, frame))
+	if (known && segment_is_red(&format))
+		look_for_keys_in_red(w, flow, segment, frame);
+	if (!is_short || !segment_is_event(known ? &format : NULL, frame))
 		return;
 	packet.clock_hz = known ? format.clock_hz : 0;
 	tell_keys(w, flow, segment, &packet, frame->time_ns);
