@@ -471,6 +471,18 @@ link_same(struct sip_call_state *call, struct sip_call_state *with,
 	return true;
 }
 
+/** Is somebody called, or calling, in both? Not every vendor's id is that of
+ * one call alone. */
+static bool
+shares_number(const struct sip_call *a, const struct sip_call *b)
+{
+	for (int p = SIP_CALLER; p <= SIP_CALLEE; p++)
+		for (int q = SIP_CALLER; q <= SIP_CALLEE; q++)
+			if (same_user(a->party[p].user, b->party[q].user))
+				return true;
+	return false;
+}
+
 static bool
 by_ids(struct sip_call_state *call, struct sip_link *link)
 {
@@ -489,7 +501,9 @@ by_ids(struct sip_call_state *call, struct sip_link *link)
 
 		for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
 			if (key->call != call && lives(key->call) &&
-			    !same_way(&call->pub, &key->call->pub))
+			    !same_way(&call->pub, &key->call->pub) &&
+			    (ids[i].by != SIP_BY_VENDOR ||
+			     shares_number(&call->pub, &key->call->pub)))
 				return link_same(call, key->call, ids[i].by,
 						 link);
 	}
@@ -725,7 +739,8 @@ passes_on(const struct sip_key *a, const struct sip_key *b)
 			 &x->signalling[a->party]);
 }
 
-/** Another conversation's stream at the same address. */
+/** Another conversation's stream at the same address; only the newest, for
+ * older ones may be of calls whose BYE was missed. */
 static const struct sip_key *
 find_media(const struct sip_call_state *call, const struct sip_stream *stream)
 {
@@ -735,11 +750,13 @@ find_media(const struct sip_call_state *call, const struct sip_stream *stream)
 		return NULL;
 	key = mine->slot->first;
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
-		if (lives(key->call) &&
-		    key->call->pub.conversation != call->pub.conversation &&
+		if (key->call != call && lives(key->call) &&
 		    passes_on(mine, key) &&
 		    !same_way(&call->pub, &key->call->pub))
-			return key;
+			return key->call->pub.conversation !=
+				       call->pub.conversation
+				   ? key
+				   : NULL;
 	return NULL;
 }
 

@@ -74,14 +74,25 @@ read_refer_to(struct sip_related *related, struct sip_text value)
 
 /* ---- ids of the whole call ----------------------------------------------- */
 
+/** Of a shorter one nobody can say that no other call has it. */
+#define ID_BYTES_MIN   8
+#define UUID_HEX_BYTES 32
+
+static struct sip_text
+long_enough(struct sip_text id, size_t least)
+{
+	id = sip__text_trim(id);
+	for (size_t i = 0; i < id.n && id.n >= least; i++)
+		if (id.p[i] != id.p[0])
+			return id;
+	return (struct sip_text){ NULL, 0 };
+}
+
+/** Not the nil one, of which all digits are 0. */
 static struct sip_text
 without_nil(struct sip_text uuid)
 {
-	uuid = sip__text_trim(uuid);
-	for (size_t i = 0; i < uuid.n; i++)
-		if (uuid.p[i] != '0')
-			return uuid;
-	return (struct sip_text){ NULL, 0 };
+	return long_enough(uuid, UUID_HEX_BYTES);
 }
 
 /** "uuid;remote=uuid". Before RFC 7989 there was no "remote". */
@@ -109,7 +120,9 @@ unquoted(struct sip_text text)
 static struct sip_text
 charging_id(struct sip_text value)
 {
-	return unquoted(sip__parameter(value, SIP_TEXT("icid-value")));
+	return long_enough(
+	    unquoted(sip__parameter(value, SIP_TEXT("icid-value"))),
+	    ID_BYTES_MIN);
 }
 
 /* ---- people -------------------------------------------------------------- */
@@ -209,7 +222,7 @@ sip__related_read(struct sip_related *related, const struct sip_head *head,
 		read_session(related, field[SIP_FIELD_SESSION]);
 	if (field[SIP_FIELD_CHARGING].n)
 		related->charging = charging_id(field[SIP_FIELD_CHARGING]);
-	related->vendor = field[SIP_FIELD_VENDOR];
+	related->vendor = long_enough(field[SIP_FIELD_VENDOR], ID_BYTES_MIN);
 	related->withheld = is_withheld(field[SIP_FIELD_PRIVACY]);
 	related->focus = is_focus(field[SIP_FIELD_CONTACT]);
 	if (field[SIP_FIELD_REFERRED_BY].n)

@@ -236,7 +236,8 @@ struct sip_related {
 	struct sip_text session[2]; /**< RFC 7989: of the sender, of the other
 				     *   end; without the one of all zeros */
 	struct sip_text charging;   /**< icid-value of RFC 7315 */
-	struct sip_text vendor;     /**< id of a call in the words of a vendor */
+	struct sip_text vendor;     /**< id of a call in the words of a vendor;
+				     *   of ids, those that may be only one's */
 	bool withheld; /**< Privacy (RFC 3323): who sent it is not to be shown */
 	bool focus;    /**< its sender is a conference (RFC 4579) */
 	int fragment;  /**< status in a message/sipfrag (RFC 3420), or 0 */
