@@ -32,6 +32,7 @@ static const struct {
 	FIELD("call-id", 'i', CALL_ID),
 	FIELD("cseq", 0, CSEQ),
 	FIELD("contact", 'm', CONTACT),
+	FIELD("expires", 0, EXPIRES),
 	FIELD("content-type", 'c', CONTENT_TYPE),
 	FIELD("content-length", 'l', CONTENT_LENGTH),
 	FIELD("p-asserted-identity", 0, ASSERTED),

@@ -17,6 +17,8 @@
  *   info.c       keyed digits in INFO
  *   key.c        by what calls are found, other than their Call-ID
  *   link.c       which calls are legs of one conversation, or follow another
+ *   register.c   REGISTER -> struct sip_register
+ *   registrar.c  who is logged in where (registrar.h)
  *   tracker.c    all calls: the map, time-outs, limits
  *   save.c       the state of a call as bytes, and back in another run
  *
@@ -326,6 +328,7 @@ struct sip_tracker;
  */
 struct sip_config {
 	uint32_t calls_max;          /**< 20000 in progress, see below */
+	uint32_t registrations_max;  /**< 20000 */
 	uint32_t message_bytes_max;  /**< 65535 */
 	uint32_t headers_max;        /**< 256 in a message */
 	uint32_t line_bytes_max;     /**< 8192 */
@@ -370,7 +373,15 @@ struct sip_config {
 	  "calls that are a leg of, or follow, another")                      \
 	X(calls_shed, "calls",                                                \
 	  "calls given up because there were too many")                       \
-	X(secure_media, "streams", "audio streams offered with encryption")
+	X(secure_media, "streams", "audio streams offered with encryption")   \
+	X(registrations, "registrations", "telephones that logged in")        \
+	X(registrations_ended, "registrations", "telephones that logged out") \
+	X(registrations_expired, "registrations",                             \
+	  "telephones whose registration ran out")                            \
+	X(registrations_unanswered, "registrations",                          \
+	  "registrations asked for, that nobody was seen to answer")          \
+	X(registrations_shed, "registrations",                                \
+	  "registrations not kept: too many, or too long")
 
 struct sip_counters {
 #define X(name, unit, text) uint64_t name;

@@ -10,6 +10,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "sip/registrar.h"
 #include "sip/sip.h"
 
 /* ---- text.c ------------------------------------------------------------ */
@@ -151,6 +152,7 @@ enum sip_field {
 	SIP_FIELD_CONTENT_LENGTH,
 	SIP_FIELD_CONTENT_TYPE,
 	SIP_FIELD_CSEQ,
+	SIP_FIELD_EXPIRES,
 	SIP_FIELD_FROM,
 	SIP_FIELD_ASSERTED,
 	SIP_FIELD_REMOTE_PARTY,
@@ -265,6 +267,7 @@ struct sip_msg {
 	struct sip_related related;
 	bool cut;            /**< the body is shorter than it was */
 	enum sip_reading reading;
+	const struct sip_head *head; /**< for headers that are lists */
 };
 
 /**
@@ -385,6 +388,61 @@ bool sip__identity_assert(struct sip_identity *identity,
 /** Others who have part in a call, by its INVITE. @return false: some were
  * cut, or left out */
 bool sip__identity_others(struct sip_call *call, const struct sip_msg *msg);
+
+/* ---- register.c, registrar.c -------------------------------------------- */
+
+/** Contacts read of one message, and kept of one address-of-record. */
+#define SIP_CONTACTS_MAX 16
+
+/** An element of a Contact header. */
+struct sip_contact {
+	char text[SIP_CONTACT_BYTES]; /**< as in struct sip_registration */
+	struct capture_endpoint at;   /**< port 0: its host is a name */
+	bool expires;                 /**< it says so itself */
+	uint32_t expires_s;
+};
+
+/** A REGISTER, or a response to one. */
+struct sip_register {
+	char user[SIP_USER_BYTES]; /**< of the address-of-record */
+	char host[SIP_HOST_BYTES];
+	uint32_t hops;    /**< Via headers: 1 is from, or to, who registers */
+	bool all;         /**< "Contact: *" */
+	bool expires;     /**< there is an Expires header */
+	uint32_t expires_s;
+	uint32_t count;
+	uint32_t left_out; /**< contacts: too many, or too long */
+	struct sip_contact contact[SIP_CONTACTS_MAX];
+};
+
+/** RFC 3261 section 10.2.1.1: for so long, if nothing else is said. */
+#define SIP_EXPIRES_DEFAULT_S 3600
+
+/**
+ * Read what a message registers.
+ *
+ * @param msg a REGISTER, or a response to one
+ * @return false: it names nobody, or somebody whose name is too long
+ */
+bool sip__register_read(struct sip_register *reg, const struct sip_msg *msg);
+
+struct sip_turn;
+
+/**
+ * @param config of a tracker, its defaults filled in; as long as this lives
+ * @param counters likewise
+ * @return 0, -ENOMEM
+ */
+int sip__registrar_new(struct sip_registrar **registrar,
+		       const struct sip_config *config,
+		       struct sip_counters *counters)
+	__attribute__((warn_unused_result));
+void sip__registrar_free(struct sip_registrar **registrar);
+/** @param turn msg, src, dst and time_ns of it. @cost of a 2xx O(contacts) */
+void sip__registrar_input(struct sip_registrar *registrar,
+			  const struct sip_turn *turn);
+/** What is over by now goes. @cost O(log n) for each that does */
+void sip__registrar_tick(struct sip_registrar *registrar, int64_t now_ns);
 
 /* ---- calls: tracker.c, call.c, dialog.c, key.c, link.c, save.c ------------------------ */
 
@@ -568,6 +626,7 @@ struct sip_tracker {
 	struct sip_call_state *numbers; /**< by number, those that live */
 	struct sip_call_state *waiting[SIP_WAIT_COUNT];
 	struct sip_slot *slots; /**< by hash */
+	struct sip_registrar *registrar;
 	uint64_t last_call;
 	uint64_t last_media;
 	struct sip_early early[SIP_EARLY_MAX];

@@ -510,6 +510,7 @@ control_new(struct pipeline *p)
 	const struct home_settings *s = p->config.settings;
 	struct sip_config config = {
 		.calls_max = s->calls_max,
+		.registrations_max = s->registrations_max,
 		.idle_timeout_ns = (int64_t)s->idle_timeout_s * SECOND_NS,
 		.setup_timeout_ns = (int64_t)s->setup_timeout_s * SECOND_NS,
 	};
