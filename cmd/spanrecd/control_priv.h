@@ -388,5 +388,7 @@ struct json_t;
 struct json_t *control__status(struct control_state *c);
 /** Calls in progress. */
 struct json_t *control__calls(struct control_state *c);
+/** Who is logged in where. */
+struct json_t *control__registrations(struct control_state *c);
 
 #endif
