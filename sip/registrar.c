@@ -25,21 +25,12 @@ static const int64_t SECOND_NS = 1000000000LL;
 /** For so long a request is sent again: Timer F (section 17.1.2.2). */
 static const int64_t CLAIM_NS = 32 * 1000000000LL;
 
-struct slot;
 struct binding;
 
-/** By what a binding is found. All zeros: it is not. */
+/** By what a binding is found. */
 struct key {
-	struct key *prev, *next; /* of those with the same hash */
-	struct slot *slot;
+	struct sip_key key; /* comes first */
 	struct binding *binding;
-};
-
-/** All keys of one hash, the newest first. */
-struct slot {
-	UT_hash_handle hh;
-	uint64_t hash;
-	struct key *first;
 };
 
 enum key_type {
@@ -70,6 +61,7 @@ struct binding {
 	struct asked asked;
 	uint64_t answered; /* transaction of the last 2xx */
 	uint64_t heard;    /* ... and from which server */
+	uint64_t record;   /* hash of the address-of-record */
 	uint64_t call_id;  /* hash */
 	uint32_t cseq;
 };
@@ -77,7 +69,7 @@ struct binding {
 struct sip_registrar {
 	const struct sip_config *config;
 	struct sip_counters *counters;
-	struct slot *slots;
+	struct sip_slot *slots; /* by hash */
 	struct binding *claims;
 	struct binding **heap; /* the next to end is at the root */
 	size_t count, capacity;
@@ -141,57 +133,10 @@ server_hash(const struct sip_registrar *r,
 
 /* ---- keys ---------------------------------------------------------------- */
 
-/* NOLINTBEGIN(readability-function-size): the macros of uthash nest */
-
-static struct slot *
-slot_find(const struct sip_registrar *r, uint64_t hash)
-{
-	struct slot *slot;
-
-	HASH_FIND (hh, r->slots, &hash, sizeof(hash), slot)
-		;
-	return slot;
-}
-
-/** @return NULL when out of memory */
-static struct slot *
-slot_get(struct sip_registrar *r, uint64_t hash)
-{
-	struct slot *slot = slot_find(r, hash);
-
-	if (slot)
-		return slot;
-	slot = calloc(1, sizeof(*slot));
-	if (!slot)
-		return NULL;
-	slot->hash = hash;
-	HASH_ADD(hh, r->slots, hash, sizeof(slot->hash), slot);
-	if (slot->hh.tbl)
-		return slot;
-	free(slot);
-	return NULL;
-}
-
-static void
-slot_free(struct sip_registrar *r, struct slot *slot)
-{
-	HASH_DEL(r->slots, slot);
-	free(slot);
-}
-
-/* NOLINTEND(readability-function-size) */
-
 static void
 key_drop(struct sip_registrar *r, struct key *key)
 {
-	struct slot *slot = key->slot;
-
-	if (!slot)
-		return;
-	DL_DELETE(slot->first, key);
-	if (!slot->first)
-		slot_free(r, slot);
-	*key = (struct key){ 0 };
+	sip__slot_leave(&r->slots, &key->key);
 }
 
 /** Find a binding by this too. @return false: out of memory, it is not */
@@ -203,18 +148,22 @@ key_set(struct sip_registrar *r, struct binding *b, enum key_type type,
 
 	key_drop(r, key);
 	key->binding = b;
-	key->slot = slot_get(r, hash);
-	if (key->slot)
-		DL_PREPEND(key->slot->first, key);
-	return key->slot != NULL;
+	key->key.hash = hash;
+	sip__slot_enter(&r->slots, &key->key);
+	return key->key.slot != NULL;
 }
 
-static struct key *
-key_first(const struct sip_registrar *r, uint64_t hash)
+static struct binding *
+binding_of(struct sip_key *key)
 {
-	const struct slot *slot = slot_find(r, hash);
+	return key ? ((struct key *)key)->binding : NULL;
+}
 
-	return slot ? slot->first : NULL;
+/** The newest of those with a hash. */
+static struct binding *
+find_first(const struct sip_registrar *r, uint64_t hash)
+{
+	return binding_of(sip__slot_first(r->slots, hash));
 }
 
 /* ---- what ends next: a heap ---------------------------------------------- */
@@ -304,10 +253,8 @@ static struct binding *
 next_of(const struct sip_registrar *r, uint64_t record,
 	const struct binding *after)
 {
-	const struct key *key =
-	    after ? after->keys[KEY_RECORD].next : key_first(r, record);
-
-	return key ? key->binding : NULL;
+	return after ? binding_of(after->keys[KEY_RECORD].key.next)
+		     : find_first(r, record);
 }
 
 static struct binding *
@@ -363,6 +310,7 @@ binding_new(struct sip_registrar *r, const struct reading *in,
 	memcpy(b->pub.host, in->reg.host, sizeof(b->pub.host));
 	memcpy(b->pub.contact, contact->text, sizeof(b->pub.contact));
 	b->at = contact->at;
+	b->record = in->record;
 	b->pub.server = *in->server;
 	b->pub.since_ns = in->time_ns;
 	b->pub.until_ns = b->settled_ns = in->time_ns + CLAIM_NS;
@@ -722,29 +670,26 @@ sip__registrar_tick(struct sip_registrar *registrar, int64_t now_ns)
 const struct sip_registration *
 sip_registrar_find_user(const struct sip_registrar *registrar, const char *user)
 {
-	const struct key *key =
-	    key_first(registrar, user_hash(registrar, user));
+	const struct binding *b =
+	    find_first(registrar, user_hash(registrar, user));
 
-	return key ? &key->binding->pub : NULL;
+	return b ? &b->pub : NULL;
 }
 
 const struct sip_registration *
 sip_registrar_find_address(const struct sip_registrar *registrar,
 			   const struct capture_endpoint *at)
 {
-	const struct key *first, *key;
-	uint64_t record;
+	uint64_t hash = endpoint_hash(registrar, at);
+	struct binding *first = find_first(registrar, hash);
+	struct sip_key *key = sip__slot_first(registrar->slots, hash);
 
-	if (slot_find(registrar, server_hash(registrar, at)))
+	if (find_first(registrar, server_hash(registrar, at)))
 		return NULL;
-	first = key_first(registrar, endpoint_hash(registrar, at));
-	if (!first)
-		return NULL;
-	record = first->binding->keys[KEY_RECORD].slot->hash;
-	for (key = first->next; key; key = key->next)
-		if (key->binding->keys[KEY_RECORD].slot->hash != record)
+	for (; key; key = key->next)
+		if (binding_of(key)->record != first->record)
 			return NULL;
-	return &first->binding->pub;
+	return first ? &first->pub : NULL;
 }
 
 void

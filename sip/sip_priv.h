@@ -472,7 +472,7 @@ enum sip_key_type {
 struct sip_call_state;
 struct sip_slot;
 
-/** A call is found by this. All zeros: it is not. */
+/** A call is found by this, or a registration. All zeros: it is not. */
 struct sip_key {
 	uint64_t hash; /**< 0: none */
 	struct sip_key *prev, *next; /**< of those with the same hash */
@@ -705,6 +705,14 @@ void sip__dialog_drop(struct sip_call_state *call);
 void sip__info_input(struct sip_call_state *call, const struct sip_turn *turn);
 
 /* key.c */
+/** A key with its hash joins those of the same in a map. Out of memory it does
+ * not, and its slot is NULL. */
+void sip__slot_enter(struct sip_slot **slots, struct sip_key *key);
+/** It leaves them, if it was there. */
+void sip__slot_leave(struct sip_slot **slots, struct sip_key *key);
+/** The newest with this hash; see key->next. */
+struct sip_key *sip__slot_first(struct sip_slot *slots, uint64_t hash);
+
 /** The call is found by this hash from now on (0: not). Out of memory it is
  * not. */
 void sip__key_set(struct sip_call_state *call, struct sip_key *key,
