@@ -80,6 +80,9 @@ void policy_errors_print(const struct policy_errors *errors, const char *file,
 void policy_number_normalise(const struct policy *policy, const char *number,
 			     char normalised[POLICY_NUMBER_BYTES]);
 
+/** "+" or a digit, then digits only: is this (normalised) a number, no name? */
+bool policy_is_number(const char *normalised);
+
 /** Is this (normalised) number one of ours? */
 bool policy_number_internal(const struct policy *policy,
 			    const char *normalised);

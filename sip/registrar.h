@@ -74,7 +74,7 @@ void sip_registrar_walk(const struct sip_registrar *registrar,
 /** How many there are, claims too; a gauge. */
 uint32_t sip_registrar_count(const struct sip_registrar *registrar);
 
-/** That of a tracker. @ownership the tracker's */
+/** That of a tracker; its callback may ask it. @ownership the tracker's */
 const struct sip_registrar *
 sip_tracker_registrar_peek(const struct sip_tracker *tracker);
 

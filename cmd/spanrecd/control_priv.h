@@ -63,6 +63,8 @@ struct control_leg {
 	int newcomer; /**< the end at which it brought who took another's place;
 		       * -1: none */
 	const char *by; /**< how it is known as a leg; NULL: the first */
+	char registered[2][SIP_USER_BYTES]; /**< [party] who was logged in at
+					     * its address; "": not known */
 };
 
 /** A conversation in progress: two ends, one writer, one segment at a time. */
@@ -102,6 +104,7 @@ enum { CONTROL_OTHERS_MAX = 24 };
 /** Who talks to whom, as SIP has it. All of it borrowed. */
 struct control_parties {
 	const struct sip_identity *end[2]; /**< by enum sip_party */
+	const char *name[2]; /**< that the policy is asked about */
 	const uint8_t *addr[2];            /**< signalling, [16] */
 	uint32_t others_count;
 	const char *other[CONTROL_OTHERS_MAX];
@@ -277,8 +280,11 @@ void control__keys_free(struct control_state *c);
 
 /* parties.c */
 
-void control__parties(const struct control_call *call,
+void control__parties(const struct control_state *c,
+		      const struct control_call *call,
 		      struct control_parties *parties);
+/** A party as it was sent. A trunk may be known by its host alone. */
+const char *control__name_sent(const struct sip_identity *party);
 
 /* tell.c */
 
