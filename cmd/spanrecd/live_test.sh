@@ -149,6 +149,42 @@ stop
 check "... and told in the summary" \
 	grep -q "^150 RTP packets belong to no call: .* understood\.$" summary
 
+# ---- who is logged in --------------------------------------------------------
+
+# register SECONDS: 2041 logs in for so long, at 192.0.2.1
+register() {
+	in_space python3 - "$1" <<-'END'
+	import socket, struct, sys
+	wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+	wire.bind(("gen", 0))
+	for start, a, b in (("REGISTER sip:pbx SIP/2.0", 1, 2),
+	                    ("SIP/2.0 200 OK", 2, 1)):
+	    text = "\r\n".join((
+	        start, "Via: SIP/2.0/UDP 192.0.2.1", "From: <sip:2041@pbx>",
+	        "To: <sip:2041@pbx>", "Call-ID: r", "CSeq: 1 REGISTER",
+	        "Contact: <sip:2041@192.0.2.1>;expires=" + sys.argv[1], "",
+	        "")).encode()
+	    udp = struct.pack(">4H", 5060, 5060, 8 + len(text), 0) + text
+	    ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64,
+	                     17, 0)
+	    wire.send(bytes(12) + b"\x08\x00" + ip +
+	              bytes([192, 0, 2, a, 192, 0, 2, b]) + udp)
+	END
+}
+
+home
+start
+check "nobody is logged in" is "$(spanrec registrations)" "Nobody is logged in."
+register 4
+sleep 1
+check "who logs in is there" sh -c "$BIN/spanrec registrations --json |
+	grep -q '\"user\":\"2041\".*\"from\":\"192.0.2.1:5060\".*\"confirmed\"'"
+check "... and counted" is "$(status sip_registrations)" 1
+check "... now, too" is "$(status registrations)" 1
+sleep 5
+check "... until it has run out" is "$(status registrations)" 0
+stop
+
 # ---- kill, stop, start -------------------------------------------------------
 
 home
