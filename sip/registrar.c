@@ -59,10 +59,11 @@ struct binding {
 	int64_t settled_ns; /* until then, but for what is asked */
 	uint32_t from_hops, server_hops;
 	struct asked asked;
-	uint64_t answered; /* transaction of the last 2xx */
-	uint64_t heard;    /* ... and from which server */
-	uint64_t record;   /* hash of the address-of-record */
-	uint64_t call_id;  /* hash */
+	uint64_t answered;    /* its own transaction, the last with a 2xx */
+	uint64_t answered_by; /* ... with the server that sent that */
+	uint64_t listed;      /* by the last 2xx: the same of anybody's */
+	uint64_t record;      /* hash of the address-of-record */
+	uint64_t call_id;     /* hash */
 	uint32_t cseq;
 };
 
@@ -384,8 +385,11 @@ settle(struct sip_registrar *r, struct binding *b, const struct reading *in,
 		b->pub.server = *in->server;
 		(void)key_set(r, b, KEY_SERVER, server_hash(r, in->server));
 	}
-	b->answered = in->txn;
-	b->heard = in->heard;
+	b->listed = in->heard;
+	if (!b->answered || b->asked.txn == in->txn)
+		b->answered = in->txn;
+	if (b->answered == in->txn)
+		b->answered_by = in->heard;
 	if (b->asked.txn == in->txn) {
 		note_from(r, b, &b->asked);
 		b->asked.txn = 0;
@@ -533,7 +537,7 @@ end_unlisted(struct sip_registrar *r, const struct reading *in)
 			     same_address(&b->pub.server, in->server);
 
 		next = next_of(r, in->record, b);
-		if (b->heard != in->heard && (mine || there))
+		if (b->listed != in->heard && (mine || there))
 			end(r, b);
 	}
 }
@@ -545,7 +549,7 @@ is_repeated(const struct sip_registrar *r, const struct reading *in, bool here)
 	const struct binding *b = NULL;
 
 	while ((b = next_of(r, in->record, b)))
-		if (here ? b->heard == in->heard : b->answered == in->txn)
+		if (here ? b->answered_by == in->heard : b->answered == in->txn)
 			return true;
 	return false;
 }
@@ -572,7 +576,7 @@ input_list(struct sip_registrar *r, const struct reading *in)
 			settle(r, b, in, expires_s);
 	}
 	/* of a list that is too long, the end was not read */
-	if (!again && in->reg.count < SIP_CONTACTS_MAX)
+	if (!again && (in->reg.count < SIP_CONTACTS_MAX || !in->reg.left_out))
 		end_unlisted(r, in);
 }
 

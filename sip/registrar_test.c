@@ -183,6 +183,16 @@ how_long_says_the_contact_then_the_answer_then_the_request(void **state)
 }
 
 static void
+the_same_telephone_twice_is_one(void **state)
+{
+	(void)state;
+	assert_script("0 P>A 200/REGISTER 1 i=r " TO_2041
+		      "h=Contact:<sip:2041@10.0.0.1;x=1>;expires=50,"
+		      "<sip:2041@10.0.0.1;x=2>;expires=10\n",
+		      "2041 2041@10.0.0.1:5060 ? by 10.0.0.16 since 0-50000\n");
+}
+
+static void
 a_challenge_is_no_registration(void **state)
 {
 	(void)state;
@@ -207,7 +217,7 @@ a_challenge_of_a_refresh_changes_nothing(void **state)
 	assert_script(CONFIRMED "50000 A>P REGISTER 2 i=r " TO_2041 AT_A "\n"
 				"50001 P>A 401/REGISTER 2 i=r " TO_2041 "\n",
 		      A_SINCE_1010);
-	/* nor does one of a leave */
+	/* nor one of a leave */
 	assert_script(CONFIRMED "5000 A>P REGISTER 2 i=r " TO_2041
 				"h=Contact:* h=Expires:0\n"
 				"5001 P>A 401/REGISTER 2 i=r " TO_2041 "\n",
@@ -290,6 +300,12 @@ a_refresh_unanswered_holds_a_moment_more(void **state)
 	assert_script(CONFIRMED "60000 A>P REGISTER 2 i=r " TO_2041 AT_A "\n"
 				"92000 tick\n",
 		      "");
+	/* but it ends nothing sooner, nor does who logs out later */
+	assert_script(CONFIRMED "5000 A>P REGISTER 2 i=r " TO_2041 AT_A "\n",
+		      A_SINCE_1010);
+	assert_script(CONFIRMED "50000 A>P REGISTER 2 i=r " TO_2041
+				"h=Contact:* h=Expires:0\n",
+		      A_SINCE_1010);
 }
 
 static void
@@ -448,6 +464,35 @@ a_proxy_is_passed_through(void **state)
 	sip_tracker_free(&tracker);
 }
 
+#define BY_S "2041 2041@10.0.0.1:5060 10.0.0.1:5060 by 10.0.0.19 since "
+
+static void
+hops_come_in_any_order(void **state)
+{
+	(void)state;
+	assert_script("0 S>A 200/REGISTER 1 i=r " TO_2041 AT_A "\n"
+		      "0 P>S 200/REGISTER 1 i=r " HOP TO_2041 AT_A "\n"
+		      "0 A>S REGISTER 1 i=r " TO_2041 AT_A "\n"
+		      "0 S>P REGISTER 1 i=r " HOP TO_2041 AT_A "\n",
+		      BY_S "0-3600000\n");
+	/* the telephone has moved: the nearest hop says where to */
+	assert_script("0 A>S REGISTER 1 i=r " TO_2041 AT_A "\n"
+		      "0 S>A 200/REGISTER 1 i=r " TO_2041 AT_A "\n"
+		      "9 B>S REGISTER 2 i=r " TO_2041 AT_A "\n"
+		      "9 S>P REGISTER 2 i=r " HOP TO_2041 AT_A "\n"
+		      "9 P>S 200/REGISTER 2 i=r " HOP TO_2041 AT_A "\n",
+		      "2041 2041@10.0.0.1:5060 10.0.0.2:5060 by 10.0.0.19 "
+		      "since 0-3600009\n");
+	/* no list on either hop, twice */
+	assert_script("0 A>S REGISTER 1 i=r " TO_2041 AT_A "\n"
+		      "0 S>A 200/REGISTER 1 i=r " TO_2041 "\n"
+		      "9 A>S REGISTER 2 i=r " TO_2041 AT_A "\n"
+		      "9 S>P REGISTER 2 i=r " HOP TO_2041 AT_A "\n"
+		      "9 P>S 200/REGISTER 2 i=r " HOP TO_2041 "\n"
+		      "9 S>A 200/REGISTER 2 i=r " TO_2041 "\n",
+		      BY_S "0-3600009\n");
+}
+
 static void
 an_sbc_registers_for_others(void **state)
 {
@@ -496,6 +541,23 @@ what_is_late_counts_no_more(void **state)
 	(void)state;
 	assert_script(script, "2041 2041@10.0.0.1:5060 10.0.0.1:5060 by "
 			      "10.0.0.16 since 1010-95001\n");
+}
+
+static void
+an_answer_sent_again_ends_nothing(void **state)
+{
+	(void)state;
+	assert_script(CONFIRMED
+		      "1100 B>P REGISTER 1 i=s " TO_2041 AT_B "h=Expires:50\n"
+		      "1110 P>B 200/REGISTER 1 i=s " TO_2041
+		      "h=Contact:<sip:2041@10.0.0.2>;expires=50,"
+		      "<sip:2041@10.0.0.1>;expires=60\n"
+		      "1500 P>A 200/REGISTER 1 i=r " TO_2041
+		      "h=Contact:<sip:2041@10.0.0.1:5060>;expires=60\n",
+		      "2041 2041@10.0.0.1:5060 10.0.0.1:5060 by 10.0.0.16 "
+		      "since 1010-61500\n"
+		      "2041 2041@10.0.0.2:5060 10.0.0.2:5060 by 10.0.0.16 "
+		      "since 1110-51110\n");
 }
 
 static void
@@ -585,6 +647,47 @@ an_address_of_record_has_so_many_contacts(void **state)
 }
 
 static void
+a_list_that_is_too_long_ends_nothing(void **state)
+{
+	struct sip_tracker *tracker = start();
+
+	(void)state;
+	testing_sip_run(tracker, CONFIRMED
+			"2000 P>B 200/REGISTER 1 i=s " TO_2041
+			"h=Contact:<sip:a@h>,<sip:b@h>,<sip:c@h>,<sip:d@h>,"
+			"<sip:e@h>,<sip:f@h>,<sip:g@h>,<sip:h@h>,<sip:i@h>,"
+			"<sip:j@h>,<sip:k@h>,<sip:l@h>,<sip:m@h>,<sip:n@h>,"
+			"<sip:o@h>,<sip:p@h>,<sip:2041@10.0.0.1>\n");
+	assert_string_equal(user_at(tracker, "10.0.0.1", 5060), "2041");
+	sip_tracker_free(&tracker);
+}
+
+static void
+each_ends_in_its_time(void **state)
+{
+	struct sip_tracker *tracker = start();
+	const struct sip_registrar *r = sip_tracker_registrar_peek(tracker);
+	char line[256];
+
+	(void)state;
+	/* 1 to 23 s, in another order */
+	for (unsigned i = 1; i < 24; i++) {
+		snprintf(line, sizeof(line),
+			 "0 P>A 200/REGISTER 1 b=1 i=n%u from=%u to=%u "
+			 "h=Contact:<sip:%u@h>;expires=%u",
+			 i, i, i, i, i * 7 % 24 + (i * 7 % 24 == 0));
+		testing_sip_line(tracker, line);
+	}
+	for (unsigned s = 1; s < 24; s++) {
+		assert_int_equal(sip_registrar_count(r), 24 - s);
+		snprintf(line, sizeof(line), "%u tick", s * 1000);
+		testing_sip_line(tracker, line);
+	}
+	assert_int_equal(sip_registrar_count(r), 0);
+	sip_tracker_free(&tracker);
+}
+
+static void
 what_does_not_fit_is_counted(void **state)
 {
 	static char line[600];
@@ -660,6 +763,8 @@ contacts_as_they_are_written(void **state)
 	assert_contact("Contact:<mailto:a@h>", "none");
 	assert_contact("Contact:<sip:>", "none");
 	assert_contact("Contact:\"<sip:a@h>", "none");
+	assert_contact("Contact:\"a,<sip:x@y>\"<sip:a@h>", "a@h:5060");
+	assert_contact("Contact:\"a\\\"\"<sip:a@h>,<sip:b@h>", "b@h:5060");
 }
 
 int
@@ -669,6 +774,7 @@ main(void)
 		cmocka_unit_test(a_2xx_confirms),
 		cmocka_unit_test(
 		    how_long_says_the_contact_then_the_answer_then_the_request),
+		cmocka_unit_test(the_same_telephone_twice_is_one),
 		cmocka_unit_test(a_challenge_is_no_registration),
 		cmocka_unit_test(a_challenge_of_a_refresh_changes_nothing),
 		cmocka_unit_test(a_refresh_goes_on),
@@ -685,13 +791,17 @@ main(void)
 		    a_contact_on_another_port_is_the_same_telephone),
 		cmocka_unit_test(a_rewritten_contact_is_followed),
 		cmocka_unit_test(a_proxy_is_passed_through),
+		cmocka_unit_test(hops_come_in_any_order),
 		cmocka_unit_test(an_sbc_registers_for_others),
 		cmocka_unit_test(an_answer_that_overtook_its_request),
 		cmocka_unit_test(what_is_late_counts_no_more),
+		cmocka_unit_test(an_answer_sent_again_ends_nothing),
 		cmocka_unit_test(a_request_that_was_missed),
 		cmocka_unit_test(
 		    a_flood_of_claims_takes_no_room_from_who_is_logged_in),
 		cmocka_unit_test(an_address_of_record_has_so_many_contacts),
+		cmocka_unit_test(a_list_that_is_too_long_ends_nothing),
+		cmocka_unit_test(each_ends_in_its_time),
 		cmocka_unit_test(what_does_not_fit_is_counted),
 		cmocka_unit_test(without_memory_nothing_is_broken),
 		cmocka_unit_test(contacts_as_they_are_written),
