@@ -131,11 +131,18 @@ check "... the archive is sound" spanrec verify --all
 capture 0100-blind-transfer 's/ header "Referred-By:[^"]*"//'
 home
 start
-play 0 4.58
+play 0 4.3
+spanrec pause --call "$(live_id)" >/dev/null
+play 4.3 4.58
 sleep 1
 crash
 start
-play 4.58 99
+play 4.58 8
+sleep 1
+check "what was paused is paused after the transfer" is "$(status stored)" 0
+spanrec resume --call "$(live_id)" >/dev/null
+sleep 0.5
+play 8 99
 sleep 1
 stop
 check "who was referred before is followed after" is "$(segments)" \
@@ -143,5 +150,5 @@ check "who was referred before is followed after" is "$(segments)" \
 4:transfer:0001>2043"
 check "... in the same call" \
 	is "$(rows 'len({r["call"] for r in rows})')" 1
-check "... on the side where he was" is "$(once 4)" "1200 460 3.5 3.5"
+check "... on the side where he was" is "$(once 4)" "1200 460 2.0 2.0"
 exit $failed
