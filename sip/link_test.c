@@ -14,9 +14,8 @@
 #include <cmocka.h>
 
 #include "cmd/testing/sip_script.h"
+#include "sip/restart_feed.h"
 #include "sip/sip_priv.h"
-
-static const struct sip_config config = { .calls_max = 32 };
 
 #define UUID "5ab30317f1a784dc48ff824d0d3715d8"
 #define NIL  "00000000000000000000000000000000"
@@ -39,24 +38,62 @@ note_links(void *ctx, const struct sip_event *event)
 	}
 }
 
+/** The line that asks for a transfer between two calls. @return -1: none */
+static int
+line_of_replaces(const char *script)
+{
+	const char *found = strstr(script, "?Replaces=");
+	int line = 0;
+
+	for (; found && script < found; script++)
+		line += *script == '\n';
+	return found ? line : -1;
+}
+
+/**
+ * The same with a recorder that is killed after each line, and started again.
+ *
+ * @param forgotten what is told instead if that was after a transfer was asked
+ *        for and before it was done: which two calls it is of is not kept
+ */
 static void
-assert_links_of(const char *script, sip_event_fn fn, const char *expected)
+assert_links_go_on(const char *script, sip_event_fn fn, const char *expected,
+		   const char *forgotten)
+{
+	static struct restart_feed feed;
+	int lines = restart_feed_lines(script);
+	int moment = line_of_replaces(script);
+
+	for (int after = -1; after < lines; after++) {
+		bool forgets = moment >= 0 && (after < 0 || after == moment);
+
+		restart_feed_run(&feed, fn, script, after);
+		assert_true(feed.restarted || after == lines - 1);
+		assert_string_equal(feed.log.text,
+				    forgets ? forgotten : expected);
+	}
+}
+
+static void
+assert_links_of(const char *script, sip_event_fn fn, const char *expected,
+		const char *forgotten)
 {
 	struct sip_tracker *tracker;
 
 	memset(&links, 0, sizeof(links));
-	assert_int_equal(sip_tracker_new(&tracker, &config, fn, &links), 0);
+	tracker = restart_feed_tracker(fn, &links);
 	testing_sip_run(tracker, script);
 	assert_string_equal(links.text, expected);
 	sip_tracker_finish(tracker, 1000000000000);
 	assert_null(tracker->slots);
 	sip_tracker_free(&tracker);
+	assert_links_go_on(script, fn, expected, forgotten);
 }
 
 static void
 assert_links(const char *script, const char *expected)
 {
-	assert_links_of(script, note_links, expected);
+	assert_links_of(script, note_links, expected, NULL);
 }
 
 /* A call from x to y, answered; t is a tenth of its time. */
@@ -129,7 +166,7 @@ static void
 an_attended_transfer_is_followed(void **state)
 {
 	(void)state;
-	assert_links(
+	assert_links_of(
 	    A_TO_B
 	    "500 B>A INVITE 1 b=h i=one f=onet t=onef "
 	    "sdp=10.0.0.2:5000/sendonly\n"
@@ -143,10 +180,17 @@ an_attended_transfer_is_followed(void **state)
 				     "h=Replaces:con;to-tag=cont;from-tag=conf\n"
 				     "1100 C>B BYE 1 b=q i=con f=cont t=conf\n"
 				     "1200 B>A BYE 3 b=q i=one f=onet t=onef\n",
+	    note_links,
 	    "0 #1 call 2001>2002\n"
 	    "600 #2 call 2002>2003 after #1 consult by hold\n"
 	    "1000 #1 refer by callee to 2003\n"
 	    "1020 #3 call 2001>2003 after #1 transfer by refer\n"
+	    "1100 #2 end bye 0 by callee\n"
+	    "1200 #1 end bye 0 by callee\n",
+	    "0 #1 call 2001>2002\n"
+	    "600 #2 call 2002>2003 after #1 consult by hold\n"
+	    "1000 #1 refer by callee to 2003\n"
+	    "1020 #3 call 2001>2003 after #2 transfer by replaces\n"
 	    "1100 #2 end bye 0 by callee\n"
 	    "1200 #1 end bye 0 by callee\n");
 }
@@ -276,7 +320,8 @@ a_switch_that_passes_addresses_on_is_known_by_them(void **state)
 	    "9 #2 +2 caller 10.0.0.1:4000\n"
 	    "9 #2 -2 caller 10.0.0.1:4000\n"
 	    "9 #2 move of #1 same by same media\n"
-	    "9 #2 +3 caller 10.0.0.1:4000\n");
+	    "9 #2 +3 caller 10.0.0.1:4000\n",
+	    NULL);
 	/* the same telephone, whose BYE was missed, calls again */
 	assert_links("0 A>P INVITE 1 b=1 i=one f=a from=2001 to=100 "
 		     "sdp=10.0.0.1:4000\n"
@@ -328,7 +373,7 @@ static void
 a_switch_joins_what_is_left_of_two(void **state)
 {
 	(void)state;
-	assert_links(
+	assert_links_of(
 	    VIA_P
 	    "600 B>P INVITE 1 b=1 i=con f=cf from=2002 to=2003\n"
 	    "605 P>C INVITE 1 b=4 i=four f=ff from=2002 to=2003\n"
@@ -339,12 +384,20 @@ a_switch_joins_what_is_left_of_two(void **state)
 	    "%3Bfrom-tag%3Dcf>\n"
 	    "1100 P>B BYE 2 b=q i=two f=tf t=tt\n"
 	    "1110 P>B BYE 2 b=q i=con f=ct t=cf\n",
+	    note_links,
 	    "0 #1 call 2001>2002\n"
 	    "5 #2 call 2001>2002 of #1 same by session-id\n"
 	    "600 #3 call 2002>2003\n"
 	    "605 #4 call 2002>2003 of #3 same by same numbers\n"
 	    "1000 #2 refer by callee to 2003\n"
 	    "1100 #4 move of #1 transfer by refer\n"
+	    "1100 #2 end bye 0 by caller\n"
+	    "1110 #3 end bye 0 by callee\n",
+	    "0 #1 call 2001>2002\n"
+	    "5 #2 call 2001>2002 of #1 same by session-id\n"
+	    "600 #3 call 2002>2003\n"
+	    "605 #4 call 2002>2003 of #3 same by same numbers\n"
+	    "1000 #2 refer by callee to 2003\n"
 	    "1100 #2 end bye 0 by caller\n"
 	    "1110 #3 end bye 0 by callee\n");
 }
@@ -392,6 +445,28 @@ a_held_call_is_asked_about(void **state)
 	    "700 #2 call 2002>2003\n");
 }
 
+/** Calls in progress, found by all that a call can be found by, two of them by
+ * the same address. */
+static void
+a_tracker_may_be_freed_at_any_time(void **state)
+{
+	struct sip_tracker *tracker;
+
+	(void)state;
+	memset(&links, 0, sizeof(links));
+	tracker = restart_feed_tracker(note_links, &links);
+	testing_sip_run(
+	    tracker,
+	    "0 A>P INVITE 1 b=1 i=one f=a h=Session-ID:5ab sdp=10.0.0.1:4000\n"
+	    "9 C>D INVITE 1 b=2 i=two f=c sdp=10.0.0.1:4000\n"
+	    "10 D>C 200/INVITE 1 b=2 i=two f=c t=t sdp=10.0.0.1:4002\n"
+	    "20 D>C REFER 1 b=r i=two f=t t=c h=Refer-To:sip:2003@C\n");
+	assert_non_null(tracker->slots);
+	/* leaks, and what is used after it was freed, the sanitizers tell */
+	sip_tracker_free(&tracker);
+	assert_null(tracker);
+}
+
 int
 main(void)
 {
@@ -411,6 +486,7 @@ main(void)
 		cmocka_unit_test(a_switch_joins_what_is_left_of_two),
 		cmocka_unit_test(a_redirection_is_followed),
 		cmocka_unit_test(a_held_call_is_asked_about),
+		cmocka_unit_test(a_tracker_may_be_freed_at_any_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -554,6 +554,8 @@ on_refer(struct control_state *c, struct control_call *call,
 
 	memcpy(call->target, event->target->user, sizeof(call->target));
 	control__segment_review(c, call, cause, event->time_ns);
+	/* Who is called next belongs to it in the next run too. */
+	control__live_change(c, call);
 }
 
 /* ---- what ends ----------------------------------------------------------- */
