@@ -280,8 +280,10 @@ begin(struct control_state *c, struct control_call *call,
 	}
 	control__tell_head(c, call, same ? WRITER_UPDATE : WRITER_SEGMENT,
 			   false, time_ns);
+	/* Also for what came before it began: RTP before its SDP. */
 	if (first && call->family->paused_ns)
-		control__tell_pause(c, call, WRITER_PAUSE, time_ns);
+		control__tell_pause(c, call, WRITER_PAUSE,
+				    call->family->paused_ns);
 }
 
 void
