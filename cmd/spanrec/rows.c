@@ -77,9 +77,8 @@ print_table(const struct spanrec *spanrec, const struct spanrec_rows *rows,
 
 /* ---- CSV --------------------------------------------------------------- */
 
-/* Texts, with blanks between. */
-static void
-csv_list(FILE *to, const json_t *list)
+void
+spanrec_csv_list(FILE *to, const json_t *list)
 {
 	char clean[SPANREC_TEXT_BYTES], text[SPANREC_TEXT_BYTES] = "";
 	size_t used = 0;
@@ -108,7 +107,7 @@ csv_value(FILE *to, const json_t *value)
 	else if (json_is_integer(value))
 		fprintf(to, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
 	else if (json_is_array(value))
-		csv_list(to, value);
+		spanrec_csv_list(to, value);
 	else if (json_is_boolean(value))
 		fputs(json_is_true(value) ? "true" : "false", to);
 }

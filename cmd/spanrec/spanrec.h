@@ -320,6 +320,9 @@ void spanrec_path_shorten(const char *path, char *to, size_t n);
  */
 void spanrec_csv_field(FILE *to, const char *text);
 
+/** A list of texts as one field, with blanks between. */
+void spanrec_csv_list(FILE *to, const struct json_t *list);
+
 /** Write words, in lines of at most 78 columns. */
 void spanrec_text_wrap(FILE *to, const char *text);
 
