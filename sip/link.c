@@ -292,20 +292,27 @@ is_open(const struct sip_refer *refer, int64_t now_ns)
 	return refer->open && now_ns <= refer->until_ns;
 }
 
-/** Who was asked: does the call come from him, or for him from his switch? */
+/**
+ * Who was asked: does the call come from him, or for him from his switch? Two
+ * of three must say so: the address (but a switch has many calls), the number
+ * of the caller, and who is said to have referred him.
+ */
 static bool
 is_asked(const struct sip_call_state *asked, const struct sip_call_state *call,
 	 const struct sip_turn *turn)
 {
 	enum sip_party by = asked->refer.by;
 	const struct sip_call *pub = &asked->pub;
-	struct sip_text by_user = turn->msg->related.referred_by.user;
+	struct sip_identity by_who = { 0 };
+	int signs;
 
-	return same_host(turn->src, &pub->signalling[other(by)]) ||
-	       (by_user.n &&
-		sip__text_equal(by_user, tail(pub->party[by].user))) ||
-	       same_user(call->pub.party[SIP_CALLER].user,
-			 pub->party[other(by)].user);
+	if (turn->msg->related.referred_by.user.n)
+		sip__identity_set(&by_who, &turn->msg->related.referred_by);
+	signs = same_host(turn->src, &pub->signalling[other(by)]);
+	signs += same_user(by_who.user, pub->party[by].user);
+	signs += same_user(call->pub.party[SIP_CALLER].user,
+			   pub->party[other(by)].user);
+	return signs >= 2;
 }
 
 /** What a party is called by. */
@@ -367,6 +374,14 @@ follow(struct sip_call_state *call, struct sip_call_state *with,
 		alone(call);
 }
 
+/** He has called who he was asked to: the next call to there is another's. */
+static void
+refer_done(struct sip_call_state *asked)
+{
+	asked->refer.open = false;
+	sip__key_drop(&asked->refer.key);
+}
+
 static bool
 by_replaces(struct sip_call_state *call, const struct sip_turn *turn,
 	    struct sip_link *link)
@@ -423,6 +438,7 @@ by_refer(struct sip_call_state *call, const struct sip_turn *turn,
 	link->type = SIP_LINK_TRANSFER;
 	link->by = SIP_BY_REFER;
 	follow(call, asked, other(asked->refer.by), link);
+	refer_done(asked);
 	return true;
 }
 
@@ -650,9 +666,8 @@ refer_request(struct sip_call_state *call, const struct sip_turn *turn)
 static void
 refer_over(struct sip_call_state *call)
 {
-	call->refer.open = false;
+	refer_done(call);
 	call->refer.replaces = 0;
-	sip__key_drop(&call->refer.key);
 }
 
 void

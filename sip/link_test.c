@@ -105,6 +105,12 @@ assert_links(const char *script, const char *expected)
 
 #define A_TO_B CALL(0, A, B, one, "from=2001 to=2002")
 
+#define VIA_P                                                                  \
+	"0 A>P INVITE 1 b=1 i=one f=of h=Session-ID:" UUID "\n"                \
+	"5 P>B INVITE 1 b=2 i=two f=tf h=Session-ID:" UUID "\n"                \
+	"10 B>P 200/INVITE 1 b=2 i=two f=tf t=tt\n"                            \
+	"15 P>A 200/INVITE 1 b=1 i=one f=of t=ot\n"
+
 static void
 a_blind_transfer_is_followed(void **state)
 {
@@ -144,6 +150,28 @@ who_was_not_asked_is_not_linked(void **state)
 	    "0 #1 call 2001>2002\n"
 	    "1000 #1 refer by callee to 2003\n"
 	    "1020 #2 call 2009>2003\n");
+	/* nor a second time */
+	assert_links(
+	    A_TO_B
+	    "1000 B>A REFER 1 b=r i=one f=onet t=onef h=Refer-To:sip:2003@C\n"
+	    "1020 A>C INVITE 1 b=n i=two f=a from=2001 to=2003\n"
+	    "1900 B>A BYE 2 b=q i=one f=onet t=onef\n"
+	    "2000 A>C INVITE 1 b=n i=again f=a from=2001 to=2003\n",
+	    "0 #1 call 2001>2002\n"
+	    "1000 #1 refer by callee to 2003\n"
+	    "1020 #2 call 2001>2003 after #1 transfer by refer\n"
+	    "1900 #1 end bye 0 by callee\n"
+	    "2000 #3 call 2001>2003\n");
+	/* nor for another, by the same switch */
+	assert_links(
+	    VIA_P "1000 B>P REFER 1 b=r i=two f=tt t=tf h=Refer-To:sip:2003@P\n"
+		  "1010 P>C INVITE 1 b=o i=other f=o from=2009 to=2003\n"
+		  "1020 P>C INVITE 1 b=n i=new f=n from=2001 to=2003\n",
+	    "0 #1 call 2001>2002\n"
+	    "5 #2 call 2001>2002 of #1 same by session-id\n"
+	    "1000 #2 refer by callee to 2003\n"
+	    "1010 #3 call 2009>2003\n"
+	    "1020 #4 call 2001>2003 of #1 transfer by refer\n");
 	/* refused, failed, and too late */
 	assert_links(
 	    A_TO_B
@@ -347,12 +375,6 @@ a_switch_that_passes_addresses_on_is_known_by_them(void **state)
 		     "0 #1 call 2001>100\n"
 		     "9 #2 call 2003>2004\n");
 }
-
-#define VIA_P                                                                  \
-	"0 A>P INVITE 1 b=1 i=one f=of h=Session-ID:" UUID "\n"                \
-	"5 P>B INVITE 1 b=2 i=two f=tf h=Session-ID:" UUID "\n"                \
-	"10 B>P 200/INVITE 1 b=2 i=two f=tf t=tt\n"                            \
-	"15 P>A 200/INVITE 1 b=1 i=one f=of t=ot\n"
 
 static void
 a_transfer_by_a_switch_is_one_more_leg(void **state)
