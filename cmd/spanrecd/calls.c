@@ -501,34 +501,59 @@ on_answer(struct control_state *c, struct control_leg *leg,
 	call->reached |= new;
 }
 
-/* Who takes a held call back while he talks to somebody else, lets both hear
- * each other. */
+/* Is who stands here a party of this conversation, which goes on? */
 static bool
-begins_conference(const struct control_call *call)
+talks_in(const struct control_call *call, const struct sip_call *sip,
+	 enum sip_party party)
 {
-	const struct control_call *beside;
+	const struct capture_endpoint *at = &sip->signalling[party];
+	const char *user = sip->party[party].user;
+	const struct control_leg *leg;
+	int p;
 
-	for (beside = call->family->first; beside; beside = beside->next)
-		if (beside != call && beside->answer_ns && !beside->held)
-			return true;
+	if (!call->answer_ns || call->held)
+		return false;
+	for (leg = call->legs; leg; leg = leg->next)
+		for (p = SIP_CALLER; p <= SIP_CALLEE; p++)
+			if (!leg->gone &&
+			    control__same_host(at, &leg->sip->signalling[p]) &&
+			    strcmp(user, leg->sip->party[p].user) == 0)
+				return true;
 	return false;
 }
 
-static void
-confer(struct control_state *c, struct control_call *call, int64_t time_ns)
+/*
+ * Who takes a held call back while he talks in another one, lets both hear each
+ * other: what is left out of one is left out of all.
+ *
+ * @return false: he does not
+ */
+static bool
+confer(struct control_state *c, struct control_call *call,
+       const struct sip_event *event)
 {
 	const struct control_cause cause = { .what = "conference" };
 	struct control_call *one;
+	bool several = false;
 
-	for (one = call->family->first; one; one = one->next)
-		one->conference = one->answer_ns && !one->held;
-	for (one = call->family->first; one; one = one->next)
-		if (one->conference)
-			control__segment_begin(c, one, cause, time_ns);
+	for (one = c->calls; one; one = one->hh.next) {
+		if (one == call || !talks_in(one, event->call, event->party))
+			continue;
+		one->conference = call->number;
+		several = true;
+	}
+	if (!several)
+		return false;
+	call->conference = call->number;
+	for (one = c->calls; one; one = one->hh.next)
+		if (one->conference == call->number)
+			control__segment_begin(c, one, cause, event->time_ns);
+	return true;
 }
 
 static void
-on_hold(struct control_state *c, struct control_call *call, int64_t time_ns)
+on_hold(struct control_state *c, struct control_call *call,
+	const struct sip_event *event)
 {
 	struct control_cause cause = { .what = "hold" };
 
@@ -536,13 +561,11 @@ on_hold(struct control_state *c, struct control_call *call, int64_t time_ns)
 		return;
 	call->held = !call->held;
 	if (call->held)
-		call->conference = false;
+		call->conference = 0;
 	else
 		cause.what = "resume";
-	if (!call->held && begins_conference(call))
-		confer(c, call, time_ns);
-	else
-		control__segment_begin(c, call, cause, time_ns);
+	if (call->held || !confer(c, call, event))
+		control__segment_begin(c, call, cause, event->time_ns);
 }
 
 static void
@@ -630,7 +653,7 @@ on_event_of_leg(struct control_state *c, struct control_leg *leg,
 		break;
 	case SIP_EVENT_HOLD:
 	case SIP_EVENT_RESUME:
-		on_hold(c, call, event->time_ns);
+		on_hold(c, call, event);
 		break;
 	case SIP_EVENT_REFER:
 		on_refer(c, call, event);

@@ -83,7 +83,7 @@ struct control_call {
 	bool sided;     /**< it is known which side is left */
 	bool reached;   /**< somebody was reached by a leg that a switch made */
 	bool joined;    /**< it goes on in another conversation */
-	bool conference; /**< its sound may be that of others of the family */
+	uint64_t conference; /**< those of one hear each other; 0: none */
 	char target[SIP_USER_BYTES]; /**< who was asked to be called */
 	int64_t answer_ns;           /**< 0: not answered */
 	struct policy_verdict verdict;
@@ -280,6 +280,9 @@ void control__keys_free(struct control_state *c);
 
 /* parties.c */
 
+/** Is an address that of the same host? */
+bool control__same_host(const struct capture_endpoint *a,
+			const struct capture_endpoint *b);
 void control__parties(const struct control_state *c,
 		      const struct control_call *call,
 		      struct control_parties *parties);

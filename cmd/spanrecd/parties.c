@@ -12,8 +12,9 @@
 
 #include "cmd/spanrecd/control_priv.h"
 
-static bool
-same_host(const struct capture_endpoint *a, const struct capture_endpoint *b)
+bool
+control__same_host(const struct capture_endpoint *a,
+		   const struct capture_endpoint *b)
 {
 	return memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
 }
@@ -27,8 +28,10 @@ is_between(const struct control_leg *leg, enum sip_party party)
 
 	for (other = leg->call->legs; other; other = other->next)
 		if (other != leg &&
-		    (same_host(at, &other->sip->signalling[SIP_CALLER]) ||
-		     same_host(at, &other->sip->signalling[SIP_CALLEE])))
+		    (control__same_host(at,
+					&other->sip->signalling[SIP_CALLER]) ||
+		     control__same_host(at,
+					&other->sip->signalling[SIP_CALLEE])))
 			return true;
 	return false;
 }
@@ -116,6 +119,17 @@ name_of(const struct control_state *c, const struct control_leg *leg,
 	return leg->registered[party];
 }
 
+static void
+add_others_of_call(struct control_parties *parties,
+		   const struct control_call *call)
+{
+	const struct control_leg *leg;
+
+	for (leg = call->legs; leg; leg = leg->next)
+		if (leg->counts)
+			add_others_of(parties, leg);
+}
+
 void
 control__parties(const struct control_state *c, const struct control_call *call,
 		 struct control_parties *parties)
@@ -137,11 +151,8 @@ control__parties(const struct control_state *c, const struct control_call *call,
 		if (leg->counts)
 			add_others_of(parties, leg);
 	add_other(parties, call->target);
-	if (!call->conference)
-		return;
-	for (beside = call->family->first; beside; beside = beside->next)
-		for (leg = beside->legs; leg && beside->conference;
-		     leg = leg->next)
-			if (leg->counts)
-				add_others_of(parties, leg);
+	for (beside = call->conference ? c->calls : NULL; beside;
+	     beside = beside->hh.next)
+		if (beside->conference == call->conference)
+			add_others_of_call(parties, beside);
 }
