@@ -27,10 +27,7 @@
  * looked up is found by keyed hashes, and of one hash only the newest are
  * looked at, so that no flood makes this slow.
  */
-#include <stdlib.h>
 #include <string.h>
-
-#include <utlist.h>
 
 #include "sip/sip_priv.h"
 
@@ -64,81 +61,8 @@ sip_link_by_name(enum sip_link_by by)
 	return names[by];
 }
 
-/* ---- keys ---------------------------------------------------------------- */
-
-/* NOLINTBEGIN(readability-function-size): the macros of uthash nest */
-
-static struct sip_slot *
-slot_find(const struct sip_tracker *t, uint64_t hash)
-{
-	struct sip_slot *slot;
-
-	HASH_FIND (hh, t->slots, &hash, sizeof(hash), slot)
-		;
-	return slot;
-}
-
-static struct sip_slot *
-slot_get(struct sip_tracker *t, uint64_t hash)
-{
-	struct sip_slot *slot = slot_find(t, hash);
-
-	if (slot)
-		return slot;
-	slot = calloc(1, sizeof(*slot));
-	if (!slot)
-		return NULL;
-	slot->hash = hash;
-	HASH_ADD(hh, t->slots, hash, sizeof(slot->hash), slot);
-	if (slot->hh.tbl)
-		return slot;
-	free(slot);
-	return NULL;
-}
-
-static void
-slot_free(struct sip_tracker *t, struct sip_slot *slot)
-{
-	HASH_DEL(t->slots, slot);
-	free(slot);
-}
-
-/* NOLINTEND(readability-function-size) */
-
-static void
-key_drop(struct sip_key *key)
-{
-	struct sip_slot *slot = key->slot;
-
-	if (slot) {
-		DL_DELETE(slot->first, key);
-		if (!slot->first)
-			slot_free(key->call->tracker, slot);
-	}
-	*key = (struct sip_key){ 0 };
-}
-
-/** The call is found by this hash from now on. Out of memory it is not. */
-static void
-key_set(struct sip_call_state *call, struct sip_key *key, uint64_t hash,
-	enum sip_party party)
-{
-	if (key->slot)
-		key_drop(key);
-	*key = (struct sip_key){ .hash = hash, .call = call, .party = party };
-	if (hash)
-		key->slot = slot_get(call->tracker, hash);
-	if (key->slot)
-		DL_PREPEND(key->slot->first, key);
-}
-
-static const struct sip_key *
-key_first(const struct sip_tracker *t, uint64_t hash)
-{
-	const struct sip_slot *slot = hash ? slot_find(t, hash) : NULL;
-
-	return slot ? slot->first : NULL;
-}
+/* ---- what calls are found by ----------------------------------------------
+ */
 
 /** @return 0 if there is no text */
 static uint64_t
@@ -399,7 +323,7 @@ find_asked_for(const struct sip_call_state *call, const struct sip_turn *turn,
 {
 	const struct sip_tracker *t = call->tracker;
 	const struct sip_key *key =
-	    key_first(t, text_hash(t, SIP_KEY_TARGET, name));
+	    sip__key_first(t, text_hash(t, SIP_KEY_TARGET, name));
 
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
 		if (key->call != call &&
@@ -516,7 +440,7 @@ by_referred(struct sip_call_state *call, const struct sip_turn *turn,
 		return false;
 	sip__identity_set(&by, &turn->msg->related.referred_by);
 	hash = address_hash(t, SIP_KEY_PEER, turn->src, by.user);
-	key = key_first(t, hash);
+	key = sip__key_first(t, hash);
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
 		if (key->call == call || !lives(key->call) ||
 		    !key->call->pub.answer_ns)
@@ -547,6 +471,18 @@ link_same(struct sip_call_state *call, struct sip_call_state *with,
 	return true;
 }
 
+/** Is somebody called, or calling, in both? Not every vendor's id is that of
+ * one call alone. */
+static bool
+shares_number(const struct sip_call *a, const struct sip_call *b)
+{
+	for (int p = SIP_CALLER; p <= SIP_CALLEE; p++)
+		for (int q = SIP_CALLER; q <= SIP_CALLEE; q++)
+			if (same_user(a->party[p].user, b->party[q].user))
+				return true;
+	return false;
+}
+
 static bool
 by_ids(struct sip_call_state *call, struct sip_link *link)
 {
@@ -561,11 +497,13 @@ by_ids(struct sip_call_state *call, struct sip_link *link)
 
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
 		const struct sip_key *key =
-		    key_first(call->tracker, call->ids[ids[i].type].hash);
+		    sip__key_first(call->tracker, call->ids[ids[i].type].hash);
 
 		for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
 			if (key->call != call && lives(key->call) &&
-			    !same_way(&call->pub, &key->call->pub))
+			    !same_way(&call->pub, &key->call->pub) &&
+			    (ids[i].by != SIP_BY_VENDOR ||
+			     shares_number(&call->pub, &key->call->pub)))
 				return link_same(call, key->call, ids[i].by,
 						 link);
 	}
@@ -579,7 +517,7 @@ by_numbers(struct sip_call_state *call, const struct sip_turn *turn,
 {
 	const struct sip_tracker *t = call->tracker;
 	const struct sip_key *key =
-	    key_first(t, numbers_hash(t, turn->src, &call->pub));
+	    sip__key_first(t, numbers_hash(t, turn->src, &call->pub));
 	struct sip_call_state *found = NULL;
 
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
@@ -603,7 +541,7 @@ by_hold(struct sip_call_state *call, const struct sip_turn *turn,
 	const struct sip_tracker *t = call->tracker;
 	uint64_t hash = address_hash(t, SIP_KEY_HOLDER, turn->src,
 				     call->pub.party[SIP_CALLER].user);
-	const struct sip_key *key = key_first(t, hash);
+	const struct sip_key *key = sip__key_first(t, hash);
 
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
 		if (key->call == call || !lives(key->call))
@@ -628,23 +566,25 @@ publish(struct sip_call_state *call, const struct sip_turn *turn)
 	const struct sip_call *pub = &call->pub;
 	struct sip_key *ids = call->ids;
 
-	key_set(call, &ids[SIP_KEY_SESSION],
-		text_hash(t, SIP_KEY_SESSION, related->session[0]), SIP_CALLER);
-	key_set(call, &ids[SIP_KEY_CHARGING],
-		text_hash(t, SIP_KEY_CHARGING, related->charging), SIP_CALLER);
-	key_set(call, &ids[SIP_KEY_VENDOR],
-		text_hash(t, SIP_KEY_VENDOR, related->vendor), SIP_CALLER);
-	key_set(call, &ids[SIP_KEY_NUMBERS], numbers_hash(t, turn->dst, pub),
-		SIP_CALLER);
+	sip__key_set(call, &ids[SIP_KEY_SESSION],
+		     text_hash(t, SIP_KEY_SESSION, related->session[0]),
+		     SIP_CALLER);
+	sip__key_set(call, &ids[SIP_KEY_CHARGING],
+		     text_hash(t, SIP_KEY_CHARGING, related->charging),
+		     SIP_CALLER);
+	sip__key_set(call, &ids[SIP_KEY_VENDOR],
+		     text_hash(t, SIP_KEY_VENDOR, related->vendor), SIP_CALLER);
+	sip__key_set(call, &ids[SIP_KEY_NUMBERS],
+		     numbers_hash(t, turn->dst, pub), SIP_CALLER);
 	/* found by the address of the one and the number of the other */
-	key_set(call, &ids[SIP_KEY_PEER],
-		address_hash(t, SIP_KEY_PEER, turn->src,
-			     pub->party[SIP_CALLEE].user),
-		SIP_CALLER);
-	key_set(call, &call->peer,
-		address_hash(t, SIP_KEY_PEER, turn->dst,
-			     pub->party[SIP_CALLER].user),
-		SIP_CALLEE);
+	sip__key_set(call, &ids[SIP_KEY_PEER],
+		     address_hash(t, SIP_KEY_PEER, turn->src,
+				  pub->party[SIP_CALLEE].user),
+		     SIP_CALLER);
+	sip__key_set(call, &call->peer,
+		     address_hash(t, SIP_KEY_PEER, turn->dst,
+				  pub->party[SIP_CALLER].user),
+		     SIP_CALLEE);
 }
 
 bool
@@ -675,10 +615,10 @@ expect(struct sip_call_state *call, const struct sip_address *target,
 
 	memset(identity, 0, sizeof(*identity));
 	sip__identity_set(identity, target);
-	key_drop(&call->refer.key);
+	sip__key_drop(&call->refer.key);
 	call->refer = refer;
 	hash = text_hash(t, SIP_KEY_TARGET, name_of(identity));
-	key_set(call, &call->refer.key, hash, other(refer.by));
+	sip__key_set(call, &call->refer.key, hash, other(refer.by));
 }
 
 static void
@@ -712,7 +652,7 @@ refer_over(struct sip_call_state *call)
 {
 	call->refer.open = false;
 	call->refer.replaces = 0;
-	key_drop(&call->refer.key);
+	sip__key_drop(&call->refer.key);
 }
 
 void
@@ -775,12 +715,12 @@ sip__link_stream(struct sip_call_state *call, struct sip_stream *stream,
 		 bool open)
 {
 	if (open)
-		key_set(call, &stream->key,
-			address_hash(call->tracker, SIP_KEY_MEDIA,
-				     &stream->media.receive, ""),
-			stream->media.party);
+		sip__key_set(call, &stream->key,
+			     address_hash(call->tracker, SIP_KEY_MEDIA,
+					  &stream->media.receive, ""),
+			     stream->media.party);
 	else
-		key_drop(&stream->key);
+		sip__key_drop(&stream->key);
 }
 
 /**
@@ -799,7 +739,8 @@ passes_on(const struct sip_key *a, const struct sip_key *b)
 			 &x->signalling[a->party]);
 }
 
-/** Another conversation's stream at the same address. */
+/** Another conversation's stream at the same address; only the newest, for
+ * older ones may be of calls whose BYE was missed. */
 static const struct sip_key *
 find_media(const struct sip_call_state *call, const struct sip_stream *stream)
 {
@@ -809,11 +750,13 @@ find_media(const struct sip_call_state *call, const struct sip_stream *stream)
 		return NULL;
 	key = mine->slot->first;
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
-		if (lives(key->call) &&
-		    key->call->pub.conversation != call->pub.conversation &&
+		if (key->call != call && lives(key->call) &&
 		    passes_on(mine, key) &&
 		    !same_way(&call->pub, &key->call->pub))
-			return key;
+			return key->call->pub.conversation !=
+				       call->pub.conversation
+				   ? key
+				   : NULL;
 	return NULL;
 }
 
@@ -857,12 +800,12 @@ sip__link_hold(struct sip_call_state *call, enum sip_party party, bool hold,
 	struct sip_key *key = &call->holder[party];
 
 	if (hold && call->pub.party[party].user[0])
-		key_set(call, key,
-			address_hash(call->tracker, SIP_KEY_HOLDER, at,
-				     call->pub.party[party].user),
-			party);
+		sip__key_set(call, key,
+			     address_hash(call->tracker, SIP_KEY_HOLDER, at,
+					  call->pub.party[party].user),
+			     party);
 	else
-		key_drop(key);
+		sip__key_drop(key);
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -887,12 +830,12 @@ sip__link_drop(struct sip_call_state *call)
 	struct sip_stream *s;
 
 	for (int type = 0; type < SIP_KEYS_COUNT; type++)
-		key_drop(&call->ids[type]);
-	key_drop(&call->peer);
-	key_drop(&call->holder[SIP_CALLER]);
-	key_drop(&call->holder[SIP_CALLEE]);
+		sip__key_drop(&call->ids[type]);
+	sip__key_drop(&call->peer);
+	sip__key_drop(&call->holder[SIP_CALLER]);
+	sip__key_drop(&call->holder[SIP_CALLEE]);
 	for (s = call->streams; s; s = s->next)
-		key_drop(&s->key);
+		sip__key_drop(&s->key);
 	if (call->told && has_other_legs(call))
 		call->refer.anchor = call->leg_next->pub.number;
 	if (call->told)
@@ -904,14 +847,14 @@ void
 sip__link_forget(struct sip_call_state *call)
 {
 	sip__link_drop(call);
-	key_drop(&call->refer.key);
+	sip__key_drop(&call->refer.key);
 }
 
 static void
 key_again(struct sip_call_state *call, struct sip_key *key,
 	  enum sip_party party)
 {
-	key_set(call, key, key->hash, party);
+	sip__key_set(call, key, key->hash, party);
 }
 
 void

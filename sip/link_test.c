@@ -17,6 +17,9 @@
 #include "sip/restart_feed.h"
 #include "sip/sip_priv.h"
 
+#define UUID "5ab30317f1a784dc48ff824d0d3715d8"
+#define NIL  "00000000000000000000000000000000"
+
 static struct testing_sip_log links;
 
 /** Only what links calls, and where media moves to. */
@@ -221,9 +224,10 @@ static void
 legs_of_a_switch_are_one_conversation(void **state)
 {
 	static const char *const ids[][2] = {
-		{ "h=Session-ID:5ab;remote=0000", "session-id" },
-		{ "h=P-Charging-Vector:icid-value=12;x=y", "charging-vector" },
-		{ "h=Cisco-Guid:1-2-3", "vendor-id" },
+		{ "h=Session-ID:" UUID ";remote=" NIL "", "session-id" },
+		{ "h=P-Charging-Vector:icid-value=12-icid-3;x=y",
+		  "charging-vector" },
+		{ "h=Cisco-Guid:1-2-3-4-5", "vendor-id" },
 	};
 	char script[512], expected[256];
 
@@ -231,17 +235,24 @@ legs_of_a_switch_are_one_conversation(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		snprintf(script, sizeof(script),
 			 "0 A>P INVITE 1 b=1 i=one f=a from=2001 to=100 %s\n"
-			 "9 P>B INVITE 1 b=2 i=two f=p from=1 to=2002 %s\n",
+			 "9 P>B INVITE 1 b=2 i=two f=p from=2001 to=2002 %s\n",
 			 ids[i][0], ids[i][0]);
 		snprintf(expected, sizeof(expected),
 			 "0 #1 call 2001>100\n"
-			 "9 #2 call 1>2002 of #1 same by %s\n",
+			 "9 #2 call 2001>2002 of #1 same by %s\n",
 			 ids[i][1]);
 		assert_links(script, expected);
 	}
+	/* a vendor's that all of a switch's calls have */
+	assert_links("0 A>P INVITE 1 b=1 i=one f=a h=Cisco-Guid:1-2-3-4-5\n"
+		     "9 P>C INVITE 1 b=2 i=two f=p from=2005 to=2003 "
+		     "h=Cisco-Guid:1-2-3-4-5\n",
+		     "0 #1 call 2001>2002\n"
+		     "9 #2 call 2005>2003\n");
 	/* two of one telephone are not two legs of one conversation */
-	assert_links("0 A>P INVITE 1 b=1 i=one f=a h=Session-ID:5ab\n"
-		     "9 A>P INVITE 1 b=2 i=two f=p to=9 h=Session-ID:5ab\n",
+	assert_links("0 A>P INVITE 1 b=1 i=one f=a h=Session-ID:" UUID "\n"
+		     "9 A>P INVITE 1 b=2 i=two f=p to=9 h=Session-ID:" UUID
+		     "\n",
 		     "0 #1 call 2001>2002\n"
 		     "9 #2 call 2001>9\n");
 }
@@ -251,13 +262,13 @@ ends_of_a_switch_are_told_apart(void **state)
 {
 	(void)state;
 	/* the switch calls both */
-	assert_links("0 P>A INVITE 1 b=1 i=one f=a h=Session-ID:5ab\n"
-		     "9 P>B INVITE 1 b=2 i=two f=p h=Session-ID:5ab\n",
+	assert_links("0 P>A INVITE 1 b=1 i=one f=a h=Session-ID:" UUID "\n"
+		     "9 P>B INVITE 1 b=2 i=two f=p h=Session-ID:" UUID "\n",
 		     "0 #1 call 2001>2002\n"
 		     "9 #2 call 2001>2002 of #1 same by session-id crossed\n");
 	/* both call the switch */
-	assert_links("0 A>P INVITE 1 b=1 i=one f=a h=Session-ID:5ab\n"
-		     "9 B>P INVITE 1 b=2 i=two f=p h=Session-ID:5ab\n",
+	assert_links("0 A>P INVITE 1 b=1 i=one f=a h=Session-ID:" UUID "\n"
+		     "9 B>P INVITE 1 b=2 i=two f=p h=Session-ID:" UUID "\n",
 		     "0 #1 call 2001>2002\n"
 		     "9 #2 call 2001>2002 of #1 same by session-id crossed\n");
 }
@@ -318,6 +329,16 @@ a_switch_that_passes_addresses_on_is_known_by_them(void **state)
 		     "sdp=10.0.0.1:4000\n",
 		     "0 #1 call 2001>100\n"
 		     "9 #2 call 2001>101\n");
+	/* its next call is not joined with that either, by no leg of it */
+	assert_links("0 A>P INVITE 1 b=1 i=one f=a from=2001 to=100 "
+		     "sdp=10.0.0.1:4000\n"
+		     "9 A>P INVITE 1 b=2 i=two f=b from=2001 to=2003 "
+		     "sdp=10.0.0.1:4000\n"
+		     "11 P>C INVITE 1 b=3 i=three f=p from=2001 to=2003 "
+		     "sdp=10.0.0.1:4000\n",
+		     "0 #1 call 2001>100\n"
+		     "9 #2 call 2001>2003\n"
+		     "11 #3 call 2001>2003 of #2 same by same numbers\n");
 	/* another's telephone got the address */
 	assert_links("0 A>P INVITE 1 b=1 i=one f=a from=2001 to=100 "
 		     "sdp=10.0.0.1:4000\n"
@@ -328,8 +349,8 @@ a_switch_that_passes_addresses_on_is_known_by_them(void **state)
 }
 
 #define VIA_P                                                                  \
-	"0 A>P INVITE 1 b=1 i=one f=of h=Session-ID:5ab\n"                     \
-	"5 P>B INVITE 1 b=2 i=two f=tf h=Session-ID:5ab\n"                     \
+	"0 A>P INVITE 1 b=1 i=one f=of h=Session-ID:" UUID "\n"                \
+	"5 P>B INVITE 1 b=2 i=two f=tf h=Session-ID:" UUID "\n"                \
 	"10 B>P 200/INVITE 1 b=2 i=two f=tf t=tt\n"                            \
 	"15 P>A 200/INVITE 1 b=1 i=one f=of t=ot\n"
 

@@ -300,7 +300,8 @@ int store_segment_get(struct store_archive *archive, const char *id,
 /** What to look for; zero and NULL mean any. */
 struct store_query {
 	int64_t from_ns, to_ns;  /**< segments that touch [from, to) */
-	const char *number;      /**< from, to, local or remote: normalised */
+	const char *number;      /**< from, to, local, remote or one of the
+				  * others: normalised */
 	const char *extension;   /**< local */
 	const char *area;
 	const char *id_prefix;

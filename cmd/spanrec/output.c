@@ -259,6 +259,13 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	SET("mos", json_null());
 	SET("bytes", json_count(segment->bytes));
 	SET("sip_call_ids", lines_json(segment->sip_call_ids));
+	SET("began", json_text(segment->began));
+	SET("ended", json_text(segment->end_cause));
+	SET("from_sent", json_text(segment->from_sent));
+	SET("to_sent", json_text(segment->to_sent));
+	SET("from_name", json_text(segment->from_name));
+	SET("to_name", json_text(segment->to_name));
+	SET("others", lines_json(segment->others));
 #undef SET
 	if (rc) {
 		json_decref(object);
@@ -287,7 +294,25 @@ spanrec_json_print(FILE *to, json_t *object)
 static const char csv_header[] =
     "id,call,segment,kind,from,to,local,remote,direction,area,start,end,"
     "duration_s,decision,reason,rule,state,floor,ceiling,due,packets,lost,late,"
-    "duplicate,gaps,mos,bytes,sip_call_ids\r\n";
+    "duplicate,gaps,mos,bytes,sip_call_ids,began,ended,from_sent,to_sent,"
+    "from_name,to_name,others\r\n";
+
+/* Texts, with a blank between. */
+static void
+csv_list(FILE *to, const json_t *list)
+{
+	char text[SPANREC_TEXT_BYTES] = "";
+	size_t used = 0, i;
+
+	for (i = 0; i < json_array_size(list); i++) {
+		size_t room = sizeof(text) - used;
+		int n = snprintf(text + used, room, "%s%s", used ? " " : "",
+				 json_string_value(json_array_get(list, i)));
+
+		used += (size_t)n < room ? (size_t)n : room - 1;
+	}
+	spanrec_csv_field(to, text);
+}
 
 /* One row from the JSON object, so that both always say the same. */
 static void
@@ -304,9 +329,7 @@ csv_value(FILE *to, const json_t *value)
 		fprintf(to, "%.3f", json_real_value(value));
 		break;
 	case JSON_ARRAY:
-		/* sip_call_ids: one in this version */
-		if (json_array_size(value))
-			csv_value(to, json_array_get(value, 0));
+		csv_list(to, value);
 		break;
 	default:
 		break;

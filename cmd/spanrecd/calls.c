@@ -17,6 +17,7 @@
 
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/control_priv.h"
+#include "sip/registrar.h"
 
 /* Ids hold the second of the start: only calls that began this close to each
  * other can get the same one within a run. */
@@ -288,6 +289,42 @@ call_free(struct control_state *c, struct control_call *call)
 	family_release(c, family);
 }
 
+/* Of a call that is brought back: how a party was named, if not by a number. */
+static const char *
+registered_before(const struct control_state *c, const struct control_leg *leg,
+		  enum sip_party party)
+{
+	const struct store_segment *row = &c->restoring->row;
+	char number[POLICY_NUMBER_BYTES];
+
+	policy_number_normalise(
+	    c->policy, control__name_sent(&leg->sip->party[party]), number);
+	if (policy_is_number(number))
+		return "";
+	return sip_end(leg->sip, party) == SIP_CALLER ? row->from : row->to;
+}
+
+/* Who is logged in at the addresses that the parties send from. */
+static void
+note_registered(const struct control_state *c, struct control_leg *leg)
+{
+	const struct sip_registrar *registrar =
+	    sip_tracker_registrar_peek(c->tracker);
+	const struct sip_registration *one;
+	const char *user;
+	int party;
+
+	for (party = SIP_CALLER; party <= SIP_CALLEE; party++) {
+		one = sip_registrar_find_address(registrar,
+						 &leg->sip->signalling[party]);
+		user = one ? one->user : "";
+		if (c->restoring)
+			user = registered_before(c, leg, (enum sip_party)party);
+		snprintf(leg->registered[party], sizeof(leg->registered[0]),
+			 "%s", user);
+	}
+}
+
 static struct control_leg *
 leg_new(struct control_state *c, struct control_call *call,
 	const struct sip_event *event)
@@ -301,6 +338,7 @@ leg_new(struct control_state *c, struct control_call *call,
 	leg->call = call;
 	leg->counts = !call->legs || event->call->answer_ns;
 	leg->newcomer = -1;
+	note_registered(c, leg);
 	DL_APPEND(call->legs, leg);
 	HASH_ADD(hh, c->legs, number, sizeof(leg->number), leg);
 	return leg;
@@ -610,6 +648,7 @@ on_event_of_leg(struct control_state *c, struct control_leg *leg,
 		on_end(c, leg, event);
 		break;
 	case SIP_EVENT_CALL:
+	case SIP_EVENT_KEY:
 		break;
 	}
 }
@@ -627,6 +666,10 @@ control__on_sip_event(void *ctx, const struct sip_event *event)
 	leg = find_leg(c, event->call->number);
 	if (!leg)
 		return;
+	if (event->type == SIP_EVENT_KEY) {
+		control__key_by_info(c, leg->call, event);
+		return;
+	}
 	/* Being brought back is not SIP, however often it happens. */
 	if (!c->restoring)
 		leg->call->sip_ns = event->time_ns;
