@@ -28,6 +28,7 @@
  * looked at, so that no flood makes this slow.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "sip/sip_priv.h"
 
@@ -77,22 +78,43 @@ text_hash(const struct sip_tracker *t, enum sip_key_type type,
 /** A number without what is dialled in front of it from here or there; a name
  * as it is. */
 static struct sip_text
-tail(const char *user)
+tail_of(struct sip_text user)
 {
-	size_t n = strlen(user), digits = 0;
+	size_t digits = 0;
 
-	while (digits < n && user[n - 1 - digits] >= '0' &&
-	       user[n - 1 - digits] <= '9')
+	while (digits < user.n && user.p[user.n - 1 - digits] >= '0' &&
+	       user.p[user.n - 1 - digits] <= '9')
 		digits++;
 	if (digits > TAIL_DIGITS)
-		return (struct sip_text){ user + n - TAIL_DIGITS, TAIL_DIGITS };
-	return (struct sip_text){ user, n };
+		return sip__text_from(user, user.n - TAIL_DIGITS);
+	return user;
+}
+
+static struct sip_text
+tail(const char *user)
+{
+	return tail_of((struct sip_text){ user, strlen(user) });
+}
+
+/** Does this tell who it is? Not what gateways say where they do not know. */
+static bool
+is_named(const char *user)
+{
+	static const char *const nobody[] = { "",           "anonymous",
+					      "unknown",    "unavailable",
+					      "restricted", "private",
+					      "asterisk" };
+
+	for (size_t i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++)
+		if (strcasecmp(user, nobody[i]) == 0)
+			return false;
+	return true;
 }
 
 static bool
 same_user(const char *a, const char *b)
 {
-	return a[0] && sip__text_equal(tail(a), tail(b));
+	return is_named(a) && sip__text_equal(tail(a), tail(b));
 }
 
 static uint64_t
@@ -292,20 +314,66 @@ is_open(const struct sip_refer *refer, int64_t now_ns)
 	return refer->open && now_ns <= refer->until_ns;
 }
 
-/** Who was asked: does the call come from him, or for him from his switch? */
+static void
+refer_over(struct sip_call_state *call)
+{
+	call->refer.open = false;
+	call->refer.replaces = 0;
+	sip__key_drop(&call->refer.key);
+}
+
+/** Has somebody of this name part in the conversation? */
+static bool
+has_part(const struct sip_call_state *call, const char *user)
+{
+	const struct sip_call_state *leg = call;
+
+	do {
+		const struct sip_call *pub = &leg->pub;
+
+		for (int p = SIP_CALLER; p <= SIP_CALLEE; p++)
+			if (same_user(user, pub->party[p].user))
+				return true;
+		for (uint32_t i = 0; i < pub->others_count; i++)
+			if (same_user(user, pub->others[i]))
+				return true;
+		leg = leg->leg_next;
+	} while (leg != call);
+	return false;
+}
+
+/**
+ * Who was asked: does the call come from him, or for him from his switch? His
+ * address does not tell, since a switch calls the same for others.
+ */
 static bool
 is_asked(const struct sip_call_state *asked, const struct sip_call_state *call,
 	 const struct sip_turn *turn)
 {
 	enum sip_party by = asked->refer.by;
 	const struct sip_call *pub = &asked->pub;
+	const char *user = call->pub.party[SIP_CALLER].user;
+	const struct sip_call_state *anchor =
+	    sip__call_find(call->tracker, asked->refer.anchor);
 	struct sip_text by_user = turn->msg->related.referred_by.user;
 
-	return same_host(turn->src, &pub->signalling[other(by)]) ||
-	       (by_user.n &&
-		sip__text_equal(by_user, tail(pub->party[by].user))) ||
-	       same_user(call->pub.party[SIP_CALLER].user,
-			 pub->party[other(by)].user);
+	if (asked->refer.redirect)
+		return same_user(user, pub->party[other(by)].user);
+	return (by_user.n &&
+		sip__text_equal(tail_of(by_user), tail(pub->party[by].user))) ||
+	       has_part(asked, user) || (anchor && has_part(anchor, user));
+}
+
+/** Nobody says who calls, nor who was asked: only the address tells. */
+static bool
+may_be_asked(const struct sip_call_state *asked,
+	     const struct sip_call_state *call, const struct sip_turn *turn)
+{
+	enum sip_party of = other(asked->refer.by);
+
+	return !is_named(call->pub.party[SIP_CALLER].user) &&
+	       !is_named(asked->pub.party[of].user) &&
+	       same_host(turn->src, &asked->pub.signalling[of]);
 }
 
 /** What a party is called by. */
@@ -325,11 +393,18 @@ find_asked_for(const struct sip_call_state *call, const struct sip_turn *turn,
 	const struct sip_key *key =
 	    sip__key_first(t, text_hash(t, SIP_KEY_TARGET, name));
 
-	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
-		if (key->call != call &&
-		    is_open(&key->call->refer, turn->time_ns) &&
-		    is_asked(key->call, call, turn))
-			return key->call;
+	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
+		struct sip_call_state *asked = key->call;
+
+		if (asked == call || !is_open(&asked->refer, turn->time_ns))
+			continue;
+		if (is_asked(asked, call, turn))
+			return asked;
+		if (may_be_asked(asked, call, turn)) {
+			refer_over(asked); /* once */
+			return asked;
+		}
+	}
 	return NULL;
 }
 
@@ -645,14 +720,6 @@ refer_request(struct sip_call_state *call, const struct sip_turn *turn)
 					    .time_ns = turn->time_ns,
 					    .party = turn->party,
 					    .target = &target });
-}
-
-static void
-refer_over(struct sip_call_state *call)
-{
-	call->refer.open = false;
-	call->refer.replaces = 0;
-	sip__key_drop(&call->refer.key);
 }
 
 void

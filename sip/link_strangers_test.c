@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Calls of people who have nothing to do with each other, and look as if they
+ * had: none is linked.
+ *
+ * A and D are customers or their gateways (2001, 2009), P, Q and R switches,
+ * B, C and E telephones, M a media server.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cmd/testing/sip_script.h"
+#include "sip/sip_priv.h"
+
+static const struct sip_config config = { .calls_max = 32 };
+
+#define UUID "5ab30317f1a784dc48ff824d0d3715d8"
+
+static struct testing_sip_log links;
+
+/** Only what links calls. */
+static void
+note_links(void *ctx, const struct sip_event *event)
+{
+	if (event->type == SIP_EVENT_CALL || event->type == SIP_EVENT_MOVE)
+		testing_sip_note(ctx, event);
+}
+
+static void
+assert_links(const char *script, const char *expected)
+{
+	struct sip_tracker *tracker;
+
+	memset(&links, 0, sizeof(links));
+	assert_int_equal(sip_tracker_new(&tracker, &config, note_links, &links),
+			 0);
+	testing_sip_run(tracker, script);
+	assert_string_equal(links.text, expected);
+	sip_tracker_free(&tracker);
+}
+
+/* An INVITE from x to y; the response to it */
+#define INVITE(t, x, y, id, options)                                           \
+#t " " #x ">" #y " INVITE 1 b=1" #id " i=" #id " f=" #id "f " options  \
+	   "\n"
+#define OK(t, y, x, id, options)                                               \
+#t " " #y ">" #x " 200/INVITE 1 b=1" #id " i=" #id " f=" #id           \
+	   "f t=" #id "t " options "\n"
+
+static void
+who_calls_the_same_as_a_transfer(void **state)
+{
+	(void)state;
+	/* the switch transfers 2001 to 2003, and calls 2003 for 2009 too */
+	assert_links(
+	    INVITE(0, A, P, one, "from=2001 to=100") INVITE(
+		5, P, B, two, "from=2001 to=2002") OK(10, B, P, two, "")
+		OK(15, P, A, one, "") "1000 B>P REFER 1 b=r i=two f=twot t=twof h=Refer-To:sip:2003@P\n" INVITE(
+		    1020, P, C, stranger, "from=2009 to=2003")
+		    INVITE(1030, P, C, new, "from=2001 to=2003"),
+	    "0 #1 call 2001>100\n"
+	    "5 #2 call 2001>2002\n"
+	    "1020 #3 call 2009>2003\n"
+	    "1030 #4 call 2001>2003 after #2 transfer by refer\n");
+	/* where nobody says who calls, the address tells, but once */
+	assert_links(
+	    INVITE(0, P, B, one, "from=anonymous to=2002")
+		OK(10, B, P, one, "") "1000 B>P REFER 1 b=r i=one f=onet t=onef h=Refer-To:sip:2003@P\n" INVITE(
+		    1020, P, C, new, "from=anonymous to=2003")
+		    INVITE(1030, P, C, stranger, "from=anonymous to=2003"),
+	    "0 #1 call anonymous>2002\n"
+	    "1020 #2 call anonymous>2003 after #1 transfer by refer\n"
+	    "1030 #3 call anonymous>2003\n");
+}
+
+static void
+whoever_had_part_may_be_who_is_transferred(void **state)
+{
+	(void)state;
+	assert_links(
+	    INVITE(0, P, B, one, "from=2001 to=+441495002002")
+		OK(10, B, P, one, "") "1000 B>P REFER 1 b=r i=one f=onet t=onef h=Refer-To:sip:2003@P\n" INVITE(
+		    1020, P, C, new, "from=01495002002 to=2003"),
+	    "0 #1 call 2001>+441495002002\n"
+	    "1020 #2 call 01495002002>2003 after #1 transfer by refer\n");
+	assert_links(
+	    INVITE(0, P, B, one, "from=2001 to=+441495002002")
+		OK(10, B, P, one, "") "1000 B>P REFER 1 b=r i=one f=onet t=onef h=Refer-To:sip:2003@P\n" INVITE(
+		    1020, P, C, new,
+		    "from=7 to=2003 "
+		    "h=Referred-By:sip:01495002002@P"),
+	    "0 #1 call 2001>+441495002002\n"
+	    "1020 #2 call 7>2003 after #1 transfer by refer\n");
+}
+
+static void
+who_is_redirected_to_the_same(void **state)
+{
+	(void)state;
+	assert_links("0 A>P INVITE 1 b=1 i=one f=of from=2001 to=100\n"
+		     "10 P>A 302/INVITE 1 b=1 i=one f=of t=ot "
+		     "h=Contact:sip:2003@C\n"
+		     "15 A>P ACK 1 b=1 i=one f=of t=ot\n" INVITE(
+			 20, A, C, two, "from=2009 to=2003")
+			 INVITE(30, A, C, three, "from=2001 to=2003"),
+		     "0 #1 call 2001>100\n"
+		     "20 #2 call 2009>2003\n"
+		     "30 #3 call 2001>2003 of #1 same by redirect\n");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_calls_the_same_as_a_transfer),
+		cmocka_unit_test(whoever_had_part_may_be_who_is_transferred),
+		cmocka_unit_test(who_is_redirected_to_the_same),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
