@@ -143,7 +143,7 @@ numbers_hash(const struct sip_tracker *t, const struct capture_endpoint *at,
 	};
 
 	if (call->party[SIP_CALLER].anonymous ||
-	    !call->party[SIP_CALLER].user[0] ||
+	    !is_named(call->party[SIP_CALLER].user) ||
 	    !call->party[SIP_CALLEE].user[0])
 		return 0;
 	return sip__tracker_hash(t, SIP_BYTES(parts));
@@ -585,7 +585,16 @@ by_ids(struct sip_call_state *call, struct sip_link *link)
 	return false;
 }
 
-/** Exactly one conversation, or it may be a mistake. */
+/** May a switch be calling on for this one now? */
+static bool
+calls_on(const struct sip_call_state *one, const struct sip_turn *turn)
+{
+	return one->pub.answer_ns == 0 &&
+	       turn->time_ns - one->pub.start_ns <= CALLS_ON_NS;
+}
+
+/** Exactly one conversation, or it may be a mistake: also if one waits, in a
+ * queue, for whom nobody was called yet. */
 static bool
 by_numbers(struct sip_call_state *call, const struct sip_turn *turn,
 	   struct sip_link *link)
@@ -593,20 +602,23 @@ by_numbers(struct sip_call_state *call, const struct sip_turn *turn,
 	const struct sip_tracker *t = call->tracker;
 	const struct sip_key *key =
 	    sip__key_first(t, numbers_hash(t, turn->src, &call->pub));
-	struct sip_call_state *found = NULL;
+	struct sip_call_state *found = NULL, *waits = NULL;
 
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
 		struct sip_call_state *one = key->call;
 
-		if (one == call || !lives(one) || one->pub.answer_ns ||
-		    turn->time_ns - one->pub.start_ns > CALLS_ON_NS ||
+		if (one == call || !lives(one) ||
 		    same_host(&one->pub.signalling[SIP_CALLER], turn->dst))
 			continue;
+		if (!calls_on(one, turn)) {
+			waits = has_other_legs(one) ? waits : one;
+			continue;
+		}
 		if (found && found->pub.conversation != one->pub.conversation)
 			return false;
 		found = one;
 	}
-	return found && link_same(call, found, SIP_BY_NUMBERS, link);
+	return found && !waits && link_same(call, found, SIP_BY_NUMBERS, link);
 }
 
 static bool

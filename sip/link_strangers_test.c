@@ -115,6 +115,24 @@ who_is_redirected_to_the_same(void **state)
 		     "30 #3 call 2001>2003 of #1 same by redirect\n");
 }
 
+static void
+one_waits_in_a_queue_and_another_with_the_same_number_comes(void **state)
+{
+	(void)state;
+	assert_links(INVITE(0, A, P, one, "from=2001 to=100")
+			 OK(10, P, A, one, "")
+			     INVITE(2000, A, P, other, "from=2001 to=100")
+				 INVITE(2010, P, B, two, "from=2001 to=100"),
+		     "0 #1 call 2001>100\n"
+		     "2000 #2 call 2001>100\n"
+		     "2010 #3 call 2001>100\n");
+	/* nor is "unknown" the same as "unknown" */
+	assert_links(INVITE(0, A, P, one, "from=unknown to=100")
+			 INVITE(10, P, B, two, "from=unknown to=100"),
+		     "0 #1 call unknown>100\n"
+		     "10 #2 call unknown>100\n");
+}
+
 int
 main(void)
 {
@@ -122,6 +140,8 @@ main(void)
 		cmocka_unit_test(who_calls_the_same_as_a_transfer),
 		cmocka_unit_test(whoever_had_part_may_be_who_is_transferred),
 		cmocka_unit_test(who_is_redirected_to_the_same),
+		cmocka_unit_test(
+		    one_waits_in_a_queue_and_another_with_the_same_number_comes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
