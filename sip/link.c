@@ -803,40 +803,67 @@ sip__link_stream(struct sip_call_state *call, struct sip_stream *stream,
 }
 
 /**
- * Does a switch pass on what the far end of its other leg declares? Then who
- * declares it there stands before the switch in the one call, and is the
- * switch in the other.
+ * Does a switch pass on in `near` what the far end of its other leg declares?
+ * Then who declares it there stands before the switch, and is the switch here.
  */
 static bool
-passes_on(const struct sip_key *a, const struct sip_key *b)
+passes_on(const struct sip_key *far, const struct sip_key *near)
 {
-	const struct sip_call *x = &a->call->pub, *y = &b->call->pub;
-
-	return same_host(&x->signalling[other(a->party)],
-			 &y->signalling[b->party]) ||
-	       same_host(&y->signalling[other(b->party)],
-			 &x->signalling[a->party]);
+	return same_host(&far->call->pub.signalling[other(far->party)],
+			 &near->call->pub.signalling[near->party]);
 }
 
-/** Another conversation's stream at the same address; only the newest, for
- * older ones may be of calls whose BYE was missed. */
+/** Is it known from whom a switch has what it declares? From another leg of its
+ * conversation than this. */
+static bool
+has_source(const struct sip_key *near, const struct sip_call_state *but)
+{
+	const struct sip_key *key = near->slot->first;
+
+	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
+		if (key->call != near->call && key->call != but &&
+		    key->call->pub.conversation ==
+			near->call->pub.conversation &&
+		    lives(key->call) && passes_on(key, near))
+			return true;
+	return false;
+}
+
+static bool
+is_passed_on(const struct sip_key *a, const struct sip_key *b)
+{
+	return !same_way(&a->call->pub, &b->call->pub) &&
+	       ((passes_on(a, b) && !has_source(b, a->call)) ||
+		(passes_on(b, a) && !has_source(a, b->call)));
+}
+
+/**
+ * Another conversation's stream at the same address. Telephones behind NAT and
+ * calls that hear one music server have addresses in common: of several
+ * conversations none, unless all but the newest were answered before, and may
+ * be calls whose BYE was missed.
+ */
 static const struct sip_key *
 find_media(const struct sip_call_state *call, const struct sip_stream *stream)
 {
-	const struct sip_key *mine = &stream->key, *key;
+	const struct sip_key *mine = &stream->key, *found = NULL;
+	const struct sip_key *key = mine->slot ? mine->slot->first : NULL;
 
-	if (!mine->slot)
-		return NULL;
-	key = mine->slot->first;
-	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
-		if (key->call != call && lives(key->call) &&
-		    passes_on(mine, key) &&
-		    !same_way(&call->pub, &key->call->pub))
-			return key->call->pub.conversation !=
-				       call->pub.conversation
-				   ? key
-				   : NULL;
-	return NULL;
+	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
+		if (key->call == call || !lives(key->call) ||
+		    !is_passed_on(mine, key))
+			continue;
+		if (!found)
+			found = key;
+		else if (found->call->pub.conversation !=
+			     key->call->pub.conversation &&
+			 (found->call->pub.answer_ns ||
+			  !key->call->pub.answer_ns))
+			return NULL;
+	}
+	return found && found->call->pub.conversation != call->pub.conversation
+		   ? found
+		   : NULL;
 }
 
 void

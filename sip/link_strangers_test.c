@@ -133,6 +133,98 @@ one_waits_in_a_queue_and_another_with_the_same_number_comes(void **state)
 		     "10 #2 call unknown>100\n");
 }
 
+static void
+the_same_private_address_in_two_houses(void **state)
+{
+	(void)state;
+	/* the switch passes on what telephones say */
+	assert_links(
+	    INVITE(0, A, P, one, "from=2001 to=100 sdp=192.168.1.10:5004")
+		INVITE(5, P, Q, two, "from=2001 to=100 sdp=192.168.1.10:5004")
+		    OK(10, Q, P, two, "") OK(15, P, A, one, "")
+			INVITE(900, D, P, other,
+			       "from=2009 to=100 sdp=192.168.1.10:5004")
+			    INVITE(905, P, Q, next,
+				   "from=2009 to=100 sdp=192.168.1.10:5004"),
+	    "0 #1 call 2001>100\n"
+	    "5 #2 call 2001>100 of #1 same by same numbers\n"
+	    "900 #3 call 2009>100\n"
+	    "905 #4 call 2009>100 of #3 same by same numbers\n");
+	/* both at once */
+	assert_links(
+	    INVITE(0, A, P, one, "from=2001 to=100 sdp=192.168.1.10:5004")
+		INVITE(2, D, P, other, "from=2009 to=100 sdp=192.168.1.10:5004")
+		    INVITE(5, P, Q, two,
+			   "from=2001 to=100 sdp=192.168.1.10:5004")
+			INVITE(7, P, Q, next,
+			       "from=2009 to=100 sdp=192.168.1.10:5004"),
+	    "0 #1 call 2001>100\n"
+	    "2 #2 call 2009>100\n"
+	    "5 #3 call 2001>100 of #1 same by same numbers\n"
+	    "7 #4 call 2009>100 of #2 same by same numbers\n");
+	assert_links(
+	    INVITE(0, A, P, one, "from=2001 to=100 sdp=192.168.1.10:5004")
+		INVITE(2, D, P, other, "from=2009 to=100 sdp=192.168.1.10:5004")
+		    INVITE(5, P, Q, two, "from=7 to=100 sdp=192.168.1.10:5004")
+			INVITE(7, P, Q, next,
+			       "from=7 to=100 sdp=192.168.1.10:5004"),
+	    "0 #1 call 2001>100\n"
+	    "2 #2 call 2009>100\n"
+	    "5 #3 call 7>100\n"
+	    "7 #4 call 7>100\n");
+}
+
+static void
+music_on_hold_from_one_address(void **state)
+{
+	(void)state;
+	/* P holds both, and Q passes on to whom */
+	assert_links(
+	    INVITE(0, P, Q, one, "from=2001 to=3001 sdp=10.0.0.1:4000") INVITE(
+		5, Q, B, two,
+		"from=2001 to=3001 sdp=10.0.0.1:4000") OK(10, B, Q, two,
+							  "sdp=10.0.0.2:4000")
+		OK(15, Q, P, one, "sdp=10.0.0.2:4000") INVITE(
+		    20, P, Q, other, "from=2009 to=3002 sdp=10.0.0.4:4000")
+		    INVITE(25, Q, C, next,
+			   "from=2009 to=3002 sdp=10.0.0.4:4000")
+			OK(30, C, Q, next, "sdp=10.0.0.3:4000") OK(
+			    35, Q, P, other,
+			    "sdp=10.0.0.3:4000") "500 P>Q INVITE 2 b=h i=one f=onef t=onet "
+						 "sdp=10.0.9.9:4000/sendonly\n"
+						 "505 P>Q INVITE 2 b=k i=other f=otherf t=othert "
+						 "sdp=10.0.9.9:4000/sendonly\n"
+						 "510 Q>B INVITE 2 b=l i=two f=twof t=twot "
+						 "sdp=10.0.9.9:4000/sendonly\n"
+						 "515 Q>C INVITE 2 b=m i=next f=nextf t=nextt "
+						 "sdp=10.0.9.9:4000/sendonly\n",
+	    "0 #1 call 2001>3001\n"
+	    "5 #2 call 2001>3001 of #1 same by same numbers\n"
+	    "20 #3 call 2009>3002\n"
+	    "25 #4 call 2009>3002 of #3 same by same numbers\n");
+}
+
+static void
+a_conference_with_one_address(void **state)
+{
+	(void)state;
+	/* each is switched to M by a call with numbers of its own */
+	assert_links(
+	    INVITE(0, A, P, one, "from=2001 to=800 sdp=10.0.0.1:4000")
+		INVITE(5, P, M, in, "from=7 to=1 sdp=10.0.0.16:6000") OK(
+		    10, M, P, in, "sdp=10.0.0.13:5000")
+		    OK(15, P, A, one, "sdp=10.0.0.13:5000") INVITE(
+			20, D, P, other, "from=2009 to=800 sdp=10.0.0.4:4000")
+			INVITE(25, P, M, next, "from=8 to=1 sdp=10.0.0.16:6002")
+			    OK(30, M, P, next, "sdp=10.0.0.13:5000")
+				OK(35, P, D, other, "sdp=10.0.0.13:5000"),
+	    "0 #1 call 2001>800\n"
+	    "5 #2 call 7>1\n"
+	    "15 #2 move of #1 same by same media\n"
+	    "20 #3 call 2009>800\n"
+	    "25 #4 call 8>1\n");
+}
+
 int
 main(void)
 {
@@ -142,6 +234,9 @@ main(void)
 		cmocka_unit_test(who_is_redirected_to_the_same),
 		cmocka_unit_test(
 		    one_waits_in_a_queue_and_another_with_the_same_number_comes),
+		cmocka_unit_test(the_same_private_address_in_two_houses),
+		cmocka_unit_test(music_on_hold_from_one_address),
+		cmocka_unit_test(a_conference_with_one_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
