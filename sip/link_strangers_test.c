@@ -225,6 +225,93 @@ a_conference_with_one_address(void **state)
 	    "25 #4 call 8>1\n");
 }
 
+static void
+ids_that_all_calls_of_a_switch_have(void **state)
+{
+	static const char *const ids[][2] = {
+		{ "h=Session-ID:" UUID, "session-id" },
+		{ "h=P-Charging-Vector:icid-value=constant1",
+		  "charging-vector" },
+		{ "h=Cisco-Guid:0000000000-0000000000-0000000000-0000000000",
+		  "vendor-id" },
+	};
+	char script[1024], expected[256];
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		const char *id = ids[i][0];
+
+		snprintf(
+		    script, sizeof(script),
+		    INVITE(0, A, P, one, "from=2001 to=100 %s")
+			INVITE(5, P, B, two, "from=2001 to=2002 %s")
+			    INVITE(900, A, P, other, "from=2009 to=100 %s")
+				INVITE(905, P, C, next, "from=2009 to=2003 %s"),
+		    id, id, id, id);
+		snprintf(expected, sizeof(expected),
+			 "0 #1 call 2001>100\n"
+			 "5 #2 call 2001>2002 of #1 same by %s\n"
+			 "900 #3 call 2009>100\n"
+			 "905 #4 call 2009>2003\n",
+			 ids[i][1]);
+		assert_links(script, expected);
+		/* calls on from another address than it is called at */
+		snprintf(script, sizeof(script),
+			 INVITE(0, A, P, one, "from=2001 to=100 %s")
+			     INVITE(5, Q, R, two, "from=2001 to=100 %s") INVITE(
+				 900, A, P, other, "from=2009 to=100 %s")
+				 INVITE(905, Q, R, next, "from=2009 to=100 %s"),
+			 id, id, id, id);
+		snprintf(expected, sizeof(expected),
+			 "0 #1 call 2001>100\n"
+			 "5 #2 call 2001>100 of #1 same by %s\n"
+			 "900 #3 call 2009>100\n"
+			 "905 #4 call 2009>100\n",
+			 ids[i][1]);
+		assert_links(script, expected);
+	}
+}
+
+static void
+ids_that_all_calls_of_a_telephone_have(void **state)
+{
+	(void)state;
+	assert_links(
+	    INVITE(0, B, P, one, "from=2002 to=2001 h=Session-ID:" UUID)
+		INVITE(5, P, A, two, "from=100 to=2001 h=Session-ID:" UUID)
+		    OK(6, A, P, two, "") OK(7, P, B, one, "")
+			INVITE(900, B, P, other,
+			       "from=2002 to=2003 h=Session-ID:" UUID)
+			    INVITE(905, P, C, next,
+				   "from=2002 to=2003 h=Session-ID:" UUID),
+	    "0 #1 call 2002>2001\n"
+	    "5 #2 call 100>2001 of #1 same by session-id\n"
+	    "900 #3 call 2002>2003\n"
+	    "905 #4 call 2002>2003 of #3 same by session-id\n");
+}
+
+static void
+ids_of_branches_of_one_call(void **state)
+{
+	(void)state;
+	assert_links(
+	    INVITE(0, A, P, one, "from=2001 to=100 h=Session-ID:" UUID) INVITE(
+		5, P, Q, two, "from=2001 to=2002 h=Session-ID:" UUID)
+		INVITE(6, P, Q, three, "from=2001 to=2003 h=Session-ID:" UUID),
+	    "0 #1 call 2001>100\n"
+	    "5 #2 call 2001>2002 of #1 same by session-id\n"
+	    "6 #3 call 2001>2003 of #1 same by session-id\n");
+	assert_links(
+	    INVITE(0, A, P, one, "from=anonymous to=100 h=Session-ID:" UUID)
+		INVITE(5, P, Q, two,
+		       "from=anonymous to=2002 h=Session-ID:" UUID)
+		    INVITE(6, P, Q, three,
+			   "from=anonymous to=2003 h=Session-ID:" UUID),
+	    "0 #1 call anonymous>100\n"
+	    "5 #2 call anonymous>2002 of #1 same by session-id\n"
+	    "6 #3 call anonymous>2003 of #1 same by session-id\n");
+}
+
 int
 main(void)
 {
@@ -237,6 +324,9 @@ main(void)
 		cmocka_unit_test(the_same_private_address_in_two_houses),
 		cmocka_unit_test(music_on_hold_from_one_address),
 		cmocka_unit_test(a_conference_with_one_address),
+		cmocka_unit_test(ids_that_all_calls_of_a_switch_have),
+		cmocka_unit_test(ids_that_all_calls_of_a_telephone_have),
+		cmocka_unit_test(ids_of_branches_of_one_call),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
