@@ -16,6 +16,7 @@
  *   call.c       calls, from INVITE to BYE
  *   info.c       keyed digits in INFO
  *   key.c        by what calls are found, other than their Call-ID
+ *   legs.c       conversations: calls that are legs of one
  *   link.c       which calls are legs of one conversation, or follow another
  *   register.c   REGISTER -> struct sip_register
  *   registrar.c  who is logged in where (registrar.h)

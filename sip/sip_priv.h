@@ -10,6 +10,8 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include <string.h>
+
 #include "sip/registrar.h"
 #include "sip/sip.h"
 
@@ -444,7 +446,7 @@ void sip__registrar_input(struct sip_registrar *registrar,
 /** What is over by now goes. @cost O(log n) for each that does */
 void sip__registrar_tick(struct sip_registrar *registrar, int64_t now_ns);
 
-/* ---- calls: tracker.c, call.c, dialog.c, key.c, link.c, save.c ------------------------ */
+/* ---- calls: tracker.c, call.c, dialog.c, key.c, legs.c, link.c, save.c --- */
 
 /* What is added to the state of a call belongs into save.c too. */
 
@@ -722,6 +724,46 @@ void sip__key_drop(struct sip_key *key);
 /** The newest with this hash; see key->next. */
 const struct sip_key *sip__key_first(const struct sip_tracker *tracker,
 				     uint64_t hash);
+
+/* legs.c */
+static inline bool
+sip__same_host(const struct capture_endpoint *a,
+	       const struct capture_endpoint *b)
+{
+	return memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
+}
+
+static inline enum sip_party
+sip__other(enum sip_party party)
+{
+	return party == SIP_CALLER ? SIP_CALLEE : SIP_CALLER;
+}
+
+/** Does it go on, and do others know of it? */
+bool sip__call_lives(const struct sip_call_state *call);
+/** Are both seen between the same two hosts, the same way round? Then neither
+ * calls on for the other. */
+bool sip__same_way(const struct sip_call *a, const struct sip_call *b);
+/** A conversation of its own. It is a leg of none yet. */
+void sip__leg_alone(struct sip_call_state *call);
+/** @param crossed its caller stands at the end of the callee */
+void sip__leg_join(struct sip_call_state *call, struct sip_call_state *with,
+		   bool crossed);
+void sip__leg_leave(struct sip_call_state *call);
+bool sip__leg_has_others(const struct sip_call_state *call);
+/** Would it be crossed as a leg of this conversation? */
+bool sip__leg_crossed(const struct sip_call_state *call,
+		      const struct sip_call_state *with);
+/**
+ * All legs of a call's conversation become legs of another.
+ *
+ * @param but this one does not, for it ends with a transfer; or NULL
+ * @param turned the ends of the one are the other way round in the other
+ */
+void sip__legs_move(struct sip_call_state *call,
+		    const struct sip_call_state *but,
+		    struct sip_call_state *with, bool turned,
+		    struct sip_link link, int64_t time_ns);
 
 /* link.c */
 /**
