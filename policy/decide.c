@@ -56,7 +56,7 @@ party_is_internal(const struct policy *policy, const char *normalised,
 {
 	if (policy_number_internal(policy, normalised))
 		return true;
-	if (policy__is_number(normalised) || name_is_withheld(normalised) ||
+	if (policy_is_number(normalised) || name_is_withheld(normalised) ||
 	    policy__patterns_fit(&policy->numbering.external, normalised))
 		return false;
 	return address_is_internal(policy, address);
@@ -83,14 +83,35 @@ parties_place(struct policy_verdict *verdict, bool from_internal,
 		verdict->local[0] = '\0';
 }
 
+/** Anybody's exemption is enough; but who only rang along is no reason to
+ * record. */
 static bool
-rule_fits(const struct policy__rule *rule, const struct policy_verdict *verdict)
+other_fits(const struct policy *policy, const struct policy__rule *rule,
+	   const struct policy_facts *facts)
+{
+	char number[POLICY_NUMBER_BYTES];
+
+	if (rule->decision == POLICY_RECORD)
+		return false;
+	for (uint32_t i = 0; i < facts->also_count; i++) {
+		policy_number_normalise(policy, facts->also[i], number);
+		if (policy__patterns_fit(&rule->numbers, number))
+			return true;
+	}
+	return false;
+}
+
+static bool
+rule_fits(const struct policy *policy, const struct policy__rule *rule,
+	  const struct policy_facts *facts,
+	  const struct policy_verdict *verdict)
 {
 	if (!(rule->routes & 1U << verdict->route))
 		return false;
 	if (rule->has_numbers &&
 	    !policy__patterns_fit(&rule->numbers, verdict->from) &&
-	    !policy__patterns_fit(&rule->numbers, verdict->to))
+	    !policy__patterns_fit(&rule->numbers, verdict->to) &&
+	    !other_fits(policy, rule, facts))
 		return false;
 	if (rule->has_from && !policy__patterns_fit(&rule->from, verdict->from))
 		return false;
@@ -134,7 +155,7 @@ policy_decide(const struct policy *policy, const struct policy_facts *facts,
 	verdict->decision = POLICY_OUT_OF_SCOPE;
 	name_copy(verdict->reason, "no-rule");
 	for (size_t i = 0; i < policy->rules_count; i++) {
-		if (rule_fits(&policy->rules[i], verdict)) {
+		if (rule_fits(policy, &policy->rules[i], facts, verdict)) {
 			rule_apply(&policy->rules[i], verdict);
 			return;
 		}

@@ -18,9 +18,12 @@
  * and recorder differ by some 100 ppm, 0.36 s an hour) is put right by whole
  * frames, once in many minutes, instead of by clicks all the time.
  *
- * Sound lies in blocks of one second, made as frames come and freed as they
- * are taken; where there is no block, there is silence. Memory thus goes with
- * the sound that waits, not with the length of the recording.
+ * Several streams of one side at once are alternatives (tracks.h). Where their
+ * timestamps tell that a relay passed the same sound on, they are a group and
+ * lie at the same place to the sample, whatever the relay delays.
+ *
+ * Memory goes with the sound that waits to be taken, not with the length of
+ * the recording.
  */
 #include "rtp/rtp.h"
 
@@ -29,31 +32,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SAMPLE_HZ     8000
-#define SAMPLE_NS     (1000000000 / SAMPLE_HZ)
-#define BLOCK_SAMPLES SAMPLE_HZ
-#define BLOCKS_MAX    60
-#define SIDES         2
+#include "rtp/tracks.h"
+
+#define SAMPLE_HZ 8000
+#define SAMPLE_NS (1000000000 / SAMPLE_HZ)
+#define SIDES     2
 
 /* Longest frame: phones send 10 to 60 ms. */
 #define FRAME_SAMPLES_MAX SAMPLE_HZ
 
 #define OFF_SAMPLES  (120 * SAMPLE_HZ / 1000)
-#define JUMP_SAMPLES (RTP_RENDER_BEHIND_NS / SAMPLE_NS)
+#define JUMP_SAMPLES SAMPLE_HZ
+
+_Static_assert(RTP_RENDER_BEHIND_NS ==
+		   (JUMP_SAMPLES + RTP_TRACKS_RELAY_SAMPLES) *
+		       (int64_t)SAMPLE_NS,
+	       "a frame is placed before its time, and taking looks ahead");
+
+/* Before any first frame: far from all places, and nothing overflows. */
+#define POSITION_NONE (INT64_MIN / 2)
 
 /* A delay that lasts this many frames is no jitter. */
 #define DRIFT_FRAMES 100
 
-struct block {
-	struct block *next;
-	int64_t first; /* sample; a multiple of BLOCK_SAMPLES */
-	int16_t pcm[BLOCK_SAMPLES * SIDES];
-	/* Which stream each sample is from: its index + 1, 0 none. */
-	uint8_t owner[BLOCK_SAMPLES * SIDES];
-};
-
 struct stream {
 	uint32_t id;
+	uint32_t group; /* of streams placed by the same timestamps */
+	uint8_t channel;
 	uint32_t timestamp;
 	int64_t position;    /* sample where the frame of that timestamp is */
 	uint32_t off_frames; /* in a row, to the same side */
@@ -62,12 +67,12 @@ struct stream {
 
 struct rtp_render {
 	int64_t start_ns;
-	int64_t taken;        /* samples */
-	int64_t end;          /* sample */
-	struct block *blocks; /* by time */
-	uint32_t blocks_count;
+	int64_t taken; /* samples */
+	int64_t end;   /* sample */
+	struct rtp_tracks sides[SIDES];
 	struct stream *streams;
 	uint32_t streams_count;
+	uint32_t groups_count;
 	struct rtp_render_stats stats;
 	int16_t decoded[FRAME_SAMPLES_MAX];
 };
@@ -92,16 +97,6 @@ rtp_render_new(struct rtp_render **render, uint32_t sample_hz, int64_t start_ns,
 	return 0;
 }
 
-static void
-free_first_block(struct rtp_render *r)
-{
-	struct block *block = r->blocks;
-
-	r->blocks = block->next;
-	r->blocks_count--;
-	free(block);
-}
-
 void
 rtp_render_free(struct rtp_render **render)
 {
@@ -110,8 +105,8 @@ rtp_render_free(struct rtp_render **render)
 	*render = NULL;
 	if (!r)
 		return;
-	while (r->blocks)
-		free_first_block(r);
+	for (int i = 0; i < SIDES; i++)
+		rtp_tracks_fini(&r->sides[i]);
 	free(r->streams);
 	free(r);
 }
@@ -133,77 +128,8 @@ position_of(const struct rtp_render *r, int64_t time_ns)
 	return since_ns / SAMPLE_NS - (since_ns % SAMPLE_NS < 0);
 }
 
-static int
-block_at(struct rtp_render *r, int64_t position, struct block **block)
-{
-	struct block **link = &r->blocks;
-	int64_t first = position - position % BLOCK_SAMPLES;
-
-	while (*link && (*link)->first < first)
-		link = &(*link)->next;
-	*block = *link;
-	if (*block && (*block)->first == first)
-		return 0;
-	if (r->blocks_count == BLOCKS_MAX)
-		return -ENOBUFS;
-	*block = calloc(1, sizeof(**block));
-	if (!*block)
-		return -ENOMEM;
-	(*block)->first = first;
-	(*block)->next = *link;
-	*link = *block;
-	r->blocks_count++;
-	return 0;
-}
-
-static int16_t
-mix(int16_t a, int16_t b)
-{
-	int sum = a + b;
-
-	return (int16_t)(sum > INT16_MAX   ? INT16_MAX
-			 : sum < INT16_MIN ? INT16_MIN
-					   : sum);
-}
-
-/* A stream that goes back over its own sound replaces it; two streams of one
- * side are both heard. */
-static void
-set_sample(struct rtp_render *r, struct block *block, size_t i, uint8_t owner,
-	   int16_t pcm)
-{
-	if (block->owner[i])
-		r->stats.overlapped++;
-	if (block->owner[i] && block->owner[i] != owner)
-		pcm = mix(block->pcm[i], pcm);
-	block->pcm[i] = pcm;
-	block->owner[i] = owner;
-}
-
-/* Write samples [from, until); `decoded` begins at position. */
-static int
-write_samples(struct rtp_render *r, int64_t position, int64_t from,
-	      int64_t until, uint8_t owner, uint8_t channel)
-{
-	while (from < until) {
-		struct block *block;
-		int64_t end;
-		int err = block_at(r, from, &block);
-
-		if (err < 0)
-			return err;
-		end = block->first + BLOCK_SAMPLES;
-		for (; from < end && from < until; from++)
-			set_sample(r, block,
-				   (size_t)(from - block->first) * SIDES +
-				       channel,
-				   owner, r->decoded[from - position]);
-	}
-	return 0;
-}
-
 static struct stream *
-stream_of(struct rtp_render *r, uint32_t id)
+stream_of(struct rtp_render *r, uint32_t id, uint8_t channel)
 {
 	struct stream *streams;
 
@@ -218,7 +144,8 @@ stream_of(struct rtp_render *r, uint32_t id)
 	r->streams = streams;
 	streams[r->streams_count] = (struct stream){
 		.id = id,
-		.position = INT64_MIN,
+		.channel = channel,
+		.position = POSITION_NONE,
 	};
 	return &streams[r->streams_count++];
 }
@@ -242,24 +169,61 @@ drift(struct stream *s, int64_t off, int64_t frame_samples)
 	return move ? move : s->off_least;
 }
 
+/*
+ * Where a stream begins, or begins anew: where its capture time says, unless it
+ * carries on the timestamps of another one of its side, as behind a relay, or
+ * in the next segment of the call. Then where that one would have it.
+ */
+static int64_t
+anchor(struct rtp_render *r, struct stream *s, uint32_t timestamp,
+       int64_t captured)
+{
+	for (uint32_t i = 0; i < r->streams_count; i++) {
+		const struct stream *other = &r->streams[i];
+		int64_t position =
+		    other->position + (int32_t)(timestamp - other->timestamp);
+
+		if (other == s || other->channel != s->channel ||
+		    llabs(captured - position) > OFF_SAMPLES)
+			continue;
+		s->group = other->group;
+		return position;
+	}
+	s->group = ++r->groups_count;
+	return captured;
+}
+
+/* A group moves as one: it is the clock of the sender that was off. */
+static void
+move_others(struct rtp_render *r, const struct stream *s, int64_t move)
+{
+	for (uint32_t i = 0; move && i < r->streams_count; i++) {
+		struct stream *other = &r->streams[i];
+
+		if (other == s || other->group != s->group)
+			continue;
+		other->position += move;
+		other->off_frames = 0;
+	}
+}
+
 /* Where a frame goes; see the top. */
 static int64_t
-place(const struct rtp_render *r, struct stream *s,
+place(struct rtp_render *r, struct stream *s,
       const struct rtp_render_frame *frame, int64_t frame_samples)
 {
 	int64_t captured = position_of(r, frame->time_ns);
-	int64_t position = captured;
-	int64_t off;
+	int64_t position =
+	    s->position + (int32_t)(frame->timestamp - s->timestamp);
+	int64_t off = captured - position, move;
 
-	if (s->position != INT64_MIN) {
-		position =
-		    s->position + (int32_t)(frame->timestamp - s->timestamp);
-		off = captured - position;
-		if (llabs(off) > JUMP_SAMPLES ||
-		    (frame->marker && llabs(off) > OFF_SAMPLES))
-			position = captured;
-		else
-			position += drift(s, off, frame_samples);
+	if (s->position == POSITION_NONE || llabs(off) > JUMP_SAMPLES ||
+	    (frame->marker && llabs(off) > OFF_SAMPLES)) {
+		position = anchor(r, s, frame->timestamp, captured);
+	} else {
+		move = drift(s, off, frame_samples);
+		move_others(r, s, move);
+		position += move;
 	}
 	s->position = position;
 	s->timestamp = frame->timestamp;
@@ -283,6 +247,7 @@ rtp_render_frame(struct rtp_render *render,
 		 const struct rtp_render_frame *frame)
 {
 	const struct rtp_codec *codec = decoder(frame->format);
+	struct rtp_tracks_owner owner;
 	struct stream *s;
 	int64_t position;
 	int64_t from;
@@ -301,7 +266,7 @@ rtp_render_frame(struct rtp_render *render,
 		render->stats.malformed++;
 		return 0;
 	}
-	s = stream_of(render, frame->stream);
+	s = stream_of(render, frame->stream, frame->channel);
 	if (!s)
 		return -ENOMEM;
 	position = place(render, s, frame, samples);
@@ -313,11 +278,15 @@ rtp_render_frame(struct rtp_render *render,
 		render->stats.out_of_range++;
 		return 0;
 	}
-	err = write_samples(render, position, from, until,
-			    (uint8_t)((s - render->streams) % UINT8_MAX + 1),
-			    frame->channel);
+	owner.stream = (uint32_t)(s - render->streams);
+	owner.group = s->group;
+	err = rtp_tracks_put(&render->sides[s->channel], &owner, from,
+			     render->decoded + (from - position),
+			     (size_t)(until - from));
 	if (err == 0)
 		render->stats.frames++;
+	render->stats.overlapped =
+	    render->sides[0].overlapped + render->sides[1].overlapped;
 	return err;
 }
 
@@ -327,29 +296,16 @@ rtp_render_take(struct rtp_render *render, int16_t *pcm, size_t frames_max,
 {
 	struct rtp_render *r = render;
 	int64_t until = position_of(r, until_ns);
-	size_t taken = 0;
+	size_t n = 0;
 
 	if (until > r->end)
 		until = r->end;
-	while (r->taken < until && taken < frames_max) {
-		int64_t in_block = r->taken % BLOCK_SAMPLES;
-		size_t n = (size_t)(BLOCK_SAMPLES - in_block);
-
-		if (n > frames_max - taken)
-			n = frames_max - taken;
-		if ((int64_t)n > until - r->taken)
-			n = (size_t)(until - r->taken);
-		if (r->blocks && r->blocks->first == r->taken - in_block)
-			memcpy(pcm + taken * SIDES,
-			       r->blocks->pcm + in_block * SIDES,
-			       n * SIDES * sizeof(*pcm));
-		else
-			memset(pcm + taken * SIDES, 0,
-			       n * SIDES * sizeof(*pcm));
-		taken += n;
-		r->taken += (int64_t)n;
-		if (r->blocks && r->blocks->first + BLOCK_SAMPLES <= r->taken)
-			free_first_block(r);
-	}
-	return taken;
+	if (until > r->taken)
+		n = (uint64_t)(until - r->taken) < frames_max
+			? (size_t)(until - r->taken)
+			: frames_max;
+	for (int i = 0; i < SIDES; i++)
+		rtp_tracks_take(&r->sides[i], pcm + i, SIDES, r->taken, n);
+	r->taken += (int64_t)n;
+	return n;
 }

@@ -88,22 +88,24 @@ const struct rtp_codec *rtp_codec_find(const char *encoding);
  * that follow, by their RTP timestamp (RFC 3550 section 5.1), so that network
  * jitter is not heard. When the two disagree too much (a marker after a pause
  * that the timestamps do not show, a jump, clocks that drift apart), capture
- * time wins. Two streams of one side at the same time are mixed.
+ * time wins. Of several streams of one side at the same time, which are the
+ * same sound on several hops, one is heard (tracks.h).
  */
 struct rtp_render;
 
 /**
- * A frame is placed at most this much before its capture time [ns]: by so
- * much must rtp_render_take stay behind the frames that are still to come.
+ * So much must rtp_render_take stay behind the frames that are still to come
+ * [ns]: one may be placed 1 s before its capture time, and what is heard is
+ * chosen by what comes in the next 100 ms.
  */
-#define RTP_RENDER_BEHIND_NS 1000000000LL
+#define RTP_RENDER_BEHIND_NS 1100000000LL
 
 struct rtp_render_frame {
 	int64_t time_ns;    /**< capture time */
 	uint32_t stream;    /**< any number that tells streams apart */
 	uint32_t timestamp; /**< RTP */
 	uint16_t sequence;
-	uint8_t channel;    /**< 0 or 1 */
+	uint8_t channel;    /**< 0 or 1, the same for all of a stream */
 	bool marker;
 	const struct rtp_format *format; /**< borrowed for the call */
 	const uint8_t *payload;          /**< borrowed for the call */
@@ -115,7 +117,7 @@ struct rtp_render_stats {
 	uint64_t frames;         /**< placed, if only in part */
 	uint64_t no_codec;       /**< of an encoding or rate not decoded here */
 	uint64_t malformed;      /**< the decoder refused */
-	uint64_t overlapped;     /**< samples that two frames claimed */
+	uint64_t overlapped;     /**< samples of a stream over its own */
 	uint64_t out_of_range;   /**< frames before the start, after the end, or
 				      before what was taken out */
 };

@@ -58,14 +58,17 @@ has_tag(const uint64_t *tags, uint32_t count, uint64_t tag)
 	return false;
 }
 
-/** The caller is who sent an INVITE that opens a dialog: one without To tag. */
+/** The caller is who sent an INVITE that opens a dialog: one without To tag. Of
+ * a call that is met in the middle it is who says so first. */
 static void
 learn_caller(struct sip_call_state *call, const struct sip_msg *msg)
 {
 	uint64_t tag = sip__tracker_hash(call->tracker, msg->from.tag);
 
-	if (msg->status || msg->method != SIP_METHOD_INVITE || msg->to.tag.n ||
-	    call->caller_tags_count == SIP_LEGS_MAX ||
+	if (call->caller_tags_count > 0 &&
+	    (msg->status || msg->method != SIP_METHOD_INVITE || msg->to.tag.n))
+		return;
+	if (call->caller_tags_count == SIP_LEGS_MAX ||
 	    has_tag(call->caller_tags, call->caller_tags_count, tag))
 		return;
 	call->caller_tags[call->caller_tags_count++] = tag;
@@ -143,6 +146,8 @@ sip__call_begin(struct sip_call_state *call, const struct sip_msg *msg,
 		whole &= sip__identity_assert(&pub->party[SIP_CALLER],
 					      &msg->asserted);
 	}
+	/* who is not to be shown, but whose number the network tells */
+	pub->party[SIP_CALLER].anonymous |= msg->related.withheld;
 	whole &= sip__identity_others(pub, msg);
 	call->tracker->counters.text_cut += !whole;
 	linked = sip__link_begin(call, &turn, &link);
@@ -283,6 +288,12 @@ answered(struct sip_call_state *call, int64_t time_ns)
 	sip__call_wait(call, SIP_WAIT_TALKING);
 }
 
+static bool
+waits_for_answer(const struct sip_call_state *call)
+{
+	return call->wait == SIP_WAIT_SETUP || call->wait == SIP_WAIT_RINGING;
+}
+
 /**
  * The ACK to a 2xx is a transaction of its own, the ACK to a refusal belongs
  * to that of the INVITE (RFC 3261 section 17.1.1.3). So an ACK with a branch
@@ -294,7 +305,7 @@ is_ack_of_answer(struct sip_call_state *call, const struct sip_turn *turn,
 {
 	const struct sip_msg *msg = turn->msg;
 
-	if (call->wait != SIP_WAIT_SETUP || msg->to.tag.n == 0 ||
+	if (!waits_for_answer(call) || msg->to.tag.n == 0 ||
 	    msg->branch.n == 0 || branch_find(call, branch) ||
 	    call->branches_count == SIP_BRANCHES_MAX)
 		return false;
@@ -329,6 +340,8 @@ invite_response(struct sip_call_state *call, const struct sip_turn *turn,
 	if (status < 200 && status > 100 && !call->ringing &&
 	    call->pub.answer_ns == 0) {
 		call->ringing = true;
+		if (call->wait == SIP_WAIT_SETUP)
+			sip__call_wait(call, SIP_WAIT_RINGING);
 		sip__emit(call, (struct sip_event){ .type = SIP_EVENT_RINGING,
 						    .time_ns = turn->time_ns });
 	}
@@ -360,7 +373,8 @@ request(struct sip_call_state *call, const struct sip_turn *turn,
 	case SIP_METHOD_INVITE:
 		if (call->pub.answer_ns == 0) {
 			branch_add(call, turn, branch);
-			sip__call_wait(call, SIP_WAIT_SETUP);
+			sip__call_wait(call, call->ringing ? SIP_WAIT_RINGING
+							   : SIP_WAIT_SETUP);
 		}
 		sip__dialog_input(call, turn);
 		break;
@@ -386,6 +400,9 @@ request(struct sip_call_state *call, const struct sip_turn *turn,
 	case SIP_METHOD_REFER:
 	case SIP_METHOD_NOTIFY:
 		sip__link_message(call, turn);
+		break;
+	case SIP_METHOD_INFO:
+		sip__info_input(call, turn);
 		break;
 	default:
 		break;
@@ -417,6 +434,9 @@ response(struct sip_call_state *call, const struct sip_turn *turn,
 		break;
 	case SIP_METHOD_REFER:
 		sip__link_message(call, turn);
+		break;
+	case SIP_METHOD_INFO:
+		sip__info_input(call, turn);
 		break;
 	default:
 		break;

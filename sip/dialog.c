@@ -220,6 +220,9 @@ offer_begin(struct sip_call_state *call, const struct sip_turn *turn)
 	struct capture_endpoint src =
 	    call->offer.txn == turn->txn ? call->offer.src : *turn->src;
 
+	/* within a dialog something was agreed on, seen or not */
+	call->agreed |= turn->msg->status == 0 && turn->msg->to.tag.n > 0 &&
+			turn->msg->method == SIP_METHOD_INVITE;
 	call->offer = (struct sip_offer){ .open = true,
 					  .txn = turn->txn,
 					  .tag = turn->tag,
@@ -472,6 +475,7 @@ sip__dialog_drop(struct sip_call_state *call)
 
 	for (s = call->streams; s; s = next) {
 		next = s->next;
+		sip__key_drop(&s->key);
 		free(s);
 	}
 	call->streams = NULL;

@@ -27,10 +27,7 @@
  * looked up is found by keyed hashes, and of one hash only the newest are
  * looked at, so that no flood makes this slow.
  */
-#include <stdlib.h>
 #include <string.h>
-
-#include <utlist.h>
 
 #include "sip/sip_priv.h"
 
@@ -64,81 +61,8 @@ sip_link_by_name(enum sip_link_by by)
 	return names[by];
 }
 
-/* ---- keys ---------------------------------------------------------------- */
-
-/* NOLINTBEGIN(readability-function-size): the macros of uthash nest */
-
-static struct sip_slot *
-slot_find(const struct sip_tracker *t, uint64_t hash)
-{
-	struct sip_slot *slot;
-
-	HASH_FIND (hh, t->slots, &hash, sizeof(hash), slot)
-		;
-	return slot;
-}
-
-static struct sip_slot *
-slot_get(struct sip_tracker *t, uint64_t hash)
-{
-	struct sip_slot *slot = slot_find(t, hash);
-
-	if (slot)
-		return slot;
-	slot = calloc(1, sizeof(*slot));
-	if (!slot)
-		return NULL;
-	slot->hash = hash;
-	HASH_ADD(hh, t->slots, hash, sizeof(slot->hash), slot);
-	if (slot->hh.tbl)
-		return slot;
-	free(slot);
-	return NULL;
-}
-
-static void
-slot_free(struct sip_tracker *t, struct sip_slot *slot)
-{
-	HASH_DEL(t->slots, slot);
-	free(slot);
-}
-
-/* NOLINTEND(readability-function-size) */
-
-static void
-key_drop(struct sip_key *key)
-{
-	struct sip_slot *slot = key->slot;
-
-	if (slot) {
-		DL_DELETE(slot->first, key);
-		if (!slot->first)
-			slot_free(key->call->tracker, slot);
-	}
-	*key = (struct sip_key){ 0 };
-}
-
-/** The call is found by this hash from now on. Out of memory it is not. */
-static void
-key_set(struct sip_call_state *call, struct sip_key *key, uint64_t hash,
-	enum sip_party party)
-{
-	if (key->slot)
-		key_drop(key);
-	*key = (struct sip_key){ .hash = hash, .call = call, .party = party };
-	if (hash)
-		key->slot = slot_get(call->tracker, hash);
-	if (key->slot)
-		DL_PREPEND(key->slot->first, key);
-}
-
-static const struct sip_key *
-key_first(const struct sip_tracker *t, uint64_t hash)
-{
-	const struct sip_slot *slot = hash ? slot_find(t, hash) : NULL;
-
-	return slot ? slot->first : NULL;
-}
+/* ---- what calls are found by ----------------------------------------------
+ */
 
 /** @return 0 if there is no text */
 static uint64_t
@@ -368,20 +292,27 @@ is_open(const struct sip_refer *refer, int64_t now_ns)
 	return refer->open && now_ns <= refer->until_ns;
 }
 
-/** Who was asked: does the call come from him, or for him from his switch? */
+/**
+ * Who was asked: does the call come from him, or for him from his switch? Two
+ * of three must say so: the address (but a switch has many calls), the number
+ * of the caller, and who is said to have referred him.
+ */
 static bool
 is_asked(const struct sip_call_state *asked, const struct sip_call_state *call,
 	 const struct sip_turn *turn)
 {
 	enum sip_party by = asked->refer.by;
 	const struct sip_call *pub = &asked->pub;
-	struct sip_text by_user = turn->msg->related.referred_by.user;
+	struct sip_identity by_who = { 0 };
+	int signs;
 
-	return same_host(turn->src, &pub->signalling[other(by)]) ||
-	       (by_user.n &&
-		sip__text_equal(by_user, tail(pub->party[by].user))) ||
-	       same_user(call->pub.party[SIP_CALLER].user,
-			 pub->party[other(by)].user);
+	if (turn->msg->related.referred_by.user.n)
+		sip__identity_set(&by_who, &turn->msg->related.referred_by);
+	signs = same_host(turn->src, &pub->signalling[other(by)]);
+	signs += same_user(by_who.user, pub->party[by].user);
+	signs += same_user(call->pub.party[SIP_CALLER].user,
+			   pub->party[other(by)].user);
+	return signs >= 2;
 }
 
 /** What a party is called by. */
@@ -399,10 +330,10 @@ find_asked_for(const struct sip_call_state *call, const struct sip_turn *turn,
 {
 	const struct sip_tracker *t = call->tracker;
 	const struct sip_key *key =
-	    key_first(t, text_hash(t, SIP_KEY_TARGET, name));
+	    sip__key_first(t, text_hash(t, SIP_KEY_TARGET, name));
 
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
-		if (key->call != call && lives(key->call) &&
+		if (key->call != call &&
 		    is_open(&key->call->refer, turn->time_ns) &&
 		    is_asked(key->call, call, turn))
 			return key->call;
@@ -433,10 +364,22 @@ follow(struct sip_call_state *call, struct sip_call_state *with,
 	link->with = with->pub.conversation;
 	link->end = sip_end(&with->pub, stays);
 	link->party = SIP_CALLER;
-	if (has_other_legs(with))
+	if (!lives(with))
+		with = sip__call_find(call->tracker, with->refer.anchor);
+	else if (!has_other_legs(with))
+		with = NULL;
+	if (with && with->pub.conversation == link->with)
 		join(call, with, link->end != SIP_CALLER);
 	else
 		alone(call);
+}
+
+/** He has called who he was asked to: the next call to there is another's. */
+static void
+refer_done(struct sip_call_state *asked)
+{
+	asked->refer.open = false;
+	sip__key_drop(&asked->refer.key);
 }
 
 static bool
@@ -487,12 +430,15 @@ by_refer(struct sip_call_state *call, const struct sip_turn *turn,
 		link->with = asked->pub.conversation;
 		link->end = sip_end(&asked->pub, SIP_CALLER);
 		link->party = SIP_CALLER;
+		if (!lives(asked))
+			return false;
 		join(call, asked, asked->pub.crossed);
 		return true;
 	}
 	link->type = SIP_LINK_TRANSFER;
 	link->by = SIP_BY_REFER;
 	follow(call, asked, other(asked->refer.by), link);
+	refer_done(asked);
 	return true;
 }
 
@@ -510,7 +456,7 @@ by_referred(struct sip_call_state *call, const struct sip_turn *turn,
 		return false;
 	sip__identity_set(&by, &turn->msg->related.referred_by);
 	hash = address_hash(t, SIP_KEY_PEER, turn->src, by.user);
-	key = key_first(t, hash);
+	key = sip__key_first(t, hash);
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
 		if (key->call == call || !lives(key->call) ||
 		    !key->call->pub.answer_ns)
@@ -541,6 +487,18 @@ link_same(struct sip_call_state *call, struct sip_call_state *with,
 	return true;
 }
 
+/** Is somebody called, or calling, in both? Not every vendor's id is that of
+ * one call alone. */
+static bool
+shares_number(const struct sip_call *a, const struct sip_call *b)
+{
+	for (int p = SIP_CALLER; p <= SIP_CALLEE; p++)
+		for (int q = SIP_CALLER; q <= SIP_CALLEE; q++)
+			if (same_user(a->party[p].user, b->party[q].user))
+				return true;
+	return false;
+}
+
 static bool
 by_ids(struct sip_call_state *call, struct sip_link *link)
 {
@@ -555,11 +513,13 @@ by_ids(struct sip_call_state *call, struct sip_link *link)
 
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
 		const struct sip_key *key =
-		    key_first(call->tracker, call->ids[ids[i].type].hash);
+		    sip__key_first(call->tracker, call->ids[ids[i].type].hash);
 
 		for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
 			if (key->call != call && lives(key->call) &&
-			    !same_way(&call->pub, &key->call->pub))
+			    !same_way(&call->pub, &key->call->pub) &&
+			    (ids[i].by != SIP_BY_VENDOR ||
+			     shares_number(&call->pub, &key->call->pub)))
 				return link_same(call, key->call, ids[i].by,
 						 link);
 	}
@@ -573,7 +533,7 @@ by_numbers(struct sip_call_state *call, const struct sip_turn *turn,
 {
 	const struct sip_tracker *t = call->tracker;
 	const struct sip_key *key =
-	    key_first(t, numbers_hash(t, turn->src, &call->pub));
+	    sip__key_first(t, numbers_hash(t, turn->src, &call->pub));
 	struct sip_call_state *found = NULL;
 
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
@@ -597,7 +557,7 @@ by_hold(struct sip_call_state *call, const struct sip_turn *turn,
 	const struct sip_tracker *t = call->tracker;
 	uint64_t hash = address_hash(t, SIP_KEY_HOLDER, turn->src,
 				     call->pub.party[SIP_CALLER].user);
-	const struct sip_key *key = key_first(t, hash);
+	const struct sip_key *key = sip__key_first(t, hash);
 
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
 		if (key->call == call || !lives(key->call))
@@ -622,23 +582,25 @@ publish(struct sip_call_state *call, const struct sip_turn *turn)
 	const struct sip_call *pub = &call->pub;
 	struct sip_key *ids = call->ids;
 
-	key_set(call, &ids[SIP_KEY_SESSION],
-		text_hash(t, SIP_KEY_SESSION, related->session[0]), SIP_CALLER);
-	key_set(call, &ids[SIP_KEY_CHARGING],
-		text_hash(t, SIP_KEY_CHARGING, related->charging), SIP_CALLER);
-	key_set(call, &ids[SIP_KEY_VENDOR],
-		text_hash(t, SIP_KEY_VENDOR, related->vendor), SIP_CALLER);
-	key_set(call, &ids[SIP_KEY_NUMBERS], numbers_hash(t, turn->dst, pub),
-		SIP_CALLER);
+	sip__key_set(call, &ids[SIP_KEY_SESSION],
+		     text_hash(t, SIP_KEY_SESSION, related->session[0]),
+		     SIP_CALLER);
+	sip__key_set(call, &ids[SIP_KEY_CHARGING],
+		     text_hash(t, SIP_KEY_CHARGING, related->charging),
+		     SIP_CALLER);
+	sip__key_set(call, &ids[SIP_KEY_VENDOR],
+		     text_hash(t, SIP_KEY_VENDOR, related->vendor), SIP_CALLER);
+	sip__key_set(call, &ids[SIP_KEY_NUMBERS],
+		     numbers_hash(t, turn->dst, pub), SIP_CALLER);
 	/* found by the address of the one and the number of the other */
-	key_set(call, &ids[SIP_KEY_PEER],
-		address_hash(t, SIP_KEY_PEER, turn->src,
-			     pub->party[SIP_CALLEE].user),
-		SIP_CALLER);
-	key_set(call, &call->peer,
-		address_hash(t, SIP_KEY_PEER, turn->dst,
-			     pub->party[SIP_CALLER].user),
-		SIP_CALLEE);
+	sip__key_set(call, &ids[SIP_KEY_PEER],
+		     address_hash(t, SIP_KEY_PEER, turn->src,
+				  pub->party[SIP_CALLEE].user),
+		     SIP_CALLER);
+	sip__key_set(call, &call->peer,
+		     address_hash(t, SIP_KEY_PEER, turn->dst,
+				  pub->party[SIP_CALLER].user),
+		     SIP_CALLEE);
 }
 
 bool
@@ -669,10 +631,10 @@ expect(struct sip_call_state *call, const struct sip_address *target,
 
 	memset(identity, 0, sizeof(*identity));
 	sip__identity_set(identity, target);
-	key_drop(&call->refer.key);
+	sip__key_drop(&call->refer.key);
 	call->refer = refer;
 	hash = text_hash(t, SIP_KEY_TARGET, name_of(identity));
-	key_set(call, &call->refer.key, hash, other(refer.by));
+	sip__key_set(call, &call->refer.key, hash, other(refer.by));
 }
 
 static void
@@ -704,9 +666,8 @@ refer_request(struct sip_call_state *call, const struct sip_turn *turn)
 static void
 refer_over(struct sip_call_state *call)
 {
-	call->refer.open = false;
+	refer_done(call);
 	call->refer.replaces = 0;
-	key_drop(&call->refer.key);
 }
 
 void
@@ -769,12 +730,12 @@ sip__link_stream(struct sip_call_state *call, struct sip_stream *stream,
 		 bool open)
 {
 	if (open)
-		key_set(call, &stream->key,
-			address_hash(call->tracker, SIP_KEY_MEDIA,
-				     &stream->media.receive, ""),
-			stream->media.party);
+		sip__key_set(call, &stream->key,
+			     address_hash(call->tracker, SIP_KEY_MEDIA,
+					  &stream->media.receive, ""),
+			     stream->media.party);
 	else
-		key_drop(&stream->key);
+		sip__key_drop(&stream->key);
 }
 
 /**
@@ -793,7 +754,8 @@ passes_on(const struct sip_key *a, const struct sip_key *b)
 			 &x->signalling[a->party]);
 }
 
-/** Another conversation's stream at the same address. */
+/** Another conversation's stream at the same address; only the newest, for
+ * older ones may be of calls whose BYE was missed. */
 static const struct sip_key *
 find_media(const struct sip_call_state *call, const struct sip_stream *stream)
 {
@@ -803,11 +765,13 @@ find_media(const struct sip_call_state *call, const struct sip_stream *stream)
 		return NULL;
 	key = mine->slot->first;
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
-		if (lives(key->call) &&
-		    key->call->pub.conversation != call->pub.conversation &&
+		if (key->call != call && lives(key->call) &&
 		    passes_on(mine, key) &&
 		    !same_way(&call->pub, &key->call->pub))
-			return key;
+			return key->call->pub.conversation !=
+				       call->pub.conversation
+				   ? key
+				   : NULL;
 	return NULL;
 }
 
@@ -851,12 +815,12 @@ sip__link_hold(struct sip_call_state *call, enum sip_party party, bool hold,
 	struct sip_key *key = &call->holder[party];
 
 	if (hold && call->pub.party[party].user[0])
-		key_set(call, key,
-			address_hash(call->tracker, SIP_KEY_HOLDER, at,
-				     call->pub.party[party].user),
-			party);
+		sip__key_set(call, key,
+			     address_hash(call->tracker, SIP_KEY_HOLDER, at,
+					  call->pub.party[party].user),
+			     party);
 	else
-		key_drop(key);
+		sip__key_drop(key);
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -881,23 +845,31 @@ sip__link_drop(struct sip_call_state *call)
 	struct sip_stream *s;
 
 	for (int type = 0; type < SIP_KEYS_COUNT; type++)
-		key_drop(&call->ids[type]);
-	key_drop(&call->peer);
-	key_drop(&call->holder[SIP_CALLER]);
-	key_drop(&call->holder[SIP_CALLEE]);
-	key_drop(&call->refer.key);
+		sip__key_drop(&call->ids[type]);
+	sip__key_drop(&call->peer);
+	sip__key_drop(&call->holder[SIP_CALLER]);
+	sip__key_drop(&call->holder[SIP_CALLEE]);
 	for (s = call->streams; s; s = s->next)
-		key_drop(&s->key);
+		sip__key_drop(&s->key);
+	if (call->told && has_other_legs(call))
+		call->refer.anchor = call->leg_next->pub.number;
 	if (call->told)
 		leave(call);
 	call->told = false;
+}
+
+void
+sip__link_forget(struct sip_call_state *call)
+{
+	sip__link_drop(call);
+	sip__key_drop(&call->refer.key);
 }
 
 static void
 key_again(struct sip_call_state *call, struct sip_key *key,
 	  enum sip_party party)
 {
-	key_set(call, key, key->hash, party);
+	sip__key_set(call, key, key->hash, party);
 }
 
 void

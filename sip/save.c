@@ -227,6 +227,7 @@ walk_media(struct walk *w, struct sip_media *media)
 	walk_direction(w, &media->direction);
 	walk_u32(w, &media->index);
 	walk_flag(w, &media->secure);
+	walk_flag(w, &media->candidate);
 	walk_count(w, &media->formats_count, SIP_FORMATS_MAX);
 	for (uint32_t i = 0; i < media->formats_count; i++)
 		walk_format(w, &media->formats[i]);
@@ -345,7 +346,7 @@ static void
 walk_state(struct walk *w, struct sip_call_state *call)
 {
 	walk_call(w, &call->pub);
-	call->wait = walk_choice(w, call->wait, SIP_WAIT_HOLDING);
+	call->wait = walk_choice(w, call->wait, SIP_WAIT_RINGING);
 	walk_time(w, &call->clock_ns);
 	walk_flag(w, &call->ringing);
 	call->retry_status =

@@ -426,7 +426,8 @@ assert_sound(const struct sip_call_state *call)
 	assert_clean(call->pub.party[SIP_CALLER].user);
 	assert_clean(call->pub.party[SIP_CALLEE].host);
 	assert_true(call->wait < SIP_WAIT_GONE);
-	assert_true((call->wait >= SIP_WAIT_TALKING) ==
+	assert_true((call->wait == SIP_WAIT_TALKING ||
+		     call->wait == SIP_WAIT_HOLDING) ==
 		    (call->pub.answer_ns != 0));
 	assert_true(call->retry_status <= 699);
 	assert_true(call->declared[0] <= SIP_INACTIVE);

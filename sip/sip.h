@@ -14,7 +14,11 @@
  *   identity.c   who is who
  *   dialog.c     offers and answers (RFC 3264): which media is valid when
  *   call.c       calls, from INVITE to BYE
+ *   info.c       keyed digits in INFO
+ *   key.c        by what calls are found, other than their Call-ID
  *   link.c       which calls are legs of one conversation, or follow another
+ *   register.c   REGISTER -> struct sip_register
+ *   registrar.c  who is logged in where (registrar.h)
  *   tracker.c    all calls: the map, time-outs, limits
  *   save.c       the state of a call as bytes, and back in another run
  *
@@ -131,7 +135,8 @@ struct sip_identity {
 	char user[SIP_USER_BYTES];       /**< as sent: "2041", "+441495..." */
 	char host[SIP_HOST_BYTES];       /**< "" for tel: */
 	char display[SIP_DISPLAY_BYTES]; /**< valid UTF-8 */
-	bool anonymous; /**< RFC 3323 "anonymous@anonymous.invalid" */
+	bool anonymous; /**< RFC 3323: "anonymous@anonymous.invalid", or Privacy
+			 * asks for it, and then the number may be there */
 };
 
 /** Numbers kept of others who have part in a call. */
@@ -225,6 +230,8 @@ struct sip_media {
 	enum sip_direction direction;
 	uint32_t index;   /**< which m= line, from 0 */
 	bool secure;      /**< RTP/SAVP, SAVPF, or keys offered */
+	bool candidate;   /**< where ICE (RFC 8445) tries: it may be nobody's, or
+			   * another's in a network of its own */
 	uint32_t formats_count;
 	struct sip_format formats[SIP_FORMATS_MAX];
 };
@@ -253,7 +260,8 @@ struct sip_media {
  * from its first answer (announcement, paging) is not on hold.
  */
 enum sip_event_type {
-	SIP_EVENT_CALL,        /**< INVITE: a call begins */
+	SIP_EVENT_CALL,        /**< a call begins: by INVITE, or by what shows
+				* that the mirror lost that */
 	SIP_EVENT_IDENTITY,    /**< call->party changed */
 	SIP_EVENT_RINGING,     /**< first 1xx above 100 */
 	SIP_EVENT_ANSWER,      /**< first 2xx to the INVITE */
@@ -261,6 +269,7 @@ enum sip_event_type {
 	SIP_EVENT_MEDIA_CLOSE, /**< `media` ends: moved, rejected, call over */
 	SIP_EVENT_HOLD,        /**< `party` put the other on hold */
 	SIP_EVENT_RESUME,      /**< ... and took the call back */
+	SIP_EVENT_KEY,         /**< `party` has pressed a key: `keyed` */
 	SIP_EVENT_REFER,       /**< `party` asks the other to call `target` */
 	SIP_EVENT_MOVE,        /**< call->conversation is another: `link` */
 	SIP_EVENT_GOES_ON,     /**< of a call that was restored: the first
@@ -273,8 +282,16 @@ enum sip_end_cause {
 	SIP_END_CANCEL,
 	SIP_END_REJECTED,  /**< `status` 3xx to 6xx */
 	SIP_END_TIMEOUT,   /**< no sign of life; time is that of the last one */
-	SIP_END_SHED,      /**< too many calls; the oldest idle one gave way */
+	SIP_END_SHED,      /**< too many calls, and this was missed least */
 	SIP_END_INPUT      /**< the input ended in mid-call */
+};
+
+/** A key, as INFO tells. Wiped after the callback: whoever keeps it wipes it
+ * too. */
+struct sip_keyed {
+	char key;      /**< 0 to 9, *, #, A to D */
+	bool again;    /**< the INFO before it was challenged: the same key */
+	uint32_t duration_ms; /**< as told; 0: it was not */
 };
 
 struct sip_event {
@@ -284,8 +301,10 @@ struct sip_event {
 	const struct sip_media *media; /**< MEDIA_OPEN, MEDIA_CLOSE, else NULL */
 	const struct sip_link *link;   /**< CALL (or NULL), MOVE, else NULL */
 	const struct sip_identity *target; /**< REFER, else NULL */
+	const struct sip_keyed *keyed; /**< KEY, else NULL */
 	bool moved; /**< MEDIA_CLOSE: it goes on in another conversation */
-	enum sip_party party;          /**< HOLD, RESUME, END (who hung up) */
+	enum sip_party party;          /**< HOLD, RESUME, KEY, REFER, END (who
+					* hung up) */
 	enum sip_end_cause cause;      /**< END */
 	int status;                    /**< END: 0, or the SIP status code */
 };
@@ -294,9 +313,22 @@ typedef void (*sip_event_fn)(void *ctx, const struct sip_event *event);
 
 struct sip_tracker;
 
-/** Limits; every one has a counter. Zero means the default. */
+/**
+ * Limits; every one has a counter. Zero means the default.
+ *
+ * Where `calls_max` calls are in progress and another begins, one is given up
+ * (SIP_END_SHED): one that was challenged or cancelled, else one that nobody
+ * has heard ring, else one that rings, else an answered one, else one on hold;
+ * of these the one that was not heard of for longest. So INVITEs without an
+ * answer, however many, cost no answered call. What comes of a call that was
+ * given up is stray, but for its INVITE sent again, which begins it anew.
+ *
+ * Calls that ended are remembered for `linger_ns`, as long as they and those in
+ * progress are not more than `calls_max` and an 8th part of it.
+ */
 struct sip_config {
-	uint32_t calls_max;          /**< 20000 */
+	uint32_t calls_max;          /**< 20000 in progress, see below */
+	uint32_t registrations_max;  /**< 20000 */
 	uint32_t message_bytes_max;  /**< 65535 */
 	uint32_t headers_max;        /**< 256 in a message */
 	uint32_t line_bytes_max;     /**< 8192 */
@@ -335,11 +367,21 @@ struct sip_config {
 	X(text_cut, "calls",                                                  \
 	  "calls with a name, number or Call-ID too long to be kept")         \
 	X(calls, "calls", "calls begun")                                      \
+	X(calls_midway, "calls",                                              \
+	  "of these, met in the middle: their INVITE was not seen")           \
 	X(calls_linked, "calls",                                              \
 	  "calls that are a leg of, or follow, another")                      \
 	X(calls_shed, "calls",                                                \
 	  "calls given up because there were too many")                       \
-	X(secure_media, "streams", "audio streams offered with encryption")
+	X(secure_media, "streams", "audio streams offered with encryption")   \
+	X(registrations, "registrations", "telephones that logged in")        \
+	X(registrations_ended, "registrations", "telephones that logged out") \
+	X(registrations_expired, "registrations",                             \
+	  "telephones whose registration ran out")                            \
+	X(registrations_unanswered, "registrations",                          \
+	  "registrations asked for, that nobody was seen to answer")          \
+	X(registrations_shed, "registrations",                                \
+	  "registrations not kept: too many, or too long")
 
 struct sip_counters {
 #define X(name, unit, text) uint64_t name;

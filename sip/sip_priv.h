@@ -10,6 +10,7 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include "sip/registrar.h"
 #include "sip/sip.h"
 
 /* ---- text.c ------------------------------------------------------------ */
@@ -29,6 +30,8 @@ struct sip_text sip__text_trim(struct sip_text text);
 /** What stands before the first `c`, or all of it; *rest is what follows. */
 struct sip_text sip__text_cut(struct sip_text text, char c,
 			      struct sip_text *rest);
+/** What begins at a byte of it. @param at at most text.n */
+struct sip_text sip__text_from(struct sip_text text, size_t at);
 bool sip__text_equal(struct sip_text a, struct sip_text b);
 /** ASCII letters compare without case. */
 bool sip__text_same(struct sip_text a, struct sip_text b);
@@ -149,6 +152,7 @@ enum sip_field {
 	SIP_FIELD_CONTENT_LENGTH,
 	SIP_FIELD_CONTENT_TYPE,
 	SIP_FIELD_CSEQ,
+	SIP_FIELD_EXPIRES,
 	SIP_FIELD_FROM,
 	SIP_FIELD_ASSERTED,
 	SIP_FIELD_REMOTE_PARTY,
@@ -234,7 +238,8 @@ struct sip_related {
 	struct sip_text session[2]; /**< RFC 7989: of the sender, of the other
 				     *   end; without the one of all zeros */
 	struct sip_text charging;   /**< icid-value of RFC 7315 */
-	struct sip_text vendor;     /**< id of a call in the words of a vendor */
+	struct sip_text vendor;     /**< id of a call in the words of a vendor;
+				     *   of ids, those that may be only one's */
 	bool withheld; /**< Privacy (RFC 3323): who sent it is not to be shown */
 	bool focus;    /**< its sender is a conference (RFC 4579) */
 	int fragment;  /**< status in a message/sipfrag (RFC 3420), or 0 */
@@ -262,6 +267,7 @@ struct sip_msg {
 	struct sip_related related;
 	bool cut;            /**< the body is shorter than it was */
 	enum sip_reading reading;
+	const struct sip_head *head; /**< for headers that are lists */
 };
 
 /**
@@ -300,6 +306,14 @@ void sip__scan_uri(struct sip_address *address, struct sip_text uri);
 
 /** Where an unquoted `c` is in text; text.n if nowhere. */
 size_t sip__find_unquoted(struct sip_text text, char c);
+
+/**
+ * One element of a comma-separated header.
+ *
+ * @param text becomes what follows
+ * @return false: there is none
+ */
+bool sip__next_element(struct sip_text *text, struct sip_text *element);
 
 /** The value of parameter `name` in ";a=1;b=2"; NULL without it. */
 struct sip_text sip__parameter(struct sip_text text, struct sip_text name);
@@ -375,7 +389,62 @@ bool sip__identity_assert(struct sip_identity *identity,
  * cut, or left out */
 bool sip__identity_others(struct sip_call *call, const struct sip_msg *msg);
 
-/* ---- calls: tracker.c, call.c, dialog.c, link.c, save.c ------------------------ */
+/* ---- register.c, registrar.c -------------------------------------------- */
+
+/** Contacts read of one message, and kept of one address-of-record. */
+#define SIP_CONTACTS_MAX 16
+
+/** An element of a Contact header. */
+struct sip_contact {
+	char text[SIP_CONTACT_BYTES]; /**< as in struct sip_registration */
+	struct capture_endpoint at;   /**< port 0: its host is a name */
+	bool expires;                 /**< it says so itself */
+	uint32_t expires_s;
+};
+
+/** A REGISTER, or a response to one. */
+struct sip_register {
+	char user[SIP_USER_BYTES]; /**< of the address-of-record */
+	char host[SIP_HOST_BYTES];
+	uint32_t hops;    /**< Via headers: 1 is from, or to, who registers */
+	bool all;         /**< "Contact: *" */
+	bool expires;     /**< there is an Expires header */
+	uint32_t expires_s;
+	uint32_t count;
+	uint32_t left_out; /**< contacts: too many, or too long */
+	struct sip_contact contact[SIP_CONTACTS_MAX];
+};
+
+/** RFC 3261 section 10.2.1.1: for so long, if nothing else is said. */
+#define SIP_EXPIRES_DEFAULT_S 3600
+
+/**
+ * Read what a message registers.
+ *
+ * @param msg a REGISTER, or a response to one
+ * @return false: it names nobody, or somebody whose name is too long
+ */
+bool sip__register_read(struct sip_register *reg, const struct sip_msg *msg);
+
+struct sip_turn;
+
+/**
+ * @param config of a tracker, its defaults filled in; as long as this lives
+ * @param counters likewise
+ * @return 0, -ENOMEM
+ */
+int sip__registrar_new(struct sip_registrar **registrar,
+		       const struct sip_config *config,
+		       struct sip_counters *counters)
+	__attribute__((warn_unused_result));
+void sip__registrar_free(struct sip_registrar **registrar);
+/** @param turn msg, src, dst and time_ns of it. @cost of a 2xx O(contacts) */
+void sip__registrar_input(struct sip_registrar *registrar,
+			  const struct sip_turn *turn);
+/** What is over by now goes. @cost O(log n) for each that does */
+void sip__registrar_tick(struct sip_registrar *registrar, int64_t now_ns);
+
+/* ---- calls: tracker.c, call.c, dialog.c, key.c, link.c, save.c ------------------------ */
 
 /* What is added to the state of a call belongs into save.c too. */
 
@@ -403,7 +472,7 @@ enum sip_key_type {
 struct sip_call_state;
 struct sip_slot;
 
-/** A call is found by this. All zeros: it is not. */
+/** A call is found by this, or a registration. All zeros: it is not. */
 struct sip_key {
 	uint64_t hash; /**< 0: none */
 	struct sip_key *prev, *next; /**< of those with the same hash */
@@ -425,6 +494,7 @@ struct sip_refer {
 	bool redirect;
 	enum sip_party by;  /**< who asked: the other is to call */
 	uint64_t replaces;  /**< number of the call that is to end for it */
+	uint64_t anchor; /**< number of a leg that goes on after this one's end */
 	int64_t until_ns;
 	struct sip_key key;
 };
@@ -454,6 +524,15 @@ struct sip_offer {
 	struct capture_endpoint src; /**< who sent it, on the first hop */
 };
 
+/** INFO of a party that told of keys, the latest. Of no use after a restart: it
+ * is not saved. */
+#define SIP_INFO_MAX 8
+struct sip_info {
+	uint32_t count; /**< so far */
+	uint32_t txn[SIP_INFO_MAX]; /**< half of the hash: calls are kept small */
+	bool challenged; /**< the last one */
+};
+
 /** A callee that answered. */
 struct sip_leg {
 	uint64_t tag;
@@ -470,10 +549,11 @@ struct sip_branch {
 
 /** Which list of the tracker a call waits in; each has one time-out. */
 enum sip_wait {
-	SIP_WAIT_SETUP,   /**< for an answer */
+	SIP_WAIT_SETUP,   /**< for a telephone to ring, or an answer */
 	SIP_WAIT_RETRY,   /**< challenged or cancelled: for what follows */
 	SIP_WAIT_TALKING, /**< for the BYE */
 	SIP_WAIT_HOLDING, /**< likewise; silence is no sign of death */
+	SIP_WAIT_RINGING, /**< for an answer; after the others: it is saved */
 	SIP_WAIT_GONE,    /**< ended: for retransmissions to die away */
 	SIP_WAIT_COUNT
 };
@@ -509,6 +589,7 @@ struct sip_call_state {
 	uint64_t answered_txn; /**< whose offer was answered last */
 	bool agreed;           /**< an offer was answered */
 	enum sip_direction declared[2];
+	struct sip_info info[2]; /**< [party] */
 
 	/* link.c */
 	struct sip_call_state *leg_prev, *leg_next; /**< of the conversation,
@@ -545,6 +626,7 @@ struct sip_tracker {
 	struct sip_call_state *numbers; /**< by number, those that live */
 	struct sip_call_state *waiting[SIP_WAIT_COUNT];
 	struct sip_slot *slots; /**< by hash */
+	struct sip_registrar *registrar;
 	uint64_t last_call;
 	uint64_t last_media;
 	struct sip_early early[SIP_EARLY_MAX];
@@ -618,6 +700,29 @@ void sip__dialog_reopen(struct sip_call_state *call, int64_t time_ns);
 /** Free all media without a word. */
 void sip__dialog_drop(struct sip_call_state *call);
 
+/* info.c */
+/** INFO, and responses to it. */
+void sip__info_input(struct sip_call_state *call, const struct sip_turn *turn);
+
+/* key.c */
+/** A key with its hash joins those of the same in a map. Out of memory it does
+ * not, and its slot is NULL. */
+void sip__slot_enter(struct sip_slot **slots, struct sip_key *key);
+/** It leaves them, if it was there. */
+void sip__slot_leave(struct sip_slot **slots, struct sip_key *key);
+/** The newest with this hash; see key->next. */
+struct sip_key *sip__slot_first(struct sip_slot *slots, uint64_t hash);
+
+/** The call is found by this hash from now on (0: not). Out of memory it is
+ * not. */
+void sip__key_set(struct sip_call_state *call, struct sip_key *key,
+		  uint64_t hash, enum sip_party party);
+/** It is not any more. */
+void sip__key_drop(struct sip_key *key);
+/** The newest with this hash; see key->next. */
+const struct sip_key *sip__key_first(const struct sip_tracker *tracker,
+				     uint64_t hash);
+
 /* link.c */
 /**
  * A call begins: what has it to do with others? Settles conversation and
@@ -646,8 +751,10 @@ void sip__link_hold(struct sip_call_state *call, enum sip_party party,
 		    bool hold, const struct capture_endpoint *at);
 /** Somebody hung up: what is left of a transfer may go on elsewhere. */
 void sip__link_left(struct sip_call_state *call, int64_t time_ns);
-/** A call is over: nobody finds it any more but by its Call-ID, and it is a leg
- * no longer. Again without effect. */
+/** A call is over: it is a leg no longer, and found only by its Call-ID, and by
+ * who it asked to call somebody. Again without effect. */
 void sip__link_drop(struct sip_call_state *call);
+/** Before it is freed. */
+void sip__link_forget(struct sip_call_state *call);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * All calls: the map by Call-ID, time-outs, and limits.
  *
- * A call waits in one of five lists, each with one time-out: a sign of life
+ * A call waits in one of six lists, each with one time-out: a sign of life
  * moves it to the end of its list. So the next to expire is always at the
  * front, and a tick costs what it ends, not what there is. The map of uthash
  * keeps the order in which calls were added, which is that of their numbers,
@@ -19,9 +19,12 @@
 #define SECOND_NS 1000000000LL
 /** A response older than this is not one to an INVITE that comes now. */
 #define EARLY_NS SECOND_NS
+/** Calls that ended are remembered beside `calls_max`: its 8th part. */
+#define REMEMBERED_SHARE 8
 
 static const struct sip_config defaults = {
 	.calls_max = 20000,
+	.registrations_max = 20000,
 	.message_bytes_max = SIP_MESSAGE_BYTES_MAX,
 	.headers_max = 256,
 	.line_bytes_max = 8192,
@@ -40,6 +43,7 @@ config_fill(struct sip_config *config, const struct sip_config *given)
 	if (config->member == 0)                                               \
 	config->member = defaults.member
 	OR_DEFAULT(calls_max);
+	OR_DEFAULT(registrations_max);
 	OR_DEFAULT(message_bytes_max);
 	OR_DEFAULT(headers_max);
 	OR_DEFAULT(line_bytes_max);
@@ -72,7 +76,9 @@ sip_tracker_new(struct sip_tracker **tracker, const struct sip_config *config,
 	t->config = filled;
 	t->fn = fn;
 	t->ctx = ctx;
-	if (sip__parser_new(&t->parser, &t->config)) {
+	if (sip__parser_new(&t->parser, &t->config) ||
+	    sip__registrar_new(&t->registrar, &t->config, &t->counters)) {
+		sip__parser_free(&t->parser);
 		free(t);
 		return -ENOMEM;
 	}
@@ -172,7 +178,7 @@ map_add(struct sip_call_state *call)
 static void
 call_forget(struct sip_call_state *call)
 {
-	sip__link_drop(call);
+	sip__link_forget(call);
 	map_remove(call);
 	DL_DELETE(call->tracker->waiting[call->wait], call);
 	free(call);
@@ -191,32 +197,48 @@ sip__call_wait(struct sip_call_state *call, enum sip_wait wait)
 	DL_APPEND(tracker->waiting[wait], call);
 }
 
-/** Make room for one call: forget one that ended, else the idlest gives way. */
-static void
-shed(struct sip_tracker *tracker, int64_t time_ns)
-{
-	struct sip_call_state *idlest = tracker->waiting[SIP_WAIT_GONE];
-
-	if (!idlest) {
-		for (int w = 0; w < SIP_WAIT_GONE; w++) {
-			struct sip_call_state *call = tracker->waiting[w];
-
-			if (call &&
-			    (!idlest || call->alive_ns < idlest->alive_ns))
-				idlest = call;
-		}
-		tracker->counters.calls_shed++;
-		sip__call_end(idlest,
-			      (struct sip_event){ .time_ns = time_ns,
-						  .cause = SIP_END_SHED });
-	}
-	call_forget(idlest);
-}
-
 static bool
 is_full(const struct sip_tracker *tracker)
 {
-	return HASH_CNT(by_id, tracker->calls) >= tracker->config.calls_max;
+	return sip_tracker_calls(tracker) >= tracker->config.calls_max;
+}
+
+/**
+ * Make room for a call that begins. Who floods a telephone system sends
+ * INVITEs and seldom hears a telephone ring: so what rings goes late, what was
+ * answered last, and what was refused, which begins anew if the caller tries
+ * again, first. Of each kind the one that was not heard of for longest.
+ */
+static void
+shed(struct sip_tracker *tracker, int64_t time_ns)
+{
+	static const enum sip_wait order[] = { SIP_WAIT_RETRY, SIP_WAIT_SETUP,
+					       SIP_WAIT_RINGING,
+					       SIP_WAIT_TALKING,
+					       SIP_WAIT_HOLDING };
+	struct sip_call_state *call = NULL;
+
+	for (size_t i = 0; !call && i < sizeof(order) / sizeof(*order); i++)
+		call = tracker->waiting[order[i]];
+	tracker->counters.calls_shed++;
+	sip__call_end(call, (struct sip_event){ .time_ns = time_ns,
+						.cause = SIP_END_SHED });
+	call_forget(call);
+}
+
+/**
+ * Calls that ended take the room that those in progress leave, and a part
+ * beside it: else a flood would have each forgotten at once, and what is sent
+ * again of a call would be of none, or begin it a second time.
+ */
+static void
+remember_less(struct sip_tracker *tracker)
+{
+	uint64_t max = tracker->config.calls_max;
+
+	max += max / REMEMBERED_SHARE;
+	if (HASH_CNT(by_id, tracker->calls) >= max)
+		call_forget(tracker->waiting[SIP_WAIT_GONE]);
 }
 
 /** Number a call, and put it where it is found. @return 0 or -ENOMEM */
@@ -236,15 +258,11 @@ call_add(struct sip_call_state *call)
 int
 sip__call_adopt(struct sip_call_state *call)
 {
-	struct sip_call_state *ended = call->tracker->waiting[SIP_WAIT_GONE];
-
 	if (map_find(call->tracker, call->pub.call_id))
 		return -EEXIST;
-	if (is_full(call->tracker)) {
-		if (!ended)
-			return -ENOSPC;
-		call_forget(ended);
-	}
+	if (is_full(call->tracker))
+		return -ENOSPC;
+	remember_less(call->tracker);
 	return call_add(call);
 }
 
@@ -256,6 +274,7 @@ call_new(struct sip_tracker *tracker, const char *id, int64_t time_ns)
 
 	if (is_full(tracker))
 		shed(tracker, time_ns);
+	remember_less(tracker);
 	call = calloc(1, sizeof(*call));
 	if (!call)
 		return NULL;
@@ -396,6 +415,35 @@ early_replay(struct sip_call_state *call, uint64_t hash, int64_t time_ns)
 	}
 }
 
+/** Was a response to an INVITE of this call kept? */
+static bool
+early_has(const struct sip_tracker *tracker, uint64_t hash, int64_t time_ns)
+{
+	for (uint32_t i = 0; i < SIP_EARLY_MAX; i++)
+		if (tracker->early[i].bytes && tracker->early[i].call == hash &&
+		    tracker->early[i].time_ns >= time_ns - EARLY_NS)
+			return true;
+	return false;
+}
+
+/**
+ * Of a call whose INVITE was not seen: an INVITE within its dialog, or the ACK
+ * to a response that was. Both name the parties, so that the policy can be
+ * asked, and tell where there is media.
+ */
+static bool
+is_midway(const struct sip_tracker *tracker, const struct sip_turn *turn)
+{
+	const struct sip_msg *msg = turn->msg;
+
+	if (msg->status || msg->to.tag.n == 0)
+		return false;
+	return msg->method == SIP_METHOD_INVITE ||
+	       (msg->method == SIP_METHOD_ACK &&
+		early_has(tracker, sip__tracker_hash(tracker, msg->call_id),
+			  turn->time_ns));
+}
+
 static void
 input_beginning(struct sip_tracker *tracker, struct sip_turn *turn,
 		const char *id)
@@ -412,14 +460,16 @@ input_beginning(struct sip_tracker *tracker, struct sip_turn *turn,
 	early_replay(call, hash, turn->time_ns);
 }
 
-/** What changes no media, but may tell who is called next. */
+/** What changes no media, but may tell who is called next, or what was keyed.
+ */
 static void
 input_beside(struct sip_call_state *call, struct sip_turn *turn)
 {
 	sign_of_life(call, turn->time_ns);
-	if ((turn->msg->method == SIP_METHOD_REFER ||
-	     turn->msg->method == SIP_METHOD_NOTIFY) &&
-	    !sip__call_seen(call, turn->msg, turn->src))
+	if (turn->msg->method == SIP_METHOD_INFO ||
+	    ((turn->msg->method == SIP_METHOD_REFER ||
+	      turn->msg->method == SIP_METHOD_NOTIFY) &&
+	     !sip__call_seen(call, turn->msg, turn->src)))
 		sip__call_input(call, turn);
 }
 
@@ -441,6 +491,8 @@ dispatch(struct sip_tracker *tracker, struct sip_turn *turn,
 
 	whole = sip__text_clean(id, sizeof(id), turn->msg->call_id);
 	call = map_find(tracker, id);
+	if (turn->msg->method == SIP_METHOD_REGISTER)
+		sip__registrar_input(tracker->registrar, turn);
 	if (!has_part(turn->msg->method)) {
 		tracker->counters.other_method++;
 		if (call && call->wait != SIP_WAIT_GONE)
@@ -454,8 +506,9 @@ dispatch(struct sip_tracker *tracker, struct sip_turn *turn,
 	}
 	if (call) {
 		input_known(call, turn);
-	} else if (is_beginning(turn->msg)) {
+	} else if (is_beginning(turn->msg) || is_midway(tracker, turn)) {
 		tracker->counters.text_cut += !whole;
+		tracker->counters.calls_midway += turn->msg->to.tag.n > 0;
 		input_beginning(tracker, turn, id);
 	} else {
 		tracker->counters.stray++;
@@ -524,6 +577,7 @@ sip_tracker_tick(struct sip_tracker *tracker, int64_t now_ns)
 	const int64_t timeouts[SIP_WAIT_COUNT] = {
 		[SIP_WAIT_SETUP] = tracker->config.setup_timeout_ns,
 		[SIP_WAIT_RETRY] = tracker->config.linger_ns,
+		[SIP_WAIT_RINGING] = tracker->config.setup_timeout_ns,
 		[SIP_WAIT_TALKING] = tracker->config.idle_timeout_ns,
 		[SIP_WAIT_HOLDING] = tracker->config.hold_timeout_ns,
 		[SIP_WAIT_GONE] = tracker->config.linger_ns,
@@ -536,6 +590,7 @@ sip_tracker_tick(struct sip_tracker *tracker, int64_t now_ns)
 		       tracker->waiting[w]->alive_ns <= until)
 			expire(tracker->waiting[w]);
 	}
+	sip__registrar_tick(tracker->registrar, now_ns);
 }
 
 void
@@ -568,6 +623,7 @@ sip_tracker_free(struct sip_tracker **tracker)
 	}
 	for (uint32_t i = 0; i < SIP_EARLY_MAX; i++)
 		free(t->early[i].bytes);
+	sip__registrar_free(&t->registrar);
 	sip__parser_free(&t->parser);
 	free(t);
 	*tracker = NULL;
@@ -591,4 +647,10 @@ uint32_t
 sip_tracker_calls(const struct sip_tracker *tracker)
 {
 	return HASH_CNT(by_number, tracker->numbers);
+}
+
+const struct sip_registrar *
+sip_tracker_registrar_peek(const struct sip_tracker *tracker)
+{
+	return tracker->registrar;
 }

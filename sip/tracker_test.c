@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "cmd/testing/sip_script.h"
 #include "cmd/testing/testing.h"
 #include "sip/sip_priv.h"
 
@@ -91,6 +92,16 @@ put_call(struct sip_tracker *tracker, int64_t ms, unsigned id)
 	char text[512];
 
 	snprintf(text, sizeof(text), INVITE("%u") "\r\n", id);
+	assert_int_equal(put(tracker, ms, text, 0), 0);
+}
+
+static void
+put_start(struct sip_tracker *tracker, int64_t ms, const char *start,
+	  unsigned id)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s\r\n" HEADERS("%u") "\r\n", start, id);
 	assert_int_equal(put(tracker, ms, text, 0), 0);
 }
 
@@ -189,27 +200,121 @@ long_texts_are_cut_and_counted(void **state)
 	sip_tracker_free(&tracker);
 }
 
-/** Talking or not makes no difference, only when it was heard of last. */
+#define HELD                                                                   \
+	"1 A>B INVITE 1 b=1 i=held sdp=10.0.0.1:4000\n"                        \
+	"2 B>A 200/INVITE 1 b=1 t=y i=held sdp=10.0.0.2:5000\n"                \
+	"3 A>B INVITE 2 b=2 t=y i=held sdp=10.0.0.1:4000/sendonly\n"           \
+	"4 B>A 200/INVITE 2 b=2 t=y i=held sdp=10.0.0.2:5000/recvonly\n"
+
 static void
-the_idlest_of_all_lists_gives_way(void **state)
+put_answered(struct sip_tracker *tracker, unsigned ms, unsigned id)
 {
-	struct sip_config config = { .calls_max = 2 };
+	char script[128];
+
+	snprintf(script, sizeof(script),
+		 "%u A>B INVITE 1 b=1 i=%u\n%u B>A 200/INVITE 1 b=1 t=y i=%u\n",
+		 ms, id, ms, id);
+	testing_sip_run(tracker, script);
+}
+
+/** What was answered goes last, though others were heard of later. */
+static void
+who_gives_way(void **state)
+{
+	static const unsigned order[] = { 7, 6, 5, 3, 4, 2, 8 };
+	const struct sip_config config = { .calls_max = 7 };
 	struct told told;
+	struct sip_tracker *tracker = make(&told, &config);
 
 	(void)state;
-	for (int64_t answer_ms = 2; answer_ms <= 4; answer_ms += 2) {
-		struct sip_tracker *tracker = make(&told, &config);
-
-		put_call(tracker, 1, 1);
-		put_call(tracker, 3, 2);
-		assert_int_equal(put(tracker, answer_ms,
-				     "SIP/2.0 200 OK\r\n" HEADERS("1") "\r\n",
-				     0),
-				 0);
-		put_call(tracker, 5, 3);
-		assert_int_equal(told.last_ended, answer_ms == 2 ? 1 : 2);
-		sip_tracker_free(&tracker);
+	testing_sip_run(tracker, HELD);
+	put_answered(tracker, 5, 2);
+	testing_sip_run(tracker, "10 A>B INVITE 1 b=1 i=rings\n"
+				 "11 B>A 180/INVITE 1 b=1 t=y i=rings\n"
+				 "12 A>B INVITE 1 b=1 i=rings_on\n"
+				 "13 B>A 183/INVITE 1 b=1 t=y i=rings_on\n"
+				 "14 B>C INVITE 1 b=2 i=rings_on\n"
+				 "20 A>B INVITE 1 b=1 i=silent\n"
+				 "21 B>A 100/INVITE 1 b=1 i=silent\n"
+				 "30 A>B INVITE 1 b=1 i=challenged\n"
+				 "31 A>B INVITE 1 b=1 i=cancelled\n"
+				 "32 A>B CANCEL 1 b=1 i=cancelled\n"
+				 "33 B>A 401/INVITE 1 b=1 t=y i=challenged\n");
+	assert_int_equal(told.begun, 7);
+	for (unsigned i = 0; i < 7; i++) {
+		assert_int_equal(told.ended, i);
+		put_answered(tracker, 40 + i, 8 + i);
+		assert_int_equal(told.last_ended, order[i]);
+		assert_int_equal(told.cause, SIP_END_SHED);
 	}
+	assert_int_equal(told.ended, 7);
+	assert_int_equal(sip_tracker_counters_peek(tracker)->calls_shed, 7);
+	sip_tracker_free(&tracker);
+}
+
+/** There is nothing else left: what is on hold gives way, too. */
+static void
+what_is_on_hold_gives_way(void **state)
+{
+	const struct sip_config config = { .calls_max = 1 };
+	struct told told;
+	struct sip_tracker *tracker = make(&told, &config);
+
+	(void)state;
+	testing_sip_run(tracker, HELD);
+	assert_true(told.call.hold[SIP_CALLER]);
+	put_call(tracker, 5, 2);
+	assert_int_equal(told.last_ended, 1);
+	assert_int_equal(told.begun, 2);
+	sip_tracker_free(&tracker);
+}
+
+/** A call that was given up is no more; its INVITE, sent again, begins it. */
+static void
+what_gave_way_may_come_again(void **state)
+{
+	const struct sip_config config = { .calls_max = 1 };
+	struct told told;
+	struct sip_tracker *tracker = make(&told, &config);
+
+	(void)state;
+	put_call(tracker, 1, 1);
+	put_call(tracker, 2, 2);
+	assert_int_equal(told.last_ended, 1);
+	put_call(tracker, 3, 1);
+	assert_int_equal(told.last_ended, 2);
+	assert_int_equal(told.begun, 3);
+	sip_tracker_free(&tracker);
+}
+
+/** However many begin: else a BYE that is sent again would be a stray. */
+static void
+some_that_ended_are_remembered(void **state)
+{
+	const struct sip_config config = { .calls_max = 8 };
+	struct told told;
+	struct sip_tracker *tracker = make(&told, &config);
+	const struct sip_counters *c = sip_tracker_counters_peek(tracker);
+	const char *bye = "9 A>B BYE 2 b=2 t=y i=1\n";
+
+	(void)state;
+	put_answered(tracker, 1, 1);
+	testing_sip_run(tracker, bye);
+	for (unsigned i = 2; i < 100; i++)
+		put_call(tracker, 10, i);
+	assert_int_equal(sip_tracker_calls(tracker), 8);
+	assert_int_equal(c->calls_shed, 90);
+	testing_sip_run(tracker, bye);
+	assert_int_equal(c->retransmissions, 1);
+	/* there is room for one beside the eight */
+	put_start(tracker, 11, "SIP/2.0 486 Busy", 99);
+	put_call(tracker, 12, 100);
+	assert_int_equal(c->calls_shed, 90);
+	testing_sip_run(tracker, bye);
+	assert_int_equal(c->stray, 1);
+	put_start(tracker, 13, "SIP/2.0 486 Busy", 99);
+	assert_int_equal(c->retransmissions, 2);
+	sip_tracker_free(&tracker);
 }
 
 static void
@@ -245,6 +350,23 @@ the_idlest_call_gives_way(void **state)
 	assert_int_equal(told.last_ended, 5);
 	assert_int_equal(told.time_ns, 9 * MS);
 	assert_int_equal(sip_tracker_calls(tracker), 0);
+	sip_tracker_free(&tracker);
+}
+
+static void
+what_rings_times_out_as_a_set_up(void **state)
+{
+	struct told told;
+	struct sip_tracker *tracker = make(&told, NULL);
+
+	(void)state;
+	put_call(tracker, 0, 1);
+	put_start(tracker, 10, "SIP/2.0 180 Ringing", 1);
+	sip_tracker_tick(tracker, 180009 * MS);
+	assert_int_equal(told.ended, 0);
+	sip_tracker_tick(tracker, 180010 * MS);
+	assert_int_equal(told.ended, 1);
+	assert_int_equal(told.cause, SIP_END_TIMEOUT);
 	sip_tracker_free(&tracker);
 }
 
@@ -414,8 +536,12 @@ main(void)
 		cmocka_unit_test(a_call_has_what_is_known),
 		cmocka_unit_test(every_message_is_counted),
 		cmocka_unit_test(long_texts_are_cut_and_counted),
-		cmocka_unit_test(the_idlest_of_all_lists_gives_way),
+		cmocka_unit_test(who_gives_way),
+		cmocka_unit_test(what_is_on_hold_gives_way),
+		cmocka_unit_test(what_gave_way_may_come_again),
+		cmocka_unit_test(some_that_ended_are_remembered),
 		cmocka_unit_test(the_idlest_call_gives_way),
+		cmocka_unit_test(what_rings_times_out_as_a_set_up),
 		cmocka_unit_test(many_calls_time_out_in_order),
 		cmocka_unit_test(an_ended_call_is_forgotten),
 		cmocka_unit_test(a_cut_body_is_believed_by_lines),

@@ -433,7 +433,9 @@ struct way {
 };
 
 /** times, 4 numbers, extensions, clocks or tombstones, live */
-#define WAYS_MAX 8
+/* numbers of a row that it is found by; ways to it in all */
+#define NUMBERS_MAX 20
+#define WAYS_MAX    (NUMBERS_MAX + 4)
 
 struct ways {
 	size_t count;
@@ -457,24 +459,69 @@ way_add(struct ways *ways, MDB_dbi table, const char *text,
 	store__key_segment(&way->key, segment->call, segment->segment);
 }
 
+/** Different numbers that are not empty. */
+struct numbers {
+	size_t count;
+	char number[NUMBERS_MAX][STORE_NUMBER_BYTES];
+};
+
+static void
+number_add(struct numbers *numbers, const char *number, size_t n)
+{
+	char *to = numbers->number[numbers->count];
+
+	if (n == 0 || n >= STORE_NUMBER_BYTES || numbers->count == NUMBERS_MAX)
+		return;
+	for (size_t i = 0; i < numbers->count; i++)
+		if (strncmp(numbers->number[i], number, n) == 0 &&
+		    numbers->number[i][n] == '\0')
+			return;
+	memcpy(to, number, n);
+	to[n] = '\0';
+	numbers->count++;
+}
+
+static void
+numbers_of(struct numbers *numbers, const struct store_segment *segment)
+{
+	const char *parties[] = { segment->from, segment->to, segment->local,
+				  segment->remote };
+	const char *line = segment->others;
+	size_t n;
+
+	numbers->count = 0;
+	for (size_t i = 0; i < sizeof(parties) / sizeof(*parties); i++)
+		number_add(numbers, parties[i], strlen(parties[i]));
+	for (; *line; line += n + (line[n] == '\n')) {
+		n = strcspn(line, "\n");
+		number_add(numbers, line, n);
+	}
+}
+
+bool
+store__has_number(const struct store_segment *segment, const char *number)
+{
+	struct numbers numbers;
+
+	numbers_of(&numbers, segment);
+	for (size_t i = 0; i < numbers.count; i++)
+		if (strcmp(numbers.number[i], number) == 0)
+			return true;
+	return false;
+}
+
 static void
 ways_of(struct ways *ways, const struct store__tables *tables,
 	const struct store_segment *segment)
 {
-	const char *numbers[] = { segment->from, segment->to, segment->local,
-				  segment->remote };
+	struct numbers numbers;
 
 	ways->count = 0;
 	way_add(ways, tables->times, NULL, &segment->start_ns, segment);
-	for (size_t i = 0; i < 4; i++) {
-		bool again = !numbers[i][0];
-
-		for (size_t j = 0; j < i; j++)
-			again |= strcmp(numbers[i], numbers[j]) == 0;
-		if (!again)
-			way_add(ways, tables->numbers, numbers[i],
-				&segment->start_ns, segment);
-	}
+	numbers_of(&numbers, segment);
+	for (size_t i = 0; i < numbers.count; i++)
+		way_add(ways, tables->numbers, numbers.number[i],
+			&segment->start_ns, segment);
 	if (segment->local[0])
 		way_add(ways, tables->extensions, segment->local,
 			&segment->start_ns, segment);
@@ -726,6 +773,7 @@ store__segment_sound(const struct store_segment *segment)
 	    !text_ends(segment->to, sizeof(segment->to)) ||
 	    !text_ends(segment->local, sizeof(segment->local)) ||
 	    !text_ends(segment->remote, sizeof(segment->remote)) ||
+	    !text_ends(segment->others, sizeof(segment->others)) ||
 	    !text_ends(segment->retention, sizeof(segment->retention)) ||
 	    segment->streams_count > STORE_STREAMS_MAX)
 		return false;

@@ -147,6 +147,41 @@ test_prefix(void **state)
 			 -ENOENT);
 }
 
+static int
+no_finding(void *ctx, const struct store_finding *finding)
+{
+	(void)ctx;
+	fail_msg("%s", finding->detail);
+	return 0;
+}
+
+static void
+test_others(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_segment other;
+	struct store_query q;
+
+	/* by who only had part in it, but not by part of a number */
+	fixture_segment(&other, 0);
+	snprintf(other.others, sizeof(other.others), "2750\n+441534445505");
+	fixture_put(fx, &other);
+	q = (struct store_query){ .number = "2750" };
+	assert_int_equal(hits_of(fx, &q), 1);
+	q.number = "+441534445505";
+	assert_int_equal(hits_of(fx, &q), 1);
+	q.number = "275";
+	assert_int_equal(hits_of(fx, &q), 0);
+	snprintf(other.others, sizeof(other.others), "2751");
+	fixture_put(fx, &other);
+	q.number = "2750";
+	assert_int_equal(hits_of(fx, &q), 0);
+	q.number = "2751";
+	assert_int_equal(hits_of(fx, &q), 1);
+	assert_int_equal(store_verify_orphans(fx->archive, no_finding, NULL),
+			 0);
+}
+
 static void
 test_search(void **state)
 {
@@ -675,6 +710,7 @@ main(void)
 		TEST(test_put_and_get),
 		TEST(test_prefix),
 		TEST(test_search),
+		TEST(test_others),
 		TEST(test_odd_queries),
 		TEST(test_long_segments),
 		TEST(test_replace),

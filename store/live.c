@@ -5,7 +5,8 @@
  *
  *   call:  u8 version | u16 bytes of row | u32 bytes of state | row | state
  *
- * The row is that of the current segment, as it would stand in `segments`,
+ * The key is the id of the first segment of a conversation. The row is that of
+ * the current one, as it would stand in `segments`,
  * without streams; the state belongs to the recorder. Both lengths together
  * must be what there is.
  */
@@ -17,7 +18,7 @@
 
 #include "store/store_priv.h"
 
-#define VERSION 1
+#define VERSION 2
 
 static const char key_name[] = "live-key";
 
@@ -45,8 +46,20 @@ store__live_decode(struct store_segment *segment, const uint8_t **state,
 	return r == 0 && segment->streams_count ? -EBADMSG : r;
 }
 
+/** Is this the id of a segment of this call? */
+static bool
+is_of(const char *id, const char *call)
+{
+	char found[STORE_CALL_ID_BYTES];
+	uint32_t number;
+
+	return strnlen(id, STORE_SEGMENT_ID_BYTES) < STORE_SEGMENT_ID_BYTES &&
+	       store__segment_id_parse(id, found, &number) == 0 &&
+	       strcmp(found, call) == 0;
+}
+
 int
-store_live_put(struct store_archive *archive,
+store_live_put(struct store_archive *archive, const char *first,
 	       const struct store_segment *segment, const void *state,
 	       size_t state_bytes)
 {
@@ -61,12 +74,12 @@ store_live_put(struct store_archive *archive,
 	if (archive->batch_error)
 		return archive->batch_error;
 	assert(archive->batch);
-	if (!store__segment_sound(segment) ||
+	if (!store__segment_sound(segment) || !is_of(first, segment->call) ||
 	    state_bytes > STORE_LIVE_BYTES_MAX)
 		return store__batch_fail(archive, -EINVAL);
 	head.streams_count = 0;
 	n = store__row_encode(row, &head);
-	store__key_text(&key, segment->call);
+	store__key_text(&key, first);
 	k = store__key_val(&key);
 	value.mv_size = STORE__LIVE_HEAD_BYTES + n + state_bytes;
 	rc = mdb_put(archive->batch, archive->tables.calls, &k, &value,
@@ -84,7 +97,7 @@ store_live_put(struct store_archive *archive,
 }
 
 int
-store_live_delete(struct store_archive *archive, const char *call_id)
+store_live_delete(struct store_archive *archive, const char *first)
 {
 	struct store__key key = { 0 };
 	MDB_val k;
@@ -93,9 +106,9 @@ store_live_delete(struct store_archive *archive, const char *call_id)
 	if (archive->batch_error)
 		return archive->batch_error;
 	assert(archive->batch);
-	if (strnlen(call_id, STORE_CALL_ID_BYTES) == STORE_CALL_ID_BYTES)
-		return 0; /* no call has such an id */
-	store__key_text(&key, call_id);
+	if (strnlen(first, STORE_SEGMENT_ID_BYTES) == STORE_SEGMENT_ID_BYTES)
+		return 0; /* no segment has such an id */
+	store__key_text(&key, first);
 	k = store__key_val(&key);
 	rc = mdb_del(archive->batch, archive->tables.calls, &k, NULL);
 	if (rc == 0 || rc == MDB_NOTFOUND)
@@ -105,13 +118,14 @@ store_live_delete(struct store_archive *archive, const char *call_id)
 
 /* ---- reading ----------------------------------------------------------- */
 
-/** Does an entry stand under the id of its call? */
+/** Does an entry stand under the id of a segment of its call? */
 static bool
 key_right(const MDB_val *key, const struct store_segment *segment)
 {
-	const size_t n = strlen(segment->call) + 1;
+	const char *first = key->mv_data;
 
-	return key->mv_size == n && memcmp(key->mv_data, segment->call, n) == 0;
+	return key->mv_size > 0 && first[key->mv_size - 1] == '\0' &&
+	       is_of(first, segment->call);
 }
 
 static int
@@ -143,7 +157,7 @@ walk(MDB_cursor *cursor, store_live_fn fn, store__skipped_fn skipped, void *ctx)
 		if (r)
 			r = tell_skipped(&key, r, skipped, ctx);
 		else if (fn)
-			r = fn(ctx, &segment, state, state_bytes);
+			r = fn(ctx, key.mv_data, &segment, state, state_bytes);
 		if (r)
 			return r;
 		rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT);
@@ -181,12 +195,12 @@ struct count_skipped {
 };
 
 static int
-pass_on(void *ctx, const struct store_segment *segment, const void *state,
-	size_t state_bytes)
+pass_on(void *ctx, const char *key, const struct store_segment *segment,
+	const void *state, size_t state_bytes)
 {
 	const struct count_skipped *count = ctx;
 
-	return count->fn(count->ctx, segment, state, state_bytes);
+	return count->fn(count->ctx, key, segment, state, state_bytes);
 }
 
 static int

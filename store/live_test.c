@@ -31,18 +31,20 @@ teardown(void **state)
 struct calls {
 	unsigned count, stop_at;
 	struct store_segment segments[8];
+	char keys[8][STORE_SEGMENT_ID_BYTES];
 	uint8_t states[8][64];
 	size_t states_bytes[8];
 };
 
 static int
-see(void *ctx, const struct store_segment *segment, const void *state,
-    size_t state_bytes)
+see(void *ctx, const char *key, const struct store_segment *segment,
+    const void *state, size_t state_bytes)
 {
 	struct calls *calls = ctx;
 	unsigned i = calls->count++;
 
 	assert_in_range(i, 0, 7);
+	snprintf(calls->keys[i], sizeof(calls->keys[i]), "%s", key);
 	calls->segments[i] = *segment;
 	calls->states_bytes[i] = state_bytes;
 	if (state_bytes && state_bytes <= sizeof(calls->states[i]))
@@ -64,11 +66,19 @@ calls_of(struct fixture *fx, uint64_t skipped)
 }
 
 static void
-keep(struct fixture *fx, const struct store_segment *s, const char *text)
+keep_under(struct fixture *fx, const char *key, const struct store_segment *s,
+	   const char *text)
 {
 	assert_int_equal(store_batch_begin(fx->archive), 0);
-	assert_int_equal(store_live_put(fx->archive, s, text, strlen(text)), 0);
+	assert_int_equal(
+	    store_live_put(fx->archive, key, s, text, strlen(text)), 0);
 	assert_int_equal(store_batch_commit(fx->archive), 0);
+}
+
+static void
+keep(struct fixture *fx, const struct store_segment *s, const char *text)
+{
+	keep_under(fx, s->id, s, text);
 }
 
 static void
@@ -84,7 +94,7 @@ call_key(const struct store_segment *s)
 {
 	struct store__key key = { 0 };
 
-	store__key_text(&key, s->call);
+	store__key_text(&key, s->id);
 	return key;
 }
 
@@ -94,7 +104,7 @@ test_put_walk_delete(void **state)
 	struct fixture *fx = *state;
 	const struct calls *calls;
 	struct store_segment s[3];
-	char longer[600];
+	char longer[600], first[STORE_SEGMENT_ID_BYTES];
 
 	assert_int_equal(calls_of(fx, 0)->count, 0);
 	for (unsigned i = 3; i-- > 0;) {
@@ -111,18 +121,25 @@ test_put_walk_delete(void **state)
 	assert_memory_equal(calls->states[2], "paused", 6);
 
 	/* The next segment takes its place; streams are not kept. */
+	memcpy(first, s[1].id, sizeof(first));
 	s[1].segment = 2;
 	store__segment_id_make(s[1].id, s[1].call, 2);
 	fixture_totals(&s[1], 1000);
-	keep(fx, &s[1], "on");
+	keep_under(fx, first, &s[1], "on");
 	calls = calls_of(fx, 0);
 	assert_int_equal(calls->count, 3);
 	assert_string_equal(calls->segments[1].id, s[1].id);
+	assert_string_equal(calls->keys[1], first);
 	assert_int_equal(calls->segments[1].streams_count, 0);
 	assert_int_equal(calls->states_bytes[1], 2);
 
-	end(fx, s[1].call);
-	end(fx, s[1].call);
+	/* Another conversation of the same call stands beside it. */
+	keep(fx, &s[1], "beside");
+	assert_int_equal(calls_of(fx, 0)->count, 4);
+	end(fx, s[1].id);
+
+	end(fx, first);
+	end(fx, first);
 	end(fx, "");
 	memset(longer, 'x', sizeof(longer) - 1);
 	longer[sizeof(longer) - 1] = '\0';
@@ -164,7 +181,8 @@ test_longest(void **state)
 	fixture_segment(&other, 1);
 	assert_int_equal(store_batch_begin(fx->archive), 0);
 	assert_int_equal(
-	    store_live_put(fx->archive, &s, bytes, STORE_LIVE_BYTES_MAX), 0);
+	    store_live_put(fx->archive, s.id, &s, bytes, STORE_LIVE_BYTES_MAX),
+	    0);
 	/* A walk sees what the open batch has. */
 	assert_int_equal(calls_of(fx, 0)->count, 1);
 	assert_int_equal(store_batch_commit(fx->archive), 0);
@@ -172,19 +190,22 @@ test_longest(void **state)
 	assert_int_equal(calls->states_bytes[0], STORE_LIVE_BYTES_MAX);
 
 	assert_int_equal(store_batch_begin(fx->archive), 0);
-	assert_int_equal(store_live_put(fx->archive, &other, NULL, 0), 0);
-	assert_int_equal(
-	    store_live_put(fx->archive, &s, bytes, STORE_LIVE_BYTES_MAX + 1),
-	    -EINVAL);
-	assert_int_equal(store_live_put(fx->archive, &s, bytes, 1), -EINVAL);
-	assert_int_equal(store_live_delete(fx->archive, s.call), -EINVAL);
+	assert_int_equal(store_live_put(fx->archive, other.id, &other, NULL, 0),
+			 0);
+	assert_int_equal(store_live_put(fx->archive, s.id, &s, bytes,
+					STORE_LIVE_BYTES_MAX + 1),
+			 -EINVAL);
+	assert_int_equal(store_live_put(fx->archive, s.id, &s, bytes, 1),
+			 -EINVAL);
+	assert_int_equal(store_live_delete(fx->archive, s.id), -EINVAL);
 	assert_int_equal(store_batch_commit(fx->archive), -EINVAL);
 	assert_int_equal(calls_of(fx, 0)->count, 1);
 	free(bytes);
 
 	other.segment = 7; /* and the id says 1 */
 	assert_int_equal(store_batch_begin(fx->archive), 0);
-	assert_int_equal(store_live_put(fx->archive, &other, NULL, 0), -EINVAL);
+	assert_int_equal(store_live_put(fx->archive, other.id, &other, NULL, 0),
+			 -EINVAL);
 	store_batch_abort(fx->archive);
 	assert_int_equal(calls_of(fx, 0)->count, 1);
 }
@@ -300,7 +321,7 @@ test_damaged(void **state)
 	/* What is damaged can still be ended, and put anew. */
 	keep(fx, &s, "y");
 	expect_skipped(fx, 1, 1);
-	end(fx, s.call);
+	end(fx, s.id);
 	expect_skipped(fx, 0, 1);
 	free(value);
 }
@@ -325,14 +346,15 @@ test_map_full(void **state)
 	fixture_segment(&s, 1);
 	assert_int_equal(store_segment_put(fx->archive, &s), 0);
 	fixture_segment(&s, 0);
-	assert_int_equal(store_live_delete(fx->archive, s.call), 0);
+	assert_int_equal(store_live_delete(fx->archive, s.id), 0);
 	for (unsigned i = 1; i < 100 && r == 0; i++) {
 		fixture_segment(&s, i);
-		r = store_live_put(fx->archive, &s, bytes, sizeof(bytes));
+		r = store_live_put(fx->archive, s.id, &s, bytes, sizeof(bytes));
 	}
 	assert_int_equal(r, -ENOSPC);
-	assert_int_equal(store_live_put(fx->archive, &s, "x", 1), -ENOSPC);
-	assert_int_equal(store_live_delete(fx->archive, s.call), -ENOSPC);
+	assert_int_equal(store_live_put(fx->archive, s.id, &s, "x", 1),
+			 -ENOSPC);
+	assert_int_equal(store_live_delete(fx->archive, s.id), -ENOSPC);
 	assert_int_equal(store_batch_commit(fx->archive), -ENOSPC);
 	assert_int_equal(calls_of(fx, 0)->count, 1);
 	assert_memory_equal(calls_of(fx, 0)->states[0], "before", 6);
@@ -355,10 +377,10 @@ killed(struct fixture *fx, bool committed)
 	s.state = STORE_STATE_RECORDING;
 	s.key_day = FIXTURE_DAY;
 	if (store_segment_put(fx->archive, &s) ||
-	    store_live_put(fx->archive, &s, "new", 3))
+	    store_live_put(fx->archive, s.id, &s, "new", 3))
 		_exit(2);
 	fixture_segment(&s, 0);
-	if (store_live_delete(fx->archive, s.call))
+	if (store_live_delete(fx->archive, s.id))
 		_exit(3);
 	if (committed && store_batch_commit(fx->archive))
 		_exit(4);
@@ -504,7 +526,7 @@ test_allocation(void **state)
 	assert_int_equal(store_live_walk(fx->archive, see, &calls, &skipped),
 			 0);
 	assert_int_equal(store_live_key(fx->archive, key), 0);
-	end(fx, s.call);
+	end(fx, s.id);
 	assert_int_equal(testing_allocations(), 0);
 	testing_fail_allocation(0);
 	assert_int_equal(calls.count, 1);

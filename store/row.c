@@ -70,13 +70,19 @@ static const struct field segment_fields[] = {
 	BYTES_FIELD(18, store_segment, policy),
 	TEXT_FIELD(19, store_segment, retention),
 	NUMBER_FIELD(20, store_segment, state, STORE_STATE_COUNT - 1),
-	TEXT_FIELD(21, store_segment, sip_call_id),
+	TEXT_FIELD(21, store_segment, sip_call_ids),
 	NUMBER_FIELD(22, store_segment, bytes, UINT64_MAX),
 	NUMBER_FIELD(23, store_segment, chunks, UINT32_MAX),
 	NUMBER_FIELD(24, store_segment, key_day, UINT32_MAX),
 	NUMBER_FIELD(25, store_segment, key_slot, UINT32_MAX),
 	BYTES_FIELD(26, store_segment, file_hash),
 	NUMBER_FIELD(27, store_segment, purged_ns, UINT64_MAX),
+	TEXT_FIELD(28, store_segment, began),
+	TEXT_FIELD(29, store_segment, from_sent),
+	TEXT_FIELD(30, store_segment, to_sent),
+	TEXT_FIELD(31, store_segment, from_name),
+	TEXT_FIELD(32, store_segment, to_name),
+	TEXT_FIELD(33, store_segment, others),
 };
 
 static const struct field stream_fields[] = {

@@ -23,7 +23,7 @@ segment_row(const uint8_t *data, size_t size)
 		assert(a->streams_count <= STORE_STREAMS_MAX);
 		assert(a->state < STORE_STATE_COUNT);
 		assert(memchr(a->from, 0, sizeof(a->from)));
-		assert(memchr(a->sip_call_id, 0, sizeof(a->sip_call_id)));
+		assert(memchr(a->sip_call_ids, 0, sizeof(a->sip_call_ids)));
 		assert(store__id_sound(a->id));
 		n = store__row_encode(row, a);
 		assert(n <= sizeof(row));

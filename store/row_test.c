@@ -36,7 +36,7 @@ full_segment(struct store_segment *s)
 	memset(s->policy, 0xa5, sizeof(s->policy));
 	snprintf(s->retention, sizeof(s->retention), "long");
 	s->state = STORE_STATE_HELD;
-	memset(s->sip_call_id, 'c', sizeof(s->sip_call_id) - 1);
+	memset(s->sip_call_ids, 'c', sizeof(s->sip_call_ids) - 1);
 	s->bytes = UINT64_MAX;
 	s->chunks = 77;
 	s->key_day = 20190328;

@@ -73,9 +73,7 @@ fits(const struct scan *scan, const struct store_segment *s)
 	if (q->id_prefix &&
 	    strncmp(s->id, q->id_prefix, strlen(q->id_prefix)) != 0)
 		return false;
-	if (q->number && strcmp(q->number, s->from) != 0 &&
-	    strcmp(q->number, s->to) != 0 && strcmp(q->number, s->local) != 0 &&
-	    strcmp(q->number, s->remote) != 0)
+	if (q->number && !store__has_number(s, q->number))
 		return false;
 	if (q->extension && strcmp(q->extension, s->local) != 0)
 		return false;

@@ -188,7 +188,10 @@ int store_archive_policies(struct store_archive *archive,
 
 #define STORE_NUMBER_BYTES 64
 #define STORE_NAME_BYTES 48
-#define STORE_SIP_CALL_ID_BYTES 256
+/** Call-IDs, one a line: as many as fit. */
+#define STORE_SIP_CALL_IDS_BYTES 512
+#define STORE_DISPLAY_BYTES 96
+#define STORE_OTHERS_BYTES 256
 
 enum store_kind { STORE_AGENT, STORE_QUEUE, STORE_HOLD, STORE_CONSULT,
 		  STORE_TRANSFER, STORE_PAYMENT, STORE_KIND_COUNT };
@@ -250,6 +253,7 @@ struct store_segment {
 	char call[STORE_CALL_ID_BYTES];
 	uint32_t segment;  /**< from 1 */
 	enum store_kind kind;
+	char began[STORE_NAME_BYTES]; /**< why: "call", "hold", "transfer: refer" */
 	char from[STORE_NUMBER_BYTES];   /**< caller, normalised */
 	char to[STORE_NUMBER_BYTES];
 	char local[STORE_NUMBER_BYTES];  /**< extension; "" in transit */
@@ -266,7 +270,14 @@ struct store_segment {
 	uint8_t policy[STORE_HASH_BYTES];
 	char retention[STORE_NAME_BYTES]; /**< class of the clocks */
 	enum store_state state;
-	char sip_call_id[STORE_SIP_CALL_ID_BYTES];
+	char sip_call_ids[STORE_SIP_CALL_IDS_BYTES];
+	char from_sent[STORE_NUMBER_BYTES]; /**< as SIP had it */
+	char to_sent[STORE_NUMBER_BYTES];
+	char from_name[STORE_DISPLAY_BYTES]; /**< display name, UTF-8 */
+	char to_name[STORE_DISPLAY_BYTES];
+	char others[STORE_OTHERS_BYTES]; /**< numbers, normalised, one a line, of
+					  * others who had part: dialled first,
+					  * diverted from, rung or left */
 	uint64_t bytes;         /**< of payload stored */
 	uint32_t chunks;        /**< sealed chunks in the file */
 	uint32_t key_day;       /**< 20190328: which keyring file, 0 none */
@@ -289,7 +300,8 @@ int store_segment_get(struct store_archive *archive, const char *id,
 /** What to look for; zero and NULL mean any. */
 struct store_query {
 	int64_t from_ns, to_ns;  /**< segments that touch [from, to) */
-	const char *number;      /**< from, to, local or remote: normalised */
+	const char *number;      /**< from, to, local, remote or one of the
+				  * others: normalised */
 	const char *extension;   /**< local */
 	const char *area;
 	const char *id_prefix;
@@ -349,28 +361,29 @@ int store_counter_get(struct store_archive *archive, uint32_t day,
 
 /* ---- calls in progress (live.c) ---------------------------------------- */
 
-/** What the recorder may keep of one call, at most. */
+/** What the recorder may keep of one conversation, at most. */
 #define STORE_LIVE_BYTES_MAX 32768
 #define STORE_LIVE_KEY_BYTES 16
 
 /**
- * A call in progress: its current segment, and what the recorder needs to go
- * on with it, which the archive does not look into. Replaces what was kept of
- * this call. In a batch, under the same rules as store_segment_put.
+ * A conversation in progress: its current segment, and what the recorder needs
+ * to go on with it, which the archive does not look into. A call may have
+ * several at once. In a batch, under the same rules as store_segment_put.
  *
- * @param segment its call is the key; its streams are not kept
+ * @param key the id of its first segment; replaces what was kept under it
+ * @param segment of the same call; its streams are not kept
  * @param state [state_bytes] NULL if there is none
  * @return 0; as store_segment_put, but for -EALREADY; -EINVAL also: more than
  *         STORE_LIVE_BYTES_MAX
  * @cost copies the state into the map once; no allocation of ours
  */
-int store_live_put(struct store_archive *archive,
+int store_live_put(struct store_archive *archive, const char *key,
 		   const struct store_segment *segment, const void *state,
 		   size_t state_bytes) __attribute__((warn_unused_result));
 
-/** The call has ended. In a batch. @return 0, also if it was not there; as
+/** The conversation has ended. In a batch. @return 0, also if it was not there; as
  * store_segment_put */
-int store_live_delete(struct store_archive *archive, const char *call_id)
+int store_live_delete(struct store_archive *archive, const char *key)
 	__attribute__((warn_unused_result));
 
 /**
@@ -378,11 +391,13 @@ int store_live_delete(struct store_archive *archive, const char *call_id)
  * @param state [state_bytes] borrowed until fn returns, not aligned
  * @return 0 to go on, anything else stops and is returned by the walk
  */
-typedef int (*store_live_fn)(void *ctx, const struct store_segment *segment,
+typedef int (*store_live_fn)(void *ctx, const char *key,
+			     const struct store_segment *segment,
 			     const void *state, size_t state_bytes);
 
 /**
- * Every call of the table, in order of id; with an open batch, as it stands in
+ * Every conversation of the table, in order of key, so that those of a call
+ * stand together; with an open batch, as it stands in
  * there. Entries that cannot be read are stepped over. An archive that no
  * writer has opened since it learned of this table has none.
  *

@@ -29,6 +29,7 @@ struct stored {
 	size_t payload;
 	uint32_t bytes;
 	const char *method; /* for "again"; NULL: plain */
+	uint32_t call;      /* MKPCAP_NONE: plain */
 	uint32_t status;
 };
 
@@ -179,7 +180,7 @@ message_add(struct builder *builder, struct mkpcap_dialog *dialog,
 	const struct mkpcap_call *call = &script->calls[step->call];
 	int64_t time_ns = script->start_ns + step->at_ns + step->delay_ns +
 			  shift_ns(script, step->repeat, dialog->instance);
-	struct stored stored = { .status = step->status };
+	struct stored stored = { .status = step->status, .call = step->call };
 	enum mkpcap_side from;
 	int n;
 
@@ -201,7 +202,9 @@ static int
 plain_add(struct builder *builder, const struct mkpcap_step *step)
 {
 	const struct mkpcap_script *script = builder->capture->script;
-	struct stored stored = { .from = step->from, .to = step->to };
+	struct stored stored = { .from = step->from,
+				 .to = step->to,
+				 .call = MKPCAP_NONE };
 	int n = mkpcap__plain(step, builder->text);
 
 	if (n < 0)
@@ -604,6 +607,59 @@ mkpcap_write(const struct mkpcap_capture *capture, FILE *to)
 					to);
 	}
 	return rc;
+}
+
+/* ---- messages, by number ------------------------------------------------- */
+
+static void
+message_print(const struct mkpcap_capture *capture, const struct item *item,
+	      uint32_t number, FILE *to)
+{
+	const struct mkpcap_script *script = capture->script;
+	const struct stored *stored = &capture->stored[item->number];
+	const struct mkpcap_text *from = &script->hosts[stored->from.host].name;
+	const struct mkpcap_text *to_host =
+	    &script->hosts[stored->to.host].name;
+	const uint8_t *text = capture->payload + stored->payload;
+	struct mkpcap_text call = { "-", 1 };
+
+	if (stored->call != MKPCAP_NONE)
+		call = script->calls[stored->call].name;
+	fprintf(to, "%u %.6f %.*s %.*s %.*s ", number,
+		(double)(item->time_ns - script->start_ns) / 1e9, (int)call.n,
+		call.p, (int)from->n, from->p, (int)to_host->n, to_host->p);
+	for (uint32_t i = 0; i < stored->bytes && text[i] != '\r'; i++)
+		putc(text[i] < ' ' || text[i] > '~' ? '?' : text[i], to);
+	if (stored->status)
+		fprintf(to, " to %s", stored->method);
+	putc('\n', to);
+}
+
+int
+mkpcap_list(const struct mkpcap_capture *capture, FILE *to)
+{
+	uint32_t number = 0;
+
+	for (uint32_t i = 0; i < capture->items_count; i++)
+		if (capture->items[i].source == STORED)
+			message_print(capture, &capture->items[i], ++number,
+				      to);
+	return fflush(to) || ferror(to) ? -errno : 0;
+}
+
+int
+mkpcap_leave_out(struct mkpcap_capture *capture, uint32_t number)
+{
+	for (uint32_t i = 0; i < capture->items_count; i++) {
+		struct item *item = &capture->items[i];
+
+		if (item->source != STORED || --number)
+			continue;
+		memmove(item, item + 1,
+			(--capture->items_count - i) * sizeof(*item));
+		return 0;
+	}
+	return -ENOENT;
 }
 
 uint32_t

@@ -207,6 +207,81 @@ dialog_ends(void **state)
 	cleanup(&made);
 }
 
+/* Both sides send an INVITE at once, and each gets its own answer. */
+static void
+glare(void **state)
+{
+	struct made made;
+
+	setup(&made, CALL "at 0 c invite rtp 10\n"
+			  "at 1 c ok rtp 20\n"
+			  "at 2 c ack\n"
+			  "at 3 c invite hold\n"
+			  "at 4 c invite from callee hold\n"
+			  "at 5 c pending to invite from callee\n"
+			  "at 6 c ok held from caller\n"
+			  "at 7 c ack from caller\n"
+			  "at 8 c ack from callee\n"
+			  "at 9 c subscribe\n"
+			  "at 10 c ok\n"
+			  "at 11 c 491 to invite\n");
+	assert_string_equal(header(&made, 5, "CSeq: "), "102 INVITE");
+	assert_string_equal(header(&made, 6, "CSeq: "), "201 INVITE");
+	assert_string_equal(header(&made, 7, "CSeq: "), "102 ACK");
+	assert_string_equal(header(&made, 7, "Via: "),
+			    header(&made, 3, "Via: "));
+	assert_string_equal(header(&made, 8, "CSeq: "), "201 ACK");
+	assert_string_not_equal(header(&made, 8, "Via: "),
+				header(&made, 4, "Via: "));
+	assert_string_equal(header(&made, 10, "CSeq: "), "103 SUBSCRIBE");
+	assert_string_equal(header(&made, 11, "CSeq: "), "201 INVITE");
+	cleanup(&made);
+}
+
+/* A header names another call: with the tag that its callee has by then. */
+static void
+references(void **state)
+{
+	struct made made;
+
+	setup(&made, CALL "call d from a:1 to b:3 id \"1%@x\"\n"
+			  "at 0 d invite rtp 10\n"
+			  "at 1 d ringing tag early\n"
+			  "at 2 c invite rtp 30 uri sip:{d.id%}@b\n"
+			  " header \"R: {d.id};t={d.callee};f={d.caller}.\"\n"
+			  "at 3 d ok tag late rtp 20\n"
+			  "at 4 c options header \"R: ?{d.id%}%3B{d.callee}\"\n"
+			  "at 5 d bye tag early\n");
+	assert_string_equal(header(&made, 2, "INVITE "),
+			    "sip:1%25%40x@b SIP/2.0");
+	assert_string_equal(header(&made, 2, "R: "),
+			    "1%@x;t=early;f=a8601e773.");
+	assert_string_equal(header(&made, 0, "From: "),
+			    "<sip:1@10.0.0.1>;tag=a8601e773");
+	assert_string_equal(header(&made, 4, "R: "), "?1%25%40x%3Blate");
+	assert_string_equal(header(&made, 5, "To: "),
+			    "<sip:3@10.0.0.2>;tag=early");
+	cleanup(&made);
+}
+
+/* Within one repetition, and out of it. */
+static void
+references_repeated(void **state)
+{
+	struct made made;
+
+	setup(&made, HOSTS "call o from a:1 to b:2\n"
+			   "repeat 2 every 1\n"
+			   "call c from a:1 to b:2\n"
+			   "call d from a:1 to b:3\n"
+			   "at 0 c invite rtp 30\n"
+			   " header \"R: {d.id} {o.id}\"\n"
+			   "end");
+	assert_string_equal(header(&made, 0, "R: "), "d@mkpcap o@mkpcap");
+	assert_string_equal(header(&made, 1, "R: "), "d-2@mkpcap o@mkpcap");
+	cleanup(&made);
+}
+
 static void
 hand_written(void **state)
 {
@@ -513,6 +588,9 @@ main(void)
 		cmocka_unit_test(invite_text),
 		cmocka_unit_test(dialog),
 		cmocka_unit_test(dialog_ends),
+		cmocka_unit_test(glare),
+		cmocka_unit_test(references),
+		cmocka_unit_test(references_repeated),
 		cmocka_unit_test(hand_written),
 		cmocka_unit_test(build_mistakes),
 		cmocka_unit_test(rtp_packets),

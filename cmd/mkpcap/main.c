@@ -19,6 +19,8 @@ struct options {
 	const char *script; /* NULL: standard input */
 	const char *out;    /* NULL: standard output */
 	const char *counts; /* NULL: for people, on stderr */
+	uint32_t without;   /* 0: none */
+	bool list;
 	bool check;
 	bool quiet;
 };
@@ -26,14 +28,17 @@ struct options {
 static void
 usage(FILE *to)
 {
-	fputs("usage: mkpcap [-nq] [-o FILE.pcap] [--counts FILE] "
-	      "[SCRIPT.call]\n"
+	fputs("usage: mkpcap [-lnq] [-o FILE.pcap] [--counts FILE] "
+	      "[--without N] [SCRIPT.call]\n"
 	      "\n"
 	      "Makes a capture file from a call script; see mkpcap(1).\n"
 	      "\n"
 	      "  -o, --out FILE     write to FILE, not to standard output\n"
 	      "      --counts FILE  what was done to each stream, one JSON "
 	      "object a line\n"
+	      "      --without N    leave out message N, as --list numbers "
+	      "them\n"
+	      "  -l, --list         only list the messages\n"
 	      "  -n, --check        only check the script\n"
 	      "  -q, --quiet        do not tell on stderr what was done\n"
 	      "  -h, --help         show this\n",
@@ -179,6 +184,17 @@ run(const struct options *options, const char *text, size_t n)
 		errors_print(&errors, options->script);
 	if (rc || options->check)
 		goto out;
+	if (options->without && mkpcap_leave_out(capture, options->without)) {
+		fprintf(stderr, "mkpcap: there is no message %u\n",
+			options->without);
+		rc = -EINVAL;
+		goto out;
+	}
+	if (options->list) {
+		what = "standard output";
+		rc = mkpcap_list(capture, stdout);
+		goto out;
+	}
 	what = options->out ? options->out : "standard output";
 	rc = capture_write(capture, options->out);
 	if (rc == 0 && options->counts) {
@@ -195,12 +211,28 @@ out:
 	return rc ? EXIT_FAILED : EXIT_DONE;
 }
 
+/* A number from 1. */
+static int
+number_read(const char *text, uint32_t *number)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end || value < 1 ||
+	    value > UINT32_MAX)
+		return -EINVAL;
+	*number = (uint32_t)value;
+	return 0;
+}
+
 static int
 options_read(struct options *options, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "out", required_argument, NULL, 'o' },
 		{ "counts", required_argument, NULL, 'c' },
+		{ "without", required_argument, NULL, 'w' },
+		{ "list", no_argument, NULL, 'l' },
 		{ "check", no_argument, NULL, 'n' },
 		{ "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' },
@@ -208,13 +240,20 @@ options_read(struct options *options, int argc, char **argv)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "o:nqh", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "o:lnqh", longs, NULL)) != -1) {
 		switch (c) {
 		case 'o':
 			options->out = optarg;
 			break;
 		case 'c':
 			options->counts = optarg;
+			break;
+		case 'w':
+			if (number_read(optarg, &options->without))
+				return -EINVAL;
+			break;
+		case 'l':
+			options->list = true;
 			break;
 		case 'n':
 			options->check = true;
@@ -246,7 +285,8 @@ main(int argc, char **argv)
 		usage(stderr);
 		return EXIT_USAGE;
 	}
-	if (!options.out && !options.check && isatty(STDOUT_FILENO)) {
+	if (!options.out && !options.check && !options.list &&
+	    isatty(STDOUT_FILENO)) {
 		fputs("mkpcap: a capture is nothing to look at: say where it "
 		      "goes with -o FILE\n",
 		      stderr);

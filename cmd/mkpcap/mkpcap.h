@@ -7,6 +7,7 @@
  *   value.c   ... its words: durations, lists of packets, endpoints
  *   option.c  ... the statements with options: messages and media
  *   sip.c     the steps of a call -> SIP messages, with the state of a dialog
+ *   reference.c ... that name another call of the script in a header
  *   media.c   tones -> G.711 in RTP, and what the script does to the packets
  *   frame.c   datagrams -> link frames, and the pcap format
  *   build.c   everything in order of time -> the file, and the counts
@@ -23,7 +24,7 @@
 
 #define MKPCAP_NONE UINT32_MAX
 
-#define MKPCAP_HEADERS_MAX 8 /**< extra header lines of a message */
+#define MKPCAP_HEADERS_MAX 16 /**< extra header lines of a message */
 #define MKPCAP_CODECS_MAX  8 /**< of one SDP */
 #define MKPCAP_RANGES_MAX  32
 #define MKPCAP_TONES_MAX   16
@@ -113,13 +114,15 @@ struct mkpcap_step {
 	uint32_t repeat;
 	uint32_t call; /**< MKPCAP_NONE: MKPCAP_PLAIN */
 	enum mkpcap_what what;
-	enum mkpcap_side side; /**< who sends a request */
+	bool sided;            /**< the script names who sends it */
+	enum mkpcap_side side; /**< who; a request's, if not: the caller */
 	const char *method;    /**< of the request, or that is answered */
 	uint32_t status;
 	struct mkpcap_text reason;
 	bool again;        /**< the same bytes as the last one like it */
 	bool unterminated; /**< the text ends without CR LF */
-	struct mkpcap_text tag;
+	struct mkpcap_text tag; /**< the callee's from now on */
+	struct mkpcap_text uri; /**< of a request; n = 0: of who gets it */
 	struct mkpcap_sdp sdp;
 	uint32_t headers_count;
 	struct mkpcap_text headers[MKPCAP_HEADERS_MAX];
@@ -244,6 +247,25 @@ int mkpcap_write(const struct mkpcap_capture *capture, FILE *to)
 
 /** Frames in it. */
 uint32_t mkpcap_packets(const struct mkpcap_capture *capture);
+
+/**
+ * A line for each message, in order of time: number from 1, seconds from the
+ * start of the script, call, who sends it to whom, its first line, and of a
+ * response to which method.
+ *
+ * @return 0, -ENOSPC, -EIO, ...
+ */
+int mkpcap_list(const struct mkpcap_capture *capture, FILE *to)
+	__attribute__((warn_unused_result));
+
+/**
+ * Leave one message out, as a mirror port does that loses it.
+ *
+ * @param number as mkpcap_list() counts them; the next one has it then
+ * @return 0, -ENOENT: there are not so many
+ */
+int mkpcap_leave_out(struct mkpcap_capture *capture, uint32_t number)
+	__attribute__((warn_unused_result));
 
 /** One per media line and repetition, in order of the script. */
 const struct mkpcap_count *

@@ -85,18 +85,21 @@ struct mkpcap_party {
 	uint16_t first_port;   /**< where its media is unless a script says */
 };
 
-/** The last request of a method: what a response to it repeats. */
+/** The last request of a method and a side: what a response to it repeats. */
 struct mkpcap_request {
 	const char *method;
 	enum mkpcap_side side;
 	uint32_t cseq;
-	bool tagged; /**< its To had a tag */
+	bool tagged;  /**< its To had a tag */
+	bool refused; /**< an INVITE that got 3xx to 6xx, or the ACK to it */
 };
 
-#define MKPCAP_METHODS_MAX 12
+#define MKPCAP_METHODS_MAX 13
 
 /** A call as far as its messages have been made. */
 struct mkpcap_dialog {
+	const struct mkpcap_script *script;
+	const struct mkpcap_call *call;
 	uint32_t instance; /**< of a repeat, from 0 */
 	uint32_t port_shift;
 	char name[64];
@@ -104,9 +107,9 @@ struct mkpcap_dialog {
 	struct mkpcap_party party[2];
 	bool answered; /**< a 2xx to an INVITE was sent */
 	bool tagged;   /**< the callee's tag is known */
-	bool refused;  /**< the last INVITE got 3xx to 6xx */
 	uint32_t requests_count;
-	struct mkpcap_request requests[MKPCAP_METHODS_MAX];
+	struct mkpcap_request requests[2 * MKPCAP_METHODS_MAX];
+	struct mkpcap_request *invite; /**< the last one */
 	struct mkpcap_request *last; /**< that can be answered */
 };
 
@@ -128,6 +131,39 @@ int mkpcap__message(struct mkpcap_dialog *dialog,
 
 /** The lines of a block, or hexadecimal digits, as bytes. */
 int mkpcap__plain(const struct mkpcap_step *step, char *text);
+
+/* ---- reference.c --------------------------------------------------------- */
+
+/** What names a dialog; the tags in the order of enum mkpcap_side. */
+enum mkpcap_named {
+	MKPCAP_NAMED_CALLER,
+	MKPCAP_NAMED_CALLEE,
+	MKPCAP_NAMED_ID
+};
+
+/** {CALL.id} and its like in a header. */
+struct mkpcap_reference {
+	uint32_t call;
+	enum mkpcap_named named;
+	bool escaped; /**< as in a URI */
+};
+
+/** Longest text of one: a Call-ID of 127 bytes, escaped. */
+#define MKPCAP_REFERENCE_MAX (3 * 128 + 4)
+
+/**
+ * @param text begins with "{"
+ * @return bytes up to and with "}", -EBADMSG: no such words, -ENOENT: no such
+ *         call
+ */
+int mkpcap__reference(const struct mkpcap_script *script,
+		      const struct mkpcap_text *text,
+		      struct mkpcap_reference *reference);
+
+/** @param at_ns when it is said: which tag the callee has then */
+void mkpcap__reference_text(const struct mkpcap_dialog *dialog,
+			    const struct mkpcap_reference *reference,
+			    int64_t at_ns, char text[MKPCAP_REFERENCE_MAX]);
 
 /* ---- media.c ------------------------------------------------------------- */
 

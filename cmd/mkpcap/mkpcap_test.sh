@@ -47,6 +47,20 @@ check "is quiet" test ! -s err
 check "reads standard input" cmp a.pcap b.pcap
 check "only checks" exits 0 "$BIN/mkpcap" -n good.call
 check "and writes nothing" test ! -s out
+check "lists the messages" exits 0 "$BIN/mkpcap" --list good.call
+check "each with what it answers" test "$(cat out)" = \
+	"1 0.000000 c1 alice bob INVITE sip:2042@10.0.0.12 SIP/2.0
+2 1.000000 c1 bob alice SIP/2.0 200 OK to INVITE"
+check "leaves one out" exits 0 "$BIN/mkpcap" --without 2 -o w.pcap \
+	--counts w.json good.call
+check "and no more" grep -q '47 packets, 1 RTP' err
+check "the other is still there" grep -q 'INVITE sip:2042' w.pcap
+check "it is not" test -z "$(grep -c '200 OK' w.pcap | grep -v 0)"
+check "nor its number one" exits 0 "$BIN/mkpcap" --list --without 1 good.call
+check "the next is then the first" grep -q '^1 1.000000 c1 bob' out
+check "not one that is not there" exits 1 "$BIN/mkpcap" --without 3 good.call
+check "which is told" grep -q '^mkpcap: there is no message 3$' err
+check "message 0 is wrong usage" exits 2 "$BIN/mkpcap" --without 0 good.call
 check "refuses a script with mistakes" exits 1 "$BIN/mkpcap" -o c.pcap bad.call
 check "names the first place" grep -q '^bad.call:1:12: "10.0.0" is no IP' err
 check "and the second" grep -q '^bad.call:2:1: "linc" is none of' err

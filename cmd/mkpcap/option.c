@@ -10,9 +10,10 @@
 
 /* ---- at TIME CALL MESSAGE ... -------------------------------------------- */
 
-static const char *const methods[] = { "INVITE", "ACK",     "BYE",   "CANCEL",
-				       "PRACK",  "UPDATE",  "INFO",  "OPTIONS",
-				       "REFER",  "MESSAGE", "NOTIFY" };
+static const char *const methods[] = {
+	"INVITE",  "ACK",   "BYE",     "CANCEL", "PRACK",     "UPDATE",  "INFO",
+	"OPTIONS", "REFER", "MESSAGE", "NOTIFY", "SUBSCRIBE", "REGISTER"
+};
 
 /* RFC 3261 section 21, those that a script is likely to name. */
 static const struct {
@@ -164,14 +165,45 @@ option_side(struct mkpcap_line *line, enum mkpcap_side *side)
 	return mkpcap__expect(line, "caller");
 }
 
+/* A word in which other calls may be named: {CALL.id} */
+static int
+option_text(struct mkpcap_line *line, const char *what,
+	    struct mkpcap_text *text)
+{
+	struct mkpcap_reference reference;
+	struct mkpcap_text rest;
+	int rc = mkpcap__word(line, what, text);
+
+	if (rc)
+		return rc;
+	for (rest = *text; rest.n; rest.n--, rest.p++) {
+		const struct mkpcap_word *word = &line->words[line->next - 1];
+		uint32_t column =
+		    word->column + word->quoted + (uint32_t)(rest.p - text->p);
+
+		if (*rest.p != '{')
+			continue;
+		rc = mkpcap__reference(line->script, &rest, &reference);
+		if (rc > 0)
+			continue;
+		mkpcap__error(line->errors, word->line, column,
+			      rc == -ENOENT
+				  ? "there is no call of this name above"
+				  : "another call is named as {CALL.id}, "
+				    "{CALL.caller} or {CALL.callee}");
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int
 option_header(struct mkpcap_line *line, struct mkpcap_step *step)
 {
 	if (step->headers_count == MKPCAP_HEADERS_MAX)
 		return mkpcap__fail(line, "more than %d headers",
 				    MKPCAP_HEADERS_MAX);
-	return mkpcap__word(line, "a header line in quotes",
-			    &step->headers[step->headers_count++]);
+	return option_text(line, "a header line in quotes",
+			   &step->headers[step->headers_count++]);
 }
 
 static int
@@ -213,8 +245,12 @@ step_option(struct mkpcap_line *line, struct mkpcap_step *step)
 	if (mkpcap__accept(line, "body"))
 		return mkpcap__word(line, "the type of the body",
 				    &step->body_type);
-	if (step->what == MKPCAP_REQUEST && mkpcap__accept(line, "from"))
+	if (step->what == MKPCAP_REQUEST && mkpcap__accept(line, "uri"))
+		return option_text(line, "a Request-URI", &step->uri);
+	if (mkpcap__accept(line, "from")) {
+		step->sided = true;
 		return option_side(line, &step->side);
+	}
 	if (step->what == MKPCAP_RESPONSE && mkpcap__accept(line, "to"))
 		return option_answered(line, step);
 	line->next++;

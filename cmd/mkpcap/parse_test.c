@@ -25,6 +25,7 @@ static const char whole[] =
     "at 0 c invite rtp 1000 codec PCMU,telephone-event\n"
     "  header \"X: y\" address 1.2.3.4 hold\n"
     "at 0.5ms c 486 \"No way\" to invite tag q delay 1min\n"
+    "at 0.6 c refer uri sip:{c.id} header \"R: {c.callee%}\"\n"
     "at 1 c info from callee body text/plain unterminated\n"
     "| one\n"
     "|\n"
@@ -118,6 +119,13 @@ static const struct {
 	{ CALL "at 1 c invite rtp 65536", 4, 19, "0 to 65535" },
 	{ CALL "at 1 c invite codec PCMA,X", 4, 21, "none of the codecs" },
 	{ CALL "at 1 c invite to bye", 4, 15, "no option \"to\"" },
+	{ CALL "at 1 c ok uri sip:x", 4, 11, "no option \"uri\"" },
+	{ CALL "at 1 c bye header \"X: {d.id}\"", 4, 23, "no call of" },
+	{ CALL "at 1 c bye header \"X: {c.tag}\"", 4, 23, "{CALL.id}" },
+	{ CALL "at 1 c bye header \"X: {c.%}\"", 4, 23, "{CALL.id}" },
+	{ CALL "at 1 c bye header \"X: {c}.id\"", 4, 23, "{CALL.id}" },
+	{ CALL "at 1 c bye header \"{c.id} {c.id\"", 4, 27, "{CALL.id}" },
+	{ CALL "at 1 c bye uri sip:{d.id}", 4, 20, "no call of" },
 	{ CALL "at 1 c ok to bye,", 4, 14, "is no method" },
 	{ CALL "at 1 c invite header \"X: y", 4, 22, "closing quote" },
 	{ CALL "at 1 c invite body x/y", 4, 20, "must follow" },

@@ -105,6 +105,8 @@ mkpcap__dialog_init(struct mkpcap_dialog *dialog,
 	char number[16] = "";
 
 	memset(dialog, 0, sizeof(*dialog));
+	dialog->script = script;
+	dialog->call = call;
 	dialog->instance = instance;
 	dialog->port_shift = instance * repeat->port_step;
 	if (instance)
@@ -134,25 +136,55 @@ mkpcap__dialog_init(struct mkpcap_dialog *dialog,
 }
 
 static struct mkpcap_request *
-request_find(struct mkpcap_dialog *dialog, const char *method)
+request_find(struct mkpcap_dialog *dialog, const char *method,
+	     enum mkpcap_side side)
 {
 	for (uint32_t i = 0; i < dialog->requests_count; i++)
-		if (strcmp(dialog->requests[i].method, method) == 0)
+		if (strcmp(dialog->requests[i].method, method) == 0 &&
+		    dialog->requests[i].side == side)
 			return &dialog->requests[i];
 	return NULL;
+}
+
+/* The request that a response answers: the last one, unless it names another
+ * by its method, by who answers, or by both. */
+static struct mkpcap_request *
+request_answered(struct mkpcap_dialog *dialog, const struct mkpcap_step *step)
+{
+	const char *method = step->method;
+	struct mkpcap_request *found = NULL;
+
+	if (!method && dialog->last)
+		method = dialog->last->method;
+	if (!method)
+		return NULL;
+	if (step->sided)
+		return request_find(dialog, method, !step->side);
+	if (dialog->last && strcmp(method, dialog->last->method) == 0)
+		return dialog->last;
+	if (dialog->invite && strcmp(method, "INVITE") == 0)
+		return dialog->invite;
+	found = request_find(dialog, method, MKPCAP_CALLER);
+	return found ? found : request_find(dialog, method, MKPCAP_CALLEE);
 }
 
 /* Note a new request of one side; ACK and CANCEL take after the INVITE. */
 static struct mkpcap_request *
 request_new(struct mkpcap_dialog *dialog, const struct mkpcap_step *step)
 {
-	const struct mkpcap_request *invite = request_find(dialog, "INVITE");
-	struct mkpcap_request *request = request_find(dialog, step->method);
+	const struct mkpcap_request *invite = dialog->invite;
+	struct mkpcap_request *request;
+	enum mkpcap_side side = step->side;
 	bool ack = strcmp(step->method, "ACK") == 0;
 	bool cancel = strcmp(step->method, "CANCEL") == 0;
 
+	if ((ack || cancel) && step->sided)
+		invite = request_find(dialog, "INVITE", side);
 	if ((ack || cancel) && !invite)
 		return NULL;
+	if (ack || cancel)
+		side = invite->side;
+	request = request_find(dialog, step->method, side);
 	if (!request)
 		request = &dialog->requests[dialog->requests_count++];
 	if (ack || cancel) {
@@ -161,11 +193,12 @@ request_new(struct mkpcap_dialog *dialog, const struct mkpcap_step *step)
 	} else {
 		if (strcmp(step->method, "INVITE") == 0) {
 			dialog->tagged &= dialog->answered;
-			dialog->refused = false;
+			dialog->invite = request;
 		}
-		request->side = step->side;
-		request->cseq = ++dialog->party[step->side].cseq;
-		request->tagged = dialog->tagged || step->side == MKPCAP_CALLEE;
+		request->side = side;
+		request->cseq = ++dialog->party[side].cseq;
+		request->tagged = dialog->tagged || side == MKPCAP_CALLEE;
+		request->refused = false;
 	}
 	request->method = step->method;
 	if (!ack)
@@ -186,6 +219,34 @@ put_uri(struct out *out, const struct mkpcap_party *party)
 		put(out, ":%u", host->sip_port);
 }
 
+/* A text of the script, with what it refers to filled in. */
+static void
+put_text(struct out *out, const struct mkpcap_dialog *dialog,
+	 const struct mkpcap_text *text, int64_t at_ns)
+{
+	char value[MKPCAP_REFERENCE_MAX];
+	struct mkpcap_reference reference;
+	struct mkpcap_text rest = *text;
+
+	while (rest.n) {
+		int n = 1;
+
+		if (*rest.p == '{')
+			n = mkpcap__reference(dialog->script, &rest,
+					      &reference);
+		if (n > 1) {
+			mkpcap__reference_text(dialog, &reference, at_ns,
+					       value);
+			put(out, "%s", value);
+		} else {
+			n = 1;
+			put_byte(out, *rest.p);
+		}
+		rest.p += n;
+		rest.n -= (uint32_t)n;
+	}
+}
+
 static void
 put_via(struct out *out, const struct mkpcap_dialog *dialog,
 	const struct mkpcap_request *request)
@@ -194,7 +255,7 @@ put_via(struct out *out, const struct mkpcap_dialog *dialog,
 	/* RFC 3261 sections 9.1 and 17.1.1.3: CANCEL, and ACK to a refusal,
 	 * belong to the transaction of the INVITE. */
 	bool own = strcmp(request->method, "CANCEL") != 0 &&
-		   (strcmp(request->method, "ACK") != 0 || !dialog->refused);
+		   (strcmp(request->method, "ACK") != 0 || !request->refused);
 	const char *method = own ? request->method : "INVITE";
 	uint64_t hash =
 	    mkpcap__hash(MKPCAP_HASH, dialog->name, strlen(dialog->name));
@@ -298,9 +359,10 @@ put_body(struct out *out, struct mkpcap_dialog *dialog,
 
 	if (!body.p)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < step->headers_count; i++)
-		put(out, "%.*s\r\n", (int)step->headers[i].n,
-		    step->headers[i].p);
+	for (uint32_t i = 0; i < step->headers_count; i++) {
+		put_text(out, dialog, &step->headers[i], step->at_ns);
+		put(out, "\r\n");
+	}
 	if (step->sdp.present)
 		rc = sdp_update(dialog, sender, &step->sdp);
 	if (step->body_type.n) {
@@ -341,7 +403,10 @@ request_make(struct mkpcap_dialog *dialog, const struct mkpcap_step *step,
 		return -ENOENT;
 	*from = request->side;
 	put(out, "%s ", request->method);
-	put_uri(out, &dialog->party[!*from]);
+	if (step->uri.n)
+		put_text(out, dialog, &step->uri, step->at_ns);
+	else
+		put_uri(out, &dialog->party[!*from]);
 	put(out, " SIP/2.0\r\n");
 	put_via(out, dialog, request);
 	put(out, "Max-Forwards: 70\r\n");
@@ -355,8 +420,7 @@ static int
 response_make(struct mkpcap_dialog *dialog, const struct mkpcap_step *step,
 	      struct out *out, enum mkpcap_side *from)
 {
-	const struct mkpcap_request *request =
-	    step->method ? request_find(dialog, step->method) : dialog->last;
+	struct mkpcap_request *request = request_answered(dialog, step);
 	struct mkpcap_party *sender;
 	bool invite;
 
@@ -364,22 +428,19 @@ response_make(struct mkpcap_dialog *dialog, const struct mkpcap_step *step,
 		return -ENOENT;
 	*from = !request->side;
 	sender = &dialog->party[*from];
-	if (step->tag.n)
-		snprintf(sender->tag, sizeof(sender->tag), "%.*s",
-			 (int)step->tag.n, step->tag.p);
 	invite = strcmp(request->method, "INVITE") == 0;
 	if (step->status > 100 && request->side == MKPCAP_CALLER)
 		dialog->tagged = true;
 	if (invite && step->status >= 200) {
 		dialog->answered |= step->status < 300;
-		dialog->refused = step->status >= 300;
+		request->refused = step->status >= 300;
 	}
 	put(out, "SIP/2.0 %u %.*s\r\n", step->status, (int)step->reason.n,
 	    step->reason.p);
 	put_via(out, dialog, request);
 	put_parties(out, dialog, request,
 		    step->status > 100 || request->tagged);
-	if (step->status > 100 && step->status < 400)
+	if (step->status > 100 && step->status < 300)
 		put_contact(out, sender);
 	return put_body(out, dialog, step, sender);
 }
@@ -388,9 +449,13 @@ int
 mkpcap__message(struct mkpcap_dialog *dialog, const struct mkpcap_step *step,
 		char *text, enum mkpcap_side *from)
 {
+	struct mkpcap_party *callee = &dialog->party[MKPCAP_CALLEE];
 	struct out out = { .p = text };
 	int rc;
 
+	if (step->tag.n)
+		snprintf(callee->tag, sizeof(callee->tag), "%.*s",
+			 (int)step->tag.n, step->tag.p);
 	rc = step->what == MKPCAP_REQUEST
 		 ? request_make(dialog, step, &out, from)
 		 : response_make(dialog, step, &out, from);

@@ -45,6 +45,7 @@ struct streams {
 
 struct rendering {
 	const struct spanrec_audio *audio;
+	struct spanrec_withheld *withheld; /**< of this segment */
 	struct rtp_render *render;
 	uint32_t first_stream; /**< tells streams of segments apart */
 	int64_t newest_ns, taken_ns;
@@ -53,8 +54,23 @@ struct rendering {
 	void *ctx;
 };
 
+/** While one segment is measured. */
+struct measuring {
+	struct spanrec_audio *audio;
+	struct spanrec_withheld *withheld;
+};
+
 typedef int (*frame_fn)(void *ctx, const struct streams *streams,
 			const struct store_frame *frame);
+typedef int (*gap_fn)(void *ctx, enum store_side side,
+		      const struct store_gap *gap);
+
+/** What to do with what is read. @return exit code, which stops */
+struct readers {
+	frame_fn frame;
+	gap_fn gap; /**< may be NULL */
+	void *ctx;
+};
 
 unsigned
 spanrec_audio_channels(const struct spanrec_audio *audio)
@@ -150,16 +166,16 @@ find_format(const struct streams *streams, const struct store_frame *frame,
 }
 
 /*
- * Call fn for each frame of one recording. One that was interrupted by a crash
- * or a full disk may be torn where it ends: then what lies before is given out,
- * all of it genuine.
+ * Hand out each frame and gap of one recording. One that was interrupted by a
+ * crash or a full disk may be torn where it ends: then what lies before is
+ * given out, all of it genuine.
  *
  * @param torn set if so, else left alone
  * @return exit code
  */
 static int
-read_frames(struct spanrec *spanrec, const struct store_segment *segment,
-	    frame_fn fn, void *ctx, bool *torn)
+read_items(struct spanrec *spanrec, const struct store_segment *segment,
+	   const struct readers *to, bool *torn)
 {
 	struct streams *streams = calloc(1, sizeof(*streams));
 	struct store_reader *reader = NULL;
@@ -181,7 +197,10 @@ read_frames(struct spanrec *spanrec, const struct store_segment *segment,
 		else if (item.type == STORE_ITEM_FORMAT)
 			note_format(streams, item.stream, &item.format);
 		else if (item.type == STORE_ITEM_FRAME)
-			rc = fn(ctx, streams, &item.frame);
+			rc = to->frame(to->ctx, streams, &item.frame);
+		else if (item.type == STORE_ITEM_GAP && to->gap)
+			rc = to->gap(to->ctx, streams->side[item.stream],
+				     &item.gap);
 		if (rc)
 			goto out;
 	}
@@ -209,7 +228,8 @@ static int
 measure_frame(void *ctx, const struct streams *streams,
 	      const struct store_frame *frame)
 {
-	struct spanrec_audio *audio = ctx;
+	const struct measuring *measuring = ctx;
+	struct spanrec_audio *audio = measuring->audio;
 	struct rtp_format fallback;
 	const struct rtp_format *format =
 	    find_format(streams, frame, &fallback);
@@ -230,6 +250,23 @@ measure_frame(void *ctx, const struct streams *streams,
 			 format->encoding);
 	}
 	return 0;
+}
+
+static int
+out_of_memory(void)
+{
+	log_error("not enough memory for the sound");
+	return exit_code(-ENOMEM);
+}
+
+static int
+measure_gap(void *ctx, enum store_side side, const struct store_gap *gap)
+{
+	const struct measuring *measuring = ctx;
+
+	return spanrec_withheld_add(measuring->withheld, side, gap) < 0
+		   ? out_of_memory()
+		   : 0;
 }
 
 /* Why there is nothing to hear of a segment. @return exit code */
@@ -338,16 +375,18 @@ spanrec_audio_check(const struct spanrec *spanrec,
 
 /* Read one recording through. @return exit code */
 static int
-measure_segment(struct spanrec *spanrec, struct spanrec_audio *audio,
-		const struct store_segment *segment)
+measure_segment(struct spanrec *spanrec, struct spanrec_audio *audio, size_t i)
 {
+	const struct store_segment *segment = &audio->selection->segments[i];
+	struct measuring measuring = { audio, &audio->withheld[i] };
+	const struct readers to = { measure_frame, measure_gap, &measuring };
 	char until[SPANREC_TIME_BYTES];
 	uint64_t before = audio->frames;
 	bool torn = false;
 	int rc;
 
 	audio->heard_ns = segment->start_ns;
-	rc = read_frames(spanrec, segment, measure_frame, audio, &torn);
+	rc = read_items(spanrec, segment, &to, &torn);
 	if (rc || !torn)
 		return rc;
 	if (audio->frames == before)
@@ -372,6 +411,9 @@ spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 	audio->end_ns = INT64_MIN;
 	audio->frames = audio->frames_unknown = 0;
 	audio->torn = false;
+	audio->withheld = calloc(selection->count, sizeof(*audio->withheld));
+	if (!audio->withheld)
+		return out_of_memory();
 	for (i = 0; i < selection->count; i++) {
 		const struct store_segment *segment = &selection->segments[i];
 
@@ -384,12 +426,23 @@ spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 			audio->end_ns = segment->start_ns;
 		if (segment->end_ns > audio->end_ns)
 			audio->end_ns = segment->end_ns;
-		rc = measure_segment(spanrec, audio, segment);
+		rc = measure_segment(spanrec, audio, i);
 		if (rc)
 			return rc;
 	}
 	rc = check_times(audio);
 	return rc ? rc : set_length(audio);
+}
+
+void
+spanrec_audio_fini(struct spanrec_audio *audio)
+{
+	size_t i;
+
+	for (i = 0; audio->withheld && i < audio->selection->count; i++)
+		spanrec_withheld_fini(&audio->withheld[i]);
+	free(audio->withheld);
+	audio->withheld = NULL;
 }
 
 void
@@ -469,12 +522,14 @@ render_frame(void *ctx, const struct streams *streams,
 		.payload = frame->payload,
 		.payload_bytes = frame->payload_bytes,
 	};
-	int rc = rtp_render_frame(rendering->render, &placed);
+	int rc = spanrec_withheld_ask(rendering->withheld,
+				      streams->side[frame->stream],
+				      frame->stream, frame->time_ns);
 
-	if (rc < 0) {
-		log_error("not enough memory for the sound");
-		return exit_code(rc);
-	}
+	if (rc == 0)
+		rc = rtp_render_frame(rendering->render, &placed);
+	if (rc < 0)
+		return out_of_memory();
 	if (frame->time_ns > rendering->newest_ns)
 		rendering->newest_ns = frame->time_ns;
 	if (rendering->newest_ns - MARGIN_NS <= rendering->taken_ns + SECOND_NS)
@@ -507,6 +562,7 @@ spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 				       .ctx = ctx,
 				       .newest_ns = audio->start_ns,
 				       .taken_ns = audio->start_ns };
+	const struct readers to = { render_frame, NULL, &rendering };
 	bool torn = false; /* said when it was measured */
 	size_t i;
 	int rc;
@@ -521,8 +577,8 @@ spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 		if (!spanrec_segment_audible(&selection->segments[i]))
 			continue;
 		rendering.first_stream = (uint32_t)(i * STORE_STREAMS_MAX);
-		rc = read_frames(spanrec, &selection->segments[i], render_frame,
-				 &rendering, &torn);
+		rendering.withheld = &audio->withheld[i];
+		rc = read_items(spanrec, &selection->segments[i], &to, &torn);
 		if (rc)
 			goto out;
 	}

@@ -291,8 +291,8 @@ test_list_json(void **state)
 	assert_true(json_is_null(json_object_get(object, "mos")));
 	assert_number(object, "bytes", 46400);
 	assert_int_equal(
-	    json_array_size(json_object_get(object, "sip_call_ids")), 1);
-	assert_int_equal(json_object_size(object), 24);
+	    json_array_size(json_object_get(object, "sip_call_ids")), 2);
+	assert_int_equal(json_object_size(object), 31);
 
 	stream = json_array_get(json_object_get(object, "streams"), 1);
 	assert_text(stream, "side", "right");
@@ -402,9 +402,11 @@ test_list_csv(void **state)
 	}
 	assert_int_equal(rows, 6);
 	while (rows--)
-		assert_int_equal(columns[rows], 27);
+		assert_int_equal(columns[rows], 34);
 	assert_has(output, "\r\n");
-	assert_has(output, ",290,10,0,0,1,,46400,a84b4c76e66710@10.0.0.1\r\n");
+	assert_has(output, ",290,10,0,0,1,,46400,a84b4c76e66710@10.0.0.1 "
+			   "leg-2@10.0.0.2,transfer: refer,bye,01534440440,"
+			   "2750,Anne Lee,,2751 +441534445505\r\n");
 	free(output);
 }
 
@@ -415,6 +417,9 @@ test_show_why(void **state)
 	char *output;
 
 	output = run(f, NOW, EXIT_DONE, "show %s", f->call[0]);
+	assert_has(output, "From        +441534440440 (01534440440), Anne Lee");
+	assert_has(output, "Others      2751 +441534445505");
+	assert_has(output, "Began by    transfer: refer");
 	assert_has(output, "Gone by     2019-06-26 15:15:03 BST");
 	assert_has(output, "6.67");
 	assert_has(output, "at 0:00.980, right side");

@@ -386,7 +386,10 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 		rc = spanrec_open_key(spanrec, true);
 	if (!rc)
 		rc = spanrec_audio_measure(spanrec, &audio);
-	return rc ? rc : export(arguments, &audio);
+	if (!rc)
+		rc = export(arguments, &audio);
+	spanrec_audio_fini(&audio);
+	return rc;
 }
 
 int

@@ -94,7 +94,7 @@ static const char calls[] =
     "\"answer\":\"2019-03-30T16:12:09.000Z\",\"decision\":\"record\","
     "\"reason\":\"record\",\"rule\":\"everything\",\"paused\":true,"
     "\"paused_since\":\"2019-03-30T16:14:00.000Z\","
-    "\"sip_call_id\":\"=cmd()\"},"
+    "\"sip_call_ids\":[\"=cmd()\"]},"
     "{\"id\":\"20190330T161303Z-k7q2mx4q\",\"segment\":2,\"kind\":\"queue\","
     "\"from\":\"J\\u001b[2J\\u202e\",\"to\":\"20,42\",\"paused\":false,"
     "\"start\":\"soon\",\"answer\":null}]}\n";
@@ -501,7 +501,7 @@ test_live_machines(void **state)
 
 	assert_has(output, "id,segment,kind,from,to,local,remote,direction,"
 			   "area,start,answer,decision,reason,rule,paused,"
-			   "paused_since,sip_call_id\r\n");
+			   "paused_since,sip_call_ids\r\n");
 	assert_has(output, "20190330T161203Z-k7q2mx4p,1,agent,2041,"
 			   "+441534440440,2041,+441534440440,out,,"
 			   "2019-03-30T16:12:03.000Z,2019-03-30T16:12:09.000Z,"

@@ -194,12 +194,21 @@ streams_json(const struct store_segment *segment)
 	return array;
 }
 
+/* One element a line. */
 static json_t *
-sip_call_ids_json(const struct store_segment *segment)
+lines_json(const char *lines)
 {
-	if (!*segment->sip_call_id)
-		return json_array();
-	return json_pack("[o]", json_text(segment->sip_call_id));
+	char line[STORE_SIP_CALL_IDS_BYTES];
+	json_t *list = json_array();
+
+	while (*lines) {
+		size_t n = strcspn(lines, "\n");
+
+		snprintf(line, sizeof(line), "%.*s", (int)n, lines);
+		(void)json_array_append_new(list, json_text(line));
+		lines += n + (lines[n] == '\n');
+	}
+	return list;
 }
 
 static json_t *
@@ -249,7 +258,14 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	SET("streams", streams_json(segment));
 	SET("mos", json_null());
 	SET("bytes", json_count(segment->bytes));
-	SET("sip_call_ids", sip_call_ids_json(segment));
+	SET("sip_call_ids", lines_json(segment->sip_call_ids));
+	SET("began", json_text(segment->began));
+	SET("ended", json_text(segment->end_cause));
+	SET("from_sent", json_text(segment->from_sent));
+	SET("to_sent", json_text(segment->to_sent));
+	SET("from_name", json_text(segment->from_name));
+	SET("to_name", json_text(segment->to_name));
+	SET("others", lines_json(segment->others));
 #undef SET
 	if (rc) {
 		json_decref(object);
@@ -278,7 +294,8 @@ spanrec_json_print(FILE *to, json_t *object)
 static const char csv_header[] =
     "id,call,segment,kind,from,to,local,remote,direction,area,start,end,"
     "duration_s,decision,reason,rule,state,floor,ceiling,due,packets,lost,late,"
-    "duplicate,gaps,mos,bytes,sip_call_ids\r\n";
+    "duplicate,gaps,mos,bytes,sip_call_ids,began,ended,from_sent,to_sent,"
+    "from_name,to_name,others\r\n";
 
 /* One row from the JSON object, so that both always say the same. */
 static void
@@ -295,9 +312,7 @@ csv_value(FILE *to, const json_t *value)
 		fprintf(to, "%.3f", json_real_value(value));
 		break;
 	case JSON_ARRAY:
-		/* sip_call_ids: one in this version */
-		if (json_array_size(value))
-			csv_value(to, json_array_get(value, 0));
+		spanrec_csv_list(to, value);
 		break;
 	default:
 		break;

@@ -286,7 +286,10 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 		rc = spanrec_audio_measure(spanrec, &audio);
 	if (!rc)
 		rc = begin_later(arguments, &audio);
-	return rc ? rc : play(arguments, selection, &audio);
+	if (!rc)
+		rc = play(arguments, selection, &audio);
+	spanrec_audio_fini(&audio);
+	return rc;
 }
 
 int

@@ -296,13 +296,40 @@ line_time(const struct spanrec *spanrec, const char *label, int64_t time_ns)
 	line(spanrec, label, text);
 }
 
+/* The number, as it was sent if that differs, and the name. */
+static void
+line_party(const struct spanrec *spanrec, const char *title, const char *number,
+	   const char *sent, const char *name)
+{
+	bool other = *sent && strcmp(sent, number) != 0;
+	char text[3 * STORE_DISPLAY_BYTES];
+
+	snprintf(text, sizeof(text), "%s%s%s%s%s%s", number, other ? " (" : "",
+		 other ? sent : "", other ? ")" : "", *name ? ", " : "", name);
+	line(spanrec, title, text);
+}
+
+static void
+line_others(const struct spanrec *spanrec, const char *others)
+{
+	char text[STORE_OTHERS_BYTES];
+	char *end;
+
+	if (!*others)
+		return;
+	snprintf(text, sizeof(text), "%s", others);
+	while ((end = strchr(text, '\n')))
+		*end = ' ';
+	line(spanrec, "Others", text);
+}
+
 static void
 show_parties(const struct spanrec *spanrec, const struct store_segment *s)
 {
 	char text[SPANREC_TIME_BYTES];
 
-	line(spanrec, "From", s->from);
-	line(spanrec, "To", s->to);
+	line_party(spanrec, "From", s->from, s->from_sent, s->from_name);
+	line_party(spanrec, "To", s->to, s->to_sent, s->to_name);
 	if (*s->local)
 		line(spanrec, "Left", s->local);
 	if (*s->remote)
@@ -310,6 +337,9 @@ show_parties(const struct spanrec *spanrec, const struct store_segment *s)
 	line(spanrec, "Direction", store_route_name(s->direction));
 	if (*s->area)
 		line(spanrec, "Area", s->area);
+	line_others(spanrec, s->others);
+	if (*s->began)
+		line(spanrec, "Began by", s->began);
 	line_time(spanrec, "Start", s->start_ns);
 	if (s->state != STORE_STATE_RECORDING && s->end_ns >= s->start_ns) {
 		line_time(spanrec, "End", s->end_ns);

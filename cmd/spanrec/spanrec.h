@@ -11,10 +11,12 @@
  *   time.c      times as people type them, and as they read them
  *   text.c      text from the network made safe for a terminal, JSON, CSV
  *   output.c    a segment as a row of a table, a JSON line, a CSV line
+ *   rows.c      the same of lists that the recorder tells
  *   audio.c     recordings -> sound
+ *   withheld.c  what no other hop may tell
  *   wav.c       sound -> WAV
  *   init.c list.c show.c why.c play.c export.c verify.c purge.c policy.c key.c
- *   status.c live.c pause.c reload.c
+ *   status.c live.c registrations.c pause.c reload.c
  *               one command each (live.c: list --live)
  *
  * Functions that return int and are documented with "exit code" have said on
@@ -94,6 +96,7 @@ int spanrec_status(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_pause(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_resume(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_reload(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_registrations(struct spanrec *spanrec, int argc, char **argv);
 
 /* ---- open.c ------------------------------------------------------------ */
 
@@ -291,7 +294,7 @@ void spanrec_duration(int64_t duration_ns, char text[SPANREC_TIME_BYTES]);
 /* ---- text.c ------------------------------------------------------------ */
 
 /** Room for what spanrec_text_clean makes of any text of a segment. */
-#define SPANREC_TEXT_BYTES (3 * STORE_SIP_CALL_ID_BYTES)
+#define SPANREC_TEXT_BYTES (3 * STORE_SIP_CALL_IDS_BYTES)
 
 /**
  * Copy text that came from the network. Bytes that are not UTF-8, and control
@@ -316,6 +319,9 @@ void spanrec_path_shorten(const char *path, char *to, size_t n);
  * numbers ("+44...") stay as they are.
  */
 void spanrec_csv_field(FILE *to, const char *text);
+
+/** A list of texts as one field, with blanks between. */
+void spanrec_csv_list(FILE *to, const struct json_t *list);
 
 /** Write words, in lines of at most 78 columns. */
 void spanrec_text_wrap(FILE *to, const char *text);
@@ -364,11 +370,84 @@ int64_t spanrec_span_ns(int64_t from_ns, int64_t to_ns);
 /** Whole seconds of an interrupted recording that are on the disk. */
 int64_t spanrec_seconds_stored(const struct store_segment *segment);
 
+/* ---- rows.c ------------------------------------------------------------ */
+
+/** How the objects of a list are shown. */
+struct spanrec_rows {
+	const char *const *headings; /**< of the table */
+	size_t headings_count;
+	/** What stands under one. @param text room for it, if it is made here
+	 * @return text, or part of the row */
+	const char *(*cell)(const struct spanrec *spanrec,
+			    const struct json_t *row, size_t column,
+			    char text[SPANREC_TIME_BYTES]);
+	unsigned may_be_cut;      /**< columns, where there is no room: bits */
+	const char *const *names; /**< members in the order of CSV */
+	size_t names_count;
+	const char *none; /**< said where the table is empty */
+};
+
+/** Print a list that a recorder told. @return exit code */
+int spanrec_rows_print(const struct spanrec *spanrec,
+		       const struct spanrec_rows *rows,
+		       const struct json_t *list, enum spanrec_format format)
+	__attribute__((warn_unused_result));
+
+/** A time as the recorder tells it, in the time zone of the site; what is none,
+ * as it is. @return text */
+const char *spanrec_rows_time(const struct spanrec *spanrec, const char *utc,
+			      char text[SPANREC_TIME_BYTES]);
+
 /* ---- live.c ------------------------------------------------------------ */
 
 /** Show the calls that are in progress. @return exit code */
 int spanrec_live(struct spanrec *spanrec, enum spanrec_format format)
 	__attribute__((warn_unused_result));
+
+/* ---- withheld.c -------------------------------------------------------- */
+
+/** Of time, both ends included. */
+struct spanrec_span {
+	int64_t from_ns, until_ns;
+};
+
+struct spanrec_spans {
+	struct spanrec_span *spans;
+	size_t count;
+};
+
+/** What was left out of one recording on purpose. All zero: nothing. */
+struct spanrec_withheld {
+	struct spanrec_withheld_gap {
+		enum store_side side;
+		unsigned stream;
+		struct spanrec_span span;
+	} *gaps;
+	size_t count;
+	/** what each stream must not tell, made when it is asked for */
+	struct spanrec_spans of[STORE_STREAMS_MAX];
+};
+
+/** Note a gap, if it was left out on purpose: a digit, a pause, a decision.
+ * All gaps come before the first question. @return 0, -ENOMEM */
+int spanrec_withheld_add(struct spanrec_withheld *withheld,
+			 enum store_side side, const struct store_gap *gap)
+	__attribute__((warn_unused_result));
+
+/**
+ * Must a frame not be heard, because at that time something was left out on
+ * purpose of another stream of its side?
+ *
+ * @param stream less than STORE_STREAMS_MAX
+ * @return 1, 0, -ENOMEM
+ * @cost logarithmic in gaps, but for the first question about a stream
+ */
+int spanrec_withheld_ask(struct spanrec_withheld *withheld,
+			 enum store_side side, unsigned stream,
+			 int64_t time_ns)
+	__attribute__((warn_unused_result));
+
+void spanrec_withheld_fini(struct spanrec_withheld *withheld);
 
 /* ---- audio.c ----------------------------------------------------------- */
 
@@ -391,6 +470,7 @@ struct spanrec_audio {
 	char encoding[RTP_ENCODING_BYTES]; /**< of one of these */
 	int64_t heard_ns; /**< end of what there is of the last segment */
 	bool torn; /**< interrupted, and damaged where it ends */
+	struct spanrec_withheld *withheld; /**< [segments of the selection] */
 };
 
 /** @param pcm [frames * channels] @return 0, or an exit code, which stops */
@@ -417,11 +497,14 @@ int spanrec_audio_check(const struct spanrec *spanrec,
  * interrupted one that is damaged the part before the damage counts; torn says
  * so, a warning was printed, and the command is to end with EXIT_DAMAGED.
  *
- * @param audio selection and channels are given
+ * @param audio selection and channels are given, the rest is zero; ended by
+ *        spanrec_audio_fini, also after a failure
  * @return exit code
  */
 int spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 	__attribute__((warn_unused_result));
+
+void spanrec_audio_fini(struct spanrec_audio *audio);
 
 /** Begin so much later; it must be less than the length. */
 void spanrec_audio_skip(struct spanrec_audio *audio, int64_t offset_ns);

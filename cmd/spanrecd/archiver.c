@@ -370,9 +370,9 @@ put_live(struct archiver_state *a, const struct control_request *request)
 	struct store_segment row = { 0 };
 
 	if (request->type == CONTROL_LIVE_DELETE)
-		return store_live_delete(a->archive, request->call);
-	memcpy(&row, request->head, SEGMENT_HEAD_BYTES);
-	return store_live_put(a->archive, &row, request->state,
+		return store_live_delete(a->archive, request->live.key);
+	memcpy(&row, request->live.head, SEGMENT_HEAD_BYTES);
+	return store_live_put(a->archive, request->live.key, &row, request->state,
 			      request->state_bytes);
 }
 

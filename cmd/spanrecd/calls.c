@@ -1,93 +1,32 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Calls, as the control thread knows them: from what the SIP tracker tells to
- * ids, decisions of the policy and segments, and what the writers are told of
- * these.
+ * Conversations, as the control thread knows them: SIP calls that are legs of
+ * one are one conversation, and conversations that follow one another, or run
+ * side by side while one is held, are one call with one id. Its segments are
+ * numbered through all of them.
+ *
+ * A segment begins with a conversation, with each hold and its end, and where
+ * somebody takes another's place: by a transfer, or since a switch called on
+ * and its new leg is answered.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <utlist.h>
+
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/control_priv.h"
+#include "sip/registrar.h"
 
 /* Ids hold the second of the start: only calls that began this close to each
  * other can get the same one within a run. */
 static const int64_t ID_MEMORY_NS = 10 * 1000000000LL;
-enum { NAP_MS = 1 };
-
-/* ---- to the writers ------------------------------------------------------ */
-
-static uint32_t
-event_bytes(const struct writer_event *event)
-{
-	switch (event->type) {
-	case WRITER_MEDIA_OPEN:
-	case WRITER_MEDIA_CLOSE:
-		return (uint32_t)(offsetof(struct writer_event, media.formats) +
-				  event->media.formats_count *
-				      sizeof(event->media.formats[0]));
-	case WRITER_DOUBT:
-		return (uint32_t)(offsetof(struct writer_event,
-					   known.streams.stream) +
-				  event->known.streams.count *
-				      sizeof(event->known.streams.stream[0]));
-	case WRITER_FIRST:
-	case WRITER_TRUST:
-		return (uint32_t)offsetof(struct writer_event, media);
-	case WRITER_END:
-		return (uint32_t)(offsetof(struct writer_event, end) +
-				  sizeof(event->end));
-	case WRITER_PAUSE:
-	case WRITER_RESUME:
-		return (uint32_t)(offsetof(struct writer_event, at_ns) +
-				  sizeof(event->at_ns));
-	case WRITER_SEGMENT:
-	case WRITER_UPDATE:
-		break;
-	}
-	return (uint32_t)(offsetof(struct writer_event, head) +
-			  SEGMENT_HEAD_BYTES);
-}
-
-/*
- * Tell a writer. Where the ring is full it must act on what it was told, and
- * for that the watermark must reach the time of this event, since all in the
- * ring may bear that time: when the input ends, every open call ends at once.
- * No harm in that: what an event changes for frames that are due by then, it
- * changes whenever it comes.
- */
-static void
-send_to(struct control_state *c, uint32_t writer,
-	const struct writer_event *event)
-{
-	struct capture_ring *ring = c->pipeline->writers[writer].events;
-	uint32_t bytes = event_bytes(event);
-	void *room;
-
-	if (event->time_ns > c->sent_ns)
-		c->sent_ns = event->time_ns;
-	while (!(room = capture_ring_reserve(ring, bytes))) {
-		control__publish(c, event->time_ns);
-		/* The writer may be waiting for room for its reports. */
-		control__collect_reports(c);
-		sem_post(&c->pipeline->writers[writer].wake);
-		uv_sleep(NAP_MS);
-	}
-	memcpy(room, event, bytes);
-	capture_ring_commit(ring, bytes);
-}
-
-static void
-send_to_all(struct control_state *c, const struct writer_event *event)
-{
-	uint32_t i;
-
-	for (i = 0; i < c->pipeline->writers_count; i++)
-		send_to(c, i, event);
-}
-
-/* ---- calls --------------------------------------------------------------- */
+/* Who is answered so long before his switch reaches somebody was in a queue. */
+static const int64_t QUEUE_NS = 1000000000LL;
+/* So long after a conversation another may follow it: as long as the tracker
+ * waits for who was referred. */
+static const int64_t PAST_NS = 64 * 1000000000LL;
 
 struct control_call *
 control__call_find(const struct control_state *c, uint64_t number)
@@ -98,6 +37,8 @@ control__call_find(const struct control_state *c, uint64_t number)
 		;
 	return call;
 }
+
+/* ---- ids ----------------------------------------------------------------- */
 
 static void
 forget_ids(struct control_state *c, int64_t before_ns)
@@ -128,7 +69,7 @@ id_taken(struct control_state *c, const char *id)
 }
 
 static int
-give_id(struct control_state *c, struct control_call *call,
+give_id(struct control_state *c, struct control_family *family,
 	const struct sip_call *sip)
 {
 	struct given_id *given;
@@ -136,14 +77,14 @@ give_id(struct control_state *c, struct control_call *call,
 
 	forget_ids(c, sip->start_ns - ID_MEMORY_NS);
 	do {
-		store_call_id_make(call->id, sip->start_ns, sip->call_id,
+		store_call_id_make(family->id, sip->start_ns, sip->call_id,
 				   sip->from_tag, bump++);
-	} while (id_taken(c, call->id));
+	} while (id_taken(c, family->id));
 	given = calloc(1, sizeof(*given));
 	if (!given)
 		return -ENOMEM;
 	given->start_ns = sip->start_ns;
-	memcpy(given->id, call->id, sizeof(given->id));
+	memcpy(given->id, family->id, sizeof(given->id));
 	HASH_ADD_STR(c->ids, id, given);
 	if (c->newest)
 		c->newest->next = given;
@@ -153,522 +94,635 @@ give_id(struct control_state *c, struct control_call *call,
 	return 0;
 }
 
-#define COPY_TEXT(to, from) copy_text(to, sizeof(to), from)
+/* ---- families, conversations, legs --------------------------------------- */
 
-static void
-copy_text(char *to, size_t bytes, const char *from)
+static struct control_leg *
+find_leg(const struct control_state *c, uint64_t number)
 {
-	size_t n = strnlen(from, bytes - 1);
+	struct control_leg *leg;
 
-	memcpy(to, from, n);
-	to[n] = '\0';
-}
-
-/* A trunk may be known by its host alone. */
-static const char *
-name_of(const struct sip_identity *party)
-{
-	return party->user[0] ? party->user : party->host;
-}
-
-/* What the policy is asked about. */
-static void
-note_facts(struct control_call *call, const struct sip_call *sip)
-{
-	COPY_TEXT(call->from, name_of(&sip->party[SIP_CALLER]));
-	COPY_TEXT(call->to, name_of(&sip->party[SIP_CALLEE]));
-	memcpy(call->from_addr, sip->signalling[SIP_CALLER].addr, 16);
-	memcpy(call->to_addr, sip->signalling[SIP_CALLEE].addr, 16);
-	call->start_ns = sip->start_ns;
+	HASH_FIND (hh, c->legs, &number, sizeof(number), leg)
+		;
+	return leg;
 }
 
 static void
-ask_policy(const struct control_state *c, const struct control_call *call,
-	   struct policy_verdict *verdict)
+family_release(struct control_state *c, struct control_family *family)
 {
-	struct policy_facts facts = { .from = call->from,
-				      .to = call->to,
-				      .start_ns = call->start_ns };
-
-	memcpy(facts.from_addr, call->from_addr, 16);
-	memcpy(facts.to_addr, call->to_addr, 16);
-	policy_decide(c->policy, &facts, verdict);
-}
-
-/* Which party is the left channel was told to the writers when the call began:
- * it stays. */
-static void
-keep_sides(const struct control_call *call, struct policy_verdict *v)
-{
-	const struct policy_verdict *old = &call->verdict;
-
-	if (call->segments == 0 || v->local_is_caller == old->local_is_caller)
+	if (family->first || family->past)
 		return;
-	v->local_is_caller = old->local_is_caller;
-	v->route = old->route;
-	COPY_TEXT(v->local, old->local);
-	COPY_TEXT(v->remote, old->remote);
+	HASH_DEL(c->families, family);
+	free(family);
 }
 
-static int
-strictness(enum policy_decision decision)
+/* The call that is brought back may have other conversations already. */
+static struct control_family *
+family_again(struct control_state *c)
 {
-	switch (decision) {
-	case POLICY_RECORD:
-		return 0;
-	case POLICY_LISTEN_DENY:
-		return 1;
-	default:
-		return 2; /* not even stored */
+	const struct control_saved *saved = c->restoring;
+	struct control_family *family;
+
+	HASH_FIND_STR(c->families, saved->row.call, family);
+	if (family) {
+		if (saved->row.segment > family->segments)
+			family->segments = saved->row.segment;
+		return family;
+	}
+	family = calloc(1, sizeof(*family));
+	if (!family)
+		return NULL;
+	memcpy(family->id, saved->row.call, sizeof(family->id));
+	family->segments = saved->row.segment;
+	family->start_ns = saved->row.call_start_ns;
+	family->paused_ns = control__saved_paused_ns(saved);
+	HASH_ADD_STR(c->families, id, family);
+	return family;
+}
+
+static void
+past_forget(struct control_state *c, int64_t before_ns)
+{
+	struct control_past *past, *next;
+
+	HASH_ITER (hh, c->past, past, next) {
+		struct control_family *family = past->family;
+
+		if (past->until_ns >= before_ns)
+			return;
+		HASH_DEL(c->past, past);
+		free(past);
+		family->past--;
+		family_release(c, family);
 	}
 }
 
-/* In mid-call a decision only ever gets stricter: what was left out so far
- * cannot be heard, and who was told that a call is not recorded counts on it.
+/* Out of memory it cannot be followed. */
+static void
+past_add(struct control_state *c, const struct control_call *call,
+	 int64_t time_ns)
+{
+	struct control_past *past = calloc(1, sizeof(*past));
+
+	if (!past)
+		return;
+	past->number = call->number;
+	past->family = call->family;
+	past->until_ns = time_ns + PAST_NS;
+	HASH_ADD(hh, c->past, number, sizeof(past->number), past);
+	call->family->past++;
+}
+
+/* @return NULL: no such conversation, or it was over long ago */
+static struct control_family *
+family_of(const struct control_state *c, uint64_t conversation)
+{
+	const struct control_call *call = control__call_find(c, conversation);
+	struct control_past *past;
+
+	if (call)
+		return call->family;
+	HASH_FIND (hh, c->past, &conversation, sizeof(conversation), past)
+		;
+	return past ? past->family : NULL;
+}
+
+/* That of the conversation which a new one follows, or one of its own. */
+static struct control_family *
+family_for(struct control_state *c, const struct sip_event *event)
+{
+	struct control_family *family = NULL;
+
+	if (c->restoring)
+		return family_again(c);
+	if (event->link)
+		family = family_of(c, event->link->with);
+	if (family)
+		return family;
+	family = calloc(1, sizeof(*family));
+	if (!family)
+		return NULL;
+	if (give_id(c, family, event->call) < 0) {
+		free(family);
+		return NULL;
+	}
+	family->start_ns = event->call->start_ns;
+	HASH_ADD_STR(c->families, id, family);
+	return family;
+}
+
+static struct control_call *
+call_new(struct control_state *c, const struct sip_event *event)
+{
+	struct control_call *call = calloc(1, sizeof(*call));
+	struct control_family *family = call ? family_for(c, event) : NULL;
+
+	if (!family) {
+		free(call);
+		return NULL;
+	}
+	call->number = event->call->conversation;
+	call->writer = (uint32_t)(call->number % c->pipeline->writers_count);
+	call->family = family;
+	call->kind = STORE_AGENT;
+	DL_APPEND(family->first, call);
+	HASH_ADD(hh, c->calls, number, sizeof(call->number), call);
+	return call;
+}
+
+static void
+leg_free(struct control_leg *leg)
+{
+	DL_DELETE(leg->call->legs, leg);
+	free(leg->gone);
+	free(leg);
+}
+
+void
+control__legs_prune(struct control_call *call)
+{
+	struct control_leg *leg, *next;
+
+	DL_FOREACH_SAFE(call->legs, leg, next)
+	{
+		if (leg->gone)
+			leg_free(leg);
+	}
+}
+
+/* Has a conversation legs that live? */
+static bool
+has_legs(const struct control_call *call)
+{
+	const struct control_leg *leg;
+
+	for (leg = call->legs; leg; leg = leg->next)
+		if (!leg->gone)
+			return true;
+	return false;
+}
+
+/* The leg is over, but who talked over it is still who is heard in the current
+ * segment. */
+static void
+leg_gone(struct control_state *c, struct control_leg *leg)
+{
+	HASH_DEL(c->legs, leg);
+	leg->gone = malloc(sizeof(*leg->gone));
+	if (!leg->gone) {
+		leg_free(leg);
+		return;
+	}
+	*leg->gone = *leg->sip;
+	leg->sip = leg->gone;
+}
+
+static void
+call_free(struct control_state *c, struct control_call *call)
+{
+	struct control_family *family = call->family;
+
+	control__live_forget(c, call);
+	control__legs_prune(call);
+	DL_DELETE(family->first, call);
+	HASH_DEL(c->calls, call);
+	free(call);
+	family_release(c, family);
+}
+
+/* Of a call that is brought back: how a party was named, if not by a number. */
+static const char *
+registered_before(const struct control_state *c, const struct control_leg *leg,
+		  enum sip_party party)
+{
+	const struct store_segment *row = &c->restoring->row;
+	char number[POLICY_NUMBER_BYTES];
+
+	policy_number_normalise(
+	    c->policy, control__name_sent(&leg->sip->party[party]), number);
+	if (policy_is_number(number))
+		return "";
+	return sip_end(leg->sip, party) == SIP_CALLER ? row->from : row->to;
+}
+
+/* Who is logged in at the addresses that the parties send from. */
+static void
+note_registered(const struct control_state *c, struct control_leg *leg)
+{
+	const struct sip_registrar *registrar =
+	    sip_tracker_registrar_peek(c->tracker);
+	const struct sip_registration *one;
+	const char *user;
+	int party;
+
+	for (party = SIP_CALLER; party <= SIP_CALLEE; party++) {
+		one = sip_registrar_find_address(registrar,
+						 &leg->sip->signalling[party]);
+		user = one ? one->user : "";
+		if (c->restoring)
+			user = registered_before(c, leg, (enum sip_party)party);
+		snprintf(leg->registered[party], sizeof(leg->registered[0]),
+			 "%s", user);
+	}
+}
+
+static struct control_leg *
+leg_new(struct control_state *c, struct control_call *call,
+	const struct sip_event *event)
+{
+	struct control_leg *leg = calloc(1, sizeof(*leg));
+
+	if (!leg)
+		return NULL;
+	leg->number = c->last_leg = event->call->number;
+	leg->sip = event->call;
+	leg->call = call;
+	leg->counts = !call->legs || event->call->answer_ns;
+	leg->newcomer = -1;
+	note_registered(c, leg);
+	DL_APPEND(call->legs, leg);
+	HASH_ADD(hh, c->legs, number, sizeof(leg->number), leg);
+	return leg;
+}
+
+/* ---- what begins a segment ----------------------------------------------- */
+
+static bool
+is_held(const struct control_call *call)
+{
+	const struct control_leg *leg;
+
+	for (leg = call->legs; leg; leg = leg->next)
+		if (!leg->gone &&
+		    (leg->sip->hold[SIP_CALLER] || leg->sip->hold[SIP_CALLEE]))
+			return true;
+	return false;
+}
+
+static struct control_cause
+cause_of(const struct sip_link *link)
+{
+	static const char *const what[] = {
+		[SIP_LINK_SAME] = "call",
+		[SIP_LINK_TRANSFER] = "transfer",
+		[SIP_LINK_PICKUP] = "pickup",
+		[SIP_LINK_CONSULT] = "consult",
+	};
+
+	if (!link)
+		return (struct control_cause){ .what = "call" };
+	return (struct control_cause){ .what = what[link->type],
+				       .by = sip_link_by_name(link->by),
+				       .anew = true };
+}
+
+static void
+note_kind(struct control_call *call, const struct sip_link *link)
+{
+	if (link && link->type == SIP_LINK_TRANSFER)
+		call->kind = STORE_TRANSFER;
+	else if (link && link->type == SIP_LINK_CONSULT)
+		call->kind = STORE_CONSULT;
+	else if (link && link->type == SIP_LINK_PICKUP)
+		call->kind = STORE_AGENT;
+}
+
+/* A leg more: somebody takes another's place, or a switch calls on. */
+static void
+leg_joined(struct control_state *c, struct control_leg *leg,
+	   const struct sip_event *event)
+{
+	struct control_call *call = leg->call;
+	const struct sip_link *link = event->link;
+
+	leg->by = link ? sip_link_by_name(link->by) : "restart";
+	if (link && link->type != SIP_LINK_SAME) {
+		leg->counts = true;
+		leg->newcomer =
+		    link->end == SIP_CALLER ? SIP_CALLEE : SIP_CALLER;
+		call->target[0] = '\0';
+		/* Until then nobody holds who is with the newcomer. */
+		call->held = false;
+		note_kind(call, link);
+		control__segment_begin(c, call, cause_of(link), event->time_ns);
+		return;
+	}
+	call->held |= is_held(call);
+	control__segment_update(c, call, true, event->time_ns);
+}
+
+/* Who is transferred stays on his side, where roles do not tell it. */
+static void
+keep_side_of_who_stays(const struct control_state *c, struct control_call *call,
+		       const struct sip_link *link)
+{
+	const struct control_call *with =
+	    link ? control__call_find(c, link->with) : NULL;
+	bool left;
+
+	if (!with || link->type != SIP_LINK_TRANSFER)
+		return;
+	left = (link->end == SIP_CALLER) == with->verdict.local_is_caller;
+	call->verdict.local_is_caller = (link->party == SIP_CALLER) == left;
+	call->sided = true;
+}
+
+static void
+out_of_memory(void)
+{
+	/* Named, since it is a call lost: the tracker counts it too. */
+	log_error("out of memory: a call is not recorded");
+}
+
+static void
+on_call(struct control_state *c, const struct sip_event *event)
+{
+	struct control_call *call =
+	    control__call_find(c, event->call->conversation);
+	bool first = !call;
+	struct control_leg *leg = NULL;
+
+	past_forget(c, event->time_ns);
+	if (!call)
+		call = call_new(c, event);
+	if (call)
+		leg = leg_new(c, call, event);
+	if (!leg) {
+		out_of_memory();
+		if (call && first)
+			call_free(c, call);
+		return;
+	}
+	call->held = is_held(call);
+	if (!first) {
+		leg_joined(c, leg, event);
+	} else if (c->restoring) {
+		control__segment_go_on(c, call, event->time_ns);
+	} else {
+		call->sip_ns = event->time_ns;
+		note_kind(call, event->link);
+		keep_side_of_who_stays(c, call, event->link);
+		control__segment_begin(c, call, cause_of(event->link),
+				       event->call->start_ns);
+	}
+}
+
+/* The switch reached somebody for who was answered by it before. */
+static void
+answered_on(struct control_state *c, struct control_leg *leg, int64_t time_ns)
+{
+	struct control_call *call = leg->call;
+	struct control_cause cause = { .what = "agent",
+				       .by = leg->by,
+				       .anew = true };
+
+	if (call->reached || call->kind != STORE_AGENT) {
+		call->kind = STORE_TRANSFER;
+		cause.what = "transfer";
+	} else {
+		control__segment_was_queue(c, call, time_ns);
+	}
+	control__segment_begin(c, call, cause, time_ns);
+}
+
+static void
+on_answer(struct control_state *c, struct control_leg *leg,
+	  const struct sip_event *event)
+{
+	struct control_call *call = leg->call;
+	bool new = !leg->counts;
+
+	leg->counts = true;
+	if (!call->answer_ns)
+		call->answer_ns = event->call->answer_ns;
+	if (new && event->time_ns - call->answer_ns >= QUEUE_NS)
+		answered_on(c, leg, event->time_ns);
+	else
+		control__segment_update(c, call, new, event->time_ns);
+	call->reached |= new;
+}
+
+/* Is who stands here a party of this conversation, which goes on? */
+static bool
+talks_in(const struct control_call *call, const struct sip_call *sip,
+	 enum sip_party party)
+{
+	const struct capture_endpoint *at = &sip->signalling[party];
+	const char *user = sip->party[party].user;
+	const struct control_leg *leg;
+	int p;
+
+	if (!call->answer_ns || call->held)
+		return false;
+	for (leg = call->legs; leg; leg = leg->next)
+		for (p = SIP_CALLER; p <= SIP_CALLEE; p++)
+			if (!leg->gone &&
+			    control__same_host(at, &leg->sip->signalling[p]) &&
+			    strcmp(user, leg->sip->party[p].user) == 0)
+				return true;
+	return false;
+}
+
+/*
+ * Who takes a held call back while he talks in another one, lets both hear each
+ * other: what is left out of one is left out of all.
+ *
+ * @return false: he does not
  */
 static bool
-keep_strict(const struct control_call *call, struct policy_verdict *v)
+confer(struct control_state *c, struct control_call *call,
+       const struct sip_event *event)
 {
-	const struct policy_verdict *old = &call->verdict;
+	const struct control_cause cause = { .what = "conference" };
+	struct control_call *one;
+	bool several = false;
 
-	if (call->segments == 0 ||
-	    strictness(v->decision) >= strictness(old->decision))
+	for (one = c->calls; one; one = one->hh.next) {
+		if (one == call || !talks_in(one, event->call, event->party))
+			continue;
+		one->conference = call->number;
+		several = true;
+	}
+	if (!several)
 		return false;
-	v->decision = old->decision;
-	COPY_TEXT(v->reason, old->reason);
-	COPY_TEXT(v->rule, old->rule);
-	COPY_TEXT(v->retention, old->retention);
+	call->conference = call->number;
+	for (one = c->calls; one; one = one->hh.next)
+		if (one->conference == call->number)
+			control__segment_begin(c, one, cause, event->time_ns);
 	return true;
 }
 
-/* A call that begins while there is no room gives way to those in progress. */
 static void
-decide_for_room(struct control_state *c, const struct control_call *call,
-		struct policy_verdict *v)
+on_hold(struct control_state *c, struct control_call *call,
+	const struct sip_event *event)
 {
-	if (call->segments > 0 || strictness(v->decision) == 2 ||
-	    !control__overloaded(c))
+	struct control_cause cause = { .what = "hold" };
+
+	if (call->held == is_held(call))
 		return;
-	v->decision = POLICY_DROP;
-	COPY_TEXT(v->reason, OVERLOAD_REASON);
-	v->rule[0] = v->retention[0] = '\0';
-	counter_add(&c->pipeline->control.counters, COUNTER_calls_overload, 1);
-	log_warning("%s is not recorded: the recorder does not keep up",
-		    call->id);
-}
-
-static void
-decide(struct control_state *c, struct control_call *call)
-{
-	struct policy_verdict v;
-
-	ask_policy(c, call, &v);
-	keep_sides(call, &v);
-	if (!keep_strict(call, &v))
-		memcpy(call->policy, c->policy_hash, sizeof(call->policy));
-	decide_for_room(c, call, &v);
-	call->verdict = v;
-}
-
-static const enum store_decision decisions[] = {
-	[POLICY_RECORD] = STORE_RECORD,
-	[POLICY_DROP] = STORE_DROP,
-	[POLICY_LISTEN_DENY] = STORE_LISTEN_DENY,
-	[POLICY_OUT_OF_SCOPE] = STORE_OUT_OF_SCOPE,
-};
-static const enum store_route routes[] = {
-	[POLICY_IN] = STORE_IN,
-	[POLICY_OUT] = STORE_OUT,
-	[POLICY_INTERNAL] = STORE_INTERNAL,
-	[POLICY_TRANSIT] = STORE_TRANSIT,
-};
-
-/* The row of the current segment, from the one before or what is known of it
- * already, and from the verdict. */
-static void
-fill_verdict(const struct control_call *call, struct store_segment *row)
-{
-	const struct policy_verdict *v = &call->verdict;
-
-	snprintf(row->id, sizeof(row->id), "%s-%u", call->id, call->segments);
-	row->segment = call->segments;
-	COPY_TEXT(row->from, v->from);
-	COPY_TEXT(row->to, v->to);
-	COPY_TEXT(row->local, v->local);
-	COPY_TEXT(row->remote, v->remote);
-	row->direction = routes[v->route];
-	COPY_TEXT(row->area, v->area);
-	row->decision = decisions[v->decision];
-	COPY_TEXT(row->reason, v->reason);
-	COPY_TEXT(row->rule, v->rule);
-	memcpy(row->policy, call->policy, sizeof(row->policy));
-	COPY_TEXT(row->retention, v->retention);
-}
-
-/* Everything that is known of the current segment. */
-static void
-make_head(struct control_call *call, const struct sip_event *event)
-{
-	const struct sip_call *sip = event->call;
-	struct store_segment row;
-
-	memset(&row, 0, sizeof(row));
-	COPY_TEXT(row.call, call->id);
-	row.kind = call->held[0] || call->held[1] ? STORE_HOLD : STORE_AGENT;
-	row.call_start_ns = sip->start_ns;
-	row.start_ns = call->segments == 1 ? sip->start_ns : event->time_ns;
-	row.answer_ns = sip->answer_ns;
-	row.state = STORE_STATE_NONE;
-	COPY_TEXT(row.sip_call_id, sip->call_id);
-	fill_verdict(call, &row);
-	memcpy(call->head, &row, SEGMENT_HEAD_BYTES);
-}
-
-static void
-send_head(struct control_state *c, struct control_call *call,
-	  enum writer_event_type type, int64_t time_ns)
-{
-	struct writer_event event = { .type = type,
-				      .writer = call->writer,
-				      .time_ns = time_ns,
-				      .call = call->number };
-
-	memcpy(event.head, call->head, SEGMENT_HEAD_BYTES);
-	send_to(c, call->writer, &event);
-	control__live_change(c, call);
-}
-
-static void
-tell_pause(struct control_state *c, const struct control_call *call,
-	   enum writer_event_type type, int64_t at_ns)
-{
-	const struct writer_event event = { .type = type,
-					    .writer = call->writer,
-					    .time_ns = c->published_ns,
-					    .call = call->number,
-					    .at_ns = at_ns };
-
-	send_to(c, call->writer, &event);
-}
-
-static void
-tell_segment(struct control_state *c, struct control_call *call,
-	     const struct sip_event *sip, enum writer_event_type type)
-{
-	make_head(call, sip);
-	send_head(c, call, type, sip->time_ns);
-}
-
-/* The verdict that a row tells of. */
-static void
-read_verdict(struct control_call *call, const struct control_saved *saved)
-{
-	const struct store_segment *row = &saved->row;
-	struct policy_verdict *v = &call->verdict;
-	uint32_t i;
-
-	v->decision = POLICY_DROP;
-	for (i = 0; i < sizeof(decisions) / sizeof(decisions[0]); i++)
-		if (decisions[i] == row->decision)
-			v->decision = (enum policy_decision)i;
-	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
-		if (routes[i] == row->direction)
-			v->route = (enum policy_route)i;
-	v->local_is_caller = control__saved_local_is_caller(saved);
-	COPY_TEXT(v->from, row->from);
-	COPY_TEXT(v->to, row->to);
-	COPY_TEXT(v->local, row->local);
-	COPY_TEXT(v->remote, row->remote);
-	COPY_TEXT(v->area, row->area);
-	COPY_TEXT(v->reason, row->reason);
-	COPY_TEXT(v->rule, row->rule);
-	COPY_TEXT(v->retention, row->retention);
-	memcpy(call->policy, row->policy, sizeof(call->policy));
-}
-
-/* What else goes over its ports may be of another call. */
-static void
-tell_doubt(struct control_state *c, const struct control_call *call,
-	   int64_t time_ns)
-{
-	const struct writer_event event = { .type = WRITER_DOUBT,
-					    .writer = call->writer,
-					    .time_ns = time_ns,
-					    .call = call->number,
-					    .known = { call->sip_ns,
-						       call->streams } };
-
-	send_to_all(c, &event);
-}
-
-void
-control__tell_first(struct control_state *c, int64_t time_ns)
-{
-	const struct writer_event event = { .type = WRITER_FIRST,
-					    .time_ns = time_ns };
-
-	send_to_all(c, &event);
-}
-
-static void
-tell_trust(struct control_state *c, const struct control_call *call,
-	   int64_t time_ns)
-{
-	const struct writer_event event = { .type = WRITER_TRUST,
-					    .writer = call->writer,
-					    .time_ns = time_ns,
-					    .call = call->number };
-
-	send_to_all(c, &event);
-}
-
-/* A call of an earlier run: its next segment begins. */
-static void
-go_on(struct control_state *c, struct control_call *call,
-      const struct sip_event *event)
-{
-	const struct control_saved *saved = c->restoring;
-	struct store_segment row = saved->row;
-	struct writer_event begin = { .type = WRITER_SEGMENT,
-				      .writer = call->writer,
-				      .time_ns = event->time_ns,
-				      .call = call->number,
-				      .resumed = saved->recorded };
-
-	COPY_TEXT(call->id, row.call);
-	call->segments = row.segment;
-	memcpy(call->held, event->call->hold, sizeof(call->held));
-	read_verdict(call, saved);
-	decide(c, call);
-	if (saved->recorded)
-		row.start_ns = event->time_ns;
-	row.state = STORE_STATE_NONE;
-	row.end_ns = 0;
-	fill_verdict(call, &row);
-	memcpy(call->head, &row, SEGMENT_HEAD_BYTES);
-	memcpy(begin.head, &row, SEGMENT_HEAD_BYTES);
-	send_to(c, call->writer, &begin);
-	control__saved_streams(saved, &call->streams);
-	call->sip_ns = control__saved_sip_ns(saved);
-	tell_doubt(c, call, event->time_ns);
-	call->paused_ns = control__saved_paused_ns(saved);
-	if (call->paused_ns)
-		tell_pause(c, call, WRITER_PAUSE, call->paused_ns);
-	control__live_change(c, call);
-}
-
-static void
-begin_call(struct control_state *c, const struct sip_event *event)
-{
-	struct control_call *call = calloc(1, sizeof(*call));
-
-	if (!call || (!c->restoring && give_id(c, call, event->call) < 0)) {
-		/* Named, since it is a call lost: the tracker counts it too. */
-		log_error("out of memory: a call is not recorded");
-		free(call);
-		return;
-	}
-	call->number = event->call->number;
-	call->writer = (uint32_t)(call->number % c->pipeline->writers_count);
-	HASH_ADD(hh, c->calls, number, sizeof(call->number), call);
-	note_facts(call, event->call);
-	if (c->restoring) {
-		go_on(c, call, event);
-		return;
-	}
-	call->sip_ns = event->time_ns;
-	decide(c, call);
-	call->segments = 1;
-	tell_segment(c, call, event, WRITER_SEGMENT);
-}
-
-void
-control__pause(struct control_state *c, struct control_call *call, bool pause)
-{
-	int64_t window_ns = c->pipeline->times.window_ns;
-	int64_t now_ns = control__wire_ns(c);
-
-	if (pause == (call->paused_ns != 0))
-		return;
-	if (pause) {
-		/* No writer has taken a frame later than that. */
-		call->paused_ns = c->published_ns - window_ns + 1;
-		tell_pause(c, call, WRITER_PAUSE, call->paused_ns);
-		counter_add(&c->pipeline->control.counters, COUNTER_pauses, 1);
-	} else {
-		call->paused_ns = 0;
-		tell_pause(c, call, WRITER_RESUME,
-			   now_ns > c->published_ns ? now_ns
-						    : c->published_ns + 1);
-	}
-	control__live_change(c, call);
-}
-
-void
-control__decide_again(struct control_state *c)
-{
-	int64_t now_ns = c->published_ns + 1;
-	struct control_call *call;
-
-	for (call = c->calls; call; call = call->hh.next) {
-		enum policy_decision before = call->verdict.decision;
-		struct store_segment row = { 0 };
-
-		decide(c, call);
-		if (strictness(call->verdict.decision) <= strictness(before))
-			continue;
-		memcpy(&row, call->head, SEGMENT_HEAD_BYTES);
-		call->segments++;
-		row.start_ns = now_ns;
-		fill_verdict(call, &row);
-		memcpy(call->head, &row, SEGMENT_HEAD_BYTES);
-		send_head(c, call, WRITER_SEGMENT, now_ns);
-	}
-}
-
-static enum store_side
-side_of(const struct control_call *call, enum sip_party party)
-{
-	bool caller = party == SIP_CALLER;
-
-	return caller == call->verdict.local_is_caller ? STORE_LEFT
-						       : STORE_RIGHT;
-}
-
-static void
-tell_media(struct control_state *c, const struct control_call *call,
-	   const struct sip_event *sip)
-{
-	const struct sip_media *media = sip->media;
-	struct writer_event event = {
-		.type = sip->type == SIP_EVENT_MEDIA_OPEN ? WRITER_MEDIA_OPEN
-							  : WRITER_MEDIA_CLOSE,
-		.writer = call->writer,
-		.time_ns = sip->time_ns,
-		.call = call->number,
-	};
-	uint32_t i;
-
-	event.media.number = media->number;
-	event.media.receive = media->receive;
-	event.media.receiver = side_of(call, media->party);
-	event.media.secure = media->secure;
-	event.media.formats_count = media->formats_count;
-	for (i = 0; i < media->formats_count; i++) {
-		struct rtp_format *format = &event.media.formats[i];
-
-		COPY_TEXT(format->encoding, media->formats[i].encoding);
-		format->clock_hz = media->formats[i].clock_hz;
-		format->payload_type = media->formats[i].payload_type;
-		format->channels = media->formats[i].channels;
-	}
-	send_to_all(c, &event);
-}
-
-static void
-hold(struct control_state *c, struct control_call *call,
-     const struct sip_event *event)
-{
-	bool before = call->held[0] || call->held[1];
-
-	call->held[event->party] = event->type == SIP_EVENT_HOLD;
-	if (before == (call->held[0] || call->held[1]))
-		return;
-	call->segments++;
-	tell_segment(c, call, event, WRITER_SEGMENT);
-}
-
-static void
-end_call(struct control_state *c, struct control_call *call,
-	 const struct sip_event *sip)
-{
-	const char *const causes[] = {
-		[SIP_END_BYE] = "bye",
-		[SIP_END_CANCEL] = "cancel",
-		[SIP_END_REJECTED] = "rejected",
-		[SIP_END_TIMEOUT] = "timeout",
-		[SIP_END_SHED] = "shed",
-		[SIP_END_INPUT] =
-		    c->pipeline->config.live ? "stopped" : "input-ended",
-	};
-	struct writer_event event = { .type = WRITER_END,
-				      .writer = call->writer,
-				      .time_ns = sip->time_ns,
-				      .call = call->number };
-
-	if (sip->cause == SIP_END_REJECTED)
-		snprintf(event.end.cause, sizeof(event.end.cause), "%s %d",
-			 causes[sip->cause], sip->status);
+	call->held = !call->held;
+	if (call->held)
+		call->conference = 0;
 	else
-		COPY_TEXT(event.end.cause, causes[sip->cause]);
-	event.end.silent = sip->cause == SIP_END_TIMEOUT;
-	send_to(c, call->writer, &event);
+		cause.what = "resume";
+	if (call->held || !confer(c, call, event))
+		control__segment_begin(c, call, cause, event->time_ns);
+}
+
+static void
+on_refer(struct control_state *c, struct control_call *call,
+	 const struct sip_event *event)
+{
+	const struct control_cause cause = { .what = "transfer asked",
+					     .by = "refer" };
+
+	memcpy(call->target, event->target->user, sizeof(call->target));
+	control__segment_review(c, call, cause, event->time_ns);
+	/* Who is called next belongs to it in the next run too. */
+	control__live_change(c, call);
+}
+
+/* ---- what ends ----------------------------------------------------------- */
+
+static void
+call_over(struct control_state *c, struct control_call *call,
+	  const struct sip_event *event)
+{
+	control__tell_end(c, call, event);
+	past_add(c, call, event->time_ns);
 	/* Of a recorder that is stopped the next one goes on with its calls. */
-	if (sip->cause != SIP_END_INPUT)
+	if (event->type != SIP_EVENT_END || event->cause != SIP_END_INPUT)
 		control__live_remove(c, call);
-	control__live_forget(c, call);
-	HASH_DEL(c->calls, call);
-	free(call);
+	call_free(c, call);
+}
+
+static void
+on_end(struct control_state *c, struct control_leg *leg,
+       const struct sip_event *event)
+{
+	struct control_call *call = leg->call;
+
+	leg_gone(c, leg);
+	if (has_legs(call))
+		control__live_change(c, call);
+	else
+		call_over(c, call, event);
+}
+
+/* It is a leg of another conversation. */
+static void
+on_move(struct control_state *c, struct control_leg *leg,
+	const struct sip_event *event)
+{
+	struct control_call *from = leg->call;
+	struct control_call *to =
+	    control__call_find(c, event->call->conversation);
+
+	if (!to || to == from)
+		return;
+	leg->counts = event->call->answer_ns != 0;
+	DL_DELETE(from->legs, leg);
+	if (has_legs(from)) {
+		control__live_change(c, from);
+	} else {
+		from->joined = true;
+		call_over(c, from, event);
+	}
+	leg->call = to;
+	DL_APPEND(to->legs, leg);
+	leg_joined(c, leg, event);
+}
+
+/* ---- events -------------------------------------------------------------- */
+
+static void
+on_event_of_leg(struct control_state *c, struct control_leg *leg,
+		const struct sip_event *event)
+{
+	struct control_call *call = leg->call;
+
+	switch (event->type) {
+	case SIP_EVENT_IDENTITY:
+		control__segment_update(c, call, true, event->time_ns);
+		break;
+	case SIP_EVENT_ANSWER:
+		on_answer(c, leg, event);
+		break;
+	case SIP_EVENT_MEDIA_OPEN:
+	case SIP_EVENT_MEDIA_CLOSE:
+		control__tell_media(c, call, event);
+		break;
+	case SIP_EVENT_HOLD:
+	case SIP_EVENT_RESUME:
+		on_hold(c, call, event);
+		break;
+	case SIP_EVENT_REFER:
+		on_refer(c, call, event);
+		break;
+	case SIP_EVENT_MOVE:
+		on_move(c, leg, event);
+		break;
+	case SIP_EVENT_GOES_ON:
+		control__tell_doubt(c, call, WRITER_TRUST, event->time_ns);
+		/* fallthrough */
+	case SIP_EVENT_RINGING:
+		control__live_change(c, call);
+		break;
+	case SIP_EVENT_END:
+		on_end(c, leg, event);
+		break;
+	case SIP_EVENT_CALL:
+	case SIP_EVENT_KEY:
+		break;
+	}
 }
 
 void
 control__on_sip_event(void *ctx, const struct sip_event *event)
 {
 	struct control_state *c = ctx;
-	struct control_call *call;
+	struct control_leg *leg;
 
 	if (event->type == SIP_EVENT_CALL) {
-		begin_call(c, event);
+		on_call(c, event);
 		return;
 	}
-	call = control__call_find(c, event->call->number);
-	if (!call)
+	leg = find_leg(c, event->call->number);
+	if (!leg)
 		return;
+	if (event->type == SIP_EVENT_KEY) {
+		control__key_by_info(c, leg->call, event);
+		return;
+	}
 	/* Being brought back is not SIP, however often it happens. */
 	if (!c->restoring)
-		call->sip_ns = event->time_ns;
-	switch (event->type) {
-	case SIP_EVENT_IDENTITY:
-		note_facts(call, event->call);
-		decide(c, call);
-		/* fallthrough */
-	case SIP_EVENT_ANSWER:
-		tell_segment(c, call, event, WRITER_UPDATE);
-		break;
-	case SIP_EVENT_MEDIA_OPEN:
-	case SIP_EVENT_MEDIA_CLOSE:
-		tell_media(c, call, event);
-		control__live_change(c, call);
-		break;
-	case SIP_EVENT_HOLD:
-	case SIP_EVENT_RESUME:
-		hold(c, call, event);
-		break;
-	case SIP_EVENT_GOES_ON:
-		tell_trust(c, call, event->time_ns);
-		/* fallthrough */
-	case SIP_EVENT_RINGING:
-		control__live_change(c, call);
-		break;
-	case SIP_EVENT_END:
-		end_call(c, call, event);
-		break;
-	case SIP_EVENT_REFER:
-	case SIP_EVENT_MOVE:
-	case SIP_EVENT_CALL:
-		break;
-	}
+		leg->call->sip_ns = event->time_ns;
+	on_event_of_leg(c, leg, event);
+}
+
+void
+control__call_alive(struct control_state *c, uint64_t number, int64_t time_ns)
+{
+	const struct control_call *call = control__call_find(c, number);
+	const struct control_leg *leg;
+
+	for (leg = call ? call->legs : NULL; leg; leg = leg->next)
+		if (!leg->gone)
+			sip_tracker_alive(c->tracker, leg->number, time_ns);
 }
 
 void
 control__calls_free(struct control_state *c)
 {
-	struct control_call *call = c->calls, *next;
+	struct control_leg *leg, *next;
 
-	HASH_CLEAR(hh, c->calls);
-	for (; call; call = next) {
-		next = call->hh.next;
-		free(call);
+	HASH_ITER (hh, c->legs, leg, next) {
+		struct control_call *call = leg->call;
+
+		HASH_DEL(c->legs, leg);
+		leg_free(leg);
+		if (!has_legs(call))
+			call_free(c, call);
 	}
+	past_forget(c, INT64_MAX);
 	forget_ids(c, INT64_MAX);
 }

@@ -5,6 +5,7 @@
  *
  *   {"op":"status"}                       how the recorder is
  *   {"op":"calls"}                        calls in progress
+ *   {"op":"registrations"}                who is logged in where
  *   {"op":"pause","extension":"2041"}     or "call": beginning of a call's id
  *   {"op":"resume",...}                   likewise
  *   {"op":"reload"}                       settings and policy
@@ -141,47 +142,56 @@ is_party(const struct control_call *call, const char *number)
 	       strcmp(call->verdict.to, number) == 0;
 }
 
+/* A call that one of its conversations is meant by. */
 static bool
 is_meant(const struct control_state *c, const json_t *request,
-	 const struct control_call *call)
+	 const struct control_family *family)
 {
 	const char *extension = text_of(request, "extension");
 	const char *id = text_of(request, "call");
+	const struct control_call *call;
 	char number[POLICY_NUMBER_BYTES];
 
 	if (*id)
-		return strncmp(call->id, id, strlen(id)) == 0;
+		return strncmp(family->id, id, strlen(id)) == 0;
 	policy_number_normalise(c->policy, extension, number);
-	return is_party(call, number);
+	for (call = family->first; call; call = call->next)
+		if (is_party(call, number))
+			return true;
+	return false;
 }
 
 static uint32_t
 count_meant(const struct control_state *c, const json_t *request)
 {
-	const struct control_call *call;
+	const struct control_family *family;
 	uint32_t n = 0;
 
-	for (call = c->calls; call; call = call->hh.next)
-		n += is_meant(c, request, call);
+	for (family = c->families; family; family = family->hh.next)
+		n += is_meant(c, request, family);
 	return n;
 }
 
 static void
 pause_call(struct control_state *c, struct command *command,
-	   struct control_call *call, bool pause)
+	   struct control_family *family, bool pause)
 {
-	bool already = pause == (call->paused_ns != 0);
+	bool already = pause == (family->paused_ns != 0);
 	json_t *list =
 	    json_object_get(command->answer, already ? "already" : "calls");
+	struct control_call *call;
 
-	(void)json_array_append_new(list, json_string(call->id));
-	control__pause(c, call, pause);
+	(void)json_array_append_new(list, json_string(family->id));
+	control__pause(c, family, pause);
 	/* The table before the ledger: the entry's answer is for both. Also
 	 * where it was paused already, for that may not be durable yet. */
-	control__live_change(c, call);
+	DL_FOREACH(family->first, call)
+	{
+		control__live_change(c, call);
+	}
 	if (!control__live_flush(c, true))
 		command->error = -EBUSY;
-	enter(c, command, pause ? "pause" : "resume", call->id,
+	enter(c, command, pause ? "pause" : "resume", family->id,
 	      already ? "it was so already" : "");
 }
 
@@ -191,7 +201,7 @@ pause_calls(struct control_state *c, struct command *command, bool pause)
 {
 	const json_t *request = command->request;
 	const char *id = text_of(request, "call");
-	struct control_call *call;
+	struct control_family *family;
 	uint32_t n;
 
 	if (!*id == !*text_of(request, "extension"))
@@ -205,9 +215,9 @@ pause_calls(struct control_state *c, struct command *command, bool pause)
 			       "several calls in progress begin like that");
 	command->answer =
 	    json_pack("{s:b,s:[],s:[]}", "ok", 1, "calls", "already");
-	for (call = c->calls; call; call = call->hh.next)
-		if (is_meant(c, request, call))
-			pause_call(c, command, call, pause);
+	for (family = c->families; family; family = family->hh.next)
+		if (is_meant(c, request, family))
+			pause_call(c, command, family, pause);
 	log_info("%s by %s: %u calls", pause ? "paused" : "resumed",
 		 command->asker.name, n);
 	return NULL;
@@ -329,6 +339,9 @@ run(struct control_state *c, struct command *command)
 	if (strcmp(op, "calls") == 0)
 		return json_pack("{s:b,s:o}", "ok", 1, "calls",
 				 control__calls(c));
+	if (strcmp(op, "registrations") == 0)
+		return json_pack("{s:b,s:o}", "ok", 1, "registrations",
+				 control__registrations(c));
 	return refusal(EXIT_USAGE, "this recorder does not know that request");
 }
 

@@ -3,7 +3,11 @@
  * What the files of the control thread share. All of it is that thread's own.
  *
  *   control.c    the loop: SIP of all capture threads by time, ticks, watermark
- *   calls.c      calls: their ids, decisions, segments; what writers are told
+ *   calls.c      conversations and their legs, by what SIP tells
+ *   segments.c   ... their segments, and what the policy says of them
+ *   parties.c    ... who talks to whom
+ *   tell.c       ... and what the writers are told
+ *   keys.c       keyed digits, each once, by time
  *   livetable.c  calls in progress kept in the archive, and brought back
  *   server.c     the control socket: connections, lines
  *   command.c    what can be asked through it: pause, resume, ...
@@ -22,22 +26,70 @@
 
 struct server;
 struct command;
+struct keys;
 
-/** A call in progress. */
-struct control_call {
-	UT_hash_handle hh;
-	uint64_t number; /**< of the SIP tracker */
-	uint32_t writer;
-	uint32_t segments; /**< begun so far */
-	bool held[2];      /**< [party]: has put the other on hold */
+/**
+ * What people call a call: conversations that follow one another, or run side
+ * by side, from the first INVITE until the last party has gone.
+ */
+struct control_family {
+	UT_hash_handle hh; /**< by id */
 	char id[STORE_CALL_ID_BYTES];
+	struct control_call *first; /**< its conversations in progress */
+	uint32_t past;              /**< ... and those that may be followed */
+	uint32_t segments;          /**< begun so far */
+	int64_t start_ns;
+	int64_t paused_ns; /**< since when; 0: it is recorded */
+};
+
+/** A conversation that is over, and may be followed by another. */
+struct control_past {
+	UT_hash_handle hh; /**< by number, in order of ending */
+	uint64_t number;
+	struct control_family *family;
+	int64_t until_ns;
+};
+
+/** A SIP call that is a leg of a conversation. */
+struct control_leg {
+	UT_hash_handle hh; /**< by number */
+	uint64_t number;   /**< of the SIP tracker */
+	const struct sip_call *sip; /**< until its END; then `gone` */
+	struct sip_call *gone; /**< it is over: as it was, until who it was with
+				* is not in the current segment any more */
+	struct control_call *call;
+	struct control_leg *prev, *next; /**< in order of joining */
+	bool counts; /**< answered, or it made the conversation what it is */
+	int newcomer; /**< the end at which it brought who took another's place;
+		       * -1: none */
+	const char *by; /**< how it is known as a leg; NULL: the first */
+	char registered[2][SIP_USER_BYTES]; /**< [party] who was logged in at
+					     * its address; "": not known */
+};
+
+/** A conversation in progress: two ends, one writer, one segment at a time. */
+struct control_call {
+	UT_hash_handle hh; /**< by number */
+	uint64_t number;   /**< of the conversation */
+	struct control_family *family;
+	struct control_call *prev, *next; /**< in the family */
+	struct control_leg *legs;
+	uint32_t writer;
+	uint32_t segment; /**< number of the current one; 0: none yet */
+	char key[STORE_SEGMENT_ID_BYTES]; /**< in the live table */
+	enum store_kind kind; /**< but for holds */
+	char began[STORE_NAME_BYTES]; /**< why the current segment */
+	bool held;
+	bool sided;     /**< it is known which side is left */
+	bool reached;   /**< somebody was reached by a leg that a switch made */
+	bool joined;    /**< it goes on in another conversation */
+	uint64_t conference; /**< those of one hear each other; 0: none */
+	char target[SIP_USER_BYTES]; /**< who was asked to be called */
+	int64_t answer_ns;           /**< 0: not answered */
 	struct policy_verdict verdict;
 	uint8_t policy[STORE_HASH_BYTES]; /**< that decided */
-	int64_t paused_ns;                /**< since when; 0: it is recorded */
-	/* what was decided about, for another policy */
-	char from[SIP_HOST_BYTES], to[SIP_HOST_BYTES];
-	uint8_t from_addr[16], to_addr[16];
-	int64_t start_ns;
+	char sip_call_ids[STORE_SIP_CALL_IDS_BYTES]; /**< of the current segment,
+					* those of legs that are gone too */
 	uint8_t head[SEGMENT_HEAD_BYTES]; /**< of the current segment's row */
 	struct writer_streams streams;    /**< live: that it has had */
 	int64_t sip_ns; /**< of the last SIP that changed something */
@@ -46,15 +98,28 @@ struct control_call {
 	struct control_call *next_dirty;
 };
 
-/** A call that is over, and still in the live table. */
-struct control_gone {
-	struct control_gone *next;
-	char id[STORE_CALL_ID_BYTES];
+/** Numbers of others that the policy is asked about. */
+enum { CONTROL_OTHERS_MAX = 24 };
+
+/** Who talks to whom, as SIP has it. All of it borrowed. */
+struct control_parties {
+	const struct sip_identity *end[2]; /**< by enum sip_party */
+	const char *name[2]; /**< that the policy is asked about */
+	const uint8_t *addr[2];            /**< signalling, [16] */
+	uint32_t others_count;
+	const char *other[CONTROL_OTHERS_MAX];
 };
 
-/** A call of an earlier run, on its way back. */
+/** A conversation that is over, and still in the live table. */
+struct control_gone {
+	struct control_gone *next;
+	char key[STORE_SEGMENT_ID_BYTES];
+};
+
+/** A conversation of an earlier run, on its way back. */
 struct control_saved {
 	struct control_saved *next;
+	char key[STORE_SEGMENT_ID_BYTES];
 	struct store_segment row; /**< of its last segment, then of the one to
 				   * go on with; no streams */
 	bool recorded; /**< the last one has a row */
@@ -77,11 +142,15 @@ struct control_state {
 	struct policy *own_policy;   /**< the same, if it was reloaded */
 	uint8_t policy_hash[STORE_HASH_BYTES];
 	struct home_settings settings; /**< in force */
-	struct control_call *calls;    /**< uthash by number */
+	struct control_call *calls;    /**< conversations: uthash by number */
+	struct control_leg *legs;      /**< uthash by number */
+	struct control_family *families; /**< uthash by id */
+	struct control_past *past;       /**< uthash by number */
 	struct given_id *ids;          /**< uthash by id */
 	struct given_id *oldest, *newest;
 	struct alive_report *reports; /**< not yet due */
 	size_t reports_count, reports_capacity;
+	struct keys *keys;
 	int64_t grid_ns; /**< the last tick */
 	int64_t published_ns;
 	int64_t sent_ns; /**< latest time of an event that was sent */
@@ -95,6 +164,7 @@ struct control_state {
 	int64_t looked_ns;     /**< ... at */
 	struct control_saved *saved, *saved_last; /**< calls to bring back */
 	struct control_saved *restoring; /**< the one being brought back */
+	uint64_t last_leg; /**< number of the SIP call that came last */
 	struct control_call *dirty;
 	struct control_gone *gone;
 	int64_t kept_ns; /**< wall clock: live table last written */
@@ -136,23 +206,110 @@ bool control__overloaded(const struct control_state *c);
 
 /** What the SIP tracker tells: sip_event_fn, ctx is the control_state. */
 void control__on_sip_event(void *ctx, const struct sip_event *event);
-/** Tell the writers when the first frame of this run came. */
-void control__tell_first(struct control_state *c, int64_t time_ns);
-/** @return NULL: no call of this number is in progress */
+/** @return NULL: no conversation of this number is in progress */
 struct control_call *control__call_find(const struct control_state *c,
 					uint64_t number);
 void control__calls_free(struct control_state *c);
+/** Legs that are gone are forgotten: others talk now. */
+void control__legs_prune(struct control_call *call);
+/** A conversation had media at a time: all of its legs are alive. */
+void control__call_alive(struct control_state *c, uint64_t number,
+			 int64_t time_ns);
+
+/* segments.c */
+
+/** Why a segment begins. */
+struct control_cause {
+	const char *what; /**< "transfer" */
+	const char *by;   /**< "refer", or NULL */
+	bool anew; /**< others talk: what was decided before does not bind */
+};
+
+/** A segment of the conversation begins. */
+void control__segment_begin(struct control_state *c, struct control_call *call,
+			    struct control_cause cause, int64_t time_ns);
+/** More is known of its current one. @param decide the policy is asked again:
+ * it may get stricter */
+void control__segment_update(struct control_state *c,
+			     struct control_call *call, bool decide,
+			     int64_t time_ns);
+/** The policy is asked again; if it got stricter, a segment begins. */
+void control__segment_review(struct control_state *c,
+			     struct control_call *call,
+			     struct control_cause cause, int64_t time_ns);
+/** The conversation goes on from an earlier run: c->restoring. */
+void control__segment_go_on(struct control_state *c, struct control_call *call,
+			    int64_t time_ns);
+/** What was the conversation with, turned out to be a queue. */
+void control__segment_was_queue(struct control_state *c,
+				struct control_call *call, int64_t time_ns);
 /**
  * Stop recording a call, or go on with it; no effect if it is so already. A
- * pause holds for all that no writer has taken yet, a resume from now on.
+ * pause holds for all that no writer has taken yet, and for all of its
+ * conversations to come; a resume from now on.
  *
  * Only while control__may_act.
  */
-void control__pause(struct control_state *c, struct control_call *call,
+void control__pause(struct control_state *c, struct control_family *family,
 		    bool pause);
 /** Decide about every call again, by the policy in force: what it forbids
  * ends now, what it allows holds for new calls. Only while control__may_act. */
 void control__decide_again(struct control_state *c);
+
+/* keys.c */
+
+/** @return 0, -ENOMEM */
+int control__keys_new(struct control_state *c)
+	__attribute__((warn_unused_result));
+/** A key was shown in a conversation, by a stream or INFO. It waits. */
+void control__key_shown(struct control_state *c, uint64_t call,
+			const struct key_report *report);
+/** SIP_EVENT_KEY of a leg. */
+void control__key_by_info(struct control_state *c,
+			  const struct control_call *call,
+			  const struct sip_event *event);
+/**
+ * Tell the policy of keys, each once.
+ *
+ * @param drained_ns every frame up to it was taken, and what the writers have
+ *        reported since was collected
+ */
+void control__keys_settle(struct control_state *c, int64_t drained_ns);
+/** Leaves no trace in memory. */
+void control__keys_free(struct control_state *c);
+
+/* parties.c */
+
+/** Is an address that of the same host? */
+bool control__same_host(const struct capture_endpoint *a,
+			const struct capture_endpoint *b);
+void control__parties(const struct control_state *c,
+		      const struct control_call *call,
+		      struct control_parties *parties);
+/** A party as it was sent. A trunk may be known by its host alone. */
+const char *control__name_sent(const struct sip_identity *party);
+
+/* tell.c */
+
+/** Tell the writers when the first frame of this run came. */
+void control__tell_first(struct control_state *c, int64_t time_ns);
+/** SEGMENT or UPDATE: call->head. */
+void control__tell_head(struct control_state *c, struct control_call *call,
+			enum writer_event_type type, bool resumed,
+			int64_t time_ns);
+void control__tell_pause(struct control_state *c,
+			 const struct control_call *call,
+			 enum writer_event_type type, int64_t at_ns);
+/** DOUBT or TRUST. */
+void control__tell_doubt(struct control_state *c,
+			 const struct control_call *call,
+			 enum writer_event_type type, int64_t time_ns);
+void control__tell_media(struct control_state *c,
+			 const struct control_call *call,
+			 const struct sip_event *sip);
+/** @param sip END or MOVE of its last leg */
+void control__tell_end(struct control_state *c, const struct control_call *call,
+		       const struct sip_event *sip);
 
 /* livetable.c */
 
@@ -176,6 +333,8 @@ int control__live_load(struct control_state *c);
 /** Bring these calls back. Writers must run. */
 void control__live_restore(struct control_state *c);
 bool control__saved_local_is_caller(const struct control_saved *saved);
+bool control__saved_reached(const struct control_saved *saved);
+enum store_kind control__saved_kind(const struct control_saved *saved);
 /** Since when it is paused; 0: it is not. */
 int64_t control__saved_paused_ns(const struct control_saved *saved);
 /** When SIP last changed something. Bringing it back is none. */
@@ -238,5 +397,7 @@ struct json_t;
 struct json_t *control__status(struct control_state *c);
 /** Calls in progress. */
 struct json_t *control__calls(struct control_state *c);
+/** Who is logged in where. */
+struct json_t *control__registrations(struct control_state *c);
 
 #endif

@@ -54,8 +54,10 @@ enum writer_event_type {
 struct writer_media {
 	uint64_t number; /**< the same in its OPEN and its CLOSE */
 	struct capture_endpoint receive;
-	enum store_side receiver; /**< the side that hears what is sent there */
+	enum sip_party receiver; /**< the end that hears what is sent there */
 	bool secure;              /**< keys were offered, or RTP/SAVP */
+	bool weak;  /**< any other claim is better */
+	bool moved; /**< CLOSE: what comes is another conversation's at once */
 	uint32_t formats_count;
 	struct rtp_format formats[WRITER_FORMATS_MAX];
 };
@@ -80,6 +82,7 @@ struct writer_event {
 	uint32_t writer; /**< the call's */
 	int64_t time_ns; /**< a writer acts on it when the watermark is there */
 	uint64_t call;   /**< number; grows with the start of the call */
+	bool left_is_caller; /**< SEGMENT, UPDATE: the end whose side is left */
 	bool resumed;    /**< SEGMENT: an earlier run has recorded the one before;
 			  * without media there is no row of it */
 	union {
@@ -94,6 +97,8 @@ struct writer_event {
 		struct {
 			char cause[STORE_NAME_BYTES];
 			bool silent; /**< with its last frame */
+			bool joined; /**< it goes on in another: without media
+				      * there is no row of it */
 		} end;
 		int64_t at_ns; /**< PAUSE, RESUME: later than what was taken */
 	};
@@ -106,8 +111,23 @@ struct alive_report {
 };
 
 enum writer_report_type {
-	REPORT_ALIVE, /**< `time_ns` */
-	REPORT_STREAM /**< live: `stream` is one of the call */
+	REPORT_ALIVE,  /**< `time_ns` */
+	REPORT_STREAM, /**< live: `stream` is one of the call */
+	REPORT_KEY     /**< `key` was pressed in the call */
+};
+
+/** A key, as a stream of a conversation or INFO of a leg shows it. Wipe it where
+ * it was. */
+struct key_report {
+	int64_t time_ns; /**< of the packet that showed it first */
+	bool info;       /**< INFO has shown it */
+	uint64_t source; /**< which stream of the conversation, or which leg */
+	uint32_t ssrc, timestamp; /**< of a stream: of its beginning */
+	int64_t held_ns; /**< INFO: for how long it was down, as far as told */
+	enum sip_party end; /**< of the conversation, at which it was pressed */
+	bool left;          /**< that end was the left side then */
+	bool again; /**< INFO: told before, but that was challenged */
+	char key;   /**< 0 to 9, *, #, A to D */
 };
 
 struct writer_report {
@@ -116,6 +136,7 @@ struct writer_report {
 	union {
 		int64_t time_ns;
 		struct capture_flow_key stream;
+		struct key_report key;
 	};
 };
 
@@ -141,8 +162,8 @@ struct archive_answer {
 };
 
 enum control_request_type {
-	CONTROL_LIVE_PUT,    /**< `head` and `state` of a call in progress */
-	CONTROL_LIVE_DELETE, /**< `call`: it is over */
+	CONTROL_LIVE_PUT,    /**< `live`, `state` of a conversation */
+	CONTROL_LIVE_DELETE, /**< `live.key`: it is over */
 	CONTROL_LEDGER,      /**< `entry` */
 	CONTROL_POLICY,      /**< `policy`: retention goes by it from now on */
 	CONTROL_SWEEP        /**< purge now, without waiting for the minute */
@@ -152,8 +173,11 @@ struct control_request {
 	enum control_request_type type;
 	uint64_t token; /**< of the answer; 0: none is wanted */
 	union {
-		uint8_t head[SEGMENT_HEAD_BYTES];
-		char call[STORE_CALL_ID_BYTES];
+		struct {
+			/** the conversation: id of its first segment */
+			char key[STORE_SEGMENT_ID_BYTES];
+			uint8_t head[SEGMENT_HEAD_BYTES];
+		} live;
 		struct store_ledger_entry entry;
 		struct policy *policy; /**< taken */
 	};

@@ -45,7 +45,7 @@ struct flow_binding {
 	uint32_t segment_generation; /**< segment is good until it changes */
 	int64_t until_ns;  /**< entry is good for frames before */
 	uint64_t call;     /**< that the flow is stuck to; 0: none */
-	uint8_t speaker;   /**< enum store_side */
+	uint8_t speaker;   /**< enum sip_party: the end of the conversation */
 	bool encrypted;
 	bool over;         /**< the claim is over, it lingers */
 	struct segment *segment; /**< of the last frame; NULL: look it up */

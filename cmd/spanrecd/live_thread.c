@@ -250,6 +250,7 @@ on_tick(uv_timer_t *handle)
 	if (take_frames(l))
 		advance(l, looked_ns);
 	live__note_stats(l->t);
+	l->t->ticked_ns = l->t->now_ns; /* else the next frame would, too */
 	capture__tick(l->t);
 	capture__tell(l->t);
 	note_state(l, looked_ns);

@@ -4,12 +4,15 @@
  * that was killed, or stopped for an update, goes on with them under their
  * ids, and what was paused stays paused.
  *
- * A call is kept as the row of its current segment, and as bytes that the
- * archive does not look into:
+ * A conversation is kept as the row of its current segment, and as bytes that
+ * the archive does not look into:
  *
- *   u8 version | u8 flags | i64 paused since | i64 last SIP | u8 streams
- *   for each: source 16, u16 port | destination 16, u16 port | u32 SSRC
- *   state of the SIP tracker
+ *   u8 version | u8 flags | u8 kind | i64 paused since | i64 last SIP
+ *   u8 streams, for each: source 16, u16 port | destination 16, u16 port
+ *                         u32 SSRC
+ *   for each leg: u16 bytes | state of the SIP tracker
+ *
+ * Of more legs than fit the first are kept.
  *
  * The streams are those that it has had: by the time that it is brought back
  * it may be over, and its ports another call's (see media.h).
@@ -26,14 +29,14 @@
 
 static const int64_t KEEP_NS = 100 * 1000000LL;
 
-enum { VERSION = 3, FLAG_LOCAL_IS_CALLER = 1 };
-enum { PAUSED_AT = 2, SIP_NS_AT = 10, STREAMS_AT = 18 };
-enum { HEAD_BYTES = 19, STREAM_BYTES = 40 };
-enum {
-	STATE_BYTES_MAX =
-	    HEAD_BYTES + WRITER_STREAMS_MAX * STREAM_BYTES + SIP_SAVE_BYTES_MAX
-};
-_Static_assert(STATE_BYTES_MAX <= STORE_LIVE_BYTES_MAX, "it fits");
+enum { VERSION = 4, FLAG_LOCAL_IS_CALLER = 1, FLAG_REACHED = 2 };
+enum { KIND_AT = 2, PAUSED_AT = 3, SIP_NS_AT = 11, STREAMS_AT = 19 };
+enum { HEAD_BYTES = 20, STREAM_BYTES = 40, LEG_BYTES = 2 };
+enum { STATE_BYTES_MAX = STORE_LIVE_BYTES_MAX };
+_Static_assert(HEAD_BYTES + WRITER_STREAMS_MAX * STREAM_BYTES + LEG_BYTES +
+		       SIP_SAVE_BYTES_MAX <=
+		   STATE_BYTES_MAX,
+	       "one leg fits");
 
 static bool
 is_live(const struct control_state *c)
@@ -75,7 +78,7 @@ control__live_stream(struct control_state *c, uint64_t call_number,
 }
 
 static void
-remove_id(struct control_state *c, const char *id)
+remove_key(struct control_state *c, const char *key)
 {
 	struct control_gone *gone = calloc(1, sizeof(*gone));
 
@@ -85,7 +88,7 @@ remove_id(struct control_state *c, const char *id)
 			    "live table");
 		return;
 	}
-	snprintf(gone->id, sizeof(gone->id), "%s", id);
+	snprintf(gone->key, sizeof(gone->key), "%s", key);
 	gone->next = c->gone;
 	c->gone = gone;
 }
@@ -105,7 +108,7 @@ void
 control__live_remove(struct control_state *c, const struct control_call *call)
 {
 	if (is_live(c))
-		remove_id(c, call->id);
+		remove_key(c, call->key);
 }
 
 static uint8_t *
@@ -132,41 +135,68 @@ write_streams(uint8_t *to, const struct writer_streams *s)
 	return to;
 }
 
+/* @return where they end: at `to` if there are none */
+static uint8_t *
+write_legs(const struct control_state *c, const struct control_call *call,
+	   uint8_t *to, const uint8_t *end)
+{
+	const struct control_leg *leg;
+	uint16_t bytes;
+	int n;
+
+	for (leg = call->legs; leg; leg = leg->next) {
+		if (leg->gone)
+			continue;
+		if (end - to < LEG_BYTES)
+			break;
+		n = sip_tracker_save(c->tracker, leg->number, to + LEG_BYTES,
+				     (size_t)(end - to) - LEG_BYTES);
+		if (n < 0)
+			continue;
+		bytes = (uint16_t)n;
+		memcpy(to, &bytes, sizeof(bytes));
+		to += LEG_BYTES + n;
+	}
+	return to;
+}
+
 static bool
 put(struct control_state *c, struct control_call *call)
 {
 	struct control_request *request =
 	    control__request(c, CONTROL_LIVE_PUT, STATE_BYTES_MAX);
-	uint8_t *sip;
-	int n;
+	uint8_t *legs, *end;
 
 	if (!request)
 		return false;
-	sip = write_streams(request->state + STREAMS_AT, &call->streams);
-	n = sip_tracker_save(c->tracker, call->number, sip, SIP_SAVE_BYTES_MAX);
-	if (n < 0)
+	legs = write_streams(request->state + STREAMS_AT, &call->streams);
+	end = write_legs(c, call, legs, request->state + STATE_BYTES_MAX);
+	if (end == legs)
 		return true; /* it is ending: its removal is on its way */
-	memcpy(request->head, call->head, SEGMENT_HEAD_BYTES);
+	memcpy(request->live.key, call->key, sizeof(request->live.key));
+	memcpy(request->live.head, call->head, SEGMENT_HEAD_BYTES);
 	request->state[0] = VERSION;
 	request->state[1] =
-	    call->verdict.local_is_caller ? FLAG_LOCAL_IS_CALLER : 0;
-	memcpy(request->state + PAUSED_AT, &call->paused_ns,
-	       sizeof(call->paused_ns));
+	    (call->verdict.local_is_caller ? FLAG_LOCAL_IS_CALLER : 0) |
+	    (call->reached ? FLAG_REACHED : 0);
+	request->state[KIND_AT] = (uint8_t)call->kind;
+	memcpy(request->state + PAUSED_AT, &call->family->paused_ns,
+	       sizeof(call->family->paused_ns));
 	memcpy(request->state + SIP_NS_AT, &call->sip_ns, sizeof(call->sip_ns));
-	request->state_bytes = (uint32_t)(sip - request->state) + (uint32_t)n;
+	request->state_bytes = (uint32_t)(end - request->state);
 	control__request_commit(c, request);
 	return true;
 }
 
 static bool
-remove_row(struct control_state *c, const char *id)
+remove_row(struct control_state *c, const char *key)
 {
 	struct control_request *request =
 	    control__request(c, CONTROL_LIVE_DELETE, 0);
 
 	if (!request)
 		return false;
-	memcpy(request->call, id, sizeof(request->call));
+	memcpy(request->live.key, key, sizeof(request->live.key));
 	control__request_commit(c, request);
 	return true;
 }
@@ -193,7 +223,7 @@ control__live_flush(struct control_state *c, bool now)
 	while (c->gone) {
 		struct control_gone *gone = c->gone;
 
-		if (!remove_row(c, gone->id))
+		if (!remove_row(c, gone->key))
 			return false;
 		c->gone = gone->next;
 		free(gone);
@@ -204,14 +234,15 @@ control__live_flush(struct control_state *c, bool now)
 /* ---- bringing back ------------------------------------------------------- */
 
 static int
-load_one(void *ctx, const struct store_segment *segment, const void *state,
-	 size_t n)
+load_one(void *ctx, const char *key, const struct store_segment *segment,
+	 const void *state, size_t n)
 {
 	struct control_state *c = ctx;
 	struct control_saved *saved = calloc(1, sizeof(*saved) + n);
 
 	if (!saved)
 		return -ENOMEM;
+	snprintf(saved->key, sizeof(saved->key), "%s", key);
 	memcpy(&saved->row, segment, SEGMENT_HEAD_BYTES);
 	saved->state_bytes = (uint32_t)n;
 	memcpy(saved->state, state, n);
@@ -237,13 +268,38 @@ has_row(struct control_state *c, const char *call, uint32_t segment)
 	return r == -EEXIST || (r == 0 && strcmp(found.id, id) == 0);
 }
 
-/* If the last segment that is known has a row already, the one after it. */
-static void
-choose_segment(struct control_state *c, struct control_saved *saved)
+/* Those of one call stand together. */
+static struct control_saved *
+after_call(const struct control_saved *first)
 {
-	while (has_row(c, saved->row.call, saved->row.segment)) {
-		saved->row.segment++;
-		saved->recorded = true;
+	struct control_saved *saved = first->next;
+
+	while (saved && strcmp(saved->row.call, first->row.call) == 0)
+		saved = saved->next;
+	return saved;
+}
+
+/*
+ * If the last segment that is known of a conversation has a row already, it
+ * goes on with the next number that the call has not used.
+ */
+static void
+choose_segments(struct control_state *c, struct control_saved *first)
+{
+	const struct control_saved *end = after_call(first);
+	struct control_saved *saved;
+	uint32_t last = 0;
+
+	for (saved = first; saved != end; saved = saved->next)
+		if (saved->row.segment > last)
+			last = saved->row.segment;
+	while (has_row(c, first->row.call, last + 1))
+		last++;
+	for (saved = first; saved != end; saved = saved->next) {
+		saved->recorded =
+		    has_row(c, saved->row.call, saved->row.segment);
+		if (saved->recorded)
+			saved->row.segment = ++last;
 	}
 }
 
@@ -262,41 +318,67 @@ control__live_load(struct control_state *c)
 		log_warning("%llu calls in progress cannot be read: they are "
 			    "lost",
 			    (unsigned long long)skipped);
-	for (saved = c->saved; saved; saved = saved->next)
-		choose_segment(c, saved);
+	for (saved = c->saved; saved; saved = after_call(saved))
+		choose_segments(c, saved);
 	return r;
 }
 
-/* Where the state of the SIP tracker begins. @return 0: it cannot be read */
+/* Where the legs begin. @return 0: it cannot be read */
 static uint32_t
-sip_at(const struct control_saved *saved)
+legs_at(const struct control_saved *saved)
 {
 	uint32_t at;
 
 	if (saved->state_bytes < HEAD_BYTES || saved->state[0] != VERSION ||
-	    saved->state[STREAMS_AT] > WRITER_STREAMS_MAX)
+	    saved->state[STREAMS_AT] > WRITER_STREAMS_MAX ||
+	    saved->state[KIND_AT] >= STORE_KIND_COUNT)
 		return 0;
 	at = HEAD_BYTES + saved->state[STREAMS_AT] * (uint32_t)STREAM_BYTES;
 	return at <= saved->state_bytes ? at : 0;
 }
 
+/* All legs of a conversation. @return 0 if one of them is back; else what is
+ * the matter with the last */
+static int
+restore_legs(struct control_state *c, const struct control_saved *saved,
+	     uint32_t at)
+{
+	const uint8_t *leg = saved->state + at;
+	const uint8_t *end = saved->state + saved->state_bytes;
+	int error = -EBADMSG, r;
+	uint64_t with = 0;
+	uint16_t bytes;
+
+	while (end - leg >= LEG_BYTES) {
+		memcpy(&bytes, leg, sizeof(bytes));
+		leg += LEG_BYTES;
+		if (bytes > end - leg)
+			break;
+		r = sip_tracker_restore(c->tracker, leg, bytes, with,
+					c->pipeline->config.start_ns);
+		if (r == 0 && with == 0)
+			with = c->last_leg;
+		error = r ? r : error;
+		leg += bytes;
+	}
+	return with ? 0 : error;
+}
+
 static void
 restore(struct control_state *c, struct control_saved *saved)
 {
-	uint32_t at = sip_at(saved);
+	uint32_t at = legs_at(saved);
 	int r;
 
 	if (!at) {
 		log_warning("%s: kept by another version of spanrecd; it is "
 			    "not gone on with",
 			    saved->row.call);
-		remove_id(c, saved->row.call);
+		remove_key(c, saved->key);
 		return;
 	}
 	c->restoring = saved;
-	r = sip_tracker_restore(c->tracker, saved->state + at,
-				saved->state_bytes - at, 0,
-				c->pipeline->config.start_ns);
+	r = restore_legs(c, saved, at);
 	c->restoring = NULL;
 	if (r == 0) {
 		counter_add(&c->pipeline->control.counters,
@@ -305,13 +387,25 @@ restore(struct control_state *c, struct control_saved *saved)
 	}
 	log_warning("%s was in progress and is not gone on with: %s",
 		    saved->row.call, strerror(-r));
-	remove_id(c, saved->row.call);
+	remove_key(c, saved->key);
 }
 
 bool
 control__saved_local_is_caller(const struct control_saved *saved)
 {
 	return saved->state[1] & FLAG_LOCAL_IS_CALLER;
+}
+
+bool
+control__saved_reached(const struct control_saved *saved)
+{
+	return saved->state[1] & FLAG_REACHED;
+}
+
+enum store_kind
+control__saved_kind(const struct control_saved *saved)
+{
+	return (enum store_kind)saved->state[KIND_AT];
 }
 
 int64_t

@@ -183,6 +183,7 @@ close_claim(struct media_table *table, const struct writer_event *event)
 
 	if (entry) {
 		entry->until_ns = event->time_ns;
+		entry->moved = event->media.moved;
 		bucket->generation++;
 	}
 	return 0;
@@ -207,6 +208,7 @@ open_claim(struct media_table *table, const struct writer_event *event)
 	entry->writer = event->writer;
 	entry->from_ns = event->time_ns;
 	entry->until_ns = INT64_MAX;
+	entry->moved = false;
 	entry->doubt = find_doubt(table, event->call);
 	entry->next = bucket->first;
 	bucket->first = entry;
@@ -271,7 +273,7 @@ kind_of(const struct media_table *table, const struct media_entry *entry,
 		return SOON;
 	if (entry->until_ns > time_ns)
 		return OPEN;
-	if (entry->until_ns + table->times.linger_ns > time_ns)
+	if (media_entry_until(table, entry) > time_ns)
 		return LINGERING;
 	return NOT;
 }
@@ -288,6 +290,8 @@ struct match {
 static bool
 better(const struct match *a, const struct match *b)
 {
+	if (a->entry->media.weak != b->entry->media.weak)
+		return b->entry->media.weak;
 	if (a->kind == SOON || a->kind == LATER)
 		return a->from_ns < b->from_ns;
 	return a->entry->call > b->entry->call;
@@ -381,7 +385,7 @@ media_find(const struct media_table *table, const struct media_question *q,
 	owner->speaker = owner->entry->media.receiver;
 	if (!from_source)
 		owner->speaker =
-		    owner->speaker == STORE_LEFT ? STORE_RIGHT : STORE_LEFT;
+		    owner->speaker == SIP_CALLER ? SIP_CALLEE : SIP_CALLER;
 	owner->sticky = (from_source ? by_src.kind : by_dst.kind) <= SOON;
 	owner->until_ns = until_ns;
 	owner->over = owner->entry->until_ns <= q->time_ns;
@@ -394,8 +398,8 @@ int64_t
 media_entry_until(const struct media_table *table,
 		  const struct media_entry *entry)
 {
-	return entry->until_ns == INT64_MAX
-		   ? INT64_MAX
+	return entry->until_ns == INT64_MAX || entry->moved
+		   ? entry->until_ns
 		   : entry->until_ns + table->times.linger_ns;
 }
 

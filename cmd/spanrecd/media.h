@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * The media table, versioned in time: which call and side owned an address at
- * a moment. The control thread decides what is in it; each writer keeps a
+ * The media table, versioned in time: which conversation, and which end of it,
+ * owned an address at a moment. The control thread decides what is in it; each writer keeps a
  * copy of its own, built from the same events in the same order, so that
  * looking up needs neither locks nor reclamation.
  *
@@ -15,7 +15,8 @@
  *   4. announced within `claim` after it
  *
  * Among claims of one kind the newest call wins, and a claim on the
- * destination before one on the source; of kinds 2 and 4 the earliest. A flow
+ * destination before one on the source; of kinds 2 and 4 the earliest. A claim
+ * that is weak (ICE tries it) gives way to one of its kind that is not. A flow
  * that is bound stays with its owner until that claim is over, linger
  * included, so that a port used again 20 ms after a BYE is not a leak.
  *
@@ -51,6 +52,7 @@ struct media_entry {
 	uint32_t writer;
 	int64_t from_ns;
 	int64_t until_ns; /**< INT64_MAX while open */
+	bool moved;       /**< it does not linger */
 	const struct media_doubt *doubt; /**< NULL: none */
 	struct writer_media media; /**< with as many formats as it has */
 };
@@ -70,7 +72,7 @@ enum media_answer {
 
 struct media_owner {
 	const struct media_entry *entry;
-	enum store_side speaker;
+	enum sip_party speaker; /**< the end of the conversation */
 	bool sticky; /**< the flow is this call's until the claim is over */
 	bool encrypted; /**< as far as both ends are known, both keys are */
 	bool over;      /**< the claim was closed at the time of the frame */

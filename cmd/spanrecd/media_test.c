@@ -55,7 +55,7 @@ teardown(void **state)
  */
 static void
 tell(enum writer_event_type type, uint64_t number, int64_t ms,
-     struct capture_endpoint receive, enum store_side receiver)
+     struct capture_endpoint receive, enum sip_party receiver)
 {
 	struct writer_event event = { .type = type,
 				      .call = number % 100,
@@ -70,7 +70,7 @@ tell(enum writer_event_type type, uint64_t number, int64_t ms,
 
 static void
 open_at(uint64_t number, int64_t ms, struct capture_endpoint receive,
-	enum store_side receiver)
+	enum sip_party receiver)
 {
 	tell(WRITER_MEDIA_OPEN, number, ms, receive, receiver);
 }
@@ -78,7 +78,7 @@ open_at(uint64_t number, int64_t ms, struct capture_endpoint receive,
 static void
 close_at(uint64_t number, int64_t ms, struct capture_endpoint receive)
 {
-	tell(WRITER_MEDIA_CLOSE, number, ms, receive, STORE_LEFT);
+	tell(WRITER_MEDIA_CLOSE, number, ms, receive, SIP_CALLER);
 }
 
 static uint32_t ssrc; /* of the frames that are asked for */
@@ -113,7 +113,7 @@ caller_frame(int64_t ms, uint64_t bound)
 
 	if (answer != MEDIA_OWNED)
 		return answer == MEDIA_WAIT ? -1 : 0;
-	assert_int_equal(owner.speaker, STORE_LEFT);
+	assert_int_equal(owner.speaker, SIP_CALLER);
 	return (int)owner.entry->call;
 }
 
@@ -123,21 +123,67 @@ test_sides(void **state)
 	struct media_owner owner;
 
 	(void)state;
-	open_at(1, 0, PHONE, STORE_LEFT);
-	open_at(1, 0, PEER, STORE_RIGHT);
+	open_at(1, 0, PHONE, SIP_CALLER);
+	open_at(1, 0, PEER, SIP_CALLEE);
 	assert_int_equal(ask(PHONE, PEER, 10, 300, 0, &owner), MEDIA_OWNED);
-	assert_int_equal(owner.speaker, STORE_LEFT);
+	assert_int_equal(owner.speaker, SIP_CALLER);
 	assert_true(owner.sticky);
 	assert_int_equal(ask(PEER, PHONE, 10, 300, 0, &owner), MEDIA_OWNED);
-	assert_int_equal(owner.speaker, STORE_RIGHT);
+	assert_int_equal(owner.speaker, SIP_CALLEE);
 	/* To the phone from an address that no SDP named: the peer's. */
 	assert_int_equal(ask(endpoint(9, 9), PHONE, 10, 300, 0, &owner),
 			 MEDIA_OWNED);
-	assert_int_equal(owner.speaker, STORE_RIGHT);
+	assert_int_equal(owner.speaker, SIP_CALLEE);
 	/* From the phone to an address that no SDP named: the phone's. */
 	assert_int_equal(ask(PHONE, endpoint(9, 9), 10, 300, 0, &owner),
 			 MEDIA_OWNED);
-	assert_int_equal(owner.speaker, STORE_LEFT);
+	assert_int_equal(owner.speaker, SIP_CALLER);
+}
+
+/** What goes to another conversation does so at once, bound or not. */
+static void
+test_moved(void **state)
+{
+	struct writer_event event = {
+		.type = WRITER_MEDIA_CLOSE,
+		.call = 2,
+		.time_ns = (T0 + 100) * MS,
+		.media = { .number = 2, .receive = PEER, .moved = true }
+	};
+	struct media_owner owner;
+
+	(void)state;
+	open_at(2, 0, PEER, SIP_CALLEE);
+	assert_int_equal(media_apply(table, &event), 0);
+	open_at(1, 100, PEER, SIP_CALLER);
+	assert_int_equal(ask(PHONE, PEER, 99, 400, 2, &owner), MEDIA_OWNED);
+	assert_int_equal(owner.entry->call, 2);
+	assert_int_equal(ask(PHONE, PEER, 100, 400, 2, &owner), MEDIA_OWNED);
+	assert_int_equal(owner.entry->call, 1);
+	assert_int_equal(owner.speaker, SIP_CALLEE);
+	assert_int_equal(ask(PHONE, PEER, 110, 400, 2, &owner), MEDIA_OWNED);
+	assert_int_equal(owner.entry->call, 1);
+}
+
+/** What ICE only tries gives way to who was told to send there. */
+static void
+test_weak(void **state)
+{
+	struct writer_event event = {
+		.type = WRITER_MEDIA_OPEN,
+		.call = 3,
+		.time_ns = T0 * MS,
+		.media = { .number = 3, .receive = PEER, .weak = true }
+	};
+	struct media_owner owner;
+
+	(void)state;
+	assert_int_equal(media_apply(table, &event), 0);
+	assert_int_equal(ask(PHONE, PEER, 10, 400, 0, &owner), MEDIA_OWNED);
+	assert_int_equal(owner.entry->call, 3);
+	open_at(1, 0, PEER, SIP_CALLEE);
+	assert_int_equal(ask(PHONE, PEER, 10, 400, 0, &owner), MEDIA_OWNED);
+	assert_int_equal(owner.entry->call, 1);
 }
 
 static void
@@ -151,7 +197,7 @@ test_before_the_sdp(void **state)
 	assert_int_equal(ask(PHONE, PEER, 0, CLAIM, 0, &owner), MEDIA_WAIT);
 	assert_int_equal(ask(PHONE, PEER, 0, CLAIM + 1, 0, &owner),
 			 MEDIA_NOBODY);
-	open_at(1, 1500, PEER, STORE_RIGHT);
+	open_at(1, 1500, PEER, SIP_CALLEE);
 	assert_int_equal(caller_frame(-501, 0), -1);
 	assert_int_equal(caller_frame(-500, 0), 1);
 	assert_int_equal(caller_frame(1500, 0), 1);
@@ -161,7 +207,7 @@ static void
 test_after_the_bye(void **state)
 {
 	(void)state;
-	open_at(1, 0, PEER, STORE_RIGHT);
+	open_at(1, 0, PEER, SIP_CALLEE);
 	close_at(1, 1000, PEER);
 	assert_int_equal(caller_frame(999, 0), 1);
 	assert_int_equal(caller_frame(1000, 0), 1);
@@ -173,9 +219,9 @@ static void
 test_port_used_again_after_20_ms(void **state)
 {
 	(void)state;
-	open_at(1, 0, PEER, STORE_RIGHT);
+	open_at(1, 0, PEER, SIP_CALLEE);
 	close_at(1, 1000, PEER);
-	open_at(2, 1020, PEER, STORE_RIGHT);
+	open_at(2, 1020, PEER, SIP_CALLEE);
 	/* The old flow stays with the old call until its linger is over. */
 	assert_int_equal(caller_frame(1050, 1), 1);
 	assert_int_equal(caller_frame(1000 + LINGER, 1), 2);
@@ -190,12 +236,12 @@ static void
 test_lost_bye(void **state)
 {
 	(void)state;
-	open_at(1, 0, PEER, STORE_RIGHT);
-	open_at(2, 5000, PEER, STORE_RIGHT);
+	open_at(1, 0, PEER, SIP_CALLEE);
+	open_at(2, 5000, PEER, SIP_CALLEE);
 	assert_int_equal(caller_frame(4000, 0), 1);
 	assert_int_equal(caller_frame(6000, 0), 2);
 	/* The newer call wins by either address. */
-	open_at(3, 7000, PHONE, STORE_LEFT);
+	open_at(3, 7000, PHONE, SIP_CALLER);
 	assert_int_equal(caller_frame(8000, 0), 3);
 }
 
@@ -204,8 +250,8 @@ test_same_address_declared_anew(void **state)
 {
 	(void)state;
 	/* New formats at the old address; the old claim may close after. */
-	open_at(1, 0, PEER, STORE_RIGHT);
-	open_at(101, 1000, PEER, STORE_RIGHT);
+	open_at(1, 0, PEER, SIP_CALLEE);
+	open_at(101, 1000, PEER, SIP_CALLEE);
 	close_at(1, 1000, PEER);
 	assert_int_equal(caller_frame(3000, 0), 1);
 	close_at(101, 4000, PEER);
@@ -219,17 +265,17 @@ test_keys_on_both_ends(void **state)
 
 	(void)state;
 	/* Keys offered: encrypted as far as is known ... */
-	open_at(1001, 0, PHONE, STORE_LEFT);
+	open_at(1001, 0, PHONE, SIP_CALLER);
 	assert_int_equal(ask(PEER, PHONE, 10, 300, 0, &owner), MEDIA_OWNED);
 	assert_true(owner.encrypted);
 	/* ... but not if the answer has none ... */
-	open_at(1, 100, PEER, STORE_RIGHT);
+	open_at(1, 100, PEER, SIP_CALLEE);
 	assert_int_equal(ask(PEER, PHONE, 200, 400, 0, &owner), MEDIA_OWNED);
 	assert_false(owner.encrypted);
 	assert_int_equal(ask(PHONE, PEER, 200, 400, 0, &owner), MEDIA_OWNED);
 	assert_false(owner.encrypted);
 	/* ... until it has. */
-	open_at(1101, 300, PEER, STORE_RIGHT);
+	open_at(1101, 300, PEER, SIP_CALLEE);
 	close_at(1, 300, PEER);
 	assert_int_equal(ask(PEER, PHONE, 400, 600, 0, &owner), MEDIA_OWNED);
 	assert_true(owner.encrypted);
@@ -245,7 +291,7 @@ test_generation(void **state)
 	uint32_t others = media_generation(table, &other, &other);
 
 	(void)state;
-	open_at(1, 0, PEER, STORE_RIGHT);
+	open_at(1, 0, PEER, SIP_CALLEE);
 	assert_int_not_equal(media_generation(table, &a, &b), before);
 	assert_int_equal(media_generation(table, &other, &other), others);
 	before = media_generation(table, &a, &b);
@@ -308,8 +354,8 @@ test_only_what_it_had(void **state)
 
 	(void)state;
 	doubt(1, 70);
-	open_at(1, 0, PHONE, STORE_LEFT);
-	open_at(1, 0, PEER, STORE_RIGHT);
+	open_at(1, 0, PHONE, SIP_CALLER);
+	open_at(1, 0, PEER, SIP_CALLEE);
 	ssrc = 70;
 	assert_int_equal(caller_frame(10, 0), 1);
 	assert_int_equal(ask(PHONE, PEER, 10, 300, 0, &owner), MEDIA_OWNED);
@@ -338,9 +384,9 @@ test_its_ports_are_another_call_s(void **state)
 {
 	(void)state;
 	doubt(1, 70);
-	open_at(1, 0, PHONE, STORE_LEFT);
+	open_at(1, 0, PHONE, SIP_CALLER);
 	/* The other one's SDP comes after its media, in any order of kinds. */
-	open_at(2, 1000, PHONE, STORE_LEFT);
+	open_at(2, 1000, PHONE, SIP_CALLER);
 	ssrc = 99;
 	assert_int_equal(caller_frame(900, 0), 2);
 	assert_int_equal(caller_frame(10, 0), 2);
@@ -359,8 +405,8 @@ test_it_goes_on(void **state)
 	(void)state;
 	doubt(1, 70);
 	doubt(2, 80);
-	open_at(1, 0, PHONE, STORE_LEFT);
-	open_at(2, 0, endpoint(3, 3000), STORE_LEFT);
+	open_at(1, 0, PHONE, SIP_CALLER);
+	open_at(2, 0, endpoint(3, 3000), SIP_CALLER);
 	trust(2, 100);
 	ssrc = 71;
 	assert_int_equal(caller_frame(3000, 0), -1);
@@ -373,10 +419,10 @@ test_it_goes_on(void **state)
 	assert_int_equal(caller_frame(5000, 0), 1);
 	assert_int_equal(caller_frame(9000, 0), 1);
 	/* It takes nothing from others by what it was not sure of. */
-	open_at(3, 4500, PHONE, STORE_LEFT);
+	open_at(3, 4500, PHONE, SIP_CALLER);
 	assert_int_equal(caller_frame(4600, 0), 3);
 	/* What is declared from here on is as ever. */
-	open_at(101, 10000, endpoint(5, 5000), STORE_RIGHT);
+	open_at(101, 10000, endpoint(5, 5000), SIP_CALLEE);
 	assert_int_equal(
 	    ask(endpoint(9, 9), endpoint(5, 5000), 10000, 10200, 0, &owner),
 	    MEDIA_OWNED);
@@ -389,7 +435,7 @@ static int
 quiet_call(uint64_t call, int64_t sip_ms, int64_t first_ms)
 {
 	doubt_about(call, 70, 0, sip_ms);
-	open_at(call, 0, PHONE, STORE_LEFT);
+	open_at(call, 0, PHONE, SIP_CALLER);
 	first(first_ms);
 	return caller_frame(first_ms + 10, 0);
 }
@@ -403,7 +449,7 @@ test_nothing_was_heard_yet(void **state)
 	(void)state;
 	ssrc = 71;
 	doubt_about(1, 70, 0, 100 - FRESH);
-	open_at(1, 0, PHONE, STORE_LEFT);
+	open_at(1, 0, PHONE, SIP_CALLER);
 	assert_int_equal(caller_frame(100, 0), -1);
 	before = media_generation(table, &a, &b);
 	first(100);
@@ -416,7 +462,7 @@ test_nothing_was_heard_yet(void **state)
 	/* SIP in mid-call takes nothing away. */
 	trust(1, 9000);
 	assert_int_equal(caller_frame(100, 0), 1);
-	open_at(2, 10000, PHONE, STORE_LEFT);
+	open_at(2, 10000, PHONE, SIP_CALLER);
 	assert_int_equal(caller_frame(10000, 0), 2);
 }
 
@@ -452,7 +498,7 @@ test_one_stream_is_enough_to_know(void **state)
 {
 	(void)state;
 	doubt_about(1, 70, 1, -1);
-	open_at(1, 0, PHONE, STORE_LEFT);
+	open_at(1, 0, PHONE, SIP_CALLER);
 	first(100);
 	ssrc = 71;
 	assert_int_equal(caller_frame(100, 0), -1);
@@ -466,9 +512,9 @@ test_several_are_brought_back(void **state)
 	doubt_about(1, 70, 0, -FRESH);
 	doubt_about(2, 70, 2, -1);
 	doubt_about(3, 70, 0, -1);
-	open_at(1, 0, PHONE, STORE_LEFT);
-	open_at(3, 0, PEER, STORE_RIGHT);
-	open_at(2, 0, endpoint(3, 3000), STORE_LEFT);
+	open_at(1, 0, PHONE, SIP_CALLER);
+	open_at(3, 0, PEER, SIP_CALLEE);
+	open_at(2, 0, endpoint(3, 3000), SIP_CALLER);
 	first(100);
 	ssrc = 71;
 	assert_int_equal(caller_frame(100, 0), 3);
@@ -488,8 +534,8 @@ static void
 test_expire(void **state)
 {
 	(void)state;
-	open_at(1, 0, PEER, STORE_RIGHT);
-	open_at(2, 0, PHONE, STORE_LEFT);
+	open_at(1, 0, PEER, SIP_CALLEE);
+	open_at(2, 0, PHONE, SIP_CALLER);
 	close_at(1, 1000, PEER);
 	expire_all(1000 + LINGER - 1);
 	assert_int_equal(media_count(table), 2);
@@ -506,6 +552,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(test_sides),
+		T(test_moved),
+		T(test_weak),
 		T(test_before_the_sdp),
 		T(test_after_the_bye),
 		T(test_port_used_again_after_20_ms),

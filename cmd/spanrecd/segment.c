@@ -8,6 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "rtp/red.h"
+
+#include "rtp/event.h"
+
 /* What a packet is counted under that the decision leaves out. */
 static enum store_reason
 refusal(const struct segment *s)
@@ -60,20 +64,41 @@ strictness(enum store_decision decision)
 	}
 }
 
+static void
+copy_people(struct store_segment *to, const struct store_segment *from)
+{
+#define COPY(member) memcpy(to->member, from->member, sizeof(to->member))
+	COPY(from);
+	COPY(to);
+	COPY(from_sent);
+	COPY(to_sent);
+	COPY(from_name);
+	COPY(to_name);
+	COPY(others);
+	COPY(area);
+	COPY(sip_call_ids);
+#undef COPY
+}
+
 void
-segment_update(struct segment *s, const uint8_t *head)
+segment_update(struct segment *s, const uint8_t *head, bool left_is_caller)
 {
 	struct store_segment row;
 
 	memcpy(&row, head, SEGMENT_HEAD_BYTES);
-	/* The segment stays what it is; who is in it and what the policy says
-	 * of that may change. The decision only ever gets stricter. */
-	memcpy(s->row.from, row.from, sizeof(row.from));
-	memcpy(s->row.to, row.to, sizeof(row.to));
-	memcpy(s->row.local, row.local, sizeof(row.local));
-	memcpy(s->row.remote, row.remote, sizeof(row.remote));
-	memcpy(s->row.area, row.area, sizeof(row.area));
-	s->row.direction = row.direction;
+	/* The segment stays what it is; who is in it, what the policy says of
+	 * that, and what it turns out to be, may change. The decision only ever
+	 * gets stricter. */
+	copy_people(&s->row, &row);
+	/* Streams have a side for good. */
+	if (s->row.streams_count == 0 || left_is_caller == s->left_is_caller) {
+		s->left_is_caller = left_is_caller;
+		memcpy(s->row.local, row.local, sizeof(row.local));
+		memcpy(s->row.remote, row.remote, sizeof(row.remote));
+		s->row.direction = row.direction;
+	}
+	s->row.kind = row.kind;
+	memcpy(s->row.began, row.began, sizeof(row.began));
 	s->row.answer_ns = row.answer_ns;
 	if (strictness(row.decision) < strictness(s->row.decision))
 		return;
@@ -100,9 +125,11 @@ same_stream(const struct store_stream_info *info, enum store_side side,
 }
 
 int
-segment_stream(struct segment *s, enum store_side side,
+segment_stream(struct segment *s, enum sip_party speaker,
 	       const struct capture_flow_key *key)
 {
+	bool left = (speaker == SIP_CALLER) == s->left_is_caller;
+	enum store_side side = left ? STORE_LEFT : STORE_RIGHT;
 	struct store_stream_info *info;
 	uint32_t i;
 
@@ -125,9 +152,9 @@ segment_stream(struct segment *s, enum store_side side,
 	return (int)i;
 }
 
-static bool
-find_format(const struct writer_media *media, uint8_t payload_type,
-	    struct rtp_format *format)
+bool
+segment_format(const struct writer_media *media, uint8_t payload_type,
+	       struct rtp_format *format)
 {
 	uint32_t i;
 
@@ -138,6 +165,40 @@ find_format(const struct writer_media *media, uint8_t payload_type,
 		}
 	}
 	return rtp_format_static(payload_type, format);
+}
+
+bool
+segment_is_event(const struct rtp_format *format, const struct rtp_frame *frame)
+{
+	return format ? strcasecmp(format->encoding, "telephone-event") == 0
+		      : frame->payload_bytes == RTP_EVENT_BYTES;
+}
+
+bool
+segment_is_red(const struct rtp_format *format)
+{
+	return strcasecmp(format->encoding, "red") == 0;
+}
+
+/* Is a keyed digit among the blocks of a packet of several? Of one that cannot
+ * be taken apart nobody knows. */
+static bool
+has_event(const struct writer_media *media, const struct rtp_frame *frame)
+{
+	struct rtp_red_block blocks[RTP_RED_BLOCKS_MAX];
+	uint32_t n = rtp_red_read(blocks, frame->payload, frame->payload_bytes);
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		struct rtp_format format;
+		bool known =
+		    segment_format(media, blocks[i].payload_type, &format);
+
+		if (known ? strcasecmp(format.encoding, "telephone-event") == 0
+			  : blocks[i].bytes == RTP_EVENT_BYTES)
+			return true;
+	}
+	return n == 0;
 }
 
 /* ---- accounting ---------------------------------------------------------- */
@@ -270,7 +331,9 @@ introduce(struct segment *s, int stream, const struct rtp_format *format)
 	r = store_recording_format(s->recording, stream, &f);
 	if (r < 0)
 		return r;
-	s->told[stream][pt >> 6] |= UINT64_C(1) << (pt & 63);
+	/* What is in a packet of several is looked at each time. */
+	if (!segment_is_red(format))
+		s->told[stream][pt >> 6] |= UINT64_C(1) << (pt & 63);
 	/* Comfort noise (RFC 3389) is not what is spoken in. */
 	if (row->codec[0] == '\0' || strcasecmp(row->codec, "CN") == 0)
 		snprintf(row->codec, sizeof(row->codec), "%s",
@@ -284,13 +347,8 @@ segment_forget_formats(struct segment *s, int stream)
 	memset(s->told[stream], 0, sizeof(s->told[stream]));
 }
 
-/* RFC 4733 section 2.3 */
-enum { EVENT_BYTES = 4 };
-
 /*
- * May this payload type be stored? A keyed digit may not, and a payload type
- * that nobody explained and that is as long as a telephone event (RFC 4733
- * section 2.3) is taken for one.
+ * May this packet be stored? A keyed digit may not.
  *
  * @return true and *format, or false and *reason
  */
@@ -298,17 +356,18 @@ static bool
 storable(const struct segment_flow *flow, const struct rtp_frame *frame,
 	 struct rtp_format *format, enum store_reason *reason)
 {
-	bool known = find_format(flow->media, frame->payload_type, format);
+	bool known = segment_format(flow->media, frame->payload_type, format);
 
 	if (flow->encrypted) {
 		*reason = STORE_REASON_encrypted;
 		return false;
 	}
 	*reason = STORE_REASON_dtmf;
-	if (known)
-		return strcasecmp(format->encoding, "telephone-event") != 0;
-	if (frame->payload_bytes == EVENT_BYTES)
+	if (segment_is_event(known ? format : NULL, frame) ||
+	    (known && segment_is_red(format) && has_event(flow->media, frame)))
 		return false;
+	if (known)
+		return true;
 	*format = (struct rtp_format){ .payload_type = frame->payload_type,
 				       .clock_hz = 8000,
 				       .channels = 1 };
@@ -342,6 +401,17 @@ store(struct segment *s, const struct segment_input *in, int stream,
 	return 0;
 }
 
+/* A digit's gap hides the other hops of its side when it is played: it must not
+ * reach over a silence, to where somebody talks. */
+enum { DIGIT_APART_NS = 1000000000 };
+
+static bool
+apart(enum store_reason reason, int64_t before_ns, int64_t after_ns)
+{
+	return reason == STORE_REASON_dtmf &&
+	       after_ns - before_ns > DIGIT_APART_NS;
+}
+
 /* What was left out in a row becomes a gap. */
 static int
 end_run(struct segment *s, const struct segment_input *in, int stream,
@@ -353,7 +423,9 @@ end_run(struct segment *s, const struct segment_input *in, int stream,
 		.reason = run->reason,
 		.packets = run->packets,
 		.from_ns = run->from_ns,
-		.until_ns = until_ns,
+		.until_ns = apart(run->reason, run->until_ns, until_ns)
+				? run->until_ns
+				: until_ns,
 	};
 	int r = 0;
 
@@ -381,12 +453,16 @@ leave_out(struct segment *s, const struct segment_input *in,
 	struct segment_run *run = &s->left_out[flow->stream];
 	int r = 0;
 
-	if (run->reason != reason)
+	if (run->reason != reason ||
+	    apart(reason, run->until_ns, frame->time_ns))
 		r = end_run(s, in, flow->stream, frame->time_ns);
 	if (r < 0)
 		return r;
 	if (run->packets == 0)
-		run->from_ns = flow->last_ns ? flow->last_ns : frame->time_ns;
+		run->from_ns = flow->last_ns && !apart(reason, flow->last_ns,
+						       frame->time_ns)
+				   ? flow->last_ns
+				   : frame->time_ns;
 	run->reason = reason;
 	run->until_ns = frame->time_ns;
 	run->packets++;
@@ -437,7 +513,7 @@ take_frame(struct segment *s, const struct segment_input *in,
 	uint8_t pt = frame->payload_type;
 	/* What is as short as a keyed digit is looked at each time. */
 	bool told = s->told[flow->stream][pt >> 6] >> (pt & 63) & 1 &&
-		    frame->payload_bytes > EVENT_BYTES;
+		    frame->payload_bytes > RTP_EVENT_BYTES;
 	struct rtp_format format;
 	enum store_reason reason;
 	int r;
@@ -475,7 +551,9 @@ copies_of(struct segment *s, const struct segment_flow *flow)
 {
 	struct copies **copies = &s->copies[flow->stream];
 
-	if (flow->several && !*copies)
+	if (!flow->several)
+		return NULL;
+	if (!*copies)
 		*copies = calloc(1, sizeof(**copies));
 	return *copies;
 }
@@ -488,11 +566,11 @@ take_copy(struct segment *s, const struct segment_input *in, int stream)
 	counter_add(in->counters, COUNTER_duplicate, 1);
 }
 
-/* The same, where other mirror ports may have brought it, or missed it. */
+/* Other mirror ports may have brought it, or missed it. It is the only caller
+ * of take_frame, which so becomes a part of it: this is at packet rate. */
 static int
-take_frame_of_several(struct segment *s, const struct segment_input *in,
-		      const struct segment_flow *flow,
-		      const struct rtp_frame *frame)
+take_frame_once(struct segment *s, const struct segment_input *in,
+		const struct segment_flow *flow, const struct rtp_frame *frame)
 {
 	struct copies *copies = copies_of(s, flow);
 	uint16_t sequence = (uint16_t)frame->sequence;
@@ -592,8 +670,7 @@ segment_take(struct segment *s, const struct segment_input *in,
 
 	switch (kind) {
 	case RTP_TAKE_FRAME:
-		return flow->several ? take_frame_of_several(s, in, flow, frame)
-				     : take_frame(s, in, flow, frame);
+		return take_frame_once(s, in, flow, frame);
 	case RTP_TAKE_GAP:
 		return take_gap(s, in, flow, frame);
 	case RTP_TAKE_DUPLICATE:
@@ -721,7 +798,7 @@ segment_close(struct segment *s, const struct segment_input *in)
 	/* Of what was taken back there is a tombstone. */
 	if (s->state == SEGMENT_GONE)
 		return 0;
-	if (s->resumed && s->row.streams_count == 0)
+	if (s->if_media && s->row.streams_count == 0)
 		return 0;
 	s->row.end_ns = s->end_ns;
 	hand_in(s, in, ARCHIVE_CLOSE);

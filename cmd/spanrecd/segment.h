@@ -51,7 +51,9 @@ struct segment {
 	bool last;        /**< the call ended with it ... */
 	bool silent;      /**< ... and with its last frame */
 	bool take_back;   /**< recorded, then decided against: to be GONE */
-	bool resumed;     /**< after a restart: without media it never was */
+	bool left_is_caller; /**< the end of the conversation whose side is left */
+	bool if_media;    /**< without media it never was: the one before was
+			   * recorded by an earlier run, or it goes on elsewhere */
 	enum store_reason refusal; /**< of a decision not to record */
 	struct segment_pause *const *pauses; /**< of the call, newest first */
 	struct store_recording *recording;
@@ -87,7 +89,8 @@ void segment_free(struct segment **segment);
 
 /** More is known: numbers, the answer, perhaps a stricter decision.
  * @param head SEGMENT_HEAD_BYTES of a row */
-void segment_update(struct segment *segment, const uint8_t *head);
+void segment_update(struct segment *segment, const uint8_t *head,
+		    bool left_is_caller);
 
 /** If its recording is to be taken back and can be, do it. */
 void segment_take_back(struct segment *segment, const struct segment_input *in,
@@ -96,9 +99,10 @@ void segment_take_back(struct segment *segment, const struct segment_input *in,
 /**
  * The stream of a flow in this segment, made if need be.
  *
+ * @param speaker the end of the conversation that sends it
  * @return its number, or -ENOSPC
  */
-int segment_stream(struct segment *segment, enum store_side side,
+int segment_stream(struct segment *segment, enum sip_party speaker,
 		   const struct capture_flow_key *key);
 
 /** A packet of a stream that finds no place: counted with the last one. */
@@ -107,6 +111,23 @@ void segment_overflow(struct segment *segment, const struct segment_input *in,
 
 /** What the payload types of a stream mean may have changed. */
 void segment_forget_formats(struct segment *segment, int stream);
+
+/**
+ * Does this packet tell of keyed digits? As the SDP says; and a payload type
+ * that nobody explained and that is as long as a telephone event (RFC 4733
+ * section 2.3) is taken for one.
+ *
+ * @param format what its payload type means; NULL if nobody explained it
+ */
+bool segment_is_event(const struct rtp_format *format,
+		      const struct rtp_frame *frame);
+
+/** Are its payloads several in one (RFC 2198)? */
+bool segment_is_red(const struct rtp_format *format);
+
+/** What a payload type means. @return false: nobody explained it */
+bool segment_format(const struct writer_media *media, uint8_t payload_type,
+		    struct rtp_format *format);
 
 /** Where a frame comes from. */
 struct segment_flow {

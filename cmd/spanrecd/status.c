@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How the recorder is, as JSON: what `spanrec status` and `spanrec list --live`
- * show. Everything that can be read without asking another thread; warnings in
- * words are made here, where it is known what is wrong.
+ * How the recorder is, as JSON: what `spanrec status`, `list --live` and
+ * `registrations` show. Everything that can be read without asking another
+ * thread; warnings in words are made here, where it is known what is wrong.
  */
 #include <dirent.h>
 #include <inttypes.h>
@@ -18,6 +18,7 @@
 #include "cmd/common/version.h"
 #include "cmd/spanrecd/control_priv.h"
 #include "cmd/spanrecd/summary.h"
+#include "sip/registrar.h"
 
 static const int64_t MS_NS = 1000000LL;
 static const int64_t SECOND_NS = 1000000000LL;
@@ -149,9 +150,18 @@ gauge_calls(const struct control_state *c, uint64_t *gauges)
 			    call->verdict.decision == POLICY_LISTEN_DENY;
 
 		gauges[GAUGE_calls]++;
-		gauges[GAUGE_calls_paused] += kept && call->paused_ns;
-		gauges[GAUGE_calls_recorded] += kept && !call->paused_ns;
+		gauges[GAUGE_calls_paused] += kept && call->family->paused_ns;
+		gauges[GAUGE_calls_recorded] +=
+		    kept && !call->family->paused_ns;
 	}
+}
+
+static void
+gauge_registrations(const struct control_state *c, uint64_t *gauges)
+{
+	gauges[GAUGE_registrations] =
+	    sip_registrar_count(sip_tracker_registrar_peek(c->tracker));
+	gauges[GAUGE_registrations_max] = c->settings.registrations_max;
 }
 
 static void
@@ -214,6 +224,7 @@ gauges_json(const struct control_state *c)
 	uint32_t i;
 
 	gauge_calls(c, gauges);
+	gauge_registrations(c, gauges);
 	gauge_threads(c, gauges);
 	gauge_process(gauges);
 	gauges[GAUGE_behind_ms] =
@@ -392,6 +403,23 @@ control__status(struct control_state *c)
 
 /* ---- calls --------------------------------------------------------------- */
 
+/* One element a line. */
+static json_t *
+lines_json(const char *lines)
+{
+	char line[STORE_SIP_CALL_IDS_BYTES];
+	json_t *list = json_array();
+
+	while (*lines) {
+		size_t n = strcspn(lines, "\n");
+
+		snprintf(line, sizeof(line), "%.*s", (int)n, lines);
+		(void)json_array_append_new(list, text_json(line));
+		lines += n + (lines[n] == '\n');
+	}
+	return list;
+}
+
 static json_t *
 call_json(const struct control_call *call)
 {
@@ -400,23 +428,23 @@ call_json(const struct control_call *call)
 
 	memcpy(&row, call->head, SEGMENT_HEAD_BYTES);
 	object = json_pack(
-	    "{s:s,s:i,s:s,s:o,s:o,s:o,s:o,s:s,s:o,s:o,s:o}", "id", call->id,
-	    "segment", (int)call->segments, "kind", store_kind_name(row.kind),
-	    "from", text_json(row.from), "to", text_json(row.to), "local",
-	    text_json(row.local), "remote", text_json(row.remote), "direction",
-	    store_route_name(row.direction), "area", text_json(row.area),
-	    "start", time_json(row.call_start_ns), "answer",
-	    time_json(row.answer_ns));
+	    "{s:s,s:i,s:s,s:o,s:o,s:o,s:o,s:s,s:o,s:o,s:o}", "id",
+	    call->family->id, "segment", (int)call->segment, "kind",
+	    store_kind_name(row.kind), "from", text_json(row.from), "to",
+	    text_json(row.to), "local", text_json(row.local), "remote",
+	    text_json(row.remote), "direction", store_route_name(row.direction),
+	    "area", text_json(row.area), "start", time_json(row.call_start_ns),
+	    "answer", time_json(row.answer_ns));
 	(void)json_object_set_new(
 	    object, "decision", json_string(store_decision_name(row.decision)));
 	(void)json_object_set_new(object, "reason", text_json(row.reason));
 	(void)json_object_set_new(object, "rule", text_json(row.rule));
 	(void)json_object_set_new(object, "paused",
-				  json_boolean(call->paused_ns != 0));
+				  json_boolean(call->family->paused_ns != 0));
 	(void)json_object_set_new(object, "paused_since",
-				  time_json(call->paused_ns));
-	(void)json_object_set_new(object, "sip_call_id",
-				  text_json(row.sip_call_id));
+				  time_json(call->family->paused_ns));
+	(void)json_object_set_new(object, "sip_call_ids",
+				  lines_json(row.sip_call_ids));
 	return object;
 }
 
@@ -428,5 +456,43 @@ control__calls(struct control_state *c)
 
 	for (call = c->calls; call; call = call->hh.next)
 		(void)json_array_append_new(list, call_json(call));
+	return list;
+}
+
+/* ---- registrations ------------------------------------------------------- */
+
+static json_t *
+endpoint_json(const struct capture_endpoint *at)
+{
+	char text[CAPTURE_ENDPOINT_TEXT_BYTES];
+
+	return at->port ? json_string(capture_endpoint_text(at, text))
+			: json_null();
+}
+
+static void
+add_registration(void *ctx, const struct sip_registration *one)
+{
+	char record[SIP_USER_BYTES + SIP_HOST_BYTES + 1];
+
+	snprintf(record, sizeof(record), "%s@%s", one->user, one->host);
+	(void)json_array_append_new(
+	    ctx, json_pack("{s:o,s:o,s:o,s:o,s:b,s:o,s:s,s:o,s:o}", "record",
+			   text_json(record), "user", text_json(one->user),
+			   "contact", text_json(one->contact), "from",
+			   endpoint_json(&one->from), "direct", one->direct,
+			   "server", endpoint_json(&one->server), "state",
+			   one->confirmed ? "confirmed" : "claimed", "since",
+			   time_json(one->since_ns), "expires",
+			   time_json(one->until_ns)));
+}
+
+json_t *
+control__registrations(struct control_state *c)
+{
+	json_t *list = json_array();
+
+	sip_registrar_walk(sip_tracker_registrar_peek(c->tracker),
+			   add_registration, list);
 	return list;
 }

@@ -76,7 +76,12 @@ describe(struct store_segment *segment, const char *call, uint32_t number,
 		.reason = "record",
 		.rule = "everything",
 		.retention = "standard",
-		.sip_call_id = "a84b4c76e66710@10.0.0.1",
+		.sip_call_ids = "a84b4c76e66710@10.0.0.1\nleg-2@10.0.0.2",
+		.began = "transfer: refer",
+		.from_sent = "01534440440",
+		.to_sent = "2750",
+		.from_name = "Anne Lee",
+		.others = "2751\n+441534445505",
 		.state = STORE_STATE_NONE,
 	};
 	snprintf(segment->call, sizeof(segment->call), "%s", call);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * wavtones FILE.wav: tells what is heard in each channel, as text that a test
- * can compare:
+ * wavtones [-l] FILE.wav: tells what is heard in each channel, as text that a
+ * test can compare:
  *
  *   left 11.000 s
  *     0.000 silence
@@ -12,7 +12,8 @@
  * that fits best: for x(n) = sin(wn), x(n-1) + x(n+1) = 2 cos(w) x(n), so
  * cos(w) is a quotient of two sums. Blocks of like frequency make a run; what
  * is left of the run when its sine is taken away tells how pure it is, and
- * shows a second tone from 1 % of the power on.
+ * shows a second tone from 1 % of the power on. With -l each run has its level
+ * too, 0 dB being that of mkpcap's tones: a tone that is there twice has 6 dB.
  */
 #include <math.h>
 #include <sndfile.h>
@@ -20,12 +21,14 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BLOCKS_PER_S 200
 #define SILENCE      150.0 /* peak; a test tone has some 8000 */
 #define LIKE         0.06  /* frequencies of one run differ by less */
 #define IMPURE       0.01  /* share of the power that is not the tone */
 #define FIT_BLOCKS   8
+#define TONE_PEAK    8000.0 /* of mkpcap */
 #define NEXT_HZ      3.0
 
 struct sound {
@@ -35,6 +38,7 @@ struct sound {
 	int channel; /* looked at */
 	int rate;
 	int block; /* samples in one */
+	bool levels;
 };
 
 static double
@@ -115,6 +119,16 @@ residue_best(const struct sound *sound, sf_count_t first, sf_count_t n,
 	return fmin(here, residue(sound, first, n, hz + off));
 }
 
+static double
+level_db(const struct sound *sound, sf_count_t first, sf_count_t n)
+{
+	double square = 0;
+
+	for (sf_count_t i = first; i < first + n; i++)
+		square += at(sound, i) * at(sound, i);
+	return 10 * log10(2 * square / (double)n / (TONE_PEAK * TONE_PEAK));
+}
+
 /* Blocks from `first` on that sound alike; *hz is their mean. */
 static sf_count_t
 run_find(const struct sound *sound, sf_count_t first, sf_count_t blocks,
@@ -151,6 +165,9 @@ run_tell(const struct sound *sound, sf_count_t first, sf_count_t n, double hz)
 	if (rest > IMPURE)
 		printf(", and %.0f %% of the power is something else",
 		       100 * rest);
+	if (sound->levels)
+		printf(", %+.0f dB",
+		       level_db(sound, first * sound->block, n * sound->block));
 	printf("\n");
 }
 
@@ -178,14 +195,16 @@ main(int argc, char **argv)
 {
 	static const char *const names[] = { "left", "right" };
 	SF_INFO info = { 0 };
-	SNDFILE *file = argc == 2 ? sf_open(argv[1], SFM_READ, &info) : NULL;
-	struct sound sound = { 0 };
+	bool levels = argc == 3 && strcmp(argv[1], "-l") == 0;
+	const char *path = argc == 2 + levels ? argv[1 + levels] : NULL;
+	SNDFILE *file = path ? sf_open(path, SFM_READ, &info) : NULL;
+	struct sound sound = { .levels = levels };
 	int rc = EXIT_FAILURE;
 
 	if (!file) {
 		fprintf(stderr, "wavtones: %s\n",
-			argc == 2 ? sf_strerror(NULL)
-				  : "usage: wavtones FILE.wav");
+			path ? sf_strerror(NULL)
+			     : "usage: wavtones [-l] FILE.wav");
 		return EXIT_FAILURE;
 	}
 	sound.samples =

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Segments of conversations: what begins one, what the policy says of it, and
+ * the row that tells of it.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/common/log.h"
+#include "cmd/spanrecd/control_priv.h"
+
+#define COPY_TEXT(to, from) copy_text(to, sizeof(to), from)
+
+static void
+copy_text(char *to, size_t bytes, const char *from)
+{
+	size_t n = strnlen(from, bytes - 1);
+
+	memcpy(to, from, n);
+	to[n] = '\0';
+}
+
+/* A line more, if there is room for all of it. */
+#define ADD_LINE(to, line) add_line(to, sizeof(to), line)
+
+static void
+add_line(char *to, size_t bytes, const char *line)
+{
+	size_t n = strlen(to), more = strlen(line);
+	char *at = to + n;
+
+	if (n + more + 2 > bytes)
+		return;
+	if (n)
+		*at++ = '\n';
+	memcpy(at, line, more + 1);
+}
+
+/* ---- decisions ----------------------------------------------------------- */
+
+static void
+ask_policy(const struct control_state *c, const struct control_call *call,
+	   const struct control_parties *parties,
+	   struct policy_verdict *verdict)
+{
+	struct policy_facts facts = {
+		.from = parties->name[SIP_CALLER],
+		.to = parties->name[SIP_CALLEE],
+		.also = parties->other,
+		.also_count = parties->others_count,
+		.start_ns = call->family->start_ns,
+	};
+
+	memcpy(facts.from_addr, parties->addr[SIP_CALLER], 16);
+	memcpy(facts.to_addr, parties->addr[SIP_CALLEE], 16);
+	policy_decide(c->policy, &facts, verdict);
+}
+
+/*
+ * The left channel is who is ours. Where both are, or neither is, it is who it
+ * was so far.
+ */
+static void
+keep_sides(const struct control_call *call, struct policy_verdict *v)
+{
+	bool left_is_caller = call->verdict.local_is_caller;
+
+	if (!call->sided || v->local_is_caller == left_is_caller ||
+	    v->route == POLICY_IN || v->route == POLICY_OUT)
+		return;
+	v->local_is_caller = left_is_caller;
+	COPY_TEXT(v->local, left_is_caller ? v->from : v->to);
+	COPY_TEXT(v->remote, left_is_caller ? v->to : v->from);
+	if (v->route == POLICY_TRANSIT)
+		v->local[0] = '\0';
+}
+
+static int
+strictness(enum policy_decision decision)
+{
+	switch (decision) {
+	case POLICY_RECORD:
+		return 0;
+	case POLICY_LISTEN_DENY:
+		return 1;
+	default:
+		return 2; /* not even stored */
+	}
+}
+
+/* While the same talk a decision only ever gets stricter: what was left out so
+ * far cannot be heard, and who was told that a call is not recorded counts on
+ * it. */
+static bool
+keep_strict(const struct control_call *call, struct policy_verdict *v)
+{
+	const struct policy_verdict *old = &call->verdict;
+
+	if (call->segment == 0 ||
+	    strictness(v->decision) >= strictness(old->decision))
+		return false;
+	v->decision = old->decision;
+	COPY_TEXT(v->reason, old->reason);
+	COPY_TEXT(v->rule, old->rule);
+	COPY_TEXT(v->retention, old->retention);
+	return true;
+}
+
+/* A call that begins while there is no room gives way to those in progress. */
+static void
+decide_for_room(struct control_state *c, const struct control_call *call,
+		struct policy_verdict *v)
+{
+	if (call->family->segments > 0 || strictness(v->decision) == 2 ||
+	    !control__overloaded(c))
+		return;
+	v->decision = POLICY_DROP;
+	COPY_TEXT(v->reason, OVERLOAD_REASON);
+	v->rule[0] = v->retention[0] = '\0';
+	counter_add(&c->pipeline->control.counters, COUNTER_calls_overload, 1);
+	log_warning("%s is not recorded: the recorder does not keep up",
+		    call->family->id);
+}
+
+/* @param anew what was decided before does not bind */
+static void
+decide(struct control_state *c, struct control_call *call,
+       const struct control_parties *parties, bool anew)
+{
+	struct policy_verdict v;
+
+	ask_policy(c, call, parties, &v);
+	keep_sides(call, &v);
+	if (anew || !keep_strict(call, &v))
+		memcpy(call->policy, c->policy_hash, sizeof(call->policy));
+	decide_for_room(c, call, &v);
+	call->verdict = v;
+	call->sided = true;
+}
+
+/* ---- rows ---------------------------------------------------------------- */
+
+static const enum store_decision decisions[] = {
+	[POLICY_RECORD] = STORE_RECORD,
+	[POLICY_DROP] = STORE_DROP,
+	[POLICY_LISTEN_DENY] = STORE_LISTEN_DENY,
+	[POLICY_OUT_OF_SCOPE] = STORE_OUT_OF_SCOPE,
+};
+static const enum store_route routes[] = {
+	[POLICY_IN] = STORE_IN,
+	[POLICY_OUT] = STORE_OUT,
+	[POLICY_INTERNAL] = STORE_INTERNAL,
+	[POLICY_TRANSIT] = STORE_TRANSIT,
+};
+
+/* What the verdict says of the current segment. */
+static void
+fill_verdict(const struct control_call *call, struct store_segment *row)
+{
+	const struct policy_verdict *v = &call->verdict;
+
+	snprintf(row->id, sizeof(row->id), "%s-%u", call->family->id,
+		 call->segment);
+	COPY_TEXT(row->call, call->family->id);
+	row->segment = call->segment;
+	COPY_TEXT(row->from, v->from);
+	COPY_TEXT(row->to, v->to);
+	COPY_TEXT(row->local, v->local);
+	COPY_TEXT(row->remote, v->remote);
+	row->direction = routes[v->route];
+	COPY_TEXT(row->area, v->area);
+	row->decision = decisions[v->decision];
+	COPY_TEXT(row->reason, v->reason);
+	COPY_TEXT(row->rule, v->rule);
+	memcpy(row->policy, call->policy, sizeof(row->policy));
+	COPY_TEXT(row->retention, v->retention);
+}
+
+static void
+fill_others(const struct control_state *c,
+	    const struct control_parties *parties, struct store_segment *row)
+{
+	char number[POLICY_NUMBER_BYTES];
+	uint32_t i;
+
+	row->others[0] = '\0';
+	for (i = 0; i < parties->others_count; i++) {
+		policy_number_normalise(c->policy, parties->other[i], number);
+		ADD_LINE(row->others, number);
+	}
+}
+
+/* Everything that is known of the current segment. */
+static void
+make_head(const struct control_state *c, struct control_call *call,
+	  const struct control_parties *parties, int64_t start_ns)
+{
+	const struct sip_identity *from = parties->end[SIP_CALLER];
+	const struct sip_identity *to = parties->end[SIP_CALLEE];
+	struct store_segment row;
+
+	memset(&row, 0, sizeof(row));
+	fill_verdict(call, &row);
+	row.kind = call->held ? STORE_HOLD : call->kind;
+	COPY_TEXT(row.began, call->began);
+	row.call_start_ns = call->family->start_ns;
+	row.start_ns = start_ns;
+	row.answer_ns = call->answer_ns;
+	row.state = STORE_STATE_NONE;
+	COPY_TEXT(row.from_sent, control__name_sent(from));
+	COPY_TEXT(row.to_sent, control__name_sent(to));
+	COPY_TEXT(row.from_name, from->display);
+	COPY_TEXT(row.to_name, to->display);
+	fill_others(c, parties, &row);
+	COPY_TEXT(row.sip_call_ids, call->sip_call_ids);
+	memcpy(call->head, &row, SEGMENT_HEAD_BYTES);
+}
+
+static bool
+has_line(const char *lines, const char *line)
+{
+	size_t n = strlen(line);
+	const char *at = lines;
+
+	while ((at = strstr(at, line))) {
+		if ((at == lines || at[-1] == '\n') &&
+		    (at[n] == '\n' || at[n] == '\0'))
+			return true;
+		at += n;
+	}
+	return false;
+}
+
+static void
+note_call_ids(struct control_call *call, bool only_those_now)
+{
+	const struct control_leg *leg;
+
+	if (only_those_now)
+		call->sip_call_ids[0] = '\0';
+	for (leg = call->legs; leg; leg = leg->next)
+		if (!has_line(call->sip_call_ids, leg->sip->call_id))
+			ADD_LINE(call->sip_call_ids, leg->sip->call_id);
+}
+
+/* ---- segments ------------------------------------------------------------ */
+
+static int64_t
+start_of(const struct control_call *call)
+{
+	struct store_segment row;
+
+	memcpy(&row, call->head, SEGMENT_HEAD_BYTES);
+	return row.start_ns;
+}
+
+static void
+begin(struct control_state *c, struct control_call *call,
+      const struct control_parties *parties, struct control_cause cause,
+      int64_t time_ns)
+{
+	bool first = call->segment == 0;
+	/* Several causes at one moment begin one segment. */
+	bool same = !first && start_of(call) == time_ns;
+
+	if (!same)
+		call->segment = ++call->family->segments;
+	if (cause.by)
+		snprintf(call->began, sizeof(call->began), "%s: %s", cause.what,
+			 cause.by);
+	else
+		COPY_TEXT(call->began, cause.what);
+	note_call_ids(call, true);
+	make_head(c, call, parties, time_ns);
+	if (first) {
+		struct store_segment row;
+
+		memcpy(&row, call->head, SEGMENT_HEAD_BYTES);
+		COPY_TEXT(call->key, row.id);
+	}
+	control__tell_head(c, call, same ? WRITER_UPDATE : WRITER_SEGMENT,
+			   false, time_ns);
+	/* Also for what came before it began: RTP before its SDP. */
+	if (first && call->family->paused_ns)
+		control__tell_pause(c, call, WRITER_PAUSE,
+				    call->family->paused_ns);
+}
+
+void
+control__segment_begin(struct control_state *c, struct control_call *call,
+		       struct control_cause cause, int64_t time_ns)
+{
+	struct control_parties parties;
+
+	control__legs_prune(call);
+	control__parties(c, call, &parties);
+	decide(c, call, &parties, cause.anew);
+	begin(c, call, &parties, cause, time_ns);
+}
+
+void
+control__segment_update(struct control_state *c, struct control_call *call,
+			bool again, int64_t time_ns)
+{
+	struct control_parties parties;
+
+	control__parties(c, call, &parties);
+	if (again)
+		decide(c, call, &parties, false);
+	note_call_ids(call, false);
+	make_head(c, call, &parties, start_of(call));
+	control__tell_head(c, call, WRITER_UPDATE, false, time_ns);
+}
+
+void
+control__segment_review(struct control_state *c, struct control_call *call,
+			struct control_cause cause, int64_t time_ns)
+{
+	enum policy_decision before = call->verdict.decision;
+	struct control_parties parties;
+
+	control__parties(c, call, &parties);
+	decide(c, call, &parties, false);
+	if (strictness(call->verdict.decision) > strictness(before))
+		begin(c, call, &parties, cause, time_ns);
+}
+
+void
+control__segment_was_queue(struct control_state *c, struct control_call *call,
+			   int64_t time_ns)
+{
+	struct store_segment row = { 0 };
+
+	memcpy(&row, call->head, SEGMENT_HEAD_BYTES);
+	row.kind = STORE_QUEUE;
+	memcpy(call->head, &row, SEGMENT_HEAD_BYTES);
+	control__tell_head(c, call, WRITER_UPDATE, false, time_ns);
+}
+
+void
+control__pause(struct control_state *c, struct control_family *family,
+	       bool pause)
+{
+	int64_t window_ns = c->pipeline->times.window_ns;
+	int64_t now_ns = control__wire_ns(c), at_ns;
+	struct control_call *call;
+
+	if (pause == (family->paused_ns != 0))
+		return;
+	if (pause) {
+		/* No writer has taken a frame later than that. */
+		at_ns = family->paused_ns = c->published_ns - window_ns + 1;
+		counter_add(&c->pipeline->control.counters, COUNTER_pauses, 1);
+	} else {
+		family->paused_ns = 0;
+		at_ns = now_ns > c->published_ns ? now_ns : c->published_ns + 1;
+	}
+	for (call = family->first; call; call = call->next) {
+		control__tell_pause(
+		    c, call, pause ? WRITER_PAUSE : WRITER_RESUME, at_ns);
+		control__live_change(c, call);
+	}
+}
+
+void
+control__decide_again(struct control_state *c)
+{
+	const struct control_cause cause = { .what = "policy" };
+	struct control_call *call;
+
+	for (call = c->calls; call; call = call->hh.next)
+		control__segment_review(c, call, cause, c->published_ns + 1);
+}
+
+/* ---- from an earlier run ------------------------------------------------- */
+
+/* The verdict that a row tells of. */
+static void
+read_verdict(struct control_call *call, const struct control_saved *saved)
+{
+	const struct store_segment *row = &saved->row;
+	struct policy_verdict *v = &call->verdict;
+	uint32_t i;
+
+	v->decision = POLICY_DROP;
+	for (i = 0; i < sizeof(decisions) / sizeof(decisions[0]); i++)
+		if (decisions[i] == row->decision)
+			v->decision = (enum policy_decision)i;
+	for (i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+		if (routes[i] == row->direction)
+			v->route = (enum policy_route)i;
+	v->local_is_caller = control__saved_local_is_caller(saved);
+	COPY_TEXT(v->from, row->from);
+	COPY_TEXT(v->to, row->to);
+	COPY_TEXT(v->local, row->local);
+	COPY_TEXT(v->remote, row->remote);
+	COPY_TEXT(v->area, row->area);
+	COPY_TEXT(v->reason, row->reason);
+	COPY_TEXT(v->rule, row->rule);
+	COPY_TEXT(v->retention, row->retention);
+	memcpy(call->policy, row->policy, sizeof(call->policy));
+}
+
+void
+control__segment_go_on(struct control_state *c, struct control_call *call,
+		       int64_t time_ns)
+{
+	const struct control_saved *saved = c->restoring;
+	struct control_parties parties;
+	struct store_segment row = saved->row;
+	int64_t start_ns = saved->recorded ? time_ns : row.start_ns;
+
+	call->segment = row.segment;
+	call->kind = control__saved_kind(saved);
+	call->reached = control__saved_reached(saved);
+	call->answer_ns = row.answer_ns;
+	COPY_TEXT(call->key, saved->key);
+	COPY_TEXT(call->began, row.began);
+	COPY_TEXT(call->sip_call_ids, row.sip_call_ids);
+	read_verdict(call, saved);
+	control__parties(c, call, &parties);
+	decide(c, call, &parties, false);
+	make_head(c, call, &parties, start_ns);
+	control__tell_head(c, call, WRITER_SEGMENT, saved->recorded, time_ns);
+	control__saved_streams(saved, &call->streams);
+	call->sip_ns = control__saved_sip_ns(saved);
+	control__tell_doubt(c, call, WRITER_DOUBT, time_ns);
+	if (call->family->paused_ns)
+		control__tell_pause(c, call, WRITER_PAUSE,
+				    call->family->paused_ns);
+}

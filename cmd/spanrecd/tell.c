@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the control thread tells the writers of conversations: their segments,
+ * and whose media is whose.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/spanrecd/control_priv.h"
+
+enum { NAP_MS = 1 };
+
+static uint32_t
+event_bytes(const struct writer_event *event)
+{
+	switch (event->type) {
+	case WRITER_MEDIA_OPEN:
+	case WRITER_MEDIA_CLOSE:
+		return (uint32_t)(offsetof(struct writer_event, media.formats) +
+				  event->media.formats_count *
+				      sizeof(event->media.formats[0]));
+	case WRITER_DOUBT:
+		return (uint32_t)(offsetof(struct writer_event,
+					   known.streams.stream) +
+				  event->known.streams.count *
+				      sizeof(event->known.streams.stream[0]));
+	case WRITER_FIRST:
+	case WRITER_TRUST:
+		return (uint32_t)offsetof(struct writer_event, media);
+	case WRITER_END:
+		return (uint32_t)(offsetof(struct writer_event, end) +
+				  sizeof(event->end));
+	case WRITER_PAUSE:
+	case WRITER_RESUME:
+		return (uint32_t)(offsetof(struct writer_event, at_ns) +
+				  sizeof(event->at_ns));
+	case WRITER_SEGMENT:
+	case WRITER_UPDATE:
+		break;
+	}
+	return (uint32_t)(offsetof(struct writer_event, head) +
+			  SEGMENT_HEAD_BYTES);
+}
+
+/*
+ * Tell a writer. Where the ring is full it must act on what it was told, and
+ * for that the watermark must reach the time of this event, since all in the
+ * ring may bear that time: when the input ends, every open call ends at once.
+ * No harm in that: what an event changes for frames that are due by then, it
+ * changes whenever it comes.
+ */
+static void
+send_to(struct control_state *c, uint32_t writer,
+	const struct writer_event *event)
+{
+	struct capture_ring *ring = c->pipeline->writers[writer].events;
+	uint32_t bytes = event_bytes(event);
+	void *room;
+
+	if (event->time_ns > c->sent_ns)
+		c->sent_ns = event->time_ns;
+	while (!(room = capture_ring_reserve(ring, bytes))) {
+		control__publish(c, event->time_ns);
+		/* The writer may be waiting for room for its reports. */
+		control__collect_reports(c);
+		sem_post(&c->pipeline->writers[writer].wake);
+		uv_sleep(NAP_MS);
+	}
+	memcpy(room, event, bytes);
+	capture_ring_commit(ring, bytes);
+}
+
+static void
+send_to_all(struct control_state *c, const struct writer_event *event)
+{
+	uint32_t i;
+
+	for (i = 0; i < c->pipeline->writers_count; i++)
+		send_to(c, i, event);
+}
+
+void
+control__tell_head(struct control_state *c, struct control_call *call,
+		   enum writer_event_type type, bool resumed, int64_t time_ns)
+{
+	struct writer_event event = { .type = type,
+				      .writer = call->writer,
+				      .time_ns = time_ns,
+				      .call = call->number,
+				      .left_is_caller =
+					  call->verdict.local_is_caller,
+				      .resumed = resumed };
+
+	memcpy(event.head, call->head, SEGMENT_HEAD_BYTES);
+	send_to(c, call->writer, &event);
+	control__live_change(c, call);
+}
+
+void
+control__tell_pause(struct control_state *c, const struct control_call *call,
+		    enum writer_event_type type, int64_t at_ns)
+{
+	const struct writer_event event = { .type = type,
+					    .writer = call->writer,
+					    .time_ns = c->published_ns,
+					    .call = call->number,
+					    .at_ns = at_ns };
+
+	send_to(c, call->writer, &event);
+}
+
+/* What else goes over its ports may be of another call. */
+void
+control__tell_doubt(struct control_state *c, const struct control_call *call,
+		    enum writer_event_type type, int64_t time_ns)
+{
+	const struct writer_event event = { .type = type,
+					    .writer = call->writer,
+					    .time_ns = time_ns,
+					    .call = call->number,
+					    .known = { call->sip_ns,
+						       call->streams } };
+
+	send_to_all(c, &event);
+}
+
+void
+control__tell_first(struct control_state *c, int64_t time_ns)
+{
+	const struct writer_event event = { .type = WRITER_FIRST,
+					    .time_ns = time_ns };
+
+	send_to_all(c, &event);
+}
+
+void
+control__tell_media(struct control_state *c, const struct control_call *call,
+		    const struct sip_event *sip)
+{
+	const struct sip_media *media = sip->media;
+	struct writer_event event = {
+		.type = sip->type == SIP_EVENT_MEDIA_OPEN ? WRITER_MEDIA_OPEN
+							  : WRITER_MEDIA_CLOSE,
+		.writer = call->writer,
+		.time_ns = sip->time_ns,
+		.call = call->number,
+	};
+	uint32_t i;
+
+	event.media.number = media->number;
+	event.media.receive = media->receive;
+	event.media.receiver = sip_end(sip->call, media->party);
+	event.media.secure = media->secure;
+	event.media.weak = media->candidate;
+	event.media.moved = sip->moved;
+	event.media.formats_count = media->formats_count;
+	for (i = 0; i < media->formats_count; i++) {
+		struct rtp_format *format = &event.media.formats[i];
+
+		memcpy(format->encoding, media->formats[i].encoding,
+		       sizeof(format->encoding));
+		format->clock_hz = media->formats[i].clock_hz;
+		format->payload_type = media->formats[i].payload_type;
+		format->channels = media->formats[i].channels;
+	}
+	send_to_all(c, &event);
+	control__live_change(c, (struct control_call *)call);
+}
+
+void
+control__tell_end(struct control_state *c, const struct control_call *call,
+		  const struct sip_event *sip)
+{
+	const char *const causes[] = {
+		[SIP_END_BYE] = "bye",
+		[SIP_END_CANCEL] = "cancel",
+		[SIP_END_REJECTED] = "rejected",
+		[SIP_END_TIMEOUT] = "timeout",
+		[SIP_END_SHED] = "shed",
+		[SIP_END_INPUT] =
+		    c->pipeline->config.live ? "stopped" : "input-ended",
+	};
+	struct writer_event event = { .type = WRITER_END,
+				      .writer = call->writer,
+				      .time_ns = sip->time_ns,
+				      .call = call->number };
+
+	event.end.joined = call->joined;
+	if (call->joined)
+		memcpy(event.end.cause, "joined", sizeof("joined"));
+	else if (sip->cause == SIP_END_REJECTED)
+		snprintf(event.end.cause, sizeof(event.end.cause), "%s %d",
+			 causes[sip->cause], sip->status);
+	else
+		snprintf(event.end.cause, sizeof(event.end.cause), "%s",
+			 causes[sip->cause]);
+	event.end.silent = sip->cause == SIP_END_TIMEOUT && !call->joined;
+	send_to(c, call->writer, &event);
+}
