@@ -77,14 +77,15 @@ feed_link_line(char *text, size_t room, uint64_t *seed)
 
 	switch (kind) {
 	case 0:
-		return snprintf(text, room, "Session-ID: %u;remote=0\r\n",
+		return snprintf(text, room, "Session-ID: %032x;remote=0\r\n",
 				1 + other % 2);
 	case 1:
 		return snprintf(text, room,
-				"P-Charging-Vector: icid-value=%u\r\n",
+				"P-Charging-Vector: icid-value=1234567%u\r\n",
 				other % 2);
 	case 2:
-		return snprintf(text, room, "Cisco-Guid: %u\r\n", other % 2);
+		return snprintf(text, room, "Cisco-Guid: 1-2-3-4-%u\r\n",
+				other % 2);
 	case 3:
 		return snprintf(text, room,
 				"Replaces: %u;to-tag=t%u;from-tag=f%u\r\n",

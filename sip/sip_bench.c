@@ -95,9 +95,9 @@ static const struct step flow[] = {
  * is referred. */
 static const struct step linking[] = {
 	{ "INVITE sip:2002@pbx.example SIP/2.0", "1 INVITE", "", true,
-	  "Session-ID: " ANY_CALL_TEXT ";remote=0\r\n"
-	  "P-Charging-Vector: icid-value=1;icid-generated-at=10.0.0.1\r\n"
-	  "Cisco-Guid: 1-2-3\r\n"
+	  "Session-ID: 0123456789abcdef01234567" ANY_CALL_TEXT "\r\n"
+	  "P-Charging-Vector: icid-value=12345678;icid-generated-at=10.0.0.1\r\n"
+	  "Cisco-Guid: 1-2-3-4-5\r\n"
 	  "Replaces: a84b4c76e6671000200000@10.0.0.1;to-tag=as00200000;"
 	  "from-tag=00200000\r\n" },
 	{ "REFER sip:2002@pbx.example SIP/2.0", "2 REFER", ";tag=as", false,
