@@ -140,6 +140,23 @@ add_other(struct sip_call *call, const struct sip_address *address)
 }
 
 bool
+sip__identity_redirect(struct sip_call *call, const struct sip_address *to)
+{
+	struct sip_identity *callee = &call->party[SIP_CALLEE];
+	struct sip_identity now;
+
+	memset(&now, 0, sizeof(now));
+	sip__identity_set(&now, to);
+	if (now.user[0] == '\0' || strcmp(now.user, callee->user) == 0)
+		return false;
+	if (call->others_count < SIP_OTHERS_MAX && callee->user[0])
+		memcpy(call->others[call->others_count++], callee->user,
+		       sizeof(callee->user));
+	*callee = now;
+	return true;
+}
+
+bool
 sip__identity_others(struct sip_call *call, const struct sip_msg *msg)
 {
 	bool whole = true;

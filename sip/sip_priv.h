@@ -387,6 +387,11 @@ bool sip__identity_set(struct sip_identity *identity,
 bool sip__identity_assert(struct sip_identity *identity,
 			  const struct sip_address *address);
 
+/** Somebody else is called now; who was called is one of the others. @return
+ * false: it is the same one */
+bool sip__identity_redirect(struct sip_call *call,
+			    const struct sip_address *to);
+
 /** Others who have part in a call, by its INVITE. @return false: some were
  * cut, or left out */
 bool sip__identity_others(struct sip_call *call, const struct sip_msg *msg);
