@@ -41,6 +41,7 @@ struct capture_ring {
 	_Alignas(64) _Atomic uint64_t tail; /* all before it may be reused */
 	uint64_t head_seen;
 	uint64_t peeked; /* end of the record last peeked; = tail: none */
+	uint32_t peeked_bytes;
 	_Alignas(64) uint8_t memory[];
 };
 
@@ -156,6 +157,7 @@ capture_ring_peek(struct capture_ring *ring, uint32_t *bytes)
 		memcpy(&length, at(ring, start), 4);
 	}
 	ring->peeked = start + record_bytes(length);
+	ring->peeked_bytes = length;
 	if (bytes)
 		*bytes = length;
 	return at(ring, start) + HEADER_BYTES;
@@ -167,6 +169,15 @@ capture_ring_release(struct capture_ring *ring)
 	assert(ring->peeked >
 	       atomic_load_explicit(&ring->tail, memory_order_relaxed));
 	atomic_store_explicit(&ring->tail, ring->peeked, memory_order_release);
+}
+
+void
+capture_ring_wipe(struct capture_ring *ring)
+{
+	uint64_t start = ring->peeked - record_bytes(ring->peeked_bytes);
+
+	explicit_bzero(at(ring, start) + HEADER_BYTES, ring->peeked_bytes);
+	capture_ring_release(ring);
 }
 
 uint32_t

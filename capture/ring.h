@@ -54,6 +54,10 @@ const void *capture_ring_peek(struct capture_ring *ring, uint32_t *bytes);
 /** Give the room of the record last peeked back. @thread consumer */
 void capture_ring_release(struct capture_ring *ring);
 
+/** The same, of a record that must leave no trace in memory: it is overwritten
+ * before. @thread consumer */
+void capture_ring_wipe(struct capture_ring *ring);
+
 /** Longest record that ever fits. @thread any */
 uint32_t capture_ring_record_max(const struct capture_ring *ring);
 

@@ -47,6 +47,29 @@ pop(struct capture_ring *ring, uint8_t value, uint32_t bytes)
 	capture_ring_release(ring);
 }
 
+/* Of every record that was taken out nothing is left, wherever it lay. */
+static void
+test_wipe(void **state)
+{
+	struct capture_ring *ring = ring_new(4096);
+	uint32_t bytes, round, i;
+
+	for (round = 0; round < 100; round++) {
+		uint8_t *record;
+
+		push(ring, 0xaa, round);
+		push(ring, 0xbb, 301);
+		record = (uint8_t *)(uintptr_t)capture_ring_peek(ring, &bytes);
+		assert_int_equal(bytes, round);
+		capture_ring_wipe(ring);
+		for (i = 0; i < round; i++)
+			assert_int_equal(record[i], 0);
+		pop(ring, 0xbb, 301);
+	}
+	assert_int_equal(capture_ring_used(ring), 0);
+	capture_ring_free(&ring);
+}
+
 static void
 test_sizes(void **state)
 {
@@ -248,6 +271,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_wipe),
 		cmocka_unit_test(test_no_memory),
 		cmocka_unit_test(test_in_order),
 		cmocka_unit_test(test_reserve_and_commit_less),

@@ -56,7 +56,7 @@ party_is_internal(const struct policy *policy, const char *normalised,
 {
 	if (policy_number_internal(policy, normalised))
 		return true;
-	if (policy__is_number(normalised) || name_is_withheld(normalised) ||
+	if (policy_is_number(normalised) || name_is_withheld(normalised) ||
 	    policy__patterns_fit(&policy->numbering.external, normalised))
 		return false;
 	return address_is_internal(policy, address);

@@ -162,11 +162,49 @@ verdicts(void **state)
 	policy_free(&policy);
 }
 
+/** J-5: whoever bears a number that is left out; but who only rang along makes
+ * no call one that is recorded. */
+static void
+anybody_is_enough_to_leave_a_call_out(void **state)
+{
+	static const char *const exempt[] = { "2043", "+441534445599" };
+	static const char *const personnel[] = { "2755" };
+	static const char *const france[] = { "2201", "0033123456789" };
+	struct policy_facts facts = { .from = "2041", .to = "2042" };
+	struct policy_verdict verdict;
+	struct policy_errors errors;
+	struct policy *policy;
+
+	(void)state;
+	assert_int_equal(policy_load(&policy, text, sizeof(text) - 1, &errors),
+			 0);
+	facts.also = exempt;
+	facts.also_count = 1;
+	policy_decide(policy, &facts, &verdict);
+	assert_string_equal(verdict.rule, "inside and in");
+	facts.also_count = 2;
+	policy_decide(policy, &facts, &verdict);
+	assert_string_equal(verdict.rule, "hotline");
+	assert_int_equal(verdict.decision, POLICY_DROP);
+	assert_string_equal(verdict.to, "2042");
+	facts.also = personnel;
+	facts.also_count = 1;
+	policy_decide(policy, &facts, &verdict);
+	assert_int_equal(verdict.decision, POLICY_LISTEN_DENY);
+	facts.to = "901495222333";
+	facts.also = france;
+	facts.also_count = 2;
+	policy_decide(policy, &facts, &verdict);
+	assert_string_equal(verdict.reason, "no-rule");
+	policy_free(&policy);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts),
+		cmocka_unit_test(anybody_is_enough_to_leave_a_call_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

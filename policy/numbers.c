@@ -157,7 +157,7 @@ policy_number_normalise(const struct policy *policy, const char *number,
 }
 
 bool
-policy__is_number(const char *normalised)
+policy_is_number(const char *normalised)
 {
 	const char *digits = normalised + (normalised[0] == '+');
 
@@ -180,8 +180,8 @@ range_parse(const struct policy__numbering *numbering, const char *text,
 	pattern->kind = POLICY__RANGE;
 	policy__number_normalise(numbering, first, pattern->first);
 	policy__number_normalise(numbering, text + n + 1, pattern->last);
-	if (strchr(text + n + 1, '-') || !policy__is_number(pattern->first) ||
-	    !policy__is_number(pattern->last))
+	if (strchr(text + n + 1, '-') || !policy_is_number(pattern->first) ||
+	    !policy_is_number(pattern->last))
 		return "is not a range: write the first and the last number "
 		       "with one '-' between them (and no '-' within a number)";
 	if (strlen(pattern->first) != strlen(pattern->last) ||
@@ -245,11 +245,11 @@ pattern_fits(const struct policy__pattern *pattern, const char *normalised)
 		return !strcmp(normalised, pattern->first);
 	case POLICY__RANGE: /* of one length, so text order is number order */
 		return strlen(normalised) == strlen(pattern->first) &&
-		       policy__is_number(normalised) &&
+		       policy_is_number(normalised) &&
 		       strcmp(normalised, pattern->first) >= 0 &&
 		       strcmp(normalised, pattern->last) <= 0;
 	case POLICY__PREFIX:
-		return policy__is_number(normalised) &&
+		return policy_is_number(normalised) &&
 		       !strncmp(normalised, pattern->first,
 				strlen(pattern->first));
 	}
@@ -277,6 +277,6 @@ policy_number_internal(const struct policy *policy, const char *normalised)
 		return false;
 	if (numbering->internal.count)
 		return policy__patterns_fit(&numbering->internal, normalised);
-	return normalised[0] != '+' && policy__is_number(normalised) &&
+	return normalised[0] != '+' && policy_is_number(normalised) &&
 	       n >= numbering->extension_min && n <= numbering->extension_max;
 }

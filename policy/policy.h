@@ -80,6 +80,9 @@ void policy_errors_print(const struct policy_errors *errors, const char *file,
 void policy_number_normalise(const struct policy *policy, const char *number,
 			     char normalised[POLICY_NUMBER_BYTES]);
 
+/** "+" or a digit, then digits only: is this (normalised) a number, no name? */
+bool policy_is_number(const char *normalised);
+
 /** Is this (normalised) number one of ours? */
 bool policy_number_internal(const struct policy *policy,
 			    const char *normalised);
@@ -117,6 +120,13 @@ struct policy_verdict {
 	char area[POLICY_NAME_BYTES];
 	char retention[POLICY_NAME_BYTES]; /**< "" where nothing is recorded */
 	int64_t lookback_ns;  /**< how long audio waits before it is sealed */
+};
+
+/** A key that somebody in a call has pressed: what the policy is told. */
+struct policy_key {
+	int64_t time_ns;
+	bool local; /**< by who is on the left channel */
+	char key;   /**< 0 to 9, *, #, A to D. It is kept nowhere */
 };
 
 /** Pure: the same policy and facts give the same verdict. */

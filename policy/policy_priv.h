@@ -101,9 +101,6 @@ const char *policy__pattern_parse(const struct policy__numbering *numbering,
 bool policy__patterns_fit(const struct policy__patterns *patterns,
 			  const char *normalised);
 
-/** "+" or a digit, then digits only. */
-bool policy__is_number(const char *normalised);
-
 /* ---- clocks.c ---------------------------------------------------------- */
 
 /** "14d", "12 months", "1 year". @return false: not a duration */

@@ -146,6 +146,8 @@ sip__call_begin(struct sip_call_state *call, const struct sip_msg *msg,
 		whole &= sip__identity_assert(&pub->party[SIP_CALLER],
 					      &msg->asserted);
 	}
+	/* who is not to be shown, but whose number the network tells */
+	pub->party[SIP_CALLER].anonymous |= msg->related.withheld;
 	whole &= sip__identity_others(pub, msg);
 	call->tracker->counters.text_cut += !whole;
 	linked = sip__link_begin(call, &turn, &link);
@@ -399,6 +401,9 @@ request(struct sip_call_state *call, const struct sip_turn *turn,
 	case SIP_METHOD_NOTIFY:
 		sip__link_message(call, turn);
 		break;
+	case SIP_METHOD_INFO:
+		sip__info_input(call, turn);
+		break;
 	default:
 		break;
 	}
@@ -429,6 +434,9 @@ response(struct sip_call_state *call, const struct sip_turn *turn,
 		break;
 	case SIP_METHOD_REFER:
 		sip__link_message(call, turn);
+		break;
+	case SIP_METHOD_INFO:
+		sip__info_input(call, turn);
 		break;
 	default:
 		break;

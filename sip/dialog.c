@@ -475,6 +475,7 @@ sip__dialog_drop(struct sip_call_state *call)
 
 	for (s = call->streams; s; s = next) {
 		next = s->next;
+		sip__key_drop(&s->key);
 		free(s);
 	}
 	call->streams = NULL;

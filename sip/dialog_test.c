@@ -15,9 +15,8 @@
 
 #include "cmd/testing/sip_script.h"
 #include "cmd/testing/testing.h"
+#include "sip/restart_feed.h"
 #include "sip/sip_priv.h"
-
-#define MS 1000000LL
 
 #define INVITE_A   "0 A>B INVITE 1 b=1 sdp=10.0.0.1:4000\n"
 #define ANSWER_B   "90 B>A 200/INVITE 1 b=1 t=y sdp=10.0.0.2:5000\n"
@@ -551,128 +550,6 @@ flows_give_their_events(void **state)
 /* ---- the same, with a recorder that is killed and started again ------------
  */
 
-static const struct sip_config restart_config = { .hash_key =
-						      "0123456789abcde" };
-
-struct run {
-	struct sip_tracker *tracker;
-	struct testing_sip_log log;
-	struct sip_counters counters; /**< of the trackers before */
-	bool restarted;
-};
-
-static void
-add_counters(struct sip_counters *sum, const struct sip_tracker *tracker)
-{
-	const struct sip_counters *c = sip_tracker_counters_peek(tracker);
-
-#define X(name, unit, text) sum->name += c->name;
-	SIP_COUNTERS(X)
-#undef X
-}
-
-/** Names of media for the text: the same streams in both, in order. */
-static void
-rename_media(struct testing_sip_names *names,
-	     const struct testing_sip_names *before,
-	     const struct sip_call_state *call,
-	     const struct sip_call_state *was)
-{
-	const struct sip_stream *s = call->streams, *old = was->streams;
-
-	assert_int_equal(call->streams_count, was->streams_count);
-	for (; s && old; s = s->next, old = old->next)
-		names->of[s->media.number] = before->of[old->media.number];
-	assert_true(!s && !old);
-}
-
-static void
-restore_one(struct sip_tracker *to, struct testing_sip_log *log,
-	    const struct sip_tracker *from, uint64_t number,
-	    const struct testing_sip_log *before, int64_t now_ns)
-{
-	const struct sip_call_state *was = sip__call_find(from, number), *call;
-	uint8_t bytes[SIP_SAVE_BYTES_MAX], *copy;
-	size_t lines = 0;
-	int n;
-
-	if (!was)
-		return;
-	n = sip_tracker_save(from, number, bytes, sizeof(bytes));
-	assert_true(n > 0);
-	copy = testing_copy(bytes, (size_t)n);
-	log->n = 0;
-	assert_int_equal(sip_tracker_restore(to, copy, (size_t)n, 0, now_ns),
-			 0);
-	free(copy);
-	for (size_t i = 0; i < log->n; i++)
-		lines += log->text[i] == '\n';
-	assert_int_equal(lines, 1 + was->streams_count);
-	call = sip__call_find(to, to->last_call);
-	log->calls.of[call->pub.number] = before->calls.of[number];
-	rename_media(&log->media, &before->media, call, was);
-}
-
-/** @param now_ns the last sign of life, so that time-outs are the same */
-static void
-restart(struct run *run, int64_t now_ns)
-{
-	static struct testing_sip_log log;
-	struct sip_tracker *tracker;
-
-	memset(&log, 0, sizeof(log));
-	assert_int_equal(
-	    sip_tracker_new(&tracker, &restart_config, testing_sip_note, &log),
-	    0);
-	for (uint64_t i = 1; i <= run->tracker->last_call; i++)
-		restore_one(tracker, &log, run->tracker, i, &run->log, now_ns);
-	add_counters(&run->counters, run->tracker);
-	sip_tracker_free(&run->tracker);
-	run->tracker = tracker;
-	run->tracker->ctx = &run->log;
-	log.calls.last = run->log.calls.last;
-	log.media.last = run->log.media.last;
-	run->log.calls = log.calls;
-	run->log.media = log.media;
-	run->restarted = true;
-}
-
-/** @param after restart after this line, if there is a call; -1: after each */
-static void
-run_with_restart(struct run *run, const char *script, int after)
-{
-	int64_t life_ns = 0;
-	char line[512];
-	size_t n;
-
-	memset(run, 0, sizeof(*run));
-	assert_int_equal(sip_tracker_new(&run->tracker, &restart_config,
-					 testing_sip_note, &run->log),
-			 0);
-	for (int i = 0; *script; script += n + 1, i++) {
-		n = strcspn(script, "\n");
-		snprintf(line, sizeof(line), "%.*s", (int)n, script);
-		testing_sip_line(run->tracker, line);
-		if (!strstr(line, "tick"))
-			life_ns = strtoll(line, NULL, 10) * MS;
-		if ((i == after || after < 0) &&
-		    sip_tracker_calls(run->tracker) > 0)
-			restart(run, life_ns);
-	}
-	add_counters(&run->counters, run->tracker);
-	sip_tracker_free(&run->tracker);
-}
-
-static int
-count_lines(const char *script)
-{
-	int lines = 0;
-
-	for (; *script; script++)
-		lines += *script == '\n';
-	return lines;
-}
-
 /**
  * Whatever message was the last one before the recorder died: what the rest
  * tells is what it would have told without that.
@@ -680,17 +557,18 @@ count_lines(const char *script)
 static void
 flows_go_on_after_a_restart(void **state)
 {
-	static struct run run;
+	static struct restart_feed feed;
 	unsigned restarts = 0;
 
 	(void)state;
 	for (size_t i = 0; i < FLOWS; i++) {
-		int lines = count_lines(flows[i].script);
+		int lines = restart_feed_lines(flows[i].script);
 
 		for (int after = -1; after < lines; after++) {
-			run_with_restart(&run, flows[i].script, after);
-			compare(&flows[i], &run.log, &run.counters);
-			restarts += run.restarted;
+			restart_feed_run(&feed, testing_sip_note,
+					 flows[i].script, after);
+			compare(&flows[i], &feed.log, &feed.counters);
+			restarts += feed.restarted;
 		}
 	}
 	assert_true(restarts > 2 * FLOWS);

@@ -18,16 +18,13 @@
  * Replaces goes to a switch, that joins what is left of two conversations when
  * the transferor leaves.
  *
- * Who is who on a switch's legs: of two calls with a common address, that of
- * the switch, the party there stands for who is at the far end of the other
- * call.
- *
  * Nothing here trusts that an address is one telephone: ids and numbers are
  * looked at too, and where two calls fit equally well none is linked. What is
  * looked up is found by keyed hashes, and of one hash only the newest are
  * looked at, so that no flood makes this slow.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "sip/sip_priv.h"
 
@@ -77,22 +74,43 @@ text_hash(const struct sip_tracker *t, enum sip_key_type type,
 /** A number without what is dialled in front of it from here or there; a name
  * as it is. */
 static struct sip_text
-tail(const char *user)
+tail_of(struct sip_text user)
 {
-	size_t n = strlen(user), digits = 0;
+	size_t digits = 0;
 
-	while (digits < n && user[n - 1 - digits] >= '0' &&
-	       user[n - 1 - digits] <= '9')
+	while (digits < user.n && user.p[user.n - 1 - digits] >= '0' &&
+	       user.p[user.n - 1 - digits] <= '9')
 		digits++;
 	if (digits > TAIL_DIGITS)
-		return (struct sip_text){ user + n - TAIL_DIGITS, TAIL_DIGITS };
-	return (struct sip_text){ user, n };
+		return sip__text_from(user, user.n - TAIL_DIGITS);
+	return user;
+}
+
+static struct sip_text
+tail(const char *user)
+{
+	return tail_of((struct sip_text){ user, strlen(user) });
+}
+
+/** Does this tell who it is? Not what gateways say where they do not know. */
+static bool
+is_named(const char *user)
+{
+	static const char *const nobody[] = { "",           "anonymous",
+					      "unknown",    "unavailable",
+					      "restricted", "private",
+					      "asterisk" };
+
+	for (size_t i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++)
+		if (strcasecmp(user, nobody[i]) == 0)
+			return false;
+	return true;
 }
 
 static bool
 same_user(const char *a, const char *b)
 {
-	return a[0] && sip__text_equal(tail(a), tail(b));
+	return is_named(a) && sip__text_equal(tail(a), tail(b));
 }
 
 static uint64_t
@@ -121,140 +139,10 @@ numbers_hash(const struct sip_tracker *t, const struct capture_endpoint *at,
 	};
 
 	if (call->party[SIP_CALLER].anonymous ||
-	    !call->party[SIP_CALLER].user[0] ||
+	    !is_named(call->party[SIP_CALLER].user) ||
 	    !call->party[SIP_CALLEE].user[0])
 		return 0;
 	return sip__tracker_hash(t, SIP_BYTES(parts));
-}
-
-/* ---- conversations ------------------------------------------------------- */
-
-static bool
-lives(const struct sip_call_state *call)
-{
-	return call->told && call->wait != SIP_WAIT_GONE;
-}
-
-static bool
-same_host(const struct capture_endpoint *a, const struct capture_endpoint *b)
-{
-	return memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
-}
-
-static enum sip_party
-other(enum sip_party party)
-{
-	return party == SIP_CALLER ? SIP_CALLEE : SIP_CALLER;
-}
-
-/** Are both seen between the same two hosts? Then neither calls on for the
- * other. */
-static bool
-same_way(const struct sip_call *a, const struct sip_call *b)
-{
-	return same_host(&a->signalling[0], &b->signalling[0]) &&
-	       same_host(&a->signalling[1], &b->signalling[1]);
-}
-
-/**
- * Of two legs of a conversation: which party of `a` stands where the caller of
- * `b` does?
- */
-static enum sip_party
-party_for_caller_of(const struct sip_call *a, const struct sip_call *b)
-{
-	for (int p = SIP_CALLER; p <= SIP_CALLEE; p++) {
-		/* the switch, p of one and q of the other, stands in each for
-		 * who is beyond it */
-		for (int q = SIP_CALLER; q <= SIP_CALLEE; q++)
-			if (same_host(&a->signalling[p], &b->signalling[q]))
-				return p == q ? SIP_CALLEE : SIP_CALLER;
-	}
-	return SIP_CALLER;
-}
-
-static void
-alone(struct sip_call_state *call)
-{
-	call->pub.conversation = call->pub.number;
-	call->pub.crossed = false;
-	call->leg_prev = call->leg_next = call;
-}
-
-static void
-leave(struct sip_call_state *call)
-{
-	call->leg_prev->leg_next = call->leg_next;
-	call->leg_next->leg_prev = call->leg_prev;
-	call->leg_prev = call->leg_next = call;
-}
-
-/** @param crossed its caller stands at the end of the callee */
-static void
-join(struct sip_call_state *call, struct sip_call_state *with, bool crossed)
-{
-	call->pub.conversation = with->pub.conversation;
-	call->pub.crossed = crossed;
-	call->leg_prev = with;
-	call->leg_next = with->leg_next;
-	with->leg_next->leg_prev = call;
-	with->leg_next = call;
-}
-
-static bool
-has_other_legs(const struct sip_call_state *call)
-{
-	return call->leg_next != call;
-}
-
-/** As a leg of another conversation. */
-static bool
-crossed_with(const struct sip_call_state *call,
-	     const struct sip_call_state *with)
-{
-	enum sip_party party = party_for_caller_of(&call->pub, &with->pub);
-
-	return (party == SIP_CALLEE) != with->pub.crossed;
-}
-
-/** One leg becomes one of another conversation. */
-static void
-move_one(struct sip_call_state *call, struct sip_call_state *with, bool crossed,
-	 struct sip_link link, int64_t time_ns)
-{
-	link.with = with->pub.conversation;
-	sip__dialog_suspend(call, time_ns);
-	leave(call);
-	join(call, with, crossed);
-	call->tracker->counters.calls_linked++;
-	sip__emit(call, (struct sip_event){ .type = SIP_EVENT_MOVE,
-					    .time_ns = time_ns,
-					    .link = &link });
-	sip__dialog_reopen(call, time_ns);
-}
-
-/**
- * All legs of a call's conversation, but those that end with a transfer, become
- * legs of another.
- *
- * @param turned the ends of the one are the other way round in the other
- */
-static void
-move_all(struct sip_call_state *call, const struct sip_call_state *but,
-	 struct sip_call_state *with, bool turned, struct sip_link link,
-	 int64_t time_ns)
-{
-	struct sip_call_state *legs[LOOK_MAX], *leg = call;
-	uint32_t n = 0;
-
-	do {
-		if (leg != but && n < LOOK_MAX)
-			legs[n++] = leg;
-		leg = leg->leg_next;
-	} while (leg != call);
-	for (uint32_t i = 0; i < n; i++)
-		move_one(legs[i], with, legs[i]->pub.crossed != turned, link,
-			 time_ns);
 }
 
 /* ---- a call begins ------------------------------------------------------- */
@@ -280,8 +168,8 @@ replaced_at(const struct sip_call_state *call, const struct sip_dialog_id *id,
 	if (id->to_tag[0])
 		return party_of_tag(call, id->to_tag);
 	if (id->from_tag[0])
-		return other(party_of_tag(call, id->from_tag));
-	return same_host(&call->pub.signalling[SIP_CALLER], turn->dst)
+		return sip__other(party_of_tag(call, id->from_tag));
+	return sip__same_host(&call->pub.signalling[SIP_CALLER], turn->dst)
 		   ? SIP_CALLER
 		   : SIP_CALLEE;
 }
@@ -292,20 +180,73 @@ is_open(const struct sip_refer *refer, int64_t now_ns)
 	return refer->open && now_ns <= refer->until_ns;
 }
 
-/** Who was asked: does the call come from him, or for him from his switch? */
+/** He has called who he was asked to: the next call to there is another's. */
+static void
+refer_done(struct sip_call_state *asked)
+{
+	asked->refer.open = false;
+	sip__key_drop(&asked->refer.key);
+}
+
+static void
+refer_over(struct sip_call_state *call)
+{
+	refer_done(call);
+	call->refer.replaces = 0;
+}
+
+/** Has somebody of this name part in the conversation? */
+static bool
+has_part(const struct sip_call_state *call, const char *user)
+{
+	const struct sip_call_state *leg = call;
+
+	do {
+		const struct sip_call *pub = &leg->pub;
+
+		for (int p = SIP_CALLER; p <= SIP_CALLEE; p++)
+			if (same_user(user, pub->party[p].user))
+				return true;
+		for (uint32_t i = 0; i < pub->others_count; i++)
+			if (same_user(user, pub->others[i]))
+				return true;
+		leg = leg->leg_next;
+	} while (leg != call);
+	return false;
+}
+
+/**
+ * Who was asked: does the call come from him, or for him from his switch? His
+ * address does not tell, since a switch calls the same for others.
+ */
 static bool
 is_asked(const struct sip_call_state *asked, const struct sip_call_state *call,
 	 const struct sip_turn *turn)
 {
 	enum sip_party by = asked->refer.by;
 	const struct sip_call *pub = &asked->pub;
+	const char *user = call->pub.party[SIP_CALLER].user;
+	const struct sip_call_state *anchor =
+	    sip__call_find(call->tracker, asked->refer.anchor);
 	struct sip_text by_user = turn->msg->related.referred_by.user;
 
-	return same_host(turn->src, &pub->signalling[other(by)]) ||
-	       (by_user.n &&
-		sip__text_equal(by_user, tail(pub->party[by].user))) ||
-	       same_user(call->pub.party[SIP_CALLER].user,
-			 pub->party[other(by)].user);
+	if (asked->refer.redirect)
+		return same_user(user, pub->party[sip__other(by)].user);
+	return (by_user.n &&
+		sip__text_equal(tail_of(by_user), tail(pub->party[by].user))) ||
+	       has_part(asked, user) || (anchor && has_part(anchor, user));
+}
+
+/** Nobody says who calls, nor who was asked: only the address tells. */
+static bool
+may_be_asked(const struct sip_call_state *asked,
+	     const struct sip_call_state *call, const struct sip_turn *turn)
+{
+	enum sip_party of = sip__other(asked->refer.by);
+
+	return !is_named(call->pub.party[SIP_CALLER].user) &&
+	       !is_named(asked->pub.party[of].user) &&
+	       sip__same_host(turn->src, &asked->pub.signalling[of]);
 }
 
 /** What a party is called by. */
@@ -325,11 +266,15 @@ find_asked_for(const struct sip_call_state *call, const struct sip_turn *turn,
 	const struct sip_key *key =
 	    sip__key_first(t, text_hash(t, SIP_KEY_TARGET, name));
 
-	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
-		if (key->call != call &&
-		    is_open(&key->call->refer, turn->time_ns) &&
-		    is_asked(key->call, call, turn))
-			return key->call;
+	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
+		struct sip_call_state *asked = key->call;
+
+		if (asked == call || !is_open(&asked->refer, turn->time_ns))
+			continue;
+		if (is_asked(asked, call, turn) ||
+		    may_be_asked(asked, call, turn))
+			return asked;
+	}
 	return NULL;
 }
 
@@ -357,14 +302,14 @@ follow(struct sip_call_state *call, struct sip_call_state *with,
 	link->with = with->pub.conversation;
 	link->end = sip_end(&with->pub, stays);
 	link->party = SIP_CALLER;
-	if (!lives(with))
+	if (!sip__call_lives(with))
 		with = sip__call_find(call->tracker, with->refer.anchor);
-	else if (!has_other_legs(with))
+	else if (!sip__leg_has_others(with))
 		with = NULL;
 	if (with && with->pub.conversation == link->with)
-		join(call, with, link->end != SIP_CALLER);
+		sip__leg_join(call, with, link->end != SIP_CALLER);
 	else
-		alone(call);
+		sip__leg_alone(call);
 }
 
 static bool
@@ -384,7 +329,7 @@ by_replaces(struct sip_call_state *call, const struct sip_turn *turn,
 	    is_open(&asked->refer, turn->time_ns)) {
 		link->type = SIP_LINK_TRANSFER;
 		link->by = SIP_BY_REFER;
-		follow(call, asked, other(asked->refer.by), link);
+		follow(call, asked, sip__other(asked->refer.by), link);
 		return true;
 	}
 	link->type =
@@ -393,11 +338,11 @@ by_replaces(struct sip_call_state *call, const struct sip_turn *turn,
 	link->with = replaced->pub.conversation;
 	link->end = sip_end(&replaced->pub, replaced_at(replaced, id, turn));
 	link->party = SIP_CALLEE;
-	if (lives(replaced) &&
-	    (link->type == SIP_LINK_PICKUP || has_other_legs(replaced)))
-		join(call, replaced, link->end != SIP_CALLEE);
+	if (sip__call_lives(replaced) &&
+	    (link->type == SIP_LINK_PICKUP || sip__leg_has_others(replaced)))
+		sip__leg_join(call, replaced, link->end != SIP_CALLEE);
 	else
-		alone(call);
+		sip__leg_alone(call);
 	return true;
 }
 
@@ -409,20 +354,21 @@ by_refer(struct sip_call_state *call, const struct sip_turn *turn,
 
 	if (!asked)
 		return false;
+	if (asked->refer.redirect && !sip__call_lives(asked))
+		return false;
 	if (asked->refer.redirect) {
 		link->type = SIP_LINK_SAME;
 		link->by = SIP_BY_REDIRECT;
 		link->with = asked->pub.conversation;
 		link->end = sip_end(&asked->pub, SIP_CALLER);
 		link->party = SIP_CALLER;
-		if (!lives(asked))
-			return false;
-		join(call, asked, asked->pub.crossed);
-		return true;
+		sip__leg_join(call, asked, asked->pub.crossed);
+	} else {
+		link->type = SIP_LINK_TRANSFER;
+		link->by = SIP_BY_REFER;
+		follow(call, asked, sip__other(asked->refer.by), link);
 	}
-	link->type = SIP_LINK_TRANSFER;
-	link->by = SIP_BY_REFER;
-	follow(call, asked, other(asked->refer.by), link);
+	refer_done(asked);
 	return true;
 }
 
@@ -442,7 +388,7 @@ by_referred(struct sip_call_state *call, const struct sip_turn *turn,
 	hash = address_hash(t, SIP_KEY_PEER, turn->src, by.user);
 	key = sip__key_first(t, hash);
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
-		if (key->call == call || !lives(key->call) ||
+		if (key->call == call || !sip__call_lives(key->call) ||
 		    !key->call->pub.answer_ns)
 			continue;
 		if (found && found->call->pub.conversation !=
@@ -465,10 +411,83 @@ link_same(struct sip_call_state *call, struct sip_call_state *with,
 	link->type = SIP_LINK_SAME;
 	link->by = by;
 	link->with = with->pub.conversation;
-	join(call, with, crossed_with(call, with));
+	sip__leg_join(call, with, sip__leg_crossed(call, with));
 	link->party = SIP_CALLER;
 	link->end = sip_end(&call->pub, SIP_CALLER);
 	return true;
+}
+
+/** Is somebody called, or calling, in both? Not every vendor's id is that of
+ * one call alone. */
+static bool
+shares_number(const struct sip_call *a, const struct sip_call *b)
+{
+	for (int p = SIP_CALLER; p <= SIP_CALLEE; p++)
+		for (int q = SIP_CALLER; q <= SIP_CALLEE; q++)
+			if (same_user(a->party[p].user, b->party[q].user))
+				return true;
+	return false;
+}
+
+/** Did anybody call the host from which this comes, in its conversation? */
+static bool
+is_called_on(const struct sip_call_state *call)
+{
+	const struct sip_call_state *leg;
+
+	for (leg = call->leg_next; leg != call; leg = leg->leg_next)
+		if (sip__same_host(&leg->pub.signalling[SIP_CALLEE],
+				   &call->pub.signalling[SIP_CALLER]))
+			return true;
+	return false;
+}
+
+/** Of two that come the same way: does a switch call several for one? */
+static bool
+is_fork(const struct sip_call_state *one, const struct sip_call_state *call)
+{
+	const struct sip_identity *a = one->pub.party, *b = call->pub.party;
+
+	if (!is_called_on(one))
+		return false;
+	return is_named(a[SIP_CALLER].user)
+		   ? same_user(a[SIP_CALLER].user, b[SIP_CALLER].user)
+		   : !same_user(a[SIP_CALLEE].user, b[SIP_CALLEE].user);
+}
+
+/**
+ * Does what fits `found` fit this call as well, of another conversation? Calls
+ * that were answered before may be such whose BYE was missed.
+ */
+static bool
+is_rival(const struct sip_call_state *found, const struct sip_call_state *one)
+{
+	return found->pub.conversation != one->pub.conversation &&
+	       (found->pub.answer_ns || !one->pub.answer_ns);
+}
+
+/** The newest call with an id of this one, if not even that is of many. */
+static struct sip_call_state *
+find_id(const struct sip_call_state *call, uint64_t hash)
+{
+	const struct sip_key *key = sip__key_first(call->tracker, hash);
+	struct sip_call_state *found = NULL;
+
+	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
+		struct sip_call_state *one = key->call;
+
+		if (one == call || !sip__call_lives(one))
+			continue;
+		if (sip__same_way(&call->pub, &one->pub)) {
+			if (!is_fork(one, call))
+				return NULL;
+		} else if (!found) {
+			found = one;
+		} else if (is_rival(found, one)) {
+			return NULL;
+		}
+	}
+	return found;
 }
 
 static bool
@@ -484,19 +503,26 @@ by_ids(struct sip_call_state *call, struct sip_link *link)
 	};
 
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-		const struct sip_key *key =
-		    sip__key_first(call->tracker, call->ids[ids[i].type].hash);
+		struct sip_call_state *found =
+		    find_id(call, call->ids[ids[i].type].hash);
 
-		for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
-			if (key->call != call && lives(key->call) &&
-			    !same_way(&call->pub, &key->call->pub))
-				return link_same(call, key->call, ids[i].by,
-						 link);
+		if (found && (ids[i].by != SIP_BY_VENDOR ||
+			      shares_number(&call->pub, &found->pub)))
+			return link_same(call, found, ids[i].by, link);
 	}
 	return false;
 }
 
-/** Exactly one conversation, or it may be a mistake. */
+/** May a switch be calling on for this one now? */
+static bool
+calls_on(const struct sip_call_state *one, const struct sip_turn *turn)
+{
+	return one->pub.answer_ns == 0 &&
+	       turn->time_ns - one->pub.start_ns <= CALLS_ON_NS;
+}
+
+/** Exactly one conversation, or it may be a mistake: also if one waits, in a
+ * queue, for whom nobody was called yet. */
 static bool
 by_numbers(struct sip_call_state *call, const struct sip_turn *turn,
 	   struct sip_link *link)
@@ -504,20 +530,23 @@ by_numbers(struct sip_call_state *call, const struct sip_turn *turn,
 	const struct sip_tracker *t = call->tracker;
 	const struct sip_key *key =
 	    sip__key_first(t, numbers_hash(t, turn->src, &call->pub));
-	struct sip_call_state *found = NULL;
+	struct sip_call_state *found = NULL, *waits = NULL;
 
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
 		struct sip_call_state *one = key->call;
 
-		if (one == call || !lives(one) || one->pub.answer_ns ||
-		    turn->time_ns - one->pub.start_ns > CALLS_ON_NS ||
-		    same_host(&one->pub.signalling[SIP_CALLER], turn->dst))
+		if (one == call || !sip__call_lives(one) ||
+		    sip__same_host(&one->pub.signalling[SIP_CALLER], turn->dst))
 			continue;
+		if (!calls_on(one, turn)) {
+			waits = sip__leg_has_others(one) ? waits : one;
+			continue;
+		}
 		if (found && found->pub.conversation != one->pub.conversation)
 			return false;
 		found = one;
 	}
-	return found && link_same(call, found, SIP_BY_NUMBERS, link);
+	return found && !waits && link_same(call, found, SIP_BY_NUMBERS, link);
 }
 
 static bool
@@ -530,9 +559,9 @@ by_hold(struct sip_call_state *call, const struct sip_turn *turn,
 	const struct sip_key *key = sip__key_first(t, hash);
 
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
-		if (key->call == call || !lives(key->call))
+		if (key->call == call || !sip__call_lives(key->call))
 			continue;
-		alone(call);
+		sip__leg_alone(call);
 		link->type = SIP_LINK_CONSULT;
 		link->by = SIP_BY_HOLD;
 		link->with = key->call->pub.conversation;
@@ -584,7 +613,7 @@ sip__link_begin(struct sip_call_state *call, const struct sip_turn *turn,
 		 by_referred(call, turn, link) || by_ids(call, link) ||
 		 by_numbers(call, turn, link) || by_hold(call, turn, link);
 	if (!linked)
-		alone(call);
+		sip__leg_alone(call);
 	call->told = true;
 	call->tracker->counters.calls_linked += linked;
 	return linked;
@@ -604,7 +633,7 @@ expect(struct sip_call_state *call, const struct sip_address *target,
 	sip__key_drop(&call->refer.key);
 	call->refer = refer;
 	hash = text_hash(t, SIP_KEY_TARGET, name_of(identity));
-	sip__key_set(call, &call->refer.key, hash, other(refer.by));
+	sip__key_set(call, &call->refer.key, hash, sip__other(refer.by));
 }
 
 static void
@@ -622,7 +651,7 @@ refer_request(struct sip_call_state *call, const struct sip_turn *turn)
 	if (related->replaces.call_id[0])
 		replaced =
 		    sip__call_find_id(call->tracker, related->replaces.call_id);
-	if (replaced && replaced != call && lives(replaced)) {
+	if (replaced && replaced != call && sip__call_lives(replaced)) {
 		refer.replaces = replaced->pub.number;
 		replaced->consulted = call->pub.number;
 	}
@@ -631,14 +660,6 @@ refer_request(struct sip_call_state *call, const struct sip_turn *turn)
 					    .time_ns = turn->time_ns,
 					    .party = turn->party,
 					    .target = &target });
-}
-
-static void
-refer_over(struct sip_call_state *call)
-{
-	call->refer.open = false;
-	call->refer.replaces = 0;
-	sip__key_drop(&call->refer.key);
 }
 
 void
@@ -678,20 +699,20 @@ join_rest(struct sip_call_state *asked, struct sip_call_state *consult,
 	enum sip_party end = sip_end(&asked->pub, by), there;
 	struct sip_link link = { .type = SIP_LINK_TRANSFER,
 				 .by = SIP_BY_REFER,
-				 .end = other(end),
+				 .end = sip__other(end),
 				 .party = SIP_CALLER };
 	struct sip_call_state *anchor = asked->leg_next;
 
-	if (!has_other_legs(asked) || !has_other_legs(consult) ||
+	if (!sip__leg_has_others(asked) || !sip__leg_has_others(consult) ||
 	    asked->pub.conversation == consult->pub.conversation)
 		return;
-	there = same_host(&consult->pub.signalling[SIP_CALLEE],
-			  &asked->pub.signalling[by])
+	there = sip__same_host(&consult->pub.signalling[SIP_CALLEE],
+			       &asked->pub.signalling[by])
 		    ? SIP_CALLEE
 		    : SIP_CALLER;
 	there = sip_end(&consult->pub, there);
 	/* who is left was at the other end there */
-	move_all(consult, consult, anchor, there == end, link, time_ns);
+	sip__legs_move(consult, consult, anchor, there == end, link, time_ns);
 }
 
 /* ---- descriptions -------------------------------------------------------- */
@@ -710,37 +731,63 @@ sip__link_stream(struct sip_call_state *call, struct sip_stream *stream,
 }
 
 /**
- * Does a switch pass on what the far end of its other leg declares? Then who
- * declares it there stands before the switch in the one call, and is the
- * switch in the other.
+ * Does a switch pass on in `near` what the far end of its other leg declares?
+ * Then who declares it there stands before the switch, and is the switch here.
  */
 static bool
-passes_on(const struct sip_key *a, const struct sip_key *b)
+passes_on(const struct sip_key *far, const struct sip_key *near)
 {
-	const struct sip_call *x = &a->call->pub, *y = &b->call->pub;
-
-	return same_host(&x->signalling[other(a->party)],
-			 &y->signalling[b->party]) ||
-	       same_host(&y->signalling[other(b->party)],
-			 &x->signalling[a->party]);
+	return sip__same_host(
+	    &far->call->pub.signalling[sip__other(far->party)],
+	    &near->call->pub.signalling[near->party]);
 }
 
-/** Another conversation's stream at the same address. */
+/** Is it known from whom a switch has what it declares? From another leg of its
+ * conversation than this. */
+static bool
+has_source(const struct sip_key *near, const struct sip_call_state *but)
+{
+	const struct sip_key *key = near->slot->first;
+
+	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
+		if (key->call != near->call && key->call != but &&
+		    key->call->pub.conversation ==
+			near->call->pub.conversation &&
+		    sip__call_lives(key->call) && passes_on(key, near))
+			return true;
+	return false;
+}
+
+static bool
+is_passed_on(const struct sip_key *a, const struct sip_key *b)
+{
+	return !sip__same_way(&a->call->pub, &b->call->pub) &&
+	       ((passes_on(a, b) && !has_source(b, a->call)) ||
+		(passes_on(b, a) && !has_source(a, b->call)));
+}
+
+/**
+ * Another conversation's stream at the same address. Telephones behind NAT and
+ * calls that hear one music server have addresses in common.
+ */
 static const struct sip_key *
 find_media(const struct sip_call_state *call, const struct sip_stream *stream)
 {
-	const struct sip_key *mine = &stream->key, *key;
+	const struct sip_key *mine = &stream->key, *found = NULL;
+	const struct sip_key *key = mine->slot ? mine->slot->first : NULL;
 
-	if (!mine->slot)
-		return NULL;
-	key = mine->slot->first;
-	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next)
-		if (lives(key->call) &&
-		    key->call->pub.conversation != call->pub.conversation &&
-		    passes_on(mine, key) &&
-		    !same_way(&call->pub, &key->call->pub))
-			return key;
-	return NULL;
+	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
+		if (key->call == call || !sip__call_lives(key->call) ||
+		    !is_passed_on(mine, key))
+			continue;
+		if (!found)
+			found = key;
+		else if (is_rival(found->call, key->call))
+			return NULL;
+	}
+	return found && found->call->pub.conversation != call->pub.conversation
+		   ? found
+		   : NULL;
 }
 
 void
@@ -766,12 +813,12 @@ sip__link_described(struct sip_call_state *call, const struct sip_turn *turn)
 	}
 	turned = sip_end(&call->pub, s->key.party) !=
 		 sip_end(&key->call->pub, key->party);
-	link.type = old->pub.answer_ns && has_other_legs(old)
+	link.type = old->pub.answer_ns && sip__leg_has_others(old)
 			? SIP_LINK_TRANSFER
 			: SIP_LINK_SAME;
 	link.end = SIP_CALLER;
 	link.party = SIP_CALLER;
-	move_all(young, NULL, old, turned, link, turn->time_ns);
+	sip__legs_move(young, NULL, old, turned, link, turn->time_ns);
 }
 
 /* ---- hold ---------------------------------------------------------------- */
@@ -819,10 +866,10 @@ sip__link_drop(struct sip_call_state *call)
 	sip__key_drop(&call->holder[SIP_CALLEE]);
 	for (s = call->streams; s; s = s->next)
 		sip__key_drop(&s->key);
-	if (call->told && has_other_legs(call))
+	if (call->told && sip__leg_has_others(call))
 		call->refer.anchor = call->leg_next->pub.number;
 	if (call->told)
-		leave(call);
+		sip__leg_leave(call);
 	call->told = false;
 }
 
@@ -848,17 +895,17 @@ sip__link_restore(struct sip_call_state *call, uint64_t with)
 	bool crossed = call->pub.crossed;
 	struct sip_stream *s;
 
-	alone(call);
+	sip__leg_alone(call);
 	call->pub.crossed = crossed;
 	if (leg && leg != call)
-		join(call, leg, crossed);
+		sip__leg_join(call, leg, crossed);
 	call->told = true;
 	for (int type = 0; type < SIP_KEYS_COUNT; type++)
 		key_again(call, &call->ids[type], SIP_CALLER);
 	key_again(call, &call->peer, SIP_CALLEE);
 	key_again(call, &call->holder[SIP_CALLER], SIP_CALLER);
 	key_again(call, &call->holder[SIP_CALLEE], SIP_CALLEE);
-	key_again(call, &call->refer.key, other(call->refer.by));
+	key_again(call, &call->refer.key, sip__other(call->refer.by));
 	for (s = call->streams; s; s = s->next)
 		sip__link_stream(call, s, true);
 }

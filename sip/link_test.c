@@ -14,9 +14,11 @@
 #include <cmocka.h>
 
 #include "cmd/testing/sip_script.h"
+#include "sip/restart_feed.h"
 #include "sip/sip_priv.h"
 
-static const struct sip_config config = { .calls_max = 32 };
+#define UUID "5ab30317f1a784dc48ff824d0d3715d8"
+#define NIL  "00000000000000000000000000000000"
 
 static struct testing_sip_log links;
 
@@ -36,24 +38,62 @@ note_links(void *ctx, const struct sip_event *event)
 	}
 }
 
+/** The line that asks for a transfer between two calls. @return -1: none */
+static int
+line_of_replaces(const char *script)
+{
+	const char *found = strstr(script, "?Replaces=");
+	int line = 0;
+
+	for (; found && script < found; script++)
+		line += *script == '\n';
+	return found ? line : -1;
+}
+
+/**
+ * The same with a recorder that is killed after each line, and started again.
+ *
+ * @param forgotten what is told instead if that was after a transfer was asked
+ *        for and before it was done: which two calls it is of is not kept
+ */
 static void
-assert_links_of(const char *script, sip_event_fn fn, const char *expected)
+assert_links_go_on(const char *script, sip_event_fn fn, const char *expected,
+		   const char *forgotten)
+{
+	static struct restart_feed feed;
+	int lines = restart_feed_lines(script);
+	int moment = line_of_replaces(script);
+
+	for (int after = -1; after < lines; after++) {
+		bool forgets = moment >= 0 && (after < 0 || after == moment);
+
+		restart_feed_run(&feed, fn, script, after);
+		assert_true(feed.restarted || after == lines - 1);
+		assert_string_equal(feed.log.text,
+				    forgets ? forgotten : expected);
+	}
+}
+
+static void
+assert_links_of(const char *script, sip_event_fn fn, const char *expected,
+		const char *forgotten)
 {
 	struct sip_tracker *tracker;
 
 	memset(&links, 0, sizeof(links));
-	assert_int_equal(sip_tracker_new(&tracker, &config, fn, &links), 0);
+	tracker = restart_feed_tracker(fn, &links);
 	testing_sip_run(tracker, script);
 	assert_string_equal(links.text, expected);
 	sip_tracker_finish(tracker, 1000000000000);
 	assert_null(tracker->slots);
 	sip_tracker_free(&tracker);
+	assert_links_go_on(script, fn, expected, forgotten);
 }
 
 static void
 assert_links(const char *script, const char *expected)
 {
-	assert_links_of(script, note_links, expected);
+	assert_links_of(script, note_links, expected, NULL);
 }
 
 /* A call from x to y, answered; t is a tenth of its time. */
@@ -64,6 +104,12 @@ assert_links(const char *script, const char *expected)
 	   ">" #y " ACK 1 b=2 i=" #id " f=" #id "f t=" #id "t " from_to "\n"
 
 #define A_TO_B CALL(0, A, B, one, "from=2001 to=2002")
+
+#define VIA_P                                                                  \
+	"0 A>P INVITE 1 b=1 i=one f=of h=Session-ID:" UUID "\n"                \
+	"5 P>B INVITE 1 b=2 i=two f=tf h=Session-ID:" UUID "\n"                \
+	"10 B>P 200/INVITE 1 b=2 i=two f=tf t=tt\n"                            \
+	"15 P>A 200/INVITE 1 b=1 i=one f=of t=ot\n"
 
 static void
 a_blind_transfer_is_followed(void **state)
@@ -104,6 +150,28 @@ who_was_not_asked_is_not_linked(void **state)
 	    "0 #1 call 2001>2002\n"
 	    "1000 #1 refer by callee to 2003\n"
 	    "1020 #2 call 2009>2003\n");
+	/* nor a second time */
+	assert_links(
+	    A_TO_B
+	    "1000 B>A REFER 1 b=r i=one f=onet t=onef h=Refer-To:sip:2003@C\n"
+	    "1020 A>C INVITE 1 b=n i=two f=a from=2001 to=2003\n"
+	    "1900 B>A BYE 2 b=q i=one f=onet t=onef\n"
+	    "2000 A>C INVITE 1 b=n i=again f=a from=2001 to=2003\n",
+	    "0 #1 call 2001>2002\n"
+	    "1000 #1 refer by callee to 2003\n"
+	    "1020 #2 call 2001>2003 after #1 transfer by refer\n"
+	    "1900 #1 end bye 0 by callee\n"
+	    "2000 #3 call 2001>2003\n");
+	/* nor for another, by the same switch */
+	assert_links(
+	    VIA_P "1000 B>P REFER 1 b=r i=two f=tt t=tf h=Refer-To:sip:2003@P\n"
+		  "1010 P>C INVITE 1 b=o i=other f=o from=2009 to=2003\n"
+		  "1020 P>C INVITE 1 b=n i=new f=n from=2001 to=2003\n",
+	    "0 #1 call 2001>2002\n"
+	    "5 #2 call 2001>2002 of #1 same by session-id\n"
+	    "1000 #2 refer by callee to 2003\n"
+	    "1010 #3 call 2009>2003\n"
+	    "1020 #4 call 2001>2003 of #1 transfer by refer\n");
 	/* refused, failed, and too late */
 	assert_links(
 	    A_TO_B
@@ -126,7 +194,7 @@ static void
 an_attended_transfer_is_followed(void **state)
 {
 	(void)state;
-	assert_links(
+	assert_links_of(
 	    A_TO_B
 	    "500 B>A INVITE 1 b=h i=one f=onet t=onef "
 	    "sdp=10.0.0.2:5000/sendonly\n"
@@ -140,10 +208,17 @@ an_attended_transfer_is_followed(void **state)
 				     "h=Replaces:con;to-tag=cont;from-tag=conf\n"
 				     "1100 C>B BYE 1 b=q i=con f=cont t=conf\n"
 				     "1200 B>A BYE 3 b=q i=one f=onet t=onef\n",
+	    note_links,
 	    "0 #1 call 2001>2002\n"
 	    "600 #2 call 2002>2003 after #1 consult by hold\n"
 	    "1000 #1 refer by callee to 2003\n"
 	    "1020 #3 call 2001>2003 after #1 transfer by refer\n"
+	    "1100 #2 end bye 0 by callee\n"
+	    "1200 #1 end bye 0 by callee\n",
+	    "0 #1 call 2001>2002\n"
+	    "600 #2 call 2002>2003 after #1 consult by hold\n"
+	    "1000 #1 refer by callee to 2003\n"
+	    "1020 #3 call 2001>2003 after #2 transfer by replaces\n"
 	    "1100 #2 end bye 0 by callee\n"
 	    "1200 #1 end bye 0 by callee\n");
 }
@@ -177,9 +252,10 @@ static void
 legs_of_a_switch_are_one_conversation(void **state)
 {
 	static const char *const ids[][2] = {
-		{ "h=Session-ID:5ab;remote=0000", "session-id" },
-		{ "h=P-Charging-Vector:icid-value=12;x=y", "charging-vector" },
-		{ "h=Cisco-Guid:1-2-3", "vendor-id" },
+		{ "h=Session-ID:" UUID ";remote=" NIL "", "session-id" },
+		{ "h=P-Charging-Vector:icid-value=12-icid-3;x=y",
+		  "charging-vector" },
+		{ "h=Cisco-Guid:1-2-3-4-5", "vendor-id" },
 	};
 	char script[512], expected[256];
 
@@ -187,17 +263,24 @@ legs_of_a_switch_are_one_conversation(void **state)
 	for (size_t i = 0; i < 3; i++) {
 		snprintf(script, sizeof(script),
 			 "0 A>P INVITE 1 b=1 i=one f=a from=2001 to=100 %s\n"
-			 "9 P>B INVITE 1 b=2 i=two f=p from=1 to=2002 %s\n",
+			 "9 P>B INVITE 1 b=2 i=two f=p from=2001 to=2002 %s\n",
 			 ids[i][0], ids[i][0]);
 		snprintf(expected, sizeof(expected),
 			 "0 #1 call 2001>100\n"
-			 "9 #2 call 1>2002 of #1 same by %s\n",
+			 "9 #2 call 2001>2002 of #1 same by %s\n",
 			 ids[i][1]);
 		assert_links(script, expected);
 	}
+	/* a vendor's that all of a switch's calls have */
+	assert_links("0 A>P INVITE 1 b=1 i=one f=a h=Cisco-Guid:1-2-3-4-5\n"
+		     "9 P>C INVITE 1 b=2 i=two f=p from=2005 to=2003 "
+		     "h=Cisco-Guid:1-2-3-4-5\n",
+		     "0 #1 call 2001>2002\n"
+		     "9 #2 call 2005>2003\n");
 	/* two of one telephone are not two legs of one conversation */
-	assert_links("0 A>P INVITE 1 b=1 i=one f=a h=Session-ID:5ab\n"
-		     "9 A>P INVITE 1 b=2 i=two f=p to=9 h=Session-ID:5ab\n",
+	assert_links("0 A>P INVITE 1 b=1 i=one f=a h=Session-ID:" UUID "\n"
+		     "9 A>P INVITE 1 b=2 i=two f=p to=9 h=Session-ID:" UUID
+		     "\n",
 		     "0 #1 call 2001>2002\n"
 		     "9 #2 call 2001>9\n");
 }
@@ -207,13 +290,13 @@ ends_of_a_switch_are_told_apart(void **state)
 {
 	(void)state;
 	/* the switch calls both */
-	assert_links("0 P>A INVITE 1 b=1 i=one f=a h=Session-ID:5ab\n"
-		     "9 P>B INVITE 1 b=2 i=two f=p h=Session-ID:5ab\n",
+	assert_links("0 P>A INVITE 1 b=1 i=one f=a h=Session-ID:" UUID "\n"
+		     "9 P>B INVITE 1 b=2 i=two f=p h=Session-ID:" UUID "\n",
 		     "0 #1 call 2001>2002\n"
 		     "9 #2 call 2001>2002 of #1 same by session-id crossed\n");
 	/* both call the switch */
-	assert_links("0 A>P INVITE 1 b=1 i=one f=a h=Session-ID:5ab\n"
-		     "9 B>P INVITE 1 b=2 i=two f=p h=Session-ID:5ab\n",
+	assert_links("0 A>P INVITE 1 b=1 i=one f=a h=Session-ID:" UUID "\n"
+		     "9 B>P INVITE 1 b=2 i=two f=p h=Session-ID:" UUID "\n",
 		     "0 #1 call 2001>2002\n"
 		     "9 #2 call 2001>2002 of #1 same by session-id crossed\n");
 }
@@ -265,7 +348,8 @@ a_switch_that_passes_addresses_on_is_known_by_them(void **state)
 	    "9 #2 +2 caller 10.0.0.1:4000\n"
 	    "9 #2 -2 caller 10.0.0.1:4000\n"
 	    "9 #2 move of #1 same by same media\n"
-	    "9 #2 +3 caller 10.0.0.1:4000\n");
+	    "9 #2 +3 caller 10.0.0.1:4000\n",
+	    NULL);
 	/* the same telephone, whose BYE was missed, calls again */
 	assert_links("0 A>P INVITE 1 b=1 i=one f=a from=2001 to=100 "
 		     "sdp=10.0.0.1:4000\n"
@@ -273,6 +357,16 @@ a_switch_that_passes_addresses_on_is_known_by_them(void **state)
 		     "sdp=10.0.0.1:4000\n",
 		     "0 #1 call 2001>100\n"
 		     "9 #2 call 2001>101\n");
+	/* its next call is not joined with that either, by no leg of it */
+	assert_links("0 A>P INVITE 1 b=1 i=one f=a from=2001 to=100 "
+		     "sdp=10.0.0.1:4000\n"
+		     "9 A>P INVITE 1 b=2 i=two f=b from=2001 to=2003 "
+		     "sdp=10.0.0.1:4000\n"
+		     "11 P>C INVITE 1 b=3 i=three f=p from=2001 to=2003 "
+		     "sdp=10.0.0.1:4000\n",
+		     "0 #1 call 2001>100\n"
+		     "9 #2 call 2001>2003\n"
+		     "11 #3 call 2001>2003 of #2 same by same numbers\n");
 	/* another's telephone got the address */
 	assert_links("0 A>P INVITE 1 b=1 i=one f=a from=2001 to=100 "
 		     "sdp=10.0.0.1:4000\n"
@@ -281,12 +375,6 @@ a_switch_that_passes_addresses_on_is_known_by_them(void **state)
 		     "0 #1 call 2001>100\n"
 		     "9 #2 call 2003>2004\n");
 }
-
-#define VIA_P                                                                  \
-	"0 A>P INVITE 1 b=1 i=one f=of h=Session-ID:5ab\n"                     \
-	"5 P>B INVITE 1 b=2 i=two f=tf h=Session-ID:5ab\n"                     \
-	"10 B>P 200/INVITE 1 b=2 i=two f=tf t=tt\n"                            \
-	"15 P>A 200/INVITE 1 b=1 i=one f=of t=ot\n"
 
 static void
 a_transfer_by_a_switch_is_one_more_leg(void **state)
@@ -307,7 +395,7 @@ static void
 a_switch_joins_what_is_left_of_two(void **state)
 {
 	(void)state;
-	assert_links(
+	assert_links_of(
 	    VIA_P
 	    "600 B>P INVITE 1 b=1 i=con f=cf from=2002 to=2003\n"
 	    "605 P>C INVITE 1 b=4 i=four f=ff from=2002 to=2003\n"
@@ -318,12 +406,20 @@ a_switch_joins_what_is_left_of_two(void **state)
 	    "%3Bfrom-tag%3Dcf>\n"
 	    "1100 P>B BYE 2 b=q i=two f=tf t=tt\n"
 	    "1110 P>B BYE 2 b=q i=con f=ct t=cf\n",
+	    note_links,
 	    "0 #1 call 2001>2002\n"
 	    "5 #2 call 2001>2002 of #1 same by session-id\n"
 	    "600 #3 call 2002>2003\n"
 	    "605 #4 call 2002>2003 of #3 same by same numbers\n"
 	    "1000 #2 refer by callee to 2003\n"
 	    "1100 #4 move of #1 transfer by refer\n"
+	    "1100 #2 end bye 0 by caller\n"
+	    "1110 #3 end bye 0 by callee\n",
+	    "0 #1 call 2001>2002\n"
+	    "5 #2 call 2001>2002 of #1 same by session-id\n"
+	    "600 #3 call 2002>2003\n"
+	    "605 #4 call 2002>2003 of #3 same by same numbers\n"
+	    "1000 #2 refer by callee to 2003\n"
 	    "1100 #2 end bye 0 by caller\n"
 	    "1110 #3 end bye 0 by callee\n");
 }
@@ -371,6 +467,28 @@ a_held_call_is_asked_about(void **state)
 	    "700 #2 call 2002>2003\n");
 }
 
+/** Calls in progress, found by all that a call can be found by, two of them by
+ * the same address. */
+static void
+a_tracker_may_be_freed_at_any_time(void **state)
+{
+	struct sip_tracker *tracker;
+
+	(void)state;
+	memset(&links, 0, sizeof(links));
+	tracker = restart_feed_tracker(note_links, &links);
+	testing_sip_run(
+	    tracker,
+	    "0 A>P INVITE 1 b=1 i=one f=a h=Session-ID:5ab sdp=10.0.0.1:4000\n"
+	    "9 C>D INVITE 1 b=2 i=two f=c sdp=10.0.0.1:4000\n"
+	    "10 D>C 200/INVITE 1 b=2 i=two f=c t=t sdp=10.0.0.1:4002\n"
+	    "20 D>C REFER 1 b=r i=two f=t t=c h=Refer-To:sip:2003@C\n");
+	assert_non_null(tracker->slots);
+	/* leaks, and what is used after it was freed, the sanitizers tell */
+	sip_tracker_free(&tracker);
+	assert_null(tracker);
+}
+
 int
 main(void)
 {
@@ -390,6 +508,7 @@ main(void)
 		cmocka_unit_test(a_switch_joins_what_is_left_of_two),
 		cmocka_unit_test(a_redirection_is_followed),
 		cmocka_unit_test(a_held_call_is_asked_about),
+		cmocka_unit_test(a_tracker_may_be_freed_at_any_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,7 @@ struct arena {
 struct sip_parser {
 	struct sip_config limits;
 	char copy[SIP_HEAD_BYTES];
+	struct sip_head head;
 	struct arena arena;
 };
 
@@ -220,17 +221,18 @@ sip__msg_parse(struct sip_parser *parser, struct sip_msg *msg,
 	       struct sip_text message, size_t missing_bytes)
 {
 	enum sip_reading reading = SIP_READ;
-	struct sip_head head;
+	struct sip_head *head = &parser->head;
 
-	if (sip__head_read(&head, parser->copy, message))
+	if (sip__head_read(head, parser->copy, message))
 		return -EBADMSG;
-	if (is_over_limit(&parser->limits, &head, message.n))
+	if (is_over_limit(&parser->limits, head, message.n))
 		reading = SIP_READ_OVER_LIMIT;
-	else if (!head.regular || read_with_library(parser, msg, &head))
+	else if (!head->regular || read_with_library(parser, msg, head))
 		reading = SIP_READ_FALLBACK;
-	if (reading != SIP_READ && sip__scan(msg, &head))
+	if (reading != SIP_READ && sip__scan(msg, head))
 		return -EBADMSG;
 	msg->reading = reading;
-	sip__scan_rest(msg, &head, missing_bytes);
+	msg->head = head;
+	sip__scan_rest(msg, head, missing_bytes);
 	return 0;
 }

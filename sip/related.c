@@ -9,38 +9,6 @@
 
 #include "sip/sip_priv.h"
 
-static struct sip_text
-from_on(struct sip_text text, size_t at)
-{
-	return (struct sip_text){ text.p + at, text.n - at };
-}
-
-/** One element of a comma-separated header; text becomes what follows. */
-static bool
-next_element(struct sip_text *text, struct sip_text *element)
-{
-	size_t end, open;
-
-	if (text->n == 0)
-		return false;
-	end = sip__find_unquoted(*text, ',');
-	/* a comma within <> is the URI's */
-	open = sip__find_unquoted((struct sip_text){ text->p, end }, '<');
-	if (open < end) {
-		size_t close = sip__find_unquoted(*text, '>');
-
-		if (close < text->n && close > end) {
-			struct sip_text rest = from_on(*text, close);
-
-			end = close + sip__find_unquoted(rest, ',');
-		}
-	}
-	*element = sip__text_trim((struct sip_text){ text->p, end });
-	*text = end < text->n ? from_on(*text, end + 1)
-			      : (struct sip_text){ NULL, 0 };
-	return true;
-}
-
 /** Is `flag` one of the parameters in ";a=1;flag;b=2"? */
 static bool
 has_flag(struct sip_text text, struct sip_text flag)
@@ -90,7 +58,7 @@ read_refer_to(struct sip_related *related, struct sip_text value)
 	sip__scan_address(&related->refer_to, value);
 	open = sip__find_unquoted(value, '<');
 	if (open < value.n)
-		value = sip__text_cut(from_on(value, open), '>', NULL);
+		value = sip__text_cut(sip__text_from(value, open), '>', NULL);
 	sip__text_cut(value, '?', &headers);
 	while (headers.p) {
 		one = sip__text_cut(headers, '&', &headers);
@@ -106,14 +74,25 @@ read_refer_to(struct sip_related *related, struct sip_text value)
 
 /* ---- ids of the whole call ----------------------------------------------- */
 
+/** Of a shorter one nobody can say that no other call has it. */
+#define ID_BYTES_MIN   8
+#define UUID_HEX_BYTES 32
+
+static struct sip_text
+long_enough(struct sip_text id, size_t least)
+{
+	id = sip__text_trim(id);
+	for (size_t i = 0; i < id.n && id.n >= least; i++)
+		if (id.p[i] != id.p[0])
+			return id;
+	return (struct sip_text){ NULL, 0 };
+}
+
+/** Not the nil one, of which all digits are 0. */
 static struct sip_text
 without_nil(struct sip_text uuid)
 {
-	uuid = sip__text_trim(uuid);
-	for (size_t i = 0; i < uuid.n; i++)
-		if (uuid.p[i] != '0')
-			return uuid;
-	return (struct sip_text){ NULL, 0 };
+	return long_enough(uuid, UUID_HEX_BYTES);
 }
 
 /** "uuid;remote=uuid". Before RFC 7989 there was no "remote". */
@@ -141,7 +120,9 @@ unquoted(struct sip_text text)
 static struct sip_text
 charging_id(struct sip_text value)
 {
-	return unquoted(sip__parameter(value, SIP_TEXT("icid-value")));
+	return long_enough(
+	    unquoted(sip__parameter(value, SIP_TEXT("icid-value"))),
+	    ID_BYTES_MIN);
 }
 
 /* ---- people -------------------------------------------------------------- */
@@ -169,7 +150,7 @@ read_history(struct sip_related *related, const struct sip_head *head)
 	struct sip_text before = { NULL, 0 };
 
 	while (sip__head_next(head, SIP_FIELD_HISTORY, &at, &line)) {
-		while (next_element(&line, &element)) {
+		while (sip__next_element(&line, &element)) {
 			if (before.p)
 				add_diverted(related, before);
 			before = element;
@@ -183,7 +164,7 @@ read_diversion(struct sip_related *related, const struct sip_head *head)
 	struct sip_text at = { NULL, 0 }, line, element;
 
 	while (sip__head_next(head, SIP_FIELD_DIVERSION, &at, &line))
-		while (next_element(&line, &element))
+		while (sip__next_element(&line, &element))
 			add_diverted(related, element);
 }
 
@@ -208,8 +189,8 @@ is_focus(struct sip_text contact)
 {
 	size_t close = sip__find_unquoted(contact, '>');
 
-	return close < contact.n &&
-	       has_flag(from_on(contact, close + 1), SIP_TEXT("isfocus"));
+	return close < contact.n && has_flag(sip__text_from(contact, close + 1),
+					     SIP_TEXT("isfocus"));
 }
 
 /* ---- all of it ----------------------------------------------------------- */
@@ -241,7 +222,7 @@ sip__related_read(struct sip_related *related, const struct sip_head *head,
 		read_session(related, field[SIP_FIELD_SESSION]);
 	if (field[SIP_FIELD_CHARGING].n)
 		related->charging = charging_id(field[SIP_FIELD_CHARGING]);
-	related->vendor = field[SIP_FIELD_VENDOR];
+	related->vendor = long_enough(field[SIP_FIELD_VENDOR], ID_BYTES_MIN);
 	related->withheld = is_withheld(field[SIP_FIELD_PRIVACY]);
 	related->focus = is_focus(field[SIP_FIELD_CONTACT]);
 	if (field[SIP_FIELD_REFERRED_BY].n)

@@ -124,20 +124,38 @@ ids_of_the_whole_call_are_found(void **state)
 	r = parse(&p, "INVITE",
 		  "Session-ID: ab30317f1a784dc48ff824d0d3715d86;"
 		  "remote=00000000000000000000000000000000\r\n"
-		  "P-Charging-Vector: icid-value=\"12;ab\";"
+		  "P-Charging-Vector: icid-value=\"12;ab-34\";"
 		  "icid-generated-at=10.0.0.1\r\n"
-		  "Cisco-Guid: 1-2-3-4\r\n\r\n");
+		  "Cisco-Guid: 1-2-3-4-5\r\n\r\n");
 	assert_text(r->session[0], "ab30317f1a784dc48ff824d0d3715d86");
 	assert_text(r->session[1], "");
-	assert_text(r->charging, "12;ab");
-	assert_text(r->vendor, "1-2-3-4");
+	assert_text(r->charging, "12;ab-34");
+	assert_text(r->vendor, "1-2-3-4-5");
 	done(&p);
-	r = parse(&p, "INVITE",
-		  "Session-ID: 00000000000000000000000000000000;remote=5\r\n"
-		  "P-Charging-Vector: icid-value=77\r\n\r\n");
+	r = parse(
+	    &p, "INVITE",
+	    "Session-ID: 00000000000000000000000000000000;remote=6ab30317f1a784dc48ff824d0d3715d8\r\n"
+	    "P-Charging-Vector: icid-value=77777778\r\n\r\n");
 	assert_text(r->session[0], "");
-	assert_text(r->session[1], "5");
-	assert_text(r->charging, "77");
+	assert_text(r->session[1], "6ab30317f1a784dc48ff824d0d3715d8");
+	assert_text(r->charging, "77777778");
+	done(&p);
+}
+
+static void
+ids_that_may_be_anothers_are_none(void **state)
+{
+	const struct sip_related *r;
+	struct parsed p;
+
+	(void)state;
+	r = parse(&p, "INVITE",
+		  "Session-ID: ab30317f\r\n"
+		  "P-Charging-Vector: icid-value=0\r\n"
+		  "X-CID: 00000000000\r\n\r\n");
+	assert_text(r->session[0], "");
+	assert_text(r->charging, "");
+	assert_text(r->vendor, "");
 	done(&p);
 }
 
@@ -195,6 +213,34 @@ privacy_and_focus_are_found(void **state)
 }
 
 static void
+the_asserted_number_counts(void **state)
+{
+	struct parsed p;
+
+	(void)state;
+	parse(&p, "INVITE",
+	      "P-Asserted-Identity: \"A, B\" <sip:anne@pbx>, "
+	      "<tel:+441495222333>\r\n\r\n");
+	assert_text(p.msg.asserted.user, "+441495222333");
+	done(&p);
+	parse(&p, "INVITE",
+	      "P-Asserted-Identity: \"A\" <sip:anne@pbx>\r\n"
+	      "P-Asserted-Identity: tel:2041\r\n\r\n");
+	assert_text(p.msg.asserted.user, "2041");
+	done(&p);
+	parse(&p, "INVITE",
+	      "P-Asserted-Identity: <sip:anne@pbx>, <sip:bob@pbx>\r\n\r\n");
+	assert_text(p.msg.asserted.user, "anne");
+	done(&p);
+	parse(&p, "INVITE",
+	      "Remote-Party-ID: <sip:2042@pbx>;party=called\r\n"
+	      "Remote-Party-ID: \"A\" <sip:2041@pbx>;party=calling;"
+	      "privacy=full\r\n\r\n");
+	assert_text(p.msg.asserted.user, "2041");
+	done(&p);
+}
+
+static void
 a_fragment_tells_its_status(void **state)
 {
 	const struct sip_related *r;
@@ -223,8 +269,10 @@ main(void)
 		cmocka_unit_test(an_invite_names_the_dialog_it_replaces),
 		cmocka_unit_test(a_refer_names_target_and_dialog),
 		cmocka_unit_test(ids_of_the_whole_call_are_found),
+		cmocka_unit_test(ids_that_may_be_anothers_are_none),
 		cmocka_unit_test(numbers_diverted_from_are_found),
 		cmocka_unit_test(privacy_and_focus_are_found),
+		cmocka_unit_test(the_asserted_number_counts),
 		cmocka_unit_test(a_fragment_tells_its_status),
 	};
 

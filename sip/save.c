@@ -227,6 +227,7 @@ walk_media(struct walk *w, struct sip_media *media)
 	walk_direction(w, &media->direction);
 	walk_u32(w, &media->index);
 	walk_flag(w, &media->secure);
+	walk_flag(w, &media->candidate);
 	walk_count(w, &media->formats_count, SIP_FORMATS_MAX);
 	for (uint32_t i = 0; i < media->formats_count; i++)
 		walk_format(w, &media->formats[i]);

@@ -73,9 +73,10 @@ check_same(const struct saved *saved)
 	assert(sip_tracker_calls(tracker) == 0);
 }
 
-/** @return 0, or why it was refused */
+/** @param with a leg of its conversation, or 0. @return 0, or why it was
+ * refused */
 static int
-restore(struct sip_tracker *tracker, const struct saved *saved)
+restore(struct sip_tracker *tracker, const struct saved *saved, uint64_t with)
 {
 	uint64_t number = tracker->last_call + 1;
 	uint8_t *copy = malloc(saved->n + !saved->n);
@@ -85,10 +86,15 @@ restore(struct sip_tracker *tracker, const struct saved *saved)
 	check_same(saved);
 	memcpy(copy, saved->bytes, saved->n);
 	world.most_ns = INT64_MAX; /* its own times are whatever it says */
-	rc = sip_tracker_restore(tracker, copy, saved->n, 0, world.now_ns);
+	world.restoring = true;
+	rc = sip_tracker_restore(tracker, copy, saved->n, with, world.now_ns);
+	world.restoring = false;
 	world.most_ns = most_ns;
 	free(copy);
 	assert((rc == 0) == (world.calls[number] == LIVE));
+	assert(rc || world.conversation[number] ==
+			 (with ? world.conversation[with] : number));
+	check_tracker(tracker);
 	if (rc == 0 && world.last_ns[number] > most_ns)
 		world.most_ns = world.last_ns[number];
 	return rc;
@@ -98,19 +104,23 @@ restore(struct sip_tracker *tracker, const struct saved *saved)
 static struct sip_tracker *
 restart(struct sip_tracker *from, uint32_t seed)
 {
-	static struct saved saved[2];
+	static struct saved saved[OPEN_MAX];
+	uint64_t conversations[OPEN_MAX], number[OPEN_MAX];
 	struct sip_tracker *to = tracker_make();
 	unsigned count = 0;
+	int rc;
 
 	for (uint64_t i = 1; i <= from->last_call; i++) {
-		int n = sip_tracker_save(from, i, saved[count % 2].bytes,
+		int n = sip_tracker_save(from, i, saved[count % OPEN_MAX].bytes,
 					 sizeof(saved[0].bytes));
 
 		assert(n > 0 || n == -ENOENT);
-		if (n > 0)
-			saved[count++].n = (size_t)n;
+		if (n < 0)
+			continue;
+		conversations[count] = world.conversation[i];
+		saved[count++].n = (size_t)n;
 	}
-	assert(count == sip_tracker_calls(from) && count <= 2);
+	assert(count == sip_tracker_calls(from) && count <= OPEN_MAX);
 	sip_tracker_free(&from);
 	world_forget();
 	for (unsigned i = 0; i < count; i++) {
@@ -118,9 +128,17 @@ restart(struct sip_tracker *from, uint32_t seed)
 			    (seed >> 8 & 0xffff) % (saved[i].n - HEAD_BYTES);
 
 		saved[i].bytes[at] ^= (uint8_t)seed;
+		uint64_t with = 0;
+
+		for (unsigned j = 0; j < i && !with; j++)
+			if (conversations[j] == conversations[i])
+				with = number[j];
+		saved[i].bytes[at] ^= (uint8_t)seed;
 		if (seed)
 			seal(&saved[i], to);
-		assert(restore(to, &saved[i]) == 0 || seed);
+		rc = restore(to, &saved[i], with);
+		assert(rc == 0 || seed);
+		number[i] = rc ? 0 : to->last_call;
 	}
 	return to;
 }
@@ -145,7 +163,7 @@ arbitrary(struct sip_tracker *tracker, const struct row *row,
 		saved.n = HEAD_BYTES + n + SEAL_BYTES;
 		seal(&saved, tracker);
 	}
-	(void)restore(tracker, &saved);
+	(void)restore(tracker, &saved, 0);
 }
 
 int

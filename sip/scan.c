@@ -32,6 +32,7 @@ static const struct {
 	FIELD("call-id", 'i', CALL_ID),
 	FIELD("cseq", 0, CSEQ),
 	FIELD("contact", 'm', CONTACT),
+	FIELD("expires", 0, EXPIRES),
 	FIELD("content-type", 'c', CONTENT_TYPE),
 	FIELD("content-length", 'l', CONTENT_LENGTH),
 	FIELD("p-asserted-identity", 0, ASSERTED),
@@ -303,6 +304,31 @@ sip__find_unquoted(struct sip_text text, char c)
 	return text.n;
 }
 
+bool
+sip__next_element(struct sip_text *text, struct sip_text *element)
+{
+	size_t end, open;
+
+	if (text->n == 0)
+		return false;
+	end = sip__find_unquoted(*text, ',');
+	/* a comma within <> is the URI's */
+	open = sip__find_unquoted((struct sip_text){ text->p, end }, '<');
+	if (open < end) {
+		size_t close = sip__find_unquoted(*text, '>');
+
+		if (close < text->n && close > end) {
+			struct sip_text rest = sip__text_from(*text, close);
+
+			end = close + sip__find_unquoted(rest, ',');
+		}
+	}
+	*element = sip__text_trim((struct sip_text){ text->p, end });
+	*text = end < text->n ? sip__text_from(*text, end + 1)
+			      : (struct sip_text){ NULL, 0 };
+	return true;
+}
+
 struct sip_text
 sip__parameter(struct sip_text text, struct sip_text name)
 {
@@ -446,6 +472,32 @@ find_sdp(struct sip_msg *msg)
 		msg->sdp = multipart_sdp(msg->body, boundary);
 }
 
+static bool
+is_number(struct sip_text user)
+{
+	return user.n &&
+	       (user.p[0] == '+' || (user.p[0] >= '0' && user.p[0] <= '9'));
+}
+
+/** P-Asserted-Identity: of a sip: and a tel: URI (RFC 3325 section 9.1), or of
+ * several lines, the one that is a number; else the first. */
+static void
+find_asserted(struct sip_address *asserted, const struct sip_head *head)
+{
+	struct sip_text at = { NULL, 0 }, line, element;
+	struct sip_address one;
+
+	while (sip__head_next(head, SIP_FIELD_ASSERTED, &at, &line)) {
+		while (sip__next_element(&line, &element)) {
+			sip__scan_address(&one, element);
+			if (asserted->user.n == 0 || is_number(one.user))
+				*asserted = one;
+			if (is_number(one.user))
+				return;
+		}
+	}
+}
+
 /** Remote-Party-ID of the sender; "party" may say that it is not. */
 static bool
 is_of_sender(struct sip_text remote_party, bool response)
@@ -466,14 +518,16 @@ void
 sip__scan_rest(struct sip_msg *msg, const struct sip_head *head,
 	       size_t missing_bytes)
 {
-	struct sip_text remote = head->field[SIP_FIELD_REMOTE_PARTY];
+	struct sip_text at = { NULL, 0 }, remote;
 	uint32_t length;
 
 	if (head->field[SIP_FIELD_ASSERTED].n)
-		sip__scan_address(&msg->asserted,
-				  head->field[SIP_FIELD_ASSERTED]);
-	else if (remote.n && is_of_sender(remote, msg->status != 0))
-		sip__scan_address(&msg->asserted, remote);
+		find_asserted(&msg->asserted, head);
+	else if (head->field[SIP_FIELD_REMOTE_PARTY].n)
+		while (
+		    sip__head_next(head, SIP_FIELD_REMOTE_PARTY, &at, &remote))
+			if (is_of_sender(remote, msg->status != 0))
+				sip__scan_address(&msg->asserted, remote);
 	msg->content_type = head->field[SIP_FIELD_CONTENT_TYPE];
 	msg->body = head->body;
 	msg->cut = missing_bytes > 0 || !head->complete;

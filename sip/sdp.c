@@ -11,6 +11,7 @@
  *   m=audio 49170 RTP/AVP 8 0  what, and at which port; 0: refused
  *   a=rtpmap:97 G722/8000      which number means what
  *   a=sendonly, a=crypto:...   which way, and whether it can be understood
+ *   a=candidate:...            where else, as ICE (RFC 8839) tries
  *
  * Everything else is passed over, whatever it looks like.
  */
@@ -18,6 +19,9 @@
 #include <string.h>
 
 #include "sip/sip_priv.h"
+
+/** Candidates of a stream that are kept. */
+#define CANDIDATES_MAX 4
 
 /** What a c= line said. */
 enum address { NOT_GIVEN, GIVEN, HELD, NAMED };
@@ -35,10 +39,12 @@ struct reader {
 	struct section session;
 	struct section stream;
 	struct sip_media media; /**< of the m= section being read */
-	bool in_media;          /**< an m= line was there */
-	bool in_audio;          /**< ... and it is one that is kept */
-	uint32_t lines;         /**< m= lines */
-	bool known;             /**< a line that only SDP has was there */
+	struct capture_endpoint candidate[CANDIDATES_MAX];
+	uint32_t candidates;
+	bool in_media;  /**< an m= line was there */
+	bool in_audio;  /**< ... and it is one that is kept */
+	uint32_t lines; /**< m= lines */
+	bool known;     /**< a line that only SDP has was there */
 	bool open_any, send_any, receive_any;
 };
 
@@ -141,6 +147,24 @@ read_address(struct section *section, struct sip_text line)
 		section->kind = is_zero(&section->address) ? HELD : GIVEN;
 }
 
+/** Streams like the one just kept, to where else it may come. */
+static void
+keep_candidates(struct reader *r)
+{
+	for (uint32_t i = 0; i < r->candidates; i++) {
+		if (capture_endpoint_equal(&r->candidate[i], &r->media.receive))
+			continue;
+		if (r->sdp->count == SIP_AUDIO_MAX) {
+			r->sdp->cut = true;
+			return;
+		}
+		r->sdp->audio[r->sdp->count] = r->media;
+		r->sdp->audio[r->sdp->count].receive = r->candidate[i];
+		r->sdp->audio[r->sdp->count].candidate = true;
+		r->sdp->count++;
+	}
+}
+
 /** The m= section is over: keep its stream if media can come to it. */
 static void
 finish_media(struct reader *r)
@@ -171,6 +195,7 @@ finish_media(struct reader *r)
 	r->media.direction = r->stream.direction;
 	r->media.secure |= r->stream.secure;
 	r->sdp->audio[r->sdp->count++] = r->media;
+	keep_candidates(r);
 }
 
 /** "audio 49170/2 RTP/AVP 8 0 101" */
@@ -184,6 +209,7 @@ read_media(struct reader *r, struct sip_text line)
 	memset(&r->media, 0, sizeof(r->media));
 	r->stream = (struct section){ .direction = r->session.direction,
 				      .secure = r->session.secure };
+	r->candidates = 0;
 	r->media.index = r->lines++;
 	r->in_media = true;
 	kind = next_word(&line);
@@ -221,6 +247,32 @@ read_rtpmap(struct reader *r, struct sip_text value)
 				   channels);
 }
 
+/** "1 1 UDP 2130706431 192.0.2.1 8998 typ host": foundation, component (1 is
+ * RTP), transport, priority, address, port. */
+static void
+read_candidate(struct reader *r, struct sip_text value)
+{
+	struct capture_endpoint *to = &r->candidate[r->candidates];
+	struct sip_text component, transport, address;
+	uint32_t port = 0;
+
+	next_word(&value);
+	component = next_word(&value);
+	transport = next_word(&value);
+	next_word(&value);
+	address = next_word(&value);
+	sip__text_number(next_word(&value), &port);
+	if (!sip__text_equal(component, SIP_TEXT("1")) ||
+	    !sip__text_same(transport, SIP_TEXT("UDP")) || port == 0 ||
+	    port > 65535 || r->candidates == CANDIDATES_MAX ||
+	    capture_endpoint_parse(to, address.p, address.n, (uint16_t)port))
+		return;
+	for (uint32_t i = 0; i < r->candidates; i++)
+		if (capture_endpoint_equal(&r->candidate[i], to))
+			return;
+	r->candidates++;
+}
+
 static void
 read_attribute(struct reader *r, struct sip_text line)
 {
@@ -241,6 +293,8 @@ read_attribute(struct reader *r, struct sip_text line)
 		section->secure = true;
 	else if (sip__text_same(name, SIP_TEXT("rtpmap")) && r->in_audio)
 		read_rtpmap(r, value);
+	else if (sip__text_same(name, SIP_TEXT("candidate")) && r->in_audio)
+		read_candidate(r, value);
 }
 
 static void

@@ -104,6 +104,21 @@ static const struct {
 	  "192.0.2.1:4000 #0 sendrecv secure" PCMA, SIP_SENDRECV, 0 },
 	{ HEAD C1 "a=fingerprint:sha-256 AA\r\n" T0 AUDIO,
 	  "192.0.2.1:4000 #0 sendrecv secure" PCMA, SIP_SENDRECV, 0 },
+	/* where ICE tries: RTP, UDP, once each, behind what it begins with */
+	{ HEAD C1 T0 AUDIO
+	  "a=candidate:1 1 UDP 2130706431 10.0.0.9 5000 typ host\r\n"
+	  "a=candidate:1 2 UDP 2130706430 10.0.0.9 5001 typ host\r\n"
+	  "a=candidate:2 1 udp 1694498815 192.0.2.1 4000 typ srflx raddr "
+	  "10.0.0.9 rport 5000\r\n"
+	  "a=candidate:3 1 TCP 1 10.0.0.9 9 typ host tcptype active\r\n"
+	  "a=candidate:4 1 UDP 1 x.local 5000 typ host\r\n"
+	  "a=candidate:4 1 UDP 1 10.0.0.9 5000 typ host\r\n"
+	  "a=candidate:5 1 UDP 1 10.0.0.9 0 typ host\r\na=candidate:\r\n"
+	  "m=audio 4002 RTP/AVP 8\r\n",
+	  "192.0.2.1:4000 #0 sendrecv plain" PCMA
+	  "; 10.0.0.9:5000 #0 sendrecv plain" PCMA
+	  "; 192.0.2.1:4002 #1 sendrecv plain" PCMA,
+	  SIP_SENDRECV, 0 },
 	/* IPv6, multicast with a TTL */
 	{ HEAD "c=IN IP6 2001:db8::1\r\n" T0 AUDIO,
 	  "[2001:db8::1]:4000 #0 sendrecv plain" PCMA, SIP_SENDRECV, 0 },

@@ -14,8 +14,12 @@
  *   identity.c   who is who
  *   dialog.c     offers and answers (RFC 3264): which media is valid when
  *   call.c       calls, from INVITE to BYE
+ *   info.c       keyed digits in INFO
  *   key.c        by what calls are found, other than their Call-ID
+ *   legs.c       conversations: calls that are legs of one
  *   link.c       which calls are legs of one conversation, or follow another
+ *   register.c   REGISTER -> struct sip_register
+ *   registrar.c  who is logged in where (registrar.h)
  *   tracker.c    all calls: the map, time-outs, limits
  *   save.c       the state of a call as bytes, and back in another run
  *
@@ -132,7 +136,8 @@ struct sip_identity {
 	char user[SIP_USER_BYTES];       /**< as sent: "2041", "+441495..." */
 	char host[SIP_HOST_BYTES];       /**< "" for tel: */
 	char display[SIP_DISPLAY_BYTES]; /**< valid UTF-8 */
-	bool anonymous; /**< RFC 3323 "anonymous@anonymous.invalid" */
+	bool anonymous; /**< RFC 3323: "anonymous@anonymous.invalid", or Privacy
+			 * asks for it, and then the number may be there */
 };
 
 /** Numbers kept of others who have part in a call. */
@@ -226,6 +231,8 @@ struct sip_media {
 	enum sip_direction direction;
 	uint32_t index;   /**< which m= line, from 0 */
 	bool secure;      /**< RTP/SAVP, SAVPF, or keys offered */
+	bool candidate;   /**< where ICE (RFC 8445) tries: it may be nobody's, or
+			   * another's in a network of its own */
 	uint32_t formats_count;
 	struct sip_format formats[SIP_FORMATS_MAX];
 };
@@ -263,6 +270,7 @@ enum sip_event_type {
 	SIP_EVENT_MEDIA_CLOSE, /**< `media` ends: moved, rejected, call over */
 	SIP_EVENT_HOLD,        /**< `party` put the other on hold */
 	SIP_EVENT_RESUME,      /**< ... and took the call back */
+	SIP_EVENT_KEY,         /**< `party` has pressed a key: `keyed` */
 	SIP_EVENT_REFER,       /**< `party` asks the other to call `target` */
 	SIP_EVENT_MOVE,        /**< call->conversation is another: `link` */
 	SIP_EVENT_GOES_ON,     /**< of a call that was restored: the first
@@ -279,6 +287,14 @@ enum sip_end_cause {
 	SIP_END_INPUT      /**< the input ended in mid-call */
 };
 
+/** A key, as INFO tells. Wiped after the callback: whoever keeps it wipes it
+ * too. */
+struct sip_keyed {
+	char key;      /**< 0 to 9, *, #, A to D */
+	bool again;    /**< the INFO before it was challenged: the same key */
+	uint32_t duration_ms; /**< as told; 0: it was not */
+};
+
 struct sip_event {
 	enum sip_event_type type;
 	int64_t time_ns;
@@ -286,8 +302,10 @@ struct sip_event {
 	const struct sip_media *media; /**< MEDIA_OPEN, MEDIA_CLOSE, else NULL */
 	const struct sip_link *link;   /**< CALL (or NULL), MOVE, else NULL */
 	const struct sip_identity *target; /**< REFER, else NULL */
+	const struct sip_keyed *keyed; /**< KEY, else NULL */
 	bool moved; /**< MEDIA_CLOSE: it goes on in another conversation */
-	enum sip_party party;          /**< HOLD, RESUME, END (who hung up) */
+	enum sip_party party;          /**< HOLD, RESUME, KEY, REFER, END (who
+					* hung up) */
 	enum sip_end_cause cause;      /**< END */
 	int status;                    /**< END: 0, or the SIP status code */
 };
@@ -311,6 +329,7 @@ struct sip_tracker;
  */
 struct sip_config {
 	uint32_t calls_max;          /**< 20000 in progress, see below */
+	uint32_t registrations_max;  /**< 20000 */
 	uint32_t message_bytes_max;  /**< 65535 */
 	uint32_t headers_max;        /**< 256 in a message */
 	uint32_t line_bytes_max;     /**< 8192 */
@@ -355,7 +374,15 @@ struct sip_config {
 	  "calls that are a leg of, or follow, another")                      \
 	X(calls_shed, "calls",                                                \
 	  "calls given up because there were too many")                       \
-	X(secure_media, "streams", "audio streams offered with encryption")
+	X(secure_media, "streams", "audio streams offered with encryption")   \
+	X(registrations, "registrations", "telephones that logged in")        \
+	X(registrations_ended, "registrations", "telephones that logged out") \
+	X(registrations_expired, "registrations",                             \
+	  "telephones whose registration ran out")                            \
+	X(registrations_unanswered, "registrations",                          \
+	  "registrations asked for, that nobody was seen to answer")          \
+	X(registrations_shed, "registrations",                                \
+	  "registrations not kept: too many, or too long")
 
 struct sip_counters {
 #define X(name, unit, text) uint64_t name;

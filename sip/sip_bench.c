@@ -3,10 +3,10 @@
  * What SIP costs the control thread: one INVITE with SDP by libosip2 and by
  * the tolerant scan, its SDP, and from the prefilter on; a whole call of seven
  * messages through the tracker with 20,000 dialogs open, and their memory; a
- * tick; and a flood of INVITEs that nobody answers, beside calls that go on.
- * And what it costs a capture thread to take messages out of a stream: in
- * segments, and byte by byte, where a byte may not cost more in a longer
- * message.
+ * tick; and a flood of INVITEs that nobody answers, beside calls that go on,
+ * also of such as want to be linked to others by all there is. And what it
+ * costs a capture thread to take messages out of a stream: in segments, and
+ * byte by byte, where a byte may not cost more in a longer message.
  */
 #include <inttypes.h>
 #include <malloc.h>
@@ -67,23 +67,44 @@ static const char sdp_text[] =
     "a=rtpmap:101 telephone-event/8000\r\n"
     "a=fmtp:101 0-15\r\na=ptime:20\r\na=sendrecv\r\n";
 
+#define ANY_CALL      99999999U
+#define ANY_CALL_TEXT "99999999"
+#define DIGITS        (sizeof(ANY_CALL_TEXT) - 1)
+
 /** A message of a call. */
 struct step {
 	const char *start, *cseq;
 	const char *to_tag; /* "" before there is one, else what it begins by */
 	bool sdp;
+	const char *more; /* headers; NULL: none */
 };
 
 static const struct step flow[] = {
-	{ "INVITE sip:2002@pbx.example SIP/2.0", "1 INVITE", "", true },
-	{ "SIP/2.0 100 Trying", "1 INVITE", "", false },
-	{ "SIP/2.0 180 Ringing", "1 INVITE", ";tag=as", false },
-	{ "SIP/2.0 200 OK", "1 INVITE", ";tag=as", true },
-	{ "ACK sip:2002@pbx.example SIP/2.0", "1 ACK", ";tag=as", false },
-	{ "BYE sip:2002@pbx.example SIP/2.0", "2 BYE", ";tag=as", false },
-	{ "SIP/2.0 200 OK", "2 BYE", ";tag=as", false },
+	{ "INVITE sip:2002@pbx.example SIP/2.0", "1 INVITE", "", true, NULL },
+	{ "SIP/2.0 100 Trying", "1 INVITE", "", false, NULL },
+	{ "SIP/2.0 180 Ringing", "1 INVITE", ";tag=as", false, NULL },
+	{ "SIP/2.0 200 OK", "1 INVITE", ";tag=as", true, NULL },
+	{ "ACK sip:2002@pbx.example SIP/2.0", "1 ACK", ";tag=as", false, NULL },
+	{ "BYE sip:2002@pbx.example SIP/2.0", "2 BYE", ";tag=as", false, NULL },
+	{ "SIP/2.0 200 OK", "2 BYE", ";tag=as", false, NULL },
 };
 #define FLOW (sizeof(flow) / sizeof(flow[0]))
+
+/* The same id for all, one of its own, a call to take the place of that goes on
+ * (the first of those beside a flood), and the same call to be replaced by who
+ * is referred. */
+static const struct step linking[] = {
+	{ "INVITE sip:2002@pbx.example SIP/2.0", "1 INVITE", "", true,
+	  "Session-ID: 0123456789abcdef01234567" ANY_CALL_TEXT "\r\n"
+	  "P-Charging-Vector: icid-value=12345678;icid-generated-at=10.0.0.1\r\n"
+	  "Cisco-Guid: 1-2-3-4-5\r\n"
+	  "Replaces: a84b4c76e6671000200000@10.0.0.1;to-tag=as00200000;"
+	  "from-tag=00200000\r\n" },
+	{ "REFER sip:2002@pbx.example SIP/2.0", "2 REFER", ";tag=as", false,
+	  "Refer-To: <sip:" ANY_CALL_TEXT "@pbx.example?Replaces="
+	  "a84b4c76e6671000200000%4010.0.0.1%3Bto-tag%3Das00200000%3Bfrom-tag"
+	  "%3D00200000>\r\n" },
+};
 
 /** @param call makes tags, branch and Call-ID */
 static size_t
@@ -103,8 +124,9 @@ write_message(char *text, size_t room, const struct step *step, unsigned call)
 	    "Call-ID: a84b4c76e66710%08u@10.0.0.1\r\nCSeq: %s\r\n"
 	    "Allow: INVITE, ACK, CANCEL, OPTIONS, BYE, REFER, NOTIFY, INFO\r\n"
 	    "User-Agent: A desk telephone of some kind/4.7.1\r\n"
-	    "%sContent-Length: %zu\r\n\r\n%s",
+	    "%s%sContent-Length: %zu\r\n\r\n%s",
 	    step->start, call, step->to_tag, tag, call, call, step->cseq,
+	    step->more ? step->more : "",
 	    step->sdp ? "Content-Type: application/sdp\r\n" : "",
 	    step->sdp ? sizeof(sdp_text) - 1 : (size_t)0,
 	    step->sdp ? sdp_text : "");
@@ -118,13 +140,9 @@ struct template
 {
 	char text[2048];
 	size_t n;
-	char *digits[4]; /* where the call stands */
+	char *digits[8]; /* where the call stands */
 	size_t count;
 };
-
-#define ANY_CALL      99999999U
-#define ANY_CALL_TEXT "99999999"
-#define DIGITS        (sizeof(ANY_CALL_TEXT) - 1)
 
 static void
 template_write(struct template *t, const struct step *step)
@@ -365,38 +383,57 @@ count_gone(struct sip_tracker *tracker, unsigned calls)
 	return gone;
 }
 
-/** INVITEs that nobody answers, far more than there is room for: one may cost
- * no more when another has to give way for it, and no other call may. */
+/** Tells a flood in parts, as long as all that there is room for each. */
 static void
-bench_flood(void)
+report_flood(const char *name, unsigned call, int64_t start, size_t bytes,
+	     uint64_t shed)
 {
-	static struct template invite;
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s up to %u", name, call);
+	report(text, start, CALLS_OPEN);
+	printf("%-34s %8zu KiB, %" PRIu64 " calls shed\n", "", bytes >> 10,
+	       shed);
+}
+
+/**
+ * Calls that nobody answers, far more than there is room for: one may cost no
+ * more when another has to give way for it, and no other call may.
+ *
+ * @param steps [count] of each
+ */
+static void
+bench_flood(const char *name, const struct step *steps, size_t count)
+{
+	static struct template messages[2];
 	unsigned events = 0, call = 0, calls, gone;
 	struct sip_tracker *tracker = tracker_new(&events);
 	const struct sip_counters *counters =
 	    sip_tracker_counters_peek(tracker);
-	size_t empty = heap_bytes();
+	size_t empty = heap_bytes(), full = 0, bytes = 0;
 
 	calls = begin_calls(tracker);
-	template_write(&invite, &flow[0]);
+	for (size_t i = 0; i < count; i++)
+		template_write(&messages[i], &steps[i]);
 	for (unsigned part = 1; part <= FLOOD / CALLS_OPEN; part++) {
 		int64_t start = now_ns();
-		char name[64];
 
 		for (; call < part * CALLS_OPEN; call++)
-			put(tracker, &invite, call, call * FLOOD_NS);
-		snprintf(name, sizeof(name), "flood, INVITE up to %u", call);
-		if (part <= 2 || part == FLOOD / CALLS_OPEN) {
-			report(name, start, CALLS_OPEN);
-			printf("%-34s %8zu KiB, %" PRIu64 " calls shed\n", "",
-			       (heap_bytes() - empty) >> 10,
-			       counters->calls_shed);
-		}
+			for (size_t i = 0; i < count; i++)
+				put(tracker, &messages[i], call,
+				    call * FLOOD_NS);
+		bytes = heap_bytes() - empty;
+		full = part == 2 ? bytes : full;
+		if (part <= 2 || part == FLOOD / CALLS_OPEN)
+			report_flood(name, call, start, bytes,
+				     counters->calls_shed);
 	}
 	gone = count_gone(tracker, calls);
 	printf("%-34s %8u of %u\n", "calls in progress that it ended", gone,
 	       calls);
-	if (gone || counters->calls_shed != FLOOD + calls - CALLS_OPEN)
+	if (gone || counters->calls_shed != FLOOD + calls - CALLS_OPEN ||
+	    bytes > full + full / 8 ||
+	    counters->calls_linked != (count > 1 ? FLOOD : 0))
 		abort();
 	sip_tracker_free(&tracker);
 }
@@ -547,7 +584,8 @@ main(void)
 	bench_parse();
 	bench_invites();
 	bench_dialogs();
-	bench_flood();
+	bench_flood("flood, INVITE", flow, 1);
+	bench_flood("flood, INVITE and REFER", linking, 2);
 	bench_streams();
 	return 0;
 }

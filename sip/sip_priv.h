@@ -10,6 +10,9 @@
 #define HASH_NONFATAL_OOM 1
 #include <uthash.h>
 
+#include <string.h>
+
+#include "sip/registrar.h"
 #include "sip/sip.h"
 
 /* ---- text.c ------------------------------------------------------------ */
@@ -29,6 +32,8 @@ struct sip_text sip__text_trim(struct sip_text text);
 /** What stands before the first `c`, or all of it; *rest is what follows. */
 struct sip_text sip__text_cut(struct sip_text text, char c,
 			      struct sip_text *rest);
+/** What begins at a byte of it. @param at at most text.n */
+struct sip_text sip__text_from(struct sip_text text, size_t at);
 bool sip__text_equal(struct sip_text a, struct sip_text b);
 /** ASCII letters compare without case. */
 bool sip__text_same(struct sip_text a, struct sip_text b);
@@ -149,6 +154,7 @@ enum sip_field {
 	SIP_FIELD_CONTENT_LENGTH,
 	SIP_FIELD_CONTENT_TYPE,
 	SIP_FIELD_CSEQ,
+	SIP_FIELD_EXPIRES,
 	SIP_FIELD_FROM,
 	SIP_FIELD_ASSERTED,
 	SIP_FIELD_REMOTE_PARTY,
@@ -234,7 +240,8 @@ struct sip_related {
 	struct sip_text session[2]; /**< RFC 7989: of the sender, of the other
 				     *   end; without the one of all zeros */
 	struct sip_text charging;   /**< icid-value of RFC 7315 */
-	struct sip_text vendor;     /**< id of a call in the words of a vendor */
+	struct sip_text vendor;     /**< id of a call in the words of a vendor;
+				     *   of ids, those that may be only one's */
 	bool withheld; /**< Privacy (RFC 3323): who sent it is not to be shown */
 	bool focus;    /**< its sender is a conference (RFC 4579) */
 	int fragment;  /**< status in a message/sipfrag (RFC 3420), or 0 */
@@ -262,6 +269,7 @@ struct sip_msg {
 	struct sip_related related;
 	bool cut;            /**< the body is shorter than it was */
 	enum sip_reading reading;
+	const struct sip_head *head; /**< for headers that are lists */
 };
 
 /**
@@ -300,6 +308,14 @@ void sip__scan_uri(struct sip_address *address, struct sip_text uri);
 
 /** Where an unquoted `c` is in text; text.n if nowhere. */
 size_t sip__find_unquoted(struct sip_text text, char c);
+
+/**
+ * One element of a comma-separated header.
+ *
+ * @param text becomes what follows
+ * @return false: there is none
+ */
+bool sip__next_element(struct sip_text *text, struct sip_text *element);
 
 /** The value of parameter `name` in ";a=1;b=2"; NULL without it. */
 struct sip_text sip__parameter(struct sip_text text, struct sip_text name);
@@ -375,7 +391,62 @@ bool sip__identity_assert(struct sip_identity *identity,
  * cut, or left out */
 bool sip__identity_others(struct sip_call *call, const struct sip_msg *msg);
 
-/* ---- calls: tracker.c, call.c, dialog.c, key.c, link.c, save.c ------------------------ */
+/* ---- register.c, registrar.c -------------------------------------------- */
+
+/** Contacts read of one message, and kept of one address-of-record. */
+#define SIP_CONTACTS_MAX 16
+
+/** An element of a Contact header. */
+struct sip_contact {
+	char text[SIP_CONTACT_BYTES]; /**< as in struct sip_registration */
+	struct capture_endpoint at;   /**< port 0: its host is a name */
+	bool expires;                 /**< it says so itself */
+	uint32_t expires_s;
+};
+
+/** A REGISTER, or a response to one. */
+struct sip_register {
+	char user[SIP_USER_BYTES]; /**< of the address-of-record */
+	char host[SIP_HOST_BYTES];
+	uint32_t hops;    /**< Via headers: 1 is from, or to, who registers */
+	bool all;         /**< "Contact: *" */
+	bool expires;     /**< there is an Expires header */
+	uint32_t expires_s;
+	uint32_t count;
+	uint32_t left_out; /**< contacts: too many, or too long */
+	struct sip_contact contact[SIP_CONTACTS_MAX];
+};
+
+/** RFC 3261 section 10.2.1.1: for so long, if nothing else is said. */
+#define SIP_EXPIRES_DEFAULT_S 3600
+
+/**
+ * Read what a message registers.
+ *
+ * @param msg a REGISTER, or a response to one
+ * @return false: it names nobody, or somebody whose name is too long
+ */
+bool sip__register_read(struct sip_register *reg, const struct sip_msg *msg);
+
+struct sip_turn;
+
+/**
+ * @param config of a tracker, its defaults filled in; as long as this lives
+ * @param counters likewise
+ * @return 0, -ENOMEM
+ */
+int sip__registrar_new(struct sip_registrar **registrar,
+		       const struct sip_config *config,
+		       struct sip_counters *counters)
+	__attribute__((warn_unused_result));
+void sip__registrar_free(struct sip_registrar **registrar);
+/** @param turn msg, src, dst and time_ns of it. @cost of a 2xx O(contacts) */
+void sip__registrar_input(struct sip_registrar *registrar,
+			  const struct sip_turn *turn);
+/** What is over by now goes. @cost O(log n) for each that does */
+void sip__registrar_tick(struct sip_registrar *registrar, int64_t now_ns);
+
+/* ---- calls: tracker.c, call.c, dialog.c, key.c, legs.c, link.c, save.c --- */
 
 /* What is added to the state of a call belongs into save.c too. */
 
@@ -403,7 +474,7 @@ enum sip_key_type {
 struct sip_call_state;
 struct sip_slot;
 
-/** A call is found by this. All zeros: it is not. */
+/** A call is found by this, or a registration. All zeros: it is not. */
 struct sip_key {
 	uint64_t hash; /**< 0: none */
 	struct sip_key *prev, *next; /**< of those with the same hash */
@@ -453,6 +524,15 @@ struct sip_offer {
 	bool answer_directed; /**< by a provisional response */
 	enum sip_direction answer_direction;
 	struct capture_endpoint src; /**< who sent it, on the first hop */
+};
+
+/** INFO of a party that told of keys, the latest. Of no use after a restart: it
+ * is not saved. */
+#define SIP_INFO_MAX 8
+struct sip_info {
+	uint32_t count; /**< so far */
+	uint32_t txn[SIP_INFO_MAX]; /**< half of the hash: calls are kept small */
+	bool challenged; /**< the last one */
 };
 
 /** A callee that answered. */
@@ -511,6 +591,7 @@ struct sip_call_state {
 	uint64_t answered_txn; /**< whose offer was answered last */
 	bool agreed;           /**< an offer was answered */
 	enum sip_direction declared[2];
+	struct sip_info info[2]; /**< [party] */
 
 	/* link.c */
 	struct sip_call_state *leg_prev, *leg_next; /**< of the conversation,
@@ -547,6 +628,7 @@ struct sip_tracker {
 	struct sip_call_state *numbers; /**< by number, those that live */
 	struct sip_call_state *waiting[SIP_WAIT_COUNT];
 	struct sip_slot *slots; /**< by hash */
+	struct sip_registrar *registrar;
 	uint64_t last_call;
 	uint64_t last_media;
 	struct sip_early early[SIP_EARLY_MAX];
@@ -620,7 +702,19 @@ void sip__dialog_reopen(struct sip_call_state *call, int64_t time_ns);
 /** Free all media without a word. */
 void sip__dialog_drop(struct sip_call_state *call);
 
+/* info.c */
+/** INFO, and responses to it. */
+void sip__info_input(struct sip_call_state *call, const struct sip_turn *turn);
+
 /* key.c */
+/** A key with its hash joins those of the same in a map. Out of memory it does
+ * not, and its slot is NULL. */
+void sip__slot_enter(struct sip_slot **slots, struct sip_key *key);
+/** It leaves them, if it was there. */
+void sip__slot_leave(struct sip_slot **slots, struct sip_key *key);
+/** The newest with this hash; see key->next. */
+struct sip_key *sip__slot_first(struct sip_slot *slots, uint64_t hash);
+
 /** The call is found by this hash from now on (0: not). Out of memory it is
  * not. */
 void sip__key_set(struct sip_call_state *call, struct sip_key *key,
@@ -630,6 +724,46 @@ void sip__key_drop(struct sip_key *key);
 /** The newest with this hash; see key->next. */
 const struct sip_key *sip__key_first(const struct sip_tracker *tracker,
 				     uint64_t hash);
+
+/* legs.c */
+static inline bool
+sip__same_host(const struct capture_endpoint *a,
+	       const struct capture_endpoint *b)
+{
+	return memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
+}
+
+static inline enum sip_party
+sip__other(enum sip_party party)
+{
+	return party == SIP_CALLER ? SIP_CALLEE : SIP_CALLER;
+}
+
+/** Does it go on, and do others know of it? */
+bool sip__call_lives(const struct sip_call_state *call);
+/** Are both seen between the same two hosts, the same way round? Then neither
+ * calls on for the other. */
+bool sip__same_way(const struct sip_call *a, const struct sip_call *b);
+/** A conversation of its own. It is a leg of none yet. */
+void sip__leg_alone(struct sip_call_state *call);
+/** @param crossed its caller stands at the end of the callee */
+void sip__leg_join(struct sip_call_state *call, struct sip_call_state *with,
+		   bool crossed);
+void sip__leg_leave(struct sip_call_state *call);
+bool sip__leg_has_others(const struct sip_call_state *call);
+/** Would it be crossed as a leg of this conversation? */
+bool sip__leg_crossed(const struct sip_call_state *call,
+		      const struct sip_call_state *with);
+/**
+ * All legs of a call's conversation become legs of another.
+ *
+ * @param but this one does not, for it ends with a transfer; or NULL
+ * @param turned the ends of the one are the other way round in the other
+ */
+void sip__legs_move(struct sip_call_state *call,
+		    const struct sip_call_state *but,
+		    struct sip_call_state *with, bool turned,
+		    struct sip_link link, int64_t time_ns);
 
 /* link.c */
 /**

@@ -40,6 +40,12 @@ sip__text_cut(struct sip_text text, char c, struct sip_text *rest)
 	return (struct sip_text){ text.p, before };
 }
 
+struct sip_text
+sip__text_from(struct sip_text text, size_t at)
+{
+	return (struct sip_text){ text.p + at, text.n - at };
+}
+
 bool
 sip__text_equal(struct sip_text a, struct sip_text b)
 {

@@ -24,6 +24,7 @@
 
 static const struct sip_config defaults = {
 	.calls_max = 20000,
+	.registrations_max = 20000,
 	.message_bytes_max = SIP_MESSAGE_BYTES_MAX,
 	.headers_max = 256,
 	.line_bytes_max = 8192,
@@ -42,6 +43,7 @@ config_fill(struct sip_config *config, const struct sip_config *given)
 	if (config->member == 0)                                               \
 	config->member = defaults.member
 	OR_DEFAULT(calls_max);
+	OR_DEFAULT(registrations_max);
 	OR_DEFAULT(message_bytes_max);
 	OR_DEFAULT(headers_max);
 	OR_DEFAULT(line_bytes_max);
@@ -74,7 +76,9 @@ sip_tracker_new(struct sip_tracker **tracker, const struct sip_config *config,
 	t->config = filled;
 	t->fn = fn;
 	t->ctx = ctx;
-	if (sip__parser_new(&t->parser, &t->config)) {
+	if (sip__parser_new(&t->parser, &t->config) ||
+	    sip__registrar_new(&t->registrar, &t->config, &t->counters)) {
+		sip__parser_free(&t->parser);
 		free(t);
 		return -ENOMEM;
 	}
@@ -456,14 +460,16 @@ input_beginning(struct sip_tracker *tracker, struct sip_turn *turn,
 	early_replay(call, hash, turn->time_ns);
 }
 
-/** What changes no media, but may tell who is called next. */
+/** What changes no media, but may tell who is called next, or what was keyed.
+ */
 static void
 input_beside(struct sip_call_state *call, struct sip_turn *turn)
 {
 	sign_of_life(call, turn->time_ns);
-	if ((turn->msg->method == SIP_METHOD_REFER ||
-	     turn->msg->method == SIP_METHOD_NOTIFY) &&
-	    !sip__call_seen(call, turn->msg, turn->src))
+	if (turn->msg->method == SIP_METHOD_INFO ||
+	    ((turn->msg->method == SIP_METHOD_REFER ||
+	      turn->msg->method == SIP_METHOD_NOTIFY) &&
+	     !sip__call_seen(call, turn->msg, turn->src)))
 		sip__call_input(call, turn);
 }
 
@@ -485,6 +491,8 @@ dispatch(struct sip_tracker *tracker, struct sip_turn *turn,
 
 	whole = sip__text_clean(id, sizeof(id), turn->msg->call_id);
 	call = map_find(tracker, id);
+	if (turn->msg->method == SIP_METHOD_REGISTER)
+		sip__registrar_input(tracker->registrar, turn);
 	if (!has_part(turn->msg->method)) {
 		tracker->counters.other_method++;
 		if (call && call->wait != SIP_WAIT_GONE)
@@ -582,6 +590,7 @@ sip_tracker_tick(struct sip_tracker *tracker, int64_t now_ns)
 		       tracker->waiting[w]->alive_ns <= until)
 			expire(tracker->waiting[w]);
 	}
+	sip__registrar_tick(tracker->registrar, now_ns);
 }
 
 void
@@ -614,6 +623,7 @@ sip_tracker_free(struct sip_tracker **tracker)
 	}
 	for (uint32_t i = 0; i < SIP_EARLY_MAX; i++)
 		free(t->early[i].bytes);
+	sip__registrar_free(&t->registrar);
 	sip__parser_free(&t->parser);
 	free(t);
 	*tracker = NULL;
@@ -637,4 +647,10 @@ uint32_t
 sip_tracker_calls(const struct sip_tracker *tracker)
 {
 	return HASH_CNT(by_number, tracker->numbers);
+}
+
+const struct sip_registrar *
+sip_tracker_registrar_peek(const struct sip_tracker *tracker)
+{
+	return tracker->registrar;
 }

@@ -5,11 +5,17 @@
  *
  *   u8 what    a built message, bytes as they are, a tick, alive; who sends
  *   u32 seed   of a built message, or how many bytes; top 8 bits: ms that pass
+ *   u32 more   of the seed, for messages that link calls
  *
- * and what must hold. Built messages are of a few calls, tags, branches,
- * methods and addresses, so that transactions and dialogs meet. Whatever comes,
- * each call begins once and ends once, its media is closed as often as opened
- * and after that, and no event is outside the times that were put in.
+ * and what must hold. Built messages are those of message_feed.h. Whatever
+ * comes, each call begins once and ends once, its media is closed as often as
+ * opened and after that, and no event is outside the times that were put in.
+ *
+ * A call is a leg of one conversation at a time: its own, or one that a call
+ * began and of which a leg lives. It changes only by MOVE, between the CLOSE
+ * and the OPEN of all its media, with nothing in between. Legs of one
+ * conversation are a circle of calls that live, and what calls are found by
+ * leads to calls that are there.
  */
 #ifndef SIP_TRACKER_FUZZ_H
 #define SIP_TRACKER_FUZZ_H
@@ -20,6 +26,7 @@
 #include <string.h>
 
 #include "capture/rd.h"
+#include "sip/message_feed.h"
 #include "sip/sip_priv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
@@ -27,6 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 #define MS        1000000LL
 #define CALLS_MAX 4096
 #define MEDIA_MAX 16384
+#define OPEN_MAX  6
 
 enum life { UNBORN, LIVE, OVER };
 
@@ -37,6 +45,12 @@ static struct world {
 	uint32_t open[CALLS_MAX];
 	int64_t last_ns[CALLS_MAX];
 	bool hold[CALLS_MAX][2];
+	uint64_t conversation[CALLS_MAX];
+	bool began[CALLS_MAX]; /* a conversation bears its number */
+	uint64_t moving;       /* a call whose media is closed for a MOVE */
+	uint64_t moved;        /* ... after which it is opened again */
+	uint32_t suspended;
+	bool restoring;
 	int64_t now_ns, first_ns, most_ns;
 } world;
 
@@ -61,6 +75,68 @@ check_media(const struct sip_event *event, uint64_t call)
 	}
 }
 
+/** It changes by MOVE alone, which nothing interrupts. */
+static void
+check_move(const struct sip_event *event, uint64_t call)
+{
+	bool suspends = event->type == SIP_EVENT_MEDIA_CLOSE && event->moved;
+
+	assert(!event->moved || suspends);
+	if (world.moved) {
+		assert(event->type == SIP_EVENT_MEDIA_OPEN);
+		assert(world.moved == call);
+		if (--world.suspended == 0)
+			world.moved = 0;
+	} else if (suspends) {
+		assert(!world.moving || world.moving == call);
+		world.moving = call;
+		world.suspended++;
+	} else if (event->type == SIP_EVENT_MOVE) {
+		assert(!world.moving || world.moving == call);
+		assert(world.open[call] == 0);
+		world.moved = world.moving;
+		world.moving = 0;
+	} else {
+		assert(!world.moving);
+	}
+}
+
+/** Does a leg of this conversation live? */
+static bool
+is_carried(uint64_t conversation, uint64_t but)
+{
+	for (uint64_t i = 1; i < CALLS_MAX; i++)
+		if (i != but && world.calls[i] == LIVE &&
+		    world.conversation[i] == conversation)
+			return true;
+	return false;
+}
+
+static void
+check_conversation(const struct sip_event *event, uint64_t call)
+{
+	uint64_t conversation = event->call->conversation;
+	const struct sip_link *link = event->link;
+
+	assert(conversation > 0 && conversation < CALLS_MAX);
+	if (event->type == SIP_EVENT_CALL && conversation == call) {
+		world.began[call] = true;
+		assert(!event->call->crossed || world.restoring);
+		assert(!link || link->type != SIP_LINK_SAME);
+	} else if (event->type == SIP_EVENT_CALL ||
+		   event->type == SIP_EVENT_MOVE) {
+		assert(is_carried(conversation, call));
+		assert(link ? link->with == conversation : world.restoring);
+		assert(world.conversation[call] != conversation);
+	} else {
+		assert(!link && world.conversation[call] == conversation);
+	}
+	assert(event->type != SIP_EVENT_MOVE || link);
+	assert(!link || (link->with != call && world.began[link->with]));
+	assert(world.began[conversation]);
+	world.conversation[call] = conversation;
+}
+
 static void
 check(void *ctx, const struct sip_event *event)
 {
@@ -75,6 +151,8 @@ check(void *ctx, const struct sip_event *event)
 	assert(event->type == SIP_EVENT_CALL ||
 	       event->time_ns >= world.last_ns[call]);
 	world.last_ns[call] = event->time_ns;
+	check_move(event, call);
+	check_conversation(event, call);
 	switch (event->type) {
 	case SIP_EVENT_CALL:
 		world.calls[call] = LIVE;
@@ -103,66 +181,96 @@ check(void *ctx, const struct sip_event *event)
 		      sizeof(world.hold[call])) == 0);
 }
 
-/** A message out of a few of each kind. @return its length */
-static size_t
-build(char *text, size_t room, uint32_t seed)
-{
-	static const char *const starts[] = {
-		"INVITE sip:a SIP/2.0",  "ACK sip:a SIP/2.0",
-		"BYE sip:a SIP/2.0",     "CANCEL sip:a SIP/2.0",
-		"PRACK sip:a SIP/2.0",   "UPDATE sip:a SIP/2.0",
-		"SIP/2.0 183 Progress",  "SIP/2.0 200 OK",
-		"SIP/2.0 200 OK",        "SIP/2.0 486 Busy",
-		"SIP/2.0 401 Challenge", "SIP/2.0 487 Cancelled",
-		"INVITE sip:a SIP/2.0",  "INVITE sip:a SIP/2.0",
-		"SIP/2.0 180 Ringing",   "SIP/2.0 491 Pending",
-	};
-	static const char *const methods[] = { "INVITE", "ACK",   "BYE",
-					       "CANCEL", "PRACK", "UPDATE" };
-	static const char *const directions[] = { "sendrecv", "sendonly",
-						  "recvonly", "inactive" };
-	unsigned start = seed % 16;
-	unsigned method = start < 6 ? start : start < 12 ? seed >> 4 & 3 : 0;
-	int n;
+/* ---- what a tracker is like between two messages ------------------------- */
 
-	if (start >= 6 && start < 12 && method)
-		method = method == 1 ? 2 : method + 2;
-	n = snprintf(text, room,
-		     "%s\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK%u\r\n"
-		     "From: <sip:1@h>;tag=%u\r\nTo: <sip:2@h>%s%u\r\n"
-		     "Call-ID: %u\r\nCSeq: %u %s\r\n"
-		     "P-Asserted-Identity: <sip:%u@h>\r\n"
-		     "Content-Type: application/sdp\r\n\r\n",
-		     starts[start], seed >> 6 & 7, seed >> 9 & 1,
-		     seed >> 10 & 1 ? ";tag=" : ";x=", seed >> 11 & 3,
-		     seed >> 13 & 1, seed >> 14 & 3, methods[method],
-		     seed >> 16 & 1);
-	if (seed >> 17 & 1)
-		n += snprintf(text + n, room - (size_t)n,
-			      "v=0\r\nc=IN IP4 %s\r\nm=audio %u RTP/AVP %u\r\n"
-			      "a=%s\r\n",
-			      seed >> 18 & 1 ? "10.0.0.1" : "0.0.0.0",
-			      seed >> 19 & 3, seed >> 21 & 1,
-			      directions[seed >> 22 & 3]);
-	return (size_t)n;
+static void
+check_circle(const struct sip_call_state *call)
+{
+	const struct sip_call_state *leg = call;
+	unsigned n = 0;
+
+	do {
+		assert(leg->leg_next->leg_prev == leg);
+		assert(leg->told && leg->wait != SIP_WAIT_GONE);
+		assert(leg->pub.conversation == call->pub.conversation);
+		leg = leg->leg_next;
+		assert(++n <= OPEN_MAX);
+	} while (leg != call);
+}
+
+/** How many keys of a call, or of its streams, it is found by. */
+static unsigned
+count_keys(const struct sip_call_state *call)
+{
+	const struct sip_stream *s;
+	unsigned n = 0;
+
+	for (int type = 0; type < SIP_KEYS_COUNT; type++)
+		n += call->ids[type].slot != NULL;
+	n += call->peer.slot != NULL;
+	n += call->holder[SIP_CALLER].slot != NULL;
+	n += call->holder[SIP_CALLEE].slot != NULL;
+	for (s = call->streams; s; s = s->next)
+		n += s->key.slot != NULL;
+	assert(call->told || n == 0);
+	return n + (call->refer.key.slot != NULL);
+}
+
+static bool
+is_allocated(const struct sip_tracker *tracker,
+	     const struct sip_call_state *wanted)
+{
+	const struct sip_call_state *call;
+
+	for (call = tracker->calls; call; call = call->by_id.next)
+		if (call == wanted)
+			return true;
+	return false;
 }
 
 static void
+check_tracker(const struct sip_tracker *tracker)
+{
+	const struct sip_call_state *call;
+	const struct sip_slot *slot;
+	const struct sip_key *key;
+	unsigned keys = 0;
+
+	assert(!world.moving && !world.moved);
+	for (call = tracker->calls; call; call = call->by_id.next) {
+		assert(call->told == (call->wait != SIP_WAIT_GONE));
+		if (call->told)
+			check_circle(call);
+		keys += count_keys(call);
+	}
+	for (slot = tracker->slots; slot; slot = slot->hh.next) {
+		assert(slot->first);
+		for (key = slot->first; key; key = key->next) {
+			assert(key->slot == slot && key->hash == slot->hash);
+			assert(is_allocated(tracker, key->call));
+			keys--;
+		}
+	}
+	assert(keys == 0);
+}
+
+/** @param who of four: 2 bits for who sends, 2 for who it is sent to */
+static void
 message(struct sip_tracker *tracker, const uint8_t *bytes, size_t n,
-	int64_t time_ns, unsigned who)
+	int64_t time_ns, unsigned who, uint32_t missing_bytes)
 {
 	uint8_t *copy = malloc(n + !n);
 	struct capture_pkt pkt = { .time_ns = time_ns,
 				   .payload = copy,
 				   .payload_bytes = (uint32_t)n,
-				   .missing_bytes = who & 2 ? 7 : 0,
+				   .missing_bytes = missing_bytes,
 				   .src = { .port = 5060 },
 				   .dst = { .port = 5060 } };
 
 	if (n)
 		memcpy(copy, bytes, n);
-	pkt.src.addr[15] = (uint8_t)(who & 1);
-	pkt.dst.addr[15] = (uint8_t)(~who & 1);
+	pkt.src.addr[15] = (uint8_t)(who & 3);
+	pkt.dst.addr[15] = (uint8_t)(who >> 2 & 3);
 	(void)sip_tracker_input(tracker, &pkt);
 	free(copy);
 }
@@ -178,7 +286,7 @@ struct row {
 static struct sip_tracker *
 tracker_make(void)
 {
-	const struct sip_config config = { .calls_max = 2,
+	const struct sip_config config = { .calls_max = OPEN_MAX,
 					   .idle_timeout_ns = 1000 * MS,
 					   .hold_timeout_ns = 1200 * MS,
 					   .setup_timeout_ns = 1500 * MS,
@@ -225,6 +333,15 @@ row_bytes(const struct row *row, struct capture_rd *rd, size_t *n)
 	return capture_rd_take(rd, *n);
 }
 
+/** A message of a few calls between two hosts. */
+static void
+row_message(struct sip_tracker *tracker, const uint8_t *bytes, size_t n,
+	    unsigned who)
+{
+	message(tracker, bytes, n, world.now_ns, (who & 1) | (~who & 1) << 2,
+		who & 2 ? 7 : 0);
+}
+
 static void
 row_run(struct sip_tracker *tracker, const struct row *row,
 	struct capture_rd *rd)
@@ -232,6 +349,7 @@ row_run(struct sip_tracker *tracker, const struct row *row,
 	unsigned who = row->what >> 4;
 	const uint8_t *bytes;
 	char text[1024];
+	uint64_t more;
 	size_t n;
 
 	switch (row->what % 16) {
@@ -243,12 +361,24 @@ row_run(struct sip_tracker *tracker, const struct row *row,
 		break;
 	case 2:
 		bytes = row_bytes(row, rd, &n);
-		message(tracker, bytes, n, world.now_ns, who);
+		row_message(tracker, bytes, n, who);
+		break;
+	case 3:
+	case 4:
+	case 5:
+	case 6:
+	case 7:
+		n = feed_message(text, sizeof(text), row->seed);
+		row_message(tracker, (const uint8_t *)text, n, who);
 		break;
 	default:
-		n = build(text, sizeof(text), row->seed);
-		message(tracker, (const uint8_t *)text, n, world.now_ns, who);
+		more = capture_rd_u32(rd);
+		n = feed_linked(text, sizeof(text),
+				more << 24 | (row->seed & 0xffffff));
+		message(tracker, (const uint8_t *)text, n, world.now_ns, who,
+			0);
 	}
+	check_tracker(tracker);
 }
 
 /** The input is over: so is every call. */
@@ -259,6 +389,7 @@ world_end(struct sip_tracker *tracker)
 	for (unsigned i = 0; i < CALLS_MAX; i++)
 		assert(world.calls[i] != LIVE);
 	assert(sip_tracker_calls(tracker) == 0);
+	assert(!tracker->calls && !tracker->slots);
 	sip_tracker_free(&tracker);
 }
 

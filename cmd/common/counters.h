@@ -59,6 +59,9 @@
 	  "RTP packets of calls not stored: the policy says so")               \
 	X(dropped_paused, "packets",                                           \
 	  "RTP packets of calls not stored: recording was paused")             \
+	X(keys, "keys", "keys pressed in calls, each once")                    \
+	X(keys_info, "keys", "of these, told by SIP INFO")                     \
+	X(keys_shed, "keys", "keys that were shown while there was no room")   \
 	X(streams_shed, "packets",                                             \
 	  "RTP packets of a recording with too many streams")                  \
 	X(calls_again, "calls",                                                \
@@ -113,6 +116,9 @@ counter_get(const struct counters *counters, enum counter which)
 	X(calls_max, "calls", "calls in progress at most")                     \
 	X(calls_recorded, "calls", "of these, being recorded now")             \
 	X(calls_paused, "calls", "of these, paused")                           \
+	X(registrations, "registrations", "telephones that are logged in")     \
+	X(registrations_max, "registrations",                                  \
+	  "telephones that are logged in at most")                             \
 	X(flows, "streams", "media streams in the jitter buffers")             \
 	X(flows_max, "streams", "media streams at most")                       \
 	X(behind_ms, "ms", "how far the recorder is behind the wire")          \

@@ -96,6 +96,8 @@ static const struct policy_field settings[] = {
 	  "20000",
 	  "Calls at a time; more, and one is given up: of those that nobody\n"
 	  "answered before those that talk, the oldest idle ones first." },
+	{ "registrations_max", POLICY_FIELD_U32, AT(registrations_max), 16,
+	  1 << 20, "", "20000", "Telephones logged in at a time." },
 	{ "idle_timeout_s", POLICY_FIELD_U32, AT(idle_timeout_s), 10, 86400,
 	  "s", "60", "An answered call without media and SIP is over." },
 	{ "setup_timeout_s", POLICY_FIELD_U32, AT(setup_timeout_s), 10, 86400,

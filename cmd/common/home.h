@@ -40,6 +40,7 @@ struct home_settings {
 	uint32_t tcp_connections_max; /**< per capture thread */
 	uint32_t tcp_mib;          /**< per capture thread */
 	uint32_t calls_max;
+	uint32_t registrations_max;
 	uint32_t idle_timeout_s;   /**< answered calls without media or SIP */
 	uint32_t setup_timeout_s;  /**< calls nobody answers */
 	uint32_t sync_s;           /**< recordings reach stable storage */

@@ -29,6 +29,8 @@ static const struct command commands[] = {
 	  spanrec_purge },
 	{ "status", "[--watch]", "what the recorder does, what is lost",
 	  spanrec_status },
+	{ "registrations", "[--json]", "who is logged in where",
+	  spanrec_registrations },
 	{ "pause", "--extension E", "stop recording a call", spanrec_pause },
 	{ "resume", "--extension E", "record it again", spanrec_resume },
 	{ "reload", "", "let the recorder read its policy again",
@@ -88,9 +90,14 @@ print_overview(FILE *to)
 	fputs("spanrec: recorded telephone calls, kept sealed and deleted on "
 	      "time\n\n",
 	      to);
-	for (i = 0; i < COMMANDS; i++)
-		fprintf(to, "  spanrec %-6s %-26s %s\n", commands[i].name,
-			commands[i].arguments, commands[i].summary);
+	for (i = 0; i < COMMANDS; i++) {
+		int n = (int)strlen(commands[i].name);
+
+		/* a long name takes its room from the arguments */
+		fprintf(to, "  spanrec %-6s %-*s %s\n", commands[i].name,
+			n > 6 ? 32 - n : 26, commands[i].arguments,
+			commands[i].summary);
+	}
 	fputs("\nAn ID is the id of a call or of one segment of it, or as much "
 	      "of its beginning\nas fits one call only. Times: 2019-03-28, "
 	      "\"2019-03-28 14:15\", 14:15, -7d,\nyesterday.\n\n"

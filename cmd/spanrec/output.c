@@ -297,23 +297,6 @@ static const char csv_header[] =
     "duplicate,gaps,mos,bytes,sip_call_ids,began,ended,from_sent,to_sent,"
     "from_name,to_name,others\r\n";
 
-/* Texts, with a blank between. */
-static void
-csv_list(FILE *to, const json_t *list)
-{
-	char text[SPANREC_TEXT_BYTES] = "";
-	size_t used = 0, i;
-
-	for (i = 0; i < json_array_size(list); i++) {
-		size_t room = sizeof(text) - used;
-		int n = snprintf(text + used, room, "%s%s", used ? " " : "",
-				 json_string_value(json_array_get(list, i)));
-
-		used += (size_t)n < room ? (size_t)n : room - 1;
-	}
-	spanrec_csv_field(to, text);
-}
-
 /* One row from the JSON object, so that both always say the same. */
 static void
 csv_value(FILE *to, const json_t *value)
@@ -329,7 +312,7 @@ csv_value(FILE *to, const json_t *value)
 		fprintf(to, "%.3f", json_real_value(value));
 		break;
 	case JSON_ARRAY:
-		csv_list(to, value);
+		spanrec_csv_list(to, value);
 		break;
 	default:
 		break;

@@ -11,11 +11,12 @@
  *   time.c      times as people type them, and as they read them
  *   text.c      text from the network made safe for a terminal, JSON, CSV
  *   output.c    a segment as a row of a table, a JSON line, a CSV line
+ *   rows.c      the same of lists that the recorder tells
  *   audio.c     recordings -> sound
  *   withheld.c  what no other hop may tell
  *   wav.c       sound -> WAV
  *   init.c list.c show.c why.c play.c export.c verify.c purge.c policy.c key.c
- *   status.c live.c pause.c reload.c
+ *   status.c live.c registrations.c pause.c reload.c
  *               one command each (live.c: list --live)
  *
  * Functions that return int and are documented with "exit code" have said on
@@ -95,6 +96,7 @@ int spanrec_status(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_pause(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_resume(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_reload(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_registrations(struct spanrec *spanrec, int argc, char **argv);
 
 /* ---- open.c ------------------------------------------------------------ */
 
@@ -318,6 +320,9 @@ void spanrec_path_shorten(const char *path, char *to, size_t n);
  */
 void spanrec_csv_field(FILE *to, const char *text);
 
+/** A list of texts as one field, with blanks between. */
+void spanrec_csv_list(FILE *to, const struct json_t *list);
+
 /** Write words, in lines of at most 78 columns. */
 void spanrec_text_wrap(FILE *to, const char *text);
 
@@ -364,6 +369,34 @@ bool spanrec_segment_silent(const struct store_segment *segment);
 int64_t spanrec_span_ns(int64_t from_ns, int64_t to_ns);
 /** Whole seconds of an interrupted recording that are on the disk. */
 int64_t spanrec_seconds_stored(const struct store_segment *segment);
+
+/* ---- rows.c ------------------------------------------------------------ */
+
+/** How the objects of a list are shown. */
+struct spanrec_rows {
+	const char *const *headings; /**< of the table */
+	size_t headings_count;
+	/** What stands under one. @param text room for it, if it is made here
+	 * @return text, or part of the row */
+	const char *(*cell)(const struct spanrec *spanrec,
+			    const struct json_t *row, size_t column,
+			    char text[SPANREC_TIME_BYTES]);
+	unsigned may_be_cut;      /**< columns, where there is no room: bits */
+	const char *const *names; /**< members in the order of CSV */
+	size_t names_count;
+	const char *none; /**< said where the table is empty */
+};
+
+/** Print a list that a recorder told. @return exit code */
+int spanrec_rows_print(const struct spanrec *spanrec,
+		       const struct spanrec_rows *rows,
+		       const struct json_t *list, enum spanrec_format format)
+	__attribute__((warn_unused_result));
+
+/** A time as the recorder tells it, in the time zone of the site; what is none,
+ * as it is. @return text */
+const char *spanrec_rows_time(const struct spanrec *spanrec, const char *utc,
+			      char text[SPANREC_TIME_BYTES]);
 
 /* ---- live.c ------------------------------------------------------------ */
 

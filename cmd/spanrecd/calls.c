@@ -17,6 +17,7 @@
 
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/control_priv.h"
+#include "sip/registrar.h"
 
 /* Ids hold the second of the start: only calls that began this close to each
  * other can get the same one within a run. */
@@ -288,6 +289,42 @@ call_free(struct control_state *c, struct control_call *call)
 	family_release(c, family);
 }
 
+/* Of a call that is brought back: how a party was named, if not by a number. */
+static const char *
+registered_before(const struct control_state *c, const struct control_leg *leg,
+		  enum sip_party party)
+{
+	const struct store_segment *row = &c->restoring->row;
+	char number[POLICY_NUMBER_BYTES];
+
+	policy_number_normalise(
+	    c->policy, control__name_sent(&leg->sip->party[party]), number);
+	if (policy_is_number(number))
+		return "";
+	return sip_end(leg->sip, party) == SIP_CALLER ? row->from : row->to;
+}
+
+/* Who is logged in at the addresses that the parties send from. */
+static void
+note_registered(const struct control_state *c, struct control_leg *leg)
+{
+	const struct sip_registrar *registrar =
+	    sip_tracker_registrar_peek(c->tracker);
+	const struct sip_registration *one;
+	const char *user;
+	int party;
+
+	for (party = SIP_CALLER; party <= SIP_CALLEE; party++) {
+		one = sip_registrar_find_address(registrar,
+						 &leg->sip->signalling[party]);
+		user = one ? one->user : "";
+		if (c->restoring)
+			user = registered_before(c, leg, (enum sip_party)party);
+		snprintf(leg->registered[party], sizeof(leg->registered[0]),
+			 "%s", user);
+	}
+}
+
 static struct control_leg *
 leg_new(struct control_state *c, struct control_call *call,
 	const struct sip_event *event)
@@ -301,6 +338,7 @@ leg_new(struct control_state *c, struct control_call *call,
 	leg->call = call;
 	leg->counts = !call->legs || event->call->answer_ns;
 	leg->newcomer = -1;
+	note_registered(c, leg);
 	DL_APPEND(call->legs, leg);
 	HASH_ADD(hh, c->legs, number, sizeof(leg->number), leg);
 	return leg;
@@ -463,34 +501,59 @@ on_answer(struct control_state *c, struct control_leg *leg,
 	call->reached |= new;
 }
 
-/* Who takes a held call back while he talks to somebody else, lets both hear
- * each other. */
+/* Is who stands here a party of this conversation, which goes on? */
 static bool
-begins_conference(const struct control_call *call)
+talks_in(const struct control_call *call, const struct sip_call *sip,
+	 enum sip_party party)
 {
-	const struct control_call *beside;
+	const struct capture_endpoint *at = &sip->signalling[party];
+	const char *user = sip->party[party].user;
+	const struct control_leg *leg;
+	int p;
 
-	for (beside = call->family->first; beside; beside = beside->next)
-		if (beside != call && beside->answer_ns && !beside->held)
-			return true;
+	if (!call->answer_ns || call->held)
+		return false;
+	for (leg = call->legs; leg; leg = leg->next)
+		for (p = SIP_CALLER; p <= SIP_CALLEE; p++)
+			if (!leg->gone &&
+			    control__same_host(at, &leg->sip->signalling[p]) &&
+			    strcmp(user, leg->sip->party[p].user) == 0)
+				return true;
 	return false;
 }
 
-static void
-confer(struct control_state *c, struct control_call *call, int64_t time_ns)
+/*
+ * Who takes a held call back while he talks in another one, lets both hear each
+ * other: what is left out of one is left out of all.
+ *
+ * @return false: he does not
+ */
+static bool
+confer(struct control_state *c, struct control_call *call,
+       const struct sip_event *event)
 {
 	const struct control_cause cause = { .what = "conference" };
 	struct control_call *one;
+	bool several = false;
 
-	for (one = call->family->first; one; one = one->next)
-		one->conference = one->answer_ns && !one->held;
-	for (one = call->family->first; one; one = one->next)
-		if (one->conference)
-			control__segment_begin(c, one, cause, time_ns);
+	for (one = c->calls; one; one = one->hh.next) {
+		if (one == call || !talks_in(one, event->call, event->party))
+			continue;
+		one->conference = call->number;
+		several = true;
+	}
+	if (!several)
+		return false;
+	call->conference = call->number;
+	for (one = c->calls; one; one = one->hh.next)
+		if (one->conference == call->number)
+			control__segment_begin(c, one, cause, event->time_ns);
+	return true;
 }
 
 static void
-on_hold(struct control_state *c, struct control_call *call, int64_t time_ns)
+on_hold(struct control_state *c, struct control_call *call,
+	const struct sip_event *event)
 {
 	struct control_cause cause = { .what = "hold" };
 
@@ -498,13 +561,11 @@ on_hold(struct control_state *c, struct control_call *call, int64_t time_ns)
 		return;
 	call->held = !call->held;
 	if (call->held)
-		call->conference = false;
+		call->conference = 0;
 	else
 		cause.what = "resume";
-	if (!call->held && begins_conference(call))
-		confer(c, call, time_ns);
-	else
-		control__segment_begin(c, call, cause, time_ns);
+	if (call->held || !confer(c, call, event))
+		control__segment_begin(c, call, cause, event->time_ns);
 }
 
 static void
@@ -516,6 +577,8 @@ on_refer(struct control_state *c, struct control_call *call,
 
 	memcpy(call->target, event->target->user, sizeof(call->target));
 	control__segment_review(c, call, cause, event->time_ns);
+	/* Who is called next belongs to it in the next run too. */
+	control__live_change(c, call);
 }
 
 /* ---- what ends ----------------------------------------------------------- */
@@ -590,7 +653,7 @@ on_event_of_leg(struct control_state *c, struct control_leg *leg,
 		break;
 	case SIP_EVENT_HOLD:
 	case SIP_EVENT_RESUME:
-		on_hold(c, call, event->time_ns);
+		on_hold(c, call, event);
 		break;
 	case SIP_EVENT_REFER:
 		on_refer(c, call, event);
@@ -608,6 +671,7 @@ on_event_of_leg(struct control_state *c, struct control_leg *leg,
 		on_end(c, leg, event);
 		break;
 	case SIP_EVENT_CALL:
+	case SIP_EVENT_KEY:
 		break;
 	}
 }
@@ -625,6 +689,10 @@ control__on_sip_event(void *ctx, const struct sip_event *event)
 	leg = find_leg(c, event->call->number);
 	if (!leg)
 		return;
+	if (event->type == SIP_EVENT_KEY) {
+		control__key_by_info(c, leg->call, event);
+		return;
+	}
 	/* Being brought back is not SIP, however often it happens. */
 	if (!c->restoring)
 		leg->call->sip_ns = event->time_ns;

@@ -5,6 +5,7 @@
  *
  *   {"op":"status"}                       how the recorder is
  *   {"op":"calls"}                        calls in progress
+ *   {"op":"registrations"}                who is logged in where
  *   {"op":"pause","extension":"2041"}     or "call": beginning of a call's id
  *   {"op":"resume",...}                   likewise
  *   {"op":"reload"}                       settings and policy
@@ -338,6 +339,9 @@ run(struct control_state *c, struct command *command)
 	if (strcmp(op, "calls") == 0)
 		return json_pack("{s:b,s:o}", "ok", 1, "calls",
 				 control__calls(c));
+	if (strcmp(op, "registrations") == 0)
+		return json_pack("{s:b,s:o}", "ok", 1, "registrations",
+				 control__registrations(c));
 	return refusal(EXIT_USAGE, "this recorder does not know that request");
 }
 

@@ -84,6 +84,23 @@ keep_alive_report(struct control_state *c, const struct writer_report *report)
 	return true;
 }
 
+/* @return false: it stays in the ring */
+static bool
+take_report(struct control_state *c, const struct writer_report *report)
+{
+	switch (report->type) {
+	case REPORT_STREAM:
+		control__live_stream(c, report->call, &report->stream);
+		return true;
+	case REPORT_KEY:
+		control__key_shown(c, report->call, &report->key);
+		return true;
+	case REPORT_ALIVE:
+		break;
+	}
+	return keep_alive_report(c, report);
+}
+
 void
 control__collect_reports(struct control_state *c)
 {
@@ -93,14 +110,9 @@ control__collect_reports(struct control_state *c)
 		struct capture_ring *ring = c->pipeline->writers[i].reports;
 		const struct writer_report *report;
 
-		while ((report = capture_ring_peek(ring, NULL))) {
-			if (report->type == REPORT_STREAM)
-				control__live_stream(c, report->call,
-						     &report->stream);
-			else if (!keep_alive_report(c, report))
-				break; /* stays in the ring */
-			capture_ring_release(ring);
-		}
+		while ((report = capture_ring_peek(ring, NULL)) &&
+		       take_report(c, report))
+			capture_ring_wipe(ring);
 	}
 }
 
@@ -363,7 +375,8 @@ input(struct control_state *c, const struct sip_record *record, uint32_t ring)
 	};
 
 	(void)sip_tracker_input(c->tracker, &pkt);
-	capture_ring_release(c->pipeline->captures[ring].sip);
+	/* Keyed digits may be in it, or keys of SRTP. */
+	capture_ring_wipe(c->pipeline->captures[ring].sip);
 	sem_post(&c->pipeline->captures[ring].wake);
 }
 
@@ -384,6 +397,8 @@ finish(struct control_state *c, int64_t last_ns)
 	c->reports_count = 0;
 	if (!atomic_load_explicit(&p->writers_over, memory_order_acquire))
 		return;
+	control__collect_reports(c);
+	control__keys_settle(c, INT64_MAX);
 	uv_close((uv_handle_t *)&p->control.kick, NULL);
 	if (c->server)
 		control__server_close(c->server);
@@ -432,16 +447,19 @@ go_forward(struct control_state *c)
 	bool over =
 	    atomic_load_explicit(&p->capture_over, memory_order_acquire) ==
 	    p->captures_count;
+	/* What was taken by then is reported by then. */
+	int64_t drained_ns = pipeline_drained(p);
 	uint64_t frame;
 	int64_t position_ns = min_position(p, &frame);
 
 	if (over)
 		position_ns = last_position(p);
+	control__collect_reports(c);
+	control__keys_settle(c, drained_ns);
 	if (c->finished) {
 		finish(c, position_ns);
 		return;
 	}
-	control__collect_reports(c);
 	if (p->config.live && position_ns != PIPELINE_BEFORE) {
 		look_for_overload(c, position_ns);
 		look_for_first(c, position_ns);
@@ -492,6 +510,7 @@ control_new(struct pipeline *p)
 	const struct home_settings *s = p->config.settings;
 	struct sip_config config = {
 		.calls_max = s->calls_max,
+		.registrations_max = s->registrations_max,
 		.idle_timeout_ns = (int64_t)s->idle_timeout_s * SECOND_NS,
 		.setup_timeout_ns = (int64_t)s->setup_timeout_s * SECOND_NS,
 	};
@@ -510,6 +529,8 @@ control_new(struct pipeline *p)
 	c->published_ns = PIPELINE_BEFORE;
 	c->sent_ns = PIPELINE_BEFORE;
 	r = sip_tracker_new(&c->tracker, &config, control__on_sip_event, c);
+	if (r == 0)
+		r = control__keys_new(c);
 	if (r == 0)
 		r = control__live_load(c);
 	if (r == 0)
@@ -545,6 +566,7 @@ control_free(struct pipeline *p)
 	loop_fini(c);
 	control__commands_free(c);
 	control__live_free(c);
+	control__keys_free(c);
 	control__calls_free(c);
 	sip_tracker_free(&c->tracker);
 	policy_free(&c->own_policy);

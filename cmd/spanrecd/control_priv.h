@@ -7,6 +7,7 @@
  *   segments.c   ... their segments, and what the policy says of them
  *   parties.c    ... who talks to whom
  *   tell.c       ... and what the writers are told
+ *   keys.c       keyed digits, each once, by time
  *   livetable.c  calls in progress kept in the archive, and brought back
  *   server.c     the control socket: connections, lines
  *   command.c    what can be asked through it: pause, resume, ...
@@ -25,6 +26,7 @@
 
 struct server;
 struct command;
+struct keys;
 
 /**
  * What people call a call: conversations that follow one another, or run side
@@ -61,6 +63,8 @@ struct control_leg {
 	int newcomer; /**< the end at which it brought who took another's place;
 		       * -1: none */
 	const char *by; /**< how it is known as a leg; NULL: the first */
+	char registered[2][SIP_USER_BYTES]; /**< [party] who was logged in at
+					     * its address; "": not known */
 };
 
 /** A conversation in progress: two ends, one writer, one segment at a time. */
@@ -79,7 +83,7 @@ struct control_call {
 	bool sided;     /**< it is known which side is left */
 	bool reached;   /**< somebody was reached by a leg that a switch made */
 	bool joined;    /**< it goes on in another conversation */
-	bool conference; /**< its sound may be that of others of the family */
+	uint64_t conference; /**< those of one hear each other; 0: none */
 	char target[SIP_USER_BYTES]; /**< who was asked to be called */
 	int64_t answer_ns;           /**< 0: not answered */
 	struct policy_verdict verdict;
@@ -100,6 +104,7 @@ enum { CONTROL_OTHERS_MAX = 24 };
 /** Who talks to whom, as SIP has it. All of it borrowed. */
 struct control_parties {
 	const struct sip_identity *end[2]; /**< by enum sip_party */
+	const char *name[2]; /**< that the policy is asked about */
 	const uint8_t *addr[2];            /**< signalling, [16] */
 	uint32_t others_count;
 	const char *other[CONTROL_OTHERS_MAX];
@@ -145,6 +150,7 @@ struct control_state {
 	struct given_id *oldest, *newest;
 	struct alive_report *reports; /**< not yet due */
 	size_t reports_count, reports_capacity;
+	struct keys *keys;
 	int64_t grid_ns; /**< the last tick */
 	int64_t published_ns;
 	int64_t sent_ns; /**< latest time of an event that was sent */
@@ -250,10 +256,38 @@ void control__pause(struct control_state *c, struct control_family *family,
  * ends now, what it allows holds for new calls. Only while control__may_act. */
 void control__decide_again(struct control_state *c);
 
+/* keys.c */
+
+/** @return 0, -ENOMEM */
+int control__keys_new(struct control_state *c)
+	__attribute__((warn_unused_result));
+/** A key was shown in a conversation, by a stream or INFO. It waits. */
+void control__key_shown(struct control_state *c, uint64_t call,
+			const struct key_report *report);
+/** SIP_EVENT_KEY of a leg. */
+void control__key_by_info(struct control_state *c,
+			  const struct control_call *call,
+			  const struct sip_event *event);
+/**
+ * Tell the policy of keys, each once.
+ *
+ * @param drained_ns every frame up to it was taken, and what the writers have
+ *        reported since was collected
+ */
+void control__keys_settle(struct control_state *c, int64_t drained_ns);
+/** Leaves no trace in memory. */
+void control__keys_free(struct control_state *c);
+
 /* parties.c */
 
-void control__parties(const struct control_call *call,
+/** Is an address that of the same host? */
+bool control__same_host(const struct capture_endpoint *a,
+			const struct capture_endpoint *b);
+void control__parties(const struct control_state *c,
+		      const struct control_call *call,
 		      struct control_parties *parties);
+/** A party as it was sent. A trunk may be known by its host alone. */
+const char *control__name_sent(const struct sip_identity *party);
 
 /* tell.c */
 
@@ -363,5 +397,7 @@ struct json_t;
 struct json_t *control__status(struct control_state *c);
 /** Calls in progress. */
 struct json_t *control__calls(struct control_state *c);
+/** Who is logged in where. */
+struct json_t *control__registrations(struct control_state *c);
 
 #endif

@@ -56,6 +56,7 @@ struct writer_media {
 	struct capture_endpoint receive;
 	enum sip_party receiver; /**< the end that hears what is sent there */
 	bool secure;              /**< keys were offered, or RTP/SAVP */
+	bool weak;  /**< any other claim is better */
 	bool moved; /**< CLOSE: what comes is another conversation's at once */
 	uint32_t formats_count;
 	struct rtp_format formats[WRITER_FORMATS_MAX];
@@ -110,8 +111,23 @@ struct alive_report {
 };
 
 enum writer_report_type {
-	REPORT_ALIVE, /**< `time_ns` */
-	REPORT_STREAM /**< live: `stream` is one of the call */
+	REPORT_ALIVE,  /**< `time_ns` */
+	REPORT_STREAM, /**< live: `stream` is one of the call */
+	REPORT_KEY     /**< `key` was pressed in the call */
+};
+
+/** A key, as a stream of a conversation or INFO of a leg shows it. Wipe it where
+ * it was. */
+struct key_report {
+	int64_t time_ns; /**< of the packet that showed it first */
+	bool info;       /**< INFO has shown it */
+	uint64_t source; /**< which stream of the conversation, or which leg */
+	uint32_t ssrc, timestamp; /**< of a stream: of its beginning */
+	int64_t held_ns; /**< INFO: for how long it was down, as far as told */
+	enum sip_party end; /**< of the conversation, at which it was pressed */
+	bool left;          /**< that end was the left side then */
+	bool again; /**< INFO: told before, but that was challenged */
+	char key;   /**< 0 to 9, *, #, A to D */
 };
 
 struct writer_report {
@@ -120,6 +136,7 @@ struct writer_report {
 	union {
 		int64_t time_ns;
 		struct capture_flow_key stream;
+		struct key_report key;
 	};
 };
 

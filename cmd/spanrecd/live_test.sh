@@ -149,6 +149,68 @@ stop
 check "... and told in the summary" \
 	grep -q "^150 RTP packets belong to no call: .* understood\.$" summary
 
+# ---- who is logged in --------------------------------------------------------
+
+# logs_in SECONDS: 2041, at 192.0.2.1; calls: the telephone there, by its name
+logs_in() {
+	dialogue REGISTER "Contact: <sip:2041@192.0.2.1>;expires=$1"
+}
+
+calls() {
+	dialogue INVITE "Contact: <sip:SEP0011@192.0.2.1>"
+}
+
+# dialogue METHOD HEADER: a request to 192.0.2.2, and its answer
+dialogue() {
+	in_space python3 - "$1" "$2" <<-'END'
+	import socket, struct, sys
+	method, header = sys.argv[1:]
+	who = "2041" if method == "REGISTER" else "SEP0011"
+	wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+	wire.bind(("gen", 0))
+	for start, a, b in ((method + " sip:2042@pbx SIP/2.0", 1, 2),
+	                    ("SIP/2.0 200 OK", 2, 1)):
+	    to = "2041" if method == "REGISTER" else "2042"
+	    text = "\r\n".join((
+	        start, "Via: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK" + method,
+	        f"From: <sip:{who}@pbx>;tag=1", f"To: <sip:{to}@pbx>" +
+	        (";tag=2" if a == 2 else ""), "Call-ID: " + method,
+	        "CSeq: 1 " + method, header, "Content-Length: 0", "",
+	        "")).encode()
+	    udp = struct.pack(">4H", 5060, 5060, 8 + len(text), 0) + text
+	    ip = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(udp), 1, 0, 64,
+	                     17, 0)
+	    wire.send(bytes(12) + b"\x08\x00" + ip +
+	              bytes([192, 0, 2, a, 192, 0, 2, b]) + udp)
+	END
+}
+
+# Who calls, by the list of calls in progress.
+caller() {
+	spanrec list --live --json |
+		sed 's/.*"from": *"\([^"]*\)".*/\1/'
+}
+
+home
+start
+check "nobody is logged in" is "$(spanrec registrations)" "Nobody is logged in."
+logs_in 4
+sleep 1
+check "who logs in is there" sh -c "$BIN/spanrec registrations --json |
+	grep -q '\"user\":\"2041\".*\"from\":\"192.0.2.1:5060\".*\"confirmed\"'"
+check "... and counted" is "$(status sip_registrations)" 1
+check "... now, too" is "$(status registrations)" 1
+calls
+sleep 1
+check "... and calls, whatever his telephone's name" is "$(caller)" 2041
+sleep 4
+check "... until it has run out" is "$(status registrations)" 0
+kill -9 $recorder
+wait $recorder 2>/dev/null
+start
+check "... but calls still, after a kill" is "$(caller)" 2041
+stop
+
 # ---- kill, stop, start -------------------------------------------------------
 
 home

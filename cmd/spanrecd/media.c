@@ -290,6 +290,8 @@ struct match {
 static bool
 better(const struct match *a, const struct match *b)
 {
+	if (a->entry->media.weak != b->entry->media.weak)
+		return b->entry->media.weak;
 	if (a->kind == SOON || a->kind == LATER)
 		return a->from_ns < b->from_ns;
 	return a->entry->call > b->entry->call;

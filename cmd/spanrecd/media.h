@@ -15,7 +15,8 @@
  *   4. announced within `claim` after it
  *
  * Among claims of one kind the newest call wins, and a claim on the
- * destination before one on the source; of kinds 2 and 4 the earliest. A flow
+ * destination before one on the source; of kinds 2 and 4 the earliest. A claim
+ * that is weak (ICE tries it) gives way to one of its kind that is not. A flow
  * that is bound stays with its owner until that claim is over, linger
  * included, so that a port used again 20 ms after a BYE is not a leak.
  *

@@ -140,6 +140,52 @@ test_sides(void **state)
 	assert_int_equal(owner.speaker, SIP_CALLER);
 }
 
+/** What goes to another conversation does so at once, bound or not. */
+static void
+test_moved(void **state)
+{
+	struct writer_event event = {
+		.type = WRITER_MEDIA_CLOSE,
+		.call = 2,
+		.time_ns = (T0 + 100) * MS,
+		.media = { .number = 2, .receive = PEER, .moved = true }
+	};
+	struct media_owner owner;
+
+	(void)state;
+	open_at(2, 0, PEER, SIP_CALLEE);
+	assert_int_equal(media_apply(table, &event), 0);
+	open_at(1, 100, PEER, SIP_CALLER);
+	assert_int_equal(ask(PHONE, PEER, 99, 400, 2, &owner), MEDIA_OWNED);
+	assert_int_equal(owner.entry->call, 2);
+	assert_int_equal(ask(PHONE, PEER, 100, 400, 2, &owner), MEDIA_OWNED);
+	assert_int_equal(owner.entry->call, 1);
+	assert_int_equal(owner.speaker, SIP_CALLEE);
+	assert_int_equal(ask(PHONE, PEER, 110, 400, 2, &owner), MEDIA_OWNED);
+	assert_int_equal(owner.entry->call, 1);
+}
+
+/** What ICE only tries gives way to who was told to send there. */
+static void
+test_weak(void **state)
+{
+	struct writer_event event = {
+		.type = WRITER_MEDIA_OPEN,
+		.call = 3,
+		.time_ns = T0 * MS,
+		.media = { .number = 3, .receive = PEER, .weak = true }
+	};
+	struct media_owner owner;
+
+	(void)state;
+	assert_int_equal(media_apply(table, &event), 0);
+	assert_int_equal(ask(PHONE, PEER, 10, 400, 0, &owner), MEDIA_OWNED);
+	assert_int_equal(owner.entry->call, 3);
+	open_at(1, 0, PEER, SIP_CALLEE);
+	assert_int_equal(ask(PHONE, PEER, 10, 400, 0, &owner), MEDIA_OWNED);
+	assert_int_equal(owner.entry->call, 1);
+}
+
 static void
 test_before_the_sdp(void **state)
 {
@@ -506,6 +552,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(test_sides),
+		T(test_moved),
+		T(test_weak),
 		T(test_before_the_sdp),
 		T(test_after_the_bye),
 		T(test_port_used_again_after_20_ms),

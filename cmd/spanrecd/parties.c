@@ -12,8 +12,9 @@
 
 #include "cmd/spanrecd/control_priv.h"
 
-static bool
-same_host(const struct capture_endpoint *a, const struct capture_endpoint *b)
+bool
+control__same_host(const struct capture_endpoint *a,
+		   const struct capture_endpoint *b)
 {
 	return memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
 }
@@ -27,8 +28,10 @@ is_between(const struct control_leg *leg, enum sip_party party)
 
 	for (other = leg->call->legs; other; other = other->next)
 		if (other != leg &&
-		    (same_host(at, &other->sip->signalling[SIP_CALLER]) ||
-		     same_host(at, &other->sip->signalling[SIP_CALLEE])))
+		    (control__same_host(at,
+					&other->sip->signalling[SIP_CALLER]) ||
+		     control__same_host(at,
+					&other->sip->signalling[SIP_CALLEE])))
 			return true;
 	return false;
 }
@@ -72,7 +75,9 @@ add_other(struct control_parties *parties, const char *user)
 
 	if (!user[0] || parties->others_count == CONTROL_OTHERS_MAX ||
 	    strcmp(user, parties->end[SIP_CALLER]->user) == 0 ||
-	    strcmp(user, parties->end[SIP_CALLEE]->user) == 0)
+	    strcmp(user, parties->end[SIP_CALLEE]->user) == 0 ||
+	    strcmp(user, parties->name[SIP_CALLER]) == 0 ||
+	    strcmp(user, parties->name[SIP_CALLEE]) == 0)
 		return;
 	for (i = 0; i < parties->others_count; i++)
 		if (strcmp(user, parties->other[i]) == 0)
@@ -87,12 +92,46 @@ add_others_of(struct control_parties *parties, const struct control_leg *leg)
 
 	add_other(parties, leg->sip->party[SIP_CALLER].user);
 	add_other(parties, leg->sip->party[SIP_CALLEE].user);
+	add_other(parties, leg->registered[SIP_CALLER]);
+	add_other(parties, leg->registered[SIP_CALLEE]);
 	for (i = 0; i < leg->sip->others_count; i++)
 		add_other(parties, leg->sip->others[i]);
 }
 
+const char *
+control__name_sent(const struct sip_identity *party)
+{
+	return party->user[0] ? party->user : party->host;
+}
+
+/* Where it is no number, such as the name of a telephone, or is withheld, it is
+ * who is logged in there. */
+static const char *
+name_of(const struct control_state *c, const struct control_leg *leg,
+	enum sip_party party)
+{
+	const char *sent = control__name_sent(&leg->sip->party[party]);
+	char number[POLICY_NUMBER_BYTES];
+
+	policy_number_normalise(c->policy, sent, number);
+	if (policy_is_number(number) || !leg->registered[party][0])
+		return sent;
+	return leg->registered[party];
+}
+
+static void
+add_others_of_call(struct control_parties *parties,
+		   const struct control_call *call)
+{
+	const struct control_leg *leg;
+
+	for (leg = call->legs; leg; leg = leg->next)
+		if (leg->counts)
+			add_others_of(parties, leg);
+}
+
 void
-control__parties(const struct control_call *call,
+control__parties(const struct control_state *c, const struct control_call *call,
 		 struct control_parties *parties)
 {
 	const struct control_call *beside;
@@ -105,17 +144,15 @@ control__parties(const struct control_call *call,
 
 		leg = find_end(call, (enum sip_party)end, &party);
 		parties->end[end] = &leg->sip->party[party];
+		parties->name[end] = name_of(c, leg, party);
 		parties->addr[end] = leg->sip->signalling[party].addr;
 	}
 	for (leg = call->legs; leg; leg = leg->next)
 		if (leg->counts)
 			add_others_of(parties, leg);
 	add_other(parties, call->target);
-	if (!call->conference)
-		return;
-	for (beside = call->family->first; beside; beside = beside->next)
-		for (leg = beside->legs; leg && beside->conference;
-		     leg = leg->next)
-			if (leg->counts)
-				add_others_of(parties, leg);
+	for (beside = call->conference ? c->calls : NULL; beside;
+	     beside = beside->hh.next)
+		if (beside->conference == call->conference)
+			add_others_of_call(parties, beside);
 }

@@ -4,8 +4,15 @@
  * The first byte chooses the link type and the number of threads; then come
  * frames: two bytes of length, one of time step in milliseconds, the bytes.
  *
- * Invariants: it ends; every packet of every stream is accounted for; what was
- * written verifies.
+ * If the first byte has its top bit set, frames are built, so that calls link:
+ *
+ *   u8 what    SIP (see sip/message_feed.h) or RTP; 2 bits for who sends, 2 for
+ *              who it is sent to
+ *   u32 seed   top 8 bits: time that passes, in 16 ms
+ *   u32 more   of the seed
+ *
+ * Invariants: it ends; every packet of every stream is accounted for; segments
+ * are within their call, and numbered; what was written verifies.
  */
 #include <assert.h>
 #include <ftw.h>
@@ -17,9 +24,10 @@
 
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/pipeline.h"
+#include "sip/message_feed.h"
 
 static const int64_t START_NS = 1700000000LL * 1000000000;
-enum { FRAMES_MAX = 4096 };
+enum { FRAMES_MAX = 4096, ROW_BYTES = 9, BUILT_MAX = 1200, HEAD_BYTES = 42 };
 
 struct input {
 	uint8_t *records; /* as capture_mem_open wants them */
@@ -63,6 +71,77 @@ read_frames(struct input *in, const uint8_t *data, size_t n)
 	}
 }
 
+/* From one to another of the telephones that the built messages are about. */
+static void
+write_head(uint8_t *frame, unsigned who, const uint16_t port[2],
+	   uint32_t payload_bytes)
+{
+	uint8_t head[HEAD_BYTES] = { 2, 0, 0,    0, 0, 1, 2,  0, 0, 0, 0,  2,
+				     8, 0, 0x45, 0, 0, 0, 0,  0, 0, 0, 64, 17,
+				     0, 0, 10,   0, 0, 0, 10, 0, 0, 0 };
+	uint32_t udp = 8 + payload_bytes, ip = 20 + udp;
+
+	head[16] = (uint8_t)(ip >> 8);
+	head[17] = (uint8_t)ip;
+	head[29] = who & 3;
+	head[33] = who >> 2 & 3;
+	head[34] = (uint8_t)(port[0] >> 8);
+	head[35] = (uint8_t)port[0];
+	head[36] = (uint8_t)(port[1] >> 8);
+	head[37] = (uint8_t)port[1];
+	head[38] = (uint8_t)(udp >> 8);
+	head[39] = (uint8_t)udp;
+	memcpy(frame, head, sizeof(head));
+}
+
+/* One packet of sound, 20 ms. @return its length */
+static size_t
+build_rtp(uint8_t *payload, uint64_t seed)
+{
+	unsigned sequence = feed_bits(&seed, 8);
+	uint8_t head[12] = { 0x80, 8, 0, (uint8_t)sequence };
+
+	head[6] = (uint8_t)(sequence * 160 >> 8);
+	head[7] = (uint8_t)(sequence * 160);
+	head[11] = (uint8_t)feed_bits(&seed, 1);
+	memcpy(payload, head, sizeof(head));
+	memset(payload + sizeof(head), 0x55, 160);
+	return sizeof(head) + 160;
+}
+
+static void
+build_frames(struct input *in, const uint8_t *data, size_t n)
+{
+	int64_t time_ns = START_NS;
+
+	in->records =
+	    malloc(n / ROW_BYTES * (16 + HEAD_BYTES + BUILT_MAX) + 16);
+	assert(in->records);
+	for (; n >= ROW_BYTES; n -= ROW_BYTES, data += ROW_BYTES) {
+		uint8_t frame[HEAD_BYTES + BUILT_MAX];
+		uint16_t port[2] = { 5060, 5060 };
+		uint64_t seed = 0;
+		size_t bytes;
+
+		for (unsigned i = 0; i < 4; i++)
+			seed |= (uint64_t)data[5 + i] << 8 * (6 - i);
+		for (unsigned i = 0; i < 3; i++)
+			seed |= (uint64_t)data[2 + i] << 8 * (2 - i);
+		time_ns += data[1] * 16000000LL;
+		if (!(data[0] & 8)) {
+			port[0] = (uint16_t)(4000 + 2 * (seed >> 9 & 1));
+			port[1] = (uint16_t)(4000 + 2 * (seed >> 10 & 1));
+			bytes = build_rtp(frame + HEAD_BYTES, seed);
+		} else {
+			bytes = feed_linked((char *)frame + HEAD_BYTES,
+					    BUILT_MAX, seed);
+		}
+		assert(bytes < BUILT_MAX);
+		write_head(frame, data[0] >> 4, port, (uint32_t)bytes);
+		add_record(in, time_ns, frame, (uint32_t)(HEAD_BYTES + bytes));
+	}
+}
+
 static int
 remove_one(const char *path, const struct stat *st, int flag, struct FTW *ftw)
 {
@@ -89,6 +168,8 @@ check_row(void *ctx, const struct store_segment *row)
 		assert(s->expected == s->seen - s->duplicate + s->lost);
 	}
 	assert(row->state != STORE_STATE_RECORDING);
+	assert(row->segment > 0 && row->start_ns >= row->call_start_ns);
+	assert(strncmp(row->id, row->call, strlen(row->call)) == 0);
 	if (store_verify(archive, NULL, row, &finding) != 0) {
 		fprintf(stderr, "%s: %s\n", row->id, finding.detail);
 		abort();
@@ -156,13 +237,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (n < 1 || store_init() < 0)
 		return 0;
 	log_init("fuzz", LOG_LEVEL_ERROR);
-	in.link_type = link_types[data[0] & 3];
-	read_frames(&in, data + 1, n - 1);
+	if (data[0] & 0x80) {
+		in.link_type = link_types[0];
+		build_frames(&in, data + 1, n - 1);
+	} else {
+		in.link_type = link_types[data[0] & 3];
+		read_frames(&in, data + 1, n - 1);
+	}
 	assert(mkdtemp(dir));
 	assert(store_archive_create(dir, &recipient, 1) == 0);
 	assert(store_archive_open(&archive, dir, STORE_WRITE, &small, NULL) ==
 	       0);
-	run(&in, 1 + (data[0] >> 2) % 3, archive);
+	run(&in, 1 + (data[0] >> 2 & 31) % 3, archive);
 	assert(store_search(archive, &all, check_row, archive) == 0);
 	store_archive_close(&archive);
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);

@@ -8,6 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "rtp/red.h"
+
+#include "rtp/event.h"
+
 /* What a packet is counted under that the decision leaves out. */
 static enum store_reason
 refusal(const struct segment *s)
@@ -148,9 +152,9 @@ segment_stream(struct segment *s, enum sip_party speaker,
 	return (int)i;
 }
 
-static bool
-find_format(const struct writer_media *media, uint8_t payload_type,
-	    struct rtp_format *format)
+bool
+segment_format(const struct writer_media *media, uint8_t payload_type,
+	       struct rtp_format *format)
 {
 	uint32_t i;
 
@@ -161,6 +165,40 @@ find_format(const struct writer_media *media, uint8_t payload_type,
 		}
 	}
 	return rtp_format_static(payload_type, format);
+}
+
+bool
+segment_is_event(const struct rtp_format *format, const struct rtp_frame *frame)
+{
+	return format ? strcasecmp(format->encoding, "telephone-event") == 0
+		      : frame->payload_bytes == RTP_EVENT_BYTES;
+}
+
+bool
+segment_is_red(const struct rtp_format *format)
+{
+	return strcasecmp(format->encoding, "red") == 0;
+}
+
+/* Is a keyed digit among the blocks of a packet of several? Of one that cannot
+ * be taken apart nobody knows. */
+static bool
+has_event(const struct writer_media *media, const struct rtp_frame *frame)
+{
+	struct rtp_red_block blocks[RTP_RED_BLOCKS_MAX];
+	uint32_t n = rtp_red_read(blocks, frame->payload, frame->payload_bytes);
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		struct rtp_format format;
+		bool known =
+		    segment_format(media, blocks[i].payload_type, &format);
+
+		if (known ? strcasecmp(format.encoding, "telephone-event") == 0
+			  : blocks[i].bytes == RTP_EVENT_BYTES)
+			return true;
+	}
+	return n == 0;
 }
 
 /* ---- accounting ---------------------------------------------------------- */
@@ -293,7 +331,9 @@ introduce(struct segment *s, int stream, const struct rtp_format *format)
 	r = store_recording_format(s->recording, stream, &f);
 	if (r < 0)
 		return r;
-	s->told[stream][pt >> 6] |= UINT64_C(1) << (pt & 63);
+	/* What is in a packet of several is looked at each time. */
+	if (!segment_is_red(format))
+		s->told[stream][pt >> 6] |= UINT64_C(1) << (pt & 63);
 	/* Comfort noise (RFC 3389) is not what is spoken in. */
 	if (row->codec[0] == '\0' || strcasecmp(row->codec, "CN") == 0)
 		snprintf(row->codec, sizeof(row->codec), "%s",
@@ -307,13 +347,8 @@ segment_forget_formats(struct segment *s, int stream)
 	memset(s->told[stream], 0, sizeof(s->told[stream]));
 }
 
-/* RFC 4733 section 2.3 */
-enum { EVENT_BYTES = 4 };
-
 /*
- * May this payload type be stored? A keyed digit may not, and a payload type
- * that nobody explained and that is as long as a telephone event (RFC 4733
- * section 2.3) is taken for one.
+ * May this packet be stored? A keyed digit may not.
  *
  * @return true and *format, or false and *reason
  */
@@ -321,17 +356,18 @@ static bool
 storable(const struct segment_flow *flow, const struct rtp_frame *frame,
 	 struct rtp_format *format, enum store_reason *reason)
 {
-	bool known = find_format(flow->media, frame->payload_type, format);
+	bool known = segment_format(flow->media, frame->payload_type, format);
 
 	if (flow->encrypted) {
 		*reason = STORE_REASON_encrypted;
 		return false;
 	}
 	*reason = STORE_REASON_dtmf;
-	if (known)
-		return strcasecmp(format->encoding, "telephone-event") != 0;
-	if (frame->payload_bytes == EVENT_BYTES)
+	if (segment_is_event(known ? format : NULL, frame) ||
+	    (known && segment_is_red(format) && has_event(flow->media, frame)))
 		return false;
+	if (known)
+		return true;
 	*format = (struct rtp_format){ .payload_type = frame->payload_type,
 				       .clock_hz = 8000,
 				       .channels = 1 };
@@ -477,7 +513,7 @@ take_frame(struct segment *s, const struct segment_input *in,
 	uint8_t pt = frame->payload_type;
 	/* What is as short as a keyed digit is looked at each time. */
 	bool told = s->told[flow->stream][pt >> 6] >> (pt & 63) & 1 &&
-		    frame->payload_bytes > EVENT_BYTES;
+		    frame->payload_bytes > RTP_EVENT_BYTES;
 	struct rtp_format format;
 	enum store_reason reason;
 	int r;

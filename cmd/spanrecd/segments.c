@@ -38,21 +38,14 @@ add_line(char *to, size_t bytes, const char *line)
 
 /* ---- decisions ----------------------------------------------------------- */
 
-/* A trunk may be known by its host alone. */
-static const char *
-name_of(const struct sip_identity *party)
-{
-	return party->user[0] ? party->user : party->host;
-}
-
 static void
 ask_policy(const struct control_state *c, const struct control_call *call,
 	   const struct control_parties *parties,
 	   struct policy_verdict *verdict)
 {
 	struct policy_facts facts = {
-		.from = name_of(parties->end[SIP_CALLER]),
-		.to = name_of(parties->end[SIP_CALLEE]),
+		.from = parties->name[SIP_CALLER],
+		.to = parties->name[SIP_CALLEE],
 		.also = parties->other,
 		.also_count = parties->others_count,
 		.start_ns = call->family->start_ns,
@@ -214,8 +207,8 @@ make_head(const struct control_state *c, struct control_call *call,
 	row.start_ns = start_ns;
 	row.answer_ns = call->answer_ns;
 	row.state = STORE_STATE_NONE;
-	COPY_TEXT(row.from_sent, name_of(from));
-	COPY_TEXT(row.to_sent, name_of(to));
+	COPY_TEXT(row.from_sent, control__name_sent(from));
+	COPY_TEXT(row.to_sent, control__name_sent(to));
 	COPY_TEXT(row.from_name, from->display);
 	COPY_TEXT(row.to_name, to->display);
 	fill_others(c, parties, &row);
@@ -287,8 +280,10 @@ begin(struct control_state *c, struct control_call *call,
 	}
 	control__tell_head(c, call, same ? WRITER_UPDATE : WRITER_SEGMENT,
 			   false, time_ns);
+	/* Also for what came before it began: RTP before its SDP. */
 	if (first && call->family->paused_ns)
-		control__tell_pause(c, call, WRITER_PAUSE, time_ns);
+		control__tell_pause(c, call, WRITER_PAUSE,
+				    call->family->paused_ns);
 }
 
 void
@@ -298,7 +293,7 @@ control__segment_begin(struct control_state *c, struct control_call *call,
 	struct control_parties parties;
 
 	control__legs_prune(call);
-	control__parties(call, &parties);
+	control__parties(c, call, &parties);
 	decide(c, call, &parties, cause.anew);
 	begin(c, call, &parties, cause, time_ns);
 }
@@ -309,7 +304,7 @@ control__segment_update(struct control_state *c, struct control_call *call,
 {
 	struct control_parties parties;
 
-	control__parties(call, &parties);
+	control__parties(c, call, &parties);
 	if (again)
 		decide(c, call, &parties, false);
 	note_call_ids(call, false);
@@ -324,7 +319,7 @@ control__segment_review(struct control_state *c, struct control_call *call,
 	enum policy_decision before = call->verdict.decision;
 	struct control_parties parties;
 
-	control__parties(call, &parties);
+	control__parties(c, call, &parties);
 	decide(c, call, &parties, false);
 	if (strictness(call->verdict.decision) > strictness(before))
 		begin(c, call, &parties, cause, time_ns);
@@ -423,7 +418,7 @@ control__segment_go_on(struct control_state *c, struct control_call *call,
 	COPY_TEXT(call->began, row.began);
 	COPY_TEXT(call->sip_call_ids, row.sip_call_ids);
 	read_verdict(call, saved);
-	control__parties(call, &parties);
+	control__parties(c, call, &parties);
 	decide(c, call, &parties, false);
 	make_head(c, call, &parties, start_ns);
 	control__tell_head(c, call, WRITER_SEGMENT, saved->recorded, time_ns);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * How the recorder is, as JSON: what `spanrec status` and `spanrec list --live`
- * show. Everything that can be read without asking another thread; warnings in
- * words are made here, where it is known what is wrong.
+ * How the recorder is, as JSON: what `spanrec status`, `list --live` and
+ * `registrations` show. Everything that can be read without asking another
+ * thread; warnings in words are made here, where it is known what is wrong.
  */
 #include <dirent.h>
 #include <inttypes.h>
@@ -18,6 +18,7 @@
 #include "cmd/common/version.h"
 #include "cmd/spanrecd/control_priv.h"
 #include "cmd/spanrecd/summary.h"
+#include "sip/registrar.h"
 
 static const int64_t MS_NS = 1000000LL;
 static const int64_t SECOND_NS = 1000000000LL;
@@ -156,6 +157,14 @@ gauge_calls(const struct control_state *c, uint64_t *gauges)
 }
 
 static void
+gauge_registrations(const struct control_state *c, uint64_t *gauges)
+{
+	gauges[GAUGE_registrations] =
+	    sip_registrar_count(sip_tracker_registrar_peek(c->tracker));
+	gauges[GAUGE_registrations_max] = c->settings.registrations_max;
+}
+
+static void
 gauge_threads(const struct control_state *c, uint64_t *gauges)
 {
 	const struct pipeline *p = c->pipeline;
@@ -215,6 +224,7 @@ gauges_json(const struct control_state *c)
 	uint32_t i;
 
 	gauge_calls(c, gauges);
+	gauge_registrations(c, gauges);
 	gauge_threads(c, gauges);
 	gauge_process(gauges);
 	gauges[GAUGE_behind_ms] =
@@ -446,5 +456,43 @@ control__calls(struct control_state *c)
 
 	for (call = c->calls; call; call = call->hh.next)
 		(void)json_array_append_new(list, call_json(call));
+	return list;
+}
+
+/* ---- registrations ------------------------------------------------------- */
+
+static json_t *
+endpoint_json(const struct capture_endpoint *at)
+{
+	char text[CAPTURE_ENDPOINT_TEXT_BYTES];
+
+	return at->port ? json_string(capture_endpoint_text(at, text))
+			: json_null();
+}
+
+static void
+add_registration(void *ctx, const struct sip_registration *one)
+{
+	char record[SIP_USER_BYTES + SIP_HOST_BYTES + 1];
+
+	snprintf(record, sizeof(record), "%s@%s", one->user, one->host);
+	(void)json_array_append_new(
+	    ctx, json_pack("{s:o,s:o,s:o,s:o,s:b,s:o,s:s,s:o,s:o}", "record",
+			   text_json(record), "user", text_json(one->user),
+			   "contact", text_json(one->contact), "from",
+			   endpoint_json(&one->from), "direct", one->direct,
+			   "server", endpoint_json(&one->server), "state",
+			   one->confirmed ? "confirmed" : "claimed", "since",
+			   time_json(one->since_ns), "expires",
+			   time_json(one->until_ns)));
+}
+
+json_t *
+control__registrations(struct control_state *c)
+{
+	json_t *list = json_array();
+
+	sip_registrar_walk(sip_tracker_registrar_peek(c->tracker),
+			   add_registration, list);
 	return list;
 }

@@ -151,6 +151,7 @@ control__tell_media(struct control_state *c, const struct control_call *call,
 	event.media.receive = media->receive;
 	event.media.receiver = sip_end(sip->call, media->party);
 	event.media.secure = media->secure;
+	event.media.weak = media->candidate;
 	event.media.moved = sip->moved;
 	event.media.formats_count = media->formats_count;
 	for (i = 0; i < media->formats_count; i++) {

@@ -13,11 +13,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <uthash.h>
 
 #include "cmd/common/log.h"
+#include "cmd/spanrecd/keyed.h"
 #include "cmd/spanrecd/pipeline.h"
 #include "cmd/spanrecd/segment.h"
+#include "rtp/red.h"
 
 static const int64_t SECOND_NS = 1000000000LL;
 static const int64_t NAP_NS = 2 * 1000000LL;
@@ -27,7 +30,7 @@ static const int64_t PASS_NS = 200 * 1000000LL;
 static const int64_t LIVE_NAP_NS = 50 * 1000000LL;
 static const int64_t MS_NS = 1000000LL;
 
-enum { NO_STREAM = -1 };
+enum { NO_STREAM = -1, DYNAMIC_TYPES = 96 };
 
 /* So many flows ahead memory is asked for. */
 enum { PREFETCH = 4 };
@@ -41,6 +44,7 @@ struct call {
 	struct segment *first; /* oldest not closed */
 	struct segment *last;
 	struct segment_pause *pauses; /* newest first */
+	struct keyed keyed;
 };
 
 struct writer_state {
@@ -176,6 +180,7 @@ free_call(struct call *call)
 		call->pauses = pause->next;
 		free(pause);
 	}
+	keyed_clear(&call->keyed);
 	free(call);
 }
 
@@ -465,6 +470,101 @@ place(struct writer_state *w, struct flow *flow, int64_t time_ns)
 	return segment;
 }
 
+/* Each key that is new in its stream is told, whatever becomes of the packet:
+ * it may matter most while the call is not recorded. */
+static void
+tell_keys(struct writer_state *w, const struct flow *flow,
+	  const struct segment *segment, const struct rtp_event_packet *packet,
+	  int64_t time_ns)
+{
+	struct call *call = find_call(w, segment->call);
+	struct keyed_stream *stream = keyed_stream(
+	    &call->keyed, (enum sip_party)flow->binding.speaker, &flow->key);
+	struct writer_report report = { .type = REPORT_KEY,
+					.call = segment->call };
+	char keys[RTP_EVENT_KEYS_MAX];
+	uint32_t i, n;
+
+	if (!stream) {
+		log_error("out of memory: a key is not seen");
+		return;
+	}
+	report.key = (struct key_report){
+		.time_ns = time_ns,
+		.source = stream->number,
+		.ssrc = flow->key.ssrc,
+		.timestamp = packet->timestamp,
+		.end = stream->end,
+		.left = (stream->end == SIP_CALLER) == segment->left_is_caller,
+	};
+	n = rtp_events_take(&stream->events, packet, keys);
+	for (i = 0; i < n; i++) {
+		report.key.key = keys[i];
+		send_report(w, &report);
+	}
+	explicit_bzero(keys, sizeof(keys));
+	explicit_bzero(&report, sizeof(report));
+}
+
+/* A key that is told again beside the sound is one key. */
+static void
+look_for_keys_in_red(struct writer_state *w, const struct flow *flow,
+		     const struct segment *segment,
+		     const struct rtp_frame *frame)
+{
+	const struct writer_media *media = &flow->binding.entry->media;
+	struct rtp_red_block blocks[RTP_RED_BLOCKS_MAX];
+	uint32_t n = rtp_red_read(blocks, frame->payload, frame->payload_bytes);
+	struct rtp_format format;
+	uint32_t i;
+
+	for (i = 0; i < n; i++) {
+		struct rtp_event_packet packet = {
+			.timestamp = frame->timestamp - blocks[i].offset,
+			.payload = blocks[i].payload,
+			.payload_bytes = blocks[i].bytes,
+		};
+
+		if (!segment_format(media, blocks[i].payload_type, &format) ||
+		    strcasecmp(format.encoding, "telephone-event") != 0)
+			continue;
+		packet.clock_hz = format.clock_hz;
+		tell_keys(w, flow, segment, &packet, frame->time_ns);
+	}
+}
+
+/* Is anything keyed in this packet? Nothing is after the end of the call. */
+static void
+look_for_keys(struct writer_state *w, const struct flow *flow,
+	      const struct segment *segment, const struct rtp_frame *frame)
+{
+	const struct flow_binding *b = &flow->binding;
+	struct rtp_event_packet packet = {
+		.timestamp = frame->timestamp,
+		.marker = frame->marker,
+		.payload = frame->payload,
+		.payload_bytes = frame->payload_bytes,
+	};
+	struct rtp_format format;
+	bool known;
+
+	bool is_short =
+	    frame->payload_bytes <= RTP_EVENT_KEYS_MAX * RTP_EVENT_BYTES;
+
+	/* those of several payloads have a dynamic type (RFC 3551) */
+	if ((!is_short && frame->payload_type < DYNAMIC_TYPES) ||
+	    b->encrypted ||
+	    (segment->last && frame->time_ns >= segment->end_ns))
+		return;
+	known = segment_format(&b->entry->media, frame->payload_type, &format);
+	if (known && segment_is_red(&format))
+		look_for_keys_in_red(w, flow, segment, frame);
+	if (!is_short || !segment_is_event(known ? &format : NULL, frame))
+		return;
+	packet.clock_hz = known ? format.clock_hz : 0;
+	tell_keys(w, flow, segment, &packet, frame->time_ns);
+}
+
 /*
  * One thing that the jitter buffer has, to where it belongs.
  *
@@ -495,6 +595,9 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 			counter_add(&w->writer->counters, COUNTER_unclaimed, 1);
 		return 0;
 	}
+	/* If it is not taken now it comes again, and then nothing is new. */
+	if (kind == RTP_TAKE_FRAME)
+		look_for_keys(w, flow, segment, frame);
 	if (b->stream < 0) {
 		segment_overflow(segment, &w->input, kind);
 		return 0;

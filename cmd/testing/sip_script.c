@@ -100,6 +100,14 @@ testing_sip_note(void *ctx, const struct sip_event *event)
 	case SIP_EVENT_RESUME:
 		print(log, "resume by %s", parties[event->party]);
 		break;
+	case SIP_EVENT_KEY:
+		print(log, "key %c by %s", event->keyed->key,
+		      parties[event->party]);
+		if (event->keyed->duration_ms)
+			print(log, " for %u", event->keyed->duration_ms);
+		if (event->keyed->again)
+			print(log, " again");
+		break;
 	case SIP_EVENT_REFER:
 		print(log, "refer by %s to %s", parties[event->party],
 		      event->target->user);
@@ -125,6 +133,7 @@ struct options {
 	    pai[32], from[32], to[32];
 	char profile[32];
 	char headers[512];
+	char body[256];
 };
 
 static void
@@ -173,6 +182,8 @@ read_options(struct options *o, const char *words)
 			snprintf(o->to, sizeof(o->to), "%s", value);
 		else if (strcmp(word, "h") == 0)
 			add_header(o, value);
+		else if (strcmp(word, "body") == 0)
+			snprintf(o->body, sizeof(o->body), "%s", value);
 		else if (strcmp(word, "rtp") == 0)
 			snprintf(o->profile, sizeof(o->profile), "%s", value);
 		else
@@ -195,16 +206,33 @@ write_sdp(struct testing_sip_log *sdp, const struct options *o)
 	      direction);
 }
 
+/** @param text type|line|line...; ~ is a blank */
+static void
+write_body(struct testing_sip_log *body, char *text, const char **type)
+{
+	char *line, *save, *p;
+
+	for (p = text; *p; p++)
+		if (*p == '~')
+			*p = ' ';
+	*type = strtok_r(text, "|", &save);
+	while ((line = strtok_r(NULL, "|", &save)))
+		print(body, "%s\r\n", line);
+}
+
 /** @param what "INVITE" or "200/INVITE" */
 static void
 write_message(struct testing_sip_log *m, const char *what, unsigned cseq,
-	      const struct options *o)
+	      struct options *o)
 {
 	const char *method = strchr(what, '/');
-	struct testing_sip_log sdp = { .n = 0 };
+	struct testing_sip_log body = { .n = 0 };
+	const char *type = "application/sdp";
 
 	if (o->sdp[0])
-		write_sdp(&sdp, o);
+		write_sdp(&body, o);
+	else if (o->body[0])
+		write_body(&body, o->body, &type);
 	if (method)
 		print(m, "SIP/2.0 %.3s Whatever\r\n", what);
 	else
@@ -219,10 +247,10 @@ write_message(struct testing_sip_log *m, const char *what, unsigned cseq,
 		print(m, "P-Asserted-Identity: <sip:%s@pbx.example>\r\n",
 		      o->pai);
 	print(m, "%s", o->headers);
-	if (sdp.n)
-		print(m, "Content-Type: application/sdp\r\n");
-	print(m, "Content-Length: %zu\r\n\r\n%.*s", sdp.n, (int)sdp.n,
-	      sdp.text);
+	if (body.n)
+		print(m, "Content-Type: %s\r\n", type);
+	print(m, "Content-Length: %zu\r\n\r\n%.*s", body.n, (int)body.n,
+	      body.text);
 }
 
 static void
