@@ -781,11 +781,9 @@ has_source(const struct sip_key *near, const struct sip_call_state *but)
 }
 
 static bool
-is_passed_on(const struct sip_key *a, const struct sip_key *b)
+is_source(const struct sip_key *far, const struct sip_key *near)
 {
-	return !sip__same_way(&a->call->pub, &b->call->pub) &&
-	       ((passes_on(a, b) && !has_source(b, a->call)) ||
-		(passes_on(b, a) && !has_source(a, b->call)));
+	return passes_on(far, near) && !has_source(near, far->call);
 }
 
 /**
@@ -800,7 +798,8 @@ find_media(const struct sip_call_state *call, const struct sip_stream *stream)
 
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
 		if (key->call == call || !sip__call_lives(key->call) ||
-		    !is_passed_on(mine, key))
+		    sip__same_way(&call->pub, &key->call->pub) ||
+		    !(is_source(mine, key) || is_source(key, mine)))
 			continue;
 		if (!found)
 			found = key;
@@ -810,6 +809,20 @@ find_media(const struct sip_call_state *call, const struct sip_stream *stream)
 	return found && found->call->pub.conversation != call->pub.conversation
 		   ? found
 		   : NULL;
+}
+
+/** At which end of the older conversation is who stays in it? Not that of the
+ * newcomer, whose address it is, or to whom it is passed on. */
+static enum sip_party
+end_that_stays(const struct sip_call_state *old, const struct sip_key *a,
+	       const struct sip_key *b)
+{
+	const struct sip_key *far = is_source(a, b) ? a : b;
+	const struct sip_key *near = far == a ? b : a;
+
+	if (far->call->pub.conversation == old->pub.conversation)
+		return sip_end(&far->call->pub, far->party);
+	return sip__other(sip_end(&near->call->pub, near->party));
 }
 
 void
@@ -838,7 +851,7 @@ sip__link_described(struct sip_call_state *call, const struct sip_turn *turn)
 	link.type = old->pub.answer_ns && sip__leg_has_others(old)
 			? SIP_LINK_TRANSFER
 			: SIP_LINK_SAME;
-	link.end = SIP_CALLER;
+	link.end = end_that_stays(old, &s->key, key);
 	link.party = SIP_CALLER;
 	sip__legs_move(young, NULL, old, turned, link, turn->time_ns);
 }
