@@ -549,27 +549,52 @@ by_numbers(struct sip_call_state *call, const struct sip_turn *turn,
 	return found && !waits && link_same(call, found, SIP_BY_NUMBERS, link);
 }
 
+/** Is it a switch of the conversation that is at this address? */
+static bool
+is_between(const struct sip_call_state *call, const struct capture_endpoint *at)
+{
+	const struct sip_call_state *leg;
+
+	for (leg = call->leg_next; leg != call; leg = leg->leg_next)
+		for (int p = SIP_CALLER; p <= SIP_CALLEE; p++)
+			if (sip__same_host(&leg->pub.signalling[p], at))
+				return true;
+	return false;
+}
+
+/** Who calls holds somebody, and talks to nobody: else it is a switch, of which
+ * all calls bear one number. */
 static bool
 by_hold(struct sip_call_state *call, const struct sip_turn *turn,
 	struct sip_link *link)
 {
 	const struct sip_tracker *t = call->tracker;
-	uint64_t hash = address_hash(t, SIP_KEY_HOLDER, turn->src,
-				     call->pub.party[SIP_CALLER].user);
-	const struct sip_key *key = sip__key_first(t, hash);
+	const char *user = call->pub.party[SIP_CALLER].user;
+	const struct sip_key *found = NULL,
+			     *key = sip__key_first(
+				 t, address_hash(t, SIP_KEY_SELF, turn->src,
+						 user));
 
+	if (!is_named(user))
+		return false;
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
-		if (key->call == call || !sip__call_lives(key->call))
+		if (key->call == call || !sip__call_lives(key->call) ||
+		    !key->call->pub.answer_ns)
 			continue;
-		sip__leg_alone(call);
-		link->type = SIP_LINK_CONSULT;
-		link->by = SIP_BY_HOLD;
-		link->with = key->call->pub.conversation;
-		link->end = sip_end(&key->call->pub, key->party);
-		link->party = SIP_CALLER;
-		return true;
+		if (!key->call->pub.hold[key->party])
+			return false;
+		if (!found && !is_between(key->call, turn->src))
+			found = key;
 	}
-	return false;
+	if (!found)
+		return false;
+	sip__leg_alone(call);
+	link->type = SIP_LINK_CONSULT;
+	link->by = SIP_BY_HOLD;
+	link->with = found->call->pub.conversation;
+	link->end = sip_end(&found->call->pub, found->party);
+	link->party = SIP_CALLER;
+	return true;
 }
 
 /** From now on others may find it. */
@@ -600,6 +625,8 @@ publish(struct sip_call_state *call, const struct sip_turn *turn)
 		     address_hash(t, SIP_KEY_PEER, turn->dst,
 				  pub->party[SIP_CALLER].user),
 		     SIP_CALLEE);
+	sip__link_self(call, SIP_CALLER, turn->src);
+	sip__link_self(call, SIP_CALLEE, turn->dst);
 }
 
 bool
@@ -759,11 +786,9 @@ has_source(const struct sip_key *near, const struct sip_call_state *but)
 }
 
 static bool
-is_passed_on(const struct sip_key *a, const struct sip_key *b)
+is_source(const struct sip_key *far, const struct sip_key *near)
 {
-	return !sip__same_way(&a->call->pub, &b->call->pub) &&
-	       ((passes_on(a, b) && !has_source(b, a->call)) ||
-		(passes_on(b, a) && !has_source(a, b->call)));
+	return passes_on(far, near) && !has_source(near, far->call);
 }
 
 /**
@@ -778,7 +803,8 @@ find_media(const struct sip_call_state *call, const struct sip_stream *stream)
 
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
 		if (key->call == call || !sip__call_lives(key->call) ||
-		    !is_passed_on(mine, key))
+		    sip__same_way(&call->pub, &key->call->pub) ||
+		    !(is_source(mine, key) || is_source(key, mine)))
 			continue;
 		if (!found)
 			found = key;
@@ -788,6 +814,20 @@ find_media(const struct sip_call_state *call, const struct sip_stream *stream)
 	return found && found->call->pub.conversation != call->pub.conversation
 		   ? found
 		   : NULL;
+}
+
+/** At which end of the older conversation is who stays in it? Not that of the
+ * newcomer, whose address it is, or to whom it is passed on. */
+static enum sip_party
+end_that_stays(const struct sip_call_state *old, const struct sip_key *a,
+	       const struct sip_key *b)
+{
+	const struct sip_key *far = is_source(a, b) ? a : b;
+	const struct sip_key *near = far == a ? b : a;
+
+	if (far->call->pub.conversation == old->pub.conversation)
+		return sip_end(&far->call->pub, far->party);
+	return sip__other(sip_end(&near->call->pub, near->party));
 }
 
 void
@@ -816,7 +856,7 @@ sip__link_described(struct sip_call_state *call, const struct sip_turn *turn)
 	link.type = old->pub.answer_ns && sip__leg_has_others(old)
 			? SIP_LINK_TRANSFER
 			: SIP_LINK_SAME;
-	link.end = SIP_CALLER;
+	link.end = end_that_stays(old, &s->key, key);
 	link.party = SIP_CALLER;
 	sip__legs_move(young, NULL, old, turned, link, turn->time_ns);
 }
@@ -824,18 +864,13 @@ sip__link_described(struct sip_call_state *call, const struct sip_turn *turn)
 /* ---- hold ---------------------------------------------------------------- */
 
 void
-sip__link_hold(struct sip_call_state *call, enum sip_party party, bool hold,
+sip__link_self(struct sip_call_state *call, enum sip_party party,
 	       const struct capture_endpoint *at)
 {
-	struct sip_key *key = &call->holder[party];
-
-	if (hold && call->pub.party[party].user[0])
-		sip__key_set(call, key,
-			     address_hash(call->tracker, SIP_KEY_HOLDER, at,
-					  call->pub.party[party].user),
-			     party);
-	else
-		sip__key_drop(key);
+	sip__key_set(call, &call->self[party],
+		     address_hash(call->tracker, SIP_KEY_SELF, at,
+				  call->pub.party[party].user),
+		     party);
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -862,8 +897,8 @@ sip__link_drop(struct sip_call_state *call)
 	for (int type = 0; type < SIP_KEYS_COUNT; type++)
 		sip__key_drop(&call->ids[type]);
 	sip__key_drop(&call->peer);
-	sip__key_drop(&call->holder[SIP_CALLER]);
-	sip__key_drop(&call->holder[SIP_CALLEE]);
+	sip__key_drop(&call->self[SIP_CALLER]);
+	sip__key_drop(&call->self[SIP_CALLEE]);
 	for (s = call->streams; s; s = s->next)
 		sip__key_drop(&s->key);
 	if (call->told && sip__leg_has_others(call))
@@ -903,8 +938,8 @@ sip__link_restore(struct sip_call_state *call, uint64_t with)
 	for (int type = 0; type < SIP_KEYS_COUNT; type++)
 		key_again(call, &call->ids[type], SIP_CALLER);
 	key_again(call, &call->peer, SIP_CALLEE);
-	key_again(call, &call->holder[SIP_CALLER], SIP_CALLER);
-	key_again(call, &call->holder[SIP_CALLEE], SIP_CALLEE);
+	key_again(call, &call->self[SIP_CALLER], SIP_CALLER);
+	key_again(call, &call->self[SIP_CALLEE], SIP_CALLEE);
 	key_again(call, &call->refer.key, sip__other(call->refer.by));
 	for (s = call->streams; s; s = s->next)
 		sip__link_stream(call, s, true);

@@ -472,7 +472,7 @@ enum sip_key_type {
 	SIP_KEY_PEER,    /**< an address from which somebody talks to somebody */
 	SIP_KEYS_COUNT,  /**< so many each call has from its beginning */
 	SIP_KEY_MEDIA = SIP_KEYS_COUNT, /**< where media is received */
-	SIP_KEY_HOLDER,  /**< an address, and who holds a call there */
+	SIP_KEY_SELF,    /**< an address, and who talks there */
 	SIP_KEY_TARGET   /**< somebody is to be called instead */
 };
 
@@ -603,7 +603,7 @@ struct sip_call_state {
 						     *   in a circle */
 	struct sip_key ids[SIP_KEYS_COUNT]; /**< by type */
 	struct sip_key peer;      /**< SIP_KEY_PEER of the callee */
-	struct sip_key holder[2]; /**< [party] */
+	struct sip_key self[2]; /**< SIP_KEY_SELF, [party] */
 	struct sip_refer refer;   /**< the last one */
 	uint64_t consulted; /**< number of the call whose REFER ends this one */
 	bool told;     /**< its CALL was emitted, its END was not */
@@ -793,9 +793,9 @@ void sip__link_described(struct sip_call_state *call,
 /** A stream is valid, or not any more. */
 void sip__link_stream(struct sip_call_state *call, struct sip_stream *stream,
 		      bool open);
-/** A party holds the other, or does not any more. @param at where it is seen */
-void sip__link_hold(struct sip_call_state *call, enum sip_party party,
-		    bool hold, const struct capture_endpoint *at);
+/** A party is seen here: who begins a call, or holds. */
+void sip__link_self(struct sip_call_state *call, enum sip_party party,
+		    const struct capture_endpoint *at);
 /** Somebody hung up: what is left of a transfer may go on elsewhere. */
 void sip__link_left(struct sip_call_state *call, int64_t time_ns);
 /** A call is over: it is a leg no longer, and found only by its Call-ID, and by
