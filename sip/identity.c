@@ -139,6 +139,9 @@ add_other(struct sip_call *call, const struct sip_address *address)
 	return whole;
 }
 
+_Static_assert(SIP_OTHERS_MAX > SIP_DIVERTED_MAX,
+	       "who is called now is not left out");
+
 bool
 sip__identity_redirect(struct sip_call *call, const struct sip_address *to)
 {

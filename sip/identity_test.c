@@ -122,6 +122,28 @@ the_network_knows_better(void **state)
 	assert_string_equal(identity.display, "New");
 }
 
+static void
+who_is_called_is_known_however_many_were_called_before(void **state)
+{
+	static const struct sip_text numbers[] = { SIP_TEXT("sip:1@x"),
+						   SIP_TEXT("sip:2@x"),
+						   SIP_TEXT("sip:3@x"),
+						   SIP_TEXT("sip:4@x") };
+	struct sip_msg msg = { 0 };
+	struct sip_call call = { 0 };
+
+	(void)state;
+	while (msg.related.diverted_count < SIP_DIVERTED_MAX) {
+		uint32_t n = msg.related.diverted_count++;
+
+		sip__scan_address(&msg.related.diverted[n], numbers[n]);
+	}
+	sip__scan_address(&msg.uri, SIP_TEXT("sip:4999@x"));
+	assert_true(sip__identity_others(&call, &msg));
+	assert_int_equal(call.others_count, SIP_DIVERTED_MAX + 1);
+	assert_string_equal(call.others[SIP_DIVERTED_MAX], "4999");
+}
+
 int
 main(void)
 {
@@ -130,6 +152,8 @@ main(void)
 		cmocka_unit_test(every_truncation_is_read),
 		cmocka_unit_test(long_parts_are_cut),
 		cmocka_unit_test(the_network_knows_better),
+		cmocka_unit_test(
+		    who_is_called_is_known_however_many_were_called_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -141,7 +141,7 @@ struct sip_identity {
 };
 
 /** Numbers kept of others who have part in a call. */
-#define SIP_OTHERS_MAX 4
+#define SIP_OTHERS_MAX 5
 
 /**
  * A call as seen so far: what bears one Call-ID. Owned by the tracker.
