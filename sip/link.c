@@ -32,6 +32,8 @@
 /** A REFER is acted on at once; its subscription lasts no longer than this
  * (RFC 3515 leaves that open, the transaction of the INVITE takes 32 s). */
 #define REFER_NS (64 * SECOND_NS)
+/** ... and all telephones of one person are called within. */
+#define BRANCHES_NS (SECOND_NS / 2)
 /** A switch calls on within. */
 #define CALLS_ON_NS (5 * SECOND_NS)
 /** Calls of one hash that are looked at. */
@@ -180,19 +182,12 @@ is_open(const struct sip_refer *refer, int64_t now_ns)
 	return refer->open && now_ns <= refer->until_ns;
 }
 
-/** He has called who he was asked to: the next call to there is another's. */
-static void
-refer_done(struct sip_call_state *asked)
-{
-	asked->refer.open = false;
-	sip__key_drop(&asked->refer.key);
-}
-
 static void
 refer_over(struct sip_call_state *call)
 {
-	refer_done(call);
+	call->refer.open = false;
 	call->refer.replaces = 0;
+	sip__key_drop(&call->refer.key);
 }
 
 /** Has somebody of this name part in the conversation? */
@@ -249,6 +244,25 @@ may_be_asked(const struct sip_call_state *asked,
 	       sip__same_host(turn->src, &asked->pub.signalling[of]);
 }
 
+/** The call that was made for it, if this is another branch of that: a call of
+ * the same to the same at once. Any other is for somebody else. */
+static struct sip_call_state *
+find_branch(const struct sip_call_state *asked,
+	    const struct sip_call_state *call)
+{
+	struct sip_call_state *made =
+	    sip__call_find(call->tracker, asked->refer.made);
+	const struct sip_call *pub = &call->pub;
+
+	return made && made->pub.answer_ns == 0 &&
+		       sip__same_host(&made->pub.signalling[SIP_CALLER],
+				      &pub->signalling[SIP_CALLER]) &&
+		       same_user(made->pub.party[SIP_CALLER].user,
+				 pub->party[SIP_CALLER].user)
+		   ? made
+		   : NULL;
+}
+
 /** What a party is called by. */
 static struct sip_text
 name_of(const struct sip_identity *identity)
@@ -269,7 +283,8 @@ find_asked_for(const struct sip_call_state *call, const struct sip_turn *turn,
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
 		struct sip_call_state *asked = key->call;
 
-		if (asked == call || !is_open(&asked->refer, turn->time_ns))
+		if (asked == call || !is_open(&asked->refer, turn->time_ns) ||
+		    (asked->refer.made && !find_branch(asked, call)))
 			continue;
 		if (is_asked(asked, call, turn) ||
 		    may_be_asked(asked, call, turn))
@@ -346,29 +361,41 @@ by_replaces(struct sip_call_state *call, const struct sip_turn *turn,
 	return true;
 }
 
+static void
+join_as_branch(struct sip_call_state *call, struct sip_call_state *with,
+	       enum sip_link_by by, struct sip_link *link)
+{
+	link->type = SIP_LINK_SAME;
+	link->by = by;
+	link->with = with->pub.conversation;
+	link->end = sip_end(&with->pub, SIP_CALLER);
+	link->party = SIP_CALLER;
+	sip__leg_join(call, with, with->pub.crossed);
+}
+
 static bool
 by_refer(struct sip_call_state *call, const struct sip_turn *turn,
 	 struct sip_link *link)
 {
 	struct sip_call_state *asked = find_asked(call, turn);
+	struct sip_refer *refer = asked ? &asked->refer : NULL;
 
-	if (!asked)
+	if (!asked || (refer->redirect && !sip__call_lives(asked)))
 		return false;
-	if (asked->refer.redirect && !sip__call_lives(asked))
-		return false;
-	if (asked->refer.redirect) {
-		link->type = SIP_LINK_SAME;
-		link->by = SIP_BY_REDIRECT;
-		link->with = asked->pub.conversation;
-		link->end = sip_end(&asked->pub, SIP_CALLER);
-		link->party = SIP_CALLER;
-		sip__leg_join(call, asked, asked->pub.crossed);
+	if (refer->redirect) {
+		join_as_branch(call, asked, SIP_BY_REDIRECT, link);
+	} else if (refer->made) {
+		join_as_branch(call, find_branch(asked, call), SIP_BY_REFER,
+			       link);
 	} else {
 		link->type = SIP_LINK_TRANSFER;
 		link->by = SIP_BY_REFER;
-		follow(call, asked, sip__other(asked->refer.by), link);
+		follow(call, asked, sip__other(refer->by), link);
 	}
-	refer_done(asked);
+	if (!refer->made && refer->until_ns > turn->time_ns + BRANCHES_NS)
+		refer->until_ns = turn->time_ns + BRANCHES_NS;
+	if (!refer->made)
+		refer->made = call->pub.number;
 	return true;
 }
 

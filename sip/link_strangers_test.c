@@ -88,6 +88,25 @@ who_calls_the_same_as_a_transfer(void **state)
 }
 
 static void
+branches_of_a_transfer_are_one_call(void **state)
+{
+	(void)state;
+	/* the switch calls both telephones of 2003; then 2001 calls again */
+	assert_links(
+	    INVITE(0, P, B, one, "from=2001 to=2002")
+		OK(10, B, P, one, "") "1000 B>P REFER 1 b=r i=one f=onet t=onef h=Refer-To:sip:2003@P\n" INVITE(
+		    1020, P, C, new, "from=2001 to=2003")
+		    INVITE(1021, P, E, branch, "from=2001 to=2003")
+			INVITE(1022, P, E, stranger, "from=2009 to=2003")
+			    INVITE(1600, P, C, later, "from=2001 to=2003"),
+	    "0 #1 call 2001>2002\n"
+	    "1020 #2 call 2001>2003 after #1 transfer by refer\n"
+	    "1021 #3 call 2001>2003 of #2 same by refer\n"
+	    "1022 #4 call 2009>2003\n"
+	    "1600 #5 call 2001>2003\n");
+}
+
+static void
 whoever_had_part_may_be_who_is_transferred(void **state)
 {
 	(void)state;
@@ -362,6 +381,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_calls_the_same_as_a_transfer),
+		cmocka_unit_test(branches_of_a_transfer_are_one_call),
 		cmocka_unit_test(whoever_had_part_may_be_who_is_transferred),
 		cmocka_unit_test(who_is_redirected_to_the_same),
 		cmocka_unit_test(who_calls_from_the_same_number_as_who_holds),

@@ -501,6 +501,7 @@ struct sip_refer {
 	bool redirect;
 	enum sip_party by;  /**< who asked: the other is to call */
 	uint64_t replaces;  /**< number of the call that is to end for it */
+	uint64_t made; /**< number of the call that was made for it, or 0 */
 	uint64_t anchor; /**< number of a leg that goes on after this one's end */
 	int64_t until_ns;
 	struct sip_key key;
