@@ -3,8 +3,8 @@
  * Calls of people who have nothing to do with each other, and look as if they
  * had: none is linked.
  *
- * A and D are customers or their gateways (2001, 2009), P, Q and R switches,
- * B, C and E telephones, M a media server.
+ * A and D are customers (2001, 2009), P, Q and R switches, B, C and E
+ * telephones, M is a media server.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,6 +54,11 @@ assert_links(const char *script, const char *expected)
 #t " " #y ">" #x " 200/INVITE 1 b=1" #id " i=" #id " f=" #id           \
 	   "f t=" #id "t " options "\n"
 
+/* x, who was called, asks y to call 2003 */
+#define REFER(t, x, y, id)                                                     \
+#t " " #x ">" #y " REFER 1 b=r i=" #id " f=" #id "t t=" #id            \
+	   "f h=Refer-To:sip:2003@P\n"
+
 /* x holds y, and y agrees; t is a tenth of its time */
 #define HOLD(t, x, y, id)                                                      \
 #t "0 " #x ">" #y " INVITE 2 b=2" #id " i=" #id " f=" #id "f t=" #id   \
@@ -67,21 +72,21 @@ who_calls_the_same_as_a_transfer(void **state)
 	(void)state;
 	/* the switch transfers 2001 to 2003, and calls 2003 for 2009 too */
 	assert_links(
-	    INVITE(0, A, P, one, "from=2001 to=100") INVITE(
-		5, P, B, two, "from=2001 to=2002") OK(10, B, P, two, "")
-		OK(15, P, A, one, "") "1000 B>P REFER 1 b=r i=two f=twot t=twof h=Refer-To:sip:2003@P\n" INVITE(
-		    1020, P, C, stranger, "from=2009 to=2003")
-		    INVITE(1030, P, C, new, "from=2001 to=2003"),
+	    INVITE(0, A, P, one, "from=2001 to=100")
+		INVITE(5, P, B, two, "from=2001 to=2002") OK(10, B, P, two, "")
+		    OK(15, P, A, one, "") REFER(1000, B, P, two)
+			INVITE(1020, P, C, stranger, "from=2009 to=2003")
+			    INVITE(1030, P, C, new, "from=2001 to=2003"),
 	    "0 #1 call 2001>100\n"
 	    "5 #2 call 2001>2002\n"
 	    "1020 #3 call 2009>2003\n"
 	    "1030 #4 call 2001>2003 after #2 transfer by refer\n");
 	/* where nobody says who calls, the address tells, but once */
 	assert_links(
-	    INVITE(0, P, B, one, "from=anonymous to=2002")
-		OK(10, B, P, one, "") "1000 B>P REFER 1 b=r i=one f=onet t=onef h=Refer-To:sip:2003@P\n" INVITE(
-		    1020, P, C, new, "from=anonymous to=2003")
-		    INVITE(1030, P, C, stranger, "from=anonymous to=2003"),
+	    INVITE(0, P, B, one, "from=anonymous to=2002") OK(10, B, P, one, "")
+		REFER(1000, B, P, one)
+		    INVITE(1020, P, C, new, "from=anonymous to=2003")
+			INVITE(1030, P, C, stranger, "from=anonymous to=2003"),
 	    "0 #1 call anonymous>2002\n"
 	    "1020 #2 call anonymous>2003 after #1 transfer by refer\n"
 	    "1030 #3 call anonymous>2003\n");
@@ -93,12 +98,12 @@ branches_of_a_transfer_are_one_call(void **state)
 	(void)state;
 	/* the switch calls both telephones of 2003; then 2001 calls again */
 	assert_links(
-	    INVITE(0, P, B, one, "from=2001 to=2002")
-		OK(10, B, P, one, "") "1000 B>P REFER 1 b=r i=one f=onet t=onef h=Refer-To:sip:2003@P\n" INVITE(
-		    1020, P, C, new, "from=2001 to=2003")
-		    INVITE(1021, P, E, branch, "from=2001 to=2003")
-			INVITE(1022, P, E, stranger, "from=2009 to=2003")
-			    INVITE(1600, P, C, later, "from=2001 to=2003"),
+	    INVITE(0, P, B, one, "from=2001 to=2002") OK(10, B, P, one, "")
+		REFER(1000, B, P, one)
+		    INVITE(1020, P, C, new, "from=2001 to=2003")
+			INVITE(1021, P, E, branch, "from=2001 to=2003")
+			    INVITE(1022, P, E, stranger, "from=2009 to=2003")
+				INVITE(1600, P, C, later, "from=2001 to=2003"),
 	    "0 #1 call 2001>2002\n"
 	    "1020 #2 call 2001>2003 after #1 transfer by refer\n"
 	    "1021 #3 call 2001>2003 of #2 same by refer\n"
@@ -112,18 +117,17 @@ whoever_had_part_may_be_who_is_transferred(void **state)
 	(void)state;
 	assert_links(
 	    INVITE(0, P, B, one, "from=2001 to=+441495002002")
-		OK(10, B, P, one, "") "1000 B>P REFER 1 b=r i=one f=onet t=onef h=Refer-To:sip:2003@P\n" INVITE(
-		    1020, P, C, new, "from=01495002002 to=2003"),
+		OK(10, B, P, one, "") REFER(1000, B, P, one)
+		    INVITE(1020, P, C, new, "from=01495002002 to=2003"),
 	    "0 #1 call 2001>+441495002002\n"
 	    "1020 #2 call 01495002002>2003 after #1 transfer by refer\n");
-	assert_links(
-	    INVITE(0, P, B, one, "from=2001 to=+441495002002")
-		OK(10, B, P, one, "") "1000 B>P REFER 1 b=r i=one f=onet t=onef h=Refer-To:sip:2003@P\n" INVITE(
-		    1020, P, C, new,
-		    "from=7 to=2003 "
-		    "h=Referred-By:sip:01495002002@P"),
-	    "0 #1 call 2001>+441495002002\n"
-	    "1020 #2 call 7>2003 after #1 transfer by refer\n");
+	assert_links(INVITE(0, P, B, one, "from=2001 to=+441495002002")
+			 OK(10, B, P, one, "") REFER(1000, B, P, one)
+			     INVITE(1020, P, C, new,
+				    "from=7 to=2003 "
+				    "h=Referred-By:sip:01495002002@P"),
+		     "0 #1 call 2001>+441495002002\n"
+		     "1020 #2 call 7>2003 after #1 transfer by refer\n");
 }
 
 static void
