@@ -345,8 +345,12 @@ by_replaces(struct sip_call_state *call, const struct sip_turn *turn,
 		link->type = SIP_LINK_TRANSFER;
 		link->by = SIP_BY_REFER;
 		follow(call, asked, sip__other(asked->refer.by), link);
+		refer_over(asked);
 		return true;
 	}
+	asked = find_asked(call, turn);
+	if (asked)
+		refer_over(asked);
 	link->type =
 	    replaced->pub.answer_ns ? SIP_LINK_TRANSFER : SIP_LINK_PICKUP;
 	link->by = SIP_BY_REPLACES;
@@ -634,7 +638,7 @@ publish(struct sip_call_state *call, const struct sip_turn *turn)
 	struct sip_key *ids = call->ids;
 
 	sip__key_set(call, &ids[SIP_KEY_SESSION],
-		     text_hash(t, SIP_KEY_SESSION, related->session[0]),
+		     text_hash(t, SIP_KEY_SESSION, related->session),
 		     SIP_CALLER);
 	sip__key_set(call, &ids[SIP_KEY_CHARGING],
 		     text_hash(t, SIP_KEY_CHARGING, related->charging),
@@ -910,10 +914,13 @@ sip__link_left(struct sip_call_state *call, int64_t time_ns)
 	struct sip_call_state *consult =
 	    sip__call_find(t, call->refer.replaces);
 
-	if (asked && asked->refer.replaces == call->pub.number)
+	if (asked && asked->refer.replaces == call->pub.number) {
 		join_rest(asked, call, time_ns);
-	else if (consult)
+		refer_over(asked);
+	} else if (consult) {
 		join_rest(call, consult, time_ns);
+		refer_over(call);
+	}
 }
 
 void

@@ -220,7 +220,6 @@ struct sip_dialog_id {
 	char call_id[SIP_CALL_ID_BYTES]; /**< "": none is named */
 	char to_tag[SIP_TAG_BYTES];
 	char from_tag[SIP_TAG_BYTES];
-	bool early; /**< only if it is not answered yet */
 };
 
 /** Numbers that a call was diverted from, the first ones. */
@@ -237,13 +236,11 @@ struct sip_related {
 	struct sip_address referred_by; /**< RFC 3892 */
 	struct sip_address diverted[SIP_DIVERTED_MAX]; /**< RFC 5806, 7044 */
 	uint32_t diverted_count;
-	struct sip_text session[2]; /**< RFC 7989: of the sender, of the other
-				     *   end; without the one of all zeros */
+	struct sip_text session;    /**< RFC 7989: of the sender */
 	struct sip_text charging;   /**< icid-value of RFC 7315 */
 	struct sip_text vendor;     /**< id of a call in the words of a vendor;
 				     *   of ids, those that may be only one's */
 	bool withheld; /**< Privacy (RFC 3323): who sent it is not to be shown */
-	bool focus;    /**< its sender is a conference (RFC 4579) */
 	int fragment;  /**< status in a message/sipfrag (RFC 3420), or 0 */
 };
 
@@ -687,7 +684,11 @@ void sip__call_begin(struct sip_call_state *call, const struct sip_msg *msg,
 bool sip__call_seen(struct sip_call_state *call, const struct sip_msg *msg,
 		    const struct capture_endpoint *src);
 void sip__call_input(struct sip_call_state *call, struct sip_turn *turn);
+/** It ends, and with the last leg of a conversation those that were refused and
+ * not tried again. */
 void sip__call_end(struct sip_call_state *call, struct sip_event end);
+/** Of a call that was refused or cancelled: it ended then. */
+void sip__call_give_up(struct sip_call_state *call);
 
 /* dialog.c */
 /** Offers, answers and refusals in a message. */
