@@ -227,6 +227,10 @@ is_asked(const struct sip_call_state *asked, const struct sip_call_state *call,
 
 	if (asked->refer.redirect)
 		return same_user(user, pub->party[sip__other(by)].user);
+	/* who asked may call there himself */
+	if (same_user(user, pub->party[by].user) &&
+	    !sip__same_host(turn->src, &pub->signalling[sip__other(by)]))
+		return false;
 	return (by_user.n &&
 		sip__text_equal(tail_of(by_user), tail(pub->party[by].user))) ||
 	       has_part(asked, user) || (anchor && has_part(anchor, user));
