@@ -109,6 +109,10 @@ learn_identity(struct sip_call_state *call, const struct sip_turn *turn)
 	call->asserted_txn[turn->party] = turn->txn;
 	call->tracker->counters.text_cut +=
 	    !sip__identity_assert(identity, &turn->msg->asserted);
+	/* another answers than was dialled: both have part in the call. After
+	 * that, who talked so far has none in what follows. */
+	if (!call->pub.answer_ns)
+		sip__identity_other(&call->pub, before.user);
 	if (memcmp(&before, identity, sizeof(before)) != 0)
 		sip__emit(call, (struct sip_event){ .type = SIP_EVENT_IDENTITY,
 						    .time_ns = turn->time_ns,

@@ -24,7 +24,6 @@
  * looked at, so that no flood makes this slow.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "sip/sip_priv.h"
 
@@ -76,43 +75,22 @@ text_hash(const struct sip_tracker *t, enum sip_key_type type,
 /** A number without what is dialled in front of it from here or there; a name
  * as it is. */
 static struct sip_text
-tail_of(struct sip_text user)
-{
-	size_t digits = 0;
-
-	while (digits < user.n && user.p[user.n - 1 - digits] >= '0' &&
-	       user.p[user.n - 1 - digits] <= '9')
-		digits++;
-	if (digits > TAIL_DIGITS)
-		return sip__text_from(user, user.n - TAIL_DIGITS);
-	return user;
-}
-
-static struct sip_text
 tail(const char *user)
 {
-	return tail_of((struct sip_text){ user, strlen(user) });
-}
+	size_t digits = 0, n = strlen(user);
 
-/** Does this tell who it is? Not what gateways say where they do not know. */
-static bool
-is_named(const char *user)
-{
-	static const char *const nobody[] = { "",           "anonymous",
-					      "unknown",    "unavailable",
-					      "restricted", "private",
-					      "asterisk" };
-
-	for (size_t i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++)
-		if (strcasecmp(user, nobody[i]) == 0)
-			return false;
-	return true;
+	while (digits < n && user[n - 1 - digits] >= '0' &&
+	       user[n - 1 - digits] <= '9')
+		digits++;
+	if (digits > TAIL_DIGITS)
+		return (struct sip_text){ user + n - TAIL_DIGITS, TAIL_DIGITS };
+	return (struct sip_text){ user, n };
 }
 
 static bool
 same_user(const char *a, const char *b)
 {
-	return is_named(a) && sip__text_equal(tail(a), tail(b));
+	return sip__is_named(a) && sip__text_equal(tail(a), tail(b));
 }
 
 static uint64_t
@@ -141,7 +119,7 @@ numbers_hash(const struct sip_tracker *t, const struct capture_endpoint *at,
 	};
 
 	if (call->party[SIP_CALLER].anonymous ||
-	    !is_named(call->party[SIP_CALLER].user) ||
+	    !sip__is_named(call->party[SIP_CALLER].user) ||
 	    !call->party[SIP_CALLEE].user[0])
 		return 0;
 	return sip__tracker_hash(t, SIP_BYTES(parts));
@@ -223,16 +201,16 @@ is_asked(const struct sip_call_state *asked, const struct sip_call_state *call,
 	const char *user = call->pub.party[SIP_CALLER].user;
 	const struct sip_call_state *anchor =
 	    sip__call_find(call->tracker, asked->refer.anchor);
-	struct sip_text by_user = turn->msg->related.referred_by.user;
+	struct sip_identity referrer = { 0 };
 
+	sip__identity_set(&referrer, &turn->msg->related.referred_by);
 	if (asked->refer.redirect)
 		return same_user(user, pub->party[sip__other(by)].user);
 	/* who asked may call there himself */
 	if (same_user(user, pub->party[by].user) &&
 	    !sip__same_host(turn->src, &pub->signalling[sip__other(by)]))
 		return false;
-	return (by_user.n &&
-		sip__text_equal(tail_of(by_user), tail(pub->party[by].user))) ||
+	return same_user(referrer.user, pub->party[by].user) ||
 	       has_part(asked, user) || (anchor && has_part(anchor, user));
 }
 
@@ -243,8 +221,8 @@ may_be_asked(const struct sip_call_state *asked,
 {
 	enum sip_party of = sip__other(asked->refer.by);
 
-	return !is_named(call->pub.party[SIP_CALLER].user) &&
-	       !is_named(asked->pub.party[of].user) &&
+	return !sip__is_named(call->pub.party[SIP_CALLER].user) &&
+	       !sip__is_named(asked->pub.party[of].user) &&
 	       sip__same_host(turn->src, &asked->pub.signalling[of]);
 }
 
@@ -485,7 +463,7 @@ is_fork(const struct sip_call_state *one, const struct sip_call_state *call)
 
 	if (!is_called_on(one))
 		return false;
-	return is_named(a[SIP_CALLER].user)
+	return sip__is_named(a[SIP_CALLER].user)
 		   ? same_user(a[SIP_CALLER].user, b[SIP_CALLER].user)
 		   : !same_user(a[SIP_CALLEE].user, b[SIP_CALLEE].user);
 }
@@ -610,7 +588,7 @@ by_hold(struct sip_call_state *call, const struct sip_turn *turn,
 				 t, address_hash(t, SIP_KEY_SELF, turn->src,
 						 user));
 
-	if (!is_named(user))
+	if (!sip__is_named(user))
 		return false;
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
 		if (key->call == call || !sip__call_lives(key->call) ||

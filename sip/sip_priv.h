@@ -158,6 +158,7 @@ enum sip_field {
 	SIP_FIELD_FROM,
 	SIP_FIELD_ASSERTED,
 	SIP_FIELD_REMOTE_PARTY,
+	SIP_FIELD_PREFERRED,
 	SIP_FIELD_TO,
 	SIP_FIELD_VIA,
 	SIP_FIELD_PRIVACY,
@@ -240,7 +241,8 @@ struct sip_related {
 	struct sip_text charging;   /**< icid-value of RFC 7315 */
 	struct sip_text vendor;     /**< id of a call in the words of a vendor;
 				     *   of ids, those that may be only one's */
-	bool withheld; /**< Privacy (RFC 3323): who sent it is not to be shown */
+	bool withheld; /**< Privacy (RFC 3323), or that of Remote-Party-ID: who
+			*   sent it is not to be shown */
 	int fragment;  /**< status in a message/sipfrag (RFC 3420), or 0 */
 };
 
@@ -373,6 +375,12 @@ int sip__sdp_parse(struct sip_sdp *sdp, struct sip_text text, bool cut)
 /** %41 -> A (RFC 3261 section 19.1.2). @return length, at most out_bytes */
 size_t sip__unescape(char *out, size_t out_bytes, struct sip_text text);
 
+/** Does an address hide who it is (RFC 3323 section 4.1.1.3)? */
+bool sip__is_anonymous(const struct sip_address *address);
+
+/** Does a user tell who it is? Not what gateways say where they do not know. */
+bool sip__is_named(const char *user);
+
 /** Fill from an address. @return false: a part did not fit and was cut */
 bool sip__identity_set(struct sip_identity *identity,
 		       const struct sip_address *address);
@@ -389,8 +397,13 @@ bool sip__identity_assert(struct sip_identity *identity,
 bool sip__identity_redirect(struct sip_call *call,
 			    const struct sip_address *to);
 
-/** Others who have part in a call, by its INVITE. @return false: some were
- * cut, or left out */
+/** One more who has part in a call, unless he is known. @return false: there
+ * is no room */
+bool sip__identity_other(struct sip_call *call, const char *user);
+
+/** Others who have part in a call, by its INVITE: who is called now, what the
+ * caller says he is, who it was diverted from. @return false: some were cut, or
+ * left out */
 bool sip__identity_others(struct sip_call *call, const struct sip_msg *msg);
 
 /* ---- register.c, registrar.c -------------------------------------------- */
