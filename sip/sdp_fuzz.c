@@ -27,7 +27,10 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 			const struct sip_media *m = &sdp.audio[i];
 
 			assert(m->receive.port != 0);
-			assert(i == 0 || m->index > m[-1].index);
+			/* candidates stand behind the stream that they are of
+			 */
+			assert(i == 0 || m->index > m[-1].index ||
+			       (m->candidate && m->index == m[-1].index));
 			assert(m->formats_count <= SIP_FORMATS_MAX);
 			for (uint32_t f = 0; f < m->formats_count; f++)
 				assert(m->formats[f].payload_type < 128 &&
