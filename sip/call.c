@@ -157,8 +157,43 @@ sip__call_begin(struct sip_call_state *call, const struct sip_msg *msg,
 }
 
 void
+sip__call_give_up(struct sip_call_state *call)
+{
+	bool cancelled = call->retry_status == 0;
+
+	sip__call_end(
+	    call, (struct sip_event){
+		      .time_ns = call->retry_ns,
+		      .party = cancelled ? SIP_CALLER : SIP_CALLEE,
+		      .cause = cancelled ? SIP_END_CANCEL : SIP_END_REJECTED,
+		      .status = call->retry_status });
+}
+
+/**
+ * The other legs of a conversation whose last one ends, where they only wait
+ * for another attempt: they would keep it, and end it when they were refused.
+ */
+static void
+give_up_others(struct sip_call_state *call)
+{
+	struct sip_call_state *leg = call, *next;
+
+	if (call->wait == SIP_WAIT_RETRY)
+		return;
+	while ((leg = leg->leg_next) != call)
+		if (leg->wait != SIP_WAIT_RETRY)
+			return;
+	for (leg = call->leg_next; leg != call; leg = next) {
+		next = leg->leg_next;
+		sip__call_give_up(leg);
+	}
+}
+
+void
 sip__call_end(struct sip_call_state *call, struct sip_event end)
 {
+	if (call->told)
+		give_up_others(call);
 	end.type = SIP_EVENT_END;
 	sip__dialog_end(call, end.time_ns);
 	if (end.cause == SIP_END_BYE)

@@ -330,8 +330,12 @@ by_replaces(struct sip_call_state *call, const struct sip_turn *turn,
 		link->type = SIP_LINK_TRANSFER;
 		link->by = SIP_BY_REFER;
 		follow(call, asked, sip__other(asked->refer.by), link);
+		refer_done(asked);
 		return true;
 	}
+	asked = find_asked(call, turn);
+	if (asked)
+		refer_done(asked);
 	link->type =
 	    replaced->pub.answer_ns ? SIP_LINK_TRANSFER : SIP_LINK_PICKUP;
 	link->by = SIP_BY_REPLACES;
@@ -703,8 +707,10 @@ join_rest(struct sip_call_state *asked, struct sip_call_state *consult,
 				 .party = SIP_CALLER };
 	struct sip_call_state *anchor = asked->leg_next;
 
-	if (!sip__leg_has_others(asked) || !sip__leg_has_others(consult) ||
-	    asked->pub.conversation == consult->pub.conversation)
+	if (!sip__leg_has_others(asked) || !sip__leg_has_others(consult))
+		return;
+	refer_done(asked);
+	if (asked->pub.conversation == consult->pub.conversation)
 		return;
 	there = sip__same_host(&consult->pub.signalling[SIP_CALLEE],
 			       &asked->pub.signalling[by])

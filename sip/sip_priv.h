@@ -681,7 +681,11 @@ void sip__call_begin(struct sip_call_state *call, const struct sip_msg *msg,
 bool sip__call_seen(struct sip_call_state *call, const struct sip_msg *msg,
 		    const struct capture_endpoint *src);
 void sip__call_input(struct sip_call_state *call, struct sip_turn *turn);
+/** It ends, and with the last leg of a conversation those that were refused and
+ * not tried again. */
 void sip__call_end(struct sip_call_state *call, struct sip_event end);
+/** Of a call that was refused or cancelled: it ended then. */
+void sip__call_give_up(struct sip_call_state *call);
 
 /* dialog.c */
 /** Offers, answers and refusals in a message. */

@@ -555,20 +555,14 @@ sip_tracker_alive(struct sip_tracker *tracker, uint64_t call_number,
 static void
 expire(struct sip_call_state *call)
 {
-	struct sip_event end = { .time_ns = call->alive_ns,
-				 .cause = SIP_END_TIMEOUT };
-
-	if (call->wait == SIP_WAIT_GONE) {
+	if (call->wait == SIP_WAIT_GONE)
 		call_forget(call);
-		return;
-	}
-	if (call->wait == SIP_WAIT_RETRY) {
-		end.time_ns = call->retry_ns;
-		end.status = call->retry_status;
-		end.cause = end.status ? SIP_END_REJECTED : SIP_END_CANCEL;
-		end.party = end.status ? SIP_CALLEE : SIP_CALLER;
-	}
-	sip__call_end(call, end);
+	else if (call->wait == SIP_WAIT_RETRY)
+		sip__call_give_up(call);
+	else
+		sip__call_end(call,
+			      (struct sip_event){ .time_ns = call->alive_ns,
+						  .cause = SIP_END_TIMEOUT });
 }
 
 void

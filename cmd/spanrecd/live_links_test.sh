@@ -122,7 +122,7 @@ check "... whose packets are all counted" \
 	is "$(rows 'all(conserved(s) for r in rows for s in r["streams"])')" True
 check "... sides are those of before, who is new is on the left" \
 	is "$(once 1) $(once 3 | cut -d " " -f 1-2) $(once 6)" \
-	"880 440 3.0 3.0 900 1200 1240 460 2.0 2.0"
+	"880 440 3.0 3.0 960 1200 1300 480 2.0 2.0"
 check "... the archive is sound" spanrec verify --all
 
 # ---- between a transfer being asked for and being done -----------------------
@@ -150,5 +150,5 @@ check "who was referred before is followed after" is "$(segments)" \
 4:transfer:0001>2043"
 check "... in the same call" \
 	is "$(rows 'len({r["call"] for r in rows})')" 1
-check "... on the side where he was" is "$(once 4)" "1200 460 2.0 2.0"
+check "... on the side where he was" is "$(once 4)" "1200 480 2.0 2.0"
 exit $failed
