@@ -4,6 +4,7 @@
  * way finds calls signalled another way. With country 44:
  *
  *   01495 222333   +44 1495 222333   0044(0)1495222333   901495222333
+ *   9,01495222333  441495222333
  *
  * are all +441495222333. What cannot be told stays as it is: a short number
  * could be anything, and a wrong guess would match a wrong rule.
@@ -29,38 +30,6 @@ text_copy(char to[POLICY_NUMBER_BYTES], const char *from, size_t n)
 	to[n] = '\0';
 }
 
-/**
- * The dialled part alone: no parameters, no separators (RFC 3966 section
- * 5.1.1, and what people write).
- *
- * @return false: not a number; `digits` is the text without parameters
- */
-static bool
-digits_extract(const char *number, char digits[POLICY_NUMBER_BYTES])
-{
-	size_t length = strcspn(number, ";");
-	size_t n = 0;
-
-	for (size_t i = 0; i < length; i++) {
-		char c = number[i];
-		bool sign = c == '+' && n == 0;
-
-		if (strchr(" -.()/", c))
-			continue;
-		if ((!sign && (c < '0' || c > '9')) || n == DIGITS_MAX) {
-			text_copy(digits, number, length);
-			return false;
-		}
-		digits[n++] = c;
-	}
-	digits[n] = '\0';
-	if (n == 0 || !strcmp(digits, "+")) {
-		text_copy(digits, number, length);
-		return false;
-	}
-	return true;
-}
-
 /** What follows the prefix; NULL: does not begin so, or there is none. */
 static const char *
 after(const char *text, const char *prefix)
@@ -68,6 +37,92 @@ after(const char *text, const char *prefix)
 	size_t n = strlen(prefix);
 
 	return n && !strncmp(text, prefix, n) ? text + n : NULL;
+}
+
+/**
+ * Bytes of what only makes a number readable: RFC 3966 section 5.1.1, and the
+ * spaces, dashes and marks of direction (U+2000 to U+2015, U+2028 to U+202F)
+ * that are copied along from a text or an address book. 0: none is here.
+ */
+static size_t
+separator(const char *text)
+{
+	unsigned char last;
+
+	if (strchr(" \t-.()/", text[0]))
+		return 1;
+	if (after(text, "\xc2\xa0")) /* a space that holds words together */
+		return 2;
+	if (after(text, "\xe2\x88\x92")) /* a minus */
+		return 3;
+	if (!after(text, "\xe2\x80"))
+		return 0;
+	last = (unsigned char)text[2];
+	return (last >= 0x80 && last <= 0x95) || (last >= 0xa8 && last <= 0xaf)
+		   ? 3
+		   : 0;
+}
+
+/**
+ * "+49 (0)30": in brackets after a country, the 0 is for callers in it. Not
+ * where it is part of the number and dialled from everywhere.
+ */
+static bool
+is_inland_zero(const struct policy__numbering *numbering, const char *digits,
+	       const char *text)
+{
+	static const char *const keep[] = { "39", "225", "241", "242", "378" };
+	const char *country = after(digits, "+");
+
+	if (!country)
+		country = after(digits, numbering->international_prefix);
+	if (!country || !country[0] || !after(text, "(0)"))
+		return false;
+	for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
+		if (!strcmp(country, keep[i]))
+			return false;
+	return true;
+}
+
+/**
+ * The dialled part alone: no parameters, no separators. A comma is a pause:
+ * after the outside line the number follows, after the number keys do.
+ *
+ * @return false: not a number; `digits` is the text without parameters
+ */
+static bool
+digits_extract(const struct policy__numbering *numbering, const char *number,
+	       char digits[POLICY_NUMBER_BYTES])
+{
+	size_t length = strcspn(number, ";");
+	size_t n = 0, skip;
+
+	digits[0] = '\0';
+	for (size_t i = 0; i < length; i += skip ? skip : 1) {
+		bool begins = !n || !strcmp(digits, numbering->outside_line);
+		char c = number[i];
+
+		skip = is_inland_zero(numbering, digits, number + i)
+			   ? strlen("(0)")
+			   : separator(number + i);
+		if (skip || (c == ',' && n && begins))
+			continue;
+		if (c == ',' && n)
+			break;
+		if (c == '+' && begins) {
+			n = 0;
+		} else if (c < '0' || c > '9' || n == DIGITS_MAX) {
+			text_copy(digits, number, length);
+			return false;
+		}
+		digits[n++] = c;
+		digits[n] = '\0';
+	}
+	if (n == 0 || !strcmp(digits, "+")) {
+		text_copy(digits, number, length);
+		return false;
+	}
+	return true;
 }
 
 /*
@@ -97,6 +152,25 @@ join_international(const struct policy__numbering *numbering, const char *rest,
 		snprintf(normalised, POLICY_NUMBER_BYTES, "+%s", rest);
 }
 
+/**
+ * "441495222333", as many trunks send it. Where there is a national prefix,
+ * what is dialled without it is shorter.
+ */
+#define WITH_COUNTRY_MIN 11
+
+static bool
+has_country(const struct policy__numbering *numbering, const char *digits)
+{
+	const char *national = after(digits, numbering->country);
+
+	if (!national)
+		return false;
+	if (numbering->national_digits)
+		return strlen(national) == numbering->national_digits;
+	return numbering->national_prefix[0] &&
+	       strlen(digits) >= WITH_COUNTRY_MIN;
+}
+
 /** Full numbers, national or international. @return false: neither */
 static bool
 join_full(const struct policy__numbering *numbering, const char *digits,
@@ -104,6 +178,11 @@ join_full(const struct policy__numbering *numbering, const char *digits,
 {
 	const char *rest = after(digits, "+");
 
+	/* no country begins with 0: a gateway put the + before anything */
+	if (rest && rest[0] == '0') {
+		digits = rest;
+		rest = NULL;
+	}
 	if (!rest)
 		rest = after(digits, numbering->international_prefix);
 	if (rest) {
@@ -111,6 +190,10 @@ join_full(const struct policy__numbering *numbering, const char *digits,
 		return true;
 	}
 	rest = after(digits, numbering->national_prefix);
+	if (!rest && has_country(numbering, digits)) {
+		join_international(numbering, digits, normalised);
+		return true;
+	}
 	if (!rest && strlen(digits) == numbering->national_digits)
 		rest = digits;
 	if (!rest)
@@ -128,13 +211,13 @@ policy__number_normalise(const struct policy__numbering *numbering,
 	const char *outside;
 	size_t n;
 
-	if (!digits_extract(number, digits)) {
+	if (!digits_extract(numbering, number, digits)) {
 		snprintf(normalised, POLICY_NUMBER_BYTES, "%s", digits);
 		return;
 	}
 	n = strlen(digits);
-	if (digits[0] != '+' && n >= numbering->extension_min &&
-	    n <= numbering->extension_max) {
+	/* an extension, or shorter: 0 for the operator is no prefix */
+	if (digits[0] != '+' && n <= numbering->extension_max) {
 		snprintf(normalised, POLICY_NUMBER_BYTES, "%s", digits);
 		return;
 	}
@@ -204,13 +287,30 @@ prefix_parse(const struct policy__numbering *numbering, const char *text,
 	memcpy(start, text, n);
 	start[n] = '\0';
 	pattern->kind = POLICY__PREFIX;
-	if (!digits_extract(start, digits))
+	if (!digits_extract(numbering, start, digits))
 		return "is no number with a '*' for the rest";
 	if (strchr(start, '-'))
 		return "has both a '-' and a '*': a range has no '*'";
-	if (!join_full(numbering, digits, pattern->first))
+	if (join_full(numbering, digits, pattern->first))
+		return NULL;
+	/* longer than an extension it begins with the country, if at all */
+	if (strlen(digits) > numbering->extension_max &&
+	    numbering->national_prefix[0] && after(digits, numbering->country))
+		join_international(numbering, digits, pattern->first);
+	else
 		snprintf(pattern->first, sizeof(pattern->first), "%s", digits);
 	return NULL;
+}
+
+/** What was copied from a text may have a dash of its own between the two
+ * numbers of a range, and would be one number. */
+static bool
+is_plain(const char *text)
+{
+	for (; text[0]; text++)
+		if (text[0] == ',' || (unsigned char)text[0] >= 0x80)
+			return false;
+	return true;
 }
 
 const char *
@@ -222,6 +322,9 @@ policy__pattern_parse(const struct policy__numbering *numbering,
 	memset(pattern, 0, sizeof(*pattern));
 	if (n == 0)
 		return "is empty";
+	if (strchr("+(0123456789", text[0]) && !is_plain(text))
+		return "has a comma, or a dash or space that only looks plain: "
+		       "type it anew";
 	/* only what consists of digits is a range: jean-luc is a name */
 	if (text[strspn(text, "+0123456789 .()/-")] == '\0' &&
 	    strchr(text, '-'))

@@ -71,9 +71,10 @@ void policy_errors_print(const struct policy_errors *errors, const char *file,
 
 /**
  * One spelling of a number: separators removed, "+" or the international
- * prefix -> "+", national prefix -> "+<country>", outside-line prefix cut, as
- * the policy's numbering says. Extensions (2 to 6 digits by default) and names
- * that are no numbers ("alice") stay as they are.
+ * prefix -> "+", national prefix -> "+<country>", "+" put before the country
+ * where it is missing, outside-line prefix cut, as the policy's numbering says.
+ * Extensions (2 to 6 digits by default), what is shorter, and names that are no
+ * numbers ("alice") stay as they are.
  *
  * @param number user part of a SIP or tel URI, with or without parameters
  */

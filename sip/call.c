@@ -109,6 +109,10 @@ learn_identity(struct sip_call_state *call, const struct sip_turn *turn)
 	call->asserted_txn[turn->party] = turn->txn;
 	call->tracker->counters.text_cut +=
 	    !sip__identity_assert(identity, &turn->msg->asserted);
+	/* another answers than was dialled: both have part in the call. After
+	 * that, who talked so far has none in what follows. */
+	if (!call->pub.answer_ns)
+		sip__identity_other(&call->pub, before.user);
 	if (memcmp(&before, identity, sizeof(before)) != 0)
 		sip__emit(call, (struct sip_event){ .type = SIP_EVENT_IDENTITY,
 						    .time_ns = turn->time_ns,
@@ -400,6 +404,19 @@ hung_up(struct sip_call_state *call, enum sip_party by, uint64_t leg,
 							.cause = SIP_END_BYE });
 }
 
+/** After a 3xx the caller may call who it named under the same Call-ID (RFC
+ * 3261 section 8.1.3.4): only the Request-URI tells. */
+static void
+call_another(struct sip_call_state *call, const struct sip_turn *turn)
+{
+	if (call->wait != SIP_WAIT_RETRY || call->retry_status / 100 != 3 ||
+	    !sip__identity_redirect(&call->pub, &turn->msg->uri))
+		return;
+	sip__emit(call, (struct sip_event){ .type = SIP_EVENT_IDENTITY,
+					    .time_ns = turn->time_ns,
+					    .party = SIP_CALLEE });
+}
+
 static void
 request(struct sip_call_state *call, const struct sip_turn *turn,
 	uint64_t branch)
@@ -407,6 +424,7 @@ request(struct sip_call_state *call, const struct sip_turn *turn,
 	switch (turn->msg->method) {
 	case SIP_METHOD_INVITE:
 		if (call->pub.answer_ns == 0) {
+			call_another(call, turn);
 			branch_add(call, turn, branch);
 			sip__call_wait(call, call->ringing ? SIP_WAIT_RINGING
 							   : SIP_WAIT_SETUP);

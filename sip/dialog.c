@@ -162,7 +162,8 @@ set_hold(struct sip_call_state *call, enum sip_party party, bool hold,
 	if (call->pub.hold[party] == hold)
 		return;
 	call->pub.hold[party] = hold;
-	sip__link_hold(call, party, hold, &call->offer.src);
+	if (hold)
+		sip__link_self(call, party, &call->offer.src);
 	sip__call_wait(call,
 		       call->pub.hold[SIP_CALLER] || call->pub.hold[SIP_CALLEE]
 			   ? SIP_WAIT_HOLDING

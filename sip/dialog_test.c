@@ -412,6 +412,21 @@ static const struct flow {
 		    "10 B>A 486/INVITE 2 b=2 t=y\n",
 	  .events = "0 #1 call 2001>2002\n10 #1 end rejected 486 by callee\n" },
 
+	{ .name = "302, and the other is called under the same Call-ID",
+	  .script = INVITE_A "10 B>A 302/INVITE 1 b=1 t=y\n"
+			     "11 A>B ACK 1 b=1 t=y\n"
+			     "20 A>C INVITE 2 b=2 to=2003 sdp=10.0.0.1:4000\n"
+			     "30 C>A 200/INVITE 2 b=2 t=z to=2003 "
+			     "sdp=10.0.0.3:5000\n"
+			     "500 A>C BYE 3 b=3 t=z to=2003\n",
+	  .events = CALL_A "10 #1 -1 caller 10.0.0.1:4000\n"
+			   "20 #1 identity 2001>2003\n"
+			   "20 #1 +2 caller 10.0.0.1:4000\n"
+			   "30 #1 answer\n30 #1 +3 callee 10.0.0.3:5000\n"
+			   "500 #1 -2 caller 10.0.0.1:4000\n"
+			   "500 #1 -3 callee 10.0.0.3:5000\n"
+			   "500 #1 end bye 0 by caller\n" },
+
 	{ .name = "a call found in the middle",
 	  .script = "0 A>B INVITE 5 b=1 t=y sdp=10.0.0.1:4000\n"
 		    "10 B>A 200/INVITE 5 b=1 t=y sdp=10.0.0.2:5000\n"

@@ -5,6 +5,7 @@
  * into listings, JSON and file names of exports.
  */
 #include <string.h>
+#include <strings.h>
 
 #include "sip/sip_priv.h"
 
@@ -82,6 +83,27 @@ set_display(char *display, const struct sip_address *address)
 }
 
 bool
+sip__is_anonymous(const struct sip_address *address)
+{
+	return sip__text_same(address->host, SIP_TEXT("anonymous.invalid")) ||
+	       sip__text_same(address->user, SIP_TEXT("anonymous"));
+}
+
+bool
+sip__is_named(const char *user)
+{
+	static const char *const nobody[] = { "",           "anonymous",
+					      "unknown",    "unavailable",
+					      "restricted", "private",
+					      "asterisk" };
+
+	for (size_t i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++)
+		if (strcasecmp(user, nobody[i]) == 0)
+			return false;
+	return true;
+}
+
+bool
 sip__identity_set(struct sip_identity *identity,
 		  const struct sip_address *address)
 {
@@ -89,10 +111,7 @@ sip__identity_set(struct sip_identity *identity,
 
 	whole &= set_display(identity->display, address);
 	whole &= sip__text_clean(identity->host, SIP_HOST_BYTES, address->host);
-	/* RFC 3323 section 4.1.1.3 */
-	identity->anonymous =
-	    sip__text_same(address->host, SIP_TEXT("anonymous.invalid")) ||
-	    sip__text_same(address->user, SIP_TEXT("anonymous"));
+	identity->anonymous = sip__is_anonymous(address);
 	return whole;
 }
 
@@ -115,28 +134,48 @@ sip__identity_assert(struct sip_identity *identity,
 	return whole;
 }
 
+bool
+sip__identity_other(struct sip_call *call, const char *user)
+{
+	if (!sip__is_named(user) ||
+	    strcmp(user, call->party[SIP_CALLEE].user) == 0 ||
+	    strcmp(user, call->party[SIP_CALLER].user) == 0)
+		return true;
+	for (uint32_t i = 0; i < call->others_count; i++)
+		if (strcmp(user, call->others[i]) == 0)
+			return true;
+	if (call->others_count == SIP_OTHERS_MAX)
+		return false;
+	memcpy(call->others[call->others_count++], user, strlen(user) + 1);
+	return true;
+}
+
 static bool
 add_other(struct sip_call *call, const struct sip_address *address)
 {
-	char *user = call->others[call->others_count];
-	bool whole;
+	char user[SIP_USER_BYTES];
+	bool whole = set_user(user, address);
 
-	if (address->user.n == 0 || call->others_count == SIP_OTHERS_MAX)
-		return address->user.n == 0;
-	whole = set_user(user, address);
-	if (strcmp(user, call->party[SIP_CALLEE].user) == 0 ||
-	    strcmp(user, call->party[SIP_CALLER].user) == 0) {
-		user[0] = '\0';
-		return true;
-	}
-	for (uint32_t i = 0; i < call->others_count; i++) {
-		if (strcmp(user, call->others[i]) == 0) {
-			user[0] = '\0';
-			return true;
-		}
-	}
-	call->others_count++;
-	return whole;
+	return sip__identity_other(call, user) && whole;
+}
+
+_Static_assert(SIP_OTHERS_MAX > SIP_DIVERTED_MAX + 1,
+	       "who is called now, and From, are not left out");
+
+bool
+sip__identity_redirect(struct sip_call *call, const struct sip_address *to)
+{
+	struct sip_identity *callee = &call->party[SIP_CALLEE];
+	struct sip_identity now, before;
+
+	memset(&now, 0, sizeof(now));
+	sip__identity_set(&now, to);
+	if (now.user[0] == '\0' || strcmp(now.user, callee->user) == 0)
+		return false;
+	before = *callee;
+	*callee = now;
+	sip__identity_other(call, before.user);
+	return true;
 }
 
 bool
@@ -148,5 +187,7 @@ sip__identity_others(struct sip_call *call, const struct sip_msg *msg)
 		whole &= add_other(call, &msg->related.diverted[i]);
 	/* who is called now; To says who was dialled */
 	whole &= add_other(call, &msg->uri);
+	/* what the called sees, where the network asserts another number */
+	whole &= add_other(call, &msg->from);
 	return whole;
 }

@@ -43,6 +43,29 @@ addresses_become_people(void **state)
 		{ "<tel:+44-1632-960111;phone-context=x>", "+44-1632-960111",
 		  "", "", false },
 		{ "tel:112", "112", "", "", false },
+		{ "<tel:*21%23>", "*21#", "", "", false },
+		{ "<tel:%2B441632960111;phone-context=+44>", "+441632960111",
+		  "", "", false },
+		{ "<tel:2041;phone-context=pbx.example>;tag=1", "2041", "", "",
+		  false },
+		{ "<TEL:2041;ext=7>", "2041", "", "", false },
+		{ "<sip:+44%201632%20960111@gw;user=phone>", "+44 1632 960111",
+		  "gw", "", false },
+		{ "<sip:%2B441632960111;npdi;rn=%2B441632960000@gw;user=phone>",
+		  "+441632960111", "gw", "", false },
+		{ "<sip:2041;phone-context=pbx.example@pbx;user=phone>", "2041",
+		  "pbx", "", false },
+		{ "sip:2041@pbx;user=phone;tag=1", "2041", "pbx", "", false },
+		{ "Anne Lee <sip:2041@pbx>", "2041", "pbx", "Anne Lee", false },
+		{ "Lee, A. (HR) <sip:2041@pbx>;tag=1", "2041", "pbx",
+		  "Lee, A. (HR)", false },
+		{ "\"a <sip:1@b>, c\" <sip:2041@pbx>", "2041", "pbx",
+		  "a <sip:1@b>, c", false },
+		{ "\"Anne <sip:2041@pbx>", "2041", "pbx", "\"Anne", false },
+		{ "\"\"<sip:2041@pbx>", "2041", "pbx", "", false },
+		{ "\"Anonymous\" <sip:2041@pbx>", "2041", "pbx", "Anonymous",
+		  false },
+		{ "<sip:Anonymous@pbx>", "Anonymous", "pbx", "", true },
 		{ "<sip:+441632960111;isub=1:pw@gw?x=y>", "+441632960111", "gw",
 		  "", false },
 		{ "<sip:pbx.example>", "", "pbx.example", "", false },
@@ -122,6 +145,54 @@ the_network_knows_better(void **state)
 	assert_string_equal(identity.display, "New");
 }
 
+static void
+who_is_called_is_known_however_many_were_called_before(void **state)
+{
+	static const struct sip_text numbers[] = { SIP_TEXT("sip:1@x"),
+						   SIP_TEXT("sip:2@x"),
+						   SIP_TEXT("sip:3@x"),
+						   SIP_TEXT("sip:4@x") };
+	struct sip_msg msg = { 0 };
+	struct sip_call call = { 0 };
+
+	(void)state;
+	while (msg.related.diverted_count < SIP_DIVERTED_MAX) {
+		uint32_t n = msg.related.diverted_count++;
+
+		sip__scan_address(&msg.related.diverted[n], numbers[n]);
+	}
+	sip__scan_address(&msg.uri, SIP_TEXT("sip:4999@x"));
+	sip__scan_address(&msg.from, SIP_TEXT("sip:2041@x"));
+	assert_true(sip__identity_others(&call, &msg));
+	assert_int_equal(call.others_count, SIP_DIVERTED_MAX + 2);
+	assert_string_equal(call.others[SIP_DIVERTED_MAX], "4999");
+	assert_string_equal(call.others[SIP_DIVERTED_MAX + 1], "2041");
+}
+
+static void
+others_are_kept_once_and_by_name(void **state)
+{
+	struct sip_call call = { .party = { { .user = "1" },
+					    { .user = "2" } } };
+	char user[] = "10";
+
+	(void)state;
+	assert_true(sip__identity_other(&call, "1"));
+	assert_true(sip__identity_other(&call, "2"));
+	assert_true(sip__identity_other(&call, ""));
+	assert_true(sip__identity_other(&call, "Anonymous"));
+	assert_true(sip__identity_other(&call, "asterisk"));
+	assert_int_equal(call.others_count, 0);
+	for (int i = 0; i < SIP_OTHERS_MAX; i++, user[1]++) {
+		assert_true(sip__identity_other(&call, user));
+		assert_true(sip__identity_other(&call, user));
+	}
+	assert_int_equal(call.others_count, SIP_OTHERS_MAX);
+	assert_true(sip__identity_other(&call, "10"));
+	assert_false(sip__identity_other(&call, "20"));
+	assert_int_equal(call.others_count, SIP_OTHERS_MAX);
+}
+
 int
 main(void)
 {
@@ -130,6 +201,9 @@ main(void)
 		cmocka_unit_test(every_truncation_is_read),
 		cmocka_unit_test(long_parts_are_cut),
 		cmocka_unit_test(the_network_knows_better),
+		cmocka_unit_test(
+		    who_is_called_is_known_however_many_were_called_before),
+		cmocka_unit_test(others_are_kept_once_and_by_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

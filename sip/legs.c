@@ -75,13 +75,30 @@ sip__leg_has_others(const struct sip_call_state *call)
 	return call->leg_next != call;
 }
 
+/** Does one call on for the other? */
+static bool
+is_in_row(const struct sip_call *a, const struct sip_call *b)
+{
+	return sip__same_host(&a->signalling[SIP_CALLEE],
+			      &b->signalling[SIP_CALLER]) ||
+	       sip__same_host(&b->signalling[SIP_CALLEE],
+			      &a->signalling[SIP_CALLER]);
+}
+
 bool
 sip__leg_crossed(const struct sip_call_state *call,
 		 const struct sip_call_state *with)
 {
-	enum sip_party party = party_for_caller_of(&call->pub, &with->pub);
+	const struct sip_call_state *leg = with;
 
-	return (party == SIP_CALLEE) != with->pub.crossed;
+	/* a switch calls several for one: it is that one that tells */
+	do {
+		if (leg != call && is_in_row(&leg->pub, &call->pub))
+			return leg->pub.crossed;
+		leg = leg->leg_next;
+	} while (leg != with);
+	return (party_for_caller_of(&call->pub, &with->pub) == SIP_CALLEE) !=
+	       with->pub.crossed;
 }
 
 /** One leg becomes one of another conversation. */

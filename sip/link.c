@@ -24,7 +24,6 @@
  * looked at, so that no flood makes this slow.
  */
 #include <string.h>
-#include <strings.h>
 
 #include "sip/sip_priv.h"
 
@@ -32,6 +31,8 @@
 /** A REFER is acted on at once; its subscription lasts no longer than this
  * (RFC 3515 leaves that open, the transaction of the INVITE takes 32 s). */
 #define REFER_NS (64 * SECOND_NS)
+/** ... and all telephones of one person are called within. */
+#define BRANCHES_NS (SECOND_NS / 2)
 /** A switch calls on within. */
 #define CALLS_ON_NS (5 * SECOND_NS)
 /** Calls of one hash that are looked at. */
@@ -74,43 +75,22 @@ text_hash(const struct sip_tracker *t, enum sip_key_type type,
 /** A number without what is dialled in front of it from here or there; a name
  * as it is. */
 static struct sip_text
-tail_of(struct sip_text user)
-{
-	size_t digits = 0;
-
-	while (digits < user.n && user.p[user.n - 1 - digits] >= '0' &&
-	       user.p[user.n - 1 - digits] <= '9')
-		digits++;
-	if (digits > TAIL_DIGITS)
-		return sip__text_from(user, user.n - TAIL_DIGITS);
-	return user;
-}
-
-static struct sip_text
 tail(const char *user)
 {
-	return tail_of((struct sip_text){ user, strlen(user) });
-}
+	size_t digits = 0, n = strlen(user);
 
-/** Does this tell who it is? Not what gateways say where they do not know. */
-static bool
-is_named(const char *user)
-{
-	static const char *const nobody[] = { "",           "anonymous",
-					      "unknown",    "unavailable",
-					      "restricted", "private",
-					      "asterisk" };
-
-	for (size_t i = 0; i < sizeof(nobody) / sizeof(nobody[0]); i++)
-		if (strcasecmp(user, nobody[i]) == 0)
-			return false;
-	return true;
+	while (digits < n && user[n - 1 - digits] >= '0' &&
+	       user[n - 1 - digits] <= '9')
+		digits++;
+	if (digits > TAIL_DIGITS)
+		return (struct sip_text){ user + n - TAIL_DIGITS, TAIL_DIGITS };
+	return (struct sip_text){ user, n };
 }
 
 static bool
 same_user(const char *a, const char *b)
 {
-	return is_named(a) && sip__text_equal(tail(a), tail(b));
+	return sip__is_named(a) && sip__text_equal(tail(a), tail(b));
 }
 
 static uint64_t
@@ -139,7 +119,7 @@ numbers_hash(const struct sip_tracker *t, const struct capture_endpoint *at,
 	};
 
 	if (call->party[SIP_CALLER].anonymous ||
-	    !is_named(call->party[SIP_CALLER].user) ||
+	    !sip__is_named(call->party[SIP_CALLER].user) ||
 	    !call->party[SIP_CALLEE].user[0])
 		return 0;
 	return sip__tracker_hash(t, SIP_BYTES(parts));
@@ -180,19 +160,12 @@ is_open(const struct sip_refer *refer, int64_t now_ns)
 	return refer->open && now_ns <= refer->until_ns;
 }
 
-/** He has called who he was asked to: the next call to there is another's. */
-static void
-refer_done(struct sip_call_state *asked)
-{
-	asked->refer.open = false;
-	sip__key_drop(&asked->refer.key);
-}
-
 static void
 refer_over(struct sip_call_state *call)
 {
-	refer_done(call);
+	call->refer.open = false;
 	call->refer.replaces = 0;
+	sip__key_drop(&call->refer.key);
 }
 
 /** Has somebody of this name part in the conversation? */
@@ -228,12 +201,16 @@ is_asked(const struct sip_call_state *asked, const struct sip_call_state *call,
 	const char *user = call->pub.party[SIP_CALLER].user;
 	const struct sip_call_state *anchor =
 	    sip__call_find(call->tracker, asked->refer.anchor);
-	struct sip_text by_user = turn->msg->related.referred_by.user;
+	struct sip_identity referrer = { 0 };
 
+	sip__identity_set(&referrer, &turn->msg->related.referred_by);
 	if (asked->refer.redirect)
 		return same_user(user, pub->party[sip__other(by)].user);
-	return (by_user.n &&
-		sip__text_equal(tail_of(by_user), tail(pub->party[by].user))) ||
+	/* who asked may call there himself */
+	if (same_user(user, pub->party[by].user) &&
+	    !sip__same_host(turn->src, &pub->signalling[sip__other(by)]))
+		return false;
+	return same_user(referrer.user, pub->party[by].user) ||
 	       has_part(asked, user) || (anchor && has_part(anchor, user));
 }
 
@@ -244,9 +221,28 @@ may_be_asked(const struct sip_call_state *asked,
 {
 	enum sip_party of = sip__other(asked->refer.by);
 
-	return !is_named(call->pub.party[SIP_CALLER].user) &&
-	       !is_named(asked->pub.party[of].user) &&
+	return !sip__is_named(call->pub.party[SIP_CALLER].user) &&
+	       !sip__is_named(asked->pub.party[of].user) &&
 	       sip__same_host(turn->src, &asked->pub.signalling[of]);
+}
+
+/** The call that was made for it, if this is another branch of that: a call of
+ * the same to the same at once. Any other is for somebody else. */
+static struct sip_call_state *
+find_branch(const struct sip_call_state *asked,
+	    const struct sip_call_state *call)
+{
+	struct sip_call_state *made =
+	    sip__call_find(call->tracker, asked->refer.made);
+	const struct sip_call *pub = &call->pub;
+
+	return made && made->pub.answer_ns == 0 &&
+		       sip__same_host(&made->pub.signalling[SIP_CALLER],
+				      &pub->signalling[SIP_CALLER]) &&
+		       same_user(made->pub.party[SIP_CALLER].user,
+				 pub->party[SIP_CALLER].user)
+		   ? made
+		   : NULL;
 }
 
 /** What a party is called by. */
@@ -269,7 +265,8 @@ find_asked_for(const struct sip_call_state *call, const struct sip_turn *turn,
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
 		struct sip_call_state *asked = key->call;
 
-		if (asked == call || !is_open(&asked->refer, turn->time_ns))
+		if (asked == call || !is_open(&asked->refer, turn->time_ns) ||
+		    (asked->refer.made && !find_branch(asked, call)))
 			continue;
 		if (is_asked(asked, call, turn) ||
 		    may_be_asked(asked, call, turn))
@@ -330,12 +327,12 @@ by_replaces(struct sip_call_state *call, const struct sip_turn *turn,
 		link->type = SIP_LINK_TRANSFER;
 		link->by = SIP_BY_REFER;
 		follow(call, asked, sip__other(asked->refer.by), link);
-		refer_done(asked);
+		refer_over(asked);
 		return true;
 	}
 	asked = find_asked(call, turn);
 	if (asked)
-		refer_done(asked);
+		refer_over(asked);
 	link->type =
 	    replaced->pub.answer_ns ? SIP_LINK_TRANSFER : SIP_LINK_PICKUP;
 	link->by = SIP_BY_REPLACES;
@@ -350,29 +347,41 @@ by_replaces(struct sip_call_state *call, const struct sip_turn *turn,
 	return true;
 }
 
+static void
+join_as_branch(struct sip_call_state *call, struct sip_call_state *with,
+	       enum sip_link_by by, struct sip_link *link)
+{
+	link->type = SIP_LINK_SAME;
+	link->by = by;
+	link->with = with->pub.conversation;
+	link->end = sip_end(&with->pub, SIP_CALLER);
+	link->party = SIP_CALLER;
+	sip__leg_join(call, with, with->pub.crossed);
+}
+
 static bool
 by_refer(struct sip_call_state *call, const struct sip_turn *turn,
 	 struct sip_link *link)
 {
 	struct sip_call_state *asked = find_asked(call, turn);
+	struct sip_refer *refer = asked ? &asked->refer : NULL;
 
-	if (!asked)
+	if (!asked || (refer->redirect && !sip__call_lives(asked)))
 		return false;
-	if (asked->refer.redirect && !sip__call_lives(asked))
-		return false;
-	if (asked->refer.redirect) {
-		link->type = SIP_LINK_SAME;
-		link->by = SIP_BY_REDIRECT;
-		link->with = asked->pub.conversation;
-		link->end = sip_end(&asked->pub, SIP_CALLER);
-		link->party = SIP_CALLER;
-		sip__leg_join(call, asked, asked->pub.crossed);
+	if (refer->redirect) {
+		join_as_branch(call, asked, SIP_BY_REDIRECT, link);
+	} else if (refer->made) {
+		join_as_branch(call, find_branch(asked, call), SIP_BY_REFER,
+			       link);
 	} else {
 		link->type = SIP_LINK_TRANSFER;
 		link->by = SIP_BY_REFER;
-		follow(call, asked, sip__other(asked->refer.by), link);
+		follow(call, asked, sip__other(refer->by), link);
 	}
-	refer_done(asked);
+	if (!refer->made && refer->until_ns > turn->time_ns + BRANCHES_NS)
+		refer->until_ns = turn->time_ns + BRANCHES_NS;
+	if (!refer->made)
+		refer->made = call->pub.number;
 	return true;
 }
 
@@ -454,7 +463,7 @@ is_fork(const struct sip_call_state *one, const struct sip_call_state *call)
 
 	if (!is_called_on(one))
 		return false;
-	return is_named(a[SIP_CALLER].user)
+	return sip__is_named(a[SIP_CALLER].user)
 		   ? same_user(a[SIP_CALLER].user, b[SIP_CALLER].user)
 		   : !same_user(a[SIP_CALLEE].user, b[SIP_CALLEE].user);
 }
@@ -553,27 +562,52 @@ by_numbers(struct sip_call_state *call, const struct sip_turn *turn,
 	return found && !waits && link_same(call, found, SIP_BY_NUMBERS, link);
 }
 
+/** Is it a switch of the conversation that is at this address? */
+static bool
+is_between(const struct sip_call_state *call, const struct capture_endpoint *at)
+{
+	const struct sip_call_state *leg;
+
+	for (leg = call->leg_next; leg != call; leg = leg->leg_next)
+		for (int p = SIP_CALLER; p <= SIP_CALLEE; p++)
+			if (sip__same_host(&leg->pub.signalling[p], at))
+				return true;
+	return false;
+}
+
+/** Who calls holds somebody, and talks to nobody: else it is a switch, of which
+ * all calls bear one number. */
 static bool
 by_hold(struct sip_call_state *call, const struct sip_turn *turn,
 	struct sip_link *link)
 {
 	const struct sip_tracker *t = call->tracker;
-	uint64_t hash = address_hash(t, SIP_KEY_HOLDER, turn->src,
-				     call->pub.party[SIP_CALLER].user);
-	const struct sip_key *key = sip__key_first(t, hash);
+	const char *user = call->pub.party[SIP_CALLER].user;
+	const struct sip_key *found = NULL,
+			     *key = sip__key_first(
+				 t, address_hash(t, SIP_KEY_SELF, turn->src,
+						 user));
 
+	if (!sip__is_named(user))
+		return false;
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
-		if (key->call == call || !sip__call_lives(key->call))
+		if (key->call == call || !sip__call_lives(key->call) ||
+		    !key->call->pub.answer_ns)
 			continue;
-		sip__leg_alone(call);
-		link->type = SIP_LINK_CONSULT;
-		link->by = SIP_BY_HOLD;
-		link->with = key->call->pub.conversation;
-		link->end = sip_end(&key->call->pub, key->party);
-		link->party = SIP_CALLER;
-		return true;
+		if (!key->call->pub.hold[key->party])
+			return false;
+		if (!found && !is_between(key->call, turn->src))
+			found = key;
 	}
-	return false;
+	if (!found)
+		return false;
+	sip__leg_alone(call);
+	link->type = SIP_LINK_CONSULT;
+	link->by = SIP_BY_HOLD;
+	link->with = found->call->pub.conversation;
+	link->end = sip_end(&found->call->pub, found->party);
+	link->party = SIP_CALLER;
+	return true;
 }
 
 /** From now on others may find it. */
@@ -586,7 +620,7 @@ publish(struct sip_call_state *call, const struct sip_turn *turn)
 	struct sip_key *ids = call->ids;
 
 	sip__key_set(call, &ids[SIP_KEY_SESSION],
-		     text_hash(t, SIP_KEY_SESSION, related->session[0]),
+		     text_hash(t, SIP_KEY_SESSION, related->session),
 		     SIP_CALLER);
 	sip__key_set(call, &ids[SIP_KEY_CHARGING],
 		     text_hash(t, SIP_KEY_CHARGING, related->charging),
@@ -604,6 +638,8 @@ publish(struct sip_call_state *call, const struct sip_turn *turn)
 		     address_hash(t, SIP_KEY_PEER, turn->dst,
 				  pub->party[SIP_CALLER].user),
 		     SIP_CALLEE);
+	sip__link_self(call, SIP_CALLER, turn->src);
+	sip__link_self(call, SIP_CALLEE, turn->dst);
 }
 
 bool
@@ -707,10 +743,8 @@ join_rest(struct sip_call_state *asked, struct sip_call_state *consult,
 				 .party = SIP_CALLER };
 	struct sip_call_state *anchor = asked->leg_next;
 
-	if (!sip__leg_has_others(asked) || !sip__leg_has_others(consult))
-		return;
-	refer_done(asked);
-	if (asked->pub.conversation == consult->pub.conversation)
+	if (!sip__leg_has_others(asked) || !sip__leg_has_others(consult) ||
+	    asked->pub.conversation == consult->pub.conversation)
 		return;
 	there = sip__same_host(&consult->pub.signalling[SIP_CALLEE],
 			       &asked->pub.signalling[by])
@@ -765,11 +799,9 @@ has_source(const struct sip_key *near, const struct sip_call_state *but)
 }
 
 static bool
-is_passed_on(const struct sip_key *a, const struct sip_key *b)
+is_source(const struct sip_key *far, const struct sip_key *near)
 {
-	return !sip__same_way(&a->call->pub, &b->call->pub) &&
-	       ((passes_on(a, b) && !has_source(b, a->call)) ||
-		(passes_on(b, a) && !has_source(a, b->call)));
+	return passes_on(far, near) && !has_source(near, far->call);
 }
 
 /**
@@ -784,7 +816,8 @@ find_media(const struct sip_call_state *call, const struct sip_stream *stream)
 
 	for (int n = 0; key && n < LOOK_MAX; n++, key = key->next) {
 		if (key->call == call || !sip__call_lives(key->call) ||
-		    !is_passed_on(mine, key))
+		    sip__same_way(&call->pub, &key->call->pub) ||
+		    !(is_source(mine, key) || is_source(key, mine)))
 			continue;
 		if (!found)
 			found = key;
@@ -794,6 +827,20 @@ find_media(const struct sip_call_state *call, const struct sip_stream *stream)
 	return found && found->call->pub.conversation != call->pub.conversation
 		   ? found
 		   : NULL;
+}
+
+/** At which end of the older conversation is who stays in it? Not that of the
+ * newcomer, whose address it is, or to whom it is passed on. */
+static enum sip_party
+end_that_stays(const struct sip_call_state *old, const struct sip_key *a,
+	       const struct sip_key *b)
+{
+	const struct sip_key *far = is_source(a, b) ? a : b;
+	const struct sip_key *near = far == a ? b : a;
+
+	if (far->call->pub.conversation == old->pub.conversation)
+		return sip_end(&far->call->pub, far->party);
+	return sip__other(sip_end(&near->call->pub, near->party));
 }
 
 void
@@ -822,7 +869,7 @@ sip__link_described(struct sip_call_state *call, const struct sip_turn *turn)
 	link.type = old->pub.answer_ns && sip__leg_has_others(old)
 			? SIP_LINK_TRANSFER
 			: SIP_LINK_SAME;
-	link.end = SIP_CALLER;
+	link.end = end_that_stays(old, &s->key, key);
 	link.party = SIP_CALLER;
 	sip__legs_move(young, NULL, old, turned, link, turn->time_ns);
 }
@@ -830,18 +877,13 @@ sip__link_described(struct sip_call_state *call, const struct sip_turn *turn)
 /* ---- hold ---------------------------------------------------------------- */
 
 void
-sip__link_hold(struct sip_call_state *call, enum sip_party party, bool hold,
+sip__link_self(struct sip_call_state *call, enum sip_party party,
 	       const struct capture_endpoint *at)
 {
-	struct sip_key *key = &call->holder[party];
-
-	if (hold && call->pub.party[party].user[0])
-		sip__key_set(call, key,
-			     address_hash(call->tracker, SIP_KEY_HOLDER, at,
-					  call->pub.party[party].user),
-			     party);
-	else
-		sip__key_drop(key);
+	sip__key_set(call, &call->self[party],
+		     address_hash(call->tracker, SIP_KEY_SELF, at,
+				  call->pub.party[party].user),
+		     party);
 }
 
 /* ---- the end ------------------------------------------------------------- */
@@ -854,10 +896,13 @@ sip__link_left(struct sip_call_state *call, int64_t time_ns)
 	struct sip_call_state *consult =
 	    sip__call_find(t, call->refer.replaces);
 
-	if (asked && asked->refer.replaces == call->pub.number)
+	if (asked && asked->refer.replaces == call->pub.number) {
 		join_rest(asked, call, time_ns);
-	else if (consult)
+		refer_over(asked);
+	} else if (consult) {
 		join_rest(call, consult, time_ns);
+		refer_over(call);
+	}
 }
 
 void
@@ -868,8 +913,8 @@ sip__link_drop(struct sip_call_state *call)
 	for (int type = 0; type < SIP_KEYS_COUNT; type++)
 		sip__key_drop(&call->ids[type]);
 	sip__key_drop(&call->peer);
-	sip__key_drop(&call->holder[SIP_CALLER]);
-	sip__key_drop(&call->holder[SIP_CALLEE]);
+	sip__key_drop(&call->self[SIP_CALLER]);
+	sip__key_drop(&call->self[SIP_CALLEE]);
 	for (s = call->streams; s; s = s->next)
 		sip__key_drop(&s->key);
 	if (call->told && sip__leg_has_others(call))
@@ -909,8 +954,8 @@ sip__link_restore(struct sip_call_state *call, uint64_t with)
 	for (int type = 0; type < SIP_KEYS_COUNT; type++)
 		key_again(call, &call->ids[type], SIP_CALLER);
 	key_again(call, &call->peer, SIP_CALLEE);
-	key_again(call, &call->holder[SIP_CALLER], SIP_CALLER);
-	key_again(call, &call->holder[SIP_CALLEE], SIP_CALLEE);
+	key_again(call, &call->self[SIP_CALLER], SIP_CALLER);
+	key_again(call, &call->self[SIP_CALLEE], SIP_CALLEE);
 	key_again(call, &call->refer.key, sip__other(call->refer.by));
 	for (s = call->streams; s; s = s->next)
 		sip__link_stream(call, s, true);

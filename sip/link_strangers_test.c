@@ -3,8 +3,8 @@
  * Calls of people who have nothing to do with each other, and look as if they
  * had: none is linked.
  *
- * A and D are customers or their gateways (2001, 2009), P, Q and R switches,
- * B, C and E telephones, M a media server.
+ * A and D are customers (2001, 2009), P, Q and R switches, B, C and E
+ * telephones, M is a media server.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,30 +54,61 @@ assert_links(const char *script, const char *expected)
 #t " " #y ">" #x " 200/INVITE 1 b=1" #id " i=" #id " f=" #id           \
 	   "f t=" #id "t " options "\n"
 
+/* x, who was called, asks y to call 2003 */
+#define REFER(t, x, y, id)                                                     \
+#t " " #x ">" #y " REFER 1 b=r i=" #id " f=" #id "t t=" #id            \
+	   "f h=Refer-To:sip:2003@P\n"
+
+/* x holds y, and y agrees; t is a tenth of its time */
+#define HOLD(t, x, y, id)                                                      \
+#t "0 " #x ">" #y " INVITE 2 b=2" #id " i=" #id " f=" #id "f t=" #id   \
+	   "t sdp=10.0.0.9:4000/sendonly\n" #t "1 " #y ">" #x                  \
+	   " 200/INVITE 2 b=2" #id " i=" #id " f=" #id "f t=" #id              \
+	   "t sdp=10.0.0.9:6000/recvonly\n"
+
 static void
 who_calls_the_same_as_a_transfer(void **state)
 {
 	(void)state;
 	/* the switch transfers 2001 to 2003, and calls 2003 for 2009 too */
 	assert_links(
-	    INVITE(0, A, P, one, "from=2001 to=100") INVITE(
-		5, P, B, two, "from=2001 to=2002") OK(10, B, P, two, "")
-		OK(15, P, A, one, "") "1000 B>P REFER 1 b=r i=two f=twot t=twof h=Refer-To:sip:2003@P\n" INVITE(
-		    1020, P, C, stranger, "from=2009 to=2003")
-		    INVITE(1030, P, C, new, "from=2001 to=2003"),
+	    INVITE(0, A, P, one, "from=2001 to=100")
+		INVITE(5, P, B, two, "from=2001 to=2002") OK(10, B, P, two, "")
+		    OK(15, P, A, one, "") REFER(1000, B, P, two)
+			INVITE(1020, P, C, stranger, "from=2009 to=2003")
+			    INVITE(1030, P, C, new, "from=2001 to=2003"),
 	    "0 #1 call 2001>100\n"
 	    "5 #2 call 2001>2002\n"
 	    "1020 #3 call 2009>2003\n"
 	    "1030 #4 call 2001>2003 after #2 transfer by refer\n");
 	/* where nobody says who calls, the address tells, but once */
 	assert_links(
-	    INVITE(0, P, B, one, "from=anonymous to=2002")
-		OK(10, B, P, one, "") "1000 B>P REFER 1 b=r i=one f=onet t=onef h=Refer-To:sip:2003@P\n" INVITE(
-		    1020, P, C, new, "from=anonymous to=2003")
-		    INVITE(1030, P, C, stranger, "from=anonymous to=2003"),
+	    INVITE(0, P, B, one, "from=anonymous to=2002") OK(10, B, P, one, "")
+		REFER(1000, B, P, one)
+		    INVITE(1020, P, C, new, "from=anonymous to=2003")
+			INVITE(1030, P, C, stranger, "from=anonymous to=2003"),
 	    "0 #1 call anonymous>2002\n"
 	    "1020 #2 call anonymous>2003 after #1 transfer by refer\n"
 	    "1030 #3 call anonymous>2003\n");
+}
+
+static void
+branches_of_a_transfer_are_one_call(void **state)
+{
+	(void)state;
+	/* the switch calls both telephones of 2003; then 2001 calls again */
+	assert_links(
+	    INVITE(0, P, B, one, "from=2001 to=2002") OK(10, B, P, one, "")
+		REFER(1000, B, P, one)
+		    INVITE(1020, P, C, new, "from=2001 to=2003")
+			INVITE(1021, P, E, branch, "from=2001 to=2003")
+			    INVITE(1022, P, E, stranger, "from=2009 to=2003")
+				INVITE(1600, P, C, later, "from=2001 to=2003"),
+	    "0 #1 call 2001>2002\n"
+	    "1020 #2 call 2001>2003 after #1 transfer by refer\n"
+	    "1021 #3 call 2001>2003 of #2 same by refer\n"
+	    "1022 #4 call 2009>2003\n"
+	    "1600 #5 call 2001>2003\n");
 }
 
 static void
@@ -86,18 +117,17 @@ whoever_had_part_may_be_who_is_transferred(void **state)
 	(void)state;
 	assert_links(
 	    INVITE(0, P, B, one, "from=2001 to=+441495002002")
-		OK(10, B, P, one, "") "1000 B>P REFER 1 b=r i=one f=onet t=onef h=Refer-To:sip:2003@P\n" INVITE(
-		    1020, P, C, new, "from=01495002002 to=2003"),
+		OK(10, B, P, one, "") REFER(1000, B, P, one)
+		    INVITE(1020, P, C, new, "from=01495002002 to=2003"),
 	    "0 #1 call 2001>+441495002002\n"
 	    "1020 #2 call 01495002002>2003 after #1 transfer by refer\n");
-	assert_links(
-	    INVITE(0, P, B, one, "from=2001 to=+441495002002")
-		OK(10, B, P, one, "") "1000 B>P REFER 1 b=r i=one f=onet t=onef h=Refer-To:sip:2003@P\n" INVITE(
-		    1020, P, C, new,
-		    "from=7 to=2003 "
-		    "h=Referred-By:sip:01495002002@P"),
-	    "0 #1 call 2001>+441495002002\n"
-	    "1020 #2 call 7>2003 after #1 transfer by refer\n");
+	assert_links(INVITE(0, P, B, one, "from=2001 to=+441495002002")
+			 OK(10, B, P, one, "") REFER(1000, B, P, one)
+			     INVITE(1020, P, C, new,
+				    "from=7 to=2003 "
+				    "h=Referred-By:sip:01495002002@P"),
+		     "0 #1 call 2001>+441495002002\n"
+		     "1020 #2 call 7>2003 after #1 transfer by refer\n");
 }
 
 static void
@@ -113,6 +143,44 @@ who_is_redirected_to_the_same(void **state)
 		     "0 #1 call 2001>100\n"
 		     "20 #2 call 2009>2003\n"
 		     "30 #3 call 2001>2003 of #1 same by redirect\n");
+}
+
+static void
+who_calls_from_the_same_number_as_who_holds(void **state)
+{
+	(void)state;
+	/* a switch that calls out with one number, and talks in another call */
+	assert_links(
+	    INVITE(0, P, A, one, "from=100 to=2001 sdp=10.0.0.9:4000")
+		OK(10, A, P, one, "sdp=10.0.0.1:4000")
+		    INVITE(20, P, A, two, "from=100 to=2005 sdp=10.0.0.9:4004")
+			OK(30, A, P, two, "sdp=10.0.0.1:4004")
+			    HOLD(50, P, A, one)
+				INVITE(600, P, A, three, "from=100 to=2006"),
+	    "0 #1 call 100>2001\n"
+	    "20 #2 call 100>2005\n"
+	    "600 #3 call 100>2006\n");
+	/* its telephones are seen too: B holds A, C calls D, B asks E */
+	assert_links(
+	    INVITE(0, B, P, one, "from=2002 to=2001 h=Session-ID:" UUID)
+		INVITE(5, P, A, two, "from=100 to=2001 h=Session-ID:" UUID)
+		    OK(10, A, P, two, "sdp=10.0.0.1:4000")
+			OK(15, P, B, one, "sdp=10.0.0.9:4002")
+			    HOLD(50, B, P, one) HOLD(51, P, A, two) INVITE(
+				600, C, P, other, "from=2003 to=2009")
+				INVITE(605, P, D, three, "from=100 to=2009")
+				    INVITE(700, B, P, ask, "from=2002 to=2004"),
+	    "0 #1 call 2002>2001\n"
+	    "5 #2 call 100>2001 of #1 same by session-id\n"
+	    "600 #3 call 2003>2009\n"
+	    "605 #4 call 100>2009\n"
+	    "700 #5 call 2002>2004 after #1 consult by hold\n");
+	assert_links(
+	    INVITE(0, A, P, one, "from=anonymous to=100 sdp=10.0.0.1:4000")
+		OK(10, P, A, one, "sdp=10.0.0.9:4000") HOLD(50, A, P, one)
+		    INVITE(600, A, P, three, "from=anonymous to=100"),
+	    "0 #1 call anonymous>100\n"
+	    "600 #2 call anonymous>100\n");
 }
 
 static void
@@ -317,8 +385,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(who_calls_the_same_as_a_transfer),
+		cmocka_unit_test(branches_of_a_transfer_are_one_call),
 		cmocka_unit_test(whoever_had_part_may_be_who_is_transferred),
 		cmocka_unit_test(who_is_redirected_to_the_same),
+		cmocka_unit_test(who_calls_from_the_same_number_as_who_holds),
 		cmocka_unit_test(
 		    one_waits_in_a_queue_and_another_with_the_same_number_comes),
 		cmocka_unit_test(the_same_private_address_in_two_houses),

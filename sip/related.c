@@ -9,21 +9,6 @@
 
 #include "sip/sip_priv.h"
 
-/** Is `flag` one of the parameters in ";a=1;flag;b=2"? */
-static bool
-has_flag(struct sip_text text, struct sip_text flag)
-{
-	struct sip_text one;
-
-	while (text.p) {
-		one = sip__text_trim(sip__text_cut(text, ';', &text));
-		if (sip__text_same(
-			sip__text_trim(sip__text_cut(one, '=', NULL)), flag))
-			return true;
-	}
-	return false;
-}
-
 /* ---- dialogs that are named ---------------------------------------------- */
 
 /** "call-id;to-tag=1;from-tag=2;early-only" */
@@ -43,7 +28,6 @@ read_replaces(struct sip_dialog_id *id, struct sip_text value)
 			sip__parameter(parameters, SIP_TEXT("to-tag")));
 	sip__text_clean(id->from_tag, sizeof(id->from_tag),
 			sip__parameter(parameters, SIP_TEXT("from-tag")));
-	id->early = has_flag(parameters, SIP_TEXT("early-only"));
 }
 
 /** <sip:user@host?Replaces=...&Require=replaces>: headers of a request that
@@ -93,19 +77,6 @@ static struct sip_text
 without_nil(struct sip_text uuid)
 {
 	return long_enough(uuid, UUID_HEX_BYTES);
-}
-
-/** "uuid;remote=uuid". Before RFC 7989 there was no "remote". */
-static void
-read_session(struct sip_related *related, struct sip_text value)
-{
-	struct sip_text parameters;
-
-	related->session[0] =
-	    without_nil(sip__text_cut(value, ';', &parameters));
-	if (parameters.p)
-		related->session[1] =
-		    without_nil(sip__parameter(parameters, SIP_TEXT("remote")));
 }
 
 static struct sip_text
@@ -183,16 +154,6 @@ is_withheld(struct sip_text privacy)
 	return false;
 }
 
-/** Contact: <sip:...>;isfocus */
-static bool
-is_focus(struct sip_text contact)
-{
-	size_t close = sip__find_unquoted(contact, '>');
-
-	return close < contact.n && has_flag(sip__text_from(contact, close + 1),
-					     SIP_TEXT("isfocus"));
-}
-
 /* ---- all of it ----------------------------------------------------------- */
 
 static int
@@ -218,13 +179,13 @@ sip__related_read(struct sip_related *related, const struct sip_head *head,
 	const struct sip_text *field = head->field;
 
 	*related = (struct sip_related){ 0 };
-	if (field[SIP_FIELD_SESSION].n)
-		read_session(related, field[SIP_FIELD_SESSION]);
+	/* "uuid;remote=uuid": of who sent it, and of the other end */
+	related->session =
+	    without_nil(sip__text_cut(field[SIP_FIELD_SESSION], ';', NULL));
 	if (field[SIP_FIELD_CHARGING].n)
 		related->charging = charging_id(field[SIP_FIELD_CHARGING]);
 	related->vendor = long_enough(field[SIP_FIELD_VENDOR], ID_BYTES_MIN);
 	related->withheld = is_withheld(field[SIP_FIELD_PRIVACY]);
-	related->focus = is_focus(field[SIP_FIELD_CONTACT]);
 	if (field[SIP_FIELD_REFERRED_BY].n)
 		sip__scan_address(&related->referred_by,
 				  field[SIP_FIELD_REFERRED_BY]);

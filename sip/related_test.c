@@ -74,11 +74,9 @@ an_invite_names_the_dialog_it_replaces(void **state)
 	assert_string_equal(r->replaces.call_id, "425928@phone.example");
 	assert_string_equal(r->replaces.to_tag, "7743");
 	assert_string_equal(r->replaces.from_tag, "6472");
-	assert_true(r->replaces.early);
 	done(&p);
 	r = parse(&p, "INVITE", "Replaces: a;from-tag=1;to-tag=2\r\n\r\n");
 	assert_string_equal(r->replaces.to_tag, "2");
-	assert_false(r->replaces.early);
 	done(&p);
 	r = parse(&p, "INVITE", "Replaces: ;to-tag=2\r\n\r\n");
 	assert_string_equal(r->replaces.call_id, "");
@@ -127,8 +125,7 @@ ids_of_the_whole_call_are_found(void **state)
 		  "P-Charging-Vector: icid-value=\"12;ab-34\";"
 		  "icid-generated-at=10.0.0.1\r\n"
 		  "Cisco-Guid: 1-2-3-4-5\r\n\r\n");
-	assert_text(r->session[0], "ab30317f1a784dc48ff824d0d3715d86");
-	assert_text(r->session[1], "");
+	assert_text(r->session, "ab30317f1a784dc48ff824d0d3715d86");
 	assert_text(r->charging, "12;ab-34");
 	assert_text(r->vendor, "1-2-3-4-5");
 	done(&p);
@@ -136,8 +133,7 @@ ids_of_the_whole_call_are_found(void **state)
 	    &p, "INVITE",
 	    "Session-ID: 00000000000000000000000000000000;remote=6ab30317f1a784dc48ff824d0d3715d8\r\n"
 	    "P-Charging-Vector: icid-value=77777778\r\n\r\n");
-	assert_text(r->session[0], "");
-	assert_text(r->session[1], "6ab30317f1a784dc48ff824d0d3715d8");
+	assert_text(r->session, "");
 	assert_text(r->charging, "77777778");
 	done(&p);
 }
@@ -153,7 +149,7 @@ ids_that_may_be_anothers_are_none(void **state)
 		  "Session-ID: ab30317f\r\n"
 		  "P-Charging-Vector: icid-value=0\r\n"
 		  "X-CID: 00000000000\r\n\r\n");
-	assert_text(r->session[0], "");
+	assert_text(r->session, "");
 	assert_text(r->charging, "");
 	assert_text(r->vendor, "");
 	done(&p);
@@ -192,7 +188,7 @@ numbers_diverted_from_are_found(void **state)
 }
 
 static void
-privacy_and_focus_are_found(void **state)
+privacy_is_found(void **state)
 {
 	const struct sip_related *r;
 	struct parsed p;
@@ -200,15 +196,11 @@ privacy_and_focus_are_found(void **state)
 	(void)state;
 	r = parse(&p, "INVITE",
 		  "Privacy: critical; id\r\n"
-		  "Contact: <sip:c@pbx;x=1>;isfocus\r\n\r\n");
+		  "\r\n");
 	assert_true(r->withheld);
-	assert_true(r->focus);
 	done(&p);
-	r = parse(
-	    &p, "INVITE",
-	    "Privacy: none\r\nContact: <sip:isfocus@pbx;isfocus>\r\n\r\n");
+	r = parse(&p, "INVITE", "Privacy: none\r\n\r\n");
 	assert_false(r->withheld);
-	assert_false(r->focus);
 	done(&p);
 }
 
@@ -238,6 +230,83 @@ the_asserted_number_counts(void **state)
 	      "privacy=full\r\n\r\n");
 	assert_text(p.msg.asserted.user, "2041");
 	done(&p);
+}
+
+static void
+the_asserted_number_is_found_in_any_form(void **state)
+{
+	static const struct {
+		const char *lines, *user;
+		bool withheld;
+	} cases[] = {
+		{ "P-Asserted-Identity: <sip:4anne@pbx>, <tel:+44-1495-222333>",
+		  "+44-1495-222333", false },
+		{ "P-Asserted-Identity: anne, Lee <sip:2041@pbx>", "2041",
+		  false },
+		{ "P-Asserted-Identity: <sip:anne@pbx>,"
+		  " <sip:%2B441495222333;npdi@pbx;user=phone>",
+		  "%2B441495222333;npdi", false },
+		{ "P-Asserted-Identity: <tel:2041>, <tel:2042>", "2041",
+		  false },
+		{ "P-Asserted-Identity: <sip:(01495)222333@pbx>",
+		  "(01495)222333", false },
+		/* of several in one line, the one of the sender */
+		{ "Remote-Party-ID: <sip:2042@pbx>;party=called, \"A, B\""
+		  " <sip:2041@pbx>;party=calling;screen=yes;privacy=off",
+		  "2041", false },
+		{ "Remote-Party-ID: <sip:2041@pbx>;privacy=full", "2041",
+		  true },
+		{ "Remote-Party-ID: <sip:2041@pbx>;privacy=uri-network", "2041",
+		  true },
+		{ "Remote-Party-ID: <sip:2041@pbx>;privacy=name", "2041",
+		  false },
+		{ "Remote-Party-ID: <sip:2042@pbx>;party=called;privacy=full",
+		  "", false },
+		{ "P-Asserted-Identity: <sip:2043@pbx>\r\n"
+		  "Remote-Party-ID: <sip:2041@pbx>",
+		  "2043", false },
+		/* who is not hidden says it in From */
+		{ "P-Preferred-Identity: <sip:001011234567893@pbx>", "",
+		  false },
+	};
+	struct parsed p;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char lines[512];
+		const struct sip_related *r;
+
+		snprintf(lines, sizeof(lines), "%s\r\n\r\n", cases[i].lines);
+		r = parse(&p, "INVITE", lines);
+		assert_text(p.msg.asserted.user, cases[i].user);
+		assert_int_equal(r->withheld, cases[i].withheld);
+		done(&p);
+	}
+}
+
+static void
+who_hides_is_known_to_his_switch(void **state)
+{
+	static const char text[] =
+	    "INVITE sip:2002@pbx SIP/2.0\r\n"
+	    "Via: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKb1\r\n"
+	    "From: \"Anonymous\" <sip:anonymous@anonymous.invalid>;tag=f1\r\n"
+	    "To: <sip:2002@pbx>\r\n"
+	    "Call-ID: 17\r\nCSeq: 1 INVITE\r\n"
+	    "P-Preferred-Identity: \"Anne\" <sip:2041@pbx>\r\n"
+	    "Privacy: id\r\n\r\n";
+	struct sip_parser *parser;
+	struct sip_msg msg;
+
+	(void)state;
+	assert_int_equal(sip__parser_new(&parser, &limits), 0);
+	assert_int_equal(
+	    sip__msg_parse(parser, &msg,
+			   (struct sip_text){ text, sizeof(text) - 1 }, 0),
+	    0);
+	assert_text(msg.asserted.user, "2041");
+	assert_true(msg.related.withheld);
+	sip__parser_free(&parser);
 }
 
 static void
@@ -271,8 +340,10 @@ main(void)
 		cmocka_unit_test(ids_of_the_whole_call_are_found),
 		cmocka_unit_test(ids_that_may_be_anothers_are_none),
 		cmocka_unit_test(numbers_diverted_from_are_found),
-		cmocka_unit_test(privacy_and_focus_are_found),
+		cmocka_unit_test(privacy_is_found),
 		cmocka_unit_test(the_asserted_number_counts),
+		cmocka_unit_test(the_asserted_number_is_found_in_any_form),
+		cmocka_unit_test(who_hides_is_known_to_his_switch),
 		cmocka_unit_test(a_fragment_tells_its_status),
 	};
 

@@ -297,7 +297,7 @@ walk_links(struct walk *w, struct sip_call_state *call)
 		walk_u64(w, &call->ids[type].hash);
 	walk_u64(w, &call->peer.hash);
 	for (int party = SIP_CALLER; party <= SIP_CALLEE; party++)
-		walk_u64(w, &call->holder[party].hash);
+		walk_u64(w, &call->self[party].hash);
 	walk_flag(w, &call->refer.open);
 	walk_flag(w, &call->refer.redirect);
 	walk_party(w, &call->refer.by);

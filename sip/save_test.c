@@ -125,9 +125,9 @@ what_is_restored_is_told(void **state)
 	testing_sip_run(one.tracker, "300 A>B INVITE 1 b=1 i=other "
 				     "sdp=10.0.0.7:7000\n");
 	one.log.n = 0;
-	assert_int_equal(
-	    sip_tracker_restore(one.tracker, saved.bytes, saved.n, 0, 1000 * MS),
-	    0);
+	assert_int_equal(sip_tracker_restore(one.tracker, saved.bytes, saved.n,
+					     0, 1000 * MS),
+			 0);
 	assert_string_equal(one.log.text, "1000 #2 call 2111>2222\n"
 					  "1000 #2 +2 caller 10.0.0.1:4000\n"
 					  "1000 #2 +3 callee 10.0.0.2:5000\n"
@@ -167,9 +167,9 @@ shows_life(const char *line)
 
 	save_script(&saved, CALL_SO_FAR);
 	make(&one, &config);
-	assert_int_equal(
-	    sip_tracker_restore(one.tracker, saved.bytes, saved.n, 0, 1000 * MS),
-	    0);
+	assert_int_equal(sip_tracker_restore(one.tracker, saved.bytes, saved.n,
+					     0, 1000 * MS),
+			 0);
 	assert_int_equal(one.log.went_on, 0);
 	testing_sip_run(one.tracker, line);
 	shown = one.log.went_on == 1;
@@ -577,20 +577,23 @@ there_is_room_or_an_error(void **state)
 	testing_sip_run(one.tracker, CALL_SO_FAR);
 	one.log.n = 0;
 	assert_int_equal(
-	    sip_tracker_restore(one.tracker, saved.bytes, saved.n, 0, 0), -EEXIST);
+	    sip_tracker_restore(one.tracker, saved.bytes, saved.n, 0, 0),
+	    -EEXIST);
 	testing_sip_run(one.tracker, CALL_FROM_THERE);
 	/* over, but still known: it must not rise again */
 	assert_int_equal(
-	    sip_tracker_restore(one.tracker, saved.bytes, saved.n, 0, 0), -EEXIST);
+	    sip_tracker_restore(one.tracker, saved.bytes, saved.n, 0, 0),
+	    -EEXIST);
 	testing_sip_run(one.tracker, "1600 A>B INVITE 1 b=1 i=third\n");
 	one.log.n = 0;
 	/* the one that is over gives way, those that live do not */
-	assert_int_equal(
-	    sip_tracker_restore(one.tracker, other.bytes, other.n, 0, 1700 * MS),
-	    0);
+	assert_int_equal(sip_tracker_restore(one.tracker, other.bytes, other.n,
+					     0, 1700 * MS),
+			 0);
 	assert_string_equal(one.log.text, "1700 #3 call 2001>2002\n");
 	assert_int_equal(
-	    sip_tracker_restore(one.tracker, saved.bytes, saved.n, 0, 0), -ENOSPC);
+	    sip_tracker_restore(one.tracker, saved.bytes, saved.n, 0, 0),
+	    -ENOSPC);
 	assert_string_equal(one.log.text, "1700 #3 call 2001>2002\n");
 	assert_int_equal(sip_tracker_calls(one.tracker), 2);
 	sip_tracker_free(&one.tracker);
@@ -609,7 +612,8 @@ memory_may_run_out_at_any_point(void **state)
 	for (nth = 1; rc; nth++) {
 		make(&one, &config);
 		testing_fail_allocation(nth);
-		rc = sip_tracker_restore(one.tracker, saved.bytes, saved.n, 0, 0);
+		rc = sip_tracker_restore(one.tracker, saved.bytes, saved.n, 0,
+					 0);
 		testing_fail_allocation(0);
 		if (rc) {
 			assert_int_equal(rc, -ENOMEM);

@@ -37,6 +37,7 @@ static const struct {
 	FIELD("content-length", 'l', CONTENT_LENGTH),
 	FIELD("p-asserted-identity", 0, ASSERTED),
 	FIELD("remote-party-id", 0, REMOTE_PARTY),
+	FIELD("p-preferred-identity", 0, PREFERRED),
 	FIELD("privacy", 0, PRIVACY),
 	FIELD("diversion", 0, DIVERSION),
 	FIELD("history-info", 0, HISTORY),
@@ -268,6 +269,7 @@ sip__scan_uri(struct sip_address *address, struct sip_text uri)
 	scheme = sip__text_trim(sip__text_cut(uri, ':', &rest));
 	if (!rest.p)
 		return;
+	address->escaped = true;
 	if (!sip__text_same(scheme, SIP_TEXT("sip")) &&
 	    !sip__text_same(scheme, SIP_TEXT("sips"))) {
 		address->user = sip__text_trim(sip__text_cut(rest, ';', NULL));
@@ -285,7 +287,6 @@ sip__scan_uri(struct sip_address *address, struct sip_text uri)
 		    (struct sip_text){ host.p + 1, host.n - 1 }, ']', NULL);
 	else
 		address->host = sip__text_trim(sip__text_cut(host, ':', NULL));
-	address->escaped = true;
 }
 
 size_t
@@ -473,61 +474,99 @@ find_sdp(struct sip_msg *msg)
 }
 
 static bool
-is_number(struct sip_text user)
+is_number(const struct sip_address *address)
 {
-	return user.n &&
-	       (user.p[0] == '+' || (user.p[0] >= '0' && user.p[0] <= '9'));
+	struct sip_text user = sip__text_cut(address->user, ';', NULL);
+	char plain[SIP_USER_BYTES];
+	size_t n = sip__unescape(plain, sizeof(plain), user), digits = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (plain[i] >= '0' && plain[i] <= '9')
+			digits++;
+		else if (!memchr("+-.() ", plain[i], 6))
+			return false;
+	}
+	return digits > 0;
 }
 
-/** P-Asserted-Identity: of a sip: and a tel: URI (RFC 3325 section 9.1), or of
- * several lines, the one that is a number; else the first. */
+/** Of a Remote-Party-ID. */
+static struct sip_text
+after_uri(struct sip_text element)
+{
+	size_t close = sip__find_unquoted(element, '>');
+
+	return close < element.n ? sip__text_from(element, close + 1)
+				 : (struct sip_text){ NULL, 0 };
+}
+
+/** "party" may say that it is not. */
+static bool
+is_of_sender(struct sip_text remote_party, bool response)
+{
+	struct sip_text parameters = after_uri(remote_party);
+	struct sip_text who = sip__parameter(parameters, SIP_TEXT("party"));
+
+	return parameters.p &&
+	       (!who.p || sip__text_same(who, response ? SIP_TEXT("called")
+						       : SIP_TEXT("calling")));
+}
+
+static bool
+is_private(struct sip_text remote_party)
+{
+	struct sip_text how =
+	    sip__parameter(after_uri(remote_party), SIP_TEXT("privacy"));
+
+	return sip__text_begins(how, SIP_TEXT("full")) ||
+	       sip__text_begins(how, SIP_TEXT("uri"));
+}
+
+/** Of a sip: and a tel: URI (RFC 3325 section 9.1), or of several lines, the
+ * one that is a number; else the first. */
 static void
-find_asserted(struct sip_address *asserted, const struct sip_head *head)
+find_asserted(struct sip_msg *msg, const struct sip_head *head,
+	      enum sip_field field)
 {
 	struct sip_text at = { NULL, 0 }, line, element;
 	struct sip_address one;
 
-	while (sip__head_next(head, SIP_FIELD_ASSERTED, &at, &line)) {
+	if (head->field[field].n == 0)
+		return;
+	while (sip__head_next(head, field, &at, &line)) {
 		while (sip__next_element(&line, &element)) {
+			if (field == SIP_FIELD_REMOTE_PARTY &&
+			    !is_of_sender(element, msg->status != 0))
+				continue;
+			if (field == SIP_FIELD_REMOTE_PARTY &&
+			    is_private(element))
+				msg->related.withheld = true;
 			sip__scan_address(&one, element);
-			if (asserted->user.n == 0 || is_number(one.user))
-				*asserted = one;
-			if (is_number(one.user))
-				return;
+			if (is_number(&one) && !is_number(&msg->asserted))
+				msg->asserted = one;
+			else if (msg->asserted.user.n == 0)
+				msg->asserted = one;
 		}
 	}
 }
 
-/** Remote-Party-ID of the sender; "party" may say that it is not. */
-static bool
-is_of_sender(struct sip_text remote_party, bool response)
+/** What the network says comes first; who hides tells his own switch. */
+static void
+find_sender(struct sip_msg *msg, const struct sip_head *head)
 {
-	size_t open = sip__find_unquoted(remote_party, '>');
-	struct sip_text who;
-
-	if (open == remote_party.n)
-		return false;
-	who = sip__parameter((struct sip_text){ remote_party.p + open + 1,
-						remote_party.n - open - 1 },
-			     SIP_TEXT("party"));
-	return !who.p || sip__text_same(who, response ? SIP_TEXT("called")
-						      : SIP_TEXT("calling"));
+	find_asserted(msg, head, SIP_FIELD_ASSERTED);
+	if (msg->asserted.user.n == 0)
+		find_asserted(msg, head, SIP_FIELD_REMOTE_PARTY);
+	if (msg->asserted.user.n == 0 && msg->status == 0 &&
+	    sip__is_anonymous(&msg->from))
+		find_asserted(msg, head, SIP_FIELD_PREFERRED);
 }
 
 void
 sip__scan_rest(struct sip_msg *msg, const struct sip_head *head,
 	       size_t missing_bytes)
 {
-	struct sip_text at = { NULL, 0 }, remote;
 	uint32_t length;
 
-	if (head->field[SIP_FIELD_ASSERTED].n)
-		find_asserted(&msg->asserted, head);
-	else if (head->field[SIP_FIELD_REMOTE_PARTY].n)
-		while (
-		    sip__head_next(head, SIP_FIELD_REMOTE_PARTY, &at, &remote))
-			if (is_of_sender(remote, msg->status != 0))
-				sip__scan_address(&msg->asserted, remote);
 	msg->content_type = head->field[SIP_FIELD_CONTENT_TYPE];
 	msg->body = head->body;
 	msg->cut = missing_bytes > 0 || !head->complete;
@@ -539,4 +578,5 @@ sip__scan_rest(struct sip_msg *msg, const struct sip_head *head,
 	}
 	find_sdp(msg);
 	sip__related_read(&msg->related, head, msg);
+	find_sender(msg, head);
 }

@@ -141,7 +141,7 @@ struct sip_identity {
 };
 
 /** Numbers kept of others who have part in a call. */
-#define SIP_OTHERS_MAX 4
+#define SIP_OTHERS_MAX 7
 
 /**
  * A call as seen so far: what bears one Call-ID. Owned by the tracker.
@@ -164,8 +164,9 @@ struct sip_call {
 	bool hold[2];      /**< [party] has put the other on hold */
 	uint64_t conversation; /**< of which it is a leg */
 	bool crossed;
-	uint32_t others_count; /**< who it was diverted from, or that was
-				    dialled at first (RFC 5806, RFC 7044) */
+	uint32_t others_count; /**< who it was diverted from (RFC 5806, RFC
+				    7044), or that was dialled at first; From,
+				    where the network asserts another */
 	char others[SIP_OTHERS_MAX][SIP_USER_BYTES];
 };
 

@@ -158,6 +158,7 @@ enum sip_field {
 	SIP_FIELD_FROM,
 	SIP_FIELD_ASSERTED,
 	SIP_FIELD_REMOTE_PARTY,
+	SIP_FIELD_PREFERRED,
 	SIP_FIELD_TO,
 	SIP_FIELD_VIA,
 	SIP_FIELD_PRIVACY,
@@ -220,7 +221,6 @@ struct sip_dialog_id {
 	char call_id[SIP_CALL_ID_BYTES]; /**< "": none is named */
 	char to_tag[SIP_TAG_BYTES];
 	char from_tag[SIP_TAG_BYTES];
-	bool early; /**< only if it is not answered yet */
 };
 
 /** Numbers that a call was diverted from, the first ones. */
@@ -237,13 +237,12 @@ struct sip_related {
 	struct sip_address referred_by; /**< RFC 3892 */
 	struct sip_address diverted[SIP_DIVERTED_MAX]; /**< RFC 5806, 7044 */
 	uint32_t diverted_count;
-	struct sip_text session[2]; /**< RFC 7989: of the sender, of the other
-				     *   end; without the one of all zeros */
+	struct sip_text session;    /**< RFC 7989: of the sender */
 	struct sip_text charging;   /**< icid-value of RFC 7315 */
 	struct sip_text vendor;     /**< id of a call in the words of a vendor;
 				     *   of ids, those that may be only one's */
-	bool withheld; /**< Privacy (RFC 3323): who sent it is not to be shown */
-	bool focus;    /**< its sender is a conference (RFC 4579) */
+	bool withheld; /**< Privacy (RFC 3323), or that of Remote-Party-ID: who
+			*   sent it is not to be shown */
 	int fragment;  /**< status in a message/sipfrag (RFC 3420), or 0 */
 };
 
@@ -376,6 +375,12 @@ int sip__sdp_parse(struct sip_sdp *sdp, struct sip_text text, bool cut)
 /** %41 -> A (RFC 3261 section 19.1.2). @return length, at most out_bytes */
 size_t sip__unescape(char *out, size_t out_bytes, struct sip_text text);
 
+/** Does an address hide who it is (RFC 3323 section 4.1.1.3)? */
+bool sip__is_anonymous(const struct sip_address *address);
+
+/** Does a user tell who it is? Not what gateways say where they do not know. */
+bool sip__is_named(const char *user);
+
 /** Fill from an address. @return false: a part did not fit and was cut */
 bool sip__identity_set(struct sip_identity *identity,
 		       const struct sip_address *address);
@@ -387,8 +392,18 @@ bool sip__identity_set(struct sip_identity *identity,
 bool sip__identity_assert(struct sip_identity *identity,
 			  const struct sip_address *address);
 
-/** Others who have part in a call, by its INVITE. @return false: some were
- * cut, or left out */
+/** Somebody else is called now; who was called is one of the others. @return
+ * false: it is the same one */
+bool sip__identity_redirect(struct sip_call *call,
+			    const struct sip_address *to);
+
+/** One more who has part in a call, unless he is known. @return false: there
+ * is no room */
+bool sip__identity_other(struct sip_call *call, const char *user);
+
+/** Others who have part in a call, by its INVITE: who is called now, what the
+ * caller says he is, who it was diverted from. @return false: some were cut, or
+ * left out */
 bool sip__identity_others(struct sip_call *call, const struct sip_msg *msg);
 
 /* ---- register.c, registrar.c -------------------------------------------- */
@@ -467,7 +482,7 @@ enum sip_key_type {
 	SIP_KEY_PEER,    /**< an address from which somebody talks to somebody */
 	SIP_KEYS_COUNT,  /**< so many each call has from its beginning */
 	SIP_KEY_MEDIA = SIP_KEYS_COUNT, /**< where media is received */
-	SIP_KEY_HOLDER,  /**< an address, and who holds a call there */
+	SIP_KEY_SELF,    /**< an address, and who talks there */
 	SIP_KEY_TARGET   /**< somebody is to be called instead */
 };
 
@@ -496,6 +511,7 @@ struct sip_refer {
 	bool redirect;
 	enum sip_party by;  /**< who asked: the other is to call */
 	uint64_t replaces;  /**< number of the call that is to end for it */
+	uint64_t made; /**< number of the call that was made for it, or 0 */
 	uint64_t anchor; /**< number of a leg that goes on after this one's end */
 	int64_t until_ns;
 	struct sip_key key;
@@ -598,7 +614,7 @@ struct sip_call_state {
 						     *   in a circle */
 	struct sip_key ids[SIP_KEYS_COUNT]; /**< by type */
 	struct sip_key peer;      /**< SIP_KEY_PEER of the callee */
-	struct sip_key holder[2]; /**< [party] */
+	struct sip_key self[2]; /**< SIP_KEY_SELF, [party] */
 	struct sip_refer refer;   /**< the last one */
 	uint64_t consulted; /**< number of the call whose REFER ends this one */
 	bool told;     /**< its CALL was emitted, its END was not */
@@ -792,9 +808,9 @@ void sip__link_described(struct sip_call_state *call,
 /** A stream is valid, or not any more. */
 void sip__link_stream(struct sip_call_state *call, struct sip_stream *stream,
 		      bool open);
-/** A party holds the other, or does not any more. @param at where it is seen */
-void sip__link_hold(struct sip_call_state *call, enum sip_party party,
-		    bool hold, const struct capture_endpoint *at);
+/** A party is seen here: who begins a call, or holds. */
+void sip__link_self(struct sip_call_state *call, enum sip_party party,
+		    const struct capture_endpoint *at);
 /** Somebody hung up: what is left of a transfer may go on elsewhere. */
 void sip__link_left(struct sip_call_state *call, int64_t time_ns);
 /** A call is over: it is a leg no longer, and found only by its Call-ID, and by

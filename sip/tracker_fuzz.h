@@ -208,8 +208,8 @@ count_keys(const struct sip_call_state *call)
 	for (int type = 0; type < SIP_KEYS_COUNT; type++)
 		n += call->ids[type].slot != NULL;
 	n += call->peer.slot != NULL;
-	n += call->holder[SIP_CALLER].slot != NULL;
-	n += call->holder[SIP_CALLEE].slot != NULL;
+	n += call->self[SIP_CALLER].slot != NULL;
+	n += call->self[SIP_CALLEE].slot != NULL;
 	for (s = call->streams; s; s = s->next)
 		n += s->key.slot != NULL;
 	assert(call->told || n == 0);

@@ -372,8 +372,8 @@ put_live(struct archiver_state *a, const struct control_request *request)
 	if (request->type == CONTROL_LIVE_DELETE)
 		return store_live_delete(a->archive, request->live.key);
 	memcpy(&row, request->live.head, SEGMENT_HEAD_BYTES);
-	return store_live_put(a->archive, request->live.key, &row, request->state,
-			      request->state_bytes);
+	return store_live_put(a->archive, request->live.key, &row,
+			      request->state, request->state_bytes);
 }
 
 /* As many changes of the live table as are there, in one transaction. */

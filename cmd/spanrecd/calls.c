@@ -568,15 +568,15 @@ on_hold(struct control_state *c, struct control_call *call,
 		control__segment_begin(c, call, cause, event->time_ns);
 }
 
+static const struct control_cause transfer_asked = { .what = "transfer asked",
+						     .by = "refer" };
+
 static void
 on_refer(struct control_state *c, struct control_call *call,
 	 const struct sip_event *event)
 {
-	const struct control_cause cause = { .what = "transfer asked",
-					     .by = "refer" };
-
 	memcpy(call->target, event->target->user, sizeof(call->target));
-	control__segment_review(c, call, cause, event->time_ns);
+	control__segment_review(c, call, transfer_asked, event->time_ns);
 	/* Who is called next belongs to it in the next run too. */
 	control__live_change(c, call);
 }
@@ -608,6 +608,34 @@ on_end(struct control_state *c, struct control_leg *leg,
 		call_over(c, call, event);
 }
 
+/* A pause holds for the conversation that the paused one becomes part of. */
+static void
+hand_pause_on(struct control_state *c, const struct control_family *from,
+	      struct control_family *to)
+{
+	struct control_call *call;
+
+	if (!from->paused_ns || to->paused_ns)
+		return;
+	to->paused_ns = from->paused_ns;
+	DL_FOREACH(to->first, call)
+	{
+		control__tell_pause(c, call, WRITER_PAUSE, to->paused_ns);
+		control__live_change(c, call);
+	}
+}
+
+/* Who was asked to be called is called for it. */
+static void
+hand_target_on(struct control_state *c, const struct control_call *from,
+	       struct control_call *to, int64_t time_ns)
+{
+	if (!from->target[0] || to->target[0])
+		return;
+	memcpy(to->target, from->target, sizeof(to->target));
+	control__segment_review(c, to, transfer_asked, time_ns);
+}
+
 /* It is a leg of another conversation. */
 static void
 on_move(struct control_state *c, struct control_leg *leg,
@@ -619,6 +647,8 @@ on_move(struct control_state *c, struct control_leg *leg,
 
 	if (!to || to == from)
 		return;
+	hand_pause_on(c, from->family, to->family);
+	hand_target_on(c, from, to, event->time_ns);
 	leg->counts = event->call->answer_ns != 0;
 	DL_DELETE(from->legs, leg);
 	if (has_legs(from)) {

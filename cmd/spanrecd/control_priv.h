@@ -98,8 +98,9 @@ struct control_call {
 	struct control_call *next_dirty;
 };
 
-/** Numbers of others that the policy is asked about. */
-enum { CONTROL_OTHERS_MAX = 24 };
+/** Numbers of others that the policy is asked about: more than a conversation
+ * of a dozen legs has. */
+enum { CONTROL_OTHERS_MAX = 64 };
 
 /** Who talks to whom, as SIP has it. All of it borrowed. */
 struct control_parties {

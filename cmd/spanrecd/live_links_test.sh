@@ -151,4 +151,23 @@ check "who was referred before is followed after" is "$(segments)" \
 check "... in the same call" \
 	is "$(rows 'len({r["call"] for r in rows})')" 1
 check "... on the side where he was" is "$(once 4)" "1200 480 2.0 2.0"
+
+# ---- paused before two calls turn out to be one ------------------------------
+
+# The mirror sees the customer and the agent, each with the PBX.
+capture 0141-joined-late
+home
+start
+play 0 3
+spanrec pause --extension 2041 >/dev/null
+play 3 3.9
+sleep 1
+before=$(status stored)
+play 3.9 99
+sleep 1
+check "a pause holds when the call becomes part of another" \
+	is "$(($(status stored) - before))" 0
+stop
+check "... which is one call from then on" is "$(segments)" \
+	"1:agent:0001>2041 1:agent:0777>2041"
 exit $failed
