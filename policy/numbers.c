@@ -185,6 +185,8 @@ join_full(const struct policy__numbering *numbering, const char *digits,
 	}
 	if (!rest)
 		rest = after(digits, numbering->international_prefix);
+	if (rest && rest[0] == '0')
+		return false;
 	if (rest) {
 		join_international(numbering, rest, normalised);
 		return true;
