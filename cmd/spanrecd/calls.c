@@ -167,9 +167,20 @@ past_add(struct control_state *c, const struct control_call *call,
 		return;
 	past->number = call->number;
 	past->family = call->family;
+	past->local_is_caller = call->verdict.local_is_caller;
 	past->until_ns = time_ns + PAST_NS;
 	HASH_ADD(hh, c->past, number, sizeof(past->number), past);
 	call->family->past++;
+}
+
+static const struct control_past *
+past_find(const struct control_state *c, uint64_t conversation)
+{
+	struct control_past *past;
+
+	HASH_FIND (hh, c->past, &conversation, sizeof(conversation), past)
+		;
+	return past;
 }
 
 /* @return NULL: no such conversation, or it was over long ago */
@@ -177,12 +188,11 @@ static struct control_family *
 family_of(const struct control_state *c, uint64_t conversation)
 {
 	const struct control_call *call = control__call_find(c, conversation);
-	struct control_past *past;
+	const struct control_past *past;
 
 	if (call)
 		return call->family;
-	HASH_FIND (hh, c->past, &conversation, sizeof(conversation), past)
-		;
+	past = past_find(c, conversation);
 	return past ? past->family : NULL;
 }
 
@@ -415,13 +425,18 @@ static void
 keep_side_of_who_stays(const struct control_state *c, struct control_call *call,
 		       const struct sip_link *link)
 {
-	const struct control_call *with =
-	    link ? control__call_find(c, link->with) : NULL;
+	const struct control_call *with;
+	const struct control_past *past;
 	bool left;
 
-	if (!with || link->type != SIP_LINK_TRANSFER)
+	if (!link || link->type != SIP_LINK_TRANSFER)
 		return;
-	left = (link->end == SIP_CALLER) == with->verdict.local_is_caller;
+	with = control__call_find(c, link->with);
+	past = past_find(c, link->with);
+	if (!with && !past)
+		return;
+	left = (link->end == SIP_CALLER) ==
+	       (with ? with->verdict.local_is_caller : past->local_is_caller);
 	call->verdict.local_is_caller = (link->party == SIP_CALLER) == left;
 	call->sided = true;
 }

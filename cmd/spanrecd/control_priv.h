@@ -48,6 +48,7 @@ struct control_past {
 	uint64_t number;
 	struct control_family *family;
 	int64_t until_ns;
+	bool local_is_caller; /**< at its end */
 };
 
 /** A SIP call that is a leg of a conversation. */
