@@ -6,7 +6,7 @@
  * a WAV header can tell the length before the samples come. Opening a chunk
  * costs about a nanosecond a byte; the second reading is not felt.
  */
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/audio_priv.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,52 +23,17 @@
 /** The longest packets in use hold 60 ms. What the last one holds is heard. */
 #define LAST_PACKET_NS (60 * INT64_C(1000000))
 
-/**
- * The writer drains the buffers of all streams once a second, so frames lie in
- * the file by seconds, one stream after the other in each. Sound is taken out
- * so far behind the newest frame, with room to spare.
- */
-#define MARGIN_NS (10 * SECOND_NS + RTP_RENDER_BEHIND_NS)
-
 /** No call is so long; a row that says so is damaged. */
 #define LENGTH_MAX_NS (31 * 86400 * SECOND_NS)
 
-#define PAYLOAD_TYPES 128
-#define PCM_FRAMES    2048
-
-/** What is known of the streams of one recording while it is read. */
-struct streams {
-	enum store_side side[STORE_STREAMS_MAX];
-	/** by payload type; clock 0: not told */
-	struct rtp_format format[STORE_STREAMS_MAX][PAYLOAD_TYPES];
-};
+#define PCM_FRAMES 2048
 
 struct rendering {
 	const struct spanrec_audio *audio;
-	struct spanrec_withheld *withheld; /**< of this segment */
 	struct rtp_render *render;
-	uint32_t first_stream; /**< tells streams of segments apart */
-	int64_t newest_ns, taken_ns;
+	int64_t taken_ns;
 	uint64_t frames;
 	spanrec_audio_fn fn;
-	void *ctx;
-};
-
-/** While one segment is measured. */
-struct measuring {
-	struct spanrec_audio *audio;
-	struct spanrec_withheld *withheld;
-};
-
-typedef int (*frame_fn)(void *ctx, const struct streams *streams,
-			const struct store_frame *frame);
-typedef int (*gap_fn)(void *ctx, enum store_side side,
-		      const struct store_gap *gap);
-
-/** What to do with what is read. @return exit code, which stops */
-struct readers {
-	frame_fn frame;
-	gap_fn gap; /**< may be NULL */
 	void *ctx;
 };
 
@@ -79,43 +44,6 @@ spanrec_audio_channels(const struct spanrec_audio *audio)
 }
 
 /* ---- reading ----------------------------------------------------------- */
-
-int
-spanrec_reader_failed(const struct store_segment *segment, int error)
-{
-	switch (error) {
-	case -ENOENT:
-		log_error("%s: the file of this recording is missing; "
-			  "'spanrec verify' tells what else is",
-			  segment->id);
-		return EXIT_DAMAGED;
-	case -ENOKEY:
-		log_error("%s: the private key here does not open this "
-			  "recording: it was sealed to another one",
-			  segment->id);
-		return EXIT_NOT_ALLOWED;
-	case -EBADMSG:
-		log_error("%s: this recording is damaged; 'spanrec verify %s' "
-			  "tells where",
-			  segment->id, segment->id);
-		return EXIT_DAMAGED;
-	default:
-		log_error("%s: this recording cannot be read: %s", segment->id,
-			  strerror(-error));
-		return exit_code(error);
-	}
-}
-
-int
-spanrec_reader_open(struct spanrec *spanrec,
-		    const struct store_segment *segment,
-		    struct store_reader **reader)
-{
-	int rc = store_reader_open(reader, spanrec->archive, spanrec->identity,
-				   segment);
-
-	return rc < 0 ? spanrec_reader_failed(segment, rc) : 0;
-}
 
 bool
 spanrec_segment_audible(const struct store_segment *segment)
@@ -131,89 +59,6 @@ spanrec_segment_audible(const struct store_segment *segment)
 	}
 }
 
-static void
-note_format(struct streams *streams, unsigned stream,
-	    const struct store_format *stored)
-{
-	struct rtp_format *format =
-	    &streams->format[stream][stored->payload_type % PAYLOAD_TYPES];
-
-	snprintf(format->encoding, sizeof(format->encoding), "%s",
-		 stored->encoding);
-	format->clock_hz = stored->clock_hz;
-	format->channels = stored->channels;
-	format->payload_type = stored->payload_type;
-}
-
-/* What a payload type means: as told, else as RFC 3551 assigns it. */
-static const struct rtp_format *
-find_format(const struct streams *streams, const struct store_frame *frame,
-	    struct rtp_format *fallback)
-{
-	uint8_t type = frame->payload_type % PAYLOAD_TYPES;
-	const struct rtp_format *format = &streams->format[frame->stream][type];
-
-	if (format->clock_hz)
-		return format;
-	if (!rtp_format_static(type, fallback)) {
-		*fallback = (struct rtp_format){ .clock_hz = 8000,
-						 .payload_type = type,
-						 .channels = 1 };
-		snprintf(fallback->encoding, sizeof(fallback->encoding),
-			 "payload type %u", type);
-	}
-	return fallback;
-}
-
-/*
- * Hand out each frame and gap of one recording. One that was interrupted by a
- * crash or a full disk may be torn where it ends: then what lies before is
- * given out, all of it genuine.
- *
- * @param torn set if so, else left alone
- * @return exit code
- */
-static int
-read_items(struct spanrec *spanrec, const struct store_segment *segment,
-	   const struct readers *to, bool *torn)
-{
-	struct streams *streams = calloc(1, sizeof(*streams));
-	struct store_reader *reader = NULL;
-	struct store_item item;
-	int rc, error;
-
-	if (!streams)
-		return spanrec_reader_failed(segment, -ENOMEM);
-	rc = spanrec_reader_open(spanrec, segment, &reader);
-	if (rc)
-		goto out;
-	while ((error = store_reader_next(reader, &item)) == 1) {
-		if (item.stream >= STORE_STREAMS_MAX) {
-			error = -EBADMSG;
-			break;
-		}
-		if (item.type == STORE_ITEM_STREAM)
-			streams->side[item.stream] = item.info.side;
-		else if (item.type == STORE_ITEM_FORMAT)
-			note_format(streams, item.stream, &item.format);
-		else if (item.type == STORE_ITEM_FRAME)
-			rc = to->frame(to->ctx, streams, &item.frame);
-		else if (item.type == STORE_ITEM_GAP && to->gap)
-			rc = to->gap(to->ctx, streams->side[item.stream],
-				     &item.gap);
-		if (rc)
-			goto out;
-	}
-	if (error == -EBADMSG && segment->state == STORE_STATE_INTERRUPTED)
-		*torn = true;
-	else if (error < 0)
-		rc = spanrec_reader_failed(segment, error);
-out:
-	store_reader_close(&reader);
-	free(streams);
-	return rc;
-}
-
 /* ---- first reading ----------------------------------------------------- */
 
 /* Keyed digits and comfort noise are no sound, and nothing is missed. */
@@ -224,15 +69,13 @@ is_sound(const char *encoding)
 	       strcasecmp(encoding, "CN") != 0;
 }
 
-static int
-measure_frame(void *ctx, const struct streams *streams,
+static void
+measure_frame(struct spanrec_audio *audio, const struct spanrec_source *source,
 	      const struct store_frame *frame)
 {
-	const struct measuring *measuring = ctx;
-	struct spanrec_audio *audio = measuring->audio;
 	struct rtp_format fallback;
 	const struct rtp_format *format =
-	    find_format(streams, frame, &fallback);
+	    spanrec_source_format(source, frame, &fallback);
 	int64_t end_ns;
 
 	if (frame->time_ns < audio->start_ns)
@@ -249,7 +92,6 @@ measure_frame(void *ctx, const struct streams *streams,
 		snprintf(audio->encoding, sizeof(audio->encoding), "%s",
 			 format->encoding);
 	}
-	return 0;
 }
 
 static int
@@ -257,16 +99,6 @@ out_of_memory(void)
 {
 	log_error("not enough memory for the sound");
 	return exit_code(-ENOMEM);
-}
-
-static int
-measure_gap(void *ctx, enum store_side side, const struct store_gap *gap)
-{
-	const struct measuring *measuring = ctx;
-
-	return spanrec_withheld_add(measuring->withheld, side, gap) < 0
-		   ? out_of_memory()
-		   : 0;
 }
 
 /* Why there is nothing to hear of a segment. @return exit code */
@@ -373,20 +205,44 @@ spanrec_audio_check(const struct spanrec *spanrec,
 	return 0;
 }
 
+/* Every frame and gap of a recording. @return exit code */
+static int
+measure_items(struct spanrec_audio *audio, struct spanrec_source *source,
+	      struct spanrec_withheld *withheld)
+{
+	struct store_item item;
+	bool more;
+	int rc;
+
+	while ((rc = spanrec_source_next(source, &item, &more)) == 0 && more) {
+		if (item.type == STORE_ITEM_FRAME)
+			measure_frame(audio, source, &item.frame);
+		else if (spanrec_withheld_add(withheld,
+					      source->info[item.stream].side,
+					      &item.gap) < 0)
+			return out_of_memory();
+	}
+	return rc;
+}
+
 /* Read one recording through. @return exit code */
 static int
 measure_segment(struct spanrec *spanrec, struct spanrec_audio *audio, size_t i)
 {
 	const struct store_segment *segment = &audio->selection->segments[i];
-	struct measuring measuring = { audio, &audio->withheld[i] };
-	const struct readers to = { measure_frame, measure_gap, &measuring };
+	struct spanrec_source *source;
 	char until[SPANREC_TIME_BYTES];
 	uint64_t before = audio->frames;
-	bool torn = false;
+	bool torn;
 	int rc;
 
 	audio->heard_ns = segment->start_ns;
-	rc = read_items(spanrec, segment, &to, &torn);
+	rc = spanrec_source_open(&source, spanrec, segment);
+	if (rc)
+		return rc;
+	rc = measure_items(audio, source, &audio->withheld[i]);
+	torn = source->torn;
+	spanrec_source_close(&source);
 	if (rc || !torn)
 		return rc;
 	if (audio->frames == before)
@@ -505,37 +361,37 @@ drain(struct rendering *rendering, int64_t until_ns)
 	return 0;
 }
 
+/* Streams of segments are told apart by number. */
 static int
-render_frame(void *ctx, const struct streams *streams,
-	     const struct store_frame *frame)
+render_frame(void *ctx, const struct spanrec_ordered *ordered)
 {
 	struct rendering *rendering = ctx;
-	struct rtp_format fallback;
+	const struct store_frame *frame = &ordered->frame;
 	const struct rtp_render_frame placed = {
 		.time_ns = frame->time_ns,
-		.stream = rendering->first_stream + frame->stream,
+		.stream = (uint32_t)(ordered->segment * STORE_STREAMS_MAX) +
+			  frame->stream,
 		.timestamp = frame->timestamp,
 		.sequence = frame->sequence,
-		.channel = streams->side[frame->stream] == STORE_RIGHT,
+		.channel = ordered->side == STORE_RIGHT,
 		.marker = frame->marker,
-		.format = find_format(streams, frame, &fallback),
+		.format = &ordered->format,
 		.payload = frame->payload,
 		.payload_bytes = frame->payload_bytes,
 	};
-	int rc = spanrec_withheld_ask(rendering->withheld,
-				      streams->side[frame->stream],
-				      frame->stream, frame->time_ns);
+	int64_t until_ns = frame->time_ns - RTP_RENDER_BEHIND_NS;
+	int rc =
+	    spanrec_withheld_ask(&rendering->audio->withheld[ordered->segment],
+				 ordered->side, frame->stream, frame->time_ns);
 
 	if (rc == 0)
 		rc = rtp_render_frame(rendering->render, &placed);
 	if (rc < 0)
 		return out_of_memory();
-	if (frame->time_ns > rendering->newest_ns)
-		rendering->newest_ns = frame->time_ns;
-	if (rendering->newest_ns - MARGIN_NS <= rendering->taken_ns + SECOND_NS)
+	if (until_ns <= rendering->taken_ns + SECOND_NS)
 		return 0;
-	rendering->taken_ns = rendering->newest_ns - MARGIN_NS;
-	return drain(rendering, rendering->taken_ns);
+	rendering->taken_ns = until_ns;
+	return drain(rendering, until_ns);
 }
 
 /* The rest, and silence up to the length that was promised. */
@@ -556,15 +412,11 @@ int
 spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 		     spanrec_audio_fn fn, void *ctx)
 {
-	const struct spanrec_selection *selection = audio->selection;
 	struct rendering rendering = { .audio = audio,
 				       .fn = fn,
 				       .ctx = ctx,
-				       .newest_ns = audio->start_ns,
 				       .taken_ns = audio->start_ns };
-	const struct readers to = { render_frame, NULL, &rendering };
-	bool torn = false; /* said when it was measured */
-	size_t i;
+	bool hidden = false;
 	int rc;
 
 	rc = rtp_render_new(&rendering.render, SPANREC_SAMPLE_HZ,
@@ -573,17 +425,13 @@ spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 		log_error("the sound cannot be made: %s", strerror(-rc));
 		return exit_code(rc);
 	}
-	for (i = 0; i < selection->count; i++) {
-		if (!spanrec_segment_audible(&selection->segments[i]))
-			continue;
-		rendering.first_stream = (uint32_t)(i * STORE_STREAMS_MAX);
-		rendering.withheld = &audio->withheld[i];
-		rc = read_items(spanrec, &selection->segments[i], &to, &torn);
-		if (rc)
-			goto out;
-	}
-	rc = render_tail(&rendering);
-out:
+	rc = spanrec_order_run(spanrec, audio->selection, render_frame,
+			       &rendering, &hidden);
+	if (rc == 0)
+		rc = render_tail(&rendering);
+	if (hidden)
+		log_info("of segments at the same time one is heard at a time; "
+			 "each is heard alone by its own id");
 	rtp_render_free(&rendering.render);
 	return rc;
 }

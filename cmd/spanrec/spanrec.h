@@ -12,6 +12,8 @@
  *   text.c      text from the network made safe for a terminal, JSON, CSV
  *   output.c    a segment as a row of a table, a JSON line, a CSV line
  *   rows.c      the same of lists that the recorder tells
+ *   source.c    one recording, frame by frame (audio_priv.h)
+ *   order.c     the frames of several in order of time, those that are heard
  *   audio.c     recordings -> sound
  *   withheld.c  what no other hop may tell
  *   wav.c       sound -> WAV

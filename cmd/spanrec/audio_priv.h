@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What the files share that make sound of recordings:
+ *
+ *   source.c    one recording, frame by frame
+ *   order.c     the frames of several in order of time, those that are heard
+ *   withheld.c  what no other hop may tell
+ *   audio.c     sound
+ */
+#ifndef CMD_SPANREC_AUDIO_PRIV_H
+#define CMD_SPANREC_AUDIO_PRIV_H
+
+#include "cmd/spanrec/spanrec.h"
+#include "rtp/rtp.h"
+
+/* ---- source.c ------------------------------------------------------------ */
+
+#define SPANREC_PAYLOAD_TYPES 128
+
+/** A recording that is being read, and what it said of its streams so far. */
+struct spanrec_source {
+	const struct store_segment *segment;
+	struct store_reader *reader;
+	bool torn; /**< interrupted, and damaged where that was: what lies before
+		    * was given out, all of it genuine */
+	struct store_stream_info info[STORE_STREAMS_MAX];
+	/** by payload type; clock 0: not told */
+	struct rtp_format format[STORE_STREAMS_MAX][SPANREC_PAYLOAD_TYPES];
+};
+
+/** @return exit code, told */
+int spanrec_source_open(struct spanrec_source **source,
+			struct spanrec *spanrec,
+			const struct store_segment *segment);
+void spanrec_source_close(struct spanrec_source **source);
+
+/**
+ * The next frame or gap, in the order of the file.
+ *
+ * @param item frames are borrowed until the next call
+ * @param more false: there is none
+ * @return exit code, told
+ */
+int spanrec_source_next(struct spanrec_source *source, struct store_item *item,
+			bool *more);
+
+/** What a payload type means: as told, else as RFC 3551 assigns it. @param
+ * fallback room for the latter */
+const struct rtp_format *
+spanrec_source_format(const struct spanrec_source *source,
+		      const struct store_frame *frame,
+		      struct rtp_format *fallback);
+
+/* ---- order.c ------------------------------------------------------------- */
+
+/** A frame of one of several recordings. */
+struct spanrec_ordered {
+	size_t segment; /**< of the selection */
+	enum store_side side;
+	struct rtp_format format;
+	struct store_frame frame;
+};
+
+/** @return exit code, which stops */
+typedef int (*spanrec_ordered_fn)(void *ctx,
+				  const struct spanrec_ordered *ordered);
+
+/**
+ * All frames of a selection that are heard, in order of capture time; those of
+ * one stream as they lie in its file. Of the same frames it is always the same
+ * order, whatever threads wrote them.
+ *
+ * Of segments that run side by side one is heard at a time: rather a
+ * consultation than the hold meanwhile, rather the call than a consultation,
+ * and else the one that began first.
+ *
+ * @param hidden set if not all was heard for that
+ * @return exit code, told
+ */
+int spanrec_order_run(struct spanrec *spanrec,
+		      const struct spanrec_selection *selection,
+		      spanrec_ordered_fn fn, void *ctx, bool *hidden);
+
+#endif

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Frames of several recordings in order of time.
+ *
+ * In a file frames lie by seconds, in each one stream after the other, and
+ * which one comes first depends on the threads of the recorder. So frames wait
+ * here until none that is earlier can come, and frames of one moment go by what
+ * streams are called, not by where they lie.
+ */
+#include "cmd/spanrec/audio_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "cmd/common/exit.h"
+#include "cmd/common/log.h"
+
+/** The writer drains the buffers of all streams once a second; with room to
+ * spare. */
+#define WAIT_NS INT64_C(10000000000)
+
+/** A frame that waits. */
+struct waiting {
+	struct waiting *prev, *next; /**< by time */
+	int64_t due_ns;              /**< never before that of its stream */
+	struct store_stream_info info;
+	struct spanrec_ordered ordered;
+	uint8_t payload[];
+};
+
+/** A recording of the selection. */
+struct input {
+	struct spanrec_source *source; /**< NULL: not yet, or not any more */
+	bool over;
+	int64_t newest_ns;         /**< nothing much earlier comes of it */
+	int64_t from_ns, until_ns; /**< when there is sound of it */
+	int weight;                /**< who is heard, of several */
+	int64_t due_ns[STORE_STREAMS_MAX];
+};
+
+struct order {
+	struct spanrec *spanrec;
+	const struct spanrec_selection *selection;
+	struct input *inputs;    /**< [selection->count] */
+	struct waiting *waiting; /**< the earliest first */
+	bool hidden;
+};
+
+/* ---- who is heard -------------------------------------------------------- */
+
+static int
+weight(enum store_kind kind)
+{
+	switch (kind) {
+	case STORE_HOLD:
+		return 0;
+	case STORE_CONSULT:
+		return 1;
+	default:
+		return 2;
+	}
+}
+
+/* Of one that was interrupted nobody knows when its streams ended. */
+static void
+note_span(struct input *input, const struct store_segment *segment)
+{
+	uint32_t i;
+
+	input->from_ns = INT64_MAX;
+	input->until_ns = INT64_MIN;
+	for (i = 0; i < segment->streams_count; i++) {
+		const struct store_stream *stream = &segment->streams[i];
+
+		if (stream->stored == 0)
+			continue;
+		if (stream->first_ns < input->from_ns)
+			input->from_ns = stream->first_ns;
+		if (stream->last_ns > input->until_ns)
+			input->until_ns = stream->last_ns;
+	}
+	if (segment->streams_count > 0)
+		return;
+	input->from_ns = segment->start_ns;
+	input->until_ns = segment->end_ns;
+}
+
+static bool
+is_heard(const struct order *order, size_t mine, int64_t time_ns)
+{
+	const struct input *me = &order->inputs[mine];
+	size_t i;
+
+	for (i = 0; i < order->selection->count; i++) {
+		const struct input *other = &order->inputs[i];
+
+		if (i == mine || time_ns < other->from_ns ||
+		    time_ns > other->until_ns)
+			continue;
+		if (other->weight > me->weight ||
+		    (other->weight == me->weight && i < mine))
+			return false;
+	}
+	return true;
+}
+
+/* ---- waiting ------------------------------------------------------------- */
+
+#define BY(member)                                                             \
+	if (a->member != b->member)                                            \
+	return a->member < b->member
+
+static bool
+stream_precedes(const struct store_stream_info *a,
+		const struct store_stream_info *b)
+{
+	int by_src = memcmp(a->src_addr, b->src_addr, sizeof(a->src_addr));
+	int by_dst = memcmp(a->dst_addr, b->dst_addr, sizeof(a->dst_addr));
+
+	BY(side);
+	BY(ssrc);
+	if (by_src)
+		return by_src < 0;
+	BY(src_port);
+	if (by_dst)
+		return by_dst < 0;
+	return a->dst_port < b->dst_port;
+}
+
+static bool
+precedes(const struct waiting *a, const struct waiting *b)
+{
+	BY(due_ns);
+	BY(ordered.segment);
+	return stream_precedes(&a->info, &b->info);
+}
+
+#undef BY
+
+static int
+out_of_memory(void)
+{
+	log_error("not enough memory for the sound");
+	return exit_code(-ENOMEM);
+}
+
+/* @return exit code */
+static int
+wait_for_turn(struct order *order, size_t i, const struct store_frame *frame)
+{
+	struct input *input = &order->inputs[i];
+	struct waiting *w = malloc(sizeof(*w) + frame->payload_bytes), *at;
+	const struct rtp_format *format;
+	struct rtp_format fallback;
+
+	if (!w)
+		return out_of_memory();
+	if (frame->time_ns > input->due_ns[frame->stream])
+		input->due_ns[frame->stream] = frame->time_ns;
+	format = spanrec_source_format(input->source, frame, &fallback);
+	w->due_ns = input->due_ns[frame->stream];
+	w->info = input->source->info[frame->stream];
+	w->ordered = (struct spanrec_ordered){ .segment = i,
+					       .side = w->info.side,
+					       .format = *format,
+					       .frame = *frame };
+	memcpy(w->payload, frame->payload, frame->payload_bytes);
+	w->ordered.frame.payload = w->payload;
+	/* most come last, or nearly so */
+	at = order->waiting ? order->waiting->prev : NULL;
+	while (at && precedes(w, at))
+		at = at == order->waiting ? NULL : at->prev;
+	if (at)
+		DL_APPEND_ELEM(order->waiting, at, w);
+	else
+		DL_PREPEND(order->waiting, w);
+	return 0;
+}
+
+/* Those that no earlier one can come before any more. @return exit code */
+static int
+release(struct order *order, int64_t until_ns, spanrec_ordered_fn fn, void *ctx)
+{
+	int rc = 0;
+
+	while (!rc && order->waiting && order->waiting->due_ns < until_ns) {
+		struct waiting *w = order->waiting;
+
+		DL_DELETE(order->waiting, w);
+		if (is_heard(order, w->ordered.segment,
+			     w->ordered.frame.time_ns))
+			rc = fn(ctx, &w->ordered);
+		else
+			order->hidden = true;
+		free(w);
+	}
+	return rc;
+}
+
+/* ---- reading ------------------------------------------------------------- */
+
+/* The one that is least far. @return NULL: all are over */
+static struct input *
+next_input(const struct order *order)
+{
+	struct input *least = NULL;
+	size_t i;
+
+	for (i = 0; i < order->selection->count; i++) {
+		struct input *input = &order->inputs[i];
+
+		if (!input->over &&
+		    (!least || input->newest_ns < least->newest_ns))
+			least = input;
+	}
+	return least;
+}
+
+/* @return exit code */
+static int
+step(struct order *order, struct input *input)
+{
+	size_t i = (size_t)(input - order->inputs);
+	struct store_item item;
+	bool more;
+	int rc = 0;
+
+	if (!input->source)
+		rc = spanrec_source_open(&input->source, order->spanrec,
+					 &order->selection->segments[i]);
+	if (rc == 0)
+		rc = spanrec_source_next(input->source, &item, &more);
+	if (rc)
+		return rc;
+	input->over = !more;
+	if (!more)
+		spanrec_source_close(&input->source);
+	if (!more || item.type != STORE_ITEM_FRAME)
+		return 0;
+	if (item.frame.time_ns > input->newest_ns)
+		input->newest_ns = item.frame.time_ns;
+	return wait_for_turn(order, i, &item.frame);
+}
+
+static void
+begin(struct order *order)
+{
+	size_t i, k;
+
+	for (i = 0; i < order->selection->count; i++) {
+		const struct store_segment *segment =
+		    &order->selection->segments[i];
+		struct input *input = &order->inputs[i];
+
+		input->newest_ns = segment->start_ns;
+		input->weight = weight(segment->kind);
+		for (k = 0; k < STORE_STREAMS_MAX; k++)
+			input->due_ns[k] = INT64_MIN;
+		input->over = !spanrec_segment_audible(segment);
+		if (input->over)
+			input->from_ns = INT64_MAX;
+		else
+			note_span(input, segment);
+	}
+}
+
+static void
+finish(struct order *order)
+{
+	struct waiting *w, *next;
+	size_t i;
+
+	DL_FOREACH_SAFE(order->waiting, w, next)
+	{
+		free(w);
+	}
+	for (i = 0; i < order->selection->count; i++)
+		spanrec_source_close(&order->inputs[i].source);
+	free(order->inputs);
+}
+
+int
+spanrec_order_run(struct spanrec *spanrec,
+		  const struct spanrec_selection *selection,
+		  spanrec_ordered_fn fn, void *ctx, bool *hidden)
+{
+	struct order order = { .spanrec = spanrec, .selection = selection };
+	struct input *input;
+	int rc = 0;
+
+	order.inputs = calloc(selection->count, sizeof(*order.inputs));
+	if (!order.inputs)
+		return out_of_memory();
+	begin(&order);
+	while (!rc && (input = next_input(&order))) {
+		rc = release(&order, input->newest_ns - WAIT_NS, fn, ctx);
+		if (!rc)
+			rc = step(&order, input);
+	}
+	if (!rc)
+		rc = release(&order, INT64_MAX, fn, ctx);
+	*hidden = order.hidden;
+	finish(&order);
+	return rc;
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* One recording, frame by frame, with what it says of its streams. */
+#include "cmd/spanrec/audio_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/common/exit.h"
+#include "cmd/common/log.h"
+
+int
+spanrec_reader_failed(const struct store_segment *segment, int error)
+{
+	switch (error) {
+	case -ENOENT:
+		log_error("%s: the file of this recording is missing; "
+			  "'spanrec verify' tells what else is",
+			  segment->id);
+		return EXIT_DAMAGED;
+	case -ENOKEY:
+		log_error("%s: the private key here does not open this "
+			  "recording: it was sealed to another one",
+			  segment->id);
+		return EXIT_NOT_ALLOWED;
+	case -EBADMSG:
+		log_error("%s: this recording is damaged; 'spanrec verify %s' "
+			  "tells where",
+			  segment->id, segment->id);
+		return EXIT_DAMAGED;
+	default:
+		log_error("%s: this recording cannot be read: %s", segment->id,
+			  strerror(-error));
+		return exit_code(error);
+	}
+}
+
+int
+spanrec_reader_open(struct spanrec *spanrec,
+		    const struct store_segment *segment,
+		    struct store_reader **reader)
+{
+	int rc = store_reader_open(reader, spanrec->archive, spanrec->identity,
+				   segment);
+
+	return rc < 0 ? spanrec_reader_failed(segment, rc) : 0;
+}
+
+int
+spanrec_source_open(struct spanrec_source **source, struct spanrec *spanrec,
+		    const struct store_segment *segment)
+{
+	int rc;
+
+	*source = calloc(1, sizeof(**source));
+	if (!*source)
+		return spanrec_reader_failed(segment, -ENOMEM);
+	(*source)->segment = segment;
+	rc = spanrec_reader_open(spanrec, segment, &(*source)->reader);
+	if (rc) {
+		free(*source);
+		*source = NULL;
+	}
+	return rc;
+}
+
+void
+spanrec_source_close(struct spanrec_source **source)
+{
+	if (!*source)
+		return;
+	store_reader_close(&(*source)->reader);
+	free(*source);
+	*source = NULL;
+}
+
+static void
+note_format(struct spanrec_source *source, unsigned stream,
+	    const struct store_format *stored)
+{
+	struct rtp_format *format =
+	    &source
+		 ->format[stream][stored->payload_type % SPANREC_PAYLOAD_TYPES];
+
+	snprintf(format->encoding, sizeof(format->encoding), "%s",
+		 stored->encoding);
+	format->clock_hz = stored->clock_hz;
+	format->channels = stored->channels;
+	format->payload_type = stored->payload_type;
+}
+
+const struct rtp_format *
+spanrec_source_format(const struct spanrec_source *source,
+		      const struct store_frame *frame,
+		      struct rtp_format *fallback)
+{
+	uint8_t type = frame->payload_type % SPANREC_PAYLOAD_TYPES;
+	const struct rtp_format *format = &source->format[frame->stream][type];
+
+	if (format->clock_hz)
+		return format;
+	if (!rtp_format_static(type, fallback)) {
+		*fallback = (struct rtp_format){ .clock_hz = 8000,
+						 .payload_type = type,
+						 .channels = 1 };
+		snprintf(fallback->encoding, sizeof(fallback->encoding),
+			 "payload type %u", type);
+	}
+	return fallback;
+}
+
+/* The end, or why there is no more. @return exit code */
+static int
+ended(struct spanrec_source *source, int error)
+{
+	if (error == -EBADMSG &&
+	    source->segment->state == STORE_STATE_INTERRUPTED)
+		source->torn = true;
+	else if (error < 0)
+		return spanrec_reader_failed(source->segment, error);
+	return 0;
+}
+
+int
+spanrec_source_next(struct spanrec_source *source, struct store_item *item,
+		    bool *more)
+{
+	int error;
+
+	*more = false;
+	while ((error = store_reader_next(source->reader, item)) == 1) {
+		if (item->stream >= STORE_STREAMS_MAX)
+			return ended(source, -EBADMSG);
+		if (item->type == STORE_ITEM_STREAM)
+			source->info[item->stream] = item->info;
+		else if (item->type == STORE_ITEM_FORMAT)
+			note_format(source, item->stream, &item->format);
+		*more = item->type == STORE_ITEM_FRAME ||
+			item->type == STORE_ITEM_GAP;
+		if (*more)
+			return 0;
+	}
+	return ended(source, error);
+}
