@@ -13,6 +13,8 @@
 #include <jansson.h>
 #include <libsmartcols/libsmartcols.h>
 
+#include "cmd/common/json.h"
+
 struct spanrec_output {
 	const struct spanrec *spanrec;
 	enum spanrec_format format;
@@ -194,23 +196,6 @@ streams_json(const struct store_segment *segment)
 	return array;
 }
 
-/* One element a line. */
-static json_t *
-lines_json(const char *lines)
-{
-	char line[STORE_SIP_CALL_IDS_BYTES];
-	json_t *list = json_array();
-
-	while (*lines) {
-		size_t n = strcspn(lines, "\n");
-
-		snprintf(line, sizeof(line), "%.*s", (int)n, lines);
-		(void)json_array_append_new(list, json_text(line));
-		lines += n + (lines[n] == '\n');
-	}
-	return list;
-}
-
 static json_t *
 state_json(const struct store_segment *segment)
 {
@@ -258,14 +243,14 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	SET("streams", streams_json(segment));
 	SET("mos", json_null());
 	SET("bytes", json_count(segment->bytes));
-	SET("sip_call_ids", lines_json(segment->sip_call_ids));
+	SET("sip_call_ids", json_lines(segment->sip_call_ids, json_text));
 	SET("began", json_text(segment->began));
 	SET("ended", json_text(segment->end_cause));
 	SET("from_sent", json_text(segment->from_sent));
 	SET("to_sent", json_text(segment->to_sent));
 	SET("from_name", json_text(segment->from_name));
 	SET("to_name", json_text(segment->to_name));
-	SET("others", lines_json(segment->others));
+	SET("others", json_lines(segment->others, json_text));
 #undef SET
 	if (rc) {
 		json_decref(object);

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cmd/common/home.h"
+#include "cmd/common/json.h"
 #include "cmd/common/version.h"
 #include "cmd/spanrecd/control_priv.h"
 #include "cmd/spanrecd/summary.h"
@@ -403,23 +404,6 @@ control__status(struct control_state *c)
 
 /* ---- calls --------------------------------------------------------------- */
 
-/* One element a line. */
-static json_t *
-lines_json(const char *lines)
-{
-	char line[STORE_SIP_CALL_IDS_BYTES];
-	json_t *list = json_array();
-
-	while (*lines) {
-		size_t n = strcspn(lines, "\n");
-
-		snprintf(line, sizeof(line), "%.*s", (int)n, lines);
-		(void)json_array_append_new(list, text_json(line));
-		lines += n + (lines[n] == '\n');
-	}
-	return list;
-}
-
 static json_t *
 call_json(const struct control_call *call)
 {
@@ -444,7 +428,7 @@ call_json(const struct control_call *call)
 	(void)json_object_set_new(object, "paused_since",
 				  time_json(call->family->paused_ns));
 	(void)json_object_set_new(object, "sip_call_ids",
-				  lines_json(row.sip_call_ids));
+				  json_lines(row.sip_call_ids, text_json));
 	return object;
 }
 
