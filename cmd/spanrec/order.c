@@ -147,12 +147,39 @@ out_of_memory(void)
 	return exit_code(-ENOMEM);
 }
 
+/* NOLINTBEGIN(readability-function-size): the macros of utlist nest */
+
+/* Most come last, or nearly so. */
+static void
+put(struct order *order, struct waiting *w)
+{
+	struct waiting *at = order->waiting ? order->waiting->prev : NULL;
+
+	while (at && precedes(w, at))
+		at = at == order->waiting ? NULL : at->prev;
+	if (at)
+		DL_APPEND_ELEM(order->waiting, at, w);
+	else
+		DL_PREPEND(order->waiting, w);
+}
+
+static struct waiting *
+take_first(struct order *order)
+{
+	struct waiting *w = order->waiting;
+
+	DL_DELETE(order->waiting, w);
+	return w;
+}
+
+/* NOLINTEND(readability-function-size) */
+
 /* @return exit code */
 static int
 wait_for_turn(struct order *order, size_t i, const struct store_frame *frame)
 {
 	struct input *input = &order->inputs[i];
-	struct waiting *w = malloc(sizeof(*w) + frame->payload_bytes), *at;
+	struct waiting *w = malloc(sizeof(*w) + frame->payload_bytes);
 	const struct rtp_format *format;
 	struct rtp_format fallback;
 
@@ -169,14 +196,7 @@ wait_for_turn(struct order *order, size_t i, const struct store_frame *frame)
 					       .frame = *frame };
 	memcpy(w->payload, frame->payload, frame->payload_bytes);
 	w->ordered.frame.payload = w->payload;
-	/* most come last, or nearly so */
-	at = order->waiting ? order->waiting->prev : NULL;
-	while (at && precedes(w, at))
-		at = at == order->waiting ? NULL : at->prev;
-	if (at)
-		DL_APPEND_ELEM(order->waiting, at, w);
-	else
-		DL_PREPEND(order->waiting, w);
+	put(order, w);
 	return 0;
 }
 
@@ -187,9 +207,8 @@ release(struct order *order, int64_t until_ns, spanrec_ordered_fn fn, void *ctx)
 	int rc = 0;
 
 	while (!rc && order->waiting && order->waiting->due_ns < until_ns) {
-		struct waiting *w = order->waiting;
+		struct waiting *w = take_first(order);
 
-		DL_DELETE(order->waiting, w);
 		if (is_heard(order, w->ordered.segment,
 			     w->ordered.frame.time_ns))
 			rc = fn(ctx, &w->ordered);
