@@ -325,6 +325,42 @@ child_watches(const struct fixture *f, FILE *out)
 	return spanrec_run(&spanrec, 3, argv);
 }
 
+/* A child that will watch. It is forked before there is a recorder, whose
+ * thread might hold the lock of an allocator that the child then never gets.
+ *
+ * @param size of its terminal; NULL: a pipe
+ * @param fd what it writes is read here
+ * @param go closing it lets the child begin */
+static pid_t
+watcher(const struct fixture *f, const struct winsize *size, int *fd, int *go)
+{
+	int ends[2] = { -1, -1 }, wait[2];
+	pid_t pid;
+	char c;
+
+	assert_int_equal(pipe(wait), 0);
+	if (!size)
+		assert_int_equal(pipe(ends), 0);
+	pid = size ? forkpty(fd, NULL, NULL, size) : fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		close(wait[1]);
+		close(ends[0]);
+		setenv("TERM", "xterm", 1);
+		unsetenv("NO_COLOR");
+		if (read(wait[0], &c, 1) < 0)
+			_exit(1);
+		_exit(child_watches(f, size ? stdout : fdopen(ends[1], "w")));
+	}
+	close(wait[0]);
+	*go = wait[1];
+	if (!size) {
+		close(ends[1]);
+		*fd = ends[0];
+	}
+	return pid;
+}
+
 /* Read until something is there. It must come. */
 static void
 read_until(int fd, char *text, size_t n, const char *part)
@@ -352,36 +388,29 @@ test_watch_pipe(void **state)
 		{ TESTING_SAY, status_before },
 	};
 	const struct fixture *f = *state;
-	struct testing_recorder *recorder = STARTS(f, answers);
 	static char text[65536];
-	int ends[2], status;
-	pid_t pid;
+	int fd, go, status;
+	pid_t pid = watcher(f, NULL, &fd, &go);
+	struct testing_recorder *recorder = STARTS(f, answers);
 
-	assert_int_equal(pipe(ends), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		close(ends[0]);
-		_exit(child_watches(f, fdopen(ends[1], "w")));
-	}
-	close(ends[1]);
+	close(go);
 	*text = '\0';
 	/* the first knows no rates, the second is as without --watch */
-	read_until(ends[0], text, sizeof(text), "\nRTP stored ");
+	read_until(fd, text, sizeof(text), "\nRTP stored ");
 	assert_has(text, "RTP                               -               "
 			 "500\n");
-	read_until(ends[0], text, sizeof(text), "novelty\n");
+	read_until(fd, text, sizeof(text), "novelty\n");
 	assert_has(text, screen);
 	/* one that hangs up is waited for */
-	read_until(ends[0], text, sizeof(text), "Trying again.\n");
+	read_until(fd, text, sizeof(text), "Trying again.\n");
 	assert_has(text, "spanrec: the recorder hung up without an answer");
-	read_until(ends[0], strstr(text, "Trying again.\n"), sizeof(text) / 2,
+	read_until(fd, strstr(text, "Trying again.\n"), sizeof(text) / 2,
 		   "\nRECORDING  since");
 	assert_has_not(text, "\x1B");
 	kill(pid, SIGTERM);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
-	close(ends[0]);
+	close(fd);
 	free(testing_recorder_end(recorder));
 }
 
@@ -395,18 +424,13 @@ test_watch_terminal(void **state)
 	};
 	const struct winsize size = { .ws_row = 12, .ws_col = 80 };
 	const struct fixture *f = *state;
-	struct testing_recorder *recorder = STARTS(f, answers);
 	static char text[65536];
 	char *p, *last = text;
-	int fd, status, lines = 0;
-	pid_t pid = forkpty(&fd, NULL, NULL, &size);
+	int fd, go, status, lines = 0;
+	pid_t pid = watcher(f, &size, &fd, &go);
+	struct testing_recorder *recorder = STARTS(f, answers);
 
-	assert_true(pid >= 0);
-	if (!pid) {
-		setenv("TERM", "xterm", 1);
-		unsetenv("NO_COLOR");
-		_exit(child_watches(f, stdout));
-	}
+	close(go);
 	*text = '\0';
 	read_until(fd, text, sizeof(text), "\x1B[1;31mgone");
 	assert_has(text, "\x1B[?1049h\x1B[?25l\x1B[?7l");
@@ -443,17 +467,12 @@ test_watch_unreadable(void **state)
 	};
 	const struct winsize size = { .ws_row = 24, .ws_col = 80 };
 	const struct fixture *f = *state;
-	struct testing_recorder *recorder = recorder_start(f, &answer, 1);
 	static char text[65536];
-	int fd, status;
-	pid_t pid = forkpty(&fd, NULL, NULL, &size);
+	int fd, go, status;
+	pid_t pid = watcher(f, &size, &fd, &go);
+	struct testing_recorder *recorder = recorder_start(f, &answer, 1);
 
-	assert_true(pid >= 0);
-	if (!pid) {
-		setenv("TERM", "xterm", 1);
-		unsetenv("NO_COLOR");
-		_exit(child_watches(f, stdout));
-	}
+	close(go);
 	*text = '\0';
 	read_until(fd, text, sizeof(text), "more lines");
 	assert_has(text, "UNREADABLE \x1B[0m\x1B[1;33m2 SIP over TLS\x1B[0m, "
