@@ -17,7 +17,7 @@
 #define MARGIN_NS    (600 * NS)
 
 static const char text_before[] = "version: 1\n"
-				  "site: {name: town hall, time_zone: ";
+				  "organisation: {name: town hall, time_zone: ";
 static const char text_after[] =
     "}\n"
     "access: {owner: alice}\n"

@@ -9,10 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* The writer needs a moment to learn of an event before audio is sealed.
- * Rules with triggers that reach further back will ask for more. */
-#define GUARD_NS INT64_C(200000000)
-
 static bool
 address_fits(const struct policy__network *network, const uint8_t address[16])
 {
@@ -27,8 +23,8 @@ address_fits(const struct policy__network *network, const uint8_t address[16])
 static bool
 address_is_internal(const struct policy *policy, const uint8_t address[16])
 {
-	for (size_t i = 0; i < policy->networks_count; i++) {
-		if (address_fits(&policy->networks[i], address))
+	for (size_t i = 0; i < policy->networks.count; i++) {
+		if (address_fits(&policy->networks.items[i], address))
 			return true;
 	}
 	return false;
@@ -151,7 +147,6 @@ policy_decide(const struct policy *policy, const struct policy_facts *facts,
 	parties_place(
 	    verdict, party_is_internal(policy, verdict->from, facts->from_addr),
 	    party_is_internal(policy, verdict->to, facts->to_addr));
-	verdict->lookback_ns = GUARD_NS;
 	verdict->decision = POLICY_OUT_OF_SCOPE;
 	name_copy(verdict->reason, "no-rule");
 	for (size_t i = 0; i < policy->rules_count; i++) {

@@ -11,7 +11,7 @@ policy_default_text(void)
 	       "version: 1\n"
 	       "\n"
 	       "# Whose telephones, and whose calendar and clock.\n"
-	       "site:\n"
+	       "organisation:\n"
 	       "  name: our office\n"
 	       "  time_zone: Europe/London\n"
 	       "\n"

@@ -58,7 +58,8 @@ read_duration(struct policy__yaml *yaml, yaml_node_t *value,
 		*(struct policy__duration *)policy__key_member(key, into) = d;
 }
 
-/* ---- version, site, access --------------------------------------------- */
+/* ---- version, organisation, access
+ * --------------------------------------------- */
 
 static void
 version_read(struct policy__yaml *yaml, yaml_node_t *node)
@@ -102,16 +103,18 @@ read_zone(struct policy__yaml *yaml, yaml_node_t *value,
 }
 
 static void
-site_read(struct policy__yaml *yaml, yaml_node_t *node, struct policy *policy)
+organisation_read(struct policy__yaml *yaml, yaml_node_t *node,
+		  struct policy *policy)
 {
 #define AT(m) offsetof(struct policy, m)
 	static const struct policy__key keys[] = {
-		{ "name", true, read_site_name, AT(site), NULL },
+		{ "name", true, read_site_name, AT(organisation), NULL },
 		{ "time_zone", true, read_zone, AT(zone), NULL },
 	};
 #undef AT
 
-	policy__mapping_read(yaml, node, "'site'", keys, COUNT(keys), policy);
+	policy__mapping_read(yaml, node, "'organisation'", keys, COUNT(keys),
+			     policy);
 }
 
 static void
@@ -124,6 +127,22 @@ access_read(struct policy__yaml *yaml, yaml_node_t *node, struct policy *policy)
 #undef AT
 
 	policy__mapping_read(yaml, node, "'access'", keys, COUNT(keys), policy);
+}
+
+static void
+purposes_read(struct policy__yaml *yaml, yaml_node_t *node,
+	      struct policy *policy)
+{
+	static const struct policy__key key = { .name = "purposes" };
+	struct policy__names names = { 0 };
+
+	read_names(yaml, node, &key, &names);
+	policy->purposes =
+	    policy__items_new(yaml, names.count, sizeof(policy->purposes[0]));
+	for (size_t i = 0; policy->purposes && i < names.count; i++)
+		memcpy(policy->purposes[policy->purposes_count++].name,
+		       names.items[i], POLICY_NAME_BYTES);
+	free(names.items);
 }
 
 /* ---- retention --------------------------------------------------------- */
@@ -233,7 +252,7 @@ metadata_read(struct policy__yaml *yaml, yaml_node_t *node,
 /* ---- the whole --------------------------------------------------------- */
 
 struct sections {
-	yaml_node_t *version, *site, *access, *numbering, *networks;
+	yaml_node_t *version, *organisation, *access, *numbering, *networks;
 	yaml_node_t *purposes, *retention, *metadata, *rules;
 };
 
@@ -243,7 +262,8 @@ policy_read(struct policy__yaml *yaml, struct policy *policy)
 #define AT(m) offsetof(struct sections, m)
 	static const struct policy__key keys[] = {
 		{ "version", true, policy__read_later, AT(version), NULL },
-		{ "site", true, policy__read_later, AT(site), NULL },
+		{ "organisation", true, policy__read_later, AT(organisation),
+		  NULL },
 		{ "access", true, policy__read_later, AT(access), NULL },
 		{ "purposes", true, policy__read_later, AT(purposes), NULL },
 		{ "numbering", true, policy__read_later, AT(numbering), NULL },
@@ -253,22 +273,18 @@ policy_read(struct policy__yaml *yaml, struct policy *policy)
 		{ "rules", true, policy__read_later, AT(rules), NULL },
 	};
 #undef AT
-	static const struct policy__key purposes = {
-		"purposes", true, read_names, offsetof(struct policy, purposes),
-		NULL
-	};
 	struct sections sections = { 0 };
 
 	policy__mapping_read(yaml, yaml_document_get_root_node(&yaml->document),
 			     "the policy", keys, COUNT(keys), &sections);
 	if (sections.version)
 		version_read(yaml, sections.version);
-	if (sections.site)
-		site_read(yaml, sections.site, policy);
+	if (sections.organisation)
+		organisation_read(yaml, sections.organisation, policy);
 	if (sections.access)
 		access_read(yaml, sections.access, policy);
 	if (sections.purposes)
-		read_names(yaml, sections.purposes, &purposes, policy);
+		purposes_read(yaml, sections.purposes, policy);
 	if (sections.numbering)
 		policy__numbering_read(yaml, sections.numbering,
 				       &policy->numbering);
@@ -345,8 +361,8 @@ policy_free(struct policy **policy)
 	policy_zone_free(&p->zone);
 	free(p->numbering.internal.items);
 	free(p->numbering.external.items);
-	free(p->networks);
-	free(p->purposes.items);
+	free(p->networks.items);
+	free(p->purposes);
 	free(p->owners.items);
 	free(p->classes);
 	for (size_t i = 0; i < p->rules_count; i++) {
@@ -367,15 +383,15 @@ policy_zone_peek(const struct policy *policy)
 }
 
 const char *
-policy_site_peek(const struct policy *policy)
+policy_organisation_peek(const struct policy *policy)
 {
-	return policy->site;
+	return policy->organisation;
 }
 
 const char *
 policy_purpose_peek(const struct policy *policy, size_t i)
 {
-	return i < policy->purposes.count ? policy->purposes.items[i] : NULL;
+	return i < policy->purposes_count ? policy->purposes[i].name : NULL;
 }
 
 bool

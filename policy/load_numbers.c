@@ -191,9 +191,9 @@ read_networks(struct policy__yaml *yaml, yaml_node_t *value,
 	size_t count = policy__values_count(yaml, value, "'internal'");
 
 	(void)key;
-	policy->networks =
-	    policy__items_new(yaml, count, sizeof(policy->networks[0]));
-	for (size_t i = 0; policy->networks && i < count; i++) {
+	policy->networks.items =
+	    policy__items_new(yaml, count, sizeof(policy->networks.items[0]));
+	for (size_t i = 0; policy->networks.items && i < count; i++) {
 		yaml_node_t *node = policy__value_get(yaml, value, i);
 		const char *text = policy__scalar(yaml, node, "'internal'");
 		struct policy__network network;
@@ -212,7 +212,8 @@ read_networks(struct policy__yaml *yaml, yaml_node_t *value,
 			    "goes on after /%lu",
 			    text, strtoul(strchr(text, '/') + 1, NULL, 10));
 		else
-			policy->networks[policy->networks_count++] = network;
+			policy->networks.items[policy->networks.count++] =
+			    network;
 	}
 }
 

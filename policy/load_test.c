@@ -59,7 +59,7 @@ the_default_policy(void **state)
 	assert_int_equal(load_bytes(&policy, text, strlen(text), &errors), 0);
 	free(text);
 	assert_int_equal(errors.count, 0);
-	assert_string_equal(policy_site_peek(policy), "our office");
+	assert_string_equal(policy_organisation_peek(policy), "our office");
 	assert_true(policy_user_is_owner(policy, "alice"));
 	assert_false(policy_user_is_owner(policy, "bob"));
 	for (size_t i = 0; i < COUNT(purposes); i++)
@@ -130,7 +130,7 @@ static const struct {
 	  "'time_zone' is '../../etc/passwd', which this machine does "
 	  "not know; write it like Europe/London (or install tzdata)" },
 	{ "  time_zone: Europe/London\n", "", -1, 3,
-	  "'site' lacks the key 'time_zone'" },
+	  "'organisation' lacks the key 'time_zone'" },
 	{ "name: our office", "name: [our, office]", 0, 9,
 	  "'name' must be a single value, but is a list" },
 	{ "name: our office", "name: ''", 0, 9,
@@ -266,14 +266,14 @@ static const struct {
 	  "list" },
 	{ "just text", "1:1: the policy must be a group of keys "
 		       "('key: value'), but is a single value" },
-	{ "version: 1\nsite:\n\tname: x\n",
+	{ "version: 1\norganisation:\n\tname: x\n",
 	  "3:1: a tab; YAML wants spaces here" },
 	{ "version: [1\n", "2:1: not YAML: did not find expected ',' or ']', "
 			   "while parsing a flow sequence that begins in line "
 			   "1" },
 	{ "a: b: c", "1:5: not YAML: mapping values are not allowed in this "
 		     "context" },
-	{ "version: 1\nsite: \xff\n",
+	{ "version: 1\norganisation: \xff\n",
 	  "2:7: the byte 0xff does not belong here: the file must be plain "
 	  "text in UTF-8" },
 	{ "version: \xc3\xa9\x01\n",
@@ -329,15 +329,16 @@ aliases_cannot_unfold(void **state)
 static void
 every_mistake_at_once(void **state)
 {
-	static const char text[] = "version: 3\n"
-				   "site: {name: x, time_zone: Nowhere}\n"
-				   "access: 5\n"
-				   "purposes: [a, a]\n"
-				   "numbering: {country: x}\n"
-				   "retention: {b: {max: 1 fortnight}}\n"
-				   "metadata: {}\n"
-				   "rules: []\n"
-				   "extra: 1\n";
+	static const char text[] =
+	    "version: 3\n"
+	    "organisation: {name: x, time_zone: Nowhere}\n"
+	    "access: 5\n"
+	    "purposes: [a, a]\n"
+	    "numbering: {country: x}\n"
+	    "retention: {b: {max: 1 fortnight}}\n"
+	    "metadata: {}\n"
+	    "rules: []\n"
+	    "extra: 1\n";
 	static const uint32_t lines[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
 	struct policy_errors errors;
 	struct policy *policy;
@@ -426,7 +427,7 @@ allocation_failures(void **state)
 {
 	static const char text[] =
 	    "version: 1\n"
-	    "site: {name: x, time_zone: Europe/London}\n"
+	    "organisation: {name: x, time_zone: Europe/London}\n"
 	    "access: {owner: a}\n"
 	    "purposes: [a]\n"
 	    "numbering: {country: 44, internal: 2*, external: 999}\n"

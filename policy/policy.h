@@ -4,14 +4,21 @@
  * recordings live. Loaded from YAML; verdicts are pure functions of the policy
  * and the facts of a call.
  *
- *   load.c     YAML -> struct policy, every mistake with its line and column
+ *   load.c     YAML -> struct policy, every mistake with its line and column;
+ *              load_*.c: a few sections each
  *   default.c  the policy that a new home begins with
  *   schema.c   reading a YAML mapping by a table of fields (settings too)
  *   yaml.c     text -> YAML document; what is not wanted in one is refused
+ *   lint.c     what is allowed, and unwise
  *   numbers.c  one spelling of telephone numbers
+ *   lookup.c   number -> every list that names it
  *   decide.c   facts -> verdict
+ *   call.c     what happens in a call: payment, opt-out
+ *   access.c   who may do what with a recording
  *   clocks.c   floor, ceiling and due time of a retention class
  *   zone.c     time zones (TZif, RFC 8536) without setenv(TZ)
+ *   explain.c  the policy in plain English; diff.c: two of them
+ *   test.c     the test cases that a policy brings along
  */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
@@ -50,12 +57,26 @@ int policy_load(struct policy **policy, const char *text, size_t n,
 	__attribute__((warn_unused_result));
 void policy_free(struct policy **policy);
 
+/** What is allowed in this policy, but unwise, on a day: payments without a
+ * trigger, a review that is due, a role that nobody holds. Same form as
+ * mistakes. @param warnings emptied first */
+void policy_lint(const struct policy *policy, int64_t now_ns,
+		 struct policy_errors *warnings);
+
 /** The policy that `spanrec init` writes, commented. NUL-terminated; "%s" in
  * it is the owner's user name. */
 const char *policy_default_text(void);
 
-/** Name of the site, for reports. Borrowed. */
-const char *policy_site_peek(const struct policy *policy);
+/** Name of the organisation, for reports. Borrowed. */
+const char *policy_organisation_peek(const struct policy *policy);
+
+/** Who answers for this policy. Borrowed; "" where it does not say. */
+struct policy_document {
+	const char *title, *revision, *owner, *author, *approver;
+	bool minor; /**< a housekeeping amendment */
+};
+void policy_document_peek(const struct policy *policy,
+			  struct policy_document *document);
 
 /** The ith purpose that a recording may be used for; NULL: no more. */
 const char *policy_purpose_peek(const struct policy *policy, size_t i);
@@ -90,29 +111,79 @@ bool policy_number_internal(const struct policy *policy,
 
 /* ---- verdicts ---------------------------------------------------------- */
 
+/** What a conversation is: who is talked to, or that nobody is. */
+enum policy_kind { POLICY_KIND_AGENT, POLICY_KIND_QUEUE, POLICY_KIND_HOLD,
+		   POLICY_KIND_CONSULT, POLICY_KIND_TRANSFER,
+		   POLICY_KIND_PAYMENT };
+
+/** Payments that a policy may have. */
+#define POLICY_PAYMENTS_MAX 32
+
+/** Why a call is paused. */
+enum policy_pause { POLICY_NOT_PAUSED, POLICY_PAUSED_BY_HAND,
+		    POLICY_PAUSED_FOR_PAYMENT };
+enum policy_opt { POLICY_OPT_NONE, POLICY_OPT_PENDING, POLICY_OPT_OUT };
+
+/**
+ * What has happened in a call, in any of its conversations, that binds all
+ * that follows. Zeroed: nothing. It has no pointers and no digits: it may be
+ * kept, and survives reload and restart.
+ */
+struct policy_state {
+	enum policy_pause pause;
+	bool for_good;       /**< never recorded again */
+	int64_t paused_ns;   /**< since when, look-back included */
+	int64_t resume_ns;   /**< by itself then; 0: not by itself */
+	char rule[POLICY_NAME_BYTES]; /**< payment that paused it */
+	char by[POLICY_NAME_BYTES];   /**< "keys", "transfer", ... */
+	enum policy_opt opt;
+	int64_t opt_ns; /**< pending: final then */
+	uint32_t returns; /**< opted out, and came back */
+};
+
 /** What is known of a call; everything may be "" or zero. */
 struct policy_facts {
 	const char *from;       /**< user part as sent */
 	const char *to;
-	const char *const *also; /**< as sent: others who have part in the call;
+	const char *const *also; /**< as sent: others who have part in the call,
+				  *   and what else its parties are known by;
 				  *   where what is not recorded is told by a
 				  *   number, theirs tell it too */
 	uint32_t also_count;
+	const char *const *dialled; /**< as sent: what was dialled, and diverted
+				     *   from, to get to who talks now; of
+				     *   these a queue may be one */
+	uint32_t dialled_count;
+	bool from_logged_in, to_logged_in; /**< a registration is known */
 	uint8_t from_addr[16];  /**< signalling address, IPv4 mapped */
 	uint8_t to_addr[16];
-	int64_t start_ns;
+	enum policy_kind kind;  /**< but for holds */
+	bool held;
+	const struct policy_state *state; /**< NULL: nothing has happened */
+	int64_t start_ns;       /**< of the call */
 };
 
 enum policy_decision { POLICY_RECORD, POLICY_DROP, POLICY_LISTEN_DENY,
 		       POLICY_OUT_OF_SCOPE };
 enum policy_route { POLICY_IN, POLICY_OUT, POLICY_INTERNAL, POLICY_TRANSIT };
 
+/** What stays of a call that is not recorded. */
+enum policy_traces {
+	POLICY_TRACES_FULL,    /**< who called whom, when, and why not */
+	POLICY_TRACES_MINIMAL, /**< when, which exemption: no number */
+	POLICY_TRACES_COUNT    /**< one more on that day: no row at all */
+};
+
 struct policy_verdict {
 	enum policy_decision decision;
-	/** code: "record", "exempt", "listen-deny", "out-of-scope", "no-rule" */
+	/**
+	 * Code: "record", "payment", "opt-out", "exempt", "not-approved",
+	 * "unknown-party", "listen-deny", "out-of-scope", "no-rule".
+	 */
 	char reason[POLICY_NAME_BYTES];
-	char rule[POLICY_NAME_BYTES];   /**< name of the rule that decided */
+	char rule[POLICY_NAME_BYTES];   /**< what decided, by its name */
 	enum policy_route route;
+	enum policy_traces traces;
 	bool local_is_caller; /**< which party is the left channel */
 	char from[POLICY_NUMBER_BYTES]; /**< normalised */
 	char to[POLICY_NUMBER_BYTES];
@@ -120,20 +191,148 @@ struct policy_verdict {
 	char remote[POLICY_NUMBER_BYTES]; /**< in transit the callee */
 	char area[POLICY_NAME_BYTES];
 	char retention[POLICY_NAME_BYTES]; /**< "" where nothing is recorded */
-	int64_t lookback_ns;  /**< how long audio waits before it is sealed */
-};
-
-/** A key that somebody in a call has pressed: what the policy is told. */
-struct policy_key {
-	int64_t time_ns;
-	bool local; /**< by who is on the left channel */
-	char key;   /**< 0 to 9, *, #, A to D. It is kept nowhere */
+	/* what may still happen, and how far it reaches back */
+	uint32_t payments;    /**< bit by index: those that may be triggered */
+	bool tones;           /**< of these one wants keys heard in the sound */
+	bool opt_out;         /**< the call may be opted out of */
+	int64_t lookback_ns;  /**< audio waits so long before it is sealed; 0:
+			       * nothing reaches back */
+	int64_t announcement_ns; /**< ... and so long after the answer */
 };
 
 /** Pure: the same policy and facts give the same verdict. */
 void policy_decide(const struct policy *policy,
 		   const struct policy_facts *facts,
 		   struct policy_verdict *verdict);
+
+/** Is this (normalised) number one that takes payments? */
+bool policy_is_payment_target(const struct policy *policy,
+			      const char *normalised);
+
+/* ---- what happens in a call ---------------------------------------------- */
+
+enum policy_event_type {
+	POLICY_EVENT_KEY,    /**< `key` by `inside` */
+	POLICY_EVENT_HEADER, /**< SIP header `name`: `value` */
+	POLICY_EVENT_INFO,   /**< ... in an INFO */
+	POLICY_EVENT_TARGET, /**< `value`, as sent, is to be called for it */
+	POLICY_EVENT_HOLD,   /**< by `inside` */
+	POLICY_EVENT_PAUSE,  /**< somebody asked for it by hand */
+	POLICY_EVENT_RESUME, /**< likewise */
+	POLICY_EVENT_TIME,   /**< nothing but time has passed */
+	POLICY_EVENT_END     /**< the call is over */
+};
+
+struct policy_event {
+	enum policy_event_type type;
+	int64_t time_ns;
+	bool inside;       /**< KEY, HOLD: by who is ours */
+	char key;          /**< KEY: 0 to 9, *, #, A to D. It is kept nowhere */
+	const char *name;  /**< HEADER, INFO; never NULL for these */
+	const char *value; /**< HEADER, INFO, TARGET */
+};
+
+#define POLICY_KEYS_KEPT 24
+
+/** The latest keys of a call, by side: [0] outside, [1] inside. In memory only;
+ * policy_keys_wipe it when the call is over. */
+struct policy_keys {
+	struct {
+		uint32_t count;
+		char key[POLICY_KEYS_KEPT];
+		int64_t time_ns[POLICY_KEYS_KEPT];
+	} side[2];
+};
+void policy_keys_wipe(struct policy_keys *keys);
+
+/** What is to be done because of an event. Several may be. */
+struct policy_effect {
+	bool changed; /**< the state did: keep it */
+	bool paused;  /**< nothing is recorded from from_ns on */
+	bool resumed; /**< it is again, from now on */
+	int64_t from_ns;
+	bool decide;  /**< ask for a verdict again */
+	bool pending; /**< nothing is sealed until it is released, discarded */
+	bool released;
+	bool discard; /**< all that was recorded of this call goes, at once */
+	bool card_number; /**< one was keyed, and nothing had been paused: a
+			   * control has failed */
+	bool refused; /**< RESUME: this call is not recorded again */
+};
+
+/**
+ * Pure, but for what it changes in *state and *keys.
+ *
+ * @param verdict of the conversation in which it happened
+ * @param keys may be NULL for all but KEY
+ */
+void policy_call_event(const struct policy *policy,
+		       const struct policy_verdict *verdict,
+		       const struct policy_event *event,
+		       struct policy_state *state, struct policy_keys *keys,
+		       struct policy_effect *effect);
+
+/** When POLICY_EVENT_TIME has something to do; INT64_MAX: never. */
+int64_t policy_call_due(const struct policy_state *state);
+
+/* ---- access --------------------------------------------------------------- */
+
+enum policy_right { POLICY_RIGHT_FIND, POLICY_RIGHT_PLAY, POLICY_RIGHT_EXPORT,
+		    POLICY_RIGHT_SHARE, POLICY_RIGHT_DELETE, POLICY_RIGHT_HOLD,
+		    POLICY_RIGHT_PAUSE, POLICY_RIGHT_REPORT,
+		    POLICY_RIGHT_OPERATE, POLICY_RIGHT_POLICY,
+		    POLICY_RIGHT_COUNT };
+const char *policy_right_name(enum policy_right right); /**< "find" ... */
+
+/** Somebody who wants to do something. */
+struct policy_person {
+	const char *user;
+	const char *const *groups; /**< of the system */
+	size_t groups_count;
+};
+
+/**
+ * May somebody do that with recordings of an area?
+ *
+ * @param area "": one that belongs to none
+ * @param purpose NULL where the right needs none
+ * @param why [why_bytes] in words, if not
+ */
+bool policy_may(const struct policy *policy,
+		const struct policy_person *person, enum policy_right right,
+		const char *area, const char *purpose, char *why,
+		size_t why_bytes);
+
+/* ---- for people ------------------------------------------------------------ */
+
+enum policy_audience { POLICY_FOR_COMPLIANCE, POLICY_FOR_STAFF,
+		       POLICY_FOR_CALLER };
+
+/**
+ * The policy in plain English, in paragraphs that are not wrapped; headings
+ * begin with "# ".
+ *
+ * @param area only what concerns it; NULL: all
+ * @return 0, -ENOENT (no such area), -ENOMEM
+ */
+int policy_explain(const struct policy *policy, enum policy_audience audience,
+		   const char *area, FILE *to)
+	__attribute__((warn_unused_result));
+
+/** What another policy says otherwise, a line each: "- ", "+ ", "~ " and
+ * words. @return how many, or -ENOMEM */
+int policy_diff(const struct policy *before, const struct policy *after,
+		FILE *to) __attribute__((warn_unused_result));
+
+/** Run the tests that the policy brings along. One line for each that fails,
+ * with its line in the file and what came instead. */
+struct policy_test_result {
+	uint32_t passed, failed;
+};
+/** @return 0, -ENOMEM */
+int policy_test_run(const struct policy *policy, const char *file, FILE *to,
+		    struct policy_test_result *result)
+	__attribute__((warn_unused_result));
 
 /* ---- clocks ------------------------------------------------------------ */
 

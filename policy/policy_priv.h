@@ -15,12 +15,27 @@ struct policy__duration {
 	uint32_t months;
 };
 
+/** Where something was written, for what is found out later. */
+struct policy__place {
+	uint32_t line, column; /**< from 1 */
+};
+
+/** A calendar day. */
+struct policy__date {
+	bool set;
+	int64_t day; /**< since 1970-01-01 */
+};
+
 /** A retention class. */
 struct policy__class {
 	char name[POLICY_NAME_BYTES];
+	struct policy__place at;
 	bool has_min;
 	struct policy__duration min; /**< floor */
 	struct policy__duration max; /**< ceiling */
+	char then[POLICY_NAME_BYTES]; /**< class that counts from the end of a
+				       * hold or case; "": this one again */
+	const char *beyond; /**< whose advice it takes to keep it longer */
 };
 
 /** One number, the numbers from first to last, or those that begin so. */
@@ -52,15 +67,9 @@ struct policy__network {
 	uint32_t bits;
 };
 
-struct policy__rule {
-	char name[POLICY_NAME_BYTES];
-	char area[POLICY_NAME_BYTES];
-	char retention[POLICY_NAME_BYTES];
-	enum policy_decision decision;
-	uint32_t routes; /**< bit 1 << enum policy_route */
-	bool has_numbers, has_from, has_to;
-	struct policy__patterns numbers; /**< either party */
-	struct policy__patterns from, to;
+struct policy__networks {
+	size_t count;
+	struct policy__network *items;
 };
 
 struct policy__names {
@@ -68,20 +77,296 @@ struct policy__names {
 	char (*items)[POLICY_NAME_BYTES];
 };
 
+/** Indices of areas, or of others of a list: which of them are meant. */
+struct policy__set {
+	bool all;        /**< nothing was said, so every one */
+	size_t count;
+	uint32_t *items; /**< ascending */
+};
+
+struct policy__rule {
+	char name[POLICY_NAME_BYTES];
+	struct policy__place at;
+	char area[POLICY_NAME_BYTES]; /**< shown where none is known */
+	char retention[POLICY_NAME_BYTES];
+	enum policy_decision decision;
+	uint32_t routes; /**< bit 1 << enum policy_route */
+	uint32_t kinds;  /**< bit 1 << enum policy_kind */
+	bool logged_in;  /**< only who is logged in */
+	bool has_numbers, has_from, has_to, has_queues;
+	struct policy__patterns numbers; /**< either party */
+	struct policy__patterns from, to;
+	struct policy__patterns queues;  /**< that the call is in */
+	struct policy__set areas, sites; /**< that a party is of */
+};
+
+/** Numbers that go by one name: "group NAME" where numbers are wanted. */
+struct policy__group {
+	char name[POLICY_NAME_BYTES];
+	struct policy__patterns numbers;
+};
+
+/** A building. */
+struct policy__site {
+	char name[POLICY_NAME_BYTES];
+	struct policy__place at;
+	struct policy__patterns extensions;
+	struct policy__networks networks;
+};
+
+/** Who allowed something, and when. "" where nobody said. */
+struct policy__approval {
+	struct policy__place at;
+	bool given;
+	const char *proposed_by, *approved_by, *reference;
+	struct policy__date approved, review_by;
+	struct policy__date ends; /**< from this day on it holds no more */
+};
+
+/** What must be there before an area is recorded. */
+enum policy__need { POLICY__NEED_CASE = 1, POLICY__NEED_REQUEST = 2 };
+
+/** A service area. */
+struct policy__area {
+	char name[POLICY_NAME_BYTES];
+	struct policy__place at;
+	struct policy__patterns extensions;
+	struct policy__patterns queues;  /**< numbers that callers dial */
+	struct policy__set sites;        /**< whose extensions are its own; not
+					  * `all` unless every site was named */
+	bool has_sites;
+	uint32_t needs; /**< enum policy__need, or'd */
+	struct policy__approval business_case;
+	/** what a business case confirms; "" where it does not */
+	const char *reason, *security, *governance, *consultation, *access;
+	struct policy__approval request;
+	const char *manager;
+	const char *payments;  /**< what is taken: "card", "bank", "no"; "" */
+	struct policy__patterns confidential; /**< its people's unrecorded
+					       * extensions */
+};
+
+/** Who is not recorded, whoever they talk to. */
+struct policy__exemption {
+	char name[POLICY_NAME_BYTES];
+	struct policy__place at;
+	struct policy__patterns numbers;
+	const char *reason;
+	struct policy__approval approval;
+	enum policy_traces traces;
+};
+
+/** Who is recorded, but nobody may listen. */
+struct policy__listen_deny {
+	char name[POLICY_NAME_BYTES];
+	struct policy__place at;
+	struct policy__patterns numbers;
+	const char *reason;
+	struct policy__approval approval;
+};
+
+/** A code that is keyed: "*5". */
+#define POLICY__CODE_BYTES 16
+
+enum policy__resume { POLICY__RESUME_EXPLICIT, POLICY__RESUME_NEVER,
+		      POLICY__RESUME_AFTER };
+
+/** How it is seen that somebody pays, and what is done then. */
+struct policy__payment {
+	char name[POLICY_NAME_BYTES];
+	struct policy__place at;
+	struct policy__set areas;
+	/* triggers */
+	char keys[POLICY__CODE_BYTES];   /**< by an inside party; "": none */
+	const char *header, *header_value; /**< SIP; "" */
+	const char *info, *info_value;   /**< header of an INFO; "" */
+	struct policy__patterns targets; /**< who is paid by telephone */
+	bool hold;         /**< an inside party puts the other on hold */
+	bool tones;        /**< keys are looked for in the sound */
+	bool card_numbers; /**< 13 to 19 digits that pass Luhn's test */
+	/* and then */
+	int64_t lookback_ns;
+	enum policy__resume resume;
+	int64_t after_ns;                     /**< POLICY__RESUME_AFTER */
+	char resume_keys[POLICY__CODE_BYTES]; /**< by an inside party; "" */
+};
+
+struct policy__opt_out {
+	bool given;
+	struct policy__place at;
+	struct policy__set areas;
+	char keys[POLICY__CODE_BYTES];
+	char return_keys[POLICY__CODE_BYTES]; /**< "": there is no way back */
+	bool anybody;            /**< not the outside party alone */
+	int64_t announcement_ns; /**< from the answer on audio waits so long */
+	int64_t wait_ns;         /**< so long after the code it is final */
+};
+
+struct policy__purpose {
+	char name[POLICY_NAME_BYTES];
+	struct policy__place at;
+	bool needs_case, needs_approver, needs_advice;
+	bool play_only; /**< no copies */
+	struct policy__names authorisers; /**< roles */
+};
+
+struct policy__role {
+	char name[POLICY_NAME_BYTES];
+	struct policy__place at;
+	struct policy__names users, groups; /**< of the system */
+};
+
+/** A line of the access matrix. */
+struct policy__grant {
+	char role[POLICY_NAME_BYTES];
+	struct policy__place at;
+	uint32_t rights; /**< bit 1 << enum policy_right */
+	struct policy__set areas;
+	struct policy__names purposes; /**< none: all */
+};
+
+/** When a recording may leave the hands of those who may play it. */
+struct policy__release {
+	char name[POLICY_NAME_BYTES];
+	struct policy__place at;
+	bool outside; /**< to somebody who is not of the organisation */
+	struct policy__names reasons, authorisers;
+	const char *advice_from; /**< who must be asked first; "" */
+	const char *needs;       /**< what must be there besides; "" */
+	struct policy__duration dispose_within; /**< the copy; 0: not said */
+};
+
+struct policy__reminder {
+	char name[POLICY_NAME_BYTES];
+	struct policy__place at;
+	const char *who, *text;
+	struct policy__duration every;
+	bool first_use;
+	struct policy__date since;
+};
+
+/** Numbers that callers dial, and whether they are told. */
+struct policy__announced {
+	struct policy__place at;
+	struct policy__patterns numbers;
+	bool announced;
+	struct policy__date since;
+	const char *actions; /**< what is done instead, one a line; "" */
+};
+
+struct policy__sample {
+	char name[POLICY_NAME_BYTES];
+	struct policy__place at;
+	struct policy__set areas;
+	char purpose[POLICY_NAME_BYTES];
+	uint32_t per_agent;
+	struct policy__duration per;
+	uint32_t outbound_percent;
+	bool has_outbound;
+	bool play_only;
+};
+
+struct policy__consulted {
+	const char *who, *note;
+	struct policy__date date;
+};
+
+struct policy__revision {
+	const char *number, *summary, *author, *approver;
+	struct policy__date date;
+};
+
+/** Who made this policy and who approved it. */
+struct policy__document {
+	struct policy__place at;
+	bool given;
+	const char *title, *revision, *owner, *author, *approver, *law, *contact;
+	struct policy__date approved, in_force, review_by;
+	bool minor; /**< a housekeeping amendment */
+	size_t consulted_count;
+	struct policy__consulted *consulted;
+	size_t history_count;
+	struct policy__revision *history;
+};
+
+struct policy__test; /* test_priv.h */
+
+struct policy__text; /* texts.c */
+
 struct policy {
-	char site[POLICY_TEXT_BYTES];
+	char organisation[POLICY_TEXT_BYTES];
 	struct policy_zone *zone;
+	struct policy__document document;
 	struct policy__numbering numbering;
-	size_t networks_count;
-	struct policy__network *networks;
-	struct policy__names purposes;
-	struct policy__names owners;
+	struct policy__networks networks; /**< ours */
+	bool unknown_recorded; /**< nobody knows who of ours it is, and yet */
+	size_t groups_count;
+	struct policy__group *groups;
+	size_t sites_count;
+	struct policy__site *sites;
+	size_t areas_count;
+	struct policy__area *areas;
+	size_t exemptions_count;
+	struct policy__exemption *exemptions;
+	size_t listen_denies_count;
+	struct policy__listen_deny *listen_denies;
+	size_t payments_count; /**< at most POLICY_PAYMENTS_MAX */
+	struct policy__payment *payments;
+	struct policy__opt_out opt_out;
+	size_t rules_count;
+	struct policy__rule *rules;
 	size_t classes_count;
 	struct policy__class *classes;
 	struct policy__duration metadata; /**< tombstones */
-	size_t rules_count;
-	struct policy__rule *rules;
+	size_t purposes_count;
+	struct policy__purpose *purposes;
+	struct policy__names owners;
+	size_t roles_count;
+	struct policy__role *roles;
+	size_t grants_count;
+	struct policy__grant *grants;
+	size_t releases_count;
+	struct policy__release *releases;
+	size_t reminders_count;
+	struct policy__reminder *reminders;
+	size_t announced_count;
+	struct policy__announced *announced;
+	size_t samples_count;
+	struct policy__sample *samples;
+	size_t tests_count;
+	struct policy__test *tests;
+	struct policy__lookup *lookup; /**< whose a number is */
+	struct policy__text *texts;    /**< owns every const char * above */
 };
+
+/* ---- lookup.c ---------------------------------------------------------- */
+
+/** What a number may be named by. */
+enum policy__named { POLICY__NAMED_EXEMPTION, POLICY__NAMED_LISTEN_DENY,
+		     POLICY__NAMED_TARGET,    /**< of a payment */
+		     POLICY__NAMED_EXTENSION, /**< of an area */
+		     POLICY__NAMED_QUEUE,     /**< of an area */
+		     POLICY__NAMED_CONFIDENTIAL, /**< of an area */
+		     POLICY__NAMED_SITE, POLICY__NAMED_COUNT };
+
+/** @param index of the exemption, the area, ... */
+typedef void (*policy__named_fn)(void *ctx, enum policy__named what,
+				 uint32_t index);
+
+/** Build policy->lookup of all that was loaded. @return 0, -ENOMEM */
+int policy__lookup_new(struct policy *policy)
+	__attribute__((warn_unused_result));
+void policy__lookup_free(struct policy__lookup **lookup);
+
+/** Every list that names a number. @cost log of how many there are */
+void policy__lookup_each(const struct policy *policy, const char *normalised,
+			 policy__named_fn fn, void *ctx);
+
+/* ---- texts.c ----------------------------------------------------------- */
+
+/** A copy that lives as long as the policy. NULL: out of memory. */
+const char *policy__text_keep(struct policy *policy, const char *text);
+void policy__texts_free(struct policy__text **texts);
 
 /* ---- numbers.c --------------------------------------------------------- */
 

@@ -27,7 +27,7 @@
 
 static const char policy_today[] =
     "version: 1\n"
-    "site: {name: here, time_zone: Europe/London}\n"
+    "organisation: {name: here, time_zone: Europe/London}\n"
     "access: {owner: [somebody]}\n"
     "purposes: [quality]\n"
     "numbering: {country: 44}\n"
@@ -43,7 +43,7 @@ static const char policy_today[] =
 /* It had another class. */
 static const char policy_then[] =
     "version: 1\n"
-    "site: {name: here, time_zone: UTC}\n"
+    "organisation: {name: here, time_zone: UTC}\n"
     "access: {owner: [somebody]}\n"
     "purposes: [quality]\n"
     "numbering: {country: 44}\n"

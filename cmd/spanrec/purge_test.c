@@ -129,7 +129,7 @@ test_class_vanished(void **state)
 
 static const char policy_long[] =
     "version: 1\n"
-    "site: {name: there, time_zone: UTC}\n"
+    "organisation: {name: there, time_zone: UTC}\n"
     "access: {owner: [somebody]}\n"
     "purposes: [quality]\n"
     "numbering: {country: 44}\n"
@@ -141,7 +141,7 @@ static const char policy_long[] =
 
 static const char policy_short[] =
     "version: 1\n"
-    "site: {name: there, time_zone: UTC}\n"
+    "organisation: {name: there, time_zone: UTC}\n"
     "access: {owner: [somebody]}\n"
     "purposes: [quality]\n"
     "numbering: {country: 44}\n"

@@ -82,7 +82,7 @@ struct keys {
  * no rule that asks for keys: they are counted.
  */
 static void
-pressed(struct control_state *c, const struct policy_key *key)
+pressed(struct control_state *c, const struct policy_event *key)
 {
 	counter_add(&c->pipeline->control.counters, COUNTER_keys, 1);
 }
@@ -217,9 +217,10 @@ static void
 look_at(struct control_state *c, const struct key_shown *shown)
 {
 	const struct key_report *r = &shown->report;
-	struct policy_key told = { .time_ns = r->time_ns,
-				   .local = r->left,
-				   .key = r->key };
+	struct policy_event told = { .type = POLICY_EVENT_KEY,
+				     .time_ns = r->time_ns,
+				     .inside = r->left,
+				     .key = r->key };
 	struct key_call *call;
 	struct key *key;
 
