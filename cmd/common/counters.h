@@ -70,6 +70,10 @@
 	  "calls not recorded because this recorder could not keep up")        \
 	X(calls_resumed, "calls", "calls that went on after a restart")        \
 	X(pauses, "times", "times the recording of a call was paused")         \
+	X(card_numbers, "times",                                               \
+	  "card numbers keyed in a call that nothing had paused")              \
+	X(opt_outs, "calls", "calls that were opted out of, and discarded")    \
+	X(opt_out_returns, "times", "times somebody opted out and came back")  \
 	X(recordings, "recordings", "recordings begun")                        \
 	X(recordings_failed, "recordings",                                     \
 	  "recordings that could not be written to the end")                   \

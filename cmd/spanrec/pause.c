@@ -110,11 +110,16 @@ static int
 report(const struct spanrec *spanrec, const json_t *answer, bool pause)
 {
 	const json_t *calls = json_object_get(answer, "calls"),
-		     *already = json_object_get(answer, "already");
+		     *already = json_object_get(answer, "already"),
+		     *refused = json_object_get(answer, "refused");
 
 	print_calls(spanrec, calls, pause ? "paused" : "recorded again");
 	print_calls(spanrec, already,
 		    pause ? "was paused already" : "was not paused");
+	print_calls(spanrec, refused,
+		    "stays paused: the policy records no more of it");
+	if (json_array_size(refused))
+		return EXIT_NOT_ALLOWED;
 	if (json_array_size(calls) || json_array_size(already))
 		return 0;
 	log_error("there is no such call in progress; 'spanrec list --live' "

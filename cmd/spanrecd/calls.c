@@ -112,6 +112,7 @@ family_release(struct control_state *c, struct control_family *family)
 	if (family->first || family->past)
 		return;
 	HASH_DEL(c->families, family);
+	policy_keys_wipe(&family->keys);
 	free(family);
 }
 
@@ -134,7 +135,7 @@ family_again(struct control_state *c)
 	memcpy(family->id, saved->row.call, sizeof(family->id));
 	family->segments = saved->row.segment;
 	family->start_ns = saved->row.call_start_ns;
-	family->paused_ns = control__saved_paused_ns(saved);
+	control__saved_state(saved, &family->state);
 	HASH_ADD_STR(c->families, id, family);
 	return family;
 }
@@ -396,6 +397,20 @@ note_kind(struct control_call *call, const struct sip_link *link)
 		call->kind = STORE_AGENT;
 }
 
+/* Who takes another's place may be who takes payments; the policy is asked as
+ * things were before. */
+static void
+transferred(struct control_state *c, struct control_call *before,
+	    const struct sip_event *event)
+{
+	const struct sip_identity *newcomer =
+	    &event->call->party[!event->link->party];
+
+	if (!c->restoring)
+		control__target_asked(c, before, newcomer->user,
+				      event->time_ns);
+}
+
 /* A leg more: somebody takes another's place, or a switch calls on. */
 static void
 leg_joined(struct control_state *c, struct control_leg *leg,
@@ -412,11 +427,18 @@ leg_joined(struct control_state *c, struct control_leg *leg,
 		call->target[0] = '\0';
 		/* Until then nobody holds who is with the newcomer. */
 		call->held = false;
+		if (link->type == SIP_LINK_TRANSFER)
+			transferred(c, call, event);
 		note_kind(call, link);
 		control__segment_begin(c, call, cause_of(link), event->time_ns);
 		return;
 	}
 	call->held |= is_held(call);
+	/* A switch calls somebody for who is in the call. */
+	if (!c->restoring && !leg->counts)
+		control__target_asked(c, call,
+				      event->call->party[SIP_CALLEE].user,
+				      event->time_ns);
 	control__segment_update(c, call, true, event->time_ns);
 }
 
@@ -439,6 +461,19 @@ keep_side_of_who_stays(const struct control_state *c, struct control_call *call,
 	       (with ? with->verdict.local_is_caller : past->local_is_caller);
 	call->verdict.local_is_caller = (link->party == SIP_CALLER) == left;
 	call->sided = true;
+}
+
+/* A conversation follows another, which may not be over yet. */
+static void
+follow(struct control_state *c, const struct sip_event *event)
+{
+	struct control_call *before;
+
+	if (!event->link || event->link->type != SIP_LINK_TRANSFER)
+		return;
+	before = control__call_find(c, event->link->with);
+	if (before)
+		transferred(c, before, event);
 }
 
 static void
@@ -474,6 +509,7 @@ on_call(struct control_state *c, const struct sip_event *event)
 		control__segment_go_on(c, call, event->time_ns);
 	} else {
 		call->sip_ns = event->time_ns;
+		follow(c, event);
 		note_kind(call, event->link);
 		keep_side_of_who_stays(c, call, event->link);
 		control__segment_begin(c, call, cause_of(event->link),
@@ -575,10 +611,14 @@ on_hold(struct control_state *c, struct control_call *call,
 	if (call->held == is_held(call))
 		return;
 	call->held = !call->held;
-	if (call->held)
+	if (call->held) {
 		call->conference = 0;
-	else
+		control__put_on_hold(c, call,
+				     sip_end(event->call, event->party),
+				     event->time_ns);
+	} else {
 		cause.what = "resume";
+	}
 	if (call->held || !confer(c, call, event))
 		control__segment_begin(c, call, cause, event->time_ns);
 }
@@ -591,6 +631,7 @@ on_refer(struct control_state *c, struct control_call *call,
 	 const struct sip_event *event)
 {
 	memcpy(call->target, event->target->user, sizeof(call->target));
+	control__target_asked(c, call, call->target, event->time_ns);
 	control__segment_review(c, call, transfer_asked, event->time_ns);
 	/* Who is called next belongs to it in the next run too. */
 	control__live_change(c, call);
@@ -602,10 +643,16 @@ static void
 call_over(struct control_state *c, struct control_call *call,
 	  const struct sip_event *event)
 {
+	bool stopped = event->type == SIP_EVENT_END &&
+		       event->cause == SIP_END_INPUT &&
+		       c->pipeline->config.live;
+
+	if (!call->joined && !stopped)
+		control__call_ends(c, call, event->time_ns);
 	control__tell_end(c, call, event);
 	past_add(c, call, event->time_ns);
 	/* Of a recorder that is stopped the next one goes on with its calls. */
-	if (event->type != SIP_EVENT_END || event->cause != SIP_END_INPUT)
+	if (!stopped)
 		control__live_remove(c, call);
 	call_free(c, call);
 }
@@ -623,23 +670,6 @@ on_end(struct control_state *c, struct control_leg *leg,
 		call_over(c, call, event);
 }
 
-/* A pause holds for the conversation that the paused one becomes part of. */
-static void
-hand_pause_on(struct control_state *c, const struct control_family *from,
-	      struct control_family *to)
-{
-	struct control_call *call;
-
-	if (!from->paused_ns || to->paused_ns)
-		return;
-	to->paused_ns = from->paused_ns;
-	DL_FOREACH(to->first, call)
-	{
-		control__tell_pause(c, call, WRITER_PAUSE, to->paused_ns);
-		control__live_change(c, call);
-	}
-}
-
 /* Who was asked to be called is called for it. */
 static void
 hand_target_on(struct control_state *c, const struct control_call *from,
@@ -648,6 +678,7 @@ hand_target_on(struct control_state *c, const struct control_call *from,
 	if (!from->target[0] || to->target[0])
 		return;
 	memcpy(to->target, from->target, sizeof(to->target));
+	control__target_asked(c, to, to->target, time_ns);
 	control__segment_review(c, to, transfer_asked, time_ns);
 }
 
@@ -662,7 +693,7 @@ on_move(struct control_state *c, struct control_leg *leg,
 
 	if (!to || to == from)
 		return;
-	hand_pause_on(c, from->family, to->family);
+	control__state_joined(c, from->family, to->family);
 	hand_target_on(c, from, to, event->time_ns);
 	leg->counts = event->call->answer_ns != 0;
 	DL_DELETE(from->legs, leg);

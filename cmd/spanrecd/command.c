@@ -152,6 +152,8 @@ is_meant(const struct control_state *c, const json_t *request,
 	const struct control_call *call;
 	char number[POLICY_NUMBER_BYTES];
 
+	if (!family->first)
+		return false;
 	if (*id)
 		return strncmp(family->id, id, strlen(id)) == 0;
 	policy_number_normalise(c->policy, extension, number);
@@ -176,13 +178,14 @@ static void
 pause_call(struct control_state *c, struct command *command,
 	   struct control_family *family, bool pause)
 {
-	bool already = pause == (family->paused_ns != 0);
+	bool already = pause == (family->state.pause != POLICY_NOT_PAUSED);
 	json_t *list =
 	    json_object_get(command->answer, already ? "already" : "calls");
 	struct control_call *call;
 
+	if (!control__pause(c, family, pause))
+		list = json_object_get(command->answer, "refused");
 	(void)json_array_append_new(list, json_string(family->id));
-	control__pause(c, family, pause);
 	/* The table before the ledger: the entry's answer is for both. Also
 	 * where it was paused already, for that may not be durable yet. */
 	DL_FOREACH(family->first, call)
@@ -213,8 +216,8 @@ pause_calls(struct control_state *c, struct command *command, bool pause)
 	if (*id && n > 1)
 		return refusal(EXIT_USAGE,
 			       "several calls in progress begin like that");
-	command->answer =
-	    json_pack("{s:b,s:[],s:[]}", "ok", 1, "calls", "already");
+	command->answer = json_pack("{s:b,s:[],s:[],s:[]}", "ok", 1, "calls",
+				    "already", "refused");
 	for (family = c->families; family; family = family->hh.next)
 		if (is_meant(c, request, family))
 			pause_call(c, command, family, pause);

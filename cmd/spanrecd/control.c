@@ -177,6 +177,7 @@ tick(struct control_state *c, int64_t grid_ns)
 		memmove(c->reports, c->reports + i,
 			c->reports_count * sizeof(*c->reports));
 	sip_tracker_tick(c->tracker, until_ns);
+	control__time_passed(c, until_ns + 1);
 	c->grid_ns = grid_ns;
 }
 

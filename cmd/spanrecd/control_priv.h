@@ -5,6 +5,7 @@
  *   control.c    the loop: SIP of all capture threads by time, ticks, watermark
  *   calls.c      conversations and their legs, by what SIP tells
  *   segments.c   ... their segments, and what the policy says of them
+ *   happen.c     ... what happens in them that the policy is told of
  *   parties.c    ... who talks to whom
  *   tell.c       ... and what the writers are told
  *   keys.c       keyed digits, each once, by time
@@ -39,7 +40,8 @@ struct control_family {
 	uint32_t past;              /**< ... and those that may be followed */
 	uint32_t segments;          /**< begun so far */
 	int64_t start_ns;
-	int64_t paused_ns; /**< since when; 0: it is recorded */
+	struct policy_state state; /**< what has happened that binds the policy */
+	struct policy_keys keys;   /**< keyed a moment ago; in memory only */
 };
 
 /** A conversation that is over, and may be followed by another. */
@@ -88,6 +90,9 @@ struct control_call {
 	char target[SIP_USER_BYTES]; /**< who was asked to be called */
 	int64_t answer_ns;           /**< 0: not answered */
 	struct policy_verdict verdict;
+	struct policy_verdict bound[2]; /**< [held] the last one of the same
+					 * talk: it may only get stricter */
+	bool is_bound[2];
 	uint8_t policy[STORE_HASH_BYTES]; /**< that decided */
 	char sip_call_ids[STORE_SIP_CALL_IDS_BYTES]; /**< of the current segment,
 					* those of legs that are gone too */
@@ -96,6 +101,7 @@ struct control_call {
 	int64_t sip_ns; /**< of the last SIP that changed something */
 	/* live table */
 	bool dirty; /**< changed since it was last kept */
+	bool kept;  /**< it is in the table */
 	struct control_call *next_dirty;
 };
 
@@ -108,8 +114,11 @@ struct control_parties {
 	const struct sip_identity *end[2]; /**< by enum sip_party */
 	const char *name[2]; /**< that the policy is asked about */
 	const uint8_t *addr[2];            /**< signalling, [16] */
+	bool logged_in[2];
 	uint32_t others_count;
 	const char *other[CONTROL_OTHERS_MAX];
+	uint32_t dialled_count; /**< to get to who talks now */
+	const char *dialled[CONTROL_OTHERS_MAX];
 };
 
 /** A conversation that is over, and still in the live table. */
@@ -245,18 +254,57 @@ void control__segment_go_on(struct control_state *c, struct control_call *call,
 /** What was the conversation with, turned out to be a queue. */
 void control__segment_was_queue(struct control_state *c,
 				struct control_call *call, int64_t time_ns);
-/**
- * Stop recording a call, or go on with it; no effect if it is so already. A
- * pause holds for all that no writer has taken yet, and for all of its
- * conversations to come; a resume from now on.
- *
- * Only while control__may_act.
- */
-void control__pause(struct control_state *c, struct control_family *family,
-		    bool pause);
+/** The conversation goes on, but from then on nothing of it is recorded, for
+ * good: a segment begins, or the current one becomes that.
+ * @param payment it is one for a payment */
+void control__segment_stop(struct control_state *c, struct control_call *call,
+			   struct control_cause cause, bool payment,
+			   int64_t from_ns);
 /** Decide about every call again, by the policy in force: what it forbids
  * ends now, what it allows holds for new calls. Only while control__may_act. */
 void control__decide_again(struct control_state *c);
+
+/* happen.c */
+
+/** Tell the policy, and do what it says. @return false: it refuses to resume */
+bool control__happened(struct control_state *c,
+		       const struct control_call *call,
+		       const struct policy_event *event);
+/** A key, once. Only while control__may_act. */
+void control__key_pressed(struct control_state *c, uint64_t conversation,
+			  const struct key_report *report);
+/** Somebody is to be called for who is in the call. */
+void control__target_asked(struct control_state *c, struct control_call *call,
+			   const char *user, int64_t time_ns);
+/** @param end where he stands who did it */
+void control__put_on_hold(struct control_state *c, struct control_call *call,
+			  enum sip_party end, int64_t time_ns);
+/**
+ * Stop recording a call, or go on with it, because somebody asks for it; no
+ * effect if it is so already. A pause holds for all that is not sealed yet and
+ * as far back as the policy says, and for all of its conversations to come; a
+ * resume from now on.
+ *
+ * Only while control__may_act.
+ *
+ * @param family has a conversation in progress
+ * @return false: it is not recorded again
+ */
+bool control__pause(struct control_state *c, struct control_family *family,
+		    bool pause);
+/** On the grid: every frame up to then was taken. */
+void control__time_passed(struct control_state *c, int64_t time_ns);
+/** A conversation ends, and perhaps its call. Before its writer is told. */
+void control__call_ends(struct control_state *c,
+			const struct control_call *call, int64_t time_ns);
+/** A conversation of one call becomes part of another, which is bound by what
+ * bound the one. */
+void control__state_joined(struct control_state *c,
+			   const struct control_family *from,
+			   struct control_family *to);
+/** Tell the writer of a conversation that begins. */
+void control__state_tell(struct control_state *c,
+			 const struct control_call *call);
 
 /* keys.c */
 
@@ -337,8 +385,9 @@ void control__live_restore(struct control_state *c);
 bool control__saved_local_is_caller(const struct control_saved *saved);
 bool control__saved_reached(const struct control_saved *saved);
 enum store_kind control__saved_kind(const struct control_saved *saved);
-/** Since when it is paused; 0: it is not. */
-int64_t control__saved_paused_ns(const struct control_saved *saved);
+/** What has happened in it. */
+void control__saved_state(const struct control_saved *saved,
+			  struct policy_state *state);
 /** When SIP last changed something. Bringing it back is none. */
 int64_t control__saved_sip_ns(const struct control_saved *saved);
 /** The streams that it is known to have had. */

@@ -75,18 +75,6 @@ struct keys {
 	struct key_shown waiting[WAITING_MAX]; /* a heap, the earliest first */
 };
 
-/* ---- the policy ---------------------------------------------------------- */
-
-/*
- * The border of the policy: every key comes here, once, by time. A policy has
- * no rule that asks for keys: they are counted.
- */
-static void
-pressed(struct control_state *c, const struct policy_event *key)
-{
-	counter_add(&c->pipeline->control.counters, COUNTER_keys, 1);
-}
-
 /* ---- each once ----------------------------------------------------------- */
 
 static bool
@@ -217,10 +205,6 @@ static void
 look_at(struct control_state *c, const struct key_shown *shown)
 {
 	const struct key_report *r = &shown->report;
-	struct policy_event told = { .type = POLICY_EVENT_KEY,
-				     .time_ns = r->time_ns,
-				     .inside = r->left,
-				     .key = r->key };
 	struct key_call *call;
 	struct key *key;
 
@@ -239,8 +223,7 @@ look_at(struct control_state *c, const struct key_shown *shown)
 	key = &call->latest[call->count++ % LATEST_MAX];
 	*key = (struct key){ .end = r->end, .key = r->key };
 	note_shown(c, key, r);
-	pressed(c, &told);
-	explicit_bzero(&told, sizeof(told));
+	control__key_pressed(c, shown->call, r);
 }
 
 /* ---- by time ------------------------------------------------------------- */

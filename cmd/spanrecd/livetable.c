@@ -7,7 +7,8 @@
  * A conversation is kept as the row of its current segment, and as bytes that
  * the archive does not look into:
  *
- *   u8 version | u8 flags | u8 kind | i64 paused since | i64 last SIP
+ *   u8 version | u8 flags | u8 kind | i64 last SIP
+ *   what has happened that binds the policy (struct policy_state)
  *   u8 streams, for each: source 16, u16 port | destination 16, u16 port
  *                         u32 SSRC
  *   for each leg: u16 bytes | state of the SIP tracker
@@ -29,9 +30,10 @@
 
 static const int64_t KEEP_NS = 100 * 1000000LL;
 
-enum { VERSION = 4, FLAG_LOCAL_IS_CALLER = 1, FLAG_REACHED = 2 };
-enum { KIND_AT = 2, PAUSED_AT = 3, SIP_NS_AT = 11, STREAMS_AT = 19 };
-enum { HEAD_BYTES = 20, STREAM_BYTES = 40, LEG_BYTES = 2 };
+enum { VERSION = 5, FLAG_LOCAL_IS_CALLER = 1, FLAG_REACHED = 2 };
+enum { KIND_AT = 2, SIP_NS_AT = 3, STATE_AT = 11 };
+enum { STREAMS_AT = STATE_AT + sizeof(struct policy_state) };
+enum { HEAD_BYTES = STREAMS_AT + 1, STREAM_BYTES = 40, LEG_BYTES = 2 };
 enum { STATE_BYTES_MAX = STORE_LIVE_BYTES_MAX };
 _Static_assert(HEAD_BYTES + WRITER_STREAMS_MAX * STREAM_BYTES + LEG_BYTES +
 		       SIP_SAVE_BYTES_MAX <=
@@ -161,6 +163,31 @@ write_legs(const struct control_state *c, const struct control_call *call,
 }
 
 static bool
+remove_row(struct control_state *c, const char *key)
+{
+	struct control_request *request =
+	    control__request(c, CONTROL_LIVE_DELETE, 0);
+
+	if (!request)
+		return false;
+	memcpy(request->live.key, key, sizeof(request->live.key));
+	control__request_commit(c, request);
+	return true;
+}
+
+/*
+ * Who talks to whom may not even be kept for the next run. It will meet the
+ * call in its middle, and decide again by its numbers. Who has opted out has no
+ * number to be known by: that is kept, and goes with the call.
+ */
+static bool
+is_to_be_kept(const struct control_call *call)
+{
+	return call->verdict.traces == POLICY_TRACES_FULL ||
+	       call->family->state.opt == POLICY_OPT_OUT;
+}
+
+static bool
 put(struct control_state *c, struct control_call *call)
 {
 	struct control_request *request =
@@ -169,6 +196,7 @@ put(struct control_state *c, struct control_call *call)
 
 	if (!request)
 		return false;
+	call->kept = true;
 	legs = write_streams(request->state + STREAMS_AT, &call->streams);
 	end = write_legs(c, call, legs, request->state + STATE_BYTES_MAX);
 	if (end == legs)
@@ -180,23 +208,10 @@ put(struct control_state *c, struct control_call *call)
 	    (call->verdict.local_is_caller ? FLAG_LOCAL_IS_CALLER : 0) |
 	    (call->reached ? FLAG_REACHED : 0);
 	request->state[KIND_AT] = (uint8_t)call->kind;
-	memcpy(request->state + PAUSED_AT, &call->family->paused_ns,
-	       sizeof(call->family->paused_ns));
+	memcpy(request->state + STATE_AT, &call->family->state,
+	       sizeof(call->family->state));
 	memcpy(request->state + SIP_NS_AT, &call->sip_ns, sizeof(call->sip_ns));
 	request->state_bytes = (uint32_t)(end - request->state);
-	control__request_commit(c, request);
-	return true;
-}
-
-static bool
-remove_row(struct control_state *c, const char *key)
-{
-	struct control_request *request =
-	    control__request(c, CONTROL_LIVE_DELETE, 0);
-
-	if (!request)
-		return false;
-	memcpy(request->live.key, key, sizeof(request->live.key));
 	control__request_commit(c, request);
 	return true;
 }
@@ -215,8 +230,14 @@ control__live_flush(struct control_state *c, bool now)
 	while (c->dirty) {
 		struct control_call *call = c->dirty;
 
-		if (!put(c, call))
-			return false;
+		if (is_to_be_kept(call)) {
+			if (!put(c, call))
+				return false;
+		} else if (call->kept) {
+			if (!remove_row(c, call->key))
+				return false;
+			call->kept = false;
+		}
 		c->dirty = call->next_dirty;
 		call->dirty = false;
 	}
@@ -408,13 +429,13 @@ control__saved_kind(const struct control_saved *saved)
 	return (enum store_kind)saved->state[KIND_AT];
 }
 
-int64_t
-control__saved_paused_ns(const struct control_saved *saved)
+void
+control__saved_state(const struct control_saved *saved,
+		     struct policy_state *state)
 {
-	int64_t paused_ns;
-
-	memcpy(&paused_ns, saved->state + PAUSED_AT, sizeof(paused_ns));
-	return paused_ns;
+	memcpy(state, saved->state + STATE_AT, sizeof(*state));
+	state->rule[sizeof(state->rule) - 1] = '\0';
+	state->by[sizeof(state->by) - 1] = '\0';
 }
 
 int64_t

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "cmd/spanrecd/control_priv.h"
+#include "sip/registrar.h"
 
 bool
 control__same_host(const struct capture_endpoint *a,
@@ -85,6 +86,64 @@ add_other(struct control_parties *parties, const char *user)
 	parties->other[parties->others_count++] = user;
 }
 
+/* Is one of ours logged in with what a party goes by? */
+static bool
+is_logged_in(const struct control_state *c, const struct control_leg *leg,
+	     enum sip_party party)
+{
+	const struct sip_registrar *registrar =
+	    sip_tracker_registrar_peek(c->tracker);
+	const char *user = leg->sip->party[party].user;
+
+	return leg->registered[party][0] != '\0' ||
+	       (user[0] && sip_registrar_find_user(registrar, user));
+}
+
+static void
+add_dialled(struct control_parties *parties, const char *user)
+{
+	if (user[0] && parties->dialled_count < CONTROL_OTHERS_MAX)
+		parties->dialled[parties->dialled_count++] = user;
+}
+
+/*
+ * What was dialled to get to who talks now: after a transfer only what was
+ * dialled for it. Of a switch that calls somebody else it is the leg that it
+ * made last.
+ */
+static const struct control_leg *
+first_dialled(const struct control_call *call)
+{
+	const struct control_leg *leg, *first = NULL, *last = NULL;
+
+	if (call->kind != STORE_TRANSFER && call->kind != STORE_CONSULT)
+		return call->legs;
+	for (leg = call->legs; leg; leg = leg->next) {
+		if (leg->newcomer >= 0)
+			first = leg;
+		if (leg->counts)
+			last = leg;
+	}
+	return first ? first : last;
+}
+
+static void
+add_all_dialled(struct control_parties *parties,
+		const struct control_call *call)
+{
+	const struct control_leg *leg = first_dialled(call);
+	uint32_t i;
+
+	parties->dialled_count = 0;
+	for (; leg; leg = leg->next) {
+		if (!leg->counts)
+			continue;
+		add_dialled(parties, leg->sip->party[SIP_CALLEE].user);
+		for (i = 0; i < leg->sip->others_count; i++)
+			add_dialled(parties, leg->sip->others[i]);
+	}
+}
+
 static void
 add_others_of(struct control_parties *parties, const struct control_leg *leg)
 {
@@ -146,7 +205,9 @@ control__parties(const struct control_state *c, const struct control_call *call,
 		parties->end[end] = &leg->sip->party[party];
 		parties->name[end] = name_of(c, leg, party);
 		parties->addr[end] = leg->sip->signalling[party].addr;
+		parties->logged_in[end] = is_logged_in(c, leg, party);
 	}
+	add_all_dialled(parties, call);
 	for (leg = call->legs; leg; leg = leg->next)
 		if (leg->counts)
 			add_others_of(parties, leg);

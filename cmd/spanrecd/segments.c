@@ -38,6 +38,15 @@ add_line(char *to, size_t bytes, const char *line)
 
 /* ---- decisions ----------------------------------------------------------- */
 
+static const enum policy_kind kinds[] = {
+	[STORE_AGENT] = POLICY_KIND_AGENT,
+	[STORE_QUEUE] = POLICY_KIND_QUEUE,
+	[STORE_HOLD] = POLICY_KIND_HOLD,
+	[STORE_CONSULT] = POLICY_KIND_CONSULT,
+	[STORE_TRANSFER] = POLICY_KIND_TRANSFER,
+	[STORE_PAYMENT] = POLICY_KIND_PAYMENT,
+};
+
 static void
 ask_policy(const struct control_state *c, const struct control_call *call,
 	   const struct control_parties *parties,
@@ -48,6 +57,13 @@ ask_policy(const struct control_state *c, const struct control_call *call,
 		.to = parties->name[SIP_CALLEE],
 		.also = parties->other,
 		.also_count = parties->others_count,
+		.dialled = parties->dialled,
+		.dialled_count = parties->dialled_count,
+		.from_logged_in = parties->logged_in[SIP_CALLER],
+		.to_logged_in = parties->logged_in[SIP_CALLEE],
+		.kind = kinds[call->kind],
+		.held = call->held,
+		.state = &call->family->state,
 		.start_ns = call->family->start_ns,
 	};
 
@@ -90,16 +106,17 @@ strictness(enum policy_decision decision)
 
 /* While the same talk a decision only ever gets stricter: what was left out so
  * far cannot be heard, and who was told that a call is not recorded counts on
- * it. */
+ * it. What the policy says of waiting on hold is its own matter. */
 static bool
 keep_strict(const struct control_call *call, struct policy_verdict *v)
 {
-	const struct policy_verdict *old = &call->verdict;
+	const struct policy_verdict *old = &call->bound[call->held];
 
-	if (call->segment == 0 ||
+	if (!call->is_bound[call->held] ||
 	    strictness(v->decision) >= strictness(old->decision))
 		return false;
 	v->decision = old->decision;
+	v->traces = old->traces;
 	COPY_TEXT(v->reason, old->reason);
 	COPY_TEXT(v->rule, old->rule);
 	COPY_TEXT(v->retention, old->retention);
@@ -131,10 +148,13 @@ decide(struct control_state *c, struct control_call *call,
 
 	ask_policy(c, call, parties, &v);
 	keep_sides(call, &v);
-	if (anew || !keep_strict(call, &v))
+	if (anew)
+		call->is_bound[0] = call->is_bound[1] = false;
+	if (!keep_strict(call, &v))
 		memcpy(call->policy, c->policy_hash, sizeof(call->policy));
 	decide_for_room(c, call, &v);
-	call->verdict = v;
+	call->verdict = call->bound[call->held] = v;
+	call->is_bound[call->held] = true;
 	call->sided = true;
 }
 
@@ -152,6 +172,16 @@ static const enum store_route routes[] = {
 	[POLICY_INTERNAL] = STORE_INTERNAL,
 	[POLICY_TRANSIT] = STORE_TRANSIT,
 };
+
+/* Of some calls nobody is to know who talked to whom. */
+static void
+leave_no_traces(struct store_segment *row)
+{
+	row->from[0] = row->to[0] = row->local[0] = row->remote[0] = '\0';
+	row->from_sent[0] = row->to_sent[0] = '\0';
+	row->from_name[0] = row->to_name[0] = '\0';
+	row->others[0] = row->sip_call_ids[0] = '\0';
+}
 
 /* What the verdict says of the current segment. */
 static void
@@ -213,6 +243,8 @@ make_head(const struct control_state *c, struct control_call *call,
 	COPY_TEXT(row.to_name, to->display);
 	fill_others(c, parties, &row);
 	COPY_TEXT(row.sip_call_ids, call->sip_call_ids);
+	if (call->verdict.traces != POLICY_TRACES_FULL)
+		leave_no_traces(&row);
 	memcpy(call->head, &row, SEGMENT_HEAD_BYTES);
 }
 
@@ -280,10 +312,8 @@ begin(struct control_state *c, struct control_call *call,
 	}
 	control__tell_head(c, call, same ? WRITER_UPDATE : WRITER_SEGMENT,
 			   false, time_ns);
-	/* Also for what came before it began: RTP before its SDP. */
-	if (first && call->family->paused_ns)
-		control__tell_pause(c, call, WRITER_PAUSE,
-				    call->family->paused_ns);
+	if (first)
+		control__state_tell(c, call);
 }
 
 void
@@ -338,28 +368,15 @@ control__segment_was_queue(struct control_state *c, struct control_call *call,
 }
 
 void
-control__pause(struct control_state *c, struct control_family *family,
-	       bool pause)
+control__segment_stop(struct control_state *c, struct control_call *call,
+		      struct control_cause cause, bool payment, int64_t from_ns)
 {
-	int64_t window_ns = c->pipeline->times.window_ns;
-	int64_t now_ns = control__wire_ns(c), at_ns;
-	struct control_call *call;
+	int64_t start_ns = start_of(call);
 
-	if (pause == (family->paused_ns != 0))
-		return;
-	if (pause) {
-		/* No writer has taken a frame later than that. */
-		at_ns = family->paused_ns = c->published_ns - window_ns + 1;
-		counter_add(&c->pipeline->control.counters, COUNTER_pauses, 1);
-	} else {
-		family->paused_ns = 0;
-		at_ns = now_ns > c->published_ns ? now_ns : c->published_ns + 1;
-	}
-	for (call = family->first; call; call = call->next) {
-		control__tell_pause(
-		    c, call, pause ? WRITER_PAUSE : WRITER_RESUME, at_ns);
-		control__live_change(c, call);
-	}
+	if (payment)
+		call->kind = STORE_PAYMENT;
+	control__segment_begin(c, call, cause,
+			       from_ns > start_ns ? from_ns : start_ns);
 }
 
 void
@@ -411,6 +428,7 @@ control__segment_go_on(struct control_state *c, struct control_call *call,
 	int64_t start_ns = saved->recorded ? time_ns : row.start_ns;
 
 	call->segment = row.segment;
+	call->kept = true;
 	call->kind = control__saved_kind(saved);
 	call->reached = control__saved_reached(saved);
 	call->answer_ns = row.answer_ns;
@@ -418,6 +436,8 @@ control__segment_go_on(struct control_state *c, struct control_call *call,
 	COPY_TEXT(call->began, row.began);
 	COPY_TEXT(call->sip_call_ids, row.sip_call_ids);
 	read_verdict(call, saved);
+	call->bound[call->held] = call->verdict;
+	call->is_bound[call->held] = true;
 	control__parties(c, call, &parties);
 	decide(c, call, &parties, false);
 	make_head(c, call, &parties, start_ns);
@@ -425,7 +445,5 @@ control__segment_go_on(struct control_state *c, struct control_call *call,
 	control__saved_streams(saved, &call->streams);
 	call->sip_ns = control__saved_sip_ns(saved);
 	control__tell_doubt(c, call, WRITER_DOUBT, time_ns);
-	if (call->family->paused_ns)
-		control__tell_pause(c, call, WRITER_PAUSE,
-				    call->family->paused_ns);
+	control__state_tell(c, call);
 }

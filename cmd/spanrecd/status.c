@@ -150,10 +150,11 @@ gauge_calls(const struct control_state *c, uint64_t *gauges)
 		bool kept = call->verdict.decision == POLICY_RECORD ||
 			    call->verdict.decision == POLICY_LISTEN_DENY;
 
+		bool paused = call->family->state.pause != POLICY_NOT_PAUSED;
+
 		gauges[GAUGE_calls]++;
-		gauges[GAUGE_calls_paused] += kept && call->family->paused_ns;
-		gauges[GAUGE_calls_recorded] +=
-		    kept && !call->family->paused_ns;
+		gauges[GAUGE_calls_paused] += kept && paused;
+		gauges[GAUGE_calls_recorded] += kept && !paused;
 	}
 }
 
@@ -361,6 +362,9 @@ warn_state(const struct control_state *c, const uint64_t *values,
 			       "nothing is purged until it is restarted");
 	if (summary_unclaimed(values, text))
 		warn(warnings, text);
+	if (values[COUNTER_card_numbers])
+		warn(warnings, "a card number was keyed in a call that nothing "
+			       "had paused: see the ledger");
 	if (values[COUNTER_clock_set_back])
 		warn(warnings, "the clock was set back: recordings are dated "
 			       "too late until the recorder is restarted");
@@ -407,6 +411,7 @@ control__status(struct control_state *c)
 static json_t *
 call_json(const struct control_call *call)
 {
+	const struct policy_state *state = &call->family->state;
 	struct store_segment row = { 0 };
 	json_t *object;
 
@@ -423,10 +428,12 @@ call_json(const struct control_call *call)
 	    object, "decision", json_string(store_decision_name(row.decision)));
 	(void)json_object_set_new(object, "reason", text_json(row.reason));
 	(void)json_object_set_new(object, "rule", text_json(row.rule));
-	(void)json_object_set_new(object, "paused",
-				  json_boolean(call->family->paused_ns != 0));
-	(void)json_object_set_new(object, "paused_since",
-				  time_json(call->family->paused_ns));
+	(void)json_object_set_new(object, "paused", json_boolean(state->pause));
+	(void)json_object_set_new(
+	    object, "paused_since",
+	    time_json(state->pause ? state->paused_ns : 0));
+	(void)json_object_set_new(object, "paused_by",
+				  text_json(state->pause ? state->by : ""));
 	(void)json_object_set_new(object, "sip_call_ids",
 				  json_lines(row.sip_call_ids, text_json));
 	return object;
@@ -439,7 +446,8 @@ control__calls(struct control_state *c)
 	json_t *list = json_array();
 
 	for (call = c->calls; call; call = call->hh.next)
-		(void)json_array_append_new(list, call_json(call));
+		if (call->verdict.traces != POLICY_TRACES_COUNT)
+			(void)json_array_append_new(list, call_json(call));
 	return list;
 }
 

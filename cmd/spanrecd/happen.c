@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What happens in a call that the policy has a say in: keys, headers of SIP,
+ * who is asked to be called, holds, what somebody asks for by hand, and time.
+ * The policy says what comes of it (policy/call.c); here it is done, for all
+ * conversations of the call.
+ *
+ * What is told to a writer stands in its ring behind all that was told before,
+ * but holds from the moment on that it names: audio waits at the writer for as
+ * long as anything may reach back.
+ */
+#include <string.h>
+#include <utlist.h>
+
+#include "cmd/common/log.h"
+#include "cmd/spanrecd/control_priv.h"
+
+#define COUNT_ONE(c, name)                                                     \
+	counter_add(&(c)->pipeline->control.counters, COUNTER_##name, 1)
+
+static void
+tell_all(struct control_state *c, const struct control_family *family,
+	 enum writer_event_type type, int64_t at_ns)
+{
+	struct control_call *call;
+
+	DL_FOREACH(family->first, call)
+	{
+		control__tell_pause(c, call, type, at_ns);
+	}
+}
+
+static void
+keep_all(struct control_state *c, const struct control_family *family)
+{
+	struct control_call *call;
+
+	DL_FOREACH(family->first, call)
+	{
+		control__live_change(c, call);
+	}
+}
+
+/* ---- what is done -------------------------------------------------------- */
+
+/* A control has failed: this must not stay unseen. */
+static void
+raise_alarm(struct control_state *c, const struct control_family *family)
+{
+	struct control_request *request =
+	    control__request(c, CONTROL_LEDGER, 0);
+	struct store_ledger_entry *entry;
+
+	COUNT_ONE(c, card_numbers);
+	log_error("%s: a card number was keyed while the call was recorded; "
+		  "nothing had paused it",
+		  family->id);
+	if (!request)
+		return;
+	entry = &request->entry;
+	memset(entry, 0, sizeof(*entry));
+	entry->time_ns = control__wall_ns();
+	snprintf(entry->action, sizeof(entry->action), "card-number");
+	snprintf(entry->subject, sizeof(entry->subject), "%s", family->id);
+	snprintf(entry->actor, sizeof(entry->actor), "spanrecd");
+	snprintf(entry->detail, sizeof(entry->detail),
+		 "keyed while the call was recorded; it is left out from then "
+		 "on, by '%s'",
+		 family->state.rule);
+	control__request_commit(c, request);
+}
+
+/* For good: what follows is no pause, but a part of the call that is not
+ * recorded. It begins where the look-back does. */
+static void
+decide_all(struct control_state *c, struct control_family *family,
+	   int64_t from_ns)
+{
+	const struct policy_state *state = &family->state;
+	bool payment = state->pause == POLICY_PAUSED_FOR_PAYMENT;
+	const struct control_cause cause = {
+		.what = payment ? "payment" : "opt-out",
+		.by = payment ? state->by : "keys",
+	};
+	struct control_call *call;
+
+	DL_FOREACH(family->first, call)
+	{
+		control__segment_stop(c, call, cause, payment, from_ns);
+	}
+}
+
+static void
+discard(struct control_state *c, struct control_family *family)
+{
+	COUNT_ONE(c, opt_outs);
+	log_info("%s was opted out of: what was recorded of it is destroyed",
+		 family->id);
+	tell_all(c, family, WRITER_DISCARD, 0);
+}
+
+static void
+act(struct control_state *c, struct control_family *family,
+    const struct policy_event *event, const struct policy_effect *effect)
+{
+	if (effect->paused) {
+		COUNT_ONE(c, pauses);
+		tell_all(c, family, WRITER_PAUSE, effect->from_ns);
+	}
+	if (effect->resumed)
+		tell_all(c, family, WRITER_RESUME, event->time_ns);
+	if (effect->pending)
+		tell_all(c, family, WRITER_HOLD, 0);
+	if (effect->released) {
+		COUNT_ONE(c, opt_out_returns);
+		tell_all(c, family, WRITER_RELEASE, 0);
+	}
+	if (effect->card_number)
+		raise_alarm(c, family);
+	if (effect->decide && event->type != POLICY_EVENT_END)
+		decide_all(c, family,
+			   effect->paused ? effect->from_ns : event->time_ns);
+	if (effect->discard)
+		discard(c, family);
+	if (effect->changed)
+		keep_all(c, family);
+}
+
+bool
+control__happened(struct control_state *c, const struct control_call *call,
+		  const struct policy_event *event)
+{
+	struct control_family *family = call->family;
+	struct policy_effect effect;
+
+	policy_call_event(c->policy, &call->verdict, event, &family->state,
+			  &family->keys, &effect);
+	act(c, family, event, &effect);
+	return !effect.refused;
+}
+
+/* ---- what happens -------------------------------------------------------- */
+
+/* Is who stands at an end one of ours? */
+static bool
+is_inside(const struct control_call *call, enum sip_party end)
+{
+	switch (call->verdict.route) {
+	case POLICY_IN:
+		return end == SIP_CALLEE;
+	case POLICY_OUT:
+		return end == SIP_CALLER;
+	case POLICY_INTERNAL:
+		return true;
+	case POLICY_TRANSIT:
+		break;
+	}
+	return false;
+}
+
+void
+control__key_pressed(struct control_state *c, uint64_t number,
+		     const struct key_report *report)
+{
+	const struct control_call *call = control__call_find(c, number);
+	struct policy_event event = { .type = POLICY_EVENT_KEY,
+				      .time_ns = report->time_ns,
+				      .key = report->key };
+
+	COUNT_ONE(c, keys);
+	if (call) {
+		event.inside = is_inside(call, report->end);
+		(void)control__happened(c, call, &event);
+	}
+	explicit_bzero(&event, sizeof(event));
+}
+
+void
+control__target_asked(struct control_state *c, struct control_call *call,
+		      const char *user, int64_t time_ns)
+{
+	const struct policy_event event = { .type = POLICY_EVENT_TARGET,
+					    .time_ns = time_ns,
+					    .value = user };
+
+	(void)control__happened(c, call, &event);
+}
+
+void
+control__put_on_hold(struct control_state *c, struct control_call *call,
+		     enum sip_party end, int64_t time_ns)
+{
+	const struct policy_event event = { .type = POLICY_EVENT_HOLD,
+					    .time_ns = time_ns,
+					    .inside = is_inside(call, end) };
+
+	(void)control__happened(c, call, &event);
+}
+
+bool
+control__pause(struct control_state *c, struct control_family *family,
+	       bool pause)
+{
+	int64_t now_ns = control__wire_ns(c);
+	struct policy_event event = { .type = pause ? POLICY_EVENT_PAUSE
+						    : POLICY_EVENT_RESUME };
+
+	/* No writer has taken a frame later than the one, or will leave one
+	 * out that is later than the other. */
+	if (pause)
+		event.time_ns =
+		    c->published_ns - c->pipeline->times.window_ns + 1;
+	else
+		event.time_ns =
+		    now_ns > c->published_ns ? now_ns : c->published_ns + 1;
+	return control__happened(c, family->first, &event);
+}
+
+void
+control__time_passed(struct control_state *c, int64_t time_ns)
+{
+	const struct policy_event event = { .type = POLICY_EVENT_TIME,
+					    .time_ns = time_ns };
+	struct control_family *family, *next;
+
+	HASH_ITER (hh, c->families, family, next) {
+		if (family->first && policy_call_due(&family->state) <= time_ns)
+			(void)control__happened(c, family->first, &event);
+	}
+}
+
+void
+control__call_ends(struct control_state *c, const struct control_call *call,
+		   int64_t time_ns)
+{
+	const struct policy_event event = { .type = POLICY_EVENT_END,
+					    .time_ns = time_ns };
+
+	/* Others of its conversations may go on. */
+	if (call->family->first == call && !call->next)
+		(void)control__happened(c, call, &event);
+}
+
+/* ---- states -------------------------------------------------------------- */
+
+static int
+strictness(const struct policy_state *state)
+{
+	if (state->for_good)
+		return 3;
+	if (state->pause == POLICY_PAUSED_FOR_PAYMENT)
+		return 2;
+	return state->pause == POLICY_PAUSED_BY_HAND;
+}
+
+void
+control__state_joined(struct control_state *c,
+		      const struct control_family *from,
+		      struct control_family *to)
+{
+	const struct policy_state *joins = &from->state;
+	struct policy_state *state = &to->state;
+	enum policy_opt opt = state->opt;
+
+	if (from == to)
+		return;
+	if (joins->opt > state->opt) {
+		state->opt = joins->opt;
+		state->opt_ns = joins->opt_ns;
+	}
+	if (strictness(joins) > strictness(state)) {
+		struct policy_state stricter = *joins;
+
+		stricter.opt = state->opt;
+		stricter.opt_ns = state->opt_ns;
+		stricter.returns = state->returns;
+		*state = stricter;
+		tell_all(c, to, WRITER_PAUSE, state->paused_ns);
+	}
+	if (state->opt != opt)
+		tell_all(c, to,
+			 state->opt == POLICY_OPT_PENDING ? WRITER_HOLD
+							  : WRITER_DISCARD,
+			 0);
+	keep_all(c, to);
+}
+
+void
+control__state_tell(struct control_state *c, const struct control_call *call)
+{
+	const struct policy_state *state = &call->family->state;
+
+	/* Also for what came before it began: RTP before its SDP. */
+	if (state->pause)
+		control__tell_pause(c, call, WRITER_PAUSE, state->paused_ns);
+	if (state->opt == POLICY_OPT_PENDING)
+		control__tell_pause(c, call, WRITER_HOLD, 0);
+}
