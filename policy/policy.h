@@ -275,6 +275,11 @@ void policy_call_event(const struct policy *policy,
 /** When POLICY_EVENT_TIME has something to do; INT64_MAX: never. */
 int64_t policy_call_due(const struct policy_state *state);
 
+/** Names of SIP headers that triggers wait for, none twice. Borrowed.
+ * @return how many */
+uint32_t policy_watched(const struct policy *policy,
+			const char *names[2 * POLICY_PAYMENTS_MAX]);
+
 /* ---- access --------------------------------------------------------------- */
 
 enum policy_right { POLICY_RIGHT_FIND, POLICY_RIGHT_PLAY, POLICY_RIGHT_EXPORT,
