@@ -155,6 +155,7 @@ struct policy_facts {
 				     *   these a queue may be one */
 	uint32_t dialled_count;
 	bool from_logged_in, to_logged_in; /**< a registration is known */
+	bool from_unknown, to_unknown; /**< only its host is known, not who */
 	uint8_t from_addr[16];  /**< signalling address, IPv4 mapped */
 	uint8_t to_addr[16];
 	enum policy_kind kind;  /**< but for holds */
