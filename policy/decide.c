@@ -1,13 +1,50 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Facts -> verdict. The first rule that fits decides; load.c sees to it that
- * stricter rules stand first, so that this is also the strictest one. No rule
- * fits: nothing is recorded.
+ * Facts -> verdict. What is stricter is looked at first, and who is to be left
+ * out is left out whoever he talks to:
+ *
+ *   payment       the call is paused for good, or somebody takes payments
+ *   opt-out       the caller did not want it
+ *   exempt        an exemption, then a rule that drops
+ *   not-approved  an area lacks what has to be there before it is recorded
+ *   unknown-party nobody knows who of ours it is, and some of ours are exempt
+ *   listen-deny   a rule, or a name, where a rule records
+ *   record        the first rule that fits
+ *
+ * No rule fits: nothing is recorded. Of rules load.c sees to it that stricter
+ * ones stand first.
  */
 #include "policy/policy_priv.h"
 
 #include <string.h>
 #include <strings.h>
+
+/* Something may reach back even where the policy names no time: what was
+ * keyed is known a moment later than it was heard. */
+#define LOOKBACK_MIN_NS (POLICY__SECOND_NS / 5)
+/* Tones are known for sure only when they are over. */
+#define LOOKBACK_TONES_NS POLICY__SECOND_NS
+
+enum { NONE = -1, AREAS_MAX = 16 };
+
+/** A list without doubles, as long as there is room. */
+struct indices {
+	uint32_t count;
+	uint32_t item[AREAS_MAX];
+};
+
+/** What the numbers of a call are named by. */
+struct named {
+	const struct policy *policy;
+	const struct policy_facts *facts;
+	int64_t day;   /**< of the start of the call, since 1970 */
+	int exemption; /**< of several the one that leaves least */
+	int listen_deny;
+	uint32_t targets;        /**< payments, bit by index */
+	struct indices areas[3]; /**< by whose number; see `rank` */
+	struct indices sites;
+	enum { LOCAL, REMOTE, QUEUE, OTHER } rank; /**< being looked up */
+};
 
 static bool
 address_fits(const struct policy__network *network, const uint8_t address[16])
@@ -21,10 +58,22 @@ address_fits(const struct policy__network *network, const uint8_t address[16])
 }
 
 static bool
+networks_fit(const struct policy__networks *networks, const uint8_t address[16])
+{
+	for (size_t i = 0; i < networks->count; i++) {
+		if (address_fits(&networks->items[i], address))
+			return true;
+	}
+	return false;
+}
+
+static bool
 address_is_internal(const struct policy *policy, const uint8_t address[16])
 {
-	for (size_t i = 0; i < policy->networks.count; i++) {
-		if (address_fits(&policy->networks.items[i], address))
+	if (networks_fit(&policy->networks, address))
+		return true;
+	for (size_t i = 0; i < policy->sites_count; i++) {
+		if (networks_fit(&policy->sites[i].networks, address))
 			return true;
 	}
 	return false;
@@ -45,12 +94,25 @@ name_is_withheld(const char *name)
 	return false;
 }
 
+static void
+note_ours(void *ctx, enum policy__named what, uint32_t index)
+{
+	(void)index;
+	*(bool *)ctx |=
+	    what == POLICY__NAMED_EXTENSION || what == POLICY__NAMED_QUEUE ||
+	    what == POLICY__NAMED_CONFIDENTIAL || what == POLICY__NAMED_SITE;
+}
+
 /** By number; where that says nothing (a name, none at all), by network. */
 static bool
 party_is_internal(const struct policy *policy, const char *normalised,
 		  const uint8_t address[16])
 {
-	if (policy_number_internal(policy, normalised))
+	bool ours = policy_number_internal(policy, normalised);
+
+	if (!ours)
+		policy__lookup_each(policy, normalised, note_ours, &ours);
+	if (ours)
 		return true;
 	if (policy_is_number(normalised) || name_is_withheld(normalised) ||
 	    policy__patterns_fit(&policy->numbering.external, normalised))
@@ -79,6 +141,180 @@ parties_place(struct policy_verdict *verdict, bool from_internal,
 		verdict->local[0] = '\0';
 }
 
+/* ---- who is named where -------------------------------------------------- */
+
+static void
+index_add(struct indices *indices, uint32_t index)
+{
+	for (uint32_t i = 0; i < indices->count; i++) {
+		if (indices->item[i] == index)
+			return;
+	}
+	if (indices->count < AREAS_MAX)
+		indices->item[indices->count++] = index;
+}
+
+static bool
+index_is_in(const struct policy__set *set, uint32_t index)
+{
+	size_t lo = 0, hi = set->count;
+
+	while (lo < hi) {
+		size_t middle = lo + (hi - lo) / 2;
+
+		if (set->items[middle] < index)
+			lo = middle + 1;
+		else
+			hi = middle;
+	}
+	return lo < set->count && set->items[lo] == index;
+}
+
+static bool
+indices_fit(const struct policy__set *set, const struct indices *indices)
+{
+	for (uint32_t i = 0; i < indices->count; i++) {
+		if (index_is_in(set, indices->item[i]))
+			return true;
+	}
+	return set->all;
+}
+
+static bool
+areas_fit(const struct policy__set *set, const struct named *named)
+{
+	return indices_fit(set, &named->areas[LOCAL]) ||
+	       indices_fit(set, &named->areas[REMOTE]) ||
+	       indices_fit(set, &named->areas[QUEUE]);
+}
+
+/** Has an approval that ends ended? */
+static bool
+has_ended(const struct policy__approval *approval, int64_t day)
+{
+	return approval->ends.set && day >= approval->ends.day;
+}
+
+static void
+note_exemption(struct named *named, uint32_t index)
+{
+	const struct policy__exemption *all = named->policy->exemptions;
+	const struct policy__exemption *one = &all[index];
+	int before = named->exemption;
+
+	if (has_ended(&one->approval, named->day))
+		return;
+	if (before == NONE || one->traces > all[before].traces ||
+	    (one->traces == all[before].traces && (int)index < before))
+		named->exemption = (int)index;
+}
+
+static void
+note(void *ctx, enum policy__named what, uint32_t index)
+{
+	struct named *named = ctx;
+	const struct policy *policy = named->policy;
+
+	switch (what) {
+	case POLICY__NAMED_EXEMPTION:
+		note_exemption(named, index);
+		break;
+	case POLICY__NAMED_LISTEN_DENY:
+		if (!has_ended(&policy->listen_denies[index].approval,
+			       named->day) &&
+		    (named->listen_deny == NONE ||
+		     (int)index < named->listen_deny))
+			named->listen_deny = (int)index;
+		break;
+	case POLICY__NAMED_TARGET:
+		named->targets |= UINT32_C(1) << index;
+		break;
+	case POLICY__NAMED_EXTENSION:
+		if (named->rank == LOCAL || named->rank == REMOTE)
+			index_add(&named->areas[named->rank], index);
+		break;
+	case POLICY__NAMED_QUEUE:
+		if (named->rank != OTHER)
+			index_add(&named->areas[QUEUE], index);
+		break;
+	case POLICY__NAMED_SITE:
+		if (named->rank == LOCAL || named->rank == REMOTE)
+			index_add(&named->sites, index);
+		break;
+	case POLICY__NAMED_CONFIDENTIAL:
+	case POLICY__NAMED_COUNT:
+		break;
+	}
+}
+
+/** Who has no number is of the building in which he is. */
+static void
+note_address(struct named *named, const char *normalised,
+	     const uint8_t address[16])
+{
+	const struct policy *policy = named->policy;
+
+	if (policy_is_number(normalised))
+		return;
+	for (uint32_t i = 0; i < policy->sites_count; i++) {
+		if (!networks_fit(&policy->sites[i].networks, address))
+			continue;
+		index_add(&named->sites, i);
+		for (uint32_t a = 0; a < policy->areas_count; a++) {
+			if (policy->areas[a].has_sites &&
+			    index_is_in(&policy->areas[a].sites, i))
+				index_add(&named->areas[named->rank], a);
+		}
+	}
+}
+
+static void
+note_party(struct named *named, const char *normalised,
+	   const uint8_t address[16], bool local)
+{
+	named->rank = local ? LOCAL : REMOTE;
+	policy__lookup_each(named->policy, normalised, note, named);
+	note_address(named, normalised, address);
+}
+
+static int64_t
+day_of(const struct policy *policy, int64_t time_ns)
+{
+	struct policy_civil civil;
+
+	if (!policy->exemptions_count && !policy->listen_denies_count &&
+	    !policy->areas_count)
+		return 0;
+	policy_zone_civil(policy->zone, time_ns, &civil);
+	return policy__days_from_civil(civil.year, civil.month, civil.day);
+}
+
+static void
+name_all(struct named *named, const struct policy_verdict *verdict)
+{
+	const struct policy *policy = named->policy;
+	const struct policy_facts *facts = named->facts;
+	char number[POLICY_NUMBER_BYTES];
+	uint32_t i;
+
+	note_party(named, verdict->from, facts->from_addr,
+		   verdict->local_is_caller);
+	note_party(named, verdict->to, facts->to_addr,
+		   !verdict->local_is_caller);
+	named->rank = OTHER;
+	for (i = 0; i < facts->also_count; i++) {
+		policy_number_normalise(policy, facts->also[i], number);
+		policy__lookup_each(policy, number, note, named);
+	}
+	named->rank = QUEUE;
+	for (i = 0; i < facts->dialled_count; i++) {
+		policy_number_normalise(policy, facts->dialled[i], number);
+		policy__lookup_each(policy, number, note, named);
+	}
+}
+
+/* ---- rules --------------------------------------------------------------- */
+
 /** Anybody's exemption is enough; but who only rang along is no reason to
  * record. */
 static bool
@@ -97,13 +333,53 @@ other_fits(const struct policy *policy, const struct policy__rule *rule,
 	return false;
 }
 
+/** The call is in a queue while nobody has taken it elsewhere. */
 static bool
-rule_fits(const struct policy *policy, const struct policy__rule *rule,
-	  const struct policy_facts *facts,
-	  const struct policy_verdict *verdict)
+queue_fits(const struct policy *policy, const struct policy__rule *rule,
+	   const struct policy_facts *facts,
+	   const struct policy_verdict *verdict)
 {
-	if (!(rule->routes & 1U << verdict->route))
+	char number[POLICY_NUMBER_BYTES];
+
+	if (facts->kind == POLICY_KIND_CONSULT)
 		return false;
+	if (policy__patterns_fit(&rule->queues, verdict->to))
+		return true;
+	for (uint32_t i = 0; i < facts->dialled_count; i++) {
+		policy_number_normalise(policy, facts->dialled[i], number);
+		if (policy__patterns_fit(&rule->queues, number))
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_logged_in(const struct policy_facts *facts,
+	     const struct policy_verdict *verdict)
+{
+	switch (verdict->route) {
+	case POLICY_IN:
+		return facts->to_logged_in;
+	case POLICY_OUT:
+		return facts->from_logged_in;
+	default:
+		return facts->from_logged_in || facts->to_logged_in;
+	}
+}
+
+static bool
+kind_fits(const struct policy__rule *rule, const struct policy_facts *facts)
+{
+	enum policy_kind kind = facts->held ? POLICY_KIND_HOLD : facts->kind;
+
+	return !rule->kinds || rule->kinds >> kind & 1;
+}
+
+static bool
+numbers_fit(const struct policy *policy, const struct policy__rule *rule,
+	    const struct policy_facts *facts,
+	    const struct policy_verdict *verdict)
+{
 	if (rule->has_numbers &&
 	    !policy__patterns_fit(&rule->numbers, verdict->from) &&
 	    !policy__patterns_fit(&rule->numbers, verdict->to) &&
@@ -114,45 +390,294 @@ rule_fits(const struct policy *policy, const struct policy__rule *rule,
 	return !rule->has_to || policy__patterns_fit(&rule->to, verdict->to);
 }
 
+static bool
+rule_fits(const struct named *named, const struct policy__rule *rule,
+	  const struct policy_verdict *verdict)
+{
+	const struct policy *policy = named->policy;
+	const struct policy_facts *facts = named->facts;
+
+	return rule->routes & 1U << verdict->route && kind_fits(rule, facts) &&
+	       areas_fit(&rule->areas, named) &&
+	       indices_fit(&rule->sites, &named->sites) &&
+	       (!rule->logged_in || is_logged_in(facts, verdict)) &&
+	       numbers_fit(policy, rule, facts, verdict) &&
+	       (!rule->has_queues || queue_fits(policy, rule, facts, verdict));
+}
+
+/** @return the first rule of a decision that fits, or NULL */
+static const struct policy__rule *
+rule_find(const struct named *named, enum policy_decision decision,
+	  const struct policy_verdict *verdict)
+{
+	const struct policy *policy = named->policy;
+
+	for (size_t i = 0; i < policy->rules_count; i++) {
+		const struct policy__rule *rule = &policy->rules[i];
+
+		if (rule->decision == decision &&
+		    rule_fits(named, rule, verdict))
+			return rule;
+	}
+	return NULL;
+}
+
+/* ---- deciding ------------------------------------------------------------ */
+
 static void
 name_copy(char to[POLICY_NAME_BYTES], const char *from)
 {
 	snprintf(to, POLICY_NAME_BYTES, "%s", from);
 }
 
-static void
-rule_apply(const struct policy__rule *rule, struct policy_verdict *verdict)
+/** @return true, for short */
+static bool
+leave_out(struct policy_verdict *verdict, const char *reason, const char *rule)
 {
-	static const char *const reasons[] = {
-		[POLICY_RECORD] = "record",
-		[POLICY_DROP] = "exempt",
-		[POLICY_LISTEN_DENY] = "listen-deny",
-		[POLICY_OUT_OF_SCOPE] = "out-of-scope",
-	};
+	verdict->decision = POLICY_DROP;
+	name_copy(verdict->reason, reason);
+	name_copy(verdict->rule, rule);
+	return true;
+}
+
+static bool
+decide_payment(const struct named *named, struct policy_verdict *verdict)
+{
+	const struct policy *policy = named->policy;
+	const struct policy_state *state = named->facts->state;
+
+	if (state && state->for_good)
+		return leave_out(verdict, "payment", state->rule);
+	for (size_t i = 0; named->targets && i < policy->payments_count; i++) {
+		if (named->targets >> i & 1 &&
+		    areas_fit(&policy->payments[i].areas, named))
+			return leave_out(verdict, "payment",
+					 policy->payments[i].name);
+	}
+	return false;
+}
+
+static bool
+decide_opt_out(const struct named *named, struct policy_verdict *verdict)
+{
+	const struct policy_state *state = named->facts->state;
+
+	if (!state || state->opt != POLICY_OPT_OUT)
+		return false;
+	verdict->traces = POLICY_TRACES_COUNT;
+	return leave_out(verdict, "opt-out", "opt-out");
+}
+
+static bool
+decide_exempt(const struct named *named, struct policy_verdict *verdict)
+{
+	const struct policy__exemption *exemption;
+	const struct policy__rule *rule;
+
+	if (named->exemption != NONE) {
+		exemption = &named->policy->exemptions[named->exemption];
+		verdict->traces = exemption->traces;
+		return leave_out(verdict, "exempt", exemption->name);
+	}
+	rule = rule_find(named, POLICY_DROP, verdict);
+	if (!rule)
+		return false;
+	if (!verdict->area[0])
+		name_copy(verdict->area, rule->area);
+	return leave_out(verdict, "exempt", rule->name);
+}
+
+static bool
+is_approved(const struct policy__approval *approval, int64_t day)
+{
+	return approval->given &&
+	       (!approval->approved.set || approval->approved.day <= day) &&
+	       !has_ended(approval, day);
+}
+
+static bool
+lacks_approval(const struct policy__area *area, int64_t day)
+{
+	return (area->needs & POLICY__NEED_CASE &&
+		!is_approved(&area->business_case, day)) ||
+	       (area->needs & POLICY__NEED_REQUEST &&
+		!is_approved(&area->request, day));
+}
+
+static bool
+decide_approval(const struct named *named, struct policy_verdict *verdict)
+{
+	for (int rank = LOCAL; rank <= QUEUE; rank++) {
+		const struct indices *areas = &named->areas[rank];
+
+		for (uint32_t i = 0; i < areas->count; i++) {
+			const struct policy__area *area =
+			    &named->policy->areas[areas->item[i]];
+
+			if (lacks_approval(area, named->day))
+				return leave_out(verdict, "not-approved",
+						 area->name);
+		}
+	}
+	return false;
+}
+
+static bool
+decide_unknown(const struct named *named, struct policy_verdict *verdict)
+{
+	const struct policy *policy = named->policy;
+	const struct policy_facts *facts = named->facts;
+	bool from = facts->from_unknown || !verdict->from[0] ||
+		    name_is_withheld(verdict->from);
+	bool to = facts->to_unknown || !verdict->to[0] ||
+		  name_is_withheld(verdict->to);
+
+	if (policy->unknown_recorded ||
+	    (!policy->exemptions_count && !policy->listen_denies_count &&
+	     !policy->areas_count))
+		return false;
+	from = from && (verdict->route == POLICY_OUT ||
+			verdict->route == POLICY_INTERNAL);
+	to = to &&
+	     (verdict->route == POLICY_IN || verdict->route == POLICY_INTERNAL);
+	return (from || to) &&
+	       leave_out(verdict, "unknown-party", "unknown party");
+}
+
+static void
+record(const struct policy__rule *rule, struct policy_verdict *verdict)
+{
+	bool denied = rule->decision == POLICY_LISTEN_DENY;
 
 	verdict->decision = rule->decision;
-	name_copy(verdict->reason, reasons[rule->decision]);
+	name_copy(verdict->reason, denied ? "listen-deny" : "record");
 	name_copy(verdict->rule, rule->name);
-	name_copy(verdict->area, rule->area);
 	name_copy(verdict->retention, rule->retention);
+	if (!verdict->area[0])
+		name_copy(verdict->area, rule->area);
+}
+
+static bool
+decide_record(const struct named *named, struct policy_verdict *verdict)
+{
+	const struct policy__rule *rule =
+	    rule_find(named, POLICY_LISTEN_DENY, verdict);
+
+	if (!rule)
+		rule = rule_find(named, POLICY_RECORD, verdict);
+	if (!rule)
+		return false;
+	record(rule, verdict);
+	if (rule->decision == POLICY_RECORD && named->listen_deny != NONE) {
+		verdict->decision = POLICY_LISTEN_DENY;
+		name_copy(verdict->reason, "listen-deny");
+		name_copy(
+		    verdict->rule,
+		    named->policy->listen_denies[named->listen_deny].name);
+	}
+	return true;
+}
+
+static void
+decide_out_of_scope(const struct named *named, struct policy_verdict *verdict)
+{
+	const struct policy__rule *rule =
+	    rule_find(named, POLICY_OUT_OF_SCOPE, verdict);
+
+	verdict->decision = POLICY_OUT_OF_SCOPE;
+	name_copy(verdict->reason, rule ? "out-of-scope" : "no-rule");
+	if (!rule)
+		return;
+	name_copy(verdict->rule, rule->name);
+	if (!verdict->area[0])
+		name_copy(verdict->area, rule->area);
+}
+
+/** Of a call that is recorded: what may still happen. */
+static void
+look_ahead(const struct named *named, struct policy_verdict *verdict)
+{
+	const struct policy *policy = named->policy;
+	const struct policy__opt_out *opt_out = &policy->opt_out;
+	int64_t least_ns = 0;
+
+	for (size_t i = 0; i < policy->payments_count; i++) {
+		const struct policy__payment *payment = &policy->payments[i];
+
+		if (!areas_fit(&payment->areas, named))
+			continue;
+		verdict->payments |= UINT32_C(1) << i;
+		verdict->tones |= payment->tones;
+		if (payment->lookback_ns > verdict->lookback_ns)
+			verdict->lookback_ns = payment->lookback_ns;
+	}
+	if (verdict->payments)
+		least_ns = verdict->tones ? LOOKBACK_TONES_NS : LOOKBACK_MIN_NS;
+	if (opt_out->given && areas_fit(&opt_out->areas, named) &&
+	    (verdict->route == POLICY_IN || verdict->route == POLICY_OUT)) {
+		verdict->opt_out = true;
+		verdict->announcement_ns = opt_out->announcement_ns;
+		if (!least_ns)
+			least_ns = LOOKBACK_MIN_NS;
+	}
+	if (verdict->lookback_ns < least_ns)
+		verdict->lookback_ns = least_ns;
+}
+
+static void
+area_choose(const struct named *named, struct policy_verdict *verdict)
+{
+	for (int rank = LOCAL; rank <= QUEUE; rank++) {
+		if (named->areas[rank].count) {
+			name_copy(
+			    verdict->area,
+			    named->policy->areas[named->areas[rank].item[0]]
+				.name);
+			return;
+		}
+	}
 }
 
 void
 policy_decide(const struct policy *policy, const struct policy_facts *facts,
 	      struct policy_verdict *verdict)
 {
+	struct named named = { .policy = policy,
+			       .facts = facts,
+			       .day = day_of(policy, facts->start_ns),
+			       .exemption = NONE,
+			       .listen_deny = NONE };
+
 	memset(verdict, 0, sizeof(*verdict));
 	policy_number_normalise(policy, facts->from, verdict->from);
 	policy_number_normalise(policy, facts->to, verdict->to);
 	parties_place(
 	    verdict, party_is_internal(policy, verdict->from, facts->from_addr),
 	    party_is_internal(policy, verdict->to, facts->to_addr));
-	verdict->decision = POLICY_OUT_OF_SCOPE;
-	name_copy(verdict->reason, "no-rule");
-	for (size_t i = 0; i < policy->rules_count; i++) {
-		if (rule_fits(policy, &policy->rules[i], facts, verdict)) {
-			rule_apply(&policy->rules[i], verdict);
-			return;
-		}
-	}
+	name_all(&named, verdict);
+	area_choose(&named, verdict);
+	if (decide_payment(&named, verdict) ||
+	    decide_opt_out(&named, verdict) || decide_exempt(&named, verdict) ||
+	    decide_approval(&named, verdict) || decide_unknown(&named, verdict))
+		return;
+	if (decide_record(&named, verdict))
+		look_ahead(&named, verdict);
+	else
+		decide_out_of_scope(&named, verdict);
+}
+
+static void
+note_target(void *ctx, enum policy__named what, uint32_t index)
+{
+	(void)index;
+	*(bool *)ctx |= what == POLICY__NAMED_TARGET;
+}
+
+bool
+policy_is_payment_target(const struct policy *policy, const char *normalised)
+{
+	bool target = false;
+
+	policy__lookup_each(policy, normalised, note_target, &target);
+	return target;
 }

@@ -346,6 +346,10 @@ policy_load(struct policy **policy, const char *text, size_t n,
 		policy_free(&made);
 		return -EINVAL;
 	}
+	if (policy__lookup_new(made) < 0) {
+		policy_free(&made);
+		return -ENOMEM;
+	}
 	*policy = made;
 	return 0;
 }
@@ -358,6 +362,7 @@ policy_free(struct policy **policy)
 	*policy = NULL;
 	if (!p)
 		return;
+	policy__lookup_free(&p->lookup);
 	policy_zone_free(&p->zone);
 	free(p->numbering.internal.items);
 	free(p->numbering.external.items);

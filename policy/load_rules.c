@@ -71,6 +71,7 @@ match_read(struct policy__yaml *yaml, struct rule_load *load)
 	struct policy__rule *rule = load->rule;
 
 	rule->routes = ROUTES_ALL;
+	rule->areas.all = rule->sites.all = true;
 	if (!load->match)
 		return;
 	policy__mapping_read(yaml, load->match, "'match'", keys, COUNT(keys),

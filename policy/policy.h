@@ -155,6 +155,7 @@ struct policy_facts {
 				     *   these a queue may be one */
 	uint32_t dialled_count;
 	bool from_logged_in, to_logged_in; /**< a registration is known */
+	bool from_unknown, to_unknown; /**< only its host is known, not who */
 	uint8_t from_addr[16];  /**< signalling address, IPv4 mapped */
 	uint8_t to_addr[16];
 	enum policy_kind kind;  /**< but for holds */
@@ -274,6 +275,11 @@ void policy_call_event(const struct policy *policy,
 
 /** When POLICY_EVENT_TIME has something to do; INT64_MAX: never. */
 int64_t policy_call_due(const struct policy_state *state);
+
+/** Names of SIP headers that triggers wait for, none twice. Borrowed.
+ * @return how many */
+uint32_t policy_watched(const struct policy *policy,
+			const char *names[2 * POLICY_PAYMENTS_MAX]);
 
 /* ---- access --------------------------------------------------------------- */
 

@@ -132,9 +132,8 @@ struct policy__area {
 	struct policy__place at;
 	struct policy__patterns extensions;
 	struct policy__patterns queues;  /**< numbers that callers dial */
-	struct policy__set sites;        /**< whose extensions are its own; not
-					  * `all` unless every site was named */
-	bool has_sites;
+	struct policy__set sites; /**< whose extensions are its own too */
+	bool has_sites;           /**< some were named; never `all` */
 	uint32_t needs; /**< enum policy__need, or'd */
 	struct policy__approval business_case;
 	/** what a business case confirms; "" where it does not */

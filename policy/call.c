@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What happens in a call, and what binds it from then on.
+ *
+ * Recording:
+ *
+ *                 trigger of a payment, or by hand
+ *     recorded ─────────────────────────────────────► paused
+ *        ▲                                              │
+ *        └──────── resume keys, by hand, time ──────────┘
+ *
+ *   A payment whose policy says "never" pauses for good. What is asked by hand
+ *   becomes a payment's when that is seen too, and what is for good stays so.
+ *
+ * Opt-out:
+ *
+ *             code                      call over, or nobody came back
+ *     none ─────────► pending ─────────────────────────────────────► out
+ *       ▲                │
+ *       └────────────────┘ return code
+ *
+ * A code is the last keys of one side, each within five seconds of the one
+ * before. Keys of payments count from those inside only: whoever calls must not
+ * be able to stop the recording of himself.
+ */
+#include "policy/policy_priv.h"
+
+#include <string.h>
+#include <strings.h>
+
+#define KEY_GAP_NS   (5 * POLICY__SECOND_NS)
+#define DIGIT_GAP_NS (10 * POLICY__SECOND_NS)
+
+enum { OUTSIDE, INSIDE };
+enum { CARD_DIGITS_MIN = 13, CARD_DIGITS_MAX = 19 };
+_Static_assert(POLICY_KEYS_KEPT >= CARD_DIGITS_MAX, "a card number is kept");
+_Static_assert(POLICY_KEYS_KEPT >= POLICY__CODE_BYTES, "a code is kept");
+
+/** What all of it works on. */
+struct happening {
+	const struct policy *policy;
+	const struct policy_verdict *verdict;
+	const struct policy_event *event;
+	struct policy_state *state;
+	struct policy_keys *keys;
+	struct policy_effect *effect;
+};
+
+void
+policy_keys_wipe(struct policy_keys *keys)
+{
+	explicit_bzero(keys, sizeof(*keys));
+}
+
+/* ---- keys ---------------------------------------------------------------- */
+
+static void
+key_keep(const struct happening *h)
+{
+	int side = h->event->inside ? INSIDE : OUTSIDE;
+	uint32_t n = h->keys->side[side].count;
+	char *key = h->keys->side[side].key;
+	int64_t *time_ns = h->keys->side[side].time_ns;
+
+	if (n == POLICY_KEYS_KEPT) {
+		memmove(key, key + 1, --n * sizeof(key[0]));
+		memmove(time_ns, time_ns + 1, n * sizeof(time_ns[0]));
+	}
+	key[n] = h->event->key;
+	time_ns[n] = h->event->time_ns;
+	h->keys->side[side].count = n + 1;
+}
+
+/** So many of the latest keys of a side came one after the other. */
+static uint32_t
+run_length(const struct policy_keys *keys, int side, int64_t gap_ns)
+{
+	const int64_t *time_ns = keys->side[side].time_ns;
+	uint32_t count = keys->side[side].count, n = count ? 1 : 0;
+
+	while (n < count &&
+	       time_ns[count - n] - time_ns[count - n - 1] <= gap_ns)
+		n++;
+	return n;
+}
+
+/** Are the latest keys this code? @param first_ns when it was begun */
+static bool
+code_fits(const struct policy_keys *keys, int side, const char *code,
+	  int64_t *first_ns)
+{
+	size_t n = strlen(code);
+	uint32_t at;
+
+	if (!n || run_length(keys, side, KEY_GAP_NS) < n)
+		return false;
+	at = keys->side[side].count - (uint32_t)n;
+	if (memcmp(keys->side[side].key + at, code, n) != 0)
+		return false;
+	*first_ns = keys->side[side].time_ns[at];
+	return true;
+}
+
+/** Luhn's check digit (ISO/IEC 7812-1). One digit alone, again and again, is
+ * somebody who leans on a key. */
+static bool
+is_card_number(const char *digits, uint32_t n)
+{
+	uint32_t sum = 0;
+	bool differ = false;
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t digit = (uint32_t)(digits[n - 1 - i] - '0');
+
+		differ |= digits[i] != digits[0];
+		digit *= i % 2 + 1;
+		sum += digit > 9 ? digit - 9 : digit;
+	}
+	return differ && sum % 10 == 0;
+}
+
+/** Do the latest keys of a side end in a card number? */
+static bool
+card_number_keyed(const struct policy_keys *keys, int side, int64_t *first_ns)
+{
+	uint32_t count = keys->side[side].count, digits = 0, n;
+	uint32_t run = run_length(keys, side, DIGIT_GAP_NS);
+	const char *end = keys->side[side].key + count;
+
+	while (digits < run && digits < CARD_DIGITS_MAX &&
+	       end[-1 - (int)digits] >= '0' && end[-1 - (int)digits] <= '9')
+		digits++;
+	for (n = CARD_DIGITS_MIN; n <= digits; n++) {
+		if (is_card_number(end - n, n)) {
+			*first_ns = keys->side[side].time_ns[count - n];
+			return true;
+		}
+	}
+	return false;
+}
+
+/* ---- pauses -------------------------------------------------------------- */
+
+static void
+text_copy(char to[POLICY_NAME_BYTES], const char *from)
+{
+	snprintf(to, POLICY_NAME_BYTES, "%s", from);
+}
+
+/** @param from_ns look-back included */
+static void
+pause_now(const struct happening *h, int64_t from_ns)
+{
+	struct policy_state *state = h->state;
+
+	if (state->pause == POLICY_NOT_PAUSED || from_ns < state->paused_ns) {
+		state->paused_ns = from_ns;
+		h->effect->paused = true;
+		h->effect->from_ns = from_ns;
+	}
+	h->effect->changed = true;
+}
+
+/** @param first_ns when the trigger was begun */
+static void
+pay(const struct happening *h, const struct policy__payment *payment,
+    const char *by, int64_t first_ns)
+{
+	struct policy_state *state = h->state;
+	bool again = state->pause == POLICY_PAUSED_FOR_PAYMENT;
+	bool by_itself = payment->resume == POLICY__RESUME_AFTER;
+
+	if (state->for_good)
+		return;
+	pause_now(h, first_ns - payment->lookback_ns);
+	/* of two payments that one holds which lasts longer */
+	state->resume_ns = by_itself && (!again || state->resume_ns)
+			       ? h->event->time_ns + payment->after_ns
+			       : 0;
+	state->pause = POLICY_PAUSED_FOR_PAYMENT;
+	state->for_good = payment->resume == POLICY__RESUME_NEVER;
+	text_copy(state->rule, payment->name);
+	text_copy(state->by, by);
+	h->effect->decide = state->for_good;
+}
+
+static void
+pause_by_hand(const struct happening *h)
+{
+	if (h->state->pause != POLICY_NOT_PAUSED)
+		return;
+	pause_now(h, h->event->time_ns - h->verdict->lookback_ns);
+	h->state->pause = POLICY_PAUSED_BY_HAND;
+	h->state->rule[0] = '\0';
+	text_copy(h->state->by, "hand");
+}
+
+static void
+resume(const struct happening *h)
+{
+	struct policy_state *state = h->state;
+
+	h->effect->refused = state->for_good;
+	if (state->for_good || state->pause == POLICY_NOT_PAUSED)
+		return;
+	state->pause = POLICY_NOT_PAUSED;
+	state->paused_ns = state->resume_ns = 0;
+	state->rule[0] = state->by[0] = '\0';
+	h->effect->resumed = h->effect->changed = true;
+}
+
+/* ---- opt-out ------------------------------------------------------------- */
+
+static void
+opt_out_pending(const struct happening *h)
+{
+	h->state->opt = POLICY_OPT_PENDING;
+	h->state->opt_ns = h->event->time_ns + h->policy->opt_out.wait_ns;
+	h->effect->pending = h->effect->changed = true;
+}
+
+static void
+opt_out_returns(const struct happening *h)
+{
+	h->state->opt = POLICY_OPT_NONE;
+	h->state->opt_ns = 0;
+	h->state->returns++;
+	h->effect->released = h->effect->changed = true;
+}
+
+static void
+opt_out_final(const struct happening *h)
+{
+	h->state->opt = POLICY_OPT_OUT;
+	h->state->opt_ns = 0;
+	h->effect->discard = h->effect->decide = h->effect->changed = true;
+}
+
+/* ---- events -------------------------------------------------------------- */
+
+static const struct policy__payment *
+payment_at(const struct happening *h, size_t i)
+{
+	return h->verdict->payments >> i & 1 ? &h->policy->payments[i] : NULL;
+}
+
+static void
+card_number(const struct happening *h, const struct policy__payment *payment,
+	    int64_t first_ns)
+{
+	bool seen = h->state->pause == POLICY_NOT_PAUSED;
+
+	pay(h, payment, "card number", first_ns);
+	h->effect->card_number |= seen;
+}
+
+/** @return true: the key was the last of a code of this payment */
+static bool
+key_of_payment(const struct happening *h, const struct policy__payment *p)
+{
+	int64_t first_ns;
+
+	if (code_fits(h->keys, INSIDE, p->keys, &first_ns)) {
+		pay(h, p, "keys", first_ns);
+		return true;
+	}
+	if (h->state->pause == POLICY_PAUSED_FOR_PAYMENT &&
+	    !strcmp(h->state->rule, p->name) &&
+	    code_fits(h->keys, INSIDE, p->resume_keys, &first_ns)) {
+		resume(h);
+		return true;
+	}
+	return false;
+}
+
+static void
+key_of_opt_out(const struct happening *h, int side)
+{
+	const struct policy__opt_out *opt_out = &h->policy->opt_out;
+	int64_t first_ns;
+
+	if (side == INSIDE && !opt_out->anybody)
+		return;
+	if (h->state->opt == POLICY_OPT_PENDING) {
+		if (code_fits(h->keys, side, opt_out->return_keys, &first_ns))
+			opt_out_returns(h);
+	} else if (h->state->opt == POLICY_OPT_NONE && h->verdict->opt_out &&
+		   code_fits(h->keys, side, opt_out->keys, &first_ns)) {
+		opt_out_pending(h);
+	}
+}
+
+static void
+on_key(const struct happening *h)
+{
+	int side = h->event->inside ? INSIDE : OUTSIDE;
+	bool done = side == OUTSIDE;
+	int64_t first_ns;
+
+	if (!h->keys)
+		return;
+	key_keep(h);
+	for (size_t i = 0; !done && i < h->policy->payments_count; i++) {
+		const struct policy__payment *payment = payment_at(h, i);
+
+		done = payment && key_of_payment(h, payment);
+	}
+	for (size_t i = 0; i < h->policy->payments_count; i++) {
+		const struct policy__payment *payment = payment_at(h, i);
+
+		if (payment && payment->card_numbers &&
+		    card_number_keyed(h->keys, side, &first_ns))
+			card_number(h, payment, first_ns);
+	}
+	key_of_opt_out(h, side);
+}
+
+static bool
+header_fits(const struct policy_event *event, const char *name,
+	    const char *value)
+{
+	return name[0] && !strcasecmp(event->name, name) &&
+	       (!value[0] || !strcasecmp(event->value, value));
+}
+
+/** @return what the trigger is called, or NULL: it is none */
+static const char *
+trigger_of(const struct happening *h, const struct policy__payment *payment)
+{
+	const struct policy_event *event = h->event;
+	char number[POLICY_NUMBER_BYTES];
+
+	switch (event->type) {
+	case POLICY_EVENT_HEADER:
+		return header_fits(event, payment->header,
+				   payment->header_value)
+			   ? "header"
+			   : NULL;
+	case POLICY_EVENT_INFO:
+		return header_fits(event, payment->info, payment->info_value)
+			   ? "info"
+			   : NULL;
+	case POLICY_EVENT_TARGET:
+		policy_number_normalise(h->policy, event->value, number);
+		return policy__patterns_fit(&payment->targets, number)
+			   ? "transfer"
+			   : NULL;
+	case POLICY_EVENT_HOLD:
+		return payment->hold && event->inside ? "hold" : NULL;
+	default:
+		return NULL;
+	}
+}
+
+static void
+on_trigger(const struct happening *h)
+{
+	for (size_t i = 0; i < h->policy->payments_count; i++) {
+		const struct policy__payment *payment = payment_at(h, i);
+		const char *by = payment ? trigger_of(h, payment) : NULL;
+
+		if (by)
+			pay(h, payment, by, h->event->time_ns);
+	}
+}
+
+static void
+on_time(const struct happening *h)
+{
+	const struct policy_state *state = h->state;
+
+	if (state->resume_ns && h->event->time_ns >= state->resume_ns)
+		resume(h);
+	if (state->opt == POLICY_OPT_PENDING &&
+	    h->event->time_ns >= state->opt_ns)
+		opt_out_final(h);
+}
+
+void
+policy_call_event(const struct policy *policy,
+		  const struct policy_verdict *verdict,
+		  const struct policy_event *event, struct policy_state *state,
+		  struct policy_keys *keys, struct policy_effect *effect)
+{
+	const struct happening h = {
+		policy, verdict, event, state, keys, effect
+	};
+
+	memset(effect, 0, sizeof(*effect));
+	switch (event->type) {
+	case POLICY_EVENT_KEY:
+		on_key(&h);
+		break;
+	case POLICY_EVENT_HEADER:
+	case POLICY_EVENT_INFO:
+	case POLICY_EVENT_TARGET:
+	case POLICY_EVENT_HOLD:
+		on_trigger(&h);
+		break;
+	case POLICY_EVENT_PAUSE:
+		pause_by_hand(&h);
+		break;
+	case POLICY_EVENT_RESUME:
+		resume(&h);
+		break;
+	case POLICY_EVENT_TIME:
+		on_time(&h);
+		break;
+	case POLICY_EVENT_END:
+		if (state->opt == POLICY_OPT_PENDING)
+			opt_out_final(&h);
+		break;
+	}
+}
+
+int64_t
+policy_call_due(const struct policy_state *state)
+{
+	int64_t due_ns = INT64_MAX;
+
+	if (state->resume_ns)
+		due_ns = state->resume_ns;
+	if (state->opt == POLICY_OPT_PENDING && state->opt_ns < due_ns)
+		due_ns = state->opt_ns;
+	return due_ns;
+}
+
+/* ---- what is waited for -------------------------------------------------- */
+
+static uint32_t
+name_add(const char *names[2 * POLICY_PAYMENTS_MAX], uint32_t count,
+	 const char *name)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		if (!strcasecmp(names[i], name))
+			return count;
+	}
+	if (name[0])
+		names[count++] = name;
+	return count;
+}
+
+uint32_t
+policy_watched(const struct policy *policy,
+	       const char *names[2 * POLICY_PAYMENTS_MAX])
+{
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < policy->payments_count; i++) {
+		count = name_add(names, count, policy->payments[i].header);
+		count = name_add(names, count, policy->payments[i].info);
+	}
+	return count;
+}

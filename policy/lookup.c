@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Number -> every list of the policy that names it, however many lists there
+ * are: a call is looked up at each of its events.
+ *
+ *   exact    sorted
+ *   prefix   sorted; every beginning of the number is looked up
+ *   range    sorted by first; a balanced tree of ranges, each node of which
+ *            knows the last number below it, lies in the array itself: the
+ *            middle of a part is the root of it
+ *
+ * Numbers of one range have the same number of digits, so shorter ones come
+ * before longer ones, and those of one length by their digits.
+ */
+#include "policy/policy_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct entry {
+	const struct policy__pattern *pattern;
+	const char *most; /* ranges: the last number of those below it */
+	enum policy__named what;
+	uint32_t index;
+};
+
+struct entries {
+	size_t count;
+	struct entry *items;
+};
+
+struct policy__lookup {
+	struct entries exact, prefix, range;
+	struct entry *all; /* owns them */
+};
+
+static int
+number_compare(const char *a, const char *b)
+{
+	size_t n = strlen(a), m = strlen(b);
+
+	if (n != m)
+		return n < m ? -1 : 1;
+	return memcmp(a, b, n);
+}
+
+static int
+entry_compare(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int order;
+
+	if (x->pattern->kind != y->pattern->kind)
+		return x->pattern->kind < y->pattern->kind ? -1 : 1;
+	order = number_compare(x->pattern->first, y->pattern->first);
+	if (order)
+		return order;
+	if (x->what != y->what)
+		return x->what < y->what ? -1 : 1;
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* ---- building ------------------------------------------------------------ */
+
+/** Called once to count and once to fill. */
+struct build {
+	struct entry *items; /* NULL: count */
+	size_t count;
+};
+
+static void
+patterns_add(struct build *build, const struct policy__patterns *patterns,
+	     enum policy__named what, size_t index)
+{
+	for (size_t i = 0; i < patterns->count; i++) {
+		if (build->items)
+			build->items[build->count] =
+			    (struct entry){ .pattern = &patterns->items[i],
+					    .what = what,
+					    .index = (uint32_t)index };
+		build->count++;
+	}
+}
+
+/** Its own extensions, and those of its buildings. */
+static void
+area_add(struct build *build, const struct policy *policy, size_t i)
+{
+	const struct policy__area *area = &policy->areas[i];
+
+	patterns_add(build, &area->extensions, POLICY__NAMED_EXTENSION, i);
+	for (size_t s = 0; area->has_sites && s < area->sites.count; s++)
+		patterns_add(build,
+			     &policy->sites[area->sites.items[s]].extensions,
+			     POLICY__NAMED_EXTENSION, i);
+	patterns_add(build, &area->queues, POLICY__NAMED_QUEUE, i);
+	patterns_add(build, &area->confidential, POLICY__NAMED_CONFIDENTIAL, i);
+}
+
+static void
+policy_add(struct build *build, const struct policy *policy)
+{
+	size_t i;
+
+	for (i = 0; i < policy->exemptions_count; i++)
+		patterns_add(build, &policy->exemptions[i].numbers,
+			     POLICY__NAMED_EXEMPTION, i);
+	for (i = 0; i < policy->listen_denies_count; i++)
+		patterns_add(build, &policy->listen_denies[i].numbers,
+			     POLICY__NAMED_LISTEN_DENY, i);
+	for (i = 0; i < policy->payments_count; i++)
+		patterns_add(build, &policy->payments[i].targets,
+			     POLICY__NAMED_TARGET, i);
+	for (i = 0; i < policy->areas_count; i++)
+		area_add(build, policy, i);
+	for (i = 0; i < policy->sites_count; i++)
+		patterns_add(build, &policy->sites[i].extensions,
+			     POLICY__NAMED_SITE, i);
+}
+
+/** @return the last number of the ranges from lo to before hi */
+static const char *
+range_most(struct entry *items, size_t lo, size_t hi)
+{
+	size_t root = lo + (hi - lo) / 2;
+	const char *below, *most = items[root].pattern->last;
+
+	if (lo < root) {
+		below = range_most(items, lo, root);
+		if (number_compare(below, most) > 0)
+			most = below;
+	}
+	if (root + 1 < hi) {
+		below = range_most(items, root + 1, hi);
+		if (number_compare(below, most) > 0)
+			most = below;
+	}
+	items[root].most = most;
+	return most;
+}
+
+/** Entries of a kind stand together. */
+static struct entries
+kind_of(struct entry *all, size_t count, int kind)
+{
+	struct entries found = { 0, all };
+
+	while (count && (int)found.items->pattern->kind < kind) {
+		found.items++;
+		count--;
+	}
+	while (found.count < count &&
+	       (int)found.items[found.count].pattern->kind == kind)
+		found.count++;
+	return found;
+}
+
+int
+policy__lookup_new(struct policy *policy)
+{
+	struct build build = { 0 };
+	struct policy__lookup *lookup = calloc(1, sizeof(*lookup));
+
+	if (!lookup)
+		return -ENOMEM;
+	policy_add(&build, policy);
+	lookup->all = calloc(build.count + 1, sizeof(lookup->all[0]));
+	if (!lookup->all) {
+		free(lookup);
+		return -ENOMEM;
+	}
+	build = (struct build){ .items = lookup->all };
+	policy_add(&build, policy);
+	qsort(lookup->all, build.count, sizeof(lookup->all[0]), entry_compare);
+	lookup->exact = kind_of(lookup->all, build.count, POLICY__EXACT);
+	lookup->range = kind_of(lookup->all, build.count, POLICY__RANGE);
+	lookup->prefix = kind_of(lookup->all, build.count, POLICY__PREFIX);
+	if (lookup->range.count)
+		range_most(lookup->range.items, 0, lookup->range.count);
+	policy->lookup = lookup;
+	return 0;
+}
+
+void
+policy__lookup_free(struct policy__lookup **lookup)
+{
+	if (!*lookup)
+		return;
+	free((*lookup)->all);
+	free(*lookup);
+	*lookup = NULL;
+}
+
+/* ---- looking ------------------------------------------------------------- */
+
+/** Those whose first is exactly this. */
+static void
+equal_each(const struct entries *entries, const char *number,
+	   policy__named_fn fn, void *ctx)
+{
+	size_t lo = 0, hi = entries->count;
+
+	while (lo < hi) {
+		size_t middle = lo + (hi - lo) / 2;
+
+		if (number_compare(entries->items[middle].pattern->first,
+				   number) < 0)
+			lo = middle + 1;
+		else
+			hi = middle;
+	}
+	for (; lo < entries->count &&
+	       !strcmp(entries->items[lo].pattern->first, number);
+	     lo++)
+		fn(ctx, entries->items[lo].what, entries->items[lo].index);
+}
+
+static void
+range_each(const struct entry *items, size_t lo, size_t hi, const char *number,
+	   policy__named_fn fn, void *ctx)
+{
+	while (lo < hi) {
+		size_t root = lo + (hi - lo) / 2;
+		const struct entry *entry = &items[root];
+
+		if (number_compare(entry->most, number) < 0)
+			return;
+		range_each(items, lo, root, number, fn, ctx);
+		if (number_compare(entry->pattern->first, number) > 0)
+			return;
+		if (number_compare(entry->pattern->last, number) >= 0)
+			fn(ctx, entry->what, entry->index);
+		lo = root + 1;
+	}
+}
+
+void
+policy__lookup_each(const struct policy *policy, const char *normalised,
+		    policy__named_fn fn, void *ctx)
+{
+	const struct policy__lookup *lookup = policy->lookup;
+	char begin[POLICY_NUMBER_BYTES];
+	size_t n = strlen(normalised);
+
+	if (!lookup || !n || n >= sizeof(begin))
+		return;
+	equal_each(&lookup->exact, normalised, fn, ctx);
+	if (!policy_is_number(normalised))
+		return;
+	range_each(lookup->range.items, 0, lookup->range.count, normalised, fn,
+		   ctx);
+	if (!lookup->prefix.count)
+		return;
+	memcpy(begin, normalised, n + 1);
+	for (; n > 0; n--) {
+		begin[n] = '\0';
+		equal_each(&lookup->prefix, begin, fn, ctx);
+	}
+}
