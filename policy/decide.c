@@ -9,7 +9,7 @@
  *   not-approved  an area lacks what has to be there before it is recorded
  *   unknown-party nobody knows who of ours it is, and some of ours are exempt
  *   listen-deny   a rule, or a name, where a rule records
- *   record        the first rule that fits
+ *   record        the first rule that fits, unless it says out-of-scope
  *
  * No rule fits: nothing is recorded. Of rules load.c sees to it that stricter
  * ones stand first.
@@ -405,9 +405,11 @@ rule_fits(const struct named *named, const struct policy__rule *rule,
 	       (!rule->has_queues || queue_fits(policy, rule, facts, verdict));
 }
 
-/** @return the first rule of a decision that fits, or NULL */
+#define ONE_OF(decision) (1U << (decision))
+
+/** @return the first rule of one of these decisions that fits, or NULL */
 static const struct policy__rule *
-rule_find(const struct named *named, enum policy_decision decision,
+rule_find(const struct named *named, uint32_t decisions,
 	  const struct policy_verdict *verdict)
 {
 	const struct policy *policy = named->policy;
@@ -415,7 +417,7 @@ rule_find(const struct named *named, enum policy_decision decision,
 	for (size_t i = 0; i < policy->rules_count; i++) {
 		const struct policy__rule *rule = &policy->rules[i];
 
-		if (rule->decision == decision &&
+		if (decisions & ONE_OF(rule->decision) &&
 		    rule_fits(named, rule, verdict))
 			return rule;
 	}
@@ -479,7 +481,7 @@ decide_exempt(const struct named *named, struct policy_verdict *verdict)
 		verdict->traces = exemption->traces;
 		return leave_out(verdict, "exempt", exemption->name);
 	}
-	rule = rule_find(named, POLICY_DROP, verdict);
+	rule = rule_find(named, ONE_OF(POLICY_DROP), verdict);
 	if (!rule)
 		return false;
 	if (!verdict->area[0])
@@ -544,53 +546,38 @@ decide_unknown(const struct named *named, struct policy_verdict *verdict)
 	       leave_out(verdict, "unknown-party", "unknown party");
 }
 
-static void
-record(const struct policy__rule *rule, struct policy_verdict *verdict)
-{
-	bool denied = rule->decision == POLICY_LISTEN_DENY;
+static const char *const reasons[] = {
+	[POLICY_RECORD] = "record",
+	[POLICY_DROP] = "exempt",
+	[POLICY_LISTEN_DENY] = "listen-deny",
+	[POLICY_OUT_OF_SCOPE] = "out-of-scope",
+};
 
-	verdict->decision = rule->decision;
-	name_copy(verdict->reason, denied ? "listen-deny" : "record");
+static void
+decide_record(const struct named *named, struct policy_verdict *verdict)
+{
+	const struct policy__rule *rule =
+	    rule_find(named, ONE_OF(POLICY_LISTEN_DENY), verdict);
+
+	if (!rule)
+		rule = rule_find(
+		    named, ONE_OF(POLICY_RECORD) | ONE_OF(POLICY_OUT_OF_SCOPE),
+		    verdict);
+	verdict->decision = rule ? rule->decision : POLICY_OUT_OF_SCOPE;
+	name_copy(verdict->reason, rule ? reasons[rule->decision] : "no-rule");
+	if (!rule)
+		return;
 	name_copy(verdict->rule, rule->name);
 	name_copy(verdict->retention, rule->retention);
 	if (!verdict->area[0])
 		name_copy(verdict->area, rule->area);
-}
-
-static bool
-decide_record(const struct named *named, struct policy_verdict *verdict)
-{
-	const struct policy__rule *rule =
-	    rule_find(named, POLICY_LISTEN_DENY, verdict);
-
-	if (!rule)
-		rule = rule_find(named, POLICY_RECORD, verdict);
-	if (!rule)
-		return false;
-	record(rule, verdict);
 	if (rule->decision == POLICY_RECORD && named->listen_deny != NONE) {
 		verdict->decision = POLICY_LISTEN_DENY;
-		name_copy(verdict->reason, "listen-deny");
+		name_copy(verdict->reason, reasons[POLICY_LISTEN_DENY]);
 		name_copy(
 		    verdict->rule,
 		    named->policy->listen_denies[named->listen_deny].name);
 	}
-	return true;
-}
-
-static void
-decide_out_of_scope(const struct named *named, struct policy_verdict *verdict)
-{
-	const struct policy__rule *rule =
-	    rule_find(named, POLICY_OUT_OF_SCOPE, verdict);
-
-	verdict->decision = POLICY_OUT_OF_SCOPE;
-	name_copy(verdict->reason, rule ? "out-of-scope" : "no-rule");
-	if (!rule)
-		return;
-	name_copy(verdict->rule, rule->name);
-	if (!verdict->area[0])
-		name_copy(verdict->area, rule->area);
 }
 
 /** Of a call that is recorded: what may still happen. */
@@ -660,10 +647,9 @@ policy_decide(const struct policy *policy, const struct policy_facts *facts,
 	    decide_opt_out(&named, verdict) || decide_exempt(&named, verdict) ||
 	    decide_approval(&named, verdict) || decide_unknown(&named, verdict))
 		return;
-	if (decide_record(&named, verdict))
+	decide_record(&named, verdict);
+	if (verdict->decision != POLICY_OUT_OF_SCOPE)
 		look_ahead(&named, verdict);
-	else
-		decide_out_of_scope(&named, verdict);
 }
 
 static void

@@ -413,7 +413,7 @@ test_totals_of_before(void **state)
 		totals.dropped[i] = 10 + i;
 	n = store__totals_encode(item, 0, &totals);
 	assert_int_equal(n, STORE__TOTALS_BYTES);
-	assert_int_equal(item[5], 8);
+	assert_int_equal(item[5], STORE_REASON_COUNT);
 	item[5] = 6;
 	memmove(item + n - STORE_NAME_BYTES - later,
 		item + n - STORE_NAME_BYTES, STORE_NAME_BYTES);

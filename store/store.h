@@ -215,7 +215,9 @@ enum store_state { STORE_STATE_RECORDING, STORE_STATE_INTERRUPTED,
 	X(interrupted, "the recorder was stopped or killed")              \
 	X(paused, "left out while recording was paused")                  \
 	X(kernel, "lost while the kernel dropped frames: this recorder "  \
-		  "did not keep up")
+		  "did not keep up")                                        \
+	X(payment, "left out while a payment was made")                   \
+	X(opt_out, "left out since the caller did not want to be recorded")
 
 enum store_reason {
 #define X(name, text) STORE_REASON_##name,

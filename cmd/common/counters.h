@@ -57,10 +57,16 @@
 	  "RTP packets of calls not stored: keyed digits")                     \
 	X(dropped_policy, "packets",                                           \
 	  "RTP packets of calls not stored: the policy says so")               \
+	X(dropped_payment, "packets",                                          \
+	  "RTP packets not stored: a payment was made")                        \
+	X(dropped_opt_out, "packets",                                          \
+	  "RTP packets not stored: the caller opted out")                      \
 	X(dropped_paused, "packets",                                           \
 	  "RTP packets of calls not stored: recording was paused")             \
 	X(keys, "keys", "keys pressed in calls, each once")                    \
 	X(keys_info, "keys", "of these, told by SIP INFO")                     \
+	X(hold_full, "packets",                                                \
+	  "RTP packets left out since too much audio waited to be sealed")     \
 	X(keys_shed, "keys", "keys that were shown while there was no room")   \
 	X(streams_shed, "packets",                                             \
 	  "RTP packets of a recording with too many streams")                  \

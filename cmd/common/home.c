@@ -92,6 +92,10 @@ static const struct policy_field settings[] = {
 	{ "tcp_mib", POLICY_FIELD_U32, AT(tcp_mib), 1, 4096, "MiB", "64",
 	  "Bytes of TCP connections that wait for the rest of a message, for\n"
 	  "each capture thread." },
+	{ "lookback_mib", POLICY_FIELD_U32, AT(lookback_mib), 1, 1 << 20, "MiB",
+	  "1024",
+	  "Audio that waits since the policy may reach back to it; more, and\n"
+	  "packets are left out." },
 	{ "calls_max", POLICY_FIELD_U32, AT(calls_max), 16, 1 << 20, "",
 	  "20000",
 	  "Calls at a time; more, and one is given up: of those that nobody\n"

@@ -168,14 +168,15 @@ past_add(struct control_state *c, const struct control_call *call,
 		return;
 	past->number = call->number;
 	past->family = call->family;
-	past->local_is_caller = call->verdict.local_is_caller;
+	past->writer = call->writer;
+	past->verdict = call->verdict;
 	past->until_ns = time_ns + PAST_NS;
 	HASH_ADD(hh, c->past, number, sizeof(past->number), past);
 	call->family->past++;
 }
 
-static const struct control_past *
-past_find(const struct control_state *c, uint64_t conversation)
+struct control_past *
+control__past_find(const struct control_state *c, uint64_t conversation)
 {
 	struct control_past *past;
 
@@ -193,7 +194,7 @@ family_of(const struct control_state *c, uint64_t conversation)
 
 	if (call)
 		return call->family;
-	past = past_find(c, conversation);
+	past = control__past_find(c, conversation);
 	return past ? past->family : NULL;
 }
 
@@ -454,11 +455,12 @@ keep_side_of_who_stays(const struct control_state *c, struct control_call *call,
 	if (!link || link->type != SIP_LINK_TRANSFER)
 		return;
 	with = control__call_find(c, link->with);
-	past = past_find(c, link->with);
+	past = control__past_find(c, link->with);
 	if (!with && !past)
 		return;
 	left = (link->end == SIP_CALLER) ==
-	       (with ? with->verdict.local_is_caller : past->local_is_caller);
+	       (with ? with->verdict.local_is_caller
+		     : past->verdict.local_is_caller);
 	call->verdict.local_is_caller = (link->party == SIP_CALLER) == left;
 	call->sided = true;
 }

@@ -440,6 +440,24 @@ act(struct control_state *c)
 	(void)control__live_flush(c, false);
 }
 
+/* What comes of a key stands behind nothing that is yet to come. */
+static void
+settle_keys(struct control_state *c, int64_t drained_ns)
+{
+	struct pipeline *p = c->pipeline;
+	uint32_t i;
+
+	if (!control__may_act(c))
+		return;
+	control__keys_settle(c, drained_ns);
+	if (drained_ns <=
+	    atomic_load_explicit(&p->keys_ns, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&p->keys_ns, drained_ns, memory_order_release);
+	for (i = 0; i < p->writers_count; i++)
+		sem_post(&p->writers[i].wake);
+}
+
 static void
 go_forward(struct control_state *c)
 {
@@ -456,7 +474,7 @@ go_forward(struct control_state *c)
 	if (over)
 		position_ns = last_position(p);
 	control__collect_reports(c);
-	control__keys_settle(c, drained_ns);
+	settle_keys(c, drained_ns);
 	if (c->finished) {
 		finish(c, position_ns);
 		return;

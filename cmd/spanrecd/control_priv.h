@@ -44,13 +44,15 @@ struct control_family {
 	struct policy_keys keys;   /**< keyed a moment ago; in memory only */
 };
 
-/** A conversation that is over, and may be followed by another. */
+/** A conversation that is over, and may be followed by another; and a key may
+ * turn up yet that was pressed in it. */
 struct control_past {
 	UT_hash_handle hh; /**< by number, in order of ending */
 	uint64_t number;
+	uint32_t writer;
+	struct policy_verdict verdict; /**< at its end */
 	struct control_family *family;
 	int64_t until_ns;
-	bool local_is_caller; /**< at its end */
 };
 
 /** A SIP call that is a leg of a conversation. */
@@ -221,6 +223,9 @@ void control__on_sip_event(void *ctx, const struct sip_event *event);
 struct control_call *control__call_find(const struct control_state *c,
 					uint64_t number);
 void control__calls_free(struct control_state *c);
+/** @return NULL: it is not over, or was long ago */
+struct control_past *control__past_find(const struct control_state *c,
+					uint64_t conversation);
 /** Legs that are gone are forgotten: others talk now. */
 void control__legs_prune(struct control_call *call);
 /** A conversation had media at a time: all of its legs are alive. */
@@ -267,8 +272,8 @@ void control__decide_again(struct control_state *c);
 /* happen.c */
 
 /** Tell the policy, and do what it says. @return false: it refuses to resume */
-bool control__happened(struct control_state *c,
-		       const struct control_call *call,
+bool control__happened(struct control_state *c, struct control_family *family,
+		       const struct policy_verdict *verdict,
 		       const struct policy_event *event);
 /** A key, once. Only while control__may_act. */
 void control__key_pressed(struct control_state *c, uint64_t conversation,
@@ -347,9 +352,16 @@ void control__tell_first(struct control_state *c, int64_t time_ns);
 void control__tell_head(struct control_state *c, struct control_call *call,
 			enum writer_event_type type, bool resumed,
 			int64_t time_ns);
-void control__tell_pause(struct control_state *c,
-			 const struct control_call *call,
-			 enum writer_event_type type, int64_t at_ns);
+/**
+ * PAUSE, RESUME, HOLD, RELEASE, DISCARD: takes effect once all that the writer
+ * was told before has.
+ *
+ * @param call number of the conversation, which may be over
+ * @param reason of the gap, where it pauses
+ */
+void control__tell_pause(struct control_state *c, uint64_t call,
+			 uint32_t writer, enum writer_event_type type,
+			 enum store_reason reason, int64_t at_ns);
 /** DOUBT or TRUST. */
 void control__tell_doubt(struct control_state *c,
 			 const struct control_call *call,

@@ -45,6 +45,10 @@ enum writer_event_type {
 	WRITER_UPDATE,      /**< ... what is known of its current one changed */
 	WRITER_PAUSE,       /**< ... it is not recorded from `at_ns` on */
 	WRITER_RESUME,      /**< ... it is recorded again from `at_ns` on */
+	WRITER_HOLD,        /**< ... nothing of it is sealed from now on ... */
+	WRITER_RELEASE,     /**< ... it is again, and what waited too ... */
+	WRITER_DISCARD,     /**< ... all of it goes, sealed or not: the caller
+			     * has opted out */
 	WRITER_END          /**< ... the call is over */
 };
 
@@ -74,8 +78,18 @@ struct writer_streams {
 /** Reason code of calls that are not recorded for want of room. */
 #define OVERLOAD_REASON "overload"
 
+/** ... and of those whose caller did not want to be. */
+#define OPT_OUT_REASON "opt-out"
+
 /** All of a row of the index but its streams. */
 #define SEGMENT_HEAD_BYTES offsetof(struct store_segment, streams)
+
+/** How long audio of a segment waits before it is sealed. */
+struct writer_lookback {
+	int64_t lookback_ns; /**< 0: not at all */
+	int64_t until_ns;    /**< and nothing is before then; 0 */
+	bool tones;          /**< keys are heard for in the sound */
+};
 
 struct writer_event {
 	enum writer_event_type type;
@@ -83,6 +97,10 @@ struct writer_event {
 	int64_t time_ns; /**< a writer acts on it when the watermark is there */
 	uint64_t call;   /**< number; grows with the start of the call */
 	bool left_is_caller; /**< SEGMENT, UPDATE: the end whose side is left */
+	uint8_t traces; /**< SEGMENT, UPDATE: enum policy_traces; of what is not
+			 * recorded, what may stay */
+	struct writer_lookback lookback; /**< SEGMENT, UPDATE */
+	enum store_reason reason;        /**< PAUSE: of the gap */
 	bool resumed;    /**< SEGMENT: an earlier run has recorded the one before;
 			  * without media there is no row of it */
 	union {
@@ -100,7 +118,7 @@ struct writer_event {
 			bool joined; /**< it goes on in another: without media
 				      * there is no row of it */
 		} end;
-		int64_t at_ns; /**< PAUSE, RESUME: later than what was taken */
+		int64_t at_ns; /**< PAUSE, RESUME: later than what was sealed */
 	};
 };
 
@@ -143,12 +161,14 @@ struct writer_report {
 enum archive_request_type {
 	ARCHIVE_OPEN,  /**< row and sealed key of a recording that begins */
 	ARCHIVE_CLOSE, /**< row of a segment that is over, recorded or not */
-	ARCHIVE_TAKE_BACK /**< ... of one that must not have been recorded */
+	ARCHIVE_TAKE_BACK, /**< ... of one that must not have been recorded */
+	ARCHIVE_DISCARD    /**< row.call: all that it has in the archive goes */
 };
 
 struct archive_request {
 	enum archive_request_type type;
 	struct segment *segment; /**< OPEN: comes back in the answer */
+	uint8_t traces; /**< CLOSE, TAKE_BACK: enum policy_traces */
 	struct store_sealed_key key;
 	struct store_segment row; /**< cut after the streams it has */
 };

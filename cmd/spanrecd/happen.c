@@ -18,16 +18,31 @@
 #define COUNT_ONE(c, name)                                                     \
 	counter_add(&(c)->pipeline->control.counters, COUNTER_##name, 1)
 
+static enum store_reason
+reason_of(const struct policy_state *state)
+{
+	return state->pause == POLICY_PAUSED_FOR_PAYMENT ? STORE_REASON_payment
+							 : STORE_REASON_paused;
+}
+
+/* Also of those that are over: their last seconds may not be sealed yet. */
 static void
 tell_all(struct control_state *c, const struct control_family *family,
 	 enum writer_event_type type, int64_t at_ns)
 {
-	struct control_call *call;
+	enum store_reason reason = reason_of(&family->state);
+	const struct control_call *call;
+	const struct control_past *past;
 
 	DL_FOREACH(family->first, call)
 	{
-		control__tell_pause(c, call, type, at_ns);
+		control__tell_pause(c, call->number, call->writer, type, reason,
+				    at_ns);
 	}
+	for (past = family->past ? c->past : NULL; past; past = past->hh.next)
+		if (past->family == family)
+			control__tell_pause(c, past->number, past->writer, type,
+					    reason, at_ns);
 }
 
 static void
@@ -127,13 +142,13 @@ act(struct control_state *c, struct control_family *family,
 }
 
 bool
-control__happened(struct control_state *c, const struct control_call *call,
+control__happened(struct control_state *c, struct control_family *family,
+		  const struct policy_verdict *verdict,
 		  const struct policy_event *event)
 {
-	struct control_family *family = call->family;
 	struct policy_effect effect;
 
-	policy_call_event(c->policy, &call->verdict, event, &family->state,
+	policy_call_event(c->policy, verdict, event, &family->state,
 			  &family->keys, &effect);
 	act(c, family, event, &effect);
 	return !effect.refused;
@@ -143,9 +158,9 @@ control__happened(struct control_state *c, const struct control_call *call,
 
 /* Is who stands at an end one of ours? */
 static bool
-is_inside(const struct control_call *call, enum sip_party end)
+is_inside(const struct policy_verdict *verdict, enum sip_party end)
 {
-	switch (call->verdict.route) {
+	switch (verdict->route) {
 	case POLICY_IN:
 		return end == SIP_CALLEE;
 	case POLICY_OUT:
@@ -158,19 +173,39 @@ is_inside(const struct control_call *call, enum sip_party end)
 	return false;
 }
 
+/* A key that turns up when all is over: so is what came of it. */
+static void
+key_of_past(struct control_state *c, uint64_t number,
+	    struct policy_event *event, enum sip_party end)
+{
+	const struct policy_event over = { .type = POLICY_EVENT_END,
+					   .time_ns = event->time_ns };
+	struct control_past *past = control__past_find(c, number);
+
+	if (!past)
+		return;
+	event->inside = is_inside(&past->verdict, end);
+	(void)control__happened(c, past->family, &past->verdict, event);
+	if (!past->family->first)
+		(void)control__happened(c, past->family, &past->verdict, &over);
+}
+
 void
 control__key_pressed(struct control_state *c, uint64_t number,
 		     const struct key_report *report)
 {
-	const struct control_call *call = control__call_find(c, number);
+	struct control_call *call = control__call_find(c, number);
 	struct policy_event event = { .type = POLICY_EVENT_KEY,
 				      .time_ns = report->time_ns,
 				      .key = report->key };
 
 	COUNT_ONE(c, keys);
 	if (call) {
-		event.inside = is_inside(call, report->end);
-		(void)control__happened(c, call, &event);
+		event.inside = is_inside(&call->verdict, report->end);
+		(void)control__happened(c, call->family, &call->verdict,
+					&event);
+	} else {
+		key_of_past(c, number, &event, report->end);
 	}
 	explicit_bzero(&event, sizeof(event));
 }
@@ -183,7 +218,7 @@ control__target_asked(struct control_state *c, struct control_call *call,
 					    .time_ns = time_ns,
 					    .value = user };
 
-	(void)control__happened(c, call, &event);
+	(void)control__happened(c, call->family, &call->verdict, &event);
 }
 
 void
@@ -192,9 +227,10 @@ control__put_on_hold(struct control_state *c, struct control_call *call,
 {
 	const struct policy_event event = { .type = POLICY_EVENT_HOLD,
 					    .time_ns = time_ns,
-					    .inside = is_inside(call, end) };
+					    .inside = is_inside(&call->verdict,
+								end) };
 
-	(void)control__happened(c, call, &event);
+	(void)control__happened(c, call->family, &call->verdict, &event);
 }
 
 bool
@@ -213,7 +249,7 @@ control__pause(struct control_state *c, struct control_family *family,
 	else
 		event.time_ns =
 		    now_ns > c->published_ns ? now_ns : c->published_ns + 1;
-	return control__happened(c, family->first, &event);
+	return control__happened(c, family, &family->first->verdict, &event);
 }
 
 void
@@ -225,7 +261,8 @@ control__time_passed(struct control_state *c, int64_t time_ns)
 
 	HASH_ITER (hh, c->families, family, next) {
 		if (family->first && policy_call_due(&family->state) <= time_ns)
-			(void)control__happened(c, family->first, &event);
+			(void)control__happened(
+			    c, family, &family->first->verdict, &event);
 	}
 }
 
@@ -238,7 +275,8 @@ control__call_ends(struct control_state *c, const struct control_call *call,
 
 	/* Others of its conversations may go on. */
 	if (call->family->first == call && !call->next)
-		(void)control__happened(c, call, &event);
+		(void)control__happened(c, call->family, &call->verdict,
+					&event);
 }
 
 /* ---- states -------------------------------------------------------------- */
@@ -292,7 +330,9 @@ control__state_tell(struct control_state *c, const struct control_call *call)
 
 	/* Also for what came before it began: RTP before its SDP. */
 	if (state->pause)
-		control__tell_pause(c, call, WRITER_PAUSE, state->paused_ns);
+		control__tell_pause(c, call->number, call->writer, WRITER_PAUSE,
+				    reason_of(state), state->paused_ns);
 	if (state->opt == POLICY_OPT_PENDING)
-		control__tell_pause(c, call, WRITER_HOLD, 0);
+		control__tell_pause(c, call->number, call->writer, WRITER_HOLD,
+				    reason_of(state), 0);
 }

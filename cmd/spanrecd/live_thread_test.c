@@ -42,6 +42,7 @@ static const struct home_settings settings = {
 	.fragments_mib = 1,
 	.tcp_connections_max = 8,
 	.tcp_mib = 1,
+	.lookback_mib = 16,
 	.sip_ring_kib = 512,
 	.calls_max = 64,
 	.idle_timeout_s = 60,

@@ -192,6 +192,8 @@ make(struct pipeline *p, char *error)
 	p->captures_count = p->config.sources_count;
 	p->writers_count = p->config.writers_count;
 	atomic_init(&p->watermark_ns, PIPELINE_BEFORE);
+	atomic_init(&p->keys_ns, PIPELINE_BEFORE);
+	p->held.bytes_max = (uint64_t)p->config.settings->lookback_mib << 20;
 	atomic_init(&p->settled_ns, PIPELINE_BEFORE);
 	sem_init(&p->archiver.wake, 0, 0);
 	r = capture_ring_new(&p->control.requests, CONTROL_REQUESTS_BYTES);

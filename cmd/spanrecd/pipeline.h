@@ -17,8 +17,11 @@
  *   drained    of a writer: every frame up to it was taken. Of all writers
  *              together: the least of theirs, but it rests while a flow is
  *              on its way from one to another
+ *   keys       of control: every key in what was drained up to it was looked
+ *              at, and what came of it stands in the rings of the writers
  *
- * A writer takes frames up to watermark - window.
+ * A writer takes frames up to watermark - window. Where the policy may reach
+ * back it seals them only when they are older than that, by the time of keys.
  *
  * Of a file every capture thread reads all frames and keeps the flows that
  * hash to it. It waits when it is `lead` ahead of the slowest writer, so memory
@@ -50,6 +53,7 @@
 #include "cmd/common/counters.h"
 #include "cmd/common/home.h"
 #include "cmd/spanrecd/flows.h"
+#include "cmd/spanrecd/hold.h"
 #include "cmd/spanrecd/media.h"
 #include "policy/policy.h"
 #include "sip/sip.h"
@@ -181,6 +185,8 @@ struct pipeline {
 	_Atomic int64_t watermark_ns;
 	_Atomic uint64_t handovers; /**< of flows between writers, so far */
 	_Atomic int64_t settled_ns; /**< drained, and no flow on its way */
+	_Atomic int64_t keys_ns;
+	struct hold_budget held;
 	_Atomic uint32_t capture_over; /**< capture threads that ended */
 	_Atomic uint32_t writers_over; /**< all ended; nobody kicks any more */
 	_Atomic uint32_t archive_over; /**< no more requests will come */

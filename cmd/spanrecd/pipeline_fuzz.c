@@ -192,6 +192,7 @@ run(struct input *in, uint32_t threads, struct store_archive *archive)
 		.fragments_mib = 1,
 		.tcp_connections_max = 8,
 		.tcp_mib = 1,
+		.lookback_mib = 16,
 		.calls_max = 64,
 		.idle_timeout_s = 60,
 		.setup_timeout_s = 180,

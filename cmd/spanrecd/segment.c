@@ -16,23 +16,38 @@
 static enum store_reason
 refusal(const struct segment *s)
 {
-	return strcmp(s->row.reason, OVERLOAD_REASON) == 0
-		   ? STORE_REASON_overrun
-		   : STORE_REASON_policy;
+	static const struct {
+		const char *code;
+		enum store_reason reason;
+	} codes[] = {
+		{ OVERLOAD_REASON, STORE_REASON_overrun },
+		{ "payment", STORE_REASON_payment },
+		{ OPT_OUT_REASON, STORE_REASON_opt_out },
+	};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (strcmp(s->row.reason, codes[i].code) == 0)
+			return codes[i].reason;
+	return STORE_REASON_policy;
 }
 
 struct segment *
-segment_new(uint64_t call, const uint8_t *head,
-	    struct segment_pause *const *pauses)
+segment_new(const struct writer_event *event,
+	    struct segment_pause *const *pauses, struct hold **hold)
 {
 	struct segment *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
-	memcpy(&s->row, head, SEGMENT_HEAD_BYTES);
+	memcpy(&s->row, event->head, SEGMENT_HEAD_BYTES);
 	s->refusal = refusal(s);
+	s->left_is_caller = event->left_is_caller;
+	s->traces = event->traces;
+	s->lookback = event->lookback;
+	s->if_media = event->resumed;
 	s->pauses = pauses;
-	s->call = call;
+	s->hold = hold;
+	s->call = event->call;
 	s->start_ns = s->row.start_ns;
 	s->end_ns = INT64_MAX;
 	s->alive_s = INT64_MIN;
@@ -80,12 +95,40 @@ copy_people(struct store_segment *to, const struct store_segment *from)
 #undef COPY
 }
 
-void
-segment_update(struct segment *s, const uint8_t *head, bool left_is_caller)
+static void
+decide(struct segment *s, const struct store_segment *row, uint8_t traces)
 {
+	if (strictness(row->decision) < strictness(s->row.decision))
+		return;
+	if (s->recording && strictness(row->decision) == 2)
+		s->take_back = true;
+	s->row.decision = row->decision;
+	memcpy(s->row.reason, row->reason, sizeof(row->reason));
+	memcpy(s->row.rule, row->rule, sizeof(row->rule));
+	memcpy(s->row.retention, row->retention, sizeof(row->retention));
+	s->traces = traces;
+	s->refusal = refusal(s);
+}
+
+void
+segment_discard(struct segment *s)
+{
+	struct store_segment row = { .decision = STORE_DROP,
+				     .reason = OPT_OUT_REASON,
+				     .rule = OPT_OUT_REASON };
+
+	if (s->state != SEGMENT_GONE)
+		decide(s, &row, POLICY_TRACES_COUNT);
+}
+
+void
+segment_update(struct segment *s, const struct writer_event *event)
+{
+	bool left_is_caller = event->left_is_caller;
 	struct store_segment row;
 
-	memcpy(&row, head, SEGMENT_HEAD_BYTES);
+	memcpy(&row, event->head, SEGMENT_HEAD_BYTES);
+	s->lookback = event->lookback;
 	/* The segment stays what it is; who is in it, what the policy says of
 	 * that, and what it turns out to be, may change. The decision only ever
 	 * gets stricter. */
@@ -100,15 +143,7 @@ segment_update(struct segment *s, const uint8_t *head, bool left_is_caller)
 	s->row.kind = row.kind;
 	memcpy(s->row.began, row.began, sizeof(row.began));
 	s->row.answer_ns = row.answer_ns;
-	if (strictness(row.decision) < strictness(s->row.decision))
-		return;
-	if (s->recording && strictness(row.decision) == 2)
-		s->take_back = true;
-	s->row.decision = row.decision;
-	memcpy(s->row.reason, row.reason, sizeof(row.reason));
-	memcpy(s->row.rule, row.rule, sizeof(row.rule));
-	memcpy(s->row.retention, row.retention, sizeof(row.retention));
-	s->refusal = refusal(s);
+	decide(s, &row, event->traces);
 }
 
 /* ---- streams ------------------------------------------------------------- */
@@ -213,6 +248,8 @@ drop(struct segment *s, const struct segment_input *in, int stream,
 		[STORE_REASON_dtmf] = COUNTER_dropped_dtmf,
 		[STORE_REASON_policy] = COUNTER_dropped_policy,
 		[STORE_REASON_paused] = COUNTER_dropped_paused,
+		[STORE_REASON_payment] = COUNTER_dropped_payment,
+		[STORE_REASON_opt_out] = COUNTER_dropped_opt_out,
 	};
 
 	s->row.streams[stream].dropped[reason]++;
@@ -493,7 +530,7 @@ record(struct segment *s, const struct segment_input *in,
 }
 
 /* Pauses come in order, so behind one that was over by then none is left. */
-static bool
+static const struct segment_pause *
 paused(const struct segment *s, int64_t time_ns)
 {
 	const struct segment_pause *pause;
@@ -501,8 +538,8 @@ paused(const struct segment *s, int64_t time_ns)
 	for (pause = *s->pauses; pause && time_ns < pause->until_ns;
 	     pause = pause->next)
 		if (time_ns >= pause->from_ns)
-			return true;
-	return false;
+			return pause;
+	return NULL;
 }
 
 static int
@@ -514,6 +551,7 @@ take_frame(struct segment *s, const struct segment_input *in,
 	/* What is as short as a keyed digit is looked at each time. */
 	bool told = s->told[flow->stream][pt >> 6] >> (pt & 63) & 1 &&
 		    frame->payload_bytes > RTP_EVENT_BYTES;
+	const struct segment_pause *pause = paused(s, frame->time_ns);
 	struct rtp_format format;
 	enum store_reason reason;
 	int r;
@@ -521,8 +559,12 @@ take_frame(struct segment *s, const struct segment_input *in,
 	if (s->row.decision != STORE_RECORD &&
 	    s->row.decision != STORE_LISTEN_DENY)
 		r = leave_out(s, in, flow, frame, s->refusal);
-	else if (paused(s, frame->time_ns))
-		r = leave_out(s, in, flow, frame, STORE_REASON_paused);
+	else if (pause)
+		r = leave_out(s, in, flow, frame, pause->reason);
+	else if (flow->withheld)
+		r = leave_out(s, in, flow, frame, STORE_REASON_opt_out);
+	else if (flow->tone)
+		r = leave_out(s, in, flow, frame, STORE_REASON_dtmf);
 	else if (!told && !storable(flow, frame, &format, &reason))
 		r = leave_out(s, in, flow, frame, reason);
 	else
@@ -772,6 +814,7 @@ hand_in(struct segment *s, const struct segment_input *in,
 	request = in->request(in->ctx, bytes);
 	request->type = type;
 	request->segment = NULL;
+	request->traces = s->traces;
 	memcpy(&request->row, &s->row,
 	       bytes - offsetof(struct archive_request, row));
 	in->commit(in->ctx, bytes);

@@ -20,6 +20,7 @@
 #include "cmd/common/counters.h"
 #include "cmd/spanrecd/copies.h"
 #include "cmd/spanrecd/events.h"
+#include "cmd/spanrecd/hold.h"
 #include "rtp/jitter.h"
 #include "store/store.h"
 
@@ -38,6 +39,7 @@ struct segment_run {
 struct segment_pause {
 	struct segment_pause *next; /**< the one before it */
 	int64_t from_ns, until_ns;  /**< INT64_MAX while it lasts */
+	enum store_reason reason;
 };
 
 struct segment {
@@ -55,6 +57,9 @@ struct segment {
 	bool if_media;    /**< without media it never was: the one before was
 			   * recorded by an earlier run, or it goes on elsewhere */
 	enum store_reason refusal; /**< of a decision not to record */
+	uint8_t traces; /**< enum policy_traces: what may stay of it then */
+	struct writer_lookback lookback;
+	struct hold **hold; /**< of the call: what waits */
 	struct segment_pause *const *pauses; /**< of the call, newest first */
 	struct store_recording *recording;
 	struct store_stream_info info[STORE_STREAMS_MAX];
@@ -64,6 +69,8 @@ struct segment {
 	uint32_t introduced; /**< streams that the recording was told of */
 	uint64_t told[STORE_STREAMS_MAX][2]; /**< ... formats: bit per payload
 					      * type */
+	uint64_t media[STORE_STREAMS_MAX]; /**< what they meant, where they
+					    * waited: number of the media */
 	struct store_segment row;
 };
 
@@ -79,18 +86,22 @@ struct segment_input {
 };
 
 /**
- * @param head SEGMENT_HEAD_BYTES of a row
+ * @param event SEGMENT: its call, head, side, traces and look-back
  * @param pauses of the call, newest first; borrowed
+ * @param hold of the call; borrowed
  * @return NULL: out of memory
  */
-struct segment *segment_new(uint64_t call, const uint8_t *head,
-			    struct segment_pause *const *pauses);
+struct segment *segment_new(const struct writer_event *event,
+			    struct segment_pause *const *pauses,
+			    struct hold **hold);
 void segment_free(struct segment **segment);
 
 /** More is known: numbers, the answer, perhaps a stricter decision.
- * @param head SEGMENT_HEAD_BYTES of a row */
-void segment_update(struct segment *segment, const uint8_t *head,
-		    bool left_is_caller);
+ * @param event UPDATE */
+void segment_update(struct segment *segment, const struct writer_event *event);
+
+/** The caller has opted out: it is not recorded, nor was it. */
+void segment_discard(struct segment *segment);
 
 /** If its recording is to be taken back and can be, do it. */
 void segment_take_back(struct segment *segment, const struct segment_input *in,
@@ -137,6 +148,8 @@ struct segment_flow {
 	int64_t last_ns; /**< of the frame before, for gaps */
 	bool kernel; /**< a gap: while the kernel dropped frames */
 	bool several; /**< other mirror ports may show the same packets */
+	bool tone; /**< a key is heard in the sound */
+	bool withheld; /**< whether the caller wants it was not said */
 };
 
 /**

@@ -32,6 +32,9 @@ event_bytes(const struct writer_event *event)
 				  sizeof(event->end));
 	case WRITER_PAUSE:
 	case WRITER_RESUME:
+	case WRITER_HOLD:
+	case WRITER_RELEASE:
+	case WRITER_DISCARD:
 		return (uint32_t)(offsetof(struct writer_event, at_ns) +
 				  sizeof(event->at_ns));
 	case WRITER_SEGMENT:
@@ -79,6 +82,20 @@ send_to_all(struct control_state *c, const struct writer_event *event)
 		send_to(c, i, event);
 }
 
+static struct writer_lookback
+lookback_of(const struct control_call *call)
+{
+	const struct policy_verdict *v = &call->verdict;
+	struct writer_lookback lookback = { .lookback_ns = v->lookback_ns,
+					    .tones = v->tones };
+
+	if (v->announcement_ns)
+		lookback.until_ns = call->answer_ns
+					? call->answer_ns + v->announcement_ns
+					: INT64_MAX;
+	return lookback;
+}
+
 void
 control__tell_head(struct control_state *c, struct control_call *call,
 		   enum writer_event_type type, bool resumed, int64_t time_ns)
@@ -89,7 +106,9 @@ control__tell_head(struct control_state *c, struct control_call *call,
 				      .call = call->number,
 				      .left_is_caller =
 					  call->verdict.local_is_caller,
-				      .resumed = resumed };
+				      .resumed = resumed,
+				      .traces = (uint8_t)call->verdict.traces,
+				      .lookback = lookback_of(call) };
 
 	memcpy(event.head, call->head, SEGMENT_HEAD_BYTES);
 	send_to(c, call->writer, &event);
@@ -97,16 +116,22 @@ control__tell_head(struct control_state *c, struct control_call *call,
 }
 
 void
-control__tell_pause(struct control_state *c, const struct control_call *call,
-		    enum writer_event_type type, int64_t at_ns)
+control__tell_pause(struct control_state *c, uint64_t call, uint32_t writer,
+		    enum writer_event_type type, enum store_reason reason,
+		    int64_t at_ns)
 {
+	/* Behind all that is in the ring. */
 	const struct writer_event event = { .type = type,
-					    .writer = call->writer,
-					    .time_ns = c->published_ns,
-					    .call = call->number,
+					    .writer = writer,
+					    .time_ns =
+						c->sent_ns > c->published_ns
+						    ? c->sent_ns
+						    : c->published_ns,
+					    .call = call,
+					    .reason = reason,
 					    .at_ns = at_ns };
 
-	send_to(c, call->writer, &event);
+	send_to(c, writer, &event);
 }
 
 /* What else goes over its ports may be of another call. */

@@ -44,6 +44,9 @@ struct call {
 	struct segment *first; /* oldest not closed */
 	struct segment *last;
 	struct segment_pause *pauses; /* newest first */
+	struct hold *hold; /* what waits; NULL: nothing ever has to */
+	bool pending;      /* nothing is sealed */
+	bool over;         /* it has ended: nothing more can happen */
 	struct keyed keyed;
 };
 
@@ -58,6 +61,7 @@ struct writer_state {
 	uint64_t last_serial; /* of a segment */
 	int64_t watermark_ns; /* of this pass */
 	int64_t due_ns;
+	int64_t keys_ns;  /* what came of keys up to it was told */
 	int64_t stuck_ns; /* oldest frame that could not be stored yet */
 	int64_t flushed_ns;
 	uint64_t handovers; /* when this pass began */
@@ -180,6 +184,7 @@ free_call(struct call *call)
 		call->pauses = pause->next;
 		free(pause);
 	}
+	hold_free(&call->hold);
 	keyed_clear(&call->keyed);
 	free(call);
 }
@@ -194,7 +199,7 @@ add_segment(struct writer_state *w, const struct writer_event *event)
 		call = add_call(w, event->call);
 	if (!call)
 		return -ENOMEM;
-	segment = segment_new(event->call, event->head, &call->pauses);
+	segment = segment_new(event, &call->pauses, &call->hold);
 	if (!segment) {
 		if (!call->first) {
 			HASH_DEL(w->calls, call);
@@ -203,8 +208,6 @@ add_segment(struct writer_state *w, const struct writer_event *event)
 		return -ENOMEM;
 	}
 	segment->serial = ++w->last_serial;
-	segment->if_media = event->resumed;
-	segment->left_is_caller = event->left_is_caller;
 	if (call->last) {
 		call->last->end_ns = segment->start_ns;
 		call->last->next = segment;
@@ -215,8 +218,22 @@ add_segment(struct writer_state *w, const struct writer_event *event)
 	return 0;
 }
 
+/* Something may reach back from now on. */
 static int
-apply_pause(struct call *call, int64_t at_ns)
+begin_hold(struct writer_state *w, struct call *call)
+{
+	if (call->hold || !call->last || !call->last->lookback.lookback_ns)
+		return 0;
+	call->hold = hold_new(&w->pipeline->held);
+	if (call->hold)
+		return 0;
+	/* What might have to be taken back is not recorded at all. */
+	call->last->row.decision = STORE_DROP;
+	return -ENOMEM;
+}
+
+static int
+apply_pause(struct call *call, const struct writer_event *event)
 {
 	struct segment_pause *pause = calloc(1, sizeof(*pause));
 
@@ -225,16 +242,40 @@ apply_pause(struct call *call, int64_t at_ns)
 		call->last->row.decision = STORE_DROP;
 		return -ENOMEM;
 	}
-	pause->from_ns = at_ns;
+	pause->from_ns = event->at_ns;
 	pause->until_ns = INT64_MAX;
+	pause->reason = event->reason;
 	pause->next = call->pauses;
 	call->pauses = pause;
 	return 0;
 }
 
+/* All of the call, in the archive too. */
+static void
+discard_call(struct writer_state *w, struct call *call, int64_t now_ns)
+{
+	uint32_t bytes = (uint32_t)offsetof(struct archive_request, row) +
+			 (uint32_t)SEGMENT_HEAD_BYTES;
+	struct archive_request *request;
+	struct segment *segment;
+
+	call->pending = false;
+	for (segment = call->first; segment; segment = segment->next) {
+		segment_discard(segment);
+		segment_take_back(segment, &w->input, now_ns);
+	}
+	request = request_room(w, bytes);
+	request->type = ARCHIVE_DISCARD;
+	request->segment = NULL;
+	memcpy(&request->row, &call->last->row, SEGMENT_HEAD_BYTES);
+	memcpy(request->row.reason, OPT_OUT_REASON, sizeof(OPT_OUT_REASON));
+	request_commit(w, bytes);
+}
+
 static void
 end_segments(struct call *call, const struct writer_event *event)
 {
+	call->over = true;
 	call->last->end_ns = event->time_ns;
 	call->last->last = true;
 	call->last->silent = event->end.silent;
@@ -247,23 +288,34 @@ static int
 apply_segment_event(struct writer_state *w, const struct writer_event *event)
 {
 	struct call *call;
+	int r;
 
 	w->segment_generation++;
-	if (event->type == WRITER_SEGMENT)
-		return add_segment(w, event);
+	if (event->type == WRITER_SEGMENT) {
+		r = add_segment(w, event);
+		call = find_call(w, event->call);
+		return r == 0 && call ? begin_hold(w, call) : r;
+	}
 	call = find_call(w, event->call);
 	if (!call || !call->last)
-		return 0; /* its memory was not to be had */
+		return 0; /* its memory was not to be had, or all is closed */
 	switch (event->type) {
 	case WRITER_UPDATE:
-		segment_update(call->last, event->head, event->left_is_caller);
+		segment_update(call->last, event);
 		segment_take_back(call->last, &w->input, event->time_ns);
-		return 0;
+		return begin_hold(w, call);
 	case WRITER_PAUSE:
-		return apply_pause(call, event->at_ns);
+		return apply_pause(call, event);
 	case WRITER_RESUME:
 		if (call->pauses)
 			call->pauses->until_ns = event->at_ns;
+		return 0;
+	case WRITER_HOLD:
+	case WRITER_RELEASE:
+		call->pending = event->type == WRITER_HOLD;
+		return 0;
+	case WRITER_DISCARD:
+		discard_call(w, call, event->time_ns);
 		return 0;
 	default:
 		end_segments(call, event);
@@ -299,23 +351,37 @@ apply_events(struct writer_state *w)
 /* Frames of a call that came after its end, lingering, are its last
  * segment's; those before its first, its first's. */
 static struct segment *
-find_segment(struct writer_state *w, uint64_t number, int64_t time_ns)
+segment_at(const struct call *call, int64_t time_ns)
 {
-	struct call *call = find_call(w, number);
 	struct segment *segment;
 
-	if (!call)
-		return NULL;
 	for (segment = call->first; segment; segment = segment->next)
 		if (time_ns < segment->end_ns || !segment->next)
 			return segment;
 	return NULL;
 }
 
+static struct segment *
+find_segment(struct writer_state *w, uint64_t number, int64_t time_ns)
+{
+	const struct call *call = find_call(w, number);
+
+	return call ? segment_at(call, time_ns) : NULL;
+}
+
 static bool
 covers(const struct segment *segment, int64_t time_ns)
 {
 	return time_ns >= segment->start_ns && time_ns < segment->end_ns;
+}
+
+/* May anything come yet that belongs before a time, or change what is there? */
+static bool
+is_waited_for(const struct writer_state *w, const struct call *call,
+	      int64_t until_ns)
+{
+	return call->hold &&
+	       (w->keys_ns < until_ns || hold_has_before(call->hold, until_ns));
 }
 
 /* Segments are closed when every writer has handed over what it had. */
@@ -331,7 +397,7 @@ close_call_segments(struct writer_state *w, struct call *call,
 			break;
 		if (segment->last)
 			until_ns += w->pipeline->times.linger_ns;
-		if (until_ns > drained_ns ||
+		if (until_ns > drained_ns || is_waited_for(w, call, until_ns) ||
 		    segment_close(segment, &w->input) == -EAGAIN)
 			break;
 		call->first = segment->next;
@@ -443,6 +509,31 @@ find_owner(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 	return MEDIA_OWNED;
 }
 
+/* The stream of a flow in a segment. Where what comes waits, it is found when
+ * it leaves. */
+static void
+bind_stream(struct writer_state *w, struct flow *flow, struct segment *segment)
+{
+	struct flow_binding *b = &flow->binding;
+
+	if (*segment->hold) {
+		if (b->segment_serial != segment->serial)
+			report_stream(w, segment, &flow->key);
+		b->segment_serial = segment->serial;
+		b->stream = NO_STREAM;
+		return;
+	}
+	/* Not by its address: that may have been another's before. */
+	if (b->segment_serial == segment->serial && b->stream != NO_STREAM)
+		return;
+	b->segment_serial = segment->serial;
+	b->stream =
+	    segment_stream(segment, (enum sip_party)b->speaker, &flow->key);
+	report_stream(w, segment, &flow->key);
+	if (b->stream >= 0)
+		segment_forget_formats(segment, b->stream);
+}
+
 /* The segment and stream of a bound flow at a time. */
 static struct segment *
 place(struct writer_state *w, struct flow *flow, int64_t time_ns)
@@ -457,16 +548,8 @@ place(struct writer_state *w, struct flow *flow, int64_t time_ns)
 	segment = find_segment(w, b->entry->call, time_ns);
 	b->segment = segment;
 	b->segment_generation = w->segment_generation;
-	/* Not by its address: that may have been another's before. */
-	if (segment &&
-	    (b->segment_serial != segment->serial || b->stream == NO_STREAM)) {
-		b->segment_serial = segment->serial;
-		b->stream = segment_stream(segment, (enum sip_party)b->speaker,
-					   &flow->key);
-		report_stream(w, segment, &flow->key);
-		if (b->stream >= 0)
-			segment_forget_formats(segment, b->stream);
-	}
+	if (segment)
+		bind_stream(w, flow, segment);
 	return segment;
 }
 
@@ -565,6 +648,48 @@ look_for_keys(struct writer_state *w, const struct flow *flow,
 	tell_keys(w, flow, segment, &packet, frame->time_ns);
 }
 
+/* Taken, or put where it waits. */
+static void
+note_taken(struct writer_state *w, struct flow_binding *b,
+	   struct segment *segment, const struct rtp_frame *frame)
+{
+	b->last_ns = frame->time_ns;
+	b->last_timestamp = frame->timestamp;
+	b->last_call = segment->call;
+	if (frame->time_ns / SECOND_NS != segment->alive_s)
+		report_alive(w, segment, frame->time_ns);
+}
+
+static bool
+kernel_dropped(const struct writer_state *w, const struct flow_binding *b,
+	       enum rtp_take kind, const struct rtp_frame *frame)
+{
+	return kind == RTP_TAKE_GAP &&
+	       capture_thread_dropped(w->capture, b->last_ns, frame->time_ns);
+}
+
+static void
+put_on_hold(struct writer_state *w, struct flow *flow, struct segment *segment,
+	    enum rtp_take kind, const struct rtp_frame *frame)
+{
+	const struct flow_binding *b = &flow->binding;
+	const struct hold_item item = {
+		.kind = kind,
+		.speaker = (enum sip_party)b->speaker,
+		.encrypted = b->encrypted,
+		.kernel = kernel_dropped(w, b, kind, frame),
+		.key = flow->key,
+		.last_ns = b->last_call == segment->call ? b->last_ns : 0,
+		.frame = *frame,
+	};
+	int r = hold_put(*segment->hold, &item, &b->entry->media);
+
+	if (r < 0)
+		log_error("out of memory: a packet is not recorded");
+	if (r != 0)
+		counter_add(&w->writer->counters, COUNTER_hold_full, 1);
+}
+
 /*
  * One thing that the jitter buffer has, to where it belongs.
  *
@@ -576,19 +701,7 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 {
 	struct flow_binding *b = &flow->binding;
 	struct segment *segment = place(w, flow, frame->time_ns);
-	int64_t last_ns =
-	    segment && b->last_call == segment->call ? b->last_ns : 0;
-	const struct segment_flow from = {
-		.stream = b->stream,
-		.encrypted = b->encrypted,
-		.media = &b->entry->media,
-		.last_ns = last_ns,
-		.several = w->pipeline->config.several,
-		.kernel = kind == RTP_TAKE_GAP &&
-			  capture_thread_dropped(w->capture, b->last_ns,
-						 frame->time_ns),
-	};
-	int r;
+	int r = 0;
 
 	if (!segment) {
 		if (kind != RTP_TAKE_GAP)
@@ -598,21 +711,96 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 	/* If it is not taken now it comes again, and then nothing is new. */
 	if (kind == RTP_TAKE_FRAME)
 		look_for_keys(w, flow, segment, frame);
-	if (b->stream < 0) {
+	if (*segment->hold) {
+		put_on_hold(w, flow, segment, kind, frame);
+	} else if (b->stream < 0) {
 		segment_overflow(segment, &w->input, kind);
 		return 0;
+	} else {
+		const struct segment_flow from = {
+			.stream = b->stream,
+			.encrypted = b->encrypted,
+			.media = &b->entry->media,
+			.last_ns =
+			    b->last_call == segment->call ? b->last_ns : 0,
+			.several = w->pipeline->config.several,
+			.kernel = kernel_dropped(w, b, kind, frame),
+		};
+
+		r = segment_take(segment, &w->input, &from, kind, frame);
 	}
-	r = segment_take(segment, &w->input, &from, kind, frame);
-	if (r < 0)
-		return r;
-	if (kind == RTP_TAKE_FRAME) {
-		b->last_ns = frame->time_ns;
-		b->last_timestamp = frame->timestamp;
-		b->last_call = segment->call;
-		if (frame->time_ns / SECOND_NS != segment->alive_s)
-			report_alive(w, segment, frame->time_ns);
+	if (r == 0 && kind == RTP_TAKE_FRAME)
+		note_taken(w, b, segment, frame);
+	return r;
+}
+
+/* ---- what waits ---------------------------------------------------------- */
+
+/* What an item is of is found out now. @return 0, or -ENOBUFS: not yet */
+static int
+take_held(struct writer_state *w, const struct call *call,
+	  const struct hold_item *item)
+{
+	struct segment *segment = segment_at(call, item->frame.time_ns);
+	int stream = segment_stream(segment, item->speaker, &item->key);
+	const struct segment_flow from = {
+		.stream = stream,
+		.encrypted = item->encrypted,
+		.media = item->media,
+		.last_ns = item->last_ns,
+		.several = w->pipeline->config.several,
+		.kernel = item->kernel,
+		.tone = item->tone,
+		.withheld = call->pending,
+	};
+
+	if (stream < 0) {
+		segment_overflow(segment, &w->input, item->kind);
+		return 0;
 	}
-	return 0;
+	if (segment->media[stream] != item->media->number) {
+		segment->media[stream] = item->media->number;
+		segment_forget_formats(segment, stream);
+	}
+	return segment_take(segment, &w->input, &from, item->kind,
+			    &item->frame);
+}
+
+/* Up to when may nothing reach back any more? */
+static int64_t
+sealed_until(const struct writer_state *w, const struct call *call,
+	     const struct hold_item *item)
+{
+	int64_t now_ns = w->due_ns < w->keys_ns ? w->due_ns : w->keys_ns;
+	const struct segment *segment = segment_at(call, item->frame.time_ns);
+
+	if (call->over &&
+	    now_ns >= call->last->end_ns + w->pipeline->times.linger_ns)
+		return INT64_MAX;
+	if (call->pending || now_ns < segment->lookback.until_ns)
+		return INT64_MIN;
+	return now_ns - segment->lookback.lookback_ns;
+}
+
+static void
+release_call(struct writer_state *w, struct call *call)
+{
+	const struct hold_item *item;
+
+	while ((item = hold_peek(call->hold)) &&
+	       item->frame.time_ns <= sealed_until(w, call, item) &&
+	       take_held(w, call, item) == 0)
+		hold_drop(call->hold);
+}
+
+static void
+release_held(struct writer_state *w)
+{
+	struct call *call;
+
+	for (call = w->calls; call; call = call->hh.next)
+		if (call->hold && call->first)
+			release_call(w, call);
 }
 
 /* Nothing counts as drained before its new writer has looked at the flow. */
@@ -735,6 +923,8 @@ pass(struct writer_state *w, int64_t watermark_ns)
 	int64_t drained_ns = pipeline_drained(p);
 	uint32_t i;
 
+	/* Likewise: what came of keys by then is in the ring. */
+	w->keys_ns = atomic_load_explicit(&p->keys_ns, memory_order_acquire);
 	w->handovers =
 	    atomic_load_explicit(&p->handovers, memory_order_acquire);
 	w->watermark_ns = watermark_ns;
@@ -743,6 +933,7 @@ pass(struct writer_state *w, int64_t watermark_ns)
 	apply_events(w);
 	for (i = 0; i < p->captures_count; i++)
 		drain_flows(w, &p->captures[i]);
+	release_held(w);
 	flush_segments(w);
 	close_segments(w, drained_ns);
 	/* By what all have drained: a flow handed over may be behind. */
@@ -811,6 +1002,7 @@ writer_new(struct writer *writer)
 	w->watermark_ns = PIPELINE_BEFORE;
 	w->stuck_ns = INT64_MAX;
 	w->flushed_ns = PIPELINE_BEFORE;
+	w->keys_ns = PIPELINE_BEFORE;
 	w->input = (struct segment_input){
 		.archive = writer->pipeline->config.archive,
 		.counters = &writer->counters,

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See hold.h. */
+#include "cmd/spanrecd/hold.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/** A description of media that items speak of. */
+struct held_media {
+	struct held_media *next;
+	struct writer_media media;
+};
+
+struct hold {
+	struct hold_budget *budget;
+	struct hold_item *first, *last;
+	struct held_media *media; /* the latest first */
+};
+
+struct hold *
+hold_new(struct hold_budget *budget)
+{
+	struct hold *hold = calloc(1, sizeof(*hold));
+
+	if (hold)
+		hold->budget = budget;
+	return hold;
+}
+
+void
+hold_free(struct hold **hold)
+{
+	struct hold *h = *hold;
+
+	if (!h)
+		return;
+	while (h->first)
+		hold_drop(h);
+	while (h->media) {
+		struct held_media *media = h->media;
+
+		h->media = media->next;
+		free(media);
+	}
+	free(h);
+	*hold = NULL;
+}
+
+static const struct writer_media *
+keep_media(struct hold *hold, const struct writer_media *media)
+{
+	struct held_media *held = hold->media;
+
+	while (held && held->media.number != media->number)
+		held = held->next;
+	if (held)
+		return &held->media;
+	held = malloc(sizeof(*held));
+	if (!held)
+		return NULL;
+	held->media = *media;
+	held->next = hold->media;
+	hold->media = held;
+	return &held->media;
+}
+
+static bool
+reserve(struct hold_budget *budget, uint32_t bytes)
+{
+	uint64_t before = atomic_fetch_add_explicit(&budget->bytes, bytes,
+						    memory_order_relaxed);
+
+	if (before + bytes <= budget->bytes_max)
+		return true;
+	atomic_fetch_sub_explicit(&budget->bytes, bytes, memory_order_relaxed);
+	return false;
+}
+
+int
+hold_put(struct hold *hold, const struct hold_item *item,
+	 const struct writer_media *media)
+{
+	uint32_t payload_bytes =
+	    item->kind == RTP_TAKE_FRAME ? item->frame.payload_bytes : 0;
+	uint32_t bytes = (uint32_t)sizeof(*item) + payload_bytes;
+	bool shed = !reserve(hold->budget, bytes);
+	const struct writer_media *kept = keep_media(hold, media);
+	struct hold_item *held;
+
+	if (shed) {
+		/* It is still counted, in a place that is not. */
+		payload_bytes = bytes = 0;
+	}
+	held = kept ? malloc(sizeof(*held) + payload_bytes) : NULL;
+	if (!held) {
+		atomic_fetch_sub_explicit(&hold->budget->bytes, bytes,
+					  memory_order_relaxed);
+		return -ENOMEM;
+	}
+	*held = *item;
+	held->next = NULL;
+	held->bytes = bytes;
+	held->media = kept;
+	if (shed && held->kind == RTP_TAKE_FRAME)
+		held->kind = RTP_TAKE_SHED;
+	if (payload_bytes)
+		memcpy(held->payload, item->frame.payload, payload_bytes);
+	held->frame.payload = held->payload;
+	if (hold->last)
+		hold->last->next = held;
+	else
+		hold->first = held;
+	hold->last = held;
+	return shed;
+}
+
+const struct hold_item *
+hold_peek(const struct hold *hold)
+{
+	return hold->first;
+}
+
+void
+hold_drop(struct hold *hold)
+{
+	struct hold_item *item = hold->first;
+
+	hold->first = item->next;
+	if (!hold->first)
+		hold->last = NULL;
+	atomic_fetch_sub_explicit(&hold->budget->bytes, item->bytes,
+				  memory_order_relaxed);
+	if (item->kind == RTP_TAKE_FRAME)
+		explicit_bzero(item->payload, item->frame.payload_bytes);
+	free(item);
+}
+
+bool
+hold_has_before(const struct hold *hold, int64_t time_ns)
+{
+	const struct hold_item *item = hold->first;
+
+	while (item && item->frame.time_ns >= time_ns)
+		item = item->next;
+	return item != NULL;
+}
+
+void
+hold_mark(struct hold *hold, const struct capture_flow_key *key,
+	  int64_t from_ns, int64_t until_ns)
+{
+	struct hold_item *item;
+
+	for (item = hold->first; item; item = item->next)
+		if (item->frame.time_ns >= from_ns &&
+		    item->frame.time_ns <= until_ns &&
+		    capture_flow_key_equal(&item->key, key))
+			item->tone = true;
+}
