@@ -121,8 +121,9 @@ static const struct {
 	{ "version: 1\n", "version:\n", 0, 9, "'version' has no value" },
 	{ "version: 1\n", "", 2, 1, "the policy lacks the key 'version'" },
 	{ "purposes:", "purpose:", 0, 1,
-	  "the policy knows no key 'purpose'; it knows: version, site, "
-	  "access, purposes, numbering, networks, retention, metadata, rules" },
+	  "the policy knows no key 'purpose'; it knows: version, "
+	  "organisation, access, purposes, numbering, networks, retention, "
+	  "metadata, rules" },
 	{ "Europe/London", "Europe/Londn", 0, 14,
 	  "'time_zone' is 'Europe/Londn', which this machine does not "
 	  "know; write it like Europe/London (or install tzdata)" },
@@ -274,7 +275,7 @@ static const struct {
 	{ "a: b: c", "1:5: not YAML: mapping values are not allowed in this "
 		     "context" },
 	{ "version: 1\norganisation: \xff\n",
-	  "2:7: the byte 0xff does not belong here: the file must be plain "
+	  "2:15: the byte 0xff does not belong here: the file must be plain "
 	  "text in UTF-8" },
 	{ "version: \xc3\xa9\x01\n",
 	  "1:11: the byte 0x01 does not belong here: the file must be plain "
@@ -291,7 +292,7 @@ static const struct {
 	/* what a terminal would obey is not repeated (nor a trigraph) */
 	{ "\"\\e[2J\\u0085\": 1\n",
 	  "1:1: the policy knows no key '?[2J?"
-	  "?'; it knows: version, site, "
+	  "?'; it knows: version, organisation, "
 	  "access, purposes, numbering, networks, retention, metadata, "
 	  "rules" },
 };
@@ -452,8 +453,8 @@ allocation_failures(void **state)
 		assert_true(err == 0 || err == -ENOMEM);
 		assert_int_equal(!policy, err != 0);
 	} while (err);
-	/* the policy, two for the zone, ten lists, and then none failed */
-	assert_int_equal(nth, 1 + 2 + 10 + 1);
+	/* the policy, two for the zone, eleven lists, and then none failed */
+	assert_int_equal(nth, 1 + 2 + 11 + 1);
 	policy_free(&policy);
 }
 
