@@ -10,62 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-/** A list of names, none of them twice. */
-static void
-read_names(struct policy__yaml *yaml, yaml_node_t *value,
-	   const struct policy__key *key, void *into)
-{
-	struct policy__names *names = policy__key_member(key, into);
-	char what[POLICY__WHAT_BYTES];
-	size_t count =
-	    policy__values_count(yaml, value, policy__key_quoted(key, what));
-
-	names->items = policy__items_new(yaml, count, sizeof(names->items[0]));
-	for (size_t i = 0; names->items && i < count; i++) {
-		yaml_node_t *node = policy__value_get(yaml, value, i);
-		char *name = names->items[names->count];
-		size_t same = 0;
-
-		if (!policy__name_read(yaml, node, what, name))
-			continue;
-		while (strcmp(names->items[same], name) != 0)
-			same++;
-		if (same == names->count)
-			names->count++;
-		else
-			policy__complain(yaml, node, "%s names '%s' twice",
-					 what, name);
-	}
-}
+/* ---- version, organisation ----------------------------------------------- */
 
 static void
-read_duration(struct policy__yaml *yaml, yaml_node_t *value,
-	      const struct policy__key *key, void *into)
-{
-	struct policy__duration d = { 0 };
-	char what[POLICY__WHAT_BYTES];
-	const char *text =
-	    policy__scalar(yaml, value, policy__key_quoted(key, what));
-
-	if (!text)
-		return;
-	if (!policy__duration_parse(text, &d))
-		policy__complain(yaml, value,
-				 "%s is '%.40s'; write it like 14 days, 6 "
-				 "months or 2 years, at most 100 years",
-				 what, text);
-	else
-		*(struct policy__duration *)policy__key_member(key, into) = d;
-}
-
-/* ---- version, organisation, access
- * --------------------------------------------- */
-
-static void
-version_read(struct policy__yaml *yaml, yaml_node_t *node)
+version_read(struct policy__yaml *yaml, yaml_node_t *node,
+	     struct policy *policy)
 {
 	const char *text = policy__scalar(yaml, node, "'version'");
 
+	(void)policy;
 	if (text && strcmp(text, "1") != 0)
 		policy__complain(yaml, node,
 				 "'version' must be 1, the only one that this "
@@ -74,8 +27,8 @@ version_read(struct policy__yaml *yaml, yaml_node_t *node)
 }
 
 static void
-read_site_name(struct policy__yaml *yaml, yaml_node_t *value,
-	       const struct policy__key *key, void *into)
+read_organisation(struct policy__yaml *yaml, yaml_node_t *value,
+		  const struct policy__key *key, void *into)
 {
 	policy__text_read(yaml, value, "'name'", policy__key_member(key, into),
 			  1, POLICY_TEXT_BYTES);
@@ -103,13 +56,26 @@ read_zone(struct policy__yaml *yaml, yaml_node_t *value,
 }
 
 static void
+read_areas_need(struct policy__yaml *yaml, yaml_node_t *value,
+		const struct policy__key *key, void *into)
+{
+	(void)into;
+	policy__read_needs(yaml, value, key, &yaml->load->needs);
+}
+
+static void
 organisation_read(struct policy__yaml *yaml, yaml_node_t *node,
 		  struct policy *policy)
 {
 #define AT(m) offsetof(struct policy, m)
+	static const char *const words[] = { "drop", "record" };
+	static const struct policy__words unknown = { COUNT(words), words };
 	static const struct policy__key keys[] = {
-		{ "name", true, read_site_name, AT(organisation), NULL },
+		{ "name", true, read_organisation, AT(organisation), NULL },
 		{ "time_zone", true, read_zone, AT(zone), NULL },
+		{ "unknown_party", false, policy__read_either,
+		  AT(unknown_recorded), &unknown },
+		{ "areas_need", false, read_areas_need, 0, NULL },
 	};
 #undef AT
 
@@ -117,185 +83,73 @@ organisation_read(struct policy__yaml *yaml, yaml_node_t *node,
 			     policy);
 }
 
-static void
-access_read(struct policy__yaml *yaml, yaml_node_t *node, struct policy *policy)
-{
-#define AT(m) offsetof(struct policy, m)
-	static const struct policy__key keys[] = {
-		{ "owner", true, read_names, AT(owners), NULL },
-	};
-#undef AT
-
-	policy__mapping_read(yaml, node, "'access'", keys, COUNT(keys), policy);
-}
-
-static void
-purposes_read(struct policy__yaml *yaml, yaml_node_t *node,
-	      struct policy *policy)
-{
-	static const struct policy__key key = { .name = "purposes" };
-	struct policy__names names = { 0 };
-
-	read_names(yaml, node, &key, &names);
-	policy->purposes =
-	    policy__items_new(yaml, names.count, sizeof(policy->purposes[0]));
-	for (size_t i = 0; policy->purposes && i < names.count; i++)
-		memcpy(policy->purposes[policy->purposes_count++].name,
-		       names.items[i], POLICY_NAME_BYTES);
-	free(names.items);
-}
-
-/* ---- retention --------------------------------------------------------- */
-
-static bool
-duration_is_zero(const struct policy__duration *d)
-{
-	return !d->days && !d->months;
-}
-
-static void
-class_read(struct policy__yaml *yaml, yaml_node_t *node,
-	   struct policy__class *class)
-{
-#define AT(m) offsetof(struct policy__class, m)
-	static const struct policy__key keys[] = {
-		{ "min", false, read_duration, AT(min), NULL },
-		{ "max", true, read_duration, AT(max), NULL },
-	};
-#undef AT
-	uint32_t before = yaml->errors->count;
-	char what[POLICY__WHAT_BYTES];
-
-	snprintf(what, sizeof(what), "the class '%s'", class->name);
-	policy__mapping_read(yaml, node, what, keys, COUNT(keys), class);
-	class->has_min = !duration_is_zero(&class->min);
-	if (yaml->errors->count != before)
-		return;
-	if (duration_is_zero(&class->max))
-		policy__complain(yaml, node,
-				 "%s has a 'max' of nothing; to keep nothing, "
-				 "use a rule that drops",
-				 what);
-	else if (class->has_min &&
-		 !policy__duration_below(&class->min, &class->max))
-		policy__complain(yaml, node,
-				 "%s: 'min' must be over before 'max' is, in "
-				 "every year, or there is no time left to "
-				 "delete",
-				 what);
-}
-
-static void
-retention_read(struct policy__yaml *yaml, yaml_node_t *node,
-	       struct policy *policy)
-{
-	yaml_node_pair_t *pair, *top;
-
-	if (!policy__is_mapping(yaml, node, "'retention'"))
-		return;
-	pair = node->data.mapping.pairs.start;
-	top = node->data.mapping.pairs.top;
-	if (pair == top)
-		policy__complain(yaml, node, "'retention' defines no class");
-	policy->classes = policy__items_new(yaml, (size_t)(top - pair),
-					    sizeof(policy->classes[0]));
-	for (; policy->classes && pair < top; pair++) {
-		struct policy__class *class =
-		    &policy->classes[policy->classes_count];
-		yaml_node_t *key = policy__node(yaml, pair->key);
-		size_t same = 0;
-
-		if (!policy__name_read(yaml, key, "the name of a class",
-				       class->name))
-			continue;
-		while (strcmp(policy->classes[same].name, class->name) != 0)
-			same++;
-		if (same < policy->classes_count) {
-			policy__complain(yaml, key,
-					 "the class '%s' is defined twice",
-					 class->name);
-			continue;
-		}
-		policy->classes_count++;
-		class_read(yaml, policy__node(yaml, pair->value), class);
-	}
-}
-
-static void
-metadata_read(struct policy__yaml *yaml, yaml_node_t *node,
-	      struct policy *policy)
-{
-#define AT(m) offsetof(struct policy, m)
-	static const struct policy__key keys[] = {
-		{ "max", true, read_duration, AT(metadata), NULL },
-	};
-#undef AT
-	uint32_t before = yaml->errors->count;
-
-	policy__mapping_read(yaml, node, "'metadata'", keys, COUNT(keys),
-			     policy);
-	for (size_t i = 0; i < policy->classes_count; i++) {
-		const struct policy__class *class = &policy->classes[i];
-		const struct policy__duration *max = &class->max;
-		bool same = max->days == policy->metadata.days &&
-			    max->months == policy->metadata.months;
-
-		if (yaml->errors->count == before && !same &&
-		    !policy__duration_below(max, &policy->metadata))
-			policy__complain(yaml, node,
-					 "'metadata' ends before the "
-					 "recordings of class '%s' do",
-					 class->name);
-	}
-}
-
 /* ---- the whole --------------------------------------------------------- */
 
-struct sections {
-	yaml_node_t *version, *organisation, *access, *numbering, *networks;
-	yaml_node_t *purposes, *retention, *metadata, *rules;
+typedef void (*section_fn)(struct policy__yaml *yaml, yaml_node_t *node,
+			   struct policy *policy);
+
+/** In the order in which they are read: what others name comes first. */
+static const struct {
+	const char *name;
+	bool required;
+	section_fn read;
+} sections[] = {
+	{ "version", true, version_read },
+	{ "organisation", true, organisation_read },
+	{ "numbering", true, policy__numbering_read },
+	{ "networks", false, policy__networks_read },
+	{ "groups", false, policy__groups_read },
+	{ "sites", false, policy__sites_read },
+	{ "areas", false, policy__areas_read },
+	{ "roles", false, policy__roles_read },
+	{ "purposes", true, policy__purposes_read },
+	{ "access", true, policy__access_read },
+	{ "retention", true, policy__retention_read },
+	{ "metadata", true, policy__metadata_read },
+	{ "exemptions", false, policy__exemptions_read },
+	{ "listen_deny", false, policy__listen_denies_read },
+	{ "payments", false, policy__payments_read },
+	{ "opt_out", false, policy__opt_out_read },
+	{ "rules", true, policy__rules_read },
+	{ "approval", false, policy__approval_read },
+	{ "release", false, policy__releases_read },
+	{ "reminders", false, policy__reminders_read },
+	{ "announced", false, policy__announced_read },
+	{ "sampling", false, policy__sampling_read },
+	{ "tests", false, policy__tests_read },
 };
 
 static void
 policy_read(struct policy__yaml *yaml, struct policy *policy)
 {
-#define AT(m) offsetof(struct sections, m)
-	static const struct policy__key keys[] = {
-		{ "version", true, policy__read_later, AT(version), NULL },
-		{ "organisation", true, policy__read_later, AT(organisation),
-		  NULL },
-		{ "access", true, policy__read_later, AT(access), NULL },
-		{ "purposes", true, policy__read_later, AT(purposes), NULL },
-		{ "numbering", true, policy__read_later, AT(numbering), NULL },
-		{ "networks", false, policy__read_later, AT(networks), NULL },
-		{ "retention", true, policy__read_later, AT(retention), NULL },
-		{ "metadata", true, policy__read_later, AT(metadata), NULL },
-		{ "rules", true, policy__read_later, AT(rules), NULL },
-	};
-#undef AT
-	struct sections sections = { 0 };
+	struct policy__load load = { .policy = policy };
+	struct policy__key keys[COUNT(sections)];
+	yaml_node_t *nodes[COUNT(sections)] = { 0 };
 
+	yaml->load = &load;
+	policy__approval_read(yaml, NULL, policy);
+	for (size_t i = 0; i < COUNT(sections); i++)
+		keys[i] = (struct policy__key){
+			.name = sections[i].name,
+			.required = sections[i].required,
+			.read = policy__read_later,
+			.offset = i * sizeof(nodes[0]),
+		};
 	policy__mapping_read(yaml, yaml_document_get_root_node(&yaml->document),
-			     "the policy", keys, COUNT(keys), &sections);
-	if (sections.version)
-		version_read(yaml, sections.version);
-	if (sections.organisation)
-		organisation_read(yaml, sections.organisation, policy);
-	if (sections.access)
-		access_read(yaml, sections.access, policy);
-	if (sections.purposes)
-		purposes_read(yaml, sections.purposes, policy);
-	if (sections.numbering)
-		policy__numbering_read(yaml, sections.numbering,
-				       &policy->numbering);
-	if (sections.networks)
-		policy__networks_read(yaml, sections.networks, policy);
-	if (sections.retention)
-		retention_read(yaml, sections.retention, policy);
-	if (sections.metadata)
-		metadata_read(yaml, sections.metadata, policy);
-	if (sections.rules)
-		policy__rules_read(yaml, sections.rules, policy);
+			     "the policy", keys, COUNT(keys), nodes);
+	for (size_t i = 0; i < COUNT(sections); i++) {
+		if (nodes[i])
+			sections[i].read(yaml, nodes[i], policy);
+		/* numbers may name groups from here on, if there are any */
+		if (sections[i].read == policy__groups_read)
+			load.groups_known = true;
+	}
+	policy__index_fini(&load.groups);
+	policy__index_fini(&load.sites);
+	policy__index_fini(&load.areas);
+	policy__index_fini(&load.classes);
+	policy__index_fini(&load.roles);
+	policy__index_fini(&load.purposes);
 }
 
 /** Mistakes were found section by section; people read from the top. */
@@ -354,31 +208,6 @@ policy_load(struct policy **policy, const char *text, size_t n,
 	return 0;
 }
 
-void
-policy_free(struct policy **policy)
-{
-	struct policy *p = *policy;
-
-	*policy = NULL;
-	if (!p)
-		return;
-	policy__lookup_free(&p->lookup);
-	policy_zone_free(&p->zone);
-	free(p->numbering.internal.items);
-	free(p->numbering.external.items);
-	free(p->networks.items);
-	free(p->purposes);
-	free(p->owners.items);
-	free(p->classes);
-	for (size_t i = 0; i < p->rules_count; i++) {
-		free(p->rules[i].numbers.items);
-		free(p->rules[i].from.items);
-		free(p->rules[i].to.items);
-	}
-	free(p->rules);
-	free(p);
-}
-
 /* ---- looking ----------------------------------------------------------- */
 
 const struct policy_zone *
@@ -391,6 +220,22 @@ const char *
 policy_organisation_peek(const struct policy *policy)
 {
 	return policy->organisation;
+}
+
+void
+policy_document_peek(const struct policy *policy,
+		     struct policy_document *document)
+{
+	const struct policy__document *d = &policy->document;
+
+	*document = (struct policy_document){
+		.title = d->title,
+		.revision = d->revision,
+		.owner = d->owner,
+		.author = d->author,
+		.approver = d->approver,
+		.minor = d->minor,
+	};
 }
 
 const char *

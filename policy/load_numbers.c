@@ -8,31 +8,123 @@
 
 /* ---- numbering --------------------------------------------------------- */
 
-void
-policy__patterns_read(struct policy__yaml *yaml, yaml_node_t *value,
-		      const char *what,
-		      const struct policy__numbering *numbering,
-		      struct policy__patterns *patterns)
+/** "group NAME" -> NAME; NULL: a number, or a name. */
+static const char *
+group_named(const char *text)
+{
+	static const char word[] = "group ";
+
+	if (strncmp(text, word, sizeof(word) - 1) != 0)
+		return NULL;
+	text += sizeof(word) - 1;
+	return text + strspn(text, " ");
+}
+
+/** @return NULL after a complaint */
+static const struct policy__group *
+group_get(struct policy__yaml *yaml, const yaml_node_t *node, const char *what,
+	  const char *name)
+{
+	const struct policy__load *load = yaml->load;
+	size_t i;
+
+	if (!load->groups_known) {
+		policy__complain(yaml, node,
+				 "%s cannot name a group ('%.48s'): write its "
+				 "numbers",
+				 what, name);
+		return NULL;
+	}
+	i = policy__index_want(yaml, node, what, &load->groups, name);
+	return i == SIZE_MAX ? NULL : &load->policy->groups[i];
+}
+
+/** Room for all numbers of a list, those of its groups included. */
+static bool
+patterns_room(struct policy__yaml *yaml, yaml_node_t *value, size_t count,
+	      struct policy__patterns *patterns)
+{
+	struct policy__load *load = yaml->load;
+	size_t total = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		yaml_node_t *node = policy__value_get(yaml, value, i);
+		const char *name = NULL;
+		size_t group = SIZE_MAX;
+
+		if (node->type == YAML_SCALAR_NODE)
+			name =
+			    group_named((const char *)node->data.scalar.value);
+		if (name && load->groups_known)
+			group = policy__index_find(&load->groups, name);
+		total += group == SIZE_MAX
+			     ? 1
+			     : load->policy->groups[group].numbers.count;
+	}
+	if (total > POLICY__PATTERNS_MAX - load->patterns) {
+		policy__complain(yaml, value,
+				 "with this list there are more than %d "
+				 "numbers in the file, its groups counted "
+				 "wherever they are named",
+				 POLICY__PATTERNS_MAX);
+		return false;
+	}
+	load->patterns += total;
+	patterns->items =
+	    policy__items_new(yaml, total, sizeof(patterns->items[0]));
+	return patterns->items;
+}
+
+static void
+pattern_read(struct policy__yaml *yaml, yaml_node_t *node, const char *what,
+	     struct policy__patterns *patterns)
+{
+	struct policy__pattern *pattern = &patterns->items[patterns->count];
+	const char *text = policy__scalar(yaml, node, what);
+	const struct policy__group *group;
+	const char *wrong;
+
+	if (!text)
+		return;
+	if (group_named(text)) {
+		group = group_get(yaml, node, what, group_named(text));
+		if (!group)
+			return;
+		memcpy(pattern, group->numbers.items,
+		       group->numbers.count * sizeof(*pattern));
+		patterns->count += group->numbers.count;
+		return;
+	}
+	wrong = policy__pattern_parse(&yaml->load->policy->numbering, text,
+				      pattern);
+	if (wrong)
+		policy__complain(yaml, node, "%s: '%.60s' %s", what, text,
+				 wrong);
+	else
+		patterns->count++;
+}
+
+static void
+patterns_read(struct policy__yaml *yaml, yaml_node_t *value, const char *what,
+	      struct policy__patterns *patterns)
 {
 	size_t count = policy__values_count(yaml, value, what);
 
-	patterns->items =
-	    policy__items_new(yaml, count, sizeof(patterns->items[0]));
-	for (size_t i = 0; patterns->items && i < count; i++) {
-		yaml_node_t *node = policy__value_get(yaml, value, i);
-		const char *text = policy__scalar(yaml, node, what);
-		const char *wrong;
+	if (!patterns_room(yaml, value, count, patterns))
+		return;
+	for (size_t i = 0; i < count; i++)
+		pattern_read(yaml, policy__value_get(yaml, value, i), what,
+			     patterns);
+}
 
-		if (!text)
-			continue;
-		wrong = policy__pattern_parse(
-		    numbering, text, &patterns->items[patterns->count]);
-		if (wrong)
-			policy__complain(yaml, node, "%s: '%.60s' %s", what,
-					 text, wrong);
-		else
-			patterns->count++;
-	}
+void
+policy__read_numbers(struct policy__yaml *yaml, yaml_node_t *value,
+		     const struct policy__key *key, void *into)
+{
+	char what[POLICY__WHAT_BYTES];
+
+	patterns_read(yaml, value, policy__key_quoted(key, what),
+		      policy__key_member(key, into));
 }
 
 /** Some digits of a dialling plan, up to seven; none unless required. */
@@ -101,7 +193,7 @@ struct numbering_load {
 
 void
 policy__numbering_read(struct policy__yaml *yaml, yaml_node_t *node,
-		       struct policy__numbering *numbering)
+		       struct policy *policy)
 {
 #define AT(m) offsetof(struct numbering_load, m)
 	static const struct policy__key keys[] = {
@@ -120,6 +212,7 @@ policy__numbering_read(struct policy__yaml *yaml, yaml_node_t *node,
 		{ "external", false, policy__read_later, AT(external), NULL },
 	};
 #undef AT
+	struct policy__numbering *numbering = &policy->numbering;
 	struct numbering_load load = { .numbering = *numbering };
 
 	policy__mapping_read(yaml, node, "'numbering'", keys, COUNT(keys),
@@ -132,36 +225,53 @@ policy__numbering_read(struct policy__yaml *yaml, yaml_node_t *node,
 				 "'national_prefix' and 'international_prefix' "
 				 "must differ");
 	if (load.internal)
-		policy__patterns_read(yaml, load.internal, "'internal'",
-				      numbering, &numbering->internal);
+		patterns_read(yaml, load.internal, "'internal'",
+			      &numbering->internal);
 	if (load.external)
-		policy__patterns_read(yaml, load.external, "'external'",
-				      numbering, &numbering->external);
+		patterns_read(yaml, load.external, "'external'",
+			      &numbering->external);
 }
 
 /* ---- networks ---------------------------------------------------------- */
 
+/** @return 4 or 6; 0: no address */
+static int
+address_parse(const char *text, uint8_t address[16])
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+
+	memset(address, 0, 16);
+	if (inet_pton(AF_INET, text, address + 12) == 1) {
+		memcpy(address, mapped, sizeof(mapped));
+		return 4;
+	}
+	return inet_pton(AF_INET6, text, address) == 1 ? 6 : 0;
+}
+
+bool
+policy__address_parse(const char *text, uint8_t address[16])
+{
+	return address_parse(text, address) != 0;
+}
+
 static bool
 network_parse(const char *text, struct policy__network *network)
 {
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 	char address[INET6_ADDRSTRLEN];
 	size_t n = strcspn(text, "/");
-	uint32_t offset = 0;
+	uint32_t offset;
 	unsigned long bits;
 	char *end;
+	int version;
 
 	if (n >= sizeof(address))
 		return false;
 	memcpy(address, text, n);
 	address[n] = '\0';
-	memset(network, 0, sizeof(*network));
-	if (inet_pton(AF_INET, address, network->address + 12) == 1) {
-		memcpy(network->address, mapped, sizeof(mapped));
-		offset = 96;
-	} else if (inet_pton(AF_INET6, address, network->address) != 1) {
+	version = address_parse(address, network->address);
+	if (!version)
 		return false;
-	}
+	offset = version == 4 ? 96 : 0;
 	network->bits = 128;
 	if (text[n] == '\0')
 		return true;
@@ -183,19 +293,20 @@ network_is_whole(const struct policy__network *network)
 	return true;
 }
 
-static void
-read_networks(struct policy__yaml *yaml, yaml_node_t *value,
-	      const struct policy__key *key, void *into)
+void
+policy__read_networks(struct policy__yaml *yaml, yaml_node_t *value,
+		      const struct policy__key *key, void *into)
 {
-	struct policy *policy = into;
-	size_t count = policy__values_count(yaml, value, "'internal'");
+	struct policy__networks *networks = policy__key_member(key, into);
+	char what[POLICY__WHAT_BYTES];
+	size_t count =
+	    policy__values_count(yaml, value, policy__key_quoted(key, what));
 
-	(void)key;
-	policy->networks.items =
-	    policy__items_new(yaml, count, sizeof(policy->networks.items[0]));
-	for (size_t i = 0; policy->networks.items && i < count; i++) {
+	networks->items =
+	    policy__items_new(yaml, count, sizeof(networks->items[0]));
+	for (size_t i = 0; networks->items && i < count; i++) {
 		yaml_node_t *node = policy__value_get(yaml, value, i);
-		const char *text = policy__scalar(yaml, node, "'internal'");
+		const char *text = policy__scalar(yaml, node, what);
 		struct policy__network network;
 
 		if (!text)
@@ -212,8 +323,7 @@ read_networks(struct policy__yaml *yaml, yaml_node_t *value,
 			    "goes on after /%lu",
 			    text, strtoul(strchr(text, '/') + 1, NULL, 10));
 		else
-			policy->networks.items[policy->networks.count++] =
-			    network;
+			networks->items[networks->count++] = network;
 	}
 }
 
@@ -221,10 +331,73 @@ void
 policy__networks_read(struct policy__yaml *yaml, yaml_node_t *node,
 		      struct policy *policy)
 {
+#define AT(m) offsetof(struct policy, m)
 	static const struct policy__key keys[] = {
-		{ "internal", true, read_networks, 0, NULL },
+		{ "internal", true, policy__read_networks, AT(networks), NULL },
 	};
+#undef AT
 
 	policy__mapping_read(yaml, node, "'networks'", keys, COUNT(keys),
 			     policy);
+}
+
+/* ---- groups and sites ---------------------------------------------------- */
+
+static void
+group_read(struct policy__yaml *yaml, yaml_node_t *node, void *entry)
+{
+	struct policy__group *group = entry;
+	char what[POLICY__WHAT_BYTES];
+
+	snprintf(what, sizeof(what), "the group '%s'", group->name);
+	patterns_read(yaml, node, what, &group->numbers);
+}
+
+void
+policy__groups_read(struct policy__yaml *yaml, yaml_node_t *node,
+		    struct policy *policy)
+{
+	static const struct policy__list list = { "'groups'", "group",
+						  sizeof(struct policy__group),
+						  group_read };
+
+	policy->groups = policy__map_read(
+	    yaml, node, &list, &policy->groups_count, &yaml->load->groups);
+}
+
+static void
+site_read(struct policy__yaml *yaml, yaml_node_t *node, void *entry)
+{
+#define AT(m) offsetof(struct policy__site, m)
+	static const struct policy__key keys[] = {
+		{ "extensions", false, policy__read_numbers, AT(extensions),
+		  NULL },
+		{ "networks", false, policy__read_networks, AT(networks),
+		  NULL },
+	};
+#undef AT
+	uint32_t before = yaml->errors->count;
+	struct policy__site *site = entry;
+	char what[POLICY__WHAT_BYTES];
+
+	snprintf(what, sizeof(what), "the site '%s'", site->name);
+	policy__mapping_read(yaml, node, what, keys, COUNT(keys), site);
+	if (yaml->errors->count == before && !site->extensions.count &&
+	    !site->networks.count)
+		policy__complain(yaml, node,
+				 "%s needs 'extensions' or 'networks', or "
+				 "both: nothing is in it",
+				 what);
+}
+
+void
+policy__sites_read(struct policy__yaml *yaml, yaml_node_t *node,
+		   struct policy *policy)
+{
+	static const struct policy__list list = { "'sites'", "site",
+						  sizeof(struct policy__site),
+						  site_read };
+
+	policy->sites = policy__map_read(
+	    yaml, node, &list, &policy->sites_count, &yaml->load->sites);
 }

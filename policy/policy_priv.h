@@ -103,6 +103,7 @@ struct policy__rule {
 /** Numbers that go by one name: "group NAME" where numbers are wanted. */
 struct policy__group {
 	char name[POLICY_NAME_BYTES];
+	struct policy__place at;
 	struct policy__patterns numbers;
 };
 

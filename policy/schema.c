@@ -324,25 +324,23 @@ policy__name_read(struct policy__yaml *yaml, yaml_node_t *node,
 	return true;
 }
 
-/* ---- settings ---------------------------------------------------------- */
-
-static void
-read_bool(struct policy__yaml *yaml, const yaml_node_t *value, const char *what,
-	  bool *yes)
+bool
+policy__bool_read(struct policy__yaml *yaml, const yaml_node_t *node,
+		  const char *what, bool *yes)
 {
-	const char *text = policy__scalar(yaml, value, what);
+	const char *text = policy__scalar(yaml, node, what);
 
 	if (!text)
-		return;
-	if (!strcmp(text, "yes") || !strcmp(text, "true"))
-		*yes = true;
-	else if (!strcmp(text, "no") || !strcmp(text, "false"))
-		*yes = false;
-	else
-		policy__complain(yaml, value,
-				 "%s must be yes or no, but is '%.40s'", what,
-				 text);
+		return false;
+	*yes = !strcmp(text, "yes") || !strcmp(text, "true");
+	if (*yes || !strcmp(text, "no") || !strcmp(text, "false"))
+		return true;
+	policy__complain(yaml, node, "%s must be yes or no, but is '%.40s'",
+			 what, text);
+	return false;
 }
+
+/* ---- settings ---------------------------------------------------------- */
 
 static void
 read_texts(struct policy__yaml *yaml, yaml_node_t *value, const char *what,
@@ -380,11 +378,13 @@ read_field(struct policy__yaml *yaml, yaml_node_t *value,
 	void *member = policy__key_member(key, into);
 	char what[POLICY__WHAT_BYTES];
 	uint64_t number;
+	bool yes;
 
 	policy__key_quoted(key, what);
 	switch (field->type) {
 	case POLICY_FIELD_BOOL:
-		read_bool(yaml, value, what, member);
+		if (policy__bool_read(yaml, value, what, &yes))
+			*(bool *)member = yes;
 		break;
 	case POLICY_FIELD_U32:
 		assert(field->max <= UINT32_MAX);

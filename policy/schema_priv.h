@@ -11,16 +11,19 @@
 
 #include "policy/policy.h"
 
-#define POLICY__FILE_BYTES_MAX ((size_t)1024 * 1024)
-/** Collections in collections. A policy needs five. */
+#define POLICY__FILE_BYTES_MAX ((size_t)4 * 1024 * 1024)
+/** Collections in collections. A policy needs eight. */
 #define POLICY__DEPTH_MAX 16
-/** Keys of a mapping or items of a list; comparing keys is quadratic. */
-#define POLICY__ITEMS_MAX 1000
+/** Keys of a mapping or items of a list. */
+#define POLICY__ITEMS_MAX 20000
+
+struct policy__load;
 
 struct policy__yaml {
 	yaml_document_t document;
 	struct policy_errors *errors;
 	bool no_memory; /**< a reader could not allocate: the load fails */
+	struct policy__load *load; /**< what readers of a policy share */
 };
 
 struct policy__key;
@@ -39,7 +42,7 @@ struct policy__key {
 };
 
 /**
- * Parse. Refused are: more than 1 MiB, deep nesting, anchors and aliases (a
+ * Parse. Refused are: more than 4 MiB, deep nesting, anchors and aliases (a
  * small file could unfold to a huge one), tags, a second document.
  *
  * @param errors emptied first
@@ -90,6 +93,10 @@ bool policy__text_read(struct policy__yaml *yaml, const yaml_node_t *node,
 /** A whole number within limits. False after a complaint. */
 bool policy__number_read(struct policy__yaml *yaml, const yaml_node_t *node,
 			 const struct policy_field *field, uint64_t *number);
+
+/** yes or no (true, false). False after a complaint. */
+bool policy__bool_read(struct policy__yaml *yaml, const yaml_node_t *node,
+		       const char *what, bool *yes);
 
 /** A name of at most POLICY_NAME_BYTES - 1 printable characters. */
 bool policy__name_read(struct policy__yaml *yaml, yaml_node_t *node,

@@ -80,7 +80,7 @@ struct policy__test {
 	struct policy__place at;
 	struct policy__test_call call;
 	uint32_t events_count;
-	struct policy__test_event *events;
+	struct policy__test_event *events; /**< the last is POLICY__TEST_END */
 	uint32_t expects_count;
 	struct policy__test_expect *expects;
 };

@@ -221,7 +221,8 @@ walk_event(struct event_walk *walk, const yaml_event_t *event)
 	case YAML_ALIAS_EVENT:
 		walk_complain(walk, event,
 			      "aliases (*name) are not used here: write the "
-			      "value out");
+			      "value out; keys like *5 stand in quotes, "
+			      "\"*5\"");
 		return true;
 	case YAML_SCALAR_EVENT:
 		walk_node(walk, event, event->data.scalar.anchor,
@@ -299,7 +300,7 @@ policy__yaml_open(struct policy__yaml *yaml, const char *text, size_t n,
 	yaml->errors = errors;
 	if (n > POLICY__FILE_BYTES_MAX) {
 		policy__complain_at(errors, 0, 0,
-				    "the file is larger than 1 MiB");
+				    "the file is larger than 4 MiB");
 		return -EINVAL;
 	}
 	err = events_check(text, n, errors);

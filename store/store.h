@@ -164,7 +164,7 @@ int store_archive_keep_policy(struct store_archive *archive, const void *text,
 	__attribute__((warn_unused_result));
 
 /** A policy is no longer than this. */
-#define STORE_POLICY_BYTES_MAX (1 << 20)
+#define STORE_POLICY_BYTES_MAX (4 << 20)
 
 /**
  * Read a policy that is kept.

@@ -20,7 +20,7 @@
 #define SETTINGS_ETC  "/etc/spanrec/" SETTINGS_NAME
 
 /** A byte more than any file of ours may have: the reader will complain. */
-#define FILE_BYTES_MAX ((size_t)1024 * 1024 + 1)
+#define FILE_BYTES_MAX ((size_t)4 * 1024 * 1024 + 1)
 
 #define AT(member) offsetof(struct home_settings, member)
 #define PATH_BYTES (POLICY_TEXT_BYTES - 1)

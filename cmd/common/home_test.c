@@ -321,7 +321,7 @@ a_policy_too_large(void **state)
 	assert_int_equal(home_open(&home, f->dir), 0);
 	assert_int_equal(home_policy(&home, NULL, &policy, NULL, NULL),
 			 EXIT_FAILED);
-	assert_said(f, "DIR/policy.yaml: the file is larger than 1 MiB\n");
+	assert_said(f, "DIR/policy.yaml: the file is larger than 4 MiB\n");
 }
 
 static void
