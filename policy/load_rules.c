@@ -50,16 +50,7 @@ read_match(struct policy__yaml *yaml, yaml_node_t *value,
 #undef AT
 	struct policy__rule *rule = policy__key_member(key, into);
 
-<<<<<<< HEAD
-	rule->routes = ROUTES_ALL;
-	rule->areas.all = rule->sites.all = true;
-	if (!load->match)
-		return;
-	policy__mapping_read(yaml, load->match, "'match'", keys, COUNT(keys),
-			     load);
-=======
 	policy__entry_read(yaml, value, "'match'", keys, COUNT(keys), rule);
->>>>>>> b9486cd (Policy: read every section of the policy of an organisation)
 	rule->has_numbers = rule->numbers.items;
 	rule->has_from = rule->from.items;
 	rule->has_to = rule->to.items;
