@@ -827,7 +827,7 @@ segment_take_back(struct segment *s, const struct segment_input *in,
 	if (!s->take_back || s->state == SEGMENT_OPENING ||
 	    s->state == SEGMENT_GONE)
 		return;
-	s->row.end_ns = now_ns;
+	s->row.end_ns = now_ns < s->end_ns ? now_ns : s->end_ns;
 	hand_in(s, in, ARCHIVE_TAKE_BACK);
 	store_recording_free(&s->recording, false);
 	s->state = SEGMENT_GONE;
