@@ -20,8 +20,9 @@
  *       └────────────────┘ return code
  *
  * A code is the last keys of one side, each within five seconds of the one
- * before. Keys of payments count from those inside only: whoever calls must not
- * be able to stop the recording of himself.
+ * before; it is there with the last of them. Of a card number all goes since
+ * its first digit. Keys of payments count from those inside only: whoever calls
+ * must not be able to stop the recording of himself.
  */
 #include "policy/policy_priv.h"
 
@@ -84,10 +85,9 @@ run_length(const struct policy_keys *keys, int side, int64_t gap_ns)
 	return n;
 }
 
-/** Are the latest keys this code? @param first_ns when it was begun */
+/** Are the latest keys this code? */
 static bool
-code_fits(const struct policy_keys *keys, int side, const char *code,
-	  int64_t *first_ns)
+code_fits(const struct policy_keys *keys, int side, const char *code)
 {
 	size_t n = strlen(code);
 	uint32_t at;
@@ -95,10 +95,7 @@ code_fits(const struct policy_keys *keys, int side, const char *code,
 	if (!n || run_length(keys, side, KEY_GAP_NS) < n)
 		return false;
 	at = keys->side[side].count - (uint32_t)n;
-	if (memcmp(keys->side[side].key + at, code, n) != 0)
-		return false;
-	*first_ns = keys->side[side].time_ns[at];
-	return true;
+	return memcmp(keys->side[side].key + at, code, n) == 0;
 }
 
 /** Luhn's check digit (ISO/IEC 7812-1). One digit alone, again and again, is
@@ -119,17 +116,27 @@ is_card_number(const char *digits, uint32_t n)
 	return differ && sum % 10 == 0;
 }
 
-/** Do the latest keys of a side end in a card number? */
-static bool
-card_number_keyed(const struct policy_keys *keys, int side, int64_t *first_ns)
+/** So many of the latest keys of a side are digits, at most those of a card. */
+static uint32_t
+digits_length(const struct policy_keys *keys, int side)
 {
-	uint32_t count = keys->side[side].count, digits = 0, n;
-	uint32_t run = run_length(keys, side, DIGIT_GAP_NS);
-	const char *end = keys->side[side].key + count;
+	uint32_t run = run_length(keys, side, DIGIT_GAP_NS), digits = 0;
+	const char *end = keys->side[side].key + keys->side[side].count;
 
 	while (digits < run && digits < CARD_DIGITS_MAX &&
 	       end[-1 - (int)digits] >= '0' && end[-1 - (int)digits] <= '9')
 		digits++;
+	return digits;
+}
+
+/** Do the latest keys of a side end in a card number? */
+static bool
+card_number_keyed(const struct policy_keys *keys, int side, int64_t *first_ns)
+{
+	uint32_t count = keys->side[side].count, n;
+	uint32_t digits = digits_length(keys, side);
+	const char *end = keys->side[side].key + count;
+
 	for (n = CARD_DIGITS_MIN; n <= digits; n++) {
 		if (is_card_number(end - n, n)) {
 			*first_ns = keys->side[side].time_ns[count - n];
@@ -137,6 +144,42 @@ card_number_keyed(const struct policy_keys *keys, int side, int64_t *first_ns)
 		}
 	}
 	return false;
+}
+
+/** Of the payments that look for card numbers. @return -1: none does */
+static int64_t
+card_lookback(const struct policy *policy, const struct policy_verdict *verdict)
+{
+	int64_t most_ns = -1;
+
+	for (size_t i = 0; i < policy->payments_count; i++) {
+		const struct policy__payment *payment = &policy->payments[i];
+
+		if (verdict->payments >> i & 1 && payment->card_numbers &&
+		    payment->lookback_ns > most_ns)
+			most_ns = payment->lookback_ns;
+	}
+	return most_ns;
+}
+
+int64_t
+policy_keys_since(const struct policy *policy,
+		  const struct policy_verdict *verdict,
+		  const struct policy_keys *keys, int64_t now_ns)
+{
+	int64_t lookback_ns = card_lookback(policy, verdict);
+	int64_t since_ns = INT64_MAX;
+
+	for (int side = OUTSIDE; lookback_ns >= 0 && side <= INSIDE; side++) {
+		const int64_t *time_ns = keys->side[side].time_ns;
+		uint32_t count = keys->side[side].count;
+		uint32_t digits = digits_length(keys, side);
+
+		if (digits && now_ns - time_ns[count - 1] <= DIGIT_GAP_NS &&
+		    time_ns[count - digits] - lookback_ns < since_ns)
+			since_ns = time_ns[count - digits] - lookback_ns;
+	}
+	return since_ns;
 }
 
 /* ---- pauses -------------------------------------------------------------- */
@@ -161,10 +204,10 @@ pause_now(const struct happening *h, int64_t from_ns)
 	h->effect->changed = true;
 }
 
-/** @param first_ns when the trigger was begun */
+/** @param trigger_ns from here look-back counts */
 static void
 pay(const struct happening *h, const struct policy__payment *payment,
-    const char *by, int64_t first_ns)
+    const char *by, int64_t trigger_ns)
 {
 	struct policy_state *state = h->state;
 	bool again = state->pause == POLICY_PAUSED_FOR_PAYMENT;
@@ -172,7 +215,7 @@ pay(const struct happening *h, const struct policy__payment *payment,
 
 	if (state->for_good)
 		return;
-	pause_now(h, first_ns - payment->lookback_ns);
+	pause_now(h, trigger_ns - payment->lookback_ns);
 	/* of two payments that one holds which lasts longer */
 	state->resume_ns = by_itself && (!again || state->resume_ns)
 			       ? h->event->time_ns + payment->after_ns
@@ -258,15 +301,13 @@ card_number(const struct happening *h, const struct policy__payment *payment,
 static bool
 key_of_payment(const struct happening *h, const struct policy__payment *p)
 {
-	int64_t first_ns;
-
-	if (code_fits(h->keys, INSIDE, p->keys, &first_ns)) {
-		pay(h, p, "keys", first_ns);
+	if (code_fits(h->keys, INSIDE, p->keys)) {
+		pay(h, p, "keys", h->event->time_ns);
 		return true;
 	}
 	if (h->state->pause == POLICY_PAUSED_FOR_PAYMENT &&
 	    !strcmp(h->state->rule, p->name) &&
-	    code_fits(h->keys, INSIDE, p->resume_keys, &first_ns)) {
+	    code_fits(h->keys, INSIDE, p->resume_keys)) {
 		resume(h);
 		return true;
 	}
@@ -277,15 +318,14 @@ static void
 key_of_opt_out(const struct happening *h, int side)
 {
 	const struct policy__opt_out *opt_out = &h->policy->opt_out;
-	int64_t first_ns;
 
 	if (side == INSIDE && !opt_out->anybody)
 		return;
 	if (h->state->opt == POLICY_OPT_PENDING) {
-		if (code_fits(h->keys, side, opt_out->return_keys, &first_ns))
+		if (code_fits(h->keys, side, opt_out->return_keys))
 			opt_out_returns(h);
 	} else if (h->state->opt == POLICY_OPT_NONE && h->verdict->opt_out &&
-		   code_fits(h->keys, side, opt_out->keys, &first_ns)) {
+		   code_fits(h->keys, side, opt_out->keys)) {
 		opt_out_pending(h);
 	}
 }

@@ -273,6 +273,16 @@ void policy_call_event(const struct policy *policy,
 		       struct policy_state *state, struct policy_keys *keys,
 		       struct policy_effect *effect);
 
+/**
+ * Somebody keys digits, and it may become a card number: then all goes since
+ * the first of them, so nothing of that is to be sealed until it is known.
+ *
+ * @return since when, look-back included; INT64_MAX: nobody does
+ */
+int64_t policy_keys_since(const struct policy *policy,
+			  const struct policy_verdict *verdict,
+			  const struct policy_keys *keys, int64_t now_ns);
+
 /** When POLICY_EVENT_TIME has something to do; INT64_MAX: never. */
 int64_t policy_call_due(const struct policy_state *state);
 

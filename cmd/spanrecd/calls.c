@@ -135,6 +135,7 @@ family_again(struct control_state *c)
 	memcpy(family->id, saved->row.call, sizeof(family->id));
 	family->segments = saved->row.segment;
 	family->start_ns = saved->row.call_start_ns;
+	family->since_ns = INT64_MAX;
 	control__saved_state(saved, &family->state);
 	HASH_ADD_STR(c->families, id, family);
 	return family;
@@ -218,6 +219,7 @@ family_for(struct control_state *c, const struct sip_event *event)
 		return NULL;
 	}
 	family->start_ns = event->call->start_ns;
+	family->since_ns = INT64_MAX;
 	HASH_ADD_STR(c->families, id, family);
 	return family;
 }
@@ -458,9 +460,9 @@ keep_side_of_who_stays(const struct control_state *c, struct control_call *call,
 	past = control__past_find(c, link->with);
 	if (!with && !past)
 		return;
-	left = (link->end == SIP_CALLER) ==
-	       (with ? with->verdict.local_is_caller
-		     : past->verdict.local_is_caller);
+	left =
+	    (link->end == SIP_CALLER) == (with ? with->verdict.local_is_caller
+					       : past->verdict.local_is_caller);
 	call->verdict.local_is_caller = (link->party == SIP_CALLER) == left;
 	call->sided = true;
 }

@@ -42,6 +42,8 @@ struct control_family {
 	int64_t start_ns;
 	struct policy_state state; /**< what has happened that binds the policy */
 	struct policy_keys keys;   /**< keyed a moment ago; in memory only */
+	int64_t since_ns; /**< what may become a card number was begun then;
+			   * INT64_MAX: nothing was */
 };
 
 /** A conversation that is over, and may be followed by another; and a key may

@@ -47,6 +47,8 @@ enum writer_event_type {
 	WRITER_RESUME,      /**< ... it is recorded again from `at_ns` on */
 	WRITER_HOLD,        /**< ... nothing of it is sealed from now on ... */
 	WRITER_RELEASE,     /**< ... it is again, and what waited too ... */
+	WRITER_KEEP,        /**< ... nothing is sealed that is later than `at_ns`
+			     * and not sealed yet; INT64_MAX: all may be */
 	WRITER_DISCARD,     /**< ... all of it goes, sealed or not: the caller
 			     * has opted out */
 	WRITER_END          /**< ... the call is over */

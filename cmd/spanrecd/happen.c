@@ -173,6 +173,21 @@ is_inside(const struct policy_verdict *verdict, enum sip_party end)
 	return false;
 }
 
+/* Digits are keyed, or no more: until it is known whether they are a card
+ * number nothing since their beginning is sealed. */
+static void
+watch_digits(struct control_state *c, struct control_family *family,
+	     const struct policy_verdict *verdict, int64_t now_ns)
+{
+	int64_t since_ns =
+	    policy_keys_since(c->policy, verdict, &family->keys, now_ns);
+
+	if (since_ns == family->since_ns)
+		return;
+	family->since_ns = since_ns;
+	tell_all(c, family, WRITER_KEEP, since_ns);
+}
+
 /* A key that turns up when all is over: so is what came of it. */
 static void
 key_of_past(struct control_state *c, uint64_t number,
@@ -204,6 +219,7 @@ control__key_pressed(struct control_state *c, uint64_t number,
 		event.inside = is_inside(&call->verdict, report->end);
 		(void)control__happened(c, call->family, &call->verdict,
 					&event);
+		watch_digits(c, call->family, &call->verdict, event.time_ns);
 	} else {
 		key_of_past(c, number, &event, report->end);
 	}
@@ -260,9 +276,13 @@ control__time_passed(struct control_state *c, int64_t time_ns)
 	struct control_family *family, *next;
 
 	HASH_ITER (hh, c->families, family, next) {
-		if (family->first && policy_call_due(&family->state) <= time_ns)
-			(void)control__happened(
-			    c, family, &family->first->verdict, &event);
+		const struct control_call *call = family->first;
+
+		if (call && policy_call_due(&family->state) <= time_ns)
+			(void)control__happened(c, family, &call->verdict,
+						&event);
+		if (call && family->since_ns != INT64_MAX)
+			watch_digits(c, family, &call->verdict, time_ns);
 	}
 }
 

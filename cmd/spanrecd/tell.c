@@ -34,6 +34,7 @@ event_bytes(const struct writer_event *event)
 	case WRITER_RESUME:
 	case WRITER_HOLD:
 	case WRITER_RELEASE:
+	case WRITER_KEEP:
 	case WRITER_DISCARD:
 		return (uint32_t)(offsetof(struct writer_event, at_ns) +
 				  sizeof(event->at_ns));

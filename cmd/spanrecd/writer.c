@@ -46,6 +46,7 @@ struct call {
 	struct segment_pause *pauses; /* newest first */
 	struct hold *hold; /* what waits; NULL: nothing ever has to */
 	bool pending;      /* nothing is sealed */
+	int64_t keep_ns;   /* nothing later is sealed */
 	bool over;         /* it has ended: nothing more can happen */
 	struct keyed keyed;
 };
@@ -165,6 +166,7 @@ add_call(struct writer_state *w, uint64_t number)
 	if (!call)
 		return NULL;
 	call->number = number;
+	call->keep_ns = INT64_MAX;
 	HASH_ADD(hh, w->calls, number, sizeof(call->number), call);
 	return call;
 }
@@ -313,6 +315,9 @@ apply_segment_event(struct writer_state *w, const struct writer_event *event)
 	case WRITER_HOLD:
 	case WRITER_RELEASE:
 		call->pending = event->type == WRITER_HOLD;
+		return 0;
+	case WRITER_KEEP:
+		call->keep_ns = event->at_ns;
 		return 0;
 	case WRITER_DISCARD:
 		discard_call(w, call, event->time_ns);
@@ -779,7 +784,8 @@ sealed_until(const struct writer_state *w, const struct call *call,
 		return INT64_MAX;
 	if (call->pending || now_ns < segment->lookback.until_ns)
 		return INT64_MIN;
-	return now_ns - segment->lookback.lookback_ns;
+	now_ns -= segment->lookback.lookback_ns;
+	return now_ns < call->keep_ns ? now_ns : call->keep_ns;
 }
 
 static void
