@@ -33,7 +33,7 @@ enum { TWIST_DB = 9, REVERSE_TWIST_DB = 9, WEAKEST_DBM0 = -42 };
  * of the two has so much, and no other row or column has more than so much of
  * the one that is heard.
  */
-static const float PAIR_SHARE = 0.72F;
+static const float PAIR_SHARE = 0.6F;
 static const float WEAKER_SHARE = 0.07F;
 static const float OTHER_SHARE = 0.25F;
 
