@@ -183,8 +183,12 @@ pause_call(struct control_state *c, struct command *command,
 	    json_object_get(command->answer, already ? "already" : "calls");
 	struct control_call *call;
 
-	if (!control__pause(c, family, pause))
+	if (!control__pause(c, family, pause)) {
 		list = json_object_get(command->answer, "refused");
+		log_warning("%s stays paused, though %s asked for it to be "
+			    "recorded again",
+			    family->id, command->asker.name);
+	}
 	(void)json_array_append_new(list, json_string(family->id));
 	/* The table before the ledger: the entry's answer is for both. Also
 	 * where it was paused already, for that may not be durable yet. */

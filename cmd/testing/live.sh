@@ -6,6 +6,7 @@ set -u
 : "${BIN:?the folder of the programs}"
 BIN=$(cd "$BIN" && pwd)
 TOOLS=$(cd "$BIN/../cmd/testing" && pwd)
+ROOT=$PWD
 [ "$(id -u)" = 0 ] || { echo "skipped: not root"; exit 0; }
 space=spanrec-live-$$
 ip netns add $space 2>/dev/null || {
@@ -119,6 +120,25 @@ traffic() {
 	ip netns exec $space "$TOOLS/callgen" --interface gen \
 		--calls "$calls" --seconds "$seconds" --manifest manifest "$@" >sent 2>&1 &
 	sender=$!
+}
+
+# send CAPTURE: its frames, as they were
+send() {
+	ip netns exec $space python3 -c '
+import socket, struct, sys, time
+wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+wire.bind(("gen", 0))
+data = open(sys.argv[1], "rb").read()
+order, unit = ("<", 1e-9) if data[:4] == b"\x4d\x3c\xb2\xa1" else ("<", 1e-6)
+at, begun, first = 24, time.time(), None
+while at < len(data):
+    s, part, n, _ = struct.unpack_from(order + "IIII", data, at)
+    when = s + part * unit
+    first = when if first is None else first
+    time.sleep(max(0, begun + when - first - time.time()))
+    wire.send(data[at + 16:at + 16 + n])
+    at += 16 + n
+' "$1"
 }
 
 # Calls that go on for long are hung up when they have served.
