@@ -254,12 +254,19 @@ say_header(FILE *to, const char *what, const char *name, const char *value)
 static void
 say_triggers(const struct policy__explain *e, const struct policy__payment *p)
 {
-	size_t count = (p->keys[0] != 0) + policy__has(p->header) +
-		       policy__has(p->info) + (p->targets.count != 0) +
-		       p->hold + p->card_numbers;
-	size_t i = 0;
+	const bool has[] = { p->keys[0] != 0,
+			     policy__has(p->header),
+			     policy__has(p->info),
+			     p->targets.count != 0,
+			     p->hold,
+			     p->card_numbers };
+	size_t count = 0;
+	size_t i;
 	FILE *to = e->to;
 
+	for (i = 0; i < sizeof(has) / sizeof(has[0]); i++)
+		count += has[i];
+	i = 0;
 	if (p->keys[0])
 		fprintf(to, "%sone of ours keys %s",
 			policy__joint(i++, count, "or"), p->keys);
