@@ -85,6 +85,24 @@ compare_facts(const void *x, const void *y)
 	return r ? r : strcmp(a->words, b->words);
 }
 
+/** By name, and each once. */
+static void
+facts_sort(struct policy__facts *facts)
+{
+	size_t kept = 0;
+
+	if (!facts->count)
+		return;
+	qsort(facts->items, facts->count, sizeof(*facts->items), compare_facts);
+	for (size_t i = 1; i < facts->count; i++) {
+		if (compare_facts(&facts->items[kept], &facts->items[i]) == 0)
+			free(facts->items[i].words);
+		else
+			facts->items[++kept] = facts->items[i];
+	}
+	facts->count = kept + 1;
+}
+
 /* ---- differences --------------------------------------------------------- */
 
 /** Two runs of facts: of one object, or with one label. */
@@ -144,7 +162,7 @@ compare_label(struct differences *d, const struct run *a, const struct run *b)
 		if (!strcmp(a->first->words, b->first->words))
 			return;
 		say_object(d, '~', a->first);
-		fprintf(d->to, ": %s %s, and was %s\n", a->first->label,
+		fprintf(d->to, ": %s %s (was %s)\n", a->first->label,
 			b->first->words, a->first->words);
 		d->count++;
 		return;
@@ -354,8 +372,8 @@ policy_diff(const struct policy *before, const struct policy *after, FILE *to)
 		rc = -ENOMEM;
 		goto out;
 	}
-	qsort(a.items, a.count, sizeof(*a.items), compare_facts);
-	qsort(b.items, b.count, sizeof(*b.items), compare_facts);
+	facts_sort(&a);
+	facts_sort(&b);
 	compare_all(&d, &a, &b);
 	rc = compare_orders(&d, before, after);
 out:
