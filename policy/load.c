@@ -38,13 +38,14 @@ static void
 read_zone(struct policy__yaml *yaml, yaml_node_t *value,
 	  const struct policy__key *key, void *into)
 {
-	struct policy_zone **zone = policy__key_member(key, into);
+	struct policy *policy = into;
 	const char *name = policy__scalar(yaml, value, "'time_zone'");
 	int err;
 
 	if (!name)
 		return;
-	err = policy_zone_load(zone, name);
+	snprintf(policy->zone_name, sizeof(policy->zone_name), "%s", name);
+	err = policy_zone_load(&policy->zone, name);
 	if (err == -ENOMEM)
 		yaml->no_memory = true;
 	else if (err)
@@ -72,7 +73,7 @@ organisation_read(struct policy__yaml *yaml, yaml_node_t *node,
 	static const struct policy__words unknown = { COUNT(words), words };
 	static const struct policy__key keys[] = {
 		{ "name", true, read_organisation, AT(organisation), NULL },
-		{ "time_zone", true, read_zone, AT(zone), NULL },
+		{ "time_zone", true, read_zone, 0, NULL },
 		{ "unknown_party", false, policy__read_either,
 		  AT(unknown_recorded), &unknown },
 		{ "areas_need", false, read_areas_need, 0, NULL },

@@ -296,6 +296,7 @@ struct policy__text; /* texts.c */
 struct policy {
 	char organisation[POLICY_TEXT_BYTES];
 	struct policy_zone *zone;
+	char zone_name[POLICY_NAME_BYTES];
 	struct policy__document document;
 	struct policy__numbering numbering;
 	struct policy__networks networks; /**< ours */
@@ -403,6 +404,8 @@ int policy__zone_parse(struct policy_zone **zone, const uint8_t *bytes,
 
 /** Days since 1970-01-01 in the Gregorian calendar. month 1 to 12 */
 int64_t policy__days_from_civil(int64_t year, unsigned month, unsigned day);
+/** Fills year, month and day. */
+void policy__civil_from_days(int64_t days, struct policy_civil *civil);
 unsigned policy__days_in_month(int64_t year, unsigned month);
 
 #endif

@@ -103,8 +103,8 @@ policy__days_from_civil(int64_t year, unsigned month, unsigned day)
 	       floor_div(y, 400) + (153 * m + 2) / 5 + day - 1 - 719468;
 }
 
-static void
-civil_from_days(int64_t days, struct policy_civil *civil)
+void
+policy__civil_from_days(int64_t days, struct policy_civil *civil)
 {
 	int64_t from_march_0 = days + 719468;
 	int64_t era = floor_div(from_march_0, 146097); /* 400 years */
@@ -303,7 +303,7 @@ rule_span(const struct zone_rule *rule, int64_t t_s)
 
 	if (!rule->has_daylight)
 		return span;
-	civil_from_days(floor_div(t_s, POLICY__DAY_S), &civil);
+	policy__civil_from_days(floor_div(t_s, POLICY__DAY_S), &civil);
 	for (int64_t y = (int64_t)civil.year - 2; y <= civil.year + 2; y++) {
 		span_change(&span, t_s,
 			    rule_day_s(&rule->end, y) - rule->daylight.offset_s,
@@ -601,7 +601,7 @@ policy_zone_civil(const struct policy_zone *zone, int64_t time_ns,
 	int64_t days = floor_div(local_s, POLICY__DAY_S);
 	int64_t of_day_s = local_s - days * POLICY__DAY_S;
 
-	civil_from_days(days, civil);
+	policy__civil_from_days(days, civil);
 	civil->hour = (uint8_t)(of_day_s / HOUR_S);
 	civil->minute = (uint8_t)(of_day_s / 60 % 60);
 	civil->second = (uint8_t)(of_day_s % 60);

@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * The policy in plain English. All that is said follows from the policy that
+ * decides, so that a notice cannot drift away from it. Here are the sentences
+ * that several kinds of readers are told; explain_compliance.c and
+ * explain_notice.c put them together.
+ */
+#include "policy/explain_priv.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+void
+policy__heading(struct policy__explain *e, const char *text)
+{
+	fprintf(e->to, "%s# ", e->begun ? "\n" : "");
+	policy__say_text(e->to, text);
+	fputc('\n', e->to);
+	e->begun = true;
+	e->listing = false;
+}
+
+void
+policy__paragraph(struct policy__explain *e)
+{
+	if (e->begun)
+		fputc('\n', e->to);
+	e->begun = true;
+	e->listing = false;
+}
+
+void
+policy__item(struct policy__explain *e)
+{
+	if (e->begun && !e->listing)
+		fputc('\n', e->to);
+	fputs("- ", e->to);
+	e->begun = true;
+	e->listing = true;
+}
+
+void
+policy__explain_end(struct policy__explain *e)
+{
+	fputc('\n', e->to);
+}
+
+bool
+policy__concerns(const struct policy__explain *e, const struct policy__set *set)
+{
+	return !e->area ||
+	       policy__set_has(set, (size_t)(e->area - e->policy->areas));
+}
+
+bool
+policy__concerns_area(const struct policy__explain *e, size_t i)
+{
+	return !e->area || e->area == &e->policy->areas[i];
+}
+
+/* ---- rules --------------------------------------------------------------- */
+
+bool
+policy__rule_records(const struct policy__rule *rule)
+{
+	return rule->decision == POLICY_RECORD ||
+	       rule->decision == POLICY_LISTEN_DENY;
+}
+
+static const char *
+plural(size_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+void
+policy__say_rule_calls(const struct policy__explain *e,
+		       const struct policy__rule *rule)
+{
+	const struct policy *p = e->policy;
+
+	policy__say_routes(e->to, rule->routes);
+	if (!rule->areas.all) {
+		fprintf(e->to, " of the area%s ", plural(rule->areas.count));
+		policy__say_areas(e->to, p, &rule->areas, "and");
+	}
+	if (!rule->sites.all) {
+		fprintf(e->to, " at the site%s ", plural(rule->sites.count));
+		policy__say_sites(e->to, p, &rule->sites, "and");
+	}
+	if (rule->has_queues) {
+		fprintf(e->to, " in the queue%s ", plural(rule->queues.count));
+		policy__say_numbers(e->to, p, &rule->queues, "or");
+	}
+	if (rule->has_numbers) {
+		fputs(" from or to ", e->to);
+		policy__say_numbers(e->to, p, &rule->numbers, "or");
+	}
+	if (rule->has_from) {
+		fputs(" from ", e->to);
+		policy__say_numbers(e->to, p, &rule->from, "or");
+	}
+	if (rule->has_to) {
+		fputs(" to ", e->to);
+		policy__say_numbers(e->to, p, &rule->to, "or");
+	}
+	if (rule->logged_in)
+		fputs(" of whoever is logged in", e->to);
+}
+
+void
+policy__say_rule_parts(const struct policy__explain *e,
+		       const struct policy__rule *rule)
+{
+	static const char *const parts[] = {
+		[POLICY_KIND_AGENT] = "the conversation with who answers",
+		[POLICY_KIND_QUEUE] = "the time in a queue",
+		[POLICY_KIND_HOLD] = "the time on hold",
+		[POLICY_KIND_CONSULT] = "consultations with colleagues",
+		[POLICY_KIND_TRANSFER] = "what follows a transfer",
+	};
+	struct policy__list_words list = { 0 };
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (rule->kinds >> i & 1)
+			policy__list_add(&list, parts[i]);
+	}
+	if (!rule->kinds || list.count == sizeof(parts) / sizeof(parts[0]))
+		return;
+	fputs(" This holds only for these parts of a call: ", e->to);
+	policy__say_list(e->to, &list, "and");
+	fputs(".", e->to);
+}
+
+const struct policy__class *
+policy__class_find(const struct policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->classes_count; i++) {
+		if (!strcmp(policy->classes[i].name, name))
+			return &policy->classes[i];
+	}
+	return NULL;
+}
+
+void
+policy__say_kept(const struct policy__explain *e, const char *retention)
+{
+	const struct policy__class *class =
+	    policy__class_find(e->policy, retention);
+
+	if (!class)
+		return;
+	fputs("kept for ", e->to);
+	if (class->has_min) {
+		fputs("at least ", e->to);
+		policy__say_duration(e->to, &class->min);
+		fputs(" and ", e->to);
+	}
+	fputs("at most ", e->to);
+	policy__say_duration(e->to, &class->max);
+}
+
+/* ---- areas --------------------------------------------------------------- */
+
+static bool
+is_one(const struct policy__patterns *numbers)
+{
+	return numbers->count == 1 && numbers->items[0].kind == POLICY__EXACT;
+}
+
+static void
+say_these(const struct policy__explain *e, const char *what,
+	  const struct policy__patterns *numbers)
+{
+	fprintf(e->to, "the %s%s ", what, is_one(numbers) ? "" : "s");
+	policy__say_numbers(e->to, e->policy, numbers, "and");
+}
+
+void
+policy__say_area_numbers(const struct policy__explain *e,
+			 const struct policy__area *area)
+{
+	const char *joint = "";
+
+	if (area->extensions.count) {
+		say_these(e, "extension", &area->extensions);
+		joint = "; ";
+	}
+	if (area->queues.count) {
+		fputs(joint, e->to);
+		say_these(e, "queue", &area->queues);
+		joint = "; ";
+	}
+	if (area->has_sites) {
+		fprintf(e->to, "%sall telephones of the site%s ", joint,
+			plural(area->sites.count));
+		policy__say_sites(e->to, e->policy, &area->sites, "and");
+	}
+}
+
+const char *
+policy__area_lacks(const struct policy__area *area)
+{
+	bool no_case =
+	    area->needs & POLICY__NEED_CASE && !area->business_case.given;
+	bool no_request =
+	    area->needs & POLICY__NEED_REQUEST && !area->request.given;
+
+	if (no_case && no_request)
+		return "it has neither a business case nor an approved request";
+	if (no_case)
+		return "it has no business case";
+	return no_request ? "nobody's request for it was approved" : NULL;
+}
+
+static bool
+is_exempt(const struct policy *policy, const char *number)
+{
+	for (size_t i = 0; i < policy->exemptions_count; i++) {
+		if (policy__patterns_fit(&policy->exemptions[i].numbers,
+					 number))
+			return true;
+	}
+	return false;
+}
+
+bool
+policy__all_exempt(const struct policy *policy,
+		   const struct policy__patterns *numbers)
+{
+	for (size_t i = 0; i < numbers->count; i++) {
+		const struct policy__pattern *one = &numbers->items[i];
+
+		if (!is_exempt(policy, one->first) ||
+		    (one->kind == POLICY__RANGE &&
+		     !is_exempt(policy, one->last)))
+			return false;
+	}
+	return true;
+}
+
+/* ---- payments, opt-out --------------------------------------------------- */
+
+static void
+say_header(FILE *to, const char *what, const char *name, const char *value)
+{
+	fprintf(to, "%s%s", what, name);
+	if (policy__has(value))
+		fprintf(to, ": %s", value);
+}
+
+/** As clauses, "or" between them. */
+static void
+say_triggers(const struct policy__explain *e, const struct policy__payment *p)
+{
+	const bool has[] = { p->keys[0] != 0,
+			     policy__has(p->header),
+			     policy__has(p->info),
+			     p->targets.count != 0,
+			     p->hold,
+			     p->card_numbers };
+	size_t count = 0;
+	size_t i;
+	FILE *to = e->to;
+
+	for (i = 0; i < sizeof(has) / sizeof(has[0]); i++)
+		count += has[i];
+	i = 0;
+	if (p->keys[0])
+		fprintf(to, "%sone of ours keys %s",
+			policy__joint(i++, count, "or"), p->keys);
+	if (policy__has(p->header)) {
+		fputs(policy__joint(i++, count, "or"), to);
+		say_header(to, "the switch sends the header ", p->header,
+			   p->header_value);
+	}
+	if (policy__has(p->info)) {
+		fputs(policy__joint(i++, count, "or"), to);
+		say_header(to, "the switch sends an INFO with ", p->info,
+			   p->info_value);
+	}
+	if (p->targets.count) {
+		fprintf(to, "%sa call or a transfer goes to ",
+			policy__joint(i++, count, "or"));
+		policy__say_numbers(to, e->policy, &p->targets, "or");
+	}
+	if (p->hold)
+		fprintf(to, "%sone of ours puts the call on hold",
+			policy__joint(i++, count, "or"));
+	if (p->card_numbers)
+		fprintf(to, "%sa card number is keyed",
+			policy__joint(i++, count, "or"));
+}
+
+static void
+say_resume(const struct policy__explain *e, const struct policy__payment *p)
+{
+	FILE *to = e->to;
+
+	switch (p->resume) {
+	case POLICY__RESUME_NEVER:
+		fputs("The rest of the call is not recorded.", to);
+		return;
+	case POLICY__RESUME_AFTER:
+		policy__say_span(to, p->after_ns);
+		fputs(" later the call is recorded again, or before that when "
+		      "one of ours ",
+		      to);
+		break;
+	case POLICY__RESUME_EXPLICIT:
+		fputs("The call is recorded again when one of ours ", to);
+		break;
+	}
+	if (p->resume_keys[0])
+		fprintf(to, "keys %s or ", p->resume_keys);
+	fputs("resumes it by hand.", to);
+}
+
+void
+policy__say_payment(const struct policy__explain *e,
+		    const struct policy__payment *payment)
+{
+	fputs("Recording stops when ", e->to);
+	say_triggers(e, payment);
+	fputs(".", e->to);
+	if (payment->tones)
+		fputs(" Keys are recognised by their tones too, and the tones "
+		      "are not recorded.",
+		      e->to);
+	if (payment->lookback_ns) {
+		fputs(" What was said in the ", e->to);
+		policy__say_span(e->to, payment->lookback_ns);
+		fputs(" before is not recorded either.", e->to);
+	}
+	fputs(" ", e->to);
+	say_resume(e, payment);
+}
+
+void
+policy__say_opt_out(const struct policy__explain *e)
+{
+	const struct policy__opt_out *o = &e->policy->opt_out;
+
+	fprintf(e->to, "%s does not want to be recorded keys %s. ",
+		o->anybody ? "Whoever" : "A caller who", o->keys);
+	if (o->return_keys[0]) {
+		fprintf(e->to, "Keying %s within ", o->return_keys);
+		policy__say_span(e->to, o->wait_ns);
+		fputs(" takes that back. Otherwise", e->to);
+	} else {
+		fputs("Then", e->to);
+	}
+	fputs(" nothing more of the call is recorded, and what was recorded "
+	      "of it is destroyed at once; all that stays is a count.",
+	      e->to);
+}
+
+/* ---- people -------------------------------------------------------------- */
+
+void
+policy__say_grant(const struct policy__explain *e,
+		  const struct policy__grant *grant, uint32_t rights)
+{
+	struct policy__list_words list = { 0 };
+
+	for (int r = 0; r < POLICY_RIGHT_COUNT; r++) {
+		if (grant->rights & rights & UINT32_C(1) << r)
+			policy__list_add(
+			    &list, policy_right_name((enum policy_right)r));
+	}
+	fprintf(e->to, "%s may ", grant->role);
+	policy__say_list(e->to, &list, "and");
+	if (!grant->areas.all) {
+		fprintf(e->to, " in the area%s ", plural(grant->areas.count));
+		policy__say_areas(e->to, e->policy, &grant->areas, "and");
+	}
+	if (grant->purposes.count) {
+		fputs(", for ", e->to);
+		policy__say_names(e->to, &grant->purposes, "or");
+	}
+	fputs(".", e->to);
+}
+
+void
+policy__say_release(const struct policy__explain *e,
+		    const struct policy__release *release)
+{
+	fprintf(e->to, "%s (%s the organisation)", release->name,
+		release->outside ? "outside" : "inside");
+	if (release->reasons.count) {
+		fputs(", for ", e->to);
+		policy__say_names(e->to, &release->reasons, "or");
+	}
+	fputs(": authorised by ", e->to);
+	policy__say_names(e->to, &release->authorisers, "or");
+	if (policy__has(release->advice_from)) {
+		fputs(", on the advice of ", e->to);
+		policy__say_text(e->to, release->advice_from);
+	}
+	if (policy__has(release->needs)) {
+		fputs(", given ", e->to);
+		policy__say_text(e->to, release->needs);
+	}
+	fputs(".", e->to);
+	if (release->dispose_within.days || release->dispose_within.months) {
+		fputs(" The copy has to be disposed of within ", e->to);
+		policy__say_duration(e->to, &release->dispose_within);
+		fputs(".", e->to);
+	}
+}
+
+void
+policy__say_reminder(const struct policy__explain *e,
+		     const struct policy__reminder *reminder)
+{
+	bool every = reminder->every.days || reminder->every.months;
+
+	policy__say_text(e->to, reminder->who);
+	fputs(" are told", e->to);
+	if (reminder->first_use)
+		fputs(" when they first use a recorded telephone", e->to);
+	if (reminder->first_use && every)
+		fputs(", and reminded", e->to);
+	if (every) {
+		fputs(" every ", e->to);
+		policy__say_duration(e->to, &reminder->every);
+	}
+	if (reminder->since.set) {
+		fputs(", since ", e->to);
+		policy__say_date(e->to, &reminder->since);
+	}
+	if (policy__has(reminder->text)) {
+		fputs(": ", e->to);
+		policy__say_text(e->to, reminder->text);
+	}
+	fputs(".", e->to);
+}
+
+void
+policy__say_purpose_needs(const struct policy__explain *e,
+			  const struct policy__purpose *purpose)
+{
+	struct policy__list_words list = { 0 };
+
+	if (purpose->needs_case)
+		policy__list_add(&list, "a case");
+	if (purpose->needs_approver)
+		policy__list_add(&list, "an approver");
+	if (purpose->needs_advice)
+		policy__list_add(&list, "advice");
+	fprintf(e->to, "%s", purpose->name);
+	if (list.count) {
+		fputs(", which needs ", e->to);
+		policy__say_list(e->to, &list, "and");
+	}
+	if (purpose->authorisers.count) {
+		fputs(list.count ? " and is authorised by "
+				 : ", authorised by ",
+		      e->to);
+		policy__say_names(e->to, &purpose->authorisers, "or");
+	}
+	if (purpose->play_only)
+		fputs("; no copies are made for it", e->to);
+	fputs(".", e->to);
+}
+
+/* ---- all of it ----------------------------------------------------------- */
+
+int
+policy_explain(const struct policy *policy, enum policy_audience audience,
+	       const char *area, FILE *to)
+{
+	struct policy__explain e = { .policy = policy, .to = to };
+
+	for (size_t i = 0; area && i < policy->areas_count; i++) {
+		if (!strcmp(policy->areas[i].name, area))
+			e.area = &policy->areas[i];
+	}
+	if (area && !e.area)
+		return -ENOENT;
+	switch (audience) {
+	case POLICY_FOR_COMPLIANCE:
+		policy__explain_compliance(&e);
+		break;
+	case POLICY_FOR_STAFF:
+		policy__explain_staff(&e);
+		break;
+	case POLICY_FOR_CALLER:
+		policy__explain_caller(&e);
+		break;
+	}
+	return ferror(to) ? -ENOMEM : 0;
+}
