@@ -96,6 +96,8 @@ policy__listen_denies_read(struct policy__yaml *yaml, yaml_node_t *node,
 
 /* ---- payments ------------------------------------------------------------ */
 
+enum { HEADER_NAME_MAX = 63 };
+
 /** A SIP header that a trigger waits for. */
 struct header {
 	const char *name, *value;
@@ -121,6 +123,11 @@ read_header(struct policy__yaml *yaml, yaml_node_t *value,
 
 	policy__entry_read(yaml, value, policy__key_quoted(key, what), keys,
 			   COUNT(keys), &header);
+	if (strlen(header.name) > HEADER_NAME_MAX)
+		policy__complain(yaml, value,
+				 "%s: the name of a SIP header has at most %d "
+				 "characters here",
+				 what, HEADER_NAME_MAX);
 	if (header.name[strspn(header.name, token)])
 		policy__complain(yaml, value,
 				 "%s: '%.40s' is not the name of a SIP header",

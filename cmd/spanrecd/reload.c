@@ -64,6 +64,7 @@ enforce(struct control_state *c, struct fresh *fresh)
 	c->settings.setup_timeout_s = s->setup_timeout_s;
 	sip_tracker_set_timeouts(c->tracker, s->idle_timeout_s * SECOND_NS,
 				 s->setup_timeout_s * SECOND_NS);
+	control__watch(c);
 	control__decide_again(c);
 }
 
