@@ -250,7 +250,7 @@ void policy_keys_wipe(struct policy_keys *keys);
 struct policy_effect {
 	bool changed; /**< the state did: keep it */
 	bool paused;  /**< nothing is recorded from from_ns on */
-	bool resumed; /**< it is again, from now on */
+	bool resumed; /**< it is again, from from_ns on */
 	int64_t from_ns;
 	bool decide;  /**< ask for a verdict again */
 	bool pending; /**< nothing is sealed until it is released, discarded */

@@ -123,7 +123,7 @@ act(struct control_state *c, struct control_family *family,
 		tell_all(c, family, WRITER_PAUSE, effect->from_ns);
 	}
 	if (effect->resumed)
-		tell_all(c, family, WRITER_RESUME, event->time_ns);
+		tell_all(c, family, WRITER_RESUME, effect->from_ns);
 	if (effect->pending)
 		tell_all(c, family, WRITER_HOLD, 0);
 	if (effect->released) {
