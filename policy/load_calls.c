@@ -250,12 +250,14 @@ payment_read(struct policy__yaml *yaml, yaml_node_t *node, void *entry)
 	payment->lookback_ns = 10 * POLICY__SECOND_NS;
 	policy__entry_read(yaml, node, "a payment", keys, COUNT(keys), payment);
 	if (payment->resume_keys[0] && payment->resume == POLICY__RESUME_NEVER)
-		policy__complain(yaml, node,
+		policy__complain(yaml,
+				 policy__value_of(yaml, node, "resume_keys"),
 				 "the payment '%s' has 'resume_keys', but "
 				 "'resume' is never",
 				 payment->name);
 	if (codes_overlap(payment->keys, payment->resume_keys))
-		policy__complain(yaml, node,
+		policy__complain(yaml,
+				 policy__value_of(yaml, node, "resume_keys"),
 				 "the payment '%s': of 'keys' and "
 				 "'resume_keys' one is the end of the other",
 				 payment->name);
@@ -304,7 +306,7 @@ policy__opt_out_read(struct policy__yaml *yaml, yaml_node_t *node,
 	opt_out->announcement_ns = opt_out->wait_ns = 30 * POLICY__SECOND_NS;
 	policy__entry_read(yaml, node, "'opt_out'", keys, COUNT(keys), opt_out);
 	if (codes_overlap(opt_out->keys, opt_out->return_keys))
-		policy__complain(yaml, node,
+		policy__complain(yaml, policy__value_of(yaml, node, "return"),
 				 "'opt_out': of 'keys' and 'return' one is the "
 				 "end of the other");
 }

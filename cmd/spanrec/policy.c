@@ -14,8 +14,9 @@ struct arguments {
 };
 
 static const char doc[] =
-    "Read a policy and print every mistake in it, with its line and column. "
-    "Without FILE it is the policy of the home.\v"
+    "Read a policy and print every mistake in it, with its line and column; if "
+    "there is none, what is allowed but unwise. Without FILE it is the policy "
+    "of the home.\v"
     "Examples:\n"
     "  spanrec policy check\n"
     "  spanrec policy check draft.yaml\n";
@@ -69,5 +70,8 @@ spanrec_policy(struct spanrec *spanrec, int argc, char **argv)
 		fprintf(spanrec->out, "%s: no mistakes\n",
 			arguments.file ? arguments.file
 				       : spanrec->home.policy_path);
+	if (!rc)
+		home_policy_lint(&spanrec->home, arguments.file,
+				 spanrec->policy, true);
 	return rc;
 }
