@@ -20,6 +20,10 @@ static const struct {
 	  spanrec_policy_explain },
 	{ "diff", "FILE [FILE]", "what another one says otherwise",
 	  spanrec_policy_diff },
+	{ "simulate", "[FILE]", "what it would make of stored calls",
+	  spanrec_policy_simulate },
+	{ "apply", "FILE", "put it in force", spanrec_policy_apply },
+	{ "log", "", "which policies were in force", spanrec_policy_log },
 };
 #define ACTIONS (sizeof(actions) / sizeof(*actions))
 

@@ -36,6 +36,9 @@ int spanrec_draft_test(const struct spanrec_draft *draft,
 int spanrec_policy_check(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_policy_test(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_policy_explain(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_policy_simulate(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_policy_apply(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_policy_log(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_policy_diff(struct spanrec *spanrec, int argc, char **argv);
 
 #endif

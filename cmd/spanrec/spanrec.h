@@ -246,6 +246,22 @@ int spanrec_ids_add(struct spanrec_ids *ids, const char *id)
 	__attribute__((warn_unused_result));
 void spanrec_ids_fini(struct spanrec_ids *ids);
 
+/* ---- list.c ------------------------------------------------------------ */
+
+struct spanrec_period;
+
+/** What an option names that is a time, or a stretch of it: --from, --to, and
+ * --around with its plus-minus. @return exit code */
+int spanrec_time_option(const struct spanrec *spanrec, const char *option,
+			const char *text, struct spanrec_period *period)
+	__attribute__((warn_unused_result));
+
+/** The period of --from and --to, either of which may be NULL.
+ * @return exit code */
+int spanrec_period_option(const struct spanrec *spanrec, const char *from,
+			  const char *to, struct store_query *query)
+	__attribute__((warn_unused_result));
+
 /* ---- time.c ------------------------------------------------------------ */
 
 #define SPANREC_TIME_BYTES 48
