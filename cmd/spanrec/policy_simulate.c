@@ -198,10 +198,11 @@ compare_clocks(const struct simulation *s, const struct store_segment *segment,
 	if (!spanrec_segment_audible(segment))
 		return 0;
 	/* what is not known any more is no error here: it stays as it is */
-	(void)clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy,
-			segment, &before);
-	(void)clocks_of(spanrec->clocks, spanrec->archive, s->policy, segment,
-			&after);
+	if (clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy,
+		      segment, &before) == -ENOMEM ||
+	    clocks_of(spanrec->clocks, spanrec->archive, s->policy, segment,
+		      &after) == -ENOMEM)
+		return 0;
 	due_ns[0] = before.due_ns;
 	due_ns[1] = after.due_ns;
 	return (after.due_ns > before.due_ns) - (after.due_ns < before.due_ns);
