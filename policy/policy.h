@@ -323,6 +323,19 @@ bool policy_may(const struct policy *policy,
 		const char *area, const char *purpose, char *why,
 		size_t why_bytes);
 
+/** Does the policy give somebody any access? */
+bool policy_person_known(const struct policy *policy,
+			 const struct policy_person *person);
+
+/** What has to be there to do anything for a purpose. */
+enum { POLICY_NEEDS_CASE = 1, POLICY_NEEDS_APPROVER = 2,
+       POLICY_NEEDS_ADVICE = 4 };
+/** @return POLICY_NEEDS_*, or'd; 0 for a purpose that there is not */
+uint32_t policy_purpose_needs(const struct policy *policy, const char *purpose);
+/** May somebody allow what is done for a purpose? */
+bool policy_authorises(const struct policy *policy,
+		       const struct policy_person *person, const char *purpose);
+
 /* ---- for people ------------------------------------------------------------ */
 
 enum policy_audience { POLICY_FOR_COMPLIANCE, POLICY_FOR_STAFF,

@@ -30,7 +30,8 @@ static const struct {
 static void
 print_overview(FILE *to)
 {
-	fputs("What can be done with a policy; FILE is a draft, without it it "
+	fputs("Usage: spanrec policy ACTION ...\n\n"
+	      "What can be done with a policy; FILE is a draft, without it it "
 	      "is the policy\nof the home:\n\n",
 	      to);
 	for (size_t i = 0; i < ACTIONS; i++)

@@ -495,6 +495,8 @@ spanrec_policy_apply(struct spanrec *spanrec, int argc, char **argv)
 	if (!rc)
 		rc = spanrec_open_beside(spanrec, STORE_WRITE);
 	if (!rc)
+		rc = spanrec_may_all(spanrec, POLICY_RIGHT_POLICY);
+	if (!rc)
 		rc = show_difference(spanrec, &draft);
 	if (!rc)
 		rc = check(&arguments, &draft);
