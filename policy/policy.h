@@ -352,6 +352,20 @@ int policy_explain(const struct policy *policy, enum policy_audience audience,
 		   const char *area, FILE *to)
 	__attribute__((warn_unused_result));
 
+/** A decision that was made, as a row tells of it. */
+struct policy_decided {
+	const char *reason, *rule, *area; /**< as in the verdict */
+	int64_t start_ns;                 /**< of the call */
+};
+
+/**
+ * Why this policy decided so, in sentences with a blank before each: the reason
+ * of an exemption and who approved it, what an area lacks, when recording stops
+ * for a payment. Nothing where there is no more to say.
+ */
+void policy_explain_decision(const struct policy *policy,
+			     const struct policy_decided *decided, FILE *to);
+
 /** What another policy says otherwise, a line each: "- ", "+ ", "~ " and
  * words. @return how many, or -ENOMEM */
 int policy_diff(const struct policy *before, const struct policy *after,
