@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Who may do what with a recording: owners everything; others what a line of
+ * the access matrix gives to a role that they hold, by themselves or through a
+ * group of the system.
+ */
+#include "policy/policy_priv.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+const char *
+policy_right_name(enum policy_right right)
+{
+	static const char *const names[POLICY_RIGHT_COUNT] = {
+		[POLICY_RIGHT_FIND] = "find",
+		[POLICY_RIGHT_PLAY] = "play",
+		[POLICY_RIGHT_EXPORT] = "export",
+		[POLICY_RIGHT_SHARE] = "share",
+		[POLICY_RIGHT_DELETE] = "delete",
+		[POLICY_RIGHT_HOLD] = "hold",
+		[POLICY_RIGHT_PAUSE] = "pause",
+		[POLICY_RIGHT_REPORT] = "report",
+		[POLICY_RIGHT_OPERATE] = "operate",
+		[POLICY_RIGHT_POLICY] = "policy",
+	};
+
+	return (unsigned)right < POLICY_RIGHT_COUNT ? names[right] : "?";
+}
+
+static bool
+is_named(const struct policy__names *names, const char *name)
+{
+	for (size_t i = 0; i < names->count; i++) {
+		if (!strcmp(names->items[i], name))
+			return true;
+	}
+	return false;
+}
+
+static bool
+holds(const struct policy *policy, const struct policy_person *person,
+      const char *role)
+{
+	for (size_t i = 0; i < policy->roles_count; i++) {
+		const struct policy__role *one = &policy->roles[i];
+
+		if (strcmp(one->name, role) != 0)
+			continue;
+		if (is_named(&one->users, person->user))
+			return true;
+		for (size_t g = 0; g < person->groups_count; g++) {
+			if (is_named(&one->groups, person->groups[g]))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool
+area_fits(const struct policy *policy, const struct policy__set *areas,
+	  const char *area)
+{
+	for (size_t i = 0; i < areas->count; i++) {
+		if (!strcmp(policy->areas[areas->items[i]].name, area))
+			return true;
+	}
+	return areas->all;
+}
+
+static const struct policy__purpose *
+purpose_find(const struct policy *policy, const char *name)
+{
+	for (size_t i = 0; i < policy->purposes_count; i++) {
+		if (!strcmp(policy->purposes[i].name, name))
+			return &policy->purposes[i];
+	}
+	return NULL;
+}
+
+/** What somebody wants, and the words for why not. */
+struct wish {
+	const struct policy *policy;
+	const struct policy_person *person;
+	enum policy_right right;
+	const char *area, *purpose;
+	char *why;
+	size_t why_bytes;
+};
+
+static bool __attribute__((format(printf, 2, 3)))
+refuse(const struct wish *wish, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(wish->why, wish->why_bytes, format, arguments);
+	va_end(arguments);
+	return false;
+}
+
+/** @return false, and why */
+static bool
+purpose_allows(const struct wish *wish)
+{
+	const struct policy__purpose *purpose;
+
+	if (!wish->purpose)
+		return true;
+	purpose = purpose_find(wish->policy, wish->purpose);
+	if (!purpose)
+		return refuse(wish, "the policy knows no purpose '%.40s'",
+			      wish->purpose);
+	if (purpose->play_only && (wish->right == POLICY_RIGHT_EXPORT ||
+				   wish->right == POLICY_RIGHT_SHARE))
+		return refuse(wish,
+			      "for the purpose '%s' recordings are played, and "
+			      "no copies made",
+			      purpose->name);
+	return true;
+}
+
+static bool
+is_granted(const struct wish *wish, const struct policy__grant *grant)
+{
+	return grant->rights >> wish->right & 1 &&
+	       holds(wish->policy, wish->person, grant->role) &&
+	       area_fits(wish->policy, &grant->areas, wish->area) &&
+	       (!wish->purpose || !grant->purposes.count ||
+		is_named(&grant->purposes, wish->purpose));
+}
+
+bool
+policy_may(const struct policy *policy, const struct policy_person *person,
+	   enum policy_right right, const char *area, const char *purpose,
+	   char *why, size_t why_bytes)
+{
+	const struct wish wish = { policy,  person, right,    area,
+				   purpose, why,    why_bytes };
+
+	if (why_bytes)
+		why[0] = '\0';
+	if (!purpose_allows(&wish))
+		return false;
+	if (policy_user_is_owner(policy, person->user))
+		return true;
+	for (size_t i = 0; i < policy->grants_count; i++) {
+		if (is_granted(&wish, &policy->grants[i]))
+			return true;
+	}
+	return refuse(
+	    &wish,
+	    "the access matrix gives '%.40s' no right to %s recordings "
+	    "of %s%.40s%s%s%.40s",
+	    person->user, policy_right_name(right), *area ? "'" : "no area",
+	    area, *area ? "'" : "", purpose ? " for " : "",
+	    purpose ? purpose : "");
+}
