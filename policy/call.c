@@ -239,7 +239,7 @@ pause_by_hand(const struct happening *h)
 }
 
 static void
-resume(const struct happening *h)
+resume(const struct happening *h, int64_t from_ns)
 {
 	struct policy_state *state = h->state;
 
@@ -250,6 +250,7 @@ resume(const struct happening *h)
 	state->paused_ns = state->resume_ns = 0;
 	state->rule[0] = state->by[0] = '\0';
 	h->effect->resumed = h->effect->changed = true;
+	h->effect->from_ns = from_ns;
 }
 
 /* ---- opt-out ------------------------------------------------------------- */
@@ -308,7 +309,7 @@ key_of_payment(const struct happening *h, const struct policy__payment *p)
 	if (h->state->pause == POLICY_PAUSED_FOR_PAYMENT &&
 	    !strcmp(h->state->rule, p->name) &&
 	    code_fits(h->keys, INSIDE, p->resume_keys)) {
-		resume(h);
+		resume(h, h->event->time_ns);
 		return true;
 	}
 	return false;
@@ -408,9 +409,12 @@ static void
 on_time(const struct happening *h)
 {
 	const struct policy_state *state = h->state;
+	int64_t waiting_ns = h->event->time_ns - h->verdict->lookback_ns;
 
+	/* It was over then, but what is sealed by now stays left out. */
 	if (state->resume_ns && h->event->time_ns >= state->resume_ns)
-		resume(h);
+		resume(h, state->resume_ns > waiting_ns ? state->resume_ns
+							: waiting_ns);
 	if (state->opt == POLICY_OPT_PENDING &&
 	    h->event->time_ns >= state->opt_ns)
 		opt_out_final(h);
@@ -441,7 +445,7 @@ policy_call_event(const struct policy *policy,
 		pause_by_hand(&h);
 		break;
 	case POLICY_EVENT_RESUME:
-		resume(&h);
+		resume(&h, event->time_ns);
 		break;
 	case POLICY_EVENT_TIME:
 		on_time(&h);

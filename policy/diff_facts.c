@@ -459,7 +459,7 @@ facts_of_grant(const struct policy *p, const struct policy__grant *grant,
 		to = policy__fact_begin(facts, "may");
 		if (!to)
 			return;
-		fputs(policy_right_name((enum policy_right)r), to);
+		fputs(policy__right_words((enum policy_right)r), to);
 		if (!grant->areas.all) {
 			fputs(" in ", to);
 			policy__say_areas(to, p, &grant->areas, "and");

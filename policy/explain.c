@@ -76,11 +76,11 @@ plural(size_t count)
 
 void
 policy__say_rule_calls(const struct policy__explain *e,
-		       const struct policy__rule *rule)
+		       const struct policy__rule *rule, bool first)
 {
 	const struct policy *p = e->policy;
 
-	policy__say_routes(e->to, rule->routes);
+	policy__say_routes(e->to, rule->routes, first);
 	if (!rule->areas.all) {
 		fprintf(e->to, " of the area%s ", plural(rule->areas.count));
 		policy__say_areas(e->to, p, &rule->areas, "and");
@@ -90,8 +90,8 @@ policy__say_rule_calls(const struct policy__explain *e,
 		policy__say_sites(e->to, p, &rule->sites, "and");
 	}
 	if (rule->has_queues) {
-		fprintf(e->to, " in the queue%s ", plural(rule->queues.count));
-		policy__say_numbers(e->to, p, &rule->queues, "or");
+		fputs(" in ", e->to);
+		policy__say_these(e->to, p, "queue", &rule->queues, "or");
 	}
 	if (rule->has_numbers) {
 		fputs(" from or to ", e->to);
@@ -151,7 +151,7 @@ policy__say_kept(const struct policy__explain *e, const char *retention)
 
 	if (!class)
 		return;
-	fputs("kept for ", e->to);
+	fputs("for ", e->to);
 	if (class->has_min) {
 		fputs("at least ", e->to);
 		policy__say_duration(e->to, &class->min);
@@ -163,20 +163,6 @@ policy__say_kept(const struct policy__explain *e, const char *retention)
 
 /* ---- areas --------------------------------------------------------------- */
 
-static bool
-is_one(const struct policy__patterns *numbers)
-{
-	return numbers->count == 1 && numbers->items[0].kind == POLICY__EXACT;
-}
-
-static void
-say_these(const struct policy__explain *e, const char *what,
-	  const struct policy__patterns *numbers)
-{
-	fprintf(e->to, "the %s%s ", what, is_one(numbers) ? "" : "s");
-	policy__say_numbers(e->to, e->policy, numbers, "and");
-}
-
 void
 policy__say_area_numbers(const struct policy__explain *e,
 			 const struct policy__area *area)
@@ -184,12 +170,14 @@ policy__say_area_numbers(const struct policy__explain *e,
 	const char *joint = "";
 
 	if (area->extensions.count) {
-		say_these(e, "extension", &area->extensions);
+		policy__say_these(e->to, e->policy, "extension",
+				  &area->extensions, "and");
 		joint = "; ";
 	}
 	if (area->queues.count) {
 		fputs(joint, e->to);
-		say_these(e, "queue", &area->queues);
+		policy__say_these(e->to, e->policy, "queue", &area->queues,
+				  "and");
 		joint = "; ";
 	}
 	if (area->has_sites) {
@@ -268,25 +256,25 @@ say_triggers(const struct policy__explain *e, const struct policy__payment *p)
 		count += has[i];
 	i = 0;
 	if (p->keys[0])
-		fprintf(to, "%sone of ours keys %s",
+		fprintf(to, "%sa member of staff keys %s",
 			policy__joint(i++, count, "or"), p->keys);
 	if (policy__has(p->header)) {
 		fputs(policy__joint(i++, count, "or"), to);
-		say_header(to, "the switch sends the header ", p->header,
-			   p->header_value);
+		say_header(to, "the telephone system sends the header ",
+			   p->header, p->header_value);
 	}
 	if (policy__has(p->info)) {
 		fputs(policy__joint(i++, count, "or"), to);
-		say_header(to, "the switch sends an INFO with ", p->info,
-			   p->info_value);
+		say_header(to, "the telephone system sends an INFO with ",
+			   p->info, p->info_value);
 	}
 	if (p->targets.count) {
-		fprintf(to, "%sa call or a transfer goes to ",
+		fprintf(to, "%sa call or a transfer is made to ",
 			policy__joint(i++, count, "or"));
 		policy__say_numbers(to, e->policy, &p->targets, "or");
 	}
 	if (p->hold)
-		fprintf(to, "%sone of ours puts the call on hold",
+		fprintf(to, "%sa member of staff puts the call on hold",
 			policy__joint(i++, count, "or"));
 	if (p->card_numbers)
 		fprintf(to, "%sa card number is keyed",
@@ -305,11 +293,11 @@ say_resume(const struct policy__explain *e, const struct policy__payment *p)
 	case POLICY__RESUME_AFTER:
 		policy__say_span(to, p->after_ns);
 		fputs(" later the call is recorded again, or before that when "
-		      "one of ours ",
+		      "a member of staff ",
 		      to);
 		break;
 	case POLICY__RESUME_EXPLICIT:
-		fputs("The call is recorded again when one of ours ", to);
+		fputs("The call is recorded again when a member of staff ", to);
 		break;
 	}
 	if (p->resume_keys[0])
@@ -321,7 +309,13 @@ void
 policy__say_payment(const struct policy__explain *e,
 		    const struct policy__payment *payment)
 {
-	fputs("Recording stops when ", e->to);
+	if (!payment->areas.all && !e->area) {
+		fprintf(e->to, "In the area%s ", plural(payment->areas.count));
+		policy__say_areas(e->to, e->policy, &payment->areas, "and");
+		fputs(" recording stops when ", e->to);
+	} else {
+		fputs("Recording stops when ", e->to);
+	}
 	say_triggers(e, payment);
 	fputs(".", e->to);
 	if (payment->tones)
@@ -367,7 +361,7 @@ policy__say_grant(const struct policy__explain *e,
 	for (int r = 0; r < POLICY_RIGHT_COUNT; r++) {
 		if (grant->rights & rights & UINT32_C(1) << r)
 			policy__list_add(
-			    &list, policy_right_name((enum policy_right)r));
+			    &list, policy__right_words((enum policy_right)r));
 	}
 	fprintf(e->to, "%s may ", grant->role);
 	policy__say_list(e->to, &list, "and");
@@ -416,24 +410,26 @@ policy__say_reminder(const struct policy__explain *e,
 {
 	bool every = reminder->every.days || reminder->every.months;
 
+	fputs("For ", e->to);
 	policy__say_text(e->to, reminder->who);
-	fputs(" are told", e->to);
+	fputs(": ", e->to);
 	if (reminder->first_use)
-		fputs(" when they first use a recorded telephone", e->to);
+		fputs("at the first use of a recorded telephone", e->to);
 	if (reminder->first_use && every)
-		fputs(", and reminded", e->to);
+		fputs(", and then ", e->to);
 	if (every) {
-		fputs(" every ", e->to);
+		fputs("every ", e->to);
 		policy__say_duration(e->to, &reminder->every);
 	}
 	if (reminder->since.set) {
 		fputs(", since ", e->to);
 		policy__say_date(e->to, &reminder->since);
 	}
-	if (policy__has(reminder->text)) {
-		fputs(": ", e->to);
-		policy__say_text(e->to, reminder->text);
-	}
+	fputs(".", e->to);
+	if (!policy__has(reminder->text))
+		return;
+	fputs(" ", e->to);
+	policy__say_text(e->to, reminder->text);
 	fputs(".", e->to);
 }
 
@@ -442,6 +438,7 @@ policy__say_purpose_needs(const struct policy__explain *e,
 			  const struct policy__purpose *purpose)
 {
 	struct policy__list_words list = { 0 };
+	const char *joint = ": ";
 
 	if (purpose->needs_case)
 		policy__list_add(&list, "a case");
@@ -449,19 +446,19 @@ policy__say_purpose_needs(const struct policy__explain *e,
 		policy__list_add(&list, "an approver");
 	if (purpose->needs_advice)
 		policy__list_add(&list, "advice");
-	fprintf(e->to, "%s", purpose->name);
+	fputs(purpose->name, e->to);
 	if (list.count) {
-		fputs(", which needs ", e->to);
+		fprintf(e->to, "%sneeds ", joint);
 		policy__say_list(e->to, &list, "and");
+		joint = "; ";
 	}
 	if (purpose->authorisers.count) {
-		fputs(list.count ? " and is authorised by "
-				 : ", authorised by ",
-		      e->to);
+		fprintf(e->to, "%sauthorised by ", joint);
 		policy__say_names(e->to, &purpose->authorisers, "or");
+		joint = "; ";
 	}
 	if (purpose->play_only)
-		fputs("; no copies are made for it", e->to);
+		fprintf(e->to, "%sno copies are made", joint);
 	fputs(".", e->to);
 }
 

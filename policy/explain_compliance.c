@@ -56,8 +56,8 @@ explain_consulted(struct policy__explain *e)
 
 		policy__item(e);
 		say_field(e->to, "Consulted: ", c->who, "");
-		say_day(e->to, " on ", &c->date, "");
-		say_field(e->to, ": ", c->note, "");
+		say_day(e->to, ", ", &c->date, "");
+		say_field(e->to, " (", c->note, ")");
 		fputs(".", e->to);
 		policy__explain_end(e);
 	}
@@ -89,7 +89,7 @@ explain_approval(struct policy__explain *e)
 	say_day(to, " It is in force from ", &d->in_force, ".");
 	say_day(to, " It has to be reviewed by ", &d->review_by, ".");
 	say_field(to, " Its owner: ", d->owner, ".");
-	say_field(to, " It rests on ", d->law, ".");
+	say_field(to, " The law it rests on: ", d->law, ".");
 	say_field(to, " Questions and complaints: ", d->contact, ".");
 	policy__explain_end(e);
 	explain_consulted(e);
@@ -111,7 +111,7 @@ say_ours(struct policy__explain *e)
 		fprintf(to, "those of %" PRIu32 " to %" PRIu32 " digits",
 			n->extension_min, n->extension_max);
 	if (n->external.count) {
-		fputs("; but not ", to);
+		fputs(", but not ", to);
 		policy__say_numbers(to, e->policy, &n->external, "or");
 	}
 	fputs(". Those that an area or a site names are ours too.", to);
@@ -195,8 +195,8 @@ say_approval(FILE *to, const struct policy__approval *approval)
 	say_field(to, " by ", approval->approved_by, "");
 	say_day(to, " on ", &approval->approved, "");
 	say_field(to, " (reference ", approval->reference, ")");
-	say_day(to, ", to be reviewed by ", &approval->review_by, "");
-	say_day(to, ", and ends on ", &approval->ends, "");
+	say_day(to, ". To be reviewed by ", &approval->review_by, "");
+	say_day(to, ". Ends on ", &approval->ends, "");
 }
 
 static void
@@ -277,15 +277,16 @@ explain_rule(struct policy__explain *e, const struct policy__rule *rule)
 {
 	policy__item(e);
 	fprintf(e->to, "%s: ", rule->name);
-	policy__say_rule_calls(e, rule);
+	policy__say_rule_calls(e, rule, false);
 	switch (rule->decision) {
 	case POLICY_RECORD:
-		fputs(" are recorded and ", e->to);
+		fputs(" are recorded and kept ", e->to);
 		policy__say_kept(e, rule->retention);
 		fputs(".", e->to);
 		break;
 	case POLICY_LISTEN_DENY:
-		fputs(" are recorded, but nobody may listen; they are ", e->to);
+		fputs(" are recorded, but nobody may listen; they are kept ",
+		      e->to);
 		policy__say_kept(e, rule->retention);
 		fputs(".", e->to);
 		break;
@@ -349,7 +350,7 @@ say_who_allowed(const struct policy__explain *e,
 	}
 	fputs(" Nobody is named who approved it.", e->to);
 	say_day(e->to, " To be reviewed by ", &approval->review_by, ".");
-	say_day(e->to, " It ends on ", &approval->ends, ".");
+	say_day(e->to, " Ends on ", &approval->ends, ".");
 }
 
 static void
@@ -418,12 +419,7 @@ explain_payments(struct policy__explain *e)
 			policy__heading(e, "Payments");
 		any = true;
 		policy__item(e);
-		fprintf(e->to, "%s", payment->name);
-		if (!payment->areas.all) {
-			fputs(", in ", e->to);
-			policy__say_areas(e->to, p, &payment->areas, "and");
-		}
-		fputs(": ", e->to);
+		fprintf(e->to, "%s. ", payment->name);
 		policy__say_payment(e, payment);
 		policy__explain_end(e);
 	}
@@ -473,20 +469,20 @@ static void
 explain_class(struct policy__explain *e, const struct policy__class *class)
 {
 	policy__item(e);
-	fprintf(e->to, "%s: ", class->name);
+	fprintf(e->to, "%s: kept ", class->name);
 	policy__say_kept(e, class->name);
-	fputs(". It is deleted ", e->to);
+	fputs(", and deleted ", e->to);
 	if (class->has_min) {
 		fputs("when ", e->to);
 		policy__say_duration(e->to, &class->min);
-		fputs(" are over.", e->to);
+		fputs(" old.", e->to);
 	} else {
 		fputs("just before that.", e->to);
 	}
 	if (class->then[0])
 		fprintf(e->to,
 			" After a hold or a case has ended, the class %s "
-			"counts from then on.",
+			"holds, counted from then on.",
 			class->then);
 	say_field(e->to, " To keep it for longer takes the advice of ",
 		  class->beyond, ".");
@@ -617,6 +613,20 @@ explain_announced(struct policy__explain *e)
 	}
 }
 
+/** "a week", "every 10 days" */
+static void
+say_per(FILE *to, const struct policy__duration *per)
+{
+	if (per->days == 7) {
+		fputs("a week", to);
+	} else if (per->months == 1) {
+		fputs("a month", to);
+	} else {
+		fputs("every ", to);
+		policy__say_duration(to, per);
+	}
+}
+
 static void
 explain_samples(struct policy__explain *e)
 {
@@ -628,14 +638,14 @@ explain_samples(struct policy__explain *e)
 		const struct policy__sample *s = &p->samples[i];
 
 		policy__item(e);
-		fprintf(e->to, "%s: %" PRIu32 " call%s of each agent", s->name,
-			s->per_agent, s->per_agent == 1 ? "" : "s");
+		fprintf(e->to, "%s: %" PRIu32 " call%s ", s->name, s->per_agent,
+			s->per_agent == 1 ? "" : "s");
+		say_per(e->to, &s->per);
+		fputs(" of each agent", e->to);
 		if (!s->areas.all) {
 			fputs(" of ", e->to);
 			policy__say_areas(e->to, p, &s->areas, "and");
 		}
-		fputs(" in ", e->to);
-		policy__say_duration(e->to, &s->per);
 		if (s->purpose[0])
 			fprintf(e->to, ", for %s", s->purpose);
 		if (s->has_outbound)

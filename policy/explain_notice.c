@@ -58,11 +58,11 @@ say_kept(const struct policy__explain *e)
 
 	for (size_t i = 0; i < p->classes_count; i++)
 		count += class_is_used(e, &p->classes[i]);
-	fputs("Recordings are ", e->to);
+	fputs("Recordings are kept ", e->to);
 	for (size_t i = 0; i < p->classes_count; i++) {
 		if (!class_is_used(e, &p->classes[i]))
 			continue;
-		fputs(policy__joint(said++, count, "or"), e->to);
+		fputs(said++ ? ", or " : "", e->to);
 		policy__say_kept(e, p->classes[i].name);
 	}
 	if (count > 1)
@@ -186,7 +186,7 @@ staff_calls(struct policy__explain *e)
 		policy__item(e);
 		if (!policy__rule_records(rule))
 			fputs("Not recorded: ", e->to);
-		policy__say_rule_calls(e, rule);
+		policy__say_rule_calls(e, rule, policy__rule_records(rule));
 		if (rule->decision == POLICY_LISTEN_DENY)
 			fputs(", to which nobody may listen", e->to);
 		fputs(".", e->to);
@@ -195,7 +195,9 @@ staff_calls(struct policy__explain *e)
 	}
 	if (p->areas_count) {
 		policy__paragraph(e);
-		fputs(e->area ? "The area is:" : "The areas are:", e->to);
+		fputs(e->area || p->areas_count == 1 ? "The area:"
+						     : "The areas:",
+		      e->to);
 		policy__explain_end(e);
 		staff_areas(e);
 	}
@@ -238,12 +240,6 @@ staff_payments(struct policy__explain *e)
 		if (!said++)
 			policy__heading(e, "Payments");
 		policy__item(e);
-		if (!payment->areas.all && !e->area) {
-			fputs("In ", e->to);
-			policy__say_areas(e->to, e->policy, &payment->areas,
-					  "and");
-			fputs(": ", e->to);
-		}
 		policy__say_payment(e, payment);
 		policy__explain_end(e);
 	}
@@ -430,7 +426,7 @@ caller_what(struct policy__explain *e)
 	policy__paragraph(e);
 	policy__say_text(e->to, e->policy->organisation);
 	fprintf(e->to, " records %s", is_partial(e) ? "some " : "");
-	policy__say_routes(e->to, routes & OUTSIDE);
+	policy__say_routes(e->to, routes & OUTSIDE, false);
 	say_with(e);
 	fputs(", for ", e->to);
 	say_purposes(e);

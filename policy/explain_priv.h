@@ -30,13 +30,14 @@ bool policy__concerns_area(const struct policy__explain *e, size_t i);
 /** Are there calls that the rule lets be recorded? */
 bool policy__rule_records(const struct policy__rule *rule);
 
-/** " of the areas A and B", " at the site S", ": which calls a rule means. */
+/** "incoming calls of the area A": which calls a rule means.
+ * @param first it begins a sentence */
 void policy__say_rule_calls(const struct policy__explain *e,
-			    const struct policy__rule *rule);
+			    const struct policy__rule *rule, bool first);
 /** "only the time in a queue", as a sentence; nothing if it is all. */
 void policy__say_rule_parts(const struct policy__explain *e,
 			    const struct policy__rule *rule);
-/** "kept for 12 months at least and 24 months at most" */
+/** "for at least 6 months and at most 1 year" */
 void policy__say_kept(const struct policy__explain *e, const char *retention);
 const struct policy__class *policy__class_find(const struct policy *policy,
 					       const char *name);
@@ -52,7 +53,7 @@ bool policy__all_exempt(const struct policy *policy,
 void policy__say_payment(const struct policy__explain *e,
 			 const struct policy__payment *payment);
 void policy__say_opt_out(const struct policy__explain *e);
-/** "case workers may play and export" */
+/** "case workers may listen to recordings" */
 void policy__say_grant(const struct policy__explain *e,
 		       const struct policy__grant *grant, uint32_t rights);
 void policy__say_release(const struct policy__explain *e,

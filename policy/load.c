@@ -153,17 +153,6 @@ policy_read(struct policy__yaml *yaml, struct policy *policy)
 	policy__index_fini(&load.purposes);
 }
 
-/** Mistakes were found section by section; people read from the top. */
-static int
-error_compare(const void *a, const void *b)
-{
-	const struct policy_error *x = a, *y = b;
-
-	if (x->line != y->line)
-		return x->line < y->line ? -1 : 1;
-	return x->column < y->column ? -1 : x->column > y->column;
-}
-
 int
 policy_load(struct policy **policy, const char *text, size_t n,
 	    struct policy_errors *errors)
@@ -196,8 +185,7 @@ policy_load(struct policy **policy, const char *text, size_t n,
 		return -ENOMEM;
 	}
 	if (errors->count) {
-		qsort(errors->errors, errors->count, sizeof(errors->errors[0]),
-		      error_compare);
+		policy__errors_sort(errors);
 		policy_free(&made);
 		return -EINVAL;
 	}

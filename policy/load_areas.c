@@ -14,10 +14,11 @@ policy__approval_check(struct policy__yaml *yaml, const yaml_node_t *node,
 	if (!approved->set)
 		return;
 	if (approval->ends.set && approval->ends.day <= approved->day)
-		policy__complain(yaml, node,
+		policy__complain(yaml, policy__value_of(yaml, node, "ends"),
 				 "%s: 'ends' must be after 'approved'", what);
 	if (approval->review_by.set && approval->review_by.day < approved->day)
-		policy__complain(yaml, node,
+		policy__complain(yaml,
+				 policy__value_of(yaml, node, "review_by"),
 				 "%s: 'review_by' is before 'approved'", what);
 }
 

@@ -96,6 +96,8 @@ policy__listen_denies_read(struct policy__yaml *yaml, yaml_node_t *node,
 
 /* ---- payments ------------------------------------------------------------ */
 
+enum { HEADER_NAME_MAX = 63 };
+
 /** A SIP header that a trigger waits for. */
 struct header {
 	const char *name, *value;
@@ -121,6 +123,11 @@ read_header(struct policy__yaml *yaml, yaml_node_t *value,
 
 	policy__entry_read(yaml, value, policy__key_quoted(key, what), keys,
 			   COUNT(keys), &header);
+	if (strlen(header.name) > HEADER_NAME_MAX)
+		policy__complain(yaml, value,
+				 "%s: the name of a SIP header has at most %d "
+				 "characters here",
+				 what, HEADER_NAME_MAX);
 	if (header.name[strspn(header.name, token)])
 		policy__complain(yaml, value,
 				 "%s: '%.40s' is not the name of a SIP header",
@@ -243,12 +250,14 @@ payment_read(struct policy__yaml *yaml, yaml_node_t *node, void *entry)
 	payment->lookback_ns = 10 * POLICY__SECOND_NS;
 	policy__entry_read(yaml, node, "a payment", keys, COUNT(keys), payment);
 	if (payment->resume_keys[0] && payment->resume == POLICY__RESUME_NEVER)
-		policy__complain(yaml, node,
+		policy__complain(yaml,
+				 policy__value_of(yaml, node, "resume_keys"),
 				 "the payment '%s' has 'resume_keys', but "
 				 "'resume' is never",
 				 payment->name);
 	if (codes_overlap(payment->keys, payment->resume_keys))
-		policy__complain(yaml, node,
+		policy__complain(yaml,
+				 policy__value_of(yaml, node, "resume_keys"),
 				 "the payment '%s': of 'keys' and "
 				 "'resume_keys' one is the end of the other",
 				 payment->name);
@@ -297,7 +306,7 @@ policy__opt_out_read(struct policy__yaml *yaml, yaml_node_t *node,
 	opt_out->announcement_ns = opt_out->wait_ns = 30 * POLICY__SECOND_NS;
 	policy__entry_read(yaml, node, "'opt_out'", keys, COUNT(keys), opt_out);
 	if (codes_overlap(opt_out->keys, opt_out->return_keys))
-		policy__complain(yaml, node,
+		policy__complain(yaml, policy__value_of(yaml, node, "return"),
 				 "'opt_out': of 'keys' and 'return' one is the "
 				 "end of the other");
 }

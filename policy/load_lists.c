@@ -33,6 +33,23 @@ policy__place_of(const yaml_node_t *node)
 	};
 }
 
+const yaml_node_t *
+policy__value_of(struct policy__yaml *yaml, const yaml_node_t *node,
+		 const char *key)
+{
+	if (node->type != YAML_MAPPING_NODE)
+		return node;
+	for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+	     pair < node->data.mapping.pairs.top; pair++) {
+		const yaml_node_t *name = policy__node(yaml, pair->key);
+
+		if (name->type == YAML_SCALAR_NODE &&
+		    !strcmp((const char *)name->data.scalar.value, key))
+			return policy__node(yaml, pair->value);
+	}
+	return node;
+}
+
 /* ---- names --------------------------------------------------------------- */
 
 /** Of two with one name the earlier comes first. */

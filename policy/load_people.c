@@ -102,7 +102,8 @@ policy__approval_read(struct policy__yaml *yaml, yaml_node_t *node,
 	document->at = policy__place_of(node);
 	if (document->review_by.set && document->approved.set &&
 	    document->review_by.day < document->approved.day)
-		policy__complain(yaml, node,
+		policy__complain(yaml,
+				 policy__value_of(yaml, node, "review_by"),
 				 "'approval': 'review_by' is before "
 				 "'approved'");
 }

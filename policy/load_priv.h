@@ -76,6 +76,10 @@ size_t policy__index_want(struct policy__yaml *yaml, const yaml_node_t *node,
 			  const char *what, const struct policy__index *index,
 			  const char *name);
 
+/** The value of a key of a mapping; the mapping itself, where it has none. */
+const yaml_node_t *policy__value_of(struct policy__yaml *yaml,
+				    const yaml_node_t *node, const char *key);
+
 struct policy__place policy__place_of(const yaml_node_t *node);
 
 /* ---- load_values.c ------------------------------------------------------- */

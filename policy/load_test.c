@@ -80,7 +80,7 @@ the_default_policy(void **state)
 static void
 assert_error(const struct policy_errors *errors, const char *wanted)
 {
-	char text[300] = "";
+	char text[400] = "";
 
 	for (uint32_t i = 0; i < errors->count; i++) {
 		const struct policy_error *error = &errors->errors[i];
@@ -124,7 +124,8 @@ static const struct {
 	  "the policy knows no key 'purpose'; it knows: version, "
 	  "organisation, numbering, networks, groups, sites, areas, roles, "
 	  "purposes, access, retention, metadata, exemptions, listen_deny, "
-	  "payments, opt_out, ..." },
+	  "payments, opt_out, rules, approval, release, reminders, announced, "
+	  "sampling, tests" },
 	{ "Europe/London", "Europe/Londn", 0, 14,
 	  "'time_zone' is 'Europe/Londn', which this machine does not "
 	  "know; write it like Europe/London (or install tzdata)" },
@@ -242,7 +243,7 @@ each_mistake_in_words(void **state)
 		char *text = default_with(mistakes[i].from, mistakes[i].to);
 		struct policy_errors errors;
 		struct policy *policy;
-		char wanted[300];
+		char wanted[400];
 
 		snprintf(wanted, sizeof(wanted), "%d:%d: %s",
 			 line_of(mistakes[i].from) + mistakes[i].line,
@@ -296,7 +297,8 @@ static const struct {
 	  "?'; it knows: version, "
 	  "organisation, numbering, networks, groups, sites, areas, roles, "
 	  "purposes, access, retention, metadata, exemptions, listen_deny, "
-	  "payments, opt_out, ..." },
+	  "payments, opt_out, rules, approval, release, reminders, announced, "
+	  "sampling, tests" },
 };
 
 static void

@@ -358,6 +358,7 @@ event_read(struct policy__yaml *yaml, yaml_node_t *node, void *entry)
 	size_t what = 0, count = 0;
 
 	load.event.at = policy__place_of(node);
+	load.event.offset_ns = -1;
 	policy__mapping_read(yaml, node, "an event", keys, COUNT(keys), &load);
 	for (size_t i = 0; i < COUNT(load.what); i++) {
 		if (load.what[i] && count++ == 0)
@@ -369,7 +370,8 @@ event_read(struct policy__yaml *yaml, yaml_node_t *node, void *entry)
 				 &load.event);
 	else if (yaml->errors->count == before)
 		policy__complain(yaml, node,
-				 "an event is one thing, and this is %s",
+				 "an event has one key that says what "
+				 "happens, and this has %s",
 				 count ? "several" : "none");
 	if (load.by)
 		side_read(yaml, load.by, "by", &load.event.inside);
@@ -400,7 +402,8 @@ read_events(struct policy__yaml *yaml, yaml_node_t *value,
 	for (size_t i = 1; i < count; i++) {
 		const struct policy__test_event *event = &test->events[i];
 
-		if (event->offset_ns < event[-1].offset_ns)
+		if (event->offset_ns >= 0 &&
+		    event->offset_ns < event[-1].offset_ns)
 			policy__complain_at(yaml->errors, event->at.line,
 					    event->at.column,
 					    "this event is earlier than the "
@@ -536,6 +539,7 @@ expect_read(struct policy__yaml *yaml, yaml_node_t *node, void *entry)
 	struct policy__test_expect *expect = entry;
 
 	expect->at = policy__place_of(node);
+	expect->offset_ns = -1;
 	expect->kind = expect->decision = -1;
 	expect->route = expect->traces = -1;
 	policy__mapping_read(yaml, node, "an entry of 'expect'", keys,
@@ -563,7 +567,8 @@ read_expects(struct policy__yaml *yaml, yaml_node_t *value,
 	for (size_t i = 1; i < count; i++) {
 		const struct policy__test_expect *expect = &test->expects[i];
 
-		if (expect->offset_ns < expect[-1].offset_ns)
+		if (expect->offset_ns >= 0 &&
+		    expect->offset_ns < expect[-1].offset_ns)
 			policy__complain_at(yaml->errors, expect->at.line,
 					    expect->at.column,
 					    "this segment is earlier than the "

@@ -10,6 +10,7 @@
  *   schema.c   reading a YAML mapping by a table of fields (settings too)
  *   yaml.c     text -> YAML document; what is not wanted in one is refused
  *   lint.c     what is allowed, and unwise
+ *   free.c, texts.c  what a policy holds in memory
  *   numbers.c  one spelling of telephone numbers
  *   lookup.c   number -> every list that names it
  *   decide.c   facts -> verdict
@@ -37,7 +38,7 @@ struct policy;
 struct policy_error {
 	uint32_t line;   /**< from 1; 0: the file as a whole */
 	uint32_t column; /**< from 1 */
-	char text[240];  /**< in words: what is wrong, what is allowed */
+	char text[320];  /**< in words: what is wrong, what is allowed */
 };
 
 /** All mistakes of one file, at most 64 and how many more. */
@@ -87,6 +88,9 @@ bool policy_user_is_owner(const struct policy *policy, const char *user);
 /** "file:line:column: text" for each mistake. */
 void policy_errors_print(const struct policy_errors *errors, const char *file,
 			 FILE *to);
+/** "file:line:column: warning: text" for each of what policy_lint found. */
+void policy_warnings_print(const struct policy_errors *warnings,
+			   const char *file, FILE *to);
 
 /* ---- numbers ----------------------------------------------------------- */
 
@@ -250,7 +254,7 @@ void policy_keys_wipe(struct policy_keys *keys);
 struct policy_effect {
 	bool changed; /**< the state did: keep it */
 	bool paused;  /**< nothing is recorded from from_ns on */
-	bool resumed; /**< it is again, from now on */
+	bool resumed; /**< it is again, from from_ns on */
 	int64_t from_ns;
 	bool decide;  /**< ask for a verdict again */
 	bool pending; /**< nothing is sealed until it is released, discarded */

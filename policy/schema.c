@@ -164,7 +164,7 @@ static void
 complain_unknown(struct policy__yaml *yaml, const yaml_node_t *node,
 		 const char *what, const struct policy__key *keys, size_t count)
 {
-	char known[160] = "";
+	char known[260] = "";
 	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++) {

@@ -63,6 +63,9 @@ void policy__complain_at(struct policy_errors *errors, size_t line,
 			 size_t column, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
 
+/** Mistakes are found section by section; people read from the top. */
+void policy__errors_sort(struct policy_errors *errors);
+
 /** What a node is, in words: "a list". */
 const char *policy__node_is(const yaml_node_t *node);
 

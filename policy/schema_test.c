@@ -134,7 +134,7 @@ mistakes(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct policy_errors errors;
 		struct sample sample;
-		char error[300];
+		char error[400];
 
 		assert_int_equal(load(&sample, rows[i].text, &errors), -EINVAL);
 		assert_int_equal(errors.count, 1);

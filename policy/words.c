@@ -136,7 +136,7 @@ policy__say_pattern(FILE *to, const struct policy *policy,
 		    const struct policy__pattern *pattern)
 {
 	if (pattern->kind == POLICY__PREFIX)
-		fputs("all that begin with ", to);
+		fputs("any number that begins with ", to);
 	policy__say_number(to, policy, pattern->first);
 	if (pattern->kind != POLICY__RANGE)
 		return;
@@ -151,6 +151,36 @@ policy__say_numbers(FILE *to, const struct policy *policy,
 	for (size_t i = 0; i < numbers->count; i++) {
 		fputs(policy__joint(i, numbers->count, last), to);
 		policy__say_pattern(to, policy, &numbers->items[i]);
+	}
+}
+
+/** Are they all named by how they begin? */
+static bool
+are_prefixes(const struct policy__patterns *numbers)
+{
+	for (size_t i = 0; i < numbers->count; i++) {
+		if (numbers->items[i].kind != POLICY__PREFIX)
+			return false;
+	}
+	return true;
+}
+
+void
+policy__say_these(FILE *to, const struct policy *policy, const char *what,
+		  const struct policy__patterns *numbers, const char *last)
+{
+	bool one =
+	    numbers->count == 1 && numbers->items[0].kind == POLICY__EXACT;
+
+	fprintf(to, "the %s%s ", what, one ? "" : "s");
+	if (!are_prefixes(numbers)) {
+		policy__say_numbers(to, policy, numbers, last);
+		return;
+	}
+	fputs("that begin with ", to);
+	for (size_t i = 0; i < numbers->count; i++) {
+		fputs(policy__joint(i, numbers->count, "or"), to);
+		policy__say_number(to, policy, numbers->items[i].first);
 	}
 }
 
@@ -208,23 +238,42 @@ policy__set_has(const struct policy__set *set, size_t i)
 }
 
 void
-policy__say_routes(FILE *to, uint32_t routes)
+policy__say_routes(FILE *to, uint32_t routes, bool first)
 {
-	static const char *const names[] = {
-		[POLICY_IN] = "incoming",
-		[POLICY_OUT] = "outgoing",
-		[POLICY_INTERNAL] = "internal",
-		[POLICY_TRANSIT] = "transit",
+	static const char *const names[][2] = {
+		[POLICY_IN] = { "incoming", "Incoming" },
+		[POLICY_OUT] = { "outgoing", "Outgoing" },
+		[POLICY_INTERNAL] = { "internal", "Internal" },
+		[POLICY_TRANSIT] = { "transit", "Transit" },
 	};
 	struct policy__list_words list = { 0 };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (routes >> i & 1)
-			policy__list_add(&list, names[i]);
+			policy__list_add(&list, names[i][first && !list.count]);
 	}
 	if (list.count < sizeof(names) / sizeof(names[0]))
 		policy__say_list(to, &list, "and");
 	else
-		fputs("all", to);
+		fputs(first ? "All" : "all", to);
 	fputs(" calls", to);
+}
+
+const char *
+policy__right_words(enum policy_right right)
+{
+	static const char *const words[POLICY_RIGHT_COUNT] = {
+		[POLICY_RIGHT_FIND] = "find calls",
+		[POLICY_RIGHT_PLAY] = "listen to recordings",
+		[POLICY_RIGHT_EXPORT] = "make copies",
+		[POLICY_RIGHT_SHARE] = "share copies",
+		[POLICY_RIGHT_DELETE] = "delete recordings",
+		[POLICY_RIGHT_HOLD] = "keep recordings beyond their time",
+		[POLICY_RIGHT_PAUSE] = "pause recording",
+		[POLICY_RIGHT_REPORT] = "draw up reports",
+		[POLICY_RIGHT_OPERATE] = "operate the recorder",
+		[POLICY_RIGHT_POLICY] = "change the policy",
+	};
+
+	return words[right];
 }

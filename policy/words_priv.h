@@ -34,10 +34,14 @@ void policy__say_date(FILE *to, const struct policy__date *date);
 /** Those of our own country as they are dialled in it. */
 void policy__say_number(FILE *to, const struct policy *policy,
 			const char *normalised);
-/** "2750, 2200 to 2299 and what begins with 015344" */
+/** "2750, 2200 to 2299 and any number that begins with 015344" */
 void policy__say_numbers(FILE *to, const struct policy *policy,
 			 const struct policy__patterns *numbers,
 			 const char *last);
+/** "the queue 4000", "the queues 4000 and 4001" */
+void policy__say_these(FILE *to, const struct policy *policy, const char *what,
+		       const struct policy__patterns *numbers,
+		       const char *last);
 /** One of them. */
 void policy__say_pattern(FILE *to, const struct policy *policy,
 			 const struct policy__pattern *pattern);
@@ -51,8 +55,11 @@ void policy__say_sites(FILE *to, const struct policy *policy,
 		       const struct policy__set *set, const char *last);
 /** "10.0.0.0/8" */
 void policy__say_network(FILE *to, const struct policy__network *network);
-/** "Incoming and outgoing calls". @param routes bit 1 << enum policy_route */
-void policy__say_routes(FILE *to, uint32_t routes);
+/** "incoming and outgoing calls". @param routes bit 1 << enum policy_route
+ * @param first it begins a sentence */
+void policy__say_routes(FILE *to, uint32_t routes, bool first);
+/** "listen to recordings" */
+const char *policy__right_words(enum policy_right right);
 
 /** Is item i of a list one that the set means? */
 bool policy__set_has(const struct policy__set *set, size_t i);

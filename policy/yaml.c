@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 /*
@@ -86,21 +87,53 @@ policy__complain(struct policy__yaml *yaml, const yaml_node_t *node,
 	va_end(args);
 }
 
+static int
+error_compare(const void *a, const void *b)
+{
+	const struct policy_error *x = a, *y = b;
+
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	return x->column < y->column ? -1 : x->column > y->column;
+}
+
 void
-policy_errors_print(const struct policy_errors *errors, const char *file,
-		    FILE *to)
+policy__errors_sort(struct policy_errors *errors)
+{
+	qsort(errors->errors, errors->count, sizeof(errors->errors[0]),
+	      error_compare);
+}
+
+/** @param kind "mistakes", before each of them `before` */
+static void
+errors_print(const struct policy_errors *errors, const char *file,
+	     const char *before, const char *kind, FILE *to)
 {
 	for (uint32_t i = 0; i < errors->count; i++) {
 		const struct policy_error *error = &errors->errors[i];
 
 		if (error->line)
-			fprintf(to, "%s:%u:%u: %s\n", file, error->line,
-				error->column, error->text);
+			fprintf(to, "%s:%u:%u: %s%s\n", file, error->line,
+				error->column, before, error->text);
 		else
-			fprintf(to, "%s: %s\n", file, error->text);
+			fprintf(to, "%s: %s%s\n", file, before, error->text);
 	}
 	if (errors->more)
-		fprintf(to, "%s: and %u more mistakes\n", file, errors->more);
+		fprintf(to, "%s: and %u more %s\n", file, errors->more, kind);
+}
+
+void
+policy_errors_print(const struct policy_errors *errors, const char *file,
+		    FILE *to)
+{
+	errors_print(errors, file, "", "mistakes", to);
+}
+
+void
+policy_warnings_print(const struct policy_errors *warnings, const char *file,
+		      FILE *to)
+{
+	errors_print(warnings, file, "warning: ", "warnings", to);
 }
 
 /** Line and column, from 1, of a byte of the text. */

@@ -272,6 +272,8 @@ enum sip_event_type {
 	SIP_EVENT_HOLD,        /**< `party` put the other on hold */
 	SIP_EVENT_RESUME,      /**< ... and took the call back */
 	SIP_EVENT_KEY,         /**< `party` has pressed a key: `keyed` */
+	SIP_EVENT_HEADER,      /**< `party` sent a header that is watched:
+				* `header` */
 	SIP_EVENT_REFER,       /**< `party` asks the other to call `target` */
 	SIP_EVENT_MOVE,        /**< call->conversation is another: `link` */
 	SIP_EVENT_GOES_ON,     /**< of a call that was restored: the first
@@ -296,6 +298,17 @@ struct sip_keyed {
 	uint32_t duration_ms; /**< as told; 0: it was not */
 };
 
+#define SIP_WATCH_MAX          64
+#define SIP_HEADER_NAME_BYTES  64
+#define SIP_HEADER_VALUE_BYTES 128
+
+/** A header as it was sent; what does not fit is cut. */
+struct sip_header {
+	char name[SIP_HEADER_NAME_BYTES];
+	char value[SIP_HEADER_VALUE_BYTES];
+	bool info; /**< of an INFO */
+};
+
 struct sip_event {
 	enum sip_event_type type;
 	int64_t time_ns;
@@ -304,9 +317,10 @@ struct sip_event {
 	const struct sip_link *link;   /**< CALL (or NULL), MOVE, else NULL */
 	const struct sip_identity *target; /**< REFER, else NULL */
 	const struct sip_keyed *keyed; /**< KEY, else NULL */
+	const struct sip_header *header; /**< HEADER, else NULL */
 	bool moved; /**< MEDIA_CLOSE: it goes on in another conversation */
-	enum sip_party party;          /**< HOLD, RESUME, KEY, REFER, END (who
-					* hung up) */
+	enum sip_party party;          /**< HOLD, RESUME, KEY, HEADER, REFER,
+					* END (who hung up) */
 	enum sip_end_cause cause;      /**< END */
 	int status;                    /**< END: 0, or the SIP status code */
 };
@@ -411,6 +425,18 @@ void sip_tracker_free(struct sip_tracker **tracker);
  */
 int sip_tracker_input(struct sip_tracker *tracker,
 		      const struct capture_pkt *pkt);
+
+/**
+ * Tell of these headers, in any message of a call, as SIP_EVENT_HEADER: after
+ * CALL, before END, and not again where it is known that the message was sent
+ * again. Takes the place of what was watched before.
+ *
+ * @param names [count] in any case, not the compact forms; copied
+ * @return 0; -EINVAL: more than SIP_WATCH_MAX, empty, or too long
+ * @cost a look at each line of each message of a call, if there are any
+ */
+int sip_tracker_watch(struct sip_tracker *tracker, const char *const names[],
+		      uint32_t count) __attribute__((warn_unused_result));
 
 /** The call has media: it is alive at time_ns. Unknown numbers are ignored. */
 void sip_tracker_alive(struct sip_tracker *tracker, uint64_t call_number,

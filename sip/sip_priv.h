@@ -632,8 +632,15 @@ struct sip_early {
 	uint8_t *bytes;
 };
 
+/** Names of headers that are waited for. */
+struct sip_watch {
+	uint32_t count;
+	char name[SIP_WATCH_MAX][SIP_HEADER_NAME_BYTES];
+};
+
 struct sip_tracker {
 	struct sip_config config;
+	struct sip_watch watch;
 	sip_event_fn fn;
 	void *ctx;
 	struct sip_parser *parser;
@@ -721,6 +728,12 @@ void sip__dialog_suspend(struct sip_call_state *call, int64_t time_ns);
 void sip__dialog_reopen(struct sip_call_state *call, int64_t time_ns);
 /** Free all media without a word. */
 void sip__dialog_drop(struct sip_call_state *call);
+
+/* ---- watch.c ----------------------------------------------------------- */
+
+/** A message of a call: are there headers that are waited for? */
+void sip__watch_message(struct sip_call_state *call,
+			const struct sip_turn *turn);
 
 /* info.c */
 /** INFO, and responses to it. */

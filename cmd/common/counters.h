@@ -65,6 +65,9 @@
 	  "RTP packets of calls not stored: recording was paused")             \
 	X(keys, "keys", "keys pressed in calls, each once")                    \
 	X(keys_info, "keys", "of these, told by SIP INFO")                     \
+	X(keys_heard, "keys", "heard in the sound of a stream")                \
+	X(tones_unheard, "packets",                                            \
+	  "in which keys could not be heard, for their codec")                 \
 	X(hold_full, "packets",                                                \
 	  "RTP packets left out since too much audio waited to be sealed")     \
 	X(keys_shed, "keys", "keys that were shown while there was no room")   \

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/common/exit.h"
@@ -21,6 +22,9 @@
 
 /** A byte more than any file of ours may have: the reader will complain. */
 #define FILE_BYTES_MAX ((size_t)4 * 1024 * 1024 + 1)
+
+/** Warnings of a policy that go into the log. */
+#define LINT_LOGGED 5U
 
 #define AT(member) offsetof(struct home_settings, member)
 #define PATH_BYTES (POLICY_TEXT_BYTES - 1)
@@ -439,4 +443,27 @@ home_policy(const struct home *home, const char *path, struct policy **policy,
 	*text = bytes;
 	*text_bytes = n;
 	return 0;
+}
+
+void
+home_policy_lint(const struct home *home, const char *path,
+		 const struct policy *policy, bool all)
+{
+	struct policy_errors warnings;
+	struct timespec now;
+
+	if (!path)
+		path = home->policy_path;
+	clock_gettime(CLOCK_REALTIME, &now);
+	policy_lint(policy, now.tv_sec * INT64_C(1000000000) + now.tv_nsec,
+		    &warnings);
+	if (all)
+		policy_warnings_print(&warnings, path, stderr);
+	for (uint32_t i = 0; !all && i < warnings.count && i < LINT_LOGGED; i++)
+		log_warning("%s:%u: %s", path, warnings.errors[i].line,
+			    warnings.errors[i].text);
+	if (!all && warnings.count > LINT_LOGGED)
+		log_warning("%s: and %u more warnings; 'spanrec policy check' "
+			    "prints them",
+			    path, warnings.count - LINT_LOGGED + warnings.more);
 }

@@ -104,4 +104,13 @@ int home_policy(const struct home *home, const char *path,
 		struct policy **policy, char **text, size_t *text_bytes)
 	__attribute__((warn_unused_result));
 
+/**
+ * Say what is unwise in a policy today.
+ *
+ * @param path as it was loaded from
+ * @param all print each, as file:line:column; else the first few are logged
+ */
+void home_policy_lint(const struct home *home, const char *path,
+		      const struct policy *policy, bool all);
+
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* From scripts to packets: what is in the file, and what is said of it. */
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -396,6 +397,48 @@ digit_packets(void **state)
 	cleanup(&made);
 }
 
+/* How much of a frequency is in a packet of PCMU, of what mkpcap's tones have.
+ */
+static double
+share(const uint8_t *payload, double hz)
+{
+	double re = 0, im = 0;
+
+	for (unsigned i = 0; i < 160; i++) {
+		unsigned code = ~payload[i] & 0xff;
+		double x =
+		    ((((code & 15) << 3) + 0x84) << (code >> 4 & 7)) - 0x84;
+
+		x = code & 0x80 ? -x : x;
+		re += x * cos(2 * M_PI * hz * i / 8000);
+		im += x * sin(2 * M_PI * hz * i / 8000);
+	}
+	return sqrt(re * re + im * im) / 80 / 8000;
+}
+
+/* From 0.11 to 0.21: in the middle of packets. */
+static void
+heard_digit(void **state)
+{
+	struct made made;
+	int64_t time_ns;
+	uint32_t n, i;
+
+	setup(&made, CALL "media c caller from 0 to 1 tone 400 codec PCMU "
+			  "digit C heard at 0.11 " MEDIA);
+	assert_int_equal(mkpcap_packets(made.capture), 50);
+	for (i = 0; i < 20; i++) {
+		const uint8_t *p = frame(&made, i, &n, &time_ns) + 54;
+		double want = i < 5 || i > 10 ? 0 : i == 5 || i == 10 ? 0.5 : 1;
+
+		assert_int_equal(n, 42 + 172);
+		assert_true(fabs(share(p, 852) - want) < 0.1);
+		assert_true(fabs(share(p, 1633) - want) < 0.1);
+		assert_true(fabs(share(p, 400) - (1 - want)) < 0.1);
+	}
+	cleanup(&made);
+}
+
 static uint16_t
 seq(const struct made *made, unsigned nth, int64_t *time_ns)
 {
@@ -595,6 +638,7 @@ main(void)
 		cmocka_unit_test(build_mistakes),
 		cmocka_unit_test(rtp_packets),
 		cmocka_unit_test(digit_packets),
+		cmocka_unit_test(heard_digit),
 		cmocka_unit_test(impairments),
 		cmocka_unit_test(loss_at_ends),
 		cmocka_unit_test(repeated),

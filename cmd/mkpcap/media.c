@@ -10,6 +10,9 @@
 
 #define SAMPLE_HZ 8000
 #define AMPLITUDE 8000
+
+/** A key in the sound. */
+#define HEARD_NS (100 * INT64_C(1000000))
 /** A keyed digit: five packets while the key is down, three that it is up. */
 #define DIGIT_DOWN  5
 #define DIGIT_SLOTS 8
@@ -118,6 +121,34 @@ tone_at(const struct mkpcap_media *media, int64_t at_ns)
 	return hz;
 }
 
+/* Of a key that is heard at a sample: two sines, by its row and column (ITU-T
+ * Q.23). @return false: there is none */
+static bool
+key_sample(const struct mkpcap_media *media, const struct mkpcap_sine *sine,
+	   uint64_t n, int16_t *sample)
+{
+	static const uint16_t rows[] = { 697, 770, 852, 941 };
+	static const uint16_t columns[] = { 1209, 1336, 1477, 1633 };
+	/* of 0 to 9, *, #, A to D: row times four and column */
+	static const uint8_t places[] = { 13, 0,  1,  2,  4, 5, 6,  8,
+					  9,  10, 12, 14, 3, 7, 11, 15 };
+	int64_t at_ns = media->from_ns + (int64_t)n * (SECOND_NS / SAMPLE_HZ);
+
+	for (uint32_t i = 0; i < media->digits_count; i++) {
+		int64_t key_ns = media->digits[i].at_ns;
+		uint8_t place = places[media->digits[i].event];
+
+		if (!media->digits[i].heard || at_ns < key_ns ||
+		    at_ns >= key_ns + HEARD_NS)
+			continue;
+		*sample =
+		    (int16_t)(sine->at[n * rows[place / 4] % SAMPLE_HZ] +
+			      sine->at[n * columns[place % 4] % SAMPLE_HZ]);
+		return true;
+	}
+	return false;
+}
+
 static uint32_t
 tone_put(const struct mkpcap_stream *stream, const struct mkpcap_sine *sine,
 	 uint32_t slot, uint8_t *payload)
@@ -130,8 +161,10 @@ tone_put(const struct mkpcap_stream *stream, const struct mkpcap_sine *sine,
 	if (hz)
 		hz = (hz + stream->tone_shift_hz) % (SAMPLE_HZ / 2);
 	for (uint32_t i = 0; i < samples; i++, n++) {
-		int16_t sample = sine->at[n * hz % SAMPLE_HZ];
+		int16_t sample;
 
+		if (!key_sample(media, sine, n, &sample))
+			sample = sine->at[n * hz % SAMPLE_HZ];
 		payload[i] = stream->codec->payload_type == 8
 				 ? mkpcap__alaw(sample)
 				 : mkpcap__ulaw(sample);
@@ -163,7 +196,8 @@ digit_at(const struct mkpcap_media *media, uint32_t slot, uint32_t *place)
 		int64_t first =
 		    (media->digits[i].at_ns - media->from_ns) / media->ptime_ns;
 
-		if (first >= 0 && slot >= first && slot < first + DIGIT_SLOTS) {
+		if (!media->digits[i].heard && first >= 0 && slot >= first &&
+		    slot < first + DIGIT_SLOTS) {
 			*place = slot - (uint32_t)first;
 			return media->digits[i].event;
 		}

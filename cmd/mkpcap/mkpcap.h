@@ -28,7 +28,7 @@
 #define MKPCAP_CODECS_MAX  8 /**< of one SDP */
 #define MKPCAP_RANGES_MAX  32
 #define MKPCAP_TONES_MAX   16
-#define MKPCAP_DIGITS_MAX  16
+#define MKPCAP_DIGITS_MAX  32
 #define MKPCAP_VLANS_MAX   2
 /** Packets of one capture; they are sorted in memory, 24 bytes each. */
 #define MKPCAP_PACKETS_MAX 50000000u
@@ -160,10 +160,11 @@ struct mkpcap_media {
 	struct {
 		int64_t from_ns, to_ns;
 	} pauses[MKPCAP_TONES_MAX];
-	uint32_t digits_count; /**< RFC 4733 */
+	uint32_t digits_count;
 	struct {
 		int64_t at_ns;
-		uint8_t event;
+		uint8_t event; /**< RFC 4733 */
+		bool heard;    /**< in the sound, not as an event */
 	} digits[MKPCAP_DIGITS_MAX];
 	struct mkpcap_pick loss, reorder, dup, late;
 	struct mkpcap_endpoint source, target; /**< host NONE: from the SDP */

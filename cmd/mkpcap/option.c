@@ -364,6 +364,7 @@ option_digit(struct mkpcap_line *line, struct mkpcap_media *media)
 				    MKPCAP_DIGITS_MAX);
 	media->digits_count++;
 	media->digits[i].event = (uint8_t)(event - events);
+	media->digits[i].heard = mkpcap__accept(line, "heard");
 	rc = mkpcap__expect(line, "at");
 	if (rc == 0)
 		rc =

@@ -54,7 +54,8 @@ values(void **state)
 		 "at 400us c invite from callee rtp 1000 held codec GSM\n"
 		 "media c callee from 1 to 3h tone 440 then 550 at 2\n"
 		 " loss 3,7-9 dup 2.5% late 4 by 1.5s ssrc 0xffffffff\n"
-		 " source a:7 digit * at 2 pause 1.5 to 2\n";
+		 " source a:7 digit * at 2 pause 1.5 to 2\n"
+		 " digit A heard at 2.5\n";
 	struct mkpcap_script *script;
 	struct mkpcap_errors errors;
 	const struct mkpcap_media *media;
@@ -86,6 +87,10 @@ values(void **state)
 	assert_int_equal(media->ssrc, UINT32_MAX);
 	assert_int_equal(media->source.port, 7);
 	assert_int_equal(media->digits[0].event, 10);
+	assert_false(media->digits[0].heard);
+	assert_int_equal(media->digits[1].event, 12);
+	assert_true(media->digits[1].heard);
+	assert_int_equal(media->digits[1].at_ns, 2500 * MS_NS);
 	assert_int_equal(media->pauses[0].from_ns, 1500 * MS_NS);
 	mkpcap_script_free(&script);
 }

@@ -35,7 +35,7 @@ static const struct command commands[] = {
 	{ "resume", "--extension E", "record it again", spanrec_resume },
 	{ "reload", "", "let the recorder read its policy again",
 	  spanrec_reload },
-	{ "policy", "check [FILE]", "find the mistakes in a policy",
+	{ "policy", "check|test|explain|...", "what the policy says",
 	  spanrec_policy },
 	{ "key", "new FILE", "make a key pair", spanrec_key },
 };

@@ -155,50 +155,61 @@ struct criteria {
 	char extension[POLICY_NUMBER_BYTES];
 };
 
-static int
-bad_time(const char *option, const char *text)
+int
+spanrec_time_option(const struct spanrec *spanrec, const char *option,
+		    const char *text, struct spanrec_period *period)
 {
 	char clean[SPANREC_TEXT_BYTES];
+	int around = strcmp(option, "around") == 0;
 
+	if (around &&
+	    !spanrec_around_parse(text, spanrec->zone, spanrec->now_ns, period))
+		return 0;
+	if (!around &&
+	    !spanrec_period_parse(text, spanrec->zone, spanrec->now_ns, period))
+		return 0;
 	log_error("--%s '%s' is no time; times are 2019-03-28, \"2019-03-28 "
 		  "14:15\", 14:15, -7d, -2h, yesterday, today, now",
 		  option, spanrec_text_clean(text, clean, sizeof(clean)));
 	return EXIT_USAGE;
 }
 
-static int
-read_period(const struct arguments *a, struct store_query *query)
+int
+spanrec_period_option(const struct spanrec *spanrec, const char *from,
+		      const char *to, struct store_query *query)
 {
-	const struct spanrec *spanrec = a->spanrec;
 	struct spanrec_period period;
 
-	if (a->from) {
-		if (spanrec_period_parse(a->from, spanrec->zone,
-					 spanrec->now_ns, &period))
-			return bad_time("from", a->from);
+	if (from) {
+		if (spanrec_time_option(spanrec, "from", from, &period))
+			return EXIT_USAGE;
 		query->from_ns = period.from_ns;
 	}
-	if (a->to) {
-		if (spanrec_period_parse(a->to, spanrec->zone, spanrec->now_ns,
-					 &period))
-			return bad_time("to", a->to);
-		query->to_ns = period.to_ns;
+	if (to) {
+		if (spanrec_time_option(spanrec, "to", to, &period))
+			return EXIT_USAGE;
+		/* zero would mean any time; before 1970 there are no calls */
+		query->to_ns = period.to_ns < 1 ? 1 : period.to_ns;
 	}
-	if (a->around) {
-		if (spanrec_around_parse(a->around, spanrec->zone,
-					 spanrec->now_ns, &period))
-			return bad_time("around", a->around);
-		query->from_ns = period.from_ns;
-		query->to_ns = period.to_ns;
-	}
-	/* zero would mean any time; before 1970 there are no calls */
-	if ((a->to || a->around) && query->to_ns < 1)
-		query->to_ns = 1;
 	if (query->from_ns && query->to_ns && query->from_ns >= query->to_ns) {
 		log_error("the period ends before it begins; --from must be "
 			  "earlier than --to");
 		return EXIT_USAGE;
 	}
+	return 0;
+}
+
+static int
+read_period(const struct arguments *a, struct store_query *query)
+{
+	struct spanrec_period period;
+
+	if (!a->around)
+		return spanrec_period_option(a->spanrec, a->from, a->to, query);
+	if (spanrec_time_option(a->spanrec, "around", a->around, &period))
+		return EXIT_USAGE;
+	query->from_ns = period.from_ns;
+	query->to_ns = period.to_ns < 1 ? 1 : period.to_ns;
 	return 0;
 }
 

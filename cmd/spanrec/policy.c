@@ -1,73 +1,99 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* policy check: every mistake in a policy file, before it decides anything. */
-#include "cmd/spanrec/spanrec.h"
+/* policy: what is done with policies, by the word that follows. */
+#include "cmd/spanrec/policy_priv.h"
 
-#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/common/exit.h"
+#include "cmd/common/log.h"
 
-struct arguments {
-	struct spanrec *spanrec;
-	const char *action;
-	const char *file;
+static const struct {
+	const char *name, *arguments, *summary;
+	int (*run)(struct spanrec *spanrec, int argc, char **argv);
+} actions[] = {
+	{ "check", "[FILE]", "find the mistakes, and what is unwise",
+	  spanrec_policy_check },
+	{ "test", "[FILE]", "run the tests that it brings along",
+	  spanrec_policy_test },
+	{ "explain", "[FILE]", "say in plain English what it says",
+	  spanrec_policy_explain },
+	{ "diff", "FILE [FILE]", "what another one says otherwise",
+	  spanrec_policy_diff },
+	{ "simulate", "[FILE]", "what it would make of stored calls",
+	  spanrec_policy_simulate },
+	{ "apply", "FILE", "put it in force", spanrec_policy_apply },
+	{ "log", "", "which policies were in force", spanrec_policy_log },
 };
+#define ACTIONS (sizeof(actions) / sizeof(*actions))
 
-static const char doc[] =
-    "Read a policy and print every mistake in it, with its line and column. "
-    "Without FILE it is the policy of the home.\v"
-    "Examples:\n"
-    "  spanrec policy check\n"
-    "  spanrec policy check draft.yaml\n";
-
-static error_t
-parse(int key, char *value, struct argp_state *state)
+static void
+print_overview(FILE *to)
 {
-	struct arguments *arguments = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = arguments->spanrec;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (state->arg_num == 0)
-			arguments->action = value;
-		else if (state->arg_num == 1)
-			arguments->file = value;
-		else
-			argp_error(state, "one FILE at a time");
-		return 0;
-	case ARGP_KEY_END:
-		if (!arguments->action ||
-		    strcmp(arguments->action, "check") != 0)
-			argp_error(state, "this version has 'policy check'");
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	fputs("What can be done with a policy; FILE is a draft, without it it "
+	      "is the policy\nof the home:\n\n",
+	      to);
+	for (size_t i = 0; i < ACTIONS; i++)
+		fprintf(to, "  spanrec policy %-8s %-12s %s\n", actions[i].name,
+			actions[i].arguments, actions[i].summary);
+	fputs("\n'spanrec policy explain --help' has the options and "
+	      "examples of 'explain', and\nso on.\n",
+	      to);
 }
 
 int
 spanrec_policy(struct spanrec *spanrec, int argc, char **argv)
 {
-	static const struct argp argp = { .parser = parse,
-					  .args_doc = "check [FILE]",
-					  .doc = doc,
-					  .children = spanrec_global_options };
-	struct arguments arguments = { .spanrec = spanrec };
+	char name[48], *saved, clean[SPANREC_TEXT_BYTES];
+	int rc;
+
+	if (argc > 1 &&
+	    (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?"))) {
+		print_overview(spanrec->out);
+		return EXIT_DONE;
+	}
+	for (size_t i = 0; argc > 1 && i < ACTIONS; i++) {
+		if (strcmp(argv[1], actions[i].name) != 0)
+			continue;
+		/* argp takes the name to print from here */
+		snprintf(name, sizeof(name), "spanrec policy %s",
+			 actions[i].name);
+		saved = argv[1];
+		argv[1] = name;
+		rc = actions[i].run(spanrec, argc - 1, argv + 1);
+		argv[1] = saved;
+		return rc;
+	}
+	if (argc > 1)
+		log_error("there is no 'policy %s'",
+			  spanrec_text_clean(argv[1], clean, sizeof(clean)));
+	print_overview(stderr);
+	return EXIT_USAGE;
+}
+
+/* ---- files --------------------------------------------------------------- */
+
+int
+spanrec_draft_load(struct spanrec *spanrec, const char *path,
+		   struct spanrec_draft *draft)
+{
 	int rc = 0;
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
-		return EXIT_USAGE;
-	/* a draft can be checked where there is no home */
-	if (!arguments.file)
+	*draft = (struct spanrec_draft){ .path = path };
+	if (!path)
 		rc = home_open(&spanrec->home, spanrec->home_option);
-	if (!rc)
-		rc = home_policy(&spanrec->home, arguments.file,
-				 &spanrec->policy, NULL, NULL);
-	if (!rc && !spanrec->quiet)
-		fprintf(spanrec->out, "%s: no mistakes\n",
-			arguments.file ? arguments.file
-				       : spanrec->home.policy_path);
-	return rc;
+	if (rc)
+		return rc;
+	if (!path)
+		draft->path = spanrec->home.policy_path;
+	return home_policy(&spanrec->home, draft->path, &draft->policy,
+			   &draft->text, &draft->bytes);
+}
+
+void
+spanrec_draft_fini(struct spanrec_draft *draft)
+{
+	policy_free(&draft->policy);
+	free(draft->text);
+	draft->text = NULL;
 }

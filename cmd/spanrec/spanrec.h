@@ -17,9 +17,10 @@
  *   audio.c     recordings -> sound
  *   withheld.c  what no other hop may tell
  *   wav.c       sound -> WAV
- *   init.c list.c show.c why.c play.c export.c verify.c purge.c policy.c key.c
+ *   init.c list.c show.c why.c play.c export.c verify.c purge.c key.c
  *   status.c live.c registrations.c pause.c reload.c
  *               one command each (live.c: list --live)
+ *   policy.c    the commands about policies; policy_*.c: one each
  *
  * Functions that return int and are documented with "exit code" have said on
  * stderr what is wrong when it is not 0 (cmd/common/exit.h).
@@ -245,6 +246,22 @@ int spanrec_ids_add(struct spanrec_ids *ids, const char *id)
 	__attribute__((warn_unused_result));
 void spanrec_ids_fini(struct spanrec_ids *ids);
 
+/* ---- list.c ------------------------------------------------------------ */
+
+struct spanrec_period;
+
+/** What an option names that is a time, or a stretch of it: --from, --to, and
+ * --around with its plus-minus. @return exit code */
+int spanrec_time_option(const struct spanrec *spanrec, const char *option,
+			const char *text, struct spanrec_period *period)
+	__attribute__((warn_unused_result));
+
+/** The period of --from and --to, either of which may be NULL.
+ * @return exit code */
+int spanrec_period_option(const struct spanrec *spanrec, const char *from,
+			  const char *to, struct store_query *query)
+	__attribute__((warn_unused_result));
+
 /* ---- time.c ------------------------------------------------------------ */
 
 #define SPANREC_TIME_BYTES 48
@@ -325,8 +342,9 @@ void spanrec_csv_field(FILE *to, const char *text);
 /** A list of texts as one field, with blanks between. */
 void spanrec_csv_list(FILE *to, const struct json_t *list);
 
-/** Write words, in lines of at most 78 columns. */
-void spanrec_text_wrap(FILE *to, const char *text);
+/** Write words, in lines of at most 78 columns.
+ * @param indent [columns] of all lines but the first */
+void spanrec_text_wrap(FILE *to, const char *text, int indent);
 
 /* ---- output.c ---------------------------------------------------------- */
 

@@ -132,7 +132,7 @@ spanrec_csv_field(FILE *to, const char *text)
 }
 
 void
-spanrec_text_wrap(FILE *to, const char *text)
+spanrec_text_wrap(FILE *to, const char *text, int indent)
 {
 	size_t column = 0;
 
@@ -140,8 +140,8 @@ spanrec_text_wrap(FILE *to, const char *text)
 		size_t n = strcspn(text, " ");
 
 		if (column && column + 1 + n > WRAP_COLUMNS) {
-			fputc('\n', to);
-			column = 0;
+			fprintf(to, "\n%*s", indent, "");
+			column = (size_t)indent;
 		} else if (column) {
 			fputc(' ', to);
 			column++;

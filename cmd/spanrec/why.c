@@ -212,7 +212,7 @@ tell_segment(struct spanrec *spanrec, const struct store_segment *segment)
 		log_error("not enough memory");
 		return EXIT_FAILED;
 	}
-	spanrec_text_wrap(spanrec->out, text);
+	spanrec_text_wrap(spanrec->out, text, 0);
 	free(text);
 	return 0;
 }

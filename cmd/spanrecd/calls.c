@@ -738,6 +738,9 @@ on_event_of_leg(struct control_state *c, struct control_leg *leg,
 	case SIP_EVENT_REFER:
 		on_refer(c, call, event);
 		break;
+	case SIP_EVENT_HEADER:
+		control__header_seen(c, call, event);
+		break;
 	case SIP_EVENT_MOVE:
 		on_move(c, leg, event);
 		break;

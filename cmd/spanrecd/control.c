@@ -548,8 +548,10 @@ control_new(struct pipeline *p)
 	c->published_ns = PIPELINE_BEFORE;
 	c->sent_ns = PIPELINE_BEFORE;
 	r = sip_tracker_new(&c->tracker, &config, control__on_sip_event, c);
-	if (r == 0)
+	if (r == 0) {
+		control__watch(c);
 		r = control__keys_new(c);
+	}
 	if (r == 0)
 		r = control__live_load(c);
 	if (r == 0)

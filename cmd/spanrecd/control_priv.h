@@ -283,6 +283,11 @@ void control__key_pressed(struct control_state *c, uint64_t conversation,
 /** Somebody is to be called for who is in the call. */
 void control__target_asked(struct control_state *c, struct control_call *call,
 			   const char *user, int64_t time_ns);
+/** SIP_EVENT_HEADER of a leg. */
+void control__header_seen(struct control_state *c, struct control_call *call,
+			  const struct sip_event *event);
+/** Have the SIP tracker look for what the policy in force waits for. */
+void control__watch(struct control_state *c);
 /** @param end where he stands who did it */
 void control__put_on_hold(struct control_state *c, struct control_call *call,
 			  enum sip_party end, int64_t time_ns);

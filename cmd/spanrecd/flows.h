@@ -47,6 +47,7 @@ struct flow_binding {
 	uint64_t call;     /**< that the flow is stuck to; 0: none */
 	uint8_t speaker;   /**< enum sip_party: the end of the conversation */
 	bool encrypted;
+	bool events;       /**< keys are sent as events, not as sound */
 	bool over;         /**< the claim is over, it lingers */
 	struct segment *segment; /**< of the last frame; NULL: look it up */
 	uint64_t segment_serial; /**< which one `stream` is of */

@@ -140,7 +140,7 @@ act(struct control_state *c, struct control_family *family,
 		tell_all(c, family, WRITER_PAUSE, effect->from_ns);
 	}
 	if (effect->resumed)
-		tell_all(c, family, WRITER_RESUME, event->time_ns);
+		tell_all(c, family, WRITER_RESUME, effect->from_ns);
 	if (effect->pending)
 		tell_all(c, family, WRITER_HOLD, 0);
 	if (effect->released) {
@@ -252,6 +252,36 @@ control__target_asked(struct control_state *c, struct control_call *call,
 					    .value = user };
 
 	(void)control__happened(c, call->family, &call->verdict, &event);
+}
+
+void
+control__header_seen(struct control_state *c, struct control_call *call,
+		     const struct sip_event *event)
+{
+	enum sip_party end = sip_end(event->call, event->party);
+	const struct policy_event told = {
+		.type = event->header->info ? POLICY_EVENT_INFO
+					    : POLICY_EVENT_HEADER,
+		.time_ns = event->time_ns,
+		.inside = is_inside(&call->verdict, end),
+		.name = event->header->name,
+		.value = event->header->value,
+	};
+
+	(void)control__happened(c, call->family, &call->verdict, &told);
+}
+
+_Static_assert(2 * POLICY_PAYMENTS_MAX <= SIP_WATCH_MAX, "all are looked for");
+
+void
+control__watch(struct control_state *c)
+{
+	const char *names[2 * POLICY_PAYMENTS_MAX];
+	uint32_t count = policy_watched(c->policy, names);
+
+	if (sip_tracker_watch(c->tracker, names, count) < 0)
+		log_error("the headers that the policy names are not looked "
+			  "for: one is too long");
 }
 
 void

@@ -98,6 +98,7 @@ hold_put(struct hold *hold, const struct hold_item *item,
 	}
 	*held = *item;
 	held->next = NULL;
+	held->before = hold->last;
 	held->bytes = bytes;
 	held->media = kept;
 	if (payload_bytes)
@@ -123,7 +124,9 @@ hold_drop(struct hold *hold)
 	struct hold_item *item = hold->first;
 
 	hold->first = item->next;
-	if (!hold->first)
+	if (hold->first)
+		hold->first->before = NULL;
+	else
 		hold->last = NULL;
 	atomic_fetch_sub_explicit(&hold->budget->bytes, item->bytes,
 				  memory_order_relaxed);
@@ -143,14 +146,19 @@ hold_has_before(const struct hold *hold, int64_t time_ns)
 }
 
 void
-hold_mark(struct hold *hold, const struct capture_flow_key *key,
-	  int64_t from_ns, int64_t until_ns)
+hold_mark(struct hold *hold, const struct capture_flow_key *key, uint32_t first,
+	  uint32_t last)
 {
 	struct hold_item *item;
+	bool found = false;
 
-	for (item = hold->first; item; item = item->next)
-		if (item->frame.time_ns >= from_ns &&
-		    item->frame.time_ns <= until_ns &&
-		    capture_flow_key_equal(&item->key, key))
-			item->tone = true;
+	for (item = hold->last; item; item = item->before) {
+		if (item->kind != RTP_TAKE_FRAME ||
+		    !capture_flow_key_equal(&item->key, key))
+			continue;
+		if (item->frame.sequence - first <= last - first)
+			found = item->tone = true;
+		else if (found)
+			break;
+	}
 }

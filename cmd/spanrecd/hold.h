@@ -27,7 +27,7 @@ struct hold_budget {
 
 /** What the jitter buffer of a flow gave. */
 struct hold_item {
-	struct hold_item *next;
+	struct hold_item *next, *before;
 	enum rtp_take kind;
 	enum sip_party speaker;
 	bool encrypted;
@@ -50,7 +50,7 @@ void hold_free(struct hold **hold);
 /**
  * Put a copy behind all others.
  *
- * @param item all but next, bytes, media and payload
+ * @param item all but next, before, bytes, media and payload
  * @param media what its payload types mean; copied once for each number
  * @return 0; -ENOBUFS: the budget is used up; -ENOMEM
  * @cost an allocation
@@ -67,9 +67,9 @@ void hold_drop(struct hold *hold);
 /** Is there anything of before a time? @cost O(what is held) */
 bool hold_has_before(const struct hold *hold, int64_t time_ns);
 
-/** A key is heard in a stream from one time to another, both included.
- * @cost O(what is held) */
+/** A key is heard in these frames of a stream, both included: the latest whose
+ * sequence numbers these are. @cost O(what came since) */
 void hold_mark(struct hold *hold, const struct capture_flow_key *key,
-	       int64_t from_ns, int64_t until_ns);
+	       uint32_t first, uint32_t last);
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <uthash.h>
 
 /* A call has two claims or a few; 20,000 calls fill a bucket with six. */
@@ -362,6 +363,18 @@ encrypted(const struct media_entry *owner, const struct media_entry *other)
 	return owner->media.secure;
 }
 
+static bool
+takes_events(const struct media_entry *entry)
+{
+	uint32_t i;
+
+	for (i = 0; i < entry->media.formats_count; i++)
+		if (strcasecmp(entry->media.formats[i].encoding,
+			       "telephone-event") == 0)
+			return true;
+	return false;
+}
+
 enum media_answer
 media_find(const struct media_table *table, const struct media_question *q,
 	   struct media_owner *owner)
@@ -369,6 +382,7 @@ media_find(const struct media_table *table, const struct media_question *q,
 	int64_t until_ns = INT64_MAX;
 	struct match by_dst = look(table, &q->flow->dst, q, &until_ns);
 	struct match by_src = look(table, &q->flow->src, q, &until_ns);
+	const struct media_entry *other;
 	bool from_source;
 
 	if (!by_dst.entry && !by_src.entry) {
@@ -389,8 +403,10 @@ media_find(const struct media_table *table, const struct media_question *q,
 	owner->sticky = (from_source ? by_src.kind : by_dst.kind) <= SOON;
 	owner->until_ns = until_ns;
 	owner->over = owner->entry->until_ns <= q->time_ns;
-	owner->encrypted =
-	    encrypted(owner->entry, from_source ? by_dst.entry : by_src.entry);
+	other = from_source ? by_dst.entry : by_src.entry;
+	owner->encrypted = encrypted(owner->entry, other);
+	owner->events = other && other->call == owner->entry->call &&
+			takes_events(owner->entry) && takes_events(other);
 	return MEDIA_OWNED;
 }
 

@@ -75,6 +75,8 @@ struct media_owner {
 	enum sip_party speaker; /**< the end of the conversation */
 	bool sticky; /**< the flow is this call's until the claim is over */
 	bool encrypted; /**< as far as both ends are known, both keys are */
+	bool events; /**< both ends are known, and both take keys as events
+		      * (RFC 4733): none is keyed in the sound */
 	bool over;      /**< the claim was closed at the time of the frame */
 	int64_t until_ns; /**< by time alone the answer stays as it is until */
 };

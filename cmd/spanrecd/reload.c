@@ -43,8 +43,11 @@ load(const struct control_state *c, struct fresh *fresh)
 		return r;
 	r = store_archive_keep_policy(config->archive, fresh->text,
 				      fresh->text_bytes, fresh->hash);
-	if (r == 0)
+	if (r == 0) {
+		home_policy_lint(&fresh->home, config->policy_path,
+				 fresh->policy, false);
 		return 0;
+	}
 	log_error("cannot keep the policy in the archive: %s", strerror(-r));
 	return exit_code(r);
 }
@@ -64,6 +67,7 @@ enforce(struct control_state *c, struct fresh *fresh)
 	c->settings.setup_timeout_s = s->setup_timeout_s;
 	sip_tracker_set_timeouts(c->tracker, s->idle_timeout_s * SECOND_NS,
 				 s->setup_timeout_s * SECOND_NS);
+	control__watch(c);
 	control__decide_again(c);
 }
 

@@ -117,6 +117,7 @@ run_open_policy(const struct run_options *o, const struct home *home,
 	if (r != 0)
 		return r;
 	config->policy = *policy;
+	home_policy_lint(home, o->policy, *policy, o->check_only);
 	if (!o->check_only)
 		r = store_archive_keep_policy(config->archive, text, text_bytes,
 					      config->policy_hash);

@@ -13,14 +13,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <uthash.h>
 
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/keyed.h"
 #include "cmd/spanrecd/pipeline.h"
 #include "cmd/spanrecd/segment.h"
-#include "rtp/red.h"
+#include "cmd/spanrecd/tones.h"
 
 static const int64_t SECOND_NS = 1000000000LL;
 static const int64_t NAP_NS = 2 * 1000000LL;
@@ -30,7 +29,7 @@ static const int64_t PASS_NS = 200 * 1000000LL;
 static const int64_t LIVE_NAP_NS = 50 * 1000000LL;
 static const int64_t MS_NS = 1000000LL;
 
-enum { NO_STREAM = -1, DYNAMIC_TYPES = 96 };
+enum { NO_STREAM = -1 };
 
 /* So many flows ahead memory is asked for. */
 enum { PREFETCH = 4 };
@@ -46,6 +45,7 @@ struct call {
 	struct segment_pause *pauses; /* newest first */
 	struct hold *hold; /* what waits; NULL: nothing ever has to */
 	bool pending;      /* nothing is sealed */
+	bool heard;        /* keys are heard for in its sound */
 	int64_t keep_ns;   /* nothing later is sealed */
 	bool over;         /* it has ended: nothing more can happen */
 	struct keyed keyed;
@@ -119,6 +119,12 @@ send_report(struct writer_state *w, const struct writer_report *report)
 	}
 	memcpy(room, report, sizeof(*report));
 	capture_ring_commit(w->writer->reports, sizeof(*report));
+}
+
+static void
+tell_key(void *ctx, const struct writer_report *key)
+{
+	send_report(ctx, key);
 }
 
 static void
@@ -519,6 +525,7 @@ find_owner(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 		b->call = owner.sticky ? owner.entry->call : 0;
 	b->speaker = (uint8_t)owner.speaker;
 	b->encrypted = owner.encrypted;
+	b->events = owner.events;
 	return MEDIA_OWNED;
 }
 
@@ -566,99 +573,36 @@ place(struct writer_state *w, struct flow *flow, int64_t time_ns)
 	return segment;
 }
 
-/* Each key that is new in its stream is told, whatever becomes of the packet:
- * it may matter most while the call is not recorded. */
-static void
-tell_keys(struct writer_state *w, const struct flow *flow,
-	  const struct segment *segment, const struct rtp_event_packet *packet,
-	  int64_t time_ns)
-{
-	struct call *call = find_call(w, segment->call);
-	struct keyed_stream *stream = keyed_stream(
-	    &call->keyed, (enum sip_party)flow->binding.speaker, &flow->key);
-	struct writer_report report = { .type = REPORT_KEY,
-					.call = segment->call };
-	char keys[RTP_EVENT_KEYS_MAX];
-	uint32_t i, n;
-
-	if (!stream) {
-		log_error("out of memory: a key is not seen");
-		return;
-	}
-	report.key = (struct key_report){
-		.time_ns = time_ns,
-		.source = stream->number,
-		.ssrc = flow->key.ssrc,
-		.timestamp = packet->timestamp,
-		.end = stream->end,
-		.left = (stream->end == SIP_CALLER) == segment->left_is_caller,
-	};
-	n = rtp_events_take(&stream->events, packet, keys);
-	for (i = 0; i < n; i++) {
-		report.key.key = keys[i];
-		send_report(w, &report);
-	}
-	explicit_bzero(keys, sizeof(keys));
-	explicit_bzero(&report, sizeof(report));
-}
-
-/* A key that is told again beside the sound is one key. */
-static void
-look_for_keys_in_red(struct writer_state *w, const struct flow *flow,
-		     const struct segment *segment,
-		     const struct rtp_frame *frame)
-{
-	const struct writer_media *media = &flow->binding.entry->media;
-	struct rtp_red_block blocks[RTP_RED_BLOCKS_MAX];
-	uint32_t n = rtp_red_read(blocks, frame->payload, frame->payload_bytes);
-	struct rtp_format format;
-	uint32_t i;
-
-	for (i = 0; i < n; i++) {
-		struct rtp_event_packet packet = {
-			.timestamp = frame->timestamp - blocks[i].offset,
-			.payload = blocks[i].payload,
-			.payload_bytes = blocks[i].bytes,
-		};
-
-		if (!segment_format(media, blocks[i].payload_type, &format) ||
-		    strcasecmp(format.encoding, "telephone-event") != 0)
-			continue;
-		packet.clock_hz = format.clock_hz;
-		tell_keys(w, flow, segment, &packet, frame->time_ns);
-	}
-}
-
-/* Is anything keyed in this packet? Nothing is after the end of the call. */
+/* A key may matter most while the call is not recorded. Nothing is keyed after
+ * the end of the call, but it may be heard. */
 static void
 look_for_keys(struct writer_state *w, const struct flow *flow,
 	      const struct segment *segment, const struct rtp_frame *frame)
 {
 	const struct flow_binding *b = &flow->binding;
-	struct rtp_event_packet packet = {
-		.timestamp = frame->timestamp,
-		.marker = frame->marker,
-		.payload = frame->payload,
-		.payload_bytes = frame->payload_bytes,
+	struct call *call = find_call(w, segment->call);
+	const struct keyed_frame in = {
+		.call = segment->call,
+		.over = segment->last && frame->time_ns >= segment->end_ns,
+		.left_is_caller = segment->left_is_caller,
+		.end = (enum sip_party)b->speaker,
+		.flow = &flow->key,
+		.media = &b->entry->media,
+		.frame = frame,
+		.tell = tell_key,
+		.ctx = w,
 	};
-	struct rtp_format format;
-	bool known;
 
-	bool is_short =
-	    frame->payload_bytes <= RTP_EVENT_KEYS_MAX * RTP_EVENT_BYTES;
-
-	/* those of several payloads have a dynamic type (RFC 3551) */
-	if ((!is_short && frame->payload_type < DYNAMIC_TYPES) ||
-	    b->encrypted ||
-	    (segment->last && frame->time_ns >= segment->end_ns))
+	if (b->encrypted)
 		return;
-	known = segment_format(&b->entry->media, frame->payload_type, &format);
-	if (known && segment_is_red(&format))
-		look_for_keys_in_red(w, flow, segment, frame);
-	if (!is_short || !segment_is_event(known ? &format : NULL, frame))
+	if (keyed_events(&call->keyed, &in) < 0)
+		log_error("out of memory: a key is not seen");
+	if (!call->hold || !segment->lookback.lookback_ns ||
+	    (b->events && !segment->lookback.tones))
 		return;
-	packet.clock_hz = known ? format.clock_hz : 0;
-	tell_keys(w, flow, segment, &packet, frame->time_ns);
+	call->heard = true;
+	if (tones_hear(&call->keyed, call->hold, &in, &w->writer->counters) < 0)
+		log_error("out of memory: a key is not heard");
 }
 
 /* Taken, or put where it waits. */
@@ -746,11 +690,13 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 			counter_add(&w->writer->counters, COUNTER_unclaimed, 1);
 		return 0;
 	}
+	if (*segment->hold)
+		put_on_hold(w, flow, segment, kind, frame);
 	/* If it is not taken now it comes again, and then nothing is new. */
-	if (kind == RTP_TAKE_FRAME)
+	if (kind == RTP_TAKE_FRAME && (*segment->hold || keyed_may_be(frame)))
 		look_for_keys(w, flow, segment, frame);
 	if (*segment->hold) {
-		put_on_hold(w, flow, segment, kind, frame);
+		/* it is found out later what it is of */
 	} else if (b->stream < 0) {
 		segment_overflow(segment, &w->input, kind);
 		return 0;
@@ -804,6 +750,13 @@ take_held(struct writer_state *w, const struct call *call,
 			    &item->frame);
 }
 
+static bool
+is_over(const struct writer_state *w, const struct call *call, int64_t now_ns)
+{
+	return call->over &&
+	       now_ns >= call->last->end_ns + w->pipeline->times.linger_ns;
+}
+
 /* Up to when may nothing reach back any more? */
 static int64_t
 sealed_until(const struct writer_state *w, const struct call *call,
@@ -811,13 +764,15 @@ sealed_until(const struct writer_state *w, const struct call *call,
 {
 	int64_t now_ns = w->due_ns < w->keys_ns ? w->due_ns : w->keys_ns;
 	const struct segment *segment = segment_at(call, item->frame.time_ns);
+	int64_t lookback_ns = segment->lookback.lookback_ns;
 
-	if (call->over &&
-	    now_ns >= call->last->end_ns + w->pipeline->times.linger_ns)
+	if (is_over(w, call, now_ns))
 		return INT64_MAX;
 	if (call->pending || now_ns < segment->lookback.until_ns)
 		return INT64_MIN;
-	now_ns -= segment->lookback.lookback_ns;
+	if (call->heard && lookback_ns < TONES_WAIT_NS)
+		lookback_ns = TONES_WAIT_NS;
+	now_ns -= lookback_ns;
 	return now_ns < call->keep_ns ? now_ns : call->keep_ns;
 }
 
@@ -826,6 +781,10 @@ release_call(struct writer_state *w, struct call *call)
 {
 	const struct hold_item *item;
 
+	if (call->heard)
+		tones_settle(&call->keyed, call->hold,
+			     is_over(w, call, w->due_ns) ? INT64_MAX
+							 : w->due_ns);
 	while ((item = hold_peek(call->hold)) &&
 	       item->frame.time_ns <= sealed_until(w, call, item) &&
 	       take_held(w, call, item) == 0)

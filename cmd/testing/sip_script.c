@@ -100,6 +100,11 @@ testing_sip_note(void *ctx, const struct sip_event *event)
 	case SIP_EVENT_RESUME:
 		print(log, "resume by %s", parties[event->party]);
 		break;
+	case SIP_EVENT_HEADER:
+		print(log, "header '%s' is '%s' by %s%s", event->header->name,
+		      event->header->value, parties[event->party],
+		      event->header->info ? " in INFO" : "");
+		break;
 	case SIP_EVENT_KEY:
 		print(log, "key %c by %s", event->keyed->key,
 		      parties[event->party]);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the commands about policies share. */
+#ifndef CMD_SPANREC_POLICY_PRIV_H
+#define CMD_SPANREC_POLICY_PRIV_H
+
+#include "cmd/spanrec/spanrec.h"
+
+/** A policy out of a file. */
+struct spanrec_draft {
+	const char *path; /**< borrowed */
+	struct policy *policy;
+	char *text;
+	size_t bytes;
+};
+
+/**
+ * Load a policy, or say what is wrong with it. A draft can be read where there
+ * is no home.
+ *
+ * @param path NULL: that of the home, which is opened
+ * @param draft free with spanrec_draft_fini, also on failure
+ * @return exit code
+ */
+int spanrec_draft_load(struct spanrec *spanrec, const char *path,
+		       struct spanrec_draft *draft)
+	__attribute__((warn_unused_result));
+void spanrec_draft_fini(struct spanrec_draft *draft);
+
+/** Run the tests of a policy; those that fail are named on stderr.
+ * @return exit code; EXIT_FAILED: a test failed */
+int spanrec_draft_test(const struct spanrec_draft *draft,
+		       struct policy_test_result *result)
+	__attribute__((warn_unused_result));
+
+/* One command each, in a file of its own; exit code. */
+int spanrec_policy_check(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_policy_test(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_policy_explain(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_policy_simulate(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_policy_apply(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_policy_log(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_policy_diff(struct spanrec *spanrec, int argc, char **argv);
+
+#endif

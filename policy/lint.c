@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What is allowed in a policy, and unwise. Warnings name no telephone number,
+ * since they are logged.
+ */
+#include "policy/policy_priv.h"
+#include "policy/schema_priv.h"
+
+#include <string.h>
+
+struct lint {
+	const struct policy *policy;
+	int64_t today; /**< in the organisation's zone, since 1970-01-01 */
+	struct policy_errors *warnings;
+};
+
+#define WARN(lint, at, ...)                                                    \
+	policy__complain_at((lint)->warnings, (at).line, (at).column,          \
+			    __VA_ARGS__)
+
+#define DATE_BYTES 11
+
+/** "2022-09-30" */
+static const char *
+date_text(const struct policy__date *date, char text[DATE_BYTES])
+{
+	int64_t day = date->day, year = 1900; /* see policy__date_parse */
+	unsigned month = 12;
+
+	while (policy__days_from_civil(year + 1, 1, 1) <= day)
+		year++;
+	while (policy__days_from_civil(year, month, 1) > day)
+		month--;
+	day -= policy__days_from_civil(year, month, 1);
+	snprintf(text, DATE_BYTES, "%04u-%02u-%02u", (unsigned)year % 10000,
+		 month, (unsigned)(day + 1) % 100);
+	return text;
+}
+
+static bool
+set_has(const struct policy__set *set, size_t item)
+{
+	size_t low = 0, high = set->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (set->items[middle] < item)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return set->all || (low < set->count && set->items[low] == item);
+}
+
+/* ---- approvals ----------------------------------------------------------- */
+
+static void
+review_lint(struct lint *lint, struct policy__place at,
+	    const struct policy__date *review_by, const char *what)
+{
+	char date[DATE_BYTES];
+
+	if (review_by->set && review_by->day < lint->today)
+		WARN(lint, at, "%s was to be reviewed by %s", what,
+		     date_text(review_by, date));
+}
+
+static bool
+ended(const struct lint *lint, const struct policy__approval *approval)
+{
+	return approval->ends.set && approval->ends.day <= lint->today;
+}
+
+/** @param no_more what is so after its end */
+static void
+approval_lint(struct lint *lint, const struct policy__approval *approval,
+	      const char *what, const char *no_more)
+{
+	char date[DATE_BYTES];
+
+	review_lint(lint, approval->at, &approval->review_by, what);
+	if (ended(lint, approval))
+		WARN(lint, approval->at, "%s ended on %s: %s", what,
+		     date_text(&approval->ends, date), no_more);
+}
+
+static void
+approvals_lint(struct lint *lint)
+{
+	const struct policy *policy = lint->policy;
+	char what[80];
+
+	review_lint(lint, policy->document.at, &policy->document.review_by,
+		    "this policy");
+	for (size_t i = 0; i < policy->exemptions_count; i++) {
+		const struct policy__exemption *e = &policy->exemptions[i];
+
+		snprintf(what, sizeof(what), "the exemption '%s'", e->name);
+		approval_lint(lint, &e->approval, what, "it exempts no more");
+		if (policy->document.given && !e->approval.proposed_by[0])
+			WARN(lint, e->at, "%s does not say who proposed it",
+			     what);
+		if (policy->document.given && !e->approval.approved_by[0])
+			WARN(lint, e->at, "%s does not say who approved it",
+			     what);
+	}
+	for (size_t i = 0; i < policy->listen_denies_count; i++) {
+		const struct policy__listen_deny *d = &policy->listen_denies[i];
+
+		snprintf(what, sizeof(what), "'%s' of 'listen_deny'", d->name);
+		approval_lint(lint, &d->approval, what,
+			      "it bars nobody from listening");
+	}
+}
+
+/* ---- areas --------------------------------------------------------------- */
+
+static void
+need_lint(struct lint *lint, const struct policy__area *area,
+	  const struct policy__approval *approval, const char *what)
+{
+	char date[DATE_BYTES];
+
+	if (!approval->given)
+		WARN(lint, area->at,
+		     "the area '%s' needs a %s and has none: calls of it are "
+		     "not recorded",
+		     area->name, what);
+	else if (ended(lint, approval))
+		WARN(lint, approval->at,
+		     "the %s of the area '%s' ended on %s: calls of it are "
+		     "not recorded",
+		     what, area->name, date_text(&approval->ends, date));
+	else if (approval->approved.day > lint->today)
+		WARN(lint, approval->at,
+		     "the %s of the area '%s' is approved from %s on: until "
+		     "then calls of it are not recorded",
+		     what, area->name, date_text(&approval->approved, date));
+}
+
+static void
+payments_lint(struct lint *lint, size_t index)
+{
+	const struct policy *policy = lint->policy;
+	const struct policy__area *area = &policy->areas[index];
+
+	if (!area->payments[0] || !strcmp(area->payments, "no"))
+		return;
+	for (size_t i = 0; i < policy->payments_count; i++) {
+		if (set_has(&policy->payments[i].areas, index))
+			return;
+	}
+	WARN(lint, area->at,
+	     "the area '%s' takes payments, and no entry of 'payments' keeps "
+	     "them out of its recordings",
+	     area->name);
+}
+
+/** Is all of an area recorded, whatever its people do? */
+static bool
+always_recorded(const struct policy *policy, size_t index)
+{
+	for (size_t i = 0; i < policy->rules_count; i++) {
+		const struct policy__rule *rule = &policy->rules[i];
+
+		if (rule->decision == POLICY_RECORD && !rule->kinds &&
+		    !rule->has_queues && !rule->has_numbers &&
+		    !rule->has_from && !rule->has_to && rule->sites.all &&
+		    set_has(&rule->areas, index))
+			return true;
+	}
+	return false;
+}
+
+static void
+exemption_found(void *ctx, enum policy__named what, uint32_t index)
+{
+	(void)index;
+	if (what == POLICY__NAMED_EXEMPTION)
+		*(bool *)ctx = true;
+}
+
+static bool
+is_exempt(const struct policy *policy, const char *number)
+{
+	bool exempt = false;
+
+	policy__lookup_each(policy, number, exemption_found, &exempt);
+	for (size_t i = 0; i < policy->rules_count && !exempt; i++) {
+		const struct policy__rule *rule = &policy->rules[i];
+
+		exempt = rule->decision == POLICY_DROP && rule->has_numbers &&
+			 policy__patterns_fit(&rule->numbers, number);
+	}
+	return exempt;
+}
+
+static void
+confidential_lint(struct lint *lint, size_t index)
+{
+	const struct policy *policy = lint->policy;
+	const struct policy__area *area = &policy->areas[index];
+	const struct policy__patterns *numbers = &area->confidential;
+
+	if (!numbers->count && always_recorded(policy, index))
+		WARN(lint, area->at,
+		     "the area '%s' is always recorded, and its people have "
+		     "no extension that is not ('confidential')",
+		     area->name);
+	for (size_t i = 0; i < numbers->count; i++) {
+		const struct policy__pattern *pattern = &numbers->items[i];
+
+		if (is_exempt(policy, pattern->first) &&
+		    (pattern->kind != POLICY__RANGE ||
+		     is_exempt(policy, pattern->last)))
+			continue;
+		WARN(lint, area->at,
+		     "a confidential extension of the area '%s' is in no "
+		     "exemption: it is recorded",
+		     area->name);
+		return;
+	}
+}
+
+static void
+areas_lint(struct lint *lint)
+{
+	char what[96];
+
+	for (size_t i = 0; i < lint->policy->areas_count; i++) {
+		const struct policy__area *area = &lint->policy->areas[i];
+
+		if (area->needs & POLICY__NEED_CASE)
+			need_lint(lint, area, &area->business_case,
+				  "business case");
+		if (area->needs & POLICY__NEED_REQUEST)
+			need_lint(lint, area, &area->request, "request");
+		snprintf(what, sizeof(what),
+			 "the business case of the area '%s'", area->name);
+		review_lint(lint, area->business_case.at,
+			    &area->business_case.review_by, what);
+		snprintf(what, sizeof(what), "the request for the area '%s'",
+			 area->name);
+		review_lint(lint, area->request.at, &area->request.review_by,
+			    what);
+		payments_lint(lint, i);
+		confidential_lint(lint, i);
+	}
+}
+
+/* ---- people -------------------------------------------------------------- */
+
+static void
+people_lint(struct lint *lint)
+{
+	const struct policy *policy = lint->policy;
+
+	for (size_t i = 0; i < policy->roles_count; i++) {
+		const struct policy__role *role = &policy->roles[i];
+
+		if (!role->users.count && !role->groups.count)
+			WARN(lint, role->at, "nobody holds the role '%s'",
+			     role->name);
+	}
+	for (size_t i = 0; i < policy->announced_count; i++) {
+		const struct policy__announced *a = &policy->announced[i];
+
+		if (!a->announced && !a->actions[0])
+			WARN(lint, a->at,
+			     "callers of these numbers are not told that they "
+			     "are recorded, and nothing is done instead "
+			     "('actions')");
+	}
+}
+
+void
+policy_lint(const struct policy *policy, int64_t now_ns,
+	    struct policy_errors *warnings)
+{
+	struct lint lint = { .policy = policy, .warnings = warnings };
+	struct policy_civil now;
+
+	memset(warnings, 0, sizeof(*warnings));
+	policy_zone_civil(policy->zone, now_ns, &now);
+	lint.today = policy__days_from_civil(now.year, now.month, now.day);
+	approvals_lint(&lint);
+	areas_lint(&lint);
+	people_lint(&lint);
+	policy__errors_sort(warnings);
+}
