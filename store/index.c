@@ -702,24 +702,19 @@ store__row_get(const struct store_archive *archive, MDB_txn *txn,
 	return r;
 }
 
-int
-store__row_put(const struct store_archive *archive, MDB_txn *txn,
-	       const struct store_segment *segment)
+/** @param old what stands there; NULL: nothing */
+static int
+row_write(const struct store_archive *archive, MDB_txn *txn,
+	  const struct store_segment *old, const struct store_segment *segment)
 {
 	uint8_t row[STORE__ROW_BYTES];
 	struct ways from = { 0 }, to;
 	struct store__key key = { 0 };
-	struct store_segment old = { .state = STORE_STATE_NONE };
 	MDB_val k, value = { .mv_data = row };
-	int r = store__row_get(archive, txn, segment->id, &old);
+	int r;
 
-	if (r && r != -ENOENT)
-		return r;
-	/* What is purged stays purged, whoever still holds an old row. */
-	if (r == 0 && old.state == STORE_STATE_PURGED)
-		return -EALREADY;
-	if (r == 0)
-		ways_of(&from, &archive->tables, &old);
+	if (old)
+		ways_of(&from, &archive->tables, old);
 	ways_of(&to, &archive->tables, segment);
 	store__key_segment(&key, segment->call, segment->segment);
 	k = store__key_val(&key);
@@ -733,6 +728,32 @@ store__row_put(const struct store_archive *archive, MDB_txn *txn,
 	if (r == 0)
 		r = slots_grow(archive, txn, segment);
 	return r;
+}
+
+int
+store__row_put(const struct store_archive *archive, MDB_txn *txn,
+	       const struct store_segment *segment)
+{
+	struct store_segment old;
+	int r = store__row_get(archive, txn, segment->id, &old);
+
+	if (r && r != -ENOENT)
+		return r;
+	/* What is purged stays purged, whoever still holds an old row. */
+	if (r == 0 && old.state == STORE_STATE_PURGED)
+		return -EALREADY;
+	return row_write(archive, txn, r == 0 ? &old : NULL, segment);
+}
+
+int
+store__tombstone_put(const struct store_archive *archive, MDB_txn *txn,
+		     const struct store_segment *segment)
+{
+	struct store_segment old;
+	int r = store__row_get(archive, txn, segment->id, &old);
+
+	assert(segment->state == STORE_STATE_PURGED);
+	return r ? r : row_write(archive, txn, &old, segment);
 }
 
 int

@@ -226,12 +226,70 @@ may_purge(const struct store_archive *archive, MDB_txn *txn,
 	}
 }
 
-int
-store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
-	    const char *actor, const char *why)
+/** Who purges what, and why. */
+struct purge {
+	int64_t now_ns;
+	const char *actor, *why;
+	const char *reason; /**< the tombstone is stripped, and has this one;
+			     * NULL: it is not */
+};
+
+void
+store_segment_strip(struct store_segment *segment)
+{
+#define CLEAR(member) memset(segment->member, 0, sizeof(segment->member))
+	CLEAR(from);
+	CLEAR(to);
+	CLEAR(local);
+	CLEAR(remote);
+	CLEAR(from_sent);
+	CLEAR(to_sent);
+	CLEAR(from_name);
+	CLEAR(to_name);
+	CLEAR(others);
+	CLEAR(sip_call_ids);
+#undef CLEAR
+}
+
+static void
+decide_against(struct store_segment *segment, const char *reason)
+{
+	store_segment_strip(segment);
+	segment->decision = STORE_DROP;
+	snprintf(segment->reason, sizeof(segment->reason), "%s", reason);
+	snprintf(segment->rule, sizeof(segment->rule), "%s", reason);
+}
+
+/**
+ * @param segment what stands there, then the tombstone
+ * @param again it was purged before, whether finished or not
+ */
+static int
+entomb(struct store_archive *archive, MDB_txn *txn,
+       struct store_segment *segment, const struct purge *purge, bool again)
+{
+	int r;
+
+	if (purge->reason)
+		decide_against(segment, purge->reason);
+	if (again)
+		return purge->reason
+			   ? store__tombstone_put(archive, txn, segment)
+			   : 0;
+	segment->state = STORE_STATE_PURGED;
+	segment->purged_ns = purge->now_ns;
+	r = store__tombstone_put(archive, txn, segment);
+	return r ? r
+		 : note_put(archive, txn, segment, purge->actor, purge->why);
+}
+
+static int
+purge_one(struct store_archive *archive, const char *id,
+	  const struct purge *purge)
 {
 	struct store_segment segment;
 	MDB_txn *txn;
+	bool over = false; /* its purge is: it is only stripped */
 	int r = store__write_begin(archive, &txn);
 
 	if (r)
@@ -239,24 +297,44 @@ store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
 	r = store__row_get(archive, txn, id, &segment);
 	if (r == 0)
 		r = may_purge(archive, txn, &segment);
-	if (r || segment.state == STORE_STATE_PURGED) {
-		mdb_txn_abort(txn);
-		return r ? r : finish(archive, &segment);
+	if (r == -EALREADY && purge->reason) {
+		over = true;
+		r = 0;
 	}
-	segment.state = STORE_STATE_PURGED;
-	segment.purged_ns = now_ns;
-	r = store__row_put(archive, txn, &segment);
 	if (r == 0)
-		r = note_put(archive, txn, &segment, actor, why);
+		r = entomb(archive, txn, &segment, purge,
+			   segment.state == STORE_STATE_PURGED);
 	if (r) {
 		mdb_txn_abort(txn);
 		return r;
 	}
 	r = store__write_commit(archive, txn);
-	if (r)
+	if (r || over)
 		return r;
 	store__step(archive, 1);
 	return finish(archive, &segment);
+}
+
+int
+store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
+	    const char *actor, const char *why)
+{
+	const struct purge purge = { .now_ns = now_ns,
+				     .actor = actor,
+				     .why = why };
+
+	return purge_one(archive, id, &purge);
+}
+
+int
+store_discard(struct store_archive *archive, const char *id, int64_t now_ns,
+	      const char *actor, const char *why, const char *reason)
+{
+	const struct purge purge = {
+		.now_ns = now_ns, .actor = actor, .why = why, .reason = reason
+	};
+
+	return purge_one(archive, id, &purge);
 }
 
 int

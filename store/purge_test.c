@@ -278,6 +278,88 @@ test_forget(void **state)
 	assert_int_equal(count, 3);
 }
 
+static unsigned findings(struct fixture *fx);
+
+/** Nothing leads from a number to it, and it says no more than when and why. */
+static void
+expect_stripped(struct fixture *fx, const struct store_segment *was)
+{
+	const char *const numbers[] = { was->from, was->to, was->local,
+					was->remote, "2750" };
+	struct store_query query = { .purged = true };
+	struct store_segment now, bare;
+	unsigned count = 0;
+
+	assert_int_equal(store_segment_get(fx->archive, was->id, &now), 0);
+	assert_int_equal(now.state, STORE_STATE_PURGED);
+	assert_int_equal(now.decision, STORE_DROP);
+	assert_string_equal(now.reason, "opt-out");
+	assert_int_equal(now.start_ns, was->start_ns);
+	assert_int_equal(now.end_ns, was->end_ns);
+	bare = now;
+	store_segment_strip(&bare);
+	assert_memory_equal(&bare, &now, sizeof(now));
+	assert_string_equal(now.from, "");
+	assert_string_equal(now.local, "");
+	assert_string_equal(now.others, "");
+	assert_string_equal(now.sip_call_ids, "");
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		query.number = numbers[i];
+		assert_int_equal(
+		    store_search(fx->archive, &query, count_it, &count), 0);
+	}
+	query.number = NULL;
+	query.extension = was->local;
+	assert_int_equal(store_search(fx->archive, &query, count_it, &count),
+			 0);
+	assert_int_equal(count, 0);
+}
+
+static int
+discard(struct fixture *fx, const struct store_segment *s)
+{
+	return store_discard(fx->archive, s->id, 5555, "clock", "90 days",
+			     "opt-out");
+}
+
+static void
+test_discard(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key sealed;
+	struct store_segment s, before;
+
+	fixture_record(fx, &s, 0, 1200);
+	snprintf(s.others, sizeof(s.others), "+442071234567\n2750");
+	snprintf(s.sip_call_ids, sizeof(s.sip_call_ids), "a@b");
+	snprintf(s.from_name, sizeof(s.from_name), "Ann");
+	assert_int_equal(
+	    store__keyring_read(fx->archive, s.key_day, s.key_slot, &sealed),
+	    0);
+	s.state = STORE_STATE_HELD;
+	fixture_put(fx, &s);
+	assert_int_equal(discard(fx, &s), -EPERM);
+	s.state = STORE_STATE_STORED;
+	fixture_put(fx, &s);
+	assert_int_equal(discard(fx, &s), 0);
+	expect_gone(fx, &s, &sealed);
+	expect_stripped(fx, &s);
+	/* Once more: nothing is done, nor told. */
+	assert_int_equal(discard(fx, &s), 0);
+	assert_int_equal(ledger_count(fx, s.id), 1);
+	/* One that was purged, but not for this. */
+	fixture_record(fx, &before, 1, 1200);
+	assert_int_equal(
+	    store_purge(fx->archive, before.id, 5555, "clock", "90 days"), 0);
+	assert_int_equal(discard(fx, &before), 0);
+	expect_stripped(fx, &before);
+	assert_int_equal(ledger_count(fx, before.id), 1);
+	assert_int_equal(findings(fx), 0);
+	assert_int_equal(
+	    store_discard(fx->archive, "none-1", 1, "clock", "x", "y"),
+	    -ENOENT);
+}
+
 static unsigned
 tombstones_of(struct fixture *fx, const char *class, int64_t before_ns)
 {
@@ -666,6 +748,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_purge),
 		TEST(test_what_may_not_go),
+		TEST(test_discard),
 		TEST(test_sweep),
 		TEST(test_forget),
 		TEST(test_tombstones),

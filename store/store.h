@@ -720,6 +720,22 @@ int store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
 		const char *actor, const char *why)
 	__attribute__((warn_unused_result));
 
+/** Leave nothing in a row that tells who had part: numbers, names, call-ids. */
+void store_segment_strip(struct store_segment *segment);
+
+/**
+ * Purge one segment of which not even its people may be known. Its tombstone is
+ * stripped in the same transaction, and says that it was decided against for
+ * this reason. One that was purged before is only stripped.
+ *
+ * @param reason of the decision, a code: "opt-out"
+ * @return 0, -ENOENT, -EPERM (held), -EBUSY (being recorded, or a batch is
+ *         open), -EROFS, -ENOSPC, -EIO
+ */
+int store_discard(struct store_archive *archive, const char *id, int64_t now_ns,
+		  const char *actor, const char *why, const char *reason)
+	__attribute__((warn_unused_result));
+
 /** Those whose purge has begun and, because of an error, is not finished: calling
  * store_purge again is what helps. Steps over what cannot be read, as
  * store_search does. */

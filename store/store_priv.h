@@ -378,6 +378,10 @@ int store__row_get(const struct store_archive *archive, MDB_txn *txn,
 int store__row_put(const struct store_archive *archive, MDB_txn *txn,
 		   const struct store_segment *segment)
 	__attribute__((warn_unused_result));
+/** In place of any row, also of a tombstone. @param segment purged */
+int store__tombstone_put(const struct store_archive *archive, MDB_txn *txn,
+			 const struct store_segment *segment)
+	__attribute__((warn_unused_result));
 int store__row_remove(const struct store_archive *archive, MDB_txn *txn,
 		      const struct store_segment *segment)
 	__attribute__((warn_unused_result));

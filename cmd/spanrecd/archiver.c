@@ -7,6 +7,7 @@
  *   begun:  key into its slot -> sync -> row -> commit -> answer, at once
  *   ended:  kept until sync_s has passed; files synced -> rows -> commit;
  *           at once where a recording is taken back: row -> purge
+ *   discarded:  the same, and all that the call has in the archive
  *
  * so that a key is durable before the first chunk is sealed with it, and a row
  * says "stored" only when its file is durable too.
@@ -42,8 +43,9 @@ struct answer {
 /* A recording that ended. */
 struct ended {
 	struct ended *next;
-	bool take_back;
-	struct store_segment row;
+	enum archive_request_type type; /* not OPEN */
+	uint8_t traces;                 /* enum policy_traces */
+	struct store_segment row;       /* DISCARD: of it call and reason */
 };
 
 struct archiver_state {
@@ -53,12 +55,12 @@ struct archiver_state {
 	struct answer answers[BATCH_ROWS];
 	struct ended *first, *last;
 	uint32_t ended_count;
-	uint32_t open_count; /* recordings that grow */
-	bool urgent;         /* one of those that ended is to be taken back */
-	bool over;           /* nothing more will come */
-	int64_t synced_ns;   /* monotonic */
-	int64_t swept_ns;    /* monotonic: when the last sweep was over */
-	bool sweeping;       /* it is not over, only the others' turn */
+	uint32_t open_count;     /* recordings that grow */
+	bool urgent;             /* one of those that ended is to go at once */
+	bool over;               /* nothing more will come */
+	int64_t synced_ns;       /* monotonic */
+	int64_t swept_ns;        /* monotonic: when the last sweep was over */
+	bool sweeping;           /* it is not over, only the others' turn */
 	int64_t clock_offset_ns; /* wall clock less time since boot, at first */
 	uint64_t sweep_token;    /* who waits for it; 0: nobody */
 	struct sweep_result swept;   /* so far */
@@ -128,9 +130,11 @@ put_ended(struct archiver_state *a, const struct archive_request *request,
 			    COUNTER_index_failed, 1);
 		return;
 	}
-	ended->take_back = request->type == ARCHIVE_TAKE_BACK;
-	a->urgent |= ended->take_back;
-	if (request->row.key_day && a->open_count)
+	ended->type = request->type;
+	ended->traces = request->traces;
+	a->urgent |= request->type != ARCHIVE_CLOSE;
+	if (request->type != ARCHIVE_DISCARD && request->row.key_day &&
+	    a->open_count)
 		a->open_count--;
 	memcpy(&ended->row, &request->row,
 	       bytes - offsetof(struct archive_request, row));
@@ -233,11 +237,60 @@ run_begun(struct archiver_state *a)
 static int
 take_back(struct archiver_state *a, const struct ended *ended)
 {
-	int r = store_purge(a->archive, ended->row.id, clock_ns(CLOCK_REALTIME),
-			    "spanrecd", "decided against after it had begun");
+	char why[STORE_NAME_BYTES + sizeof("decided against after it had "
+					   "begun: ")];
+	int r;
 
+	snprintf(why, sizeof(why), "decided against after it had begun: %s",
+		 ended->row.reason);
+	r = store_purge(a->archive, ended->row.id, clock_ns(CLOCK_REALTIME),
+			"spanrecd", why);
 	if (r < 0)
 		fail(a, r, "cannot take a recording back");
+	return r;
+}
+
+struct discarding {
+	struct archiver_state *a;
+	const struct store_segment *row;
+	int error; /* the first; the others go all the same */
+};
+
+static int
+discard_one(void *ctx, const struct store_segment *segment)
+{
+	struct discarding *d = ctx;
+	const char *reason = d->row->reason;
+	int r;
+
+	/* The id of its call may be the beginning of another's. */
+	if (strcmp(segment->call, d->row->call) != 0)
+		return 0;
+	r = store_discard(d->a->archive, segment->id, clock_ns(CLOCK_REALTIME),
+			  "spanrecd", reason, reason);
+	/* One that grows is taken back by its writer. One that is held stays:
+	 * who holds it knows why. */
+	if (r == -EPERM)
+		log_warning("%s is held: it stays, though its call goes (%s)",
+			    segment->id, reason);
+	else if (r < 0 && r != -EBUSY && d->error == 0)
+		d->error = r;
+	return 0;
+}
+
+/* All that a call has in the archive. */
+static int
+discard(struct archiver_state *a, const struct ended *ended)
+{
+	const struct store_query query = { .id_prefix = ended->row.call,
+					   .purged = true };
+	struct discarding d = { .a = a, .row = &ended->row };
+	int r = store_search(a->archive, &query, discard_one, &d);
+
+	if (r == 0)
+		r = d.error;
+	if (r < 0)
+		fail(a, r, "cannot discard a call");
 	return r;
 }
 
@@ -256,15 +309,22 @@ count_overdue(struct archiver_state *a, const struct store_segment *row)
 			    1);
 }
 
-/* What is out of scope leaves no trace but a number; unless it was recorded at
- * first, and has a key to be destroyed. */
+/* Some leave no trace but a number; unless recorded at first, with a key that
+ * has to be destroyed. */
 static int
-put_row(struct archiver_state *a, const struct store_segment *row)
+put_row(struct archiver_state *a, struct ended *ended)
 {
-	if (row->decision == STORE_OUT_OF_SCOPE && row->key_day == 0)
-		return store_counter_add(a->archive,
-					 store_day(row->call_start_ns),
-					 "out-of-scope", 1);
+	struct store_segment *row = &ended->row;
+	bool recorded =
+	    row->decision == STORE_RECORD || row->decision == STORE_LISTEN_DENY;
+	bool counted = row->decision == STORE_OUT_OF_SCOPE ||
+		       ended->traces == POLICY_TRACES_COUNT;
+
+	if (!recorded && counted && row->key_day == 0)
+		return store_counter_add(
+		    a->archive, store_day(row->call_start_ns), row->reason, 1);
+	if (!recorded && ended->traces != POLICY_TRACES_FULL)
+		store_segment_strip(row);
 	count_overdue(a, row);
 	return store_segment_put(a->archive, row);
 }
@@ -272,7 +332,7 @@ put_row(struct archiver_state *a, const struct store_segment *row)
 static int
 put_rows(struct archiver_state *a)
 {
-	const struct ended *ended;
+	struct ended *ended;
 	int r = store_archive_sync(a->archive);
 
 	if (r < 0)
@@ -281,12 +341,29 @@ put_rows(struct archiver_state *a)
 	if (r < 0)
 		return r;
 	for (ended = a->first; ended && r == 0; ended = ended->next)
-		r = put_row(a, &ended->row);
+		if (ended->type != ARCHIVE_DISCARD)
+			r = put_row(a, ended);
 	if (r < 0) {
 		store_batch_abort(a->archive);
 		return r;
 	}
 	return store_batch_commit(a->archive);
+}
+
+/* What must not be there, now that its row is. @return 0, or what failed */
+static int
+remove_ended(struct archiver_state *a, const struct ended *ended)
+{
+	switch (ended->type) {
+	case ARCHIVE_TAKE_BACK:
+		return take_back(a, ended);
+	case ARCHIVE_DISCARD:
+		return discard(a, ended);
+	case ARCHIVE_OPEN:
+	case ARCHIVE_CLOSE:
+		break;
+	}
+	return 0;
 }
 
 static void
@@ -308,8 +385,8 @@ run_ended(struct archiver_state *a)
 
 		ended->next = NULL;
 		/* A key that must go is not given up on while we run. */
-		if (ended->take_back && (r < 0 || take_back(a, ended) < 0) &&
-		    !a->over)
+		if (ended->type != ARCHIVE_CLOSE &&
+		    (r < 0 || remove_ended(a, ended) < 0) && !a->over)
 			add_ended(a, ended);
 		else
 			free(ended);

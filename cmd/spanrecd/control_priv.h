@@ -360,7 +360,7 @@ void control__tell_head(struct control_state *c, struct control_call *call,
 			enum writer_event_type type, bool resumed,
 			int64_t time_ns);
 /**
- * PAUSE, RESUME, HOLD, RELEASE, DISCARD: takes effect once all that the writer
+ * PAUSE, RESUME, HOLD, RELEASE, KEEP: takes effect once all that the writer
  * was told before has.
  *
  * @param call number of the conversation, which may be over
@@ -369,6 +369,9 @@ void control__tell_head(struct control_state *c, struct control_call *call,
 void control__tell_pause(struct control_state *c, uint64_t call,
 			 uint32_t writer, enum writer_event_type type,
 			 enum store_reason reason, int64_t at_ns);
+/** DISCARD, likewise. @param id of the call that goes */
+void control__tell_discard(struct control_state *c, uint64_t call,
+			   uint32_t writer, const char id[STORE_CALL_ID_BYTES]);
 /** DOUBT or TRUST. */
 void control__tell_doubt(struct control_state *c,
 			 const struct control_call *call,

@@ -49,7 +49,7 @@ enum writer_event_type {
 	WRITER_RELEASE,     /**< ... it is again, and what waited too ... */
 	WRITER_KEEP,        /**< ... nothing is sealed that is later than `at_ns`
 			     * and not sealed yet; INT64_MAX: all may be */
-	WRITER_DISCARD,     /**< ... all of it goes, sealed or not: the caller
+	WRITER_DISCARD,     /**< ... all of `id` goes, sealed or not: the caller
 			     * has opted out */
 	WRITER_END          /**< ... the call is over */
 };
@@ -121,6 +121,7 @@ struct writer_event {
 				      * there is no row of it */
 		} end;
 		int64_t at_ns; /**< PAUSE, RESUME: later than what was sealed */
+		char id[STORE_CALL_ID_BYTES]; /**< DISCARD */
 	};
 };
 
@@ -164,7 +165,8 @@ enum archive_request_type {
 	ARCHIVE_OPEN,  /**< row and sealed key of a recording that begins */
 	ARCHIVE_CLOSE, /**< row of a segment that is over, recorded or not */
 	ARCHIVE_TAKE_BACK, /**< ... of one that must not have been recorded */
-	ARCHIVE_DISCARD    /**< row.call: all that it has in the archive goes */
+	ARCHIVE_DISCARD    /**< all that row.call has in the archive goes, for
+			    * row.reason */
 };
 
 struct archive_request {

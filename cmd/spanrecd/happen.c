@@ -46,6 +46,23 @@ tell_all(struct control_state *c, const struct control_family *family,
 }
 
 static void
+discard_all(struct control_state *c, const struct control_family *family)
+{
+	const struct control_call *call;
+	const struct control_past *past;
+
+	DL_FOREACH(family->first, call)
+	{
+		control__tell_discard(c, call->number, call->writer,
+				      family->id);
+	}
+	for (past = family->past ? c->past : NULL; past; past = past->hh.next)
+		if (past->family == family)
+			control__tell_discard(c, past->number, past->writer,
+					      family->id);
+}
+
+static void
 keep_all(struct control_state *c, const struct control_family *family)
 {
 	struct control_call *call;
@@ -111,7 +128,7 @@ discard(struct control_state *c, struct control_family *family)
 	COUNT_ONE(c, opt_outs);
 	log_info("%s was opted out of: what was recorded of it is destroyed",
 		 family->id);
-	tell_all(c, family, WRITER_DISCARD, 0);
+	discard_all(c, family);
 }
 
 static void
@@ -365,11 +382,10 @@ control__state_joined(struct control_state *c,
 		*state = stricter;
 		tell_all(c, to, WRITER_PAUSE, state->paused_ns);
 	}
-	if (state->opt != opt)
-		tell_all(c, to,
-			 state->opt == POLICY_OPT_PENDING ? WRITER_HOLD
-							  : WRITER_DISCARD,
-			 0);
+	if (state->opt != opt && state->opt == POLICY_OPT_OUT)
+		discard_all(c, to);
+	else if (state->opt != opt)
+		tell_all(c, to, WRITER_HOLD, 0);
 	keep_all(c, to);
 }
 
@@ -385,4 +401,8 @@ control__state_tell(struct control_state *c, const struct control_call *call)
 	if (state->opt == POLICY_OPT_PENDING)
 		control__tell_pause(c, call->number, call->writer, WRITER_HOLD,
 				    reason_of(state), 0);
+	/* An earlier run may have had no time to do all of it. */
+	if (state->opt == POLICY_OPT_OUT)
+		control__tell_discard(c, call->number, call->writer,
+				      call->family->id);
 }

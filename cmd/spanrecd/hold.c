@@ -84,15 +84,13 @@ hold_put(struct hold *hold, const struct hold_item *item,
 	uint32_t payload_bytes =
 	    item->kind == RTP_TAKE_FRAME ? item->frame.payload_bytes : 0;
 	uint32_t bytes = (uint32_t)sizeof(*item) + payload_bytes;
-	bool shed = !reserve(hold->budget, bytes);
-	const struct writer_media *kept = keep_media(hold, media);
+	const struct writer_media *kept;
 	struct hold_item *held;
 
-	if (shed) {
-		/* It is still counted, in a place that is not. */
-		payload_bytes = bytes = 0;
-	}
-	held = kept ? malloc(sizeof(*held) + payload_bytes) : NULL;
+	if (!reserve(hold->budget, bytes))
+		return -ENOBUFS;
+	kept = keep_media(hold, media);
+	held = kept ? malloc(bytes) : NULL;
 	if (!held) {
 		atomic_fetch_sub_explicit(&hold->budget->bytes, bytes,
 					  memory_order_relaxed);
@@ -103,8 +101,6 @@ hold_put(struct hold *hold, const struct hold_item *item,
 	held->before = hold->last;
 	held->bytes = bytes;
 	held->media = kept;
-	if (shed && held->kind == RTP_TAKE_FRAME)
-		held->kind = RTP_TAKE_SHED;
 	if (payload_bytes)
 		memcpy(held->payload, item->frame.payload, payload_bytes);
 	held->frame.payload = held->payload;
@@ -113,7 +109,7 @@ hold_put(struct hold *hold, const struct hold_item *item,
 	else
 		hold->first = held;
 	hold->last = held;
-	return shed;
+	return 0;
 }
 
 const struct hold_item *

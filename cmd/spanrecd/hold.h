@@ -48,12 +48,11 @@ struct hold *hold_new(struct hold_budget *budget);
 void hold_free(struct hold **hold);
 
 /**
- * Put a copy behind all others. Where there is no room for its payload, a frame
- * becomes one that was shed.
+ * Put a copy behind all others.
  *
  * @param item all but next, before, bytes, media and payload
  * @param media what its payload types mean; copied once for each number
- * @return 0; 1: it was shed; -ENOMEM: not even that
+ * @return 0; -ENOBUFS: the budget is used up; -ENOMEM
  * @cost an allocation
  */
 int hold_put(struct hold *hold, const struct hold_item *item,

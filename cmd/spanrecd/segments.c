@@ -173,16 +173,6 @@ static const enum store_route routes[] = {
 	[POLICY_TRANSIT] = STORE_TRANSIT,
 };
 
-/* Of some calls nobody is to know who talked to whom. */
-static void
-leave_no_traces(struct store_segment *row)
-{
-	row->from[0] = row->to[0] = row->local[0] = row->remote[0] = '\0';
-	row->from_sent[0] = row->to_sent[0] = '\0';
-	row->from_name[0] = row->to_name[0] = '\0';
-	row->others[0] = row->sip_call_ids[0] = '\0';
-}
-
 /* What the verdict says of the current segment. */
 static void
 fill_verdict(const struct control_call *call, struct store_segment *row)
@@ -244,7 +234,7 @@ make_head(const struct control_state *c, struct control_call *call,
 	fill_others(c, parties, &row);
 	COPY_TEXT(row.sip_call_ids, call->sip_call_ids);
 	if (call->verdict.traces != POLICY_TRACES_FULL)
-		leave_no_traces(&row);
+		store_segment_strip(&row);
 	memcpy(call->head, &row, SEGMENT_HEAD_BYTES);
 }
 

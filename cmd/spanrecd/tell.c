@@ -35,9 +35,11 @@ event_bytes(const struct writer_event *event)
 	case WRITER_HOLD:
 	case WRITER_RELEASE:
 	case WRITER_KEEP:
-	case WRITER_DISCARD:
 		return (uint32_t)(offsetof(struct writer_event, at_ns) +
 				  sizeof(event->at_ns));
+	case WRITER_DISCARD:
+		return (uint32_t)(offsetof(struct writer_event, id) +
+				  sizeof(event->id));
 	case WRITER_SEGMENT:
 	case WRITER_UPDATE:
 		break;
@@ -116,18 +118,34 @@ control__tell_head(struct control_state *c, struct control_call *call,
 	control__live_change(c, call);
 }
 
+/* Behind all that is in the ring. */
+static int64_t
+behind_all(const struct control_state *c)
+{
+	return c->sent_ns > c->published_ns ? c->sent_ns : c->published_ns;
+}
+
+void
+control__tell_discard(struct control_state *c, uint64_t call, uint32_t writer,
+		      const char id[STORE_CALL_ID_BYTES])
+{
+	struct writer_event event = { .type = WRITER_DISCARD,
+				      .writer = writer,
+				      .time_ns = behind_all(c),
+				      .call = call };
+
+	memcpy(event.id, id, sizeof(event.id));
+	send_to(c, writer, &event);
+}
+
 void
 control__tell_pause(struct control_state *c, uint64_t call, uint32_t writer,
 		    enum writer_event_type type, enum store_reason reason,
 		    int64_t at_ns)
 {
-	/* Behind all that is in the ring. */
 	const struct writer_event event = { .type = type,
 					    .writer = writer,
-					    .time_ns =
-						c->sent_ns > c->published_ns
-						    ? c->sent_ns
-						    : c->published_ns,
+					    .time_ns = behind_all(c),
 					    .call = call,
 					    .reason = reason,
 					    .at_ns = at_ns };

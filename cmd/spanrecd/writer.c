@@ -258,24 +258,31 @@ apply_pause(struct call *call, const struct writer_event *event)
 	return 0;
 }
 
-/* All of the call, in the archive too. */
+/*
+ * All of the call, in the archive too.
+ *
+ * @param call NULL: all of this conversation was closed before
+ */
 static void
-discard_call(struct writer_state *w, struct call *call, int64_t now_ns)
+discard_call(struct writer_state *w, struct call *call,
+	     const struct writer_event *event)
 {
 	uint32_t bytes = (uint32_t)offsetof(struct archive_request, row) +
 			 (uint32_t)SEGMENT_HEAD_BYTES;
 	struct archive_request *request;
 	struct segment *segment;
 
-	call->pending = false;
-	for (segment = call->first; segment; segment = segment->next) {
+	if (call)
+		call->pending = false;
+	for (segment = call ? call->first : NULL; segment;
+	     segment = segment->next) {
 		segment_discard(segment);
-		segment_take_back(segment, &w->input, now_ns);
+		segment_take_back(segment, &w->input, event->time_ns);
 	}
 	request = request_room(w, bytes);
+	memset(request, 0, bytes);
 	request->type = ARCHIVE_DISCARD;
-	request->segment = NULL;
-	memcpy(&request->row, &call->last->row, SEGMENT_HEAD_BYTES);
+	memcpy(request->row.call, event->id, sizeof(event->id));
 	memcpy(request->row.reason, OPT_OUT_REASON, sizeof(OPT_OUT_REASON));
 	request_commit(w, bytes);
 }
@@ -305,6 +312,10 @@ apply_segment_event(struct writer_state *w, const struct writer_event *event)
 		return r == 0 && call ? begin_hold(w, call) : r;
 	}
 	call = find_call(w, event->call);
+	if (event->type == WRITER_DISCARD) {
+		discard_call(w, call, event);
+		return 0;
+	}
 	if (!call || !call->last)
 		return 0; /* its memory was not to be had, or all is closed */
 	switch (event->type) {
@@ -324,9 +335,6 @@ apply_segment_event(struct writer_state *w, const struct writer_event *event)
 		return 0;
 	case WRITER_KEEP:
 		call->keep_ns = event->at_ns;
-		return 0;
-	case WRITER_DISCARD:
-		discard_call(w, call, event->time_ns);
 		return 0;
 	default:
 		end_segments(call, event);
@@ -617,6 +625,31 @@ kernel_dropped(const struct writer_state *w, const struct flow_binding *b,
 	       capture_thread_dropped(w->capture, b->last_ns, frame->time_ns);
 }
 
+/* There is no room for it to wait: it is counted, in the segment in which it
+ * seems to be by now. Of a gap the hole in the sound tells. */
+static void
+leave_out_now(struct writer_state *w, const struct flow *flow,
+	      struct segment *segment, enum rtp_take kind,
+	      const struct rtp_frame *frame)
+{
+	const struct flow_binding *b = &flow->binding;
+	const struct segment_flow from = {
+		.stream = segment_stream(segment, (enum sip_party)b->speaker,
+					 &flow->key),
+		.media = &b->entry->media,
+	};
+
+	counter_add(&w->writer->counters, COUNTER_hold_full, 1);
+	if (kind == RTP_TAKE_GAP)
+		return;
+	if (kind == RTP_TAKE_FRAME)
+		kind = RTP_TAKE_SHED;
+	if (from.stream < 0)
+		segment_overflow(segment, &w->input, kind);
+	else
+		(void)!segment_take(segment, &w->input, &from, kind, frame);
+}
+
 static void
 put_on_hold(struct writer_state *w, struct flow *flow, struct segment *segment,
 	    enum rtp_take kind, const struct rtp_frame *frame)
@@ -633,10 +666,10 @@ put_on_hold(struct writer_state *w, struct flow *flow, struct segment *segment,
 	};
 	int r = hold_put(*segment->hold, &item, &b->entry->media);
 
-	if (r < 0)
+	if (r == -ENOMEM)
 		log_error("out of memory: a packet is not recorded");
-	if (r != 0)
-		counter_add(&w->writer->counters, COUNTER_hold_full, 1);
+	if (r < 0)
+		leave_out_now(w, flow, segment, kind, frame);
 }
 
 /*
@@ -879,8 +912,10 @@ publish_drained(struct writer_state *w)
 	uv_async_send(&w->pipeline->control.kick);
 }
 
+/* @param keys_ns read before the watermark: all that came of keys by then is in
+ * the ring, and is due */
 static void
-pass(struct writer_state *w, int64_t watermark_ns)
+pass(struct writer_state *w, int64_t keys_ns, int64_t watermark_ns)
 {
 	struct pipeline *p = w->pipeline;
 	/* Before the flows are looked at: what others have handed over by
@@ -888,8 +923,7 @@ pass(struct writer_state *w, int64_t watermark_ns)
 	int64_t drained_ns = pipeline_drained(p);
 	uint32_t i;
 
-	/* Likewise: what came of keys by then is in the ring. */
-	w->keys_ns = atomic_load_explicit(&p->keys_ns, memory_order_acquire);
+	w->keys_ns = keys_ns;
 	w->handovers =
 	    atomic_load_explicit(&p->handovers, memory_order_acquire);
 	w->watermark_ns = watermark_ns;
@@ -941,12 +975,14 @@ writer_main(void *thread)
 
 	pthread_setname_np(pthread_self(), "writer");
 	for (;;) {
+		int64_t keys_ns = atomic_load_explicit(&w->pipeline->keys_ns,
+						       memory_order_acquire);
 		int64_t watermark_ns = atomic_load_explicit(
 		    &w->pipeline->watermark_ns, memory_order_acquire);
 
 		take_answers(w);
 		if (worth_a_pass(w, watermark_ns))
-			pass(w, watermark_ns);
+			pass(w, keys_ns, watermark_ns);
 		if (finished(w))
 			break;
 		pipeline_nap(&writer->wake, nap_ns);
