@@ -15,6 +15,7 @@
  *   lookup.c   number -> every list that names it
  *   decide.c   facts -> verdict
  *   call.c     what happens in a call: payment, opt-out
+ *   examples.c the payments, and calls that may come to them
  *   access.c   who may do what with a recording
  *   clocks.c   floor, ceiling and due time of a retention class
  *   zone.c     time zones (TZif, RFC 8536) without setenv(TZ)
@@ -294,6 +295,46 @@ int64_t policy_call_due(const struct policy_state *state);
  * @return how many */
 uint32_t policy_watched(const struct policy *policy,
 			const char *names[2 * POLICY_PAYMENTS_MAX]);
+
+/* ---- payments ------------------------------------------------------------- */
+
+/** How it is seen that somebody pays. Texts are borrowed, and "" where there is
+ * no such trigger. */
+struct policy_payment {
+	const char *name;
+	const char *keys, *resume_keys; /**< by who is ours */
+	const char *header, *header_value; /**< value "": any */
+	const char *info, *info_value;
+	char target[POLICY_NUMBER_BYTES]; /**< one of those */
+	bool hold, tones, card_numbers;
+	int64_t lookback_ns;
+	int64_t after_ns; /**< it ends by itself; 0: it does not */
+};
+
+/** The ith payment, of at most POLICY_PAYMENTS_MAX. @return false: no more */
+bool policy_payment_peek(const struct policy *policy, size_t i,
+			 struct policy_payment *payment);
+
+enum policy_example {
+	POLICY_EXAMPLE_TARGET, /**< who is paid by telephone */
+	POLICY_EXAMPLE_QUEUE,  /**< of the areas of the payment */
+	POLICY_EXAMPLE_INSIDE, /**< likewise, then others of ours */
+	POLICY_EXAMPLE_OUTSIDE /**< none of ours, unless a rule names it */
+};
+
+/**
+ * Numbers that the policy names, a few of each range, for calls that may come
+ * to the ith payment. Which of them are recorded policy_decide says.
+ *
+ * @param i less than there are payments
+ * @param numbers [most] normalised, none twice
+ * @return how many
+ * @cost quadratic in `most`
+ */
+size_t policy_payment_examples(const struct policy *policy, size_t i,
+			       enum policy_example what,
+			       char (*numbers)[POLICY_NUMBER_BYTES],
+			       size_t most);
 
 /* ---- access --------------------------------------------------------------- */
 

@@ -86,6 +86,7 @@ extern const struct argp_child spanrec_global_options[];
 /* each is given its own part of the command line; exit code */
 int spanrec_init(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_policy(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_canary(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_key(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_list(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_find(struct spanrec *spanrec, int argc, char **argv);
@@ -145,6 +146,17 @@ int spanrec_open_key(struct spanrec *spanrec, bool needed)
 int spanrec_ledger_add(struct spanrec *spanrec, const char *action,
 		       const struct spanrec_selection *selection,
 		       const char *detail)
+	__attribute__((warn_unused_result));
+
+/* ---- init.c ------------------------------------------------------------ */
+
+/**
+ * Make a home in a folder that is empty or does not exist.
+ *
+ * @param pub NULL: with a private key of its own
+ * @return exit code; nothing is left behind unless 0
+ */
+int spanrec_home_make(const char *home, const struct store_public *pub)
 	__attribute__((warn_unused_result));
 
 /* ---- ask.c ------------------------------------------------------------- */
