@@ -251,7 +251,8 @@ canary_tell(const struct canary *canary, FILE *to)
 		    "Then every recording was decrypted and every file was "
 		    "searched. Control markers have to be found, and in "
 		    "decrypted recordings only; card markers and digits have "
-		    "to be found nowhere.");
+		    "to be found nowhere.",
+		    0);
 		fputs("\n", to);
 	}
 	for (size_t i = 0; i < canary->tests_count; i++)
