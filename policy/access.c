@@ -78,42 +78,42 @@ purpose_find(const struct policy *policy, const char *name)
 	return NULL;
 }
 
-/** What somebody wants, and the words for why not. */
-struct wish {
+/** Somebody, what he wants, and the words for why not. */
+struct request {
 	const struct policy *policy;
 	const struct policy_person *person;
-	enum policy_right right;
-	const char *area, *purpose;
+	const struct policy_wish *wish;
 	char *why;
 	size_t why_bytes;
 };
 
 static bool __attribute__((format(printf, 2, 3)))
-refuse(const struct wish *wish, const char *format, ...)
+refuse(const struct request *request, const char *format, ...)
 {
 	va_list arguments;
 
 	va_start(arguments, format);
-	vsnprintf(wish->why, wish->why_bytes, format, arguments);
+	vsnprintf(request->why, request->why_bytes, format, arguments);
 	va_end(arguments);
 	return false;
 }
 
 /** @return false, and why */
 static bool
-purpose_allows(const struct wish *wish)
+purpose_allows(const struct request *request)
 {
+	const struct policy_wish *wish = request->wish;
 	const struct policy__purpose *purpose;
 
 	if (!wish->purpose)
 		return true;
-	purpose = purpose_find(wish->policy, wish->purpose);
+	purpose = purpose_find(request->policy, wish->purpose);
 	if (!purpose)
-		return refuse(wish, "the policy knows no purpose '%.40s'",
+		return refuse(request, "the policy knows no purpose '%.40s'",
 			      wish->purpose);
 	if (purpose->play_only && (wish->right == POLICY_RIGHT_EXPORT ||
 				   wish->right == POLICY_RIGHT_SHARE))
-		return refuse(wish,
+		return refuse(request,
 			      "for the purpose '%s' recordings are played, and "
 			      "no copies made",
 			      purpose->name);
@@ -121,11 +121,13 @@ purpose_allows(const struct wish *wish)
 }
 
 static bool
-is_granted(const struct wish *wish, const struct policy__grant *grant)
+is_granted(const struct request *request, const struct policy__grant *grant)
 {
+	const struct policy_wish *wish = request->wish;
+
 	return grant->rights >> wish->right & 1 &&
-	       holds(wish->policy, wish->person, grant->role) &&
-	       area_fits(wish->policy, &grant->areas, wish->area) &&
+	       holds(request->policy, request->person, grant->role) &&
+	       area_fits(request->policy, &grant->areas, wish->area) &&
 	       (!wish->purpose || !grant->purposes.count ||
 		is_named(&grant->purposes, wish->purpose));
 }
@@ -177,26 +179,26 @@ policy_authorises(const struct policy *policy,
 
 bool
 policy_may(const struct policy *policy, const struct policy_person *person,
-	   enum policy_right right, const char *area, const char *purpose,
-	   char *why, size_t why_bytes)
+	   const struct policy_wish *wish, char *why, size_t why_bytes)
 {
-	const struct wish wish = { policy,  person, right,    area,
-				   purpose, why,    why_bytes };
+	const struct request request = { policy, person, wish, why, why_bytes };
+	const char *purpose = wish->purpose;
 
 	if (why_bytes)
 		why[0] = '\0';
-	if (!purpose_allows(&wish))
+	if (!purpose_allows(&request))
 		return false;
 	if (policy_user_is_owner(policy, person->user))
 		return true;
 	for (size_t i = 0; i < policy->grants_count; i++) {
-		if (is_granted(&wish, &policy->grants[i]))
+		if (is_granted(&request, &policy->grants[i]))
 			return true;
 	}
-	return refuse(&wish,
+	return refuse(&request,
 		      "the access matrix does not give '%.40s' the right to "
 		      "%s%s%.40s%s%s%.40s",
-		      person->user, policy_right_name(right),
-		      *area ? " what is of '" : "", area, *area ? "'" : "",
-		      purpose ? " for " : "", purpose ? purpose : "");
+		      person->user, policy_right_name(wish->right),
+		      *wish->area ? " what is of '" : "", wish->area,
+		      *wish->area ? "'" : "", purpose ? " for " : "",
+		      purpose ? purpose : "");
 }

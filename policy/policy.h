@@ -352,17 +352,17 @@ struct policy_person {
 	size_t groups_count;
 };
 
-/**
- * May somebody do that with recordings of an area?
- *
- * @param area "": one that belongs to none
- * @param purpose NULL where the right needs none
- * @param why [why_bytes] in words, if not
- */
+/** What somebody wants to do with recordings. */
+struct policy_wish {
+	enum policy_right right;
+	const char *area;    /**< theirs; "": they belong to none */
+	const char *purpose; /**< NULL where the right needs none */
+};
+
+/** May somebody do that? @param why [why_bytes] in words, if not */
 bool policy_may(const struct policy *policy,
-		const struct policy_person *person, enum policy_right right,
-		const char *area, const char *purpose, char *why,
-		size_t why_bytes);
+		const struct policy_person *person,
+		const struct policy_wish *wish, char *why, size_t why_bytes);
 
 /** Does the policy give somebody any access? */
 bool policy_person_known(const struct policy *policy,

@@ -162,19 +162,18 @@ spanrec_person_check(const struct spanrec *spanrec)
 /* ---- rights -------------------------------------------------------------- */
 
 bool
-spanrec_may(const struct spanrec *spanrec, enum policy_right right,
-	    const char *area, const char *purpose, char *why, size_t why_bytes)
+spanrec_may(const struct spanrec *spanrec, const struct policy_wish *wish,
+	    char *why, size_t why_bytes)
 {
 	char actor[STORE_NAME_BYTES];
 	struct person p;
 	bool may;
 
 	spanrec_actor(actor);
-	if (!purpose && policy_user_is_owner(spanrec->policy, actor))
+	if (!wish->purpose && policy_user_is_owner(spanrec->policy, actor))
 		return true;
 	person_init(&p, actor);
-	may = policy_may(spanrec->policy, &p.person, right, area, purpose, why,
-			 why_bytes);
+	may = policy_may(spanrec->policy, &p.person, wish, why, why_bytes);
 	person_fini(&p);
 	return may;
 }
@@ -182,10 +181,11 @@ spanrec_may(const struct spanrec *spanrec, enum policy_right right,
 int
 spanrec_may_all(const struct spanrec *spanrec, enum policy_right right)
 {
+	/* Of no area: who has the right for all areas has it for this. */
+	const struct policy_wish wish = { .right = right, .area = "" };
 	char why[256];
 
-	/* Of no area: who has the right for all areas has it for this. */
-	if (spanrec_may(spanrec, right, "", NULL, why, sizeof(why)))
+	if (spanrec_may(spanrec, &wish, why, sizeof(why)))
 		return 0;
 	log_error("%s", why);
 	return EXIT_NOT_ALLOWED;
@@ -276,6 +276,9 @@ check_segment(const struct spanrec *spanrec,
 	      const struct spanrec_authority *authority,
 	      enum policy_right right, const struct store_segment *segment)
 {
+	const struct policy_wish wish = { .right = right,
+					  .area = segment->area,
+					  .purpose = authority->purpose };
 	char why[256], rule[SPANREC_TEXT_BYTES];
 
 	if (segment->decision == STORE_LISTEN_DENY) {
@@ -286,8 +289,7 @@ check_segment(const struct spanrec *spanrec,
 		    spanrec_text_clean(segment->rule, rule, sizeof(rule)));
 		return EXIT_NOT_ALLOWED;
 	}
-	if (spanrec_may(spanrec, right, segment->area, authority->purpose, why,
-			sizeof(why)))
+	if (spanrec_may(spanrec, &wish, why, sizeof(why)))
 		return 0;
 	log_error("%s: %s", segment->id, why);
 	return EXIT_NOT_ALLOWED;

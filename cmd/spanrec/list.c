@@ -252,11 +252,13 @@ struct listing {
 static bool
 may_find(struct listing *listing, const char *area)
 {
+	const struct policy_wish wish = { .right = POLICY_RIGHT_FIND,
+					  .area = area };
+
 	if (!listing->asked || strcmp(listing->area, area) != 0) {
 		snprintf(listing->area, sizeof(listing->area), "%s", area);
 		listing->may =
-		    spanrec_may(listing->arguments->spanrec, POLICY_RIGHT_FIND,
-				area, NULL, NULL, 0);
+		    spanrec_may(listing->arguments->spanrec, &wish, NULL, 0);
 		listing->asked = true;
 	}
 	return listing->may;

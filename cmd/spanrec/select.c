@@ -93,9 +93,12 @@ keep_found(const struct spanrec *spanrec, struct spanrec_selection *selection)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < selection->count; i++) {
-		if (!spanrec_may(spanrec, POLICY_RIGHT_FIND,
-				 selection->segments[i].area, NULL, why,
-				 sizeof(why)))
+		const struct policy_wish wish = {
+			.right = POLICY_RIGHT_FIND,
+			.area = selection->segments[i].area,
+		};
+
+		if (!spanrec_may(spanrec, &wish, why, sizeof(why)))
 			continue;
 		if (kept != i)
 			selection->segments[kept] = selection->segments[i];

@@ -240,9 +240,8 @@ int spanrec_person_check(const struct spanrec *spanrec)
 	__attribute__((warn_unused_result));
 
 /** policy_may, for this user. */
-bool spanrec_may(const struct spanrec *spanrec, enum policy_right right,
-		 const char *area, const char *purpose, char *why,
-		 size_t why_bytes);
+bool spanrec_may(const struct spanrec *spanrec,
+		 const struct policy_wish *wish, char *why, size_t why_bytes);
 
 /** Has this user a right wherever it may be? @return exit code */
 int spanrec_may_all(const struct spanrec *spanrec, enum policy_right right)

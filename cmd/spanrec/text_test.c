@@ -180,7 +180,8 @@ test_wrap(void **state)
 	spanrec_text_wrap(to,
 			  "one two three four five six seven eight nine ten "
 			  "eleven twelve thirteen fourteen  fifteen sixteen "
-			  "seventeen eighteen nineteen twenty", 0);
+			  "seventeen eighteen nineteen twenty",
+			  0);
 	fclose(to);
 	assert_int_equal(text[n - 1], '\n');
 	for (line = strtok_r(text, "\n", &rest); line;
