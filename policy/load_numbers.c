@@ -90,8 +90,9 @@ pattern_read(struct policy__yaml *yaml, yaml_node_t *node, const char *what,
 		group = group_get(yaml, node, what, group_named(text));
 		if (!group)
 			return;
-		memcpy(pattern, group->numbers.items,
-		       group->numbers.count * sizeof(*pattern));
+		if (group->numbers.count)
+			memcpy(pattern, group->numbers.items,
+			       group->numbers.count * sizeof(*pattern));
 		patterns->count += group->numbers.count;
 		return;
 	}

@@ -231,25 +231,26 @@ policy__purposes_read(struct policy__yaml *yaml, yaml_node_t *node,
 /* ---- access -------------------------------------------------------------- */
 
 static void
+read_rights(struct policy__yaml *yaml, yaml_node_t *value,
+	    const struct policy__key *key, void *into)
+{
+	const char *names[POLICY_RIGHT_COUNT];
+	const struct policy__words rights = { COUNT(names), names };
+	struct policy__key bits_key = *key;
+
+	for (size_t i = 0; i < COUNT(names); i++)
+		names[i] = policy_right_name((enum policy_right)i);
+	bits_key.arg = &rights;
+	policy__read_bits(yaml, value, &bits_key, into);
+}
+
+static void
 grant_read(struct policy__yaml *yaml, yaml_node_t *node, void *entry)
 {
 #define AT(m) offsetof(struct policy__grant, m)
-	static const char *const words[] = {
-		[POLICY_RIGHT_FIND] = "find",
-		[POLICY_RIGHT_PLAY] = "play",
-		[POLICY_RIGHT_EXPORT] = "export",
-		[POLICY_RIGHT_SHARE] = "share",
-		[POLICY_RIGHT_DELETE] = "delete",
-		[POLICY_RIGHT_HOLD] = "hold",
-		[POLICY_RIGHT_PAUSE] = "pause",
-		[POLICY_RIGHT_REPORT] = "report",
-		[POLICY_RIGHT_OPERATE] = "operate",
-		[POLICY_RIGHT_POLICY] = "policy",
-	};
-	static const struct policy__words rights = { COUNT(words), words };
 	static const struct policy__key keys[] = {
 		{ "role", true, policy__read_role, AT(role), NULL },
-		{ "may", true, policy__read_bits, AT(rights), &rights },
+		{ "may", true, read_rights, AT(rights), NULL },
 		{ "areas", false, policy__read_areas, AT(areas), NULL },
 		{ "purposes", false, policy__read_purposes, AT(purposes),
 		  NULL },

@@ -199,7 +199,8 @@ wrong_settings(void **state)
 		    "knows: archive, policy, key, interfaces, ring_mib, "
 		    "block_ms, overload, behind_ms, control, control_group, "
 		    "threads, reorder_ms, claim_ms, linger_ms, flows_max, "
-		    "...\n");
+		    "flow_slots, flow_log_kib, flow_idle_ms, sip_ring_kib, "
+		    "fragments_mib, tcp_connections_max, tcp_mib, ...\n");
 	write_file(f, "spanrec.yaml",
 		   "flow_slots: 1000\nflow_log_kib: 100\nsip_ring_kib: 300\n");
 	assert_int_equal(home_open(&home, f->dir), EXIT_FAILED);
@@ -310,7 +311,7 @@ a_policy_too_large(void **state)
 	struct fixture *f = *state;
 	struct policy *policy;
 	struct home home;
-	size_t n = (size_t)3 * 1024 * 1024;
+	size_t n = (size_t)5 * 1024 * 1024;
 	char *large = malloc(n + 1);
 
 	memset(large, '\n', n);

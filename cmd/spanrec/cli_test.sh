@@ -236,6 +236,10 @@ run policy check
 check "policy check finds it" [ $rc = 1 -a ! -s out -a -s err ]
 expect "policy check of a file" "no mistakes" --home none policy check \
 	policy.good
+sed "s/^rules:/roles: {nobody: {}}\n&/" policy.good >policy.unwise
+run policy check policy.unwise
+check "policy check warns of what is unwise, and is content" [ $rc = 0 -a \
+	-n "$(grep "unwise:[0-9]*:[0-9]*: warning: nobody holds the role" err)" ]
 expect_error "policy check of no file" 3 "none.yaml" policy check none.yaml
 cp policy.good home/policy.yaml
 expect "policy check of the home" "no mistakes" policy check
