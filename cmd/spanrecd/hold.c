@@ -51,15 +51,19 @@ static const struct writer_media *
 keep_media(struct hold *hold, const struct writer_media *media)
 {
 	struct held_media *held = hold->media;
+	size_t bytes;
 
 	while (held && held->media.number != media->number)
 		held = held->next;
 	if (held)
 		return &held->media;
-	held = malloc(sizeof(*held));
+	/* With as many formats as it has, as in the media table. */
+	bytes = offsetof(struct writer_media, formats) +
+		media->formats_count * sizeof(media->formats[0]);
+	held = malloc(offsetof(struct held_media, media) + bytes);
 	if (!held)
 		return NULL;
-	held->media = *media;
+	memcpy(&held->media, media, bytes);
 	held->next = hold->media;
 	hold->media = held;
 	return &held->media;
