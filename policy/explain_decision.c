@@ -45,14 +45,15 @@ static void
 say_lack(const struct policy__approval *approval, const char *what, int64_t day,
 	 FILE *to)
 {
-	if (!approval->given)
-		fprintf(to, " The area has no %s.", what);
-	else if (approval->approved.set && approval->approved.day > day)
-		policy__say_day(to, " Its approval is of ", &approval->approved,
-				" only.");
-	else if (approval->ends.set && approval->ends.day <= day)
-		policy__say_day(to, " Its approval ended on ", &approval->ends,
-				".");
+	if (!approval->given) {
+		fprintf(to, " It has no approved %s.", what);
+	} else if (approval->approved.set && approval->approved.day > day) {
+		fprintf(to, " Its %s was approved only on ", what);
+		policy__say_day(to, "", &approval->approved, ".");
+	} else if (approval->ends.set && approval->ends.day <= day) {
+		fprintf(to, " Its %s ended on ", what);
+		policy__say_day(to, "", &approval->ends, ".");
+	}
 }
 
 static const struct policy__area *
@@ -84,7 +85,7 @@ explain_not_approved(const struct policy *policy,
 	if (area->needs & POLICY__NEED_CASE)
 		say_lack(&area->business_case, "business case", day, to);
 	if (area->needs & POLICY__NEED_REQUEST)
-		say_lack(&area->request, "approved request", day, to);
+		say_lack(&area->request, "request", day, to);
 }
 
 /** Who allowed that the area is recorded. */

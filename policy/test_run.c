@@ -299,7 +299,7 @@ happened(struct runner *r, const struct talk *talk, struct policy_event event,
 	else if (before && r->state.pause && before != r->state.pause)
 		gap_begin(r, offset_ns);
 	if (effect.resumed)
-		gap_end(r, offset_ns);
+		gap_end(r, effect.from_ns - start_ns);
 	if (effect.decide && event.type != POLICY_EVENT_END)
 		stop_all(r,
 			 effect.paused ? effect.from_ns - start_ns : offset_ns);

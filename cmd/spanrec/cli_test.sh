@@ -243,7 +243,24 @@ check "policy check warns of what is unwise, and is content" [ $rc = 0 -a \
 expect_error "policy check of no file" 3 "none.yaml" policy check none.yaml
 cp policy.good home/policy.yaml
 expect "policy check of the home" "no mistakes" policy check
-expect_error "policy: only check" 2 "policy check" policy frob
+expect_error "policy: no such action" 2 "policy check" policy frob
+for a in check test explain diff simulate apply log; do
+	expect "policy $a --help has the usage" "^Usage: spanrec policy $a" \
+		policy $a --help
+done
+expect "policy explain" "^Call recording policy" policy explain
+expect_error "policy explain: no such audience" 2 "audience" policy explain \
+	--audience dogs
+expect_error "policy explain: no such area" 3 "no area" policy explain \
+	--area moon
+expect "policy test without tests" "no tests" policy test
+sed "s/90 days/30 days/" policy.good >draft.yaml
+expect "policy diff" "at most 30 days (was 90 days)" policy diff draft.yaml
+expect_error "policy diff of nothing" 2 "FILE" policy diff
+expect "policy simulate" "decided again" policy simulate draft.yaml
+expect "policy log" "No policy was applied\|SEGMENTS" policy log
+expect_error "policy apply of nothing" 2 "FILE" policy apply
+expect_error "policy apply of no file" 3 "none.yaml" policy apply none.yaml
 sed "s/owner:.*/owner: [somebody-else]/" policy.good >home/policy.yaml
 for c in list "show x1" "why x1" "play x1 - --purpose abuse" verify purge; do
 	expect_error "who is no owner may not $c" 4 "access" $c

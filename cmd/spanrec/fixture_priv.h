@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -156,6 +157,55 @@ edit(const struct fixture *f, const char *id,
 	assert_int_equal(store_batch_commit(archive), 0);
 	store_archive_close(&archive);
 	free(segment);
+}
+
+/**
+ * A child that holds the archive, as a recorder does.
+ *
+ * @param prepare called with the archive and id; may be NULL
+ * @param hold for archive_let_go
+ */
+static inline pid_t
+archive_hold(const struct fixture *f,
+	     int (*prepare)(struct store_archive *archive, const char *id),
+	     const char *id, int *hold)
+{
+	struct store_archive *archive;
+	char path[512], c = 0;
+	int ready[2], wait[2];
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/archive", f->home);
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(pipe(wait), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (!pid) {
+		close(wait[1]);
+		if (store_archive_open(&archive, path, STORE_WRITE, NULL,
+				       NULL) ||
+		    (prepare && prepare(archive, id)))
+			_exit(1);
+		if (write(ready[1], &c, 1) != 1 || read(wait[0], &c, 1) < 0)
+			_exit(1);
+		_exit(0);
+	}
+	close(wait[0]);
+	close(ready[1]);
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	close(ready[0]);
+	*hold = wait[1];
+	return pid;
+}
+
+static inline void
+archive_let_go(pid_t pid, int hold)
+{
+	int status;
+
+	close(hold);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 /* Once for each program. */

@@ -665,42 +665,7 @@ reopen(struct store_archive *archive, const char *id)
 static pid_t
 hold_archive(const struct fixture *f, const char *recording, int *hold)
 {
-	struct store_archive *archive;
-	char path[512], c = 0;
-	int ready[2], wait[2];
-	pid_t pid;
-
-	snprintf(path, sizeof(path), "%s/archive", f->home);
-	assert_int_equal(pipe(ready), 0);
-	assert_int_equal(pipe(wait), 0);
-	pid = fork();
-	assert_true(pid >= 0);
-	if (!pid) {
-		close(wait[1]);
-		if (store_archive_open(&archive, path, STORE_WRITE, NULL,
-				       NULL) ||
-		    (recording && reopen(archive, recording)))
-			_exit(1);
-		if (write(ready[1], &c, 1) != 1 || read(wait[0], &c, 1) < 0)
-			_exit(1);
-		_exit(0);
-	}
-	close(wait[0]);
-	close(ready[1]);
-	assert_int_equal(read(ready[0], &c, 1), 1);
-	close(ready[0]);
-	*hold = wait[1];
-	return pid;
-}
-
-static void
-let_go(pid_t pid, int hold)
-{
-	int status;
-
-	close(hold);
-	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_int_equal(status, 0);
+	return archive_hold(f, recording ? reopen : NULL, recording, hold);
 }
 
 static void
@@ -735,7 +700,7 @@ test_ledger(void **state)
 	assert_has(requests, expected);
 	assert_has(requests, "/\xEF\xBF\xBDx.wav\"}\n");
 	free(requests);
-	let_go(pid, hold);
+	archive_let_go(pid, hold);
 }
 
 /* No entry, not a sample. */
@@ -772,7 +737,7 @@ test_ledger_refused(void **state)
 		assert_int_equal(access(path, F_OK), -1);
 		free(testing_recorder_end(recorder));
 	}
-	let_go(pid, hold);
+	archive_let_go(pid, hold);
 }
 
 /* What is still being recorded is not played, and no entry says it was. */
@@ -796,7 +761,7 @@ test_still_recorded(void **state)
 	requests = testing_recorder_end(recorder);
 	assert_string_equal(requests, "");
 	free(requests);
-	let_go(pid, hold);
+	archive_let_go(pid, hold);
 }
 
 /* The recorder deletes; what it did is told in the same words. */
@@ -840,7 +805,7 @@ test_purge_beside(void **state)
 				      "{\"op\":\"purge\"}\n"
 				      "{\"op\":\"purge\"}\n");
 	free(requests);
-	let_go(pid, hold);
+	archive_let_go(pid, hold);
 }
 
 /* Whatever allocation fails: words, an exit code, no leak. */
