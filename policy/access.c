@@ -131,6 +131,51 @@ is_granted(const struct wish *wish, const struct policy__grant *grant)
 }
 
 bool
+policy_person_known(const struct policy *policy,
+		    const struct policy_person *person)
+{
+	if (policy_user_is_owner(policy, person->user))
+		return true;
+	for (size_t i = 0; i < policy->roles_count; i++) {
+		if (holds(policy, person, policy->roles[i].name))
+			return true;
+	}
+	return false;
+}
+
+uint32_t
+policy_purpose_needs(const struct policy *policy, const char *purpose)
+{
+	const struct policy__purpose *one = purpose_find(policy, purpose);
+
+	if (!one)
+		return 0;
+	return (one->needs_case ? POLICY_NEEDS_CASE : 0U) |
+	       (one->needs_advice ? POLICY_NEEDS_ADVICE : 0U) |
+	       (one->needs_approver || one->authorisers.count
+		    ? POLICY_NEEDS_APPROVER
+		    : 0U);
+}
+
+bool
+policy_authorises(const struct policy *policy,
+		  const struct policy_person *person, const char *purpose)
+{
+	const struct policy__purpose *one = purpose_find(policy, purpose);
+
+	if (!one)
+		return false;
+	/* whoever it may be, as long as he is one of ours */
+	if (!one->authorisers.count)
+		return policy_person_known(policy, person);
+	for (size_t i = 0; i < one->authorisers.count; i++) {
+		if (holds(policy, person, one->authorisers.items[i]))
+			return true;
+	}
+	return false;
+}
+
+bool
 policy_may(const struct policy *policy, const struct policy_person *person,
 	   enum policy_right right, const char *area, const char *purpose,
 	   char *why, size_t why_bytes)
@@ -148,11 +193,10 @@ policy_may(const struct policy *policy, const struct policy_person *person,
 		if (is_granted(&wish, &policy->grants[i]))
 			return true;
 	}
-	return refuse(
-	    &wish,
-	    "the access matrix gives '%.40s' no right to %s recordings "
-	    "of %s%.40s%s%s%.40s",
-	    person->user, policy_right_name(right), *area ? "'" : "no area",
-	    area, *area ? "'" : "", purpose ? " for " : "",
-	    purpose ? purpose : "");
+	return refuse(&wish,
+		      "the access matrix does not give '%.40s' the right to "
+		      "%s%s%.40s%s%s%.40s",
+		      person->user, policy_right_name(right),
+		      *area ? " what is of '" : "", area, *area ? "'" : "",
+		      purpose ? " for " : "", purpose ? purpose : "");
 }

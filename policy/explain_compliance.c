@@ -4,27 +4,6 @@
 
 #include <inttypes.h>
 
-static void
-say_field(FILE *to, const char *before, const char *text, const char *after)
-{
-	if (!policy__has(text))
-		return;
-	fputs(before, to);
-	policy__say_text(to, text);
-	fputs(after, to);
-}
-
-static void
-say_day(FILE *to, const char *before, const struct policy__date *date,
-	const char *after)
-{
-	if (!date->set)
-		return;
-	fputs(before, to);
-	policy__say_date(to, date);
-	fputs(after, to);
-}
-
 /* ---- approval ------------------------------------------------------------ */
 
 static void
@@ -36,11 +15,11 @@ explain_history(struct policy__explain *e)
 		const struct policy__revision *r = &d->history[i];
 
 		policy__item(e);
-		say_field(e->to, "Revision ", r->number, "");
-		say_day(e->to, " of ", &r->date, "");
-		say_field(e->to, ": ", r->summary, "");
-		say_field(e->to, "; written by ", r->author, "");
-		say_field(e->to, "; approved by ", r->approver, "");
+		policy__say_field(e->to, "Revision ", r->number, "");
+		policy__say_day(e->to, " of ", &r->date, "");
+		policy__say_field(e->to, ": ", r->summary, "");
+		policy__say_field(e->to, "; written by ", r->author, "");
+		policy__say_field(e->to, "; approved by ", r->approver, "");
 		fputs(".", e->to);
 		policy__explain_end(e);
 	}
@@ -55,9 +34,9 @@ explain_consulted(struct policy__explain *e)
 		const struct policy__consulted *c = &d->consulted[i];
 
 		policy__item(e);
-		say_field(e->to, "Consulted: ", c->who, "");
-		say_day(e->to, ", ", &c->date, "");
-		say_field(e->to, " (", c->note, ")");
+		policy__say_field(e->to, "Consulted: ", c->who, "");
+		policy__say_day(e->to, ", ", &c->date, "");
+		policy__say_field(e->to, " (", c->note, ")");
 		fputs(".", e->to);
 		policy__explain_end(e);
 	}
@@ -77,20 +56,20 @@ explain_approval(struct policy__explain *e)
 	fputs(" records telephone calls.", to);
 	if (policy__has(d->revision)) {
 		fputs(" It is ", to);
-		say_field(to, "revision ", d->revision, "");
-		say_field(to, ", written by ", d->author, "");
+		policy__say_field(to, "revision ", d->revision, "");
+		policy__say_field(to, ", written by ", d->author, "");
 		fputs(d->minor ? ", a minor amendment." : ".", to);
 	}
 	if (policy__has(d->approver)) {
-		say_field(to, " It was approved by ", d->approver, "");
-		say_day(to, " on ", &d->approved, "");
+		policy__say_field(to, " It was approved by ", d->approver, "");
+		policy__say_day(to, " on ", &d->approved, "");
 		fputs(".", to);
 	}
-	say_day(to, " It is in force from ", &d->in_force, ".");
-	say_day(to, " It has to be reviewed by ", &d->review_by, ".");
-	say_field(to, " Its owner: ", d->owner, ".");
-	say_field(to, " The law it rests on: ", d->law, ".");
-	say_field(to, " Questions and complaints: ", d->contact, ".");
+	policy__say_day(to, " It is in force from ", &d->in_force, ".");
+	policy__say_day(to, " It has to be reviewed by ", &d->review_by, ".");
+	policy__say_field(to, " Its owner: ", d->owner, ".");
+	policy__say_field(to, " The law it rests on: ", d->law, ".");
+	policy__say_field(to, " Questions and complaints: ", d->contact, ".");
 	policy__explain_end(e);
 	explain_consulted(e);
 	explain_history(e);
@@ -188,17 +167,6 @@ explain_numbers(struct policy__explain *e)
 
 /* ---- areas --------------------------------------------------------------- */
 
-/** "... by X on D (reference R)", and until when. */
-static void
-say_approval(FILE *to, const struct policy__approval *approval)
-{
-	say_field(to, " by ", approval->approved_by, "");
-	say_day(to, " on ", &approval->approved, "");
-	say_field(to, " (reference ", approval->reference, ")");
-	say_day(to, ". To be reviewed by ", &approval->review_by, "");
-	say_day(to, ". Ends on ", &approval->ends, "");
-}
-
 static void
 explain_case(const struct policy__explain *e, const struct policy__area *area)
 {
@@ -207,12 +175,12 @@ explain_case(const struct policy__explain *e, const struct policy__area *area)
 	if (!area->business_case.given)
 		return;
 	fputs(" Its business case was approved", to);
-	say_approval(to, &area->business_case);
-	say_field(to, ". Reason: ", area->reason, "");
-	say_field(to, ". Security: ", area->security, "");
-	say_field(to, ". Governance: ", area->governance, "");
-	say_field(to, ". Consultation: ", area->consultation, "");
-	say_field(to, ". Access: ", area->access, "");
+	policy__say_approval(to, &area->business_case);
+	policy__say_field(to, ". Reason: ", area->reason, "");
+	policy__say_field(to, ". Security: ", area->security, "");
+	policy__say_field(to, ". Governance: ", area->governance, "");
+	policy__say_field(to, ". Consultation: ", area->consultation, "");
+	policy__say_field(to, ". Access: ", area->access, "");
 	fputs(".", to);
 }
 
@@ -222,10 +190,10 @@ explain_request(const struct policy__explain *e,
 {
 	if (!area->request.given)
 		return;
-	say_field(e->to, " Its recording was proposed by ",
-		  area->request.proposed_by, ".");
+	policy__say_field(e->to, " Its recording was proposed by ",
+			  area->request.proposed_by, ".");
 	fputs(" The request for it was approved", e->to);
-	say_approval(e->to, &area->request);
+	policy__say_approval(e->to, &area->request);
 	fputs(".", e->to);
 }
 
@@ -241,10 +209,10 @@ explain_area(struct policy__explain *e, const struct policy__area *area)
 	fputs(".", to);
 	if (lacks)
 		fprintf(to, " It is not recorded: %s.", lacks);
-	say_field(to, " Manager: ", area->manager, ".");
+	policy__say_field(to, " Manager: ", area->manager, ".");
 	explain_case(e, area);
 	explain_request(e, area);
-	say_field(to, " Payments taken: ", area->payments, ".");
+	policy__say_field(to, " Payments taken: ", area->payments, ".");
 	if (area->confidential.count) {
 		fputs(" For calls that are not to be recorded its people "
 		      "have ",
@@ -338,34 +306,8 @@ explain_rules(struct policy__explain *e)
 }
 
 static void
-say_who_allowed(const struct policy__explain *e,
-		const struct policy__approval *approval)
-{
-	say_field(e->to, " Proposed by ", approval->proposed_by, ".");
-	if (policy__has(approval->approved_by)) {
-		fputs(" Approved", e->to);
-		say_approval(e->to, approval);
-		fputs(".", e->to);
-		return;
-	}
-	fputs(" Nobody is named who approved it.", e->to);
-	say_day(e->to, " To be reviewed by ", &approval->review_by, ".");
-	say_day(e->to, " Ends on ", &approval->ends, ".");
-}
-
-static void
 explain_exemptions(struct policy__explain *e)
 {
-	static const char *const traces[] = {
-		[POLICY_TRACES_FULL] =
-		    "It stays known who called whom, when, and why it was "
-		    "not recorded.",
-		[POLICY_TRACES_MINIMAL] =
-		    "It stays known when, and by which exemption, but no "
-		    "number.",
-		[POLICY_TRACES_COUNT] =
-		    "Nothing stays but the number of such calls each day.",
-	};
 	const struct policy *p = e->policy;
 
 	if (!p->exemptions_count)
@@ -377,9 +319,9 @@ explain_exemptions(struct policy__explain *e)
 		policy__item(e);
 		fprintf(e->to, "%s: calls from and to ", x->name);
 		policy__say_numbers(e->to, p, &x->numbers, "and");
-		say_field(e->to, ". Reason: ", x->reason, ".");
-		say_who_allowed(e, &x->approval);
-		fprintf(e->to, " %s", traces[x->traces]);
+		policy__say_field(e->to, ". Reason: ", x->reason, ".");
+		policy__say_who_allowed(e->to, &x->approval);
+		fprintf(e->to, " %s", policy__traces_words(x->traces));
 		policy__explain_end(e);
 	}
 }
@@ -398,8 +340,8 @@ explain_listen_denies(struct policy__explain *e)
 		policy__item(e);
 		fprintf(e->to, "%s: calls from and to ", x->name);
 		policy__say_numbers(e->to, p, &x->numbers, "and");
-		say_field(e->to, ". Reason: ", x->reason, ".");
-		say_who_allowed(e, &x->approval);
+		policy__say_field(e->to, ". Reason: ", x->reason, ".");
+		policy__say_who_allowed(e->to, &x->approval);
 		policy__explain_end(e);
 	}
 }
@@ -484,8 +426,8 @@ explain_class(struct policy__explain *e, const struct policy__class *class)
 			" After a hold or a case has ended, the class %s "
 			"holds, counted from then on.",
 			class->then);
-	say_field(e->to, " To keep it for longer takes the advice of ",
-		  class->beyond, ".");
+	policy__say_field(e->to, " To keep it for longer takes the advice of ",
+			  class->beyond, ".");
 	policy__explain_end(e);
 }
 
@@ -602,7 +544,7 @@ explain_announced(struct policy__explain *e)
 		policy__say_numbers(e->to, p, &a->numbers, "and");
 		fprintf(e->to, ": callers are %stold that they are recorded",
 			a->announced ? "" : "not ");
-		say_day(e->to, ", since ", &a->since, "");
+		policy__say_day(e->to, ", since ", &a->since, "");
 		fputs(".", e->to);
 		if (policy__has(a->actions)) {
 			fputs(" Done instead: ", e->to);

@@ -7,16 +7,6 @@
 /** Calls whose rule fits at one of these may be with somebody outside. */
 #define OUTSIDE (1U << POLICY_IN | 1U << POLICY_OUT)
 
-static void
-say_field(FILE *to, const char *before, const char *text, const char *after)
-{
-	if (!policy__has(text))
-		return;
-	fputs(before, to);
-	policy__say_text(to, text);
-	fputs(after, to);
-}
-
 static bool
 rule_concerns(const struct policy__explain *e, const struct policy__rule *rule)
 {
@@ -114,8 +104,9 @@ staff_why(struct policy__explain *e)
 	say_purposes(e);
 	fputs(".", e->to);
 	if (e->area)
-		say_field(e->to, " In this area: ", e->area->reason, ".");
-	say_field(e->to, " The law: ", p->document.law, ".");
+		policy__say_field(e->to, " In this area: ", e->area->reason,
+				  ".");
+	policy__say_field(e->to, " The law: ", p->document.law, ".");
 	policy__explain_end(e);
 	for (size_t i = 0; i < p->purposes_count; i++) {
 		const struct policy__purpose *one = &p->purposes[i];
@@ -166,7 +157,7 @@ staff_exemptions(struct policy__explain *e)
 		policy__item(e);
 		policy__say_numbers(e->to, p, &x->numbers, "and");
 		fprintf(e->to, " (%s)", x->name);
-		say_field(e->to, ": ", x->reason, "");
+		policy__say_field(e->to, ": ", x->reason, "");
 		fputs(".", e->to);
 		policy__explain_end(e);
 	}
@@ -327,7 +318,7 @@ not_recorded(struct policy__explain *e)
 	const char *lacks = e->area ? policy__area_lacks(e->area) : NULL;
 
 	policy__paragraph(e);
-	policy__say_text(e->to, e->policy->organisation);
+	policy__say_first(e->to, e->policy->organisation);
 	fprintf(e->to, " does not record %s telephone calls",
 		e->area ? "these" : "your");
 	if (lacks)
@@ -347,7 +338,7 @@ policy__explain_staff(struct policy__explain *e)
 		return;
 	}
 	policy__paragraph(e);
-	policy__say_text(e->to, p->organisation);
+	policy__say_first(e->to, p->organisation);
 	fputs(" records telephone calls. This notice says which, what for, "
 	      "who may listen, and for how long recordings are kept.",
 	      e->to);
@@ -363,7 +354,7 @@ policy__explain_staff(struct policy__explain *e)
 		return;
 	policy__heading(e, "Questions and complaints");
 	policy__paragraph(e);
-	say_field(e->to, "", p->document.contact, ".");
+	policy__say_field(e->to, "", p->document.contact, ".");
 	policy__explain_end(e);
 }
 
@@ -424,7 +415,7 @@ caller_what(struct policy__explain *e)
 			routes |= e->policy->rules[i].routes;
 	}
 	policy__paragraph(e);
-	policy__say_text(e->to, e->policy->organisation);
+	policy__say_first(e->to, e->policy->organisation);
 	fprintf(e->to, " records %s", is_partial(e) ? "some " : "");
 	policy__say_routes(e->to, routes & OUTSIDE, false);
 	say_with(e);
@@ -477,6 +468,6 @@ policy__explain_caller(struct policy__explain *e)
 	policy__paragraph(e);
 	fputs("To ask for a copy of a recording of you, or to complain: ",
 	      e->to);
-	say_field(e->to, "", p->document.contact, ".");
+	policy__say_field(e->to, "", p->document.contact, ".");
 	policy__explain_end(e);
 }

@@ -15,6 +15,7 @@
  *   lookup.c   number -> every list that names it
  *   decide.c   facts -> verdict
  *   call.c     what happens in a call: payment, opt-out
+ *   examples.c the payments, and calls that may come to them
  *   access.c   who may do what with a recording
  *   clocks.c   floor, ceiling and due time of a retention class
  *   zone.c     time zones (TZif, RFC 8536) without setenv(TZ)
@@ -295,6 +296,46 @@ int64_t policy_call_due(const struct policy_state *state);
 uint32_t policy_watched(const struct policy *policy,
 			const char *names[2 * POLICY_PAYMENTS_MAX]);
 
+/* ---- payments ------------------------------------------------------------- */
+
+/** How it is seen that somebody pays. Texts are borrowed, and "" where there is
+ * no such trigger. */
+struct policy_payment {
+	const char *name;
+	const char *keys, *resume_keys; /**< by who is ours */
+	const char *header, *header_value; /**< value "": any */
+	const char *info, *info_value;
+	char target[POLICY_NUMBER_BYTES]; /**< one of those */
+	bool hold, tones, card_numbers;
+	int64_t lookback_ns;
+	int64_t after_ns; /**< it ends by itself; 0: it does not */
+};
+
+/** The ith payment, of at most POLICY_PAYMENTS_MAX. @return false: no more */
+bool policy_payment_peek(const struct policy *policy, size_t i,
+			 struct policy_payment *payment);
+
+enum policy_example {
+	POLICY_EXAMPLE_TARGET, /**< who is paid by telephone */
+	POLICY_EXAMPLE_QUEUE,  /**< of the areas of the payment */
+	POLICY_EXAMPLE_INSIDE, /**< likewise, then others of ours */
+	POLICY_EXAMPLE_OUTSIDE /**< none of ours, unless a rule names it */
+};
+
+/**
+ * Numbers that the policy names, a few of each range, for calls that may come
+ * to the ith payment. Which of them are recorded policy_decide says.
+ *
+ * @param i less than there are payments
+ * @param numbers [most] normalised, none twice
+ * @return how many
+ * @cost quadratic in `most`
+ */
+size_t policy_payment_examples(const struct policy *policy, size_t i,
+			       enum policy_example what,
+			       char (*numbers)[POLICY_NUMBER_BYTES],
+			       size_t most);
+
 /* ---- access --------------------------------------------------------------- */
 
 enum policy_right { POLICY_RIGHT_FIND, POLICY_RIGHT_PLAY, POLICY_RIGHT_EXPORT,
@@ -323,6 +364,19 @@ bool policy_may(const struct policy *policy,
 		const char *area, const char *purpose, char *why,
 		size_t why_bytes);
 
+/** Does the policy give somebody any access? */
+bool policy_person_known(const struct policy *policy,
+			 const struct policy_person *person);
+
+/** What has to be there to do anything for a purpose. */
+enum { POLICY_NEEDS_CASE = 1, POLICY_NEEDS_APPROVER = 2,
+       POLICY_NEEDS_ADVICE = 4 };
+/** @return POLICY_NEEDS_*, or'd; 0 for a purpose that there is not */
+uint32_t policy_purpose_needs(const struct policy *policy, const char *purpose);
+/** May somebody allow what is done for a purpose? */
+bool policy_authorises(const struct policy *policy,
+		       const struct policy_person *person, const char *purpose);
+
 /* ---- for people ------------------------------------------------------------ */
 
 enum policy_audience { POLICY_FOR_COMPLIANCE, POLICY_FOR_STAFF,
@@ -338,6 +392,20 @@ enum policy_audience { POLICY_FOR_COMPLIANCE, POLICY_FOR_STAFF,
 int policy_explain(const struct policy *policy, enum policy_audience audience,
 		   const char *area, FILE *to)
 	__attribute__((warn_unused_result));
+
+/** A decision that was made, as a row tells of it. */
+struct policy_decided {
+	const char *reason, *rule, *area; /**< as in the verdict */
+	int64_t start_ns;                 /**< of the call */
+};
+
+/**
+ * Why this policy decided so, in sentences with a blank before each: the reason
+ * of an exemption and who approved it, what an area lacks, when recording stops
+ * for a payment. Nothing where there is no more to say.
+ */
+void policy_explain_decision(const struct policy *policy,
+			     const struct policy_decided *decided, FILE *to);
 
 /** What another policy says otherwise, a line each: "- ", "+ ", "~ " and
  * words. @return how many, or -ENOMEM */

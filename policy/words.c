@@ -53,6 +53,14 @@ policy__say_text(FILE *to, const char *text)
 	}
 }
 
+void
+policy__say_first(FILE *to, const char *text)
+{
+	if (text[0] >= 'a' && text[0] <= 'z')
+		fputc(*text++ - 'a' + 'A', to);
+	policy__say_text(to, text);
+}
+
 /* ---- times --------------------------------------------------------------- */
 
 static void
@@ -112,6 +120,72 @@ policy__say_date(FILE *to, const struct policy__date *date)
 	policy__civil_from_days(date->day, &civil);
 	fprintf(to, "%u %s %" PRId32, civil.day, months[civil.month - 1],
 		civil.year);
+}
+
+/* ---- sentences ----------------------------------------------------------- */
+
+void
+policy__say_field(FILE *to, const char *before, const char *text,
+		  const char *after)
+{
+	if (!policy__has(text))
+		return;
+	fputs(before, to);
+	policy__say_text(to, text);
+	fputs(after, to);
+}
+
+void
+policy__say_day(FILE *to, const char *before, const struct policy__date *date,
+		const char *after)
+{
+	if (!date->set)
+		return;
+	fputs(before, to);
+	policy__say_date(to, date);
+	fputs(after, to);
+}
+
+void
+policy__say_approval(FILE *to, const struct policy__approval *approval)
+{
+	policy__say_field(to, " by ", approval->approved_by, "");
+	policy__say_day(to, " on ", &approval->approved, "");
+	policy__say_field(to, " (reference ", approval->reference, ")");
+	policy__say_day(to, ". To be reviewed by ", &approval->review_by, "");
+	policy__say_day(to, ". Ends on ", &approval->ends, "");
+}
+
+void
+policy__say_who_allowed(FILE *to, const struct policy__approval *approval)
+{
+	policy__say_field(to, " Proposed by ", approval->proposed_by, ".");
+	if (policy__has(approval->approved_by)) {
+		fputs(" Approved", to);
+		policy__say_approval(to, approval);
+		fputs(".", to);
+		return;
+	}
+	fputs(" Nobody is named who approved it.", to);
+	policy__say_day(to, " To be reviewed by ", &approval->review_by, ".");
+	policy__say_day(to, " Ends on ", &approval->ends, ".");
+}
+
+const char *
+policy__traces_words(enum policy_traces traces)
+{
+	static const char *const words[] = {
+		[POLICY_TRACES_FULL] =
+		    "It stays known who called whom, when, and why it was "
+		    "not recorded.",
+		[POLICY_TRACES_MINIMAL] =
+		    "It stays known when, and by which exemption, but no "
+		    "number.",
+		[POLICY_TRACES_COUNT] =
+		    "Nothing stays but the number of such calls each day.",
+	};
+
+	return words[traces];
 }
 
 /* ---- numbers ------------------------------------------------------------- */

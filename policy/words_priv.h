@@ -24,6 +24,21 @@ void policy__say_list(FILE *to, const struct policy__list_words *list,
 /** As somebody wrote it, on one line, without a full stop at its end. */
 void policy__say_text(FILE *to, const char *text);
 
+/** The same, where a sentence begins. */
+void policy__say_first(FILE *to, const char *text);
+
+/** A text, or a day, with words around it; nothing if there is none. */
+void policy__say_field(FILE *to, const char *before, const char *text,
+		       const char *after);
+void policy__say_day(FILE *to, const char *before,
+		     const struct policy__date *date, const char *after);
+/** " by X on D (reference R). To be reviewed by D" */
+void policy__say_approval(FILE *to, const struct policy__approval *approval);
+/** " Proposed by X. Approved by Y on D." */
+void policy__say_who_allowed(FILE *to, const struct policy__approval *approval);
+/** A sentence: what stays of a call that is not recorded. */
+const char *policy__traces_words(enum policy_traces traces);
+
 /** "14 days", "6 months", "2 years" */
 void policy__say_duration(FILE *to, const struct policy__duration *d);
 /** "10 seconds", "1 hour and 30 minutes" */

@@ -66,6 +66,7 @@ struct rtp_tones {
 	float coefficient[TONES], v1[TONES], v2[TONES];
 	float energy;
 	uint32_t samples;
+	struct part turn;    /* see there, for a half */
 	struct part before;  /* the half before it; no samples: none */
 	bool edge;           /* nothing is known of what was before that */
 	char heard;          /* key of the last block, eagerly */
@@ -138,21 +139,42 @@ finish_part(const struct rtp_tones *t, struct part *part)
 	part->samples = t->samples;
 }
 
-/* Power of each frequency in two parts, one after the other, as a share of all
- * that is in them. */
+/* e^(jwn), by which the first of two parts is turned if the second has n
+ * samples. */
 static void
-shares(const struct part *first, const struct part *second, float share[TONES])
+turn(uint32_t n, struct part *by)
 {
-	float all = (first->energy + second->energy) *
-		    (float)(first->samples + second->samples) / 2;
 	uint32_t i;
 
 	for (i = 0; i < TONES; i++) {
-		float angle = 2 * (float)M_PI * frequencies[i] / HZ *
-			      (float)second->samples;
-		float c = cosf(angle), s = sinf(angle);
-		float re = first->re[i] * c - first->im[i] * s + second->re[i];
-		float im = first->re[i] * s + first->im[i] * c + second->im[i];
+		float angle = 2 * (float)M_PI * frequencies[i] / HZ * (float)n;
+
+		by->re[i] = cosf(angle);
+		by->im[i] = sinf(angle);
+	}
+	by->samples = n;
+}
+
+/* Power of each frequency in two parts, one after the other, as a share of all
+ * that is in them. */
+static void
+shares(const struct rtp_tones *t, const struct part *second, float share[TONES])
+{
+	const struct part *first = &t->before, *by = &t->turn;
+	float all = (first->energy + second->energy) *
+		    (float)(first->samples + second->samples) / 2;
+	struct part other;
+	uint32_t i;
+
+	if (second->samples != by->samples) {
+		turn(second->samples, &other);
+		by = &other;
+	}
+	for (i = 0; i < TONES; i++) {
+		float re = first->re[i] * by->re[i] - first->im[i] * by->im[i] +
+			   second->re[i];
+		float im = first->re[i] * by->im[i] + first->im[i] * by->re[i] +
+			   second->im[i];
 
 		share[i] = (re * re + im * im) / all;
 	}
@@ -173,16 +195,18 @@ strongest(const float *share)
 	return share[best] < WEAKER_SHARE ? TONES : best;
 }
 
+/* In the last two parts. @return 0: none */
 static char
-key_in(const struct part *first, const struct part *second)
+key_in(const struct rtp_tones *t, const struct part *second)
 {
+	const struct part *first = &t->before;
 	float share[TONES];
 	uint32_t row, column;
 
 	if (first->energy + second->energy <
 	    FAINTEST * (float)(first->samples + second->samples))
 		return 0;
-	shares(first, second, share);
+	shares(t, second, share);
 	row = strongest(share);
 	column = strongest(share + ROWS);
 	if (row == TONES || column == TONES ||
@@ -199,7 +223,7 @@ static void
 judge(struct rtp_tones *t, const struct part *last, bool edge)
 {
 	uint64_t from = t->position - t->before.samples - last->samples;
-	char key = key_in(&t->before, last);
+	char key = key_in(t, last);
 	bool again = key && key == t->heard;
 
 	if (key && !again)
@@ -449,6 +473,7 @@ rtp_tones_new(struct rtp_tones **tones)
 	for (i = 0; i < TONES; i++)
 		t->coefficient[i] =
 		    2 * cosf(2 * (float)M_PI * frequencies[i] / HZ);
+	turn(HALF, &t->turn);
 	g722_decode_init(&t->g722, 64000, G722_SAMPLE_RATE_8000);
 	t->edge = true;
 	listen_anew(t);

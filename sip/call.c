@@ -504,10 +504,18 @@ sip__call_input(struct sip_call_state *call, struct sip_turn *turn)
 	learn_caller(call, turn->msg);
 	place(call, turn);
 	learn_identity(call, turn);
-	if (call->tracker->watch.count)
-		sip__watch_message(call, turn);
+	sip__watch_message(call, turn);
 	if (turn->msg->status)
 		response(call, turn, branch);
 	else
 		request(call, turn, branch);
+}
+
+void
+sip__call_beside(struct sip_call_state *call, struct sip_turn *turn)
+{
+	if (call->tracker->watch.count == 0)
+		return;
+	place(call, turn);
+	sip__watch_message(call, turn);
 }

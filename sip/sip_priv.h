@@ -551,6 +551,14 @@ struct sip_info {
 	bool challenged; /**< the last one */
 };
 
+/** Headers of a call that were told, the latest. Of no use after a restart
+ * either. */
+#define SIP_TOLD_MAX 16
+struct sip_told {
+	uint32_t count; /**< so far */
+	uint32_t what[SIP_TOLD_MAX]; /**< half of a hash */
+};
+
 /** A callee that answered. */
 struct sip_leg {
 	uint64_t tag;
@@ -608,6 +616,7 @@ struct sip_call_state {
 	bool agreed;           /**< an offer was answered */
 	enum sip_direction declared[2];
 	struct sip_info info[2]; /**< [party] */
+	struct sip_told told_headers;
 
 	/* link.c */
 	struct sip_call_state *leg_prev, *leg_next; /**< of the conversation,
@@ -635,6 +644,7 @@ struct sip_early {
 /** Names of headers that are waited for. */
 struct sip_watch {
 	uint32_t count;
+	uint32_t name_bytes[SIP_WATCH_MAX];
 	char name[SIP_WATCH_MAX][SIP_HEADER_NAME_BYTES];
 };
 
@@ -704,6 +714,8 @@ void sip__call_begin(struct sip_call_state *call, const struct sip_msg *msg,
 bool sip__call_seen(struct sip_call_state *call, const struct sip_msg *msg,
 		    const struct capture_endpoint *src);
 void sip__call_input(struct sip_call_state *call, struct sip_turn *turn);
+/** A message that has no part in the call: only its headers may count. */
+void sip__call_beside(struct sip_call_state *call, struct sip_turn *turn);
 /** It ends, and with the last leg of a conversation those that were refused and
  * not tried again. */
 void sip__call_end(struct sip_call_state *call, struct sip_event end);
@@ -731,7 +743,8 @@ void sip__dialog_drop(struct sip_call_state *call);
 
 /* ---- watch.c ----------------------------------------------------------- */
 
-/** A message of a call: are there headers that are waited for? */
+/** A message of a call: are there headers that are waited for? Those that were
+ * told of it already are not told again. */
 void sip__watch_message(struct sip_call_state *call,
 			const struct sip_turn *turn);
 

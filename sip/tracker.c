@@ -460,16 +460,18 @@ input_beginning(struct sip_tracker *tracker, struct sip_turn *turn,
 	early_replay(call, hash, turn->time_ns);
 }
 
-/** What changes no media, but may tell who is called next, or what was keyed.
- */
+/** What changes no media, but may tell who is called next, or what was keyed,
+ * or have a header that is watched. */
 static void
 input_beside(struct sip_call_state *call, struct sip_turn *turn)
 {
 	sign_of_life(call, turn->time_ns);
-	if (turn->msg->method == SIP_METHOD_INFO ||
-	    ((turn->msg->method == SIP_METHOD_REFER ||
-	      turn->msg->method == SIP_METHOD_NOTIFY) &&
-	     !sip__call_seen(call, turn->msg, turn->src)))
+	if (turn->msg->method == SIP_METHOD_OTHER)
+		sip__call_beside(call, turn);
+	else if (turn->msg->method == SIP_METHOD_INFO ||
+		 ((turn->msg->method == SIP_METHOD_REFER ||
+		   turn->msg->method == SIP_METHOD_NOTIFY) &&
+		  !sip__call_seen(call, turn->msg, turn->src)))
 		sip__call_input(call, turn);
 }
 

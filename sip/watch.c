@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Headers that somebody waits for: a policy may have a call paused by one, in
- * whatever message of the call it comes. Where nobody waits it costs nothing.
+ * whatever message of the call it comes. They are looked for in the head as it
+ * was sent, so that it does not matter how the message was read. Where nobody
+ * waits it costs nothing.
+ *
+ * What was told is known by who asked, CSeq, method and status, which a
+ * retransmission and every hop have in common, and by name and value.
  */
 #include <errno.h>
 #include <string.h>
@@ -9,7 +14,7 @@
 #include "sip/sip_priv.h"
 
 /** Of one name in a message; more are somebody who plays. */
-enum { TOLD_MAX = 8 };
+enum { OF_A_NAME_MAX = 8 };
 
 int
 sip_tracker_watch(struct sip_tracker *tracker, const char *const names[],
@@ -25,21 +30,77 @@ sip_tracker_watch(struct sip_tracker *tracker, const char *const names[],
 		if (n == 0 || n >= sizeof(watch.name[i]))
 			return -EINVAL;
 		memcpy(watch.name[i], names[i], n + 1);
+		watch.name_bytes[i] = (uint32_t)n;
 	}
 	tracker->watch = watch;
 	return 0;
 }
 
-static bool
-is_watched(const struct sip_watch *watch, struct sip_text name)
+static struct sip_text
+name_at(const struct sip_watch *watch, uint32_t i)
 {
-	for (uint32_t i = 0; i < watch->count; i++) {
-		struct sip_text one = { watch->name[i],
-					strlen(watch->name[i]) };
+	return (struct sip_text){ watch->name[i], watch->name_bytes[i] };
+}
 
-		if (sip__text_same(name, one))
-			return true;
+/** @return which one it is, or watch->count: none */
+static uint32_t
+find(const struct sip_watch *watch, struct sip_text name)
+{
+	uint32_t i = 0;
+
+	while (i < watch->count && !sip__text_same(name, name_at(watch, i)))
+		i++;
+	return i;
+}
+
+/** The next header that is watched. @return which, or watch->count: none */
+static uint32_t
+next_watched(const struct sip_watch *watch, const struct sip_head *head,
+	     struct sip_text *at, struct sip_text *name, struct sip_text *value)
+{
+	struct sip_text line;
+	uint32_t which;
+
+	while (sip__text_line(at, &line) && line.n) {
+		*name = sip__text_trim(sip__text_cut(line, ':', value));
+		if (!value->p)
+			continue;
+		*value = sip__text_trim(*value);
+		/* its name was hidden from libosip2 */
+		if (value->p == head->field[SIP_FIELD_CONTENT_LENGTH].p)
+			*name = SIP_TEXT("Content-Length");
+		which = find(watch, *name);
+		if (which < watch->count)
+			return which;
 	}
+	return watch->count;
+}
+
+/**
+ * @param name as it is watched
+ * @return was it told before? It is now.
+ */
+static bool
+told(struct sip_call_state *call, const struct sip_turn *turn,
+     struct sip_text name, struct sip_text value)
+{
+	const struct sip_tracker *t = call->tracker;
+	const struct sip_msg *msg = turn->msg;
+	const uint64_t parts[] = {
+		(uint64_t)msg->status << 32 | msg->method,
+		turn->txn,
+		sip__tracker_hash(t, name),
+		sip__tracker_hash(t, value),
+	};
+	uint32_t what = (uint32_t)sip__tracker_hash(t, SIP_BYTES(parts));
+	struct sip_told *told = &call->told_headers;
+	uint32_t known =
+	    told->count < SIP_TOLD_MAX ? told->count : SIP_TOLD_MAX;
+
+	for (uint32_t i = 0; i < known; i++)
+		if (told->what[i] == what)
+			return true;
+	told->what[told->count++ % SIP_TOLD_MAX] = what;
 	return false;
 }
 
@@ -47,21 +108,24 @@ void
 sip__watch_message(struct sip_call_state *call, const struct sip_turn *turn)
 {
 	const struct sip_watch *watch = &call->tracker->watch;
-	const struct sip_head *head = turn->msg->head;
-	struct sip_text at = { head->text, head->n }, line, name, value;
-	struct sip_header header = { .info =
-					 turn->msg->method == SIP_METHOD_INFO };
-	uint32_t told = 0;
+	const struct sip_msg *msg = turn->msg;
+	struct sip_header header = { .info = msg->status == 0 &&
+					     msg->method == SIP_METHOD_INFO };
+	struct sip_text at = { msg->head->text, msg->head->n }, name, value;
+	uint8_t count[SIP_WATCH_MAX] = { 0 };
+	uint32_t which;
 
-	sip__text_line(&at, &line);
-	while (told < TOLD_MAX && sip__text_line(&at, &line) && line.n) {
-		name = sip__text_trim(sip__text_cut(line, ':', &value));
-		if (!value.p || !is_watched(watch, name))
+	if (watch->count == 0)
+		return;
+	sip__text_line(&at, &name);
+	while ((which = next_watched(watch, msg->head, &at, &name, &value)) <
+	       watch->count) {
+		if (count[which] == OF_A_NAME_MAX ||
+		    told(call, turn, name_at(watch, which), value))
 			continue;
+		count[which]++;
 		sip__text_clean(header.name, sizeof(header.name), name);
-		sip__text_clean(header.value, sizeof(header.value),
-				sip__text_trim(value));
-		told++;
+		sip__text_clean(header.value, sizeof(header.value), value);
 		sip__emit(call, (struct sip_event){ .type = SIP_EVENT_HEADER,
 						    .time_ns = turn->time_ns,
 						    .party = turn->party,

@@ -99,10 +99,10 @@ keep(struct clocks *clocks, const struct kept *kept)
 	return 0;
 }
 
-/* @return 0 (*policy may be NULL), or as load */
-static int
-get(struct clocks *clocks, struct store_archive *archive,
-    const uint8_t hash[STORE_HASH_BYTES], const struct policy **policy)
+int
+clocks_policy(struct clocks *clocks, struct store_archive *archive,
+	      const uint8_t hash[STORE_HASH_BYTES],
+	      const struct policy **policy)
 {
 	const struct kept *known = find(clocks, hash);
 	struct kept kept = { .policy = NULL };
@@ -135,7 +135,7 @@ get_one(void *ctx, const uint8_t hash[STORE_HASH_BYTES])
 	const struct get_all *all = ctx;
 	const struct policy *policy;
 
-	return get(all->clocks, all->archive, hash, &policy);
+	return clocks_policy(all->clocks, all->archive, hash, &policy);
 }
 
 /* ---- whose word it is -------------------------------------------------- */
@@ -152,7 +152,7 @@ clocks_of(struct clocks *clocks, struct store_archive *archive,
 
 	if (r != -ENOENT)
 		return r;
-	r = get(clocks, archive, segment->policy, &decided);
+	r = clocks_policy(clocks, archive, segment->policy, &decided);
 	if (r)
 		return r;
 	if (!decided || policy_clock(decided, segment->retention,

@@ -27,6 +27,17 @@ void clocks_free(struct clocks **clocks);
  * ones. What was read stays: a name is a hash of what is in it. */
 void clocks_refresh(struct clocks *clocks);
 
+/**
+ * A policy of then, by its hash.
+ *
+ * @param policy borrowed; NULL if the archive has it not, or not as it was
+ * @return 0, -ENOMEM, -EMFILE, -ENFILE
+ */
+int clocks_policy(struct clocks *clocks, struct store_archive *archive,
+		  const uint8_t hash[STORE_HASH_BYTES],
+		  const struct policy **policy)
+	__attribute__((warn_unused_result));
+
 #define CLOCKS_KEPT 1
 
 /**

@@ -439,6 +439,40 @@ heard_digit(void **state)
 	cleanup(&made);
 }
 
+static void
+pattern_packets(void **state)
+{
+	struct made made;
+	int64_t time_ns;
+	uint32_t n;
+	const uint8_t *p;
+
+	setup(&made, CALL "media c caller from 1 to 2 pattern 0102fe then "
+			  "A0b1 at 1.11 digit 1 at 1.5 digit 2 heard at "
+			  "1.81 " MEDIA);
+	assert_int_equal(mkpcap_packets(made.capture), 50);
+	p = frame(&made, 0, &n, &time_ns);
+	assert_int_equal(n, 42 + 172);
+	assert_memory_equal(p + 54, "\1\2\xfe\1\2\xfe\1", 7);
+	/* 160 bytes are no multiple of three: it goes on where it was */
+	p = frame(&made, 1, &n, &time_ns);
+	assert_memory_equal(p + 54, "\2\xfe\1", 3);
+	p = frame(&made, 5, &n, &time_ns);
+	assert_memory_equal(p + 54, "\xfe\1\2", 3);
+	/* the first packet that begins no earlier */
+	p = frame(&made, 6, &n, &time_ns);
+	assert_memory_equal(p + 54, "\xa0\xb1\xa0\xb1", 4);
+	p = frame(&made, 25, &n, &time_ns);
+	assert_int_equal(n, 42 + 16);
+	/* a key is heard instead from the middle of this one on */
+	p = frame(&made, 40, &n, &time_ns);
+	assert_memory_equal(p + 54 + 78, "\xa0\xb1", 2);
+	assert_int_not_equal(p[54 + 90], 0xa0);
+	p = frame(&made, 46, &n, &time_ns);
+	assert_memory_equal(p + 54, "\xa0\xb1", 2);
+	cleanup(&made);
+}
+
 static uint16_t
 seq(const struct made *made, unsigned nth, int64_t *time_ns)
 {
@@ -639,6 +673,7 @@ main(void)
 		cmocka_unit_test(rtp_packets),
 		cmocka_unit_test(digit_packets),
 		cmocka_unit_test(heard_digit),
+		cmocka_unit_test(pattern_packets),
 		cmocka_unit_test(impairments),
 		cmocka_unit_test(loss_at_ends),
 		cmocka_unit_test(repeated),

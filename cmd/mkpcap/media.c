@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Tones as G.711 (ITU-T G.711) in RTP (RFC 3550), keyed digits as RFC 4733.
+ * Tones as G.711 (ITU-T G.711), or bytes as they are, in RTP (RFC 3550); keyed
+ * digits as RFC 4733.
  * The frequency is what a test recognises a side, a call or a segment by.
  */
 #include <math.h>
@@ -149,9 +150,33 @@ key_sample(const struct mkpcap_media *media, const struct mkpcap_sine *sine,
 	return false;
 }
 
+/* The last pattern that has begun goes on from its own beginning. */
+static void
+pattern_put(const struct mkpcap_media *media, uint32_t slot, uint32_t samples,
+	    uint8_t *payload)
+{
+	uint32_t first = 0, which = 0;
+
+	for (uint32_t i = 1; i < media->patterns_count; i++) {
+		int64_t after_ns = media->patterns[i].at_ns - media->from_ns;
+
+		if (after_ns > slot * media->ptime_ns)
+			continue;
+		which = i;
+		first = after_ns > 0
+			    ? (uint32_t)((after_ns - 1) / media->ptime_ns) + 1
+			    : 0;
+	}
+	for (uint64_t i = 0, n = (uint64_t)(slot - first) * samples;
+	     i < samples; i++, n++)
+		payload[i] = mkpcap__hex_at(
+		    &media->patterns[which].hex,
+		    (uint32_t)(n % (media->patterns[which].hex.n / 2)));
+}
+
 static uint32_t
-tone_put(const struct mkpcap_stream *stream, const struct mkpcap_sine *sine,
-	 uint32_t slot, uint8_t *payload)
+sound_put(const struct mkpcap_stream *stream, const struct mkpcap_sine *sine,
+	  uint32_t slot, uint8_t *payload)
 {
 	const struct mkpcap_media *media = stream->media;
 	uint32_t samples = (uint32_t)(media->ptime_ns * SAMPLE_HZ / SECOND_NS);
@@ -160,11 +185,14 @@ tone_put(const struct mkpcap_stream *stream, const struct mkpcap_sine *sine,
 
 	if (hz)
 		hz = (hz + stream->tone_shift_hz) % (SAMPLE_HZ / 2);
+	if (media->patterns_count)
+		pattern_put(media, slot, samples, payload);
 	for (uint32_t i = 0; i < samples; i++, n++) {
-		int16_t sample;
+		int16_t sample = sine->at[n * hz % SAMPLE_HZ];
 
-		if (!key_sample(media, sine, n, &sample))
-			sample = sine->at[n * hz % SAMPLE_HZ];
+		if (!key_sample(media, sine, n, &sample) &&
+		    media->patterns_count)
+			continue;
 		payload[i] = stream->codec->payload_type == 8
 				 ? mkpcap__alaw(sample)
 				 : mkpcap__ulaw(sample);
@@ -234,7 +262,7 @@ mkpcap__rtp(const struct mkpcap_stream *stream, const struct mkpcap_sine *sine,
 		payload_type = 101;
 		slot -= place;
 	} else {
-		n = tone_put(stream, sine, slot, bytes + 12);
+		n = sound_put(stream, sine, slot, bytes + 12);
 	}
 	bytes[0] = 0x80; /* version 2 */
 	bytes[1] = (uint8_t)(payload_type | (marker ? 0x80 : 0));

@@ -8,7 +8,8 @@
  *   option.c  ... the statements with options: messages and media
  *   sip.c     the steps of a call -> SIP messages, with the state of a dialog
  *   reference.c ... that name another call of the script in a header
- *   media.c   tones -> G.711 in RTP, and what the script does to the packets
+ *   media.c   tones -> G.711 in RTP, or bytes as they are, and what the script
+ *             does to the packets
  *   frame.c   datagrams -> link frames, and the pcap format
  *   build.c   everything in order of time -> the file, and the counts
  *
@@ -29,6 +30,7 @@
 #define MKPCAP_RANGES_MAX  32
 #define MKPCAP_TONES_MAX   16
 #define MKPCAP_DIGITS_MAX  32
+#define MKPCAP_PATTERN_MAX 160 /**< bytes */
 #define MKPCAP_VLANS_MAX   2
 /** Packets of one capture; they are sorted in memory, 24 bytes each. */
 #define MKPCAP_PACKETS_MAX 50000000u
@@ -156,6 +158,11 @@ struct mkpcap_media {
 		int64_t at_ns; /**< INT64_MIN: from the start */
 		uint32_t hz;   /**< 0: silence */
 	} tones[MKPCAP_TONES_MAX];
+	uint32_t patterns_count; /**< payloads as they are, instead of tones */
+	struct {
+		int64_t at_ns; /**< INT64_MIN: from the start */
+		struct mkpcap_text hex; /**< these bytes again and again */
+	} patterns[MKPCAP_TONES_MAX];
 	uint32_t pauses_count; /**< nothing is sent (DTX) */
 	struct {
 		int64_t from_ns, to_ns;

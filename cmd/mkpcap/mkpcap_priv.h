@@ -54,6 +54,9 @@ int mkpcap__number(struct mkpcap_line *line, const char *what, uint64_t max,
 int mkpcap__duration(struct mkpcap_line *line, const char *what,
 		     int64_t *duration_ns);
 int mkpcap__pick(struct mkpcap_line *line, struct mkpcap_pick *pick);
+/** Two digits a byte. */
+int mkpcap__hex(struct mkpcap_line *line, struct mkpcap_text *hex);
+uint8_t mkpcap__hex_at(const struct mkpcap_text *hex, uint32_t i);
 int mkpcap__port(struct mkpcap_line *line, uint16_t *port);
 int mkpcap__host(struct mkpcap_line *line, const struct mkpcap_text *name,
 		 uint32_t *host);

@@ -317,6 +317,36 @@ option_tone(struct mkpcap_line *line, struct mkpcap_media *media)
 	}
 }
 
+/* d1a7 then 55 at 5.0 */
+static int
+option_pattern(struct mkpcap_line *line, struct mkpcap_media *media)
+{
+	int64_t at_ns = INT64_MIN;
+	struct mkpcap_text hex;
+	int rc;
+
+	for (;;) {
+		rc = mkpcap__hex(line, &hex);
+		if (rc == 0 && (!hex.n || hex.n > 2 * MKPCAP_PATTERN_MAX))
+			rc = mkpcap__fail(line, "a pattern is 1 to %d bytes",
+					  MKPCAP_PATTERN_MAX);
+		if (rc == 0 && media->patterns_count) {
+			rc = mkpcap__expect(line, "at");
+			if (rc == 0)
+				rc = mkpcap__duration(line, "the time", &at_ns);
+		}
+		if (rc)
+			return rc;
+		if (media->patterns_count == MKPCAP_TONES_MAX)
+			return mkpcap__fail(line, "more than %d patterns",
+					    MKPCAP_TONES_MAX);
+		media->patterns[media->patterns_count].at_ns = at_ns;
+		media->patterns[media->patterns_count++].hex = hex;
+		if (!mkpcap__accept(line, "then"))
+			return 0;
+	}
+}
+
 static int
 option_span(struct mkpcap_line *line, int64_t *from_ns, int64_t *to_ns)
 {
@@ -439,6 +469,8 @@ media_option(struct mkpcap_line *line, struct mkpcap_media *media)
 {
 	if (mkpcap__accept(line, "tone"))
 		return option_tone(line, media);
+	if (mkpcap__accept(line, "pattern"))
+		return option_pattern(line, media);
 	if (mkpcap__accept(line, "from"))
 		return option_span(line, &media->from_ns, &media->to_ns);
 	if (mkpcap__accept(line, "pause"))
@@ -506,7 +538,9 @@ mkpcap__media_options(struct mkpcap_line *line, struct mkpcap_media *media)
 	}
 	if (media->to_ns == 0)
 		return mkpcap__fail(line, "\"from TIME to TIME\" is missing");
-	if (media->tones_count == 0)
+	if (media->tones_count == 0 && media->patterns_count == 0)
 		return mkpcap__fail(line, "\"tone HZ\" is missing");
+	if (media->tones_count && media->patterns_count)
+		return mkpcap__fail(line, "tones or patterns, not both");
 	return 0;
 }

@@ -338,19 +338,8 @@ parse_plain(struct mkpcap_line *line, struct mkpcap_step *step)
 	    line->script->hosts[step->to.host].v6)
 		return mkpcap__fail(line, "one host has an IPv4 address, the "
 					  "other IPv6");
-	if (mkpcap__accept(line, "bytes")) {
-		rc = mkpcap__word(line, "hexadecimal digits", &step->bytes);
-		if (rc == 0 && step->bytes.n % 2)
-			rc = mkpcap__fail(line, "an odd number of "
-						"hexadecimal digits");
-		for (uint32_t i = 0; rc == 0 && i < step->bytes.n; i++)
-			if (!strchr("0123456789abcdefABCDEF",
-				    step->bytes.p[i]) ||
-			    !step->bytes.p[i])
-				rc = mkpcap__fail(line, "bytes are "
-							"hexadecimal digits");
-		return rc;
-	}
+	if (mkpcap__accept(line, "bytes"))
+		return mkpcap__hex(line, &step->bytes);
 	if ((rc = mkpcap__expect(line, "text")))
 		return rc;
 	step->unterminated = mkpcap__accept(line, "unterminated");

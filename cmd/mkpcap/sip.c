@@ -462,20 +462,13 @@ mkpcap__message(struct mkpcap_dialog *dialog, const struct mkpcap_step *step,
 	return rc ? rc : (int)out.n;
 }
 
-static unsigned
-hex(char c)
-{
-	return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 32) - 'a') + 10;
-}
-
 int
 mkpcap__plain(const struct mkpcap_step *step, char *text)
 {
 	struct out out = { .p = text };
 
-	for (uint32_t i = 0; i + 1 < step->bytes.n; i += 2)
-		put_byte(&out, (char)(hex(step->bytes.p[i]) << 4 |
-				      hex(step->bytes.p[i + 1])));
+	for (uint32_t i = 0; i < step->bytes.n / 2; i++)
+		put_byte(&out, (char)mkpcap__hex_at(&step->bytes, i));
 	put_block(&out, &step->block, step->unterminated);
 	return out.full ? -EMSGSIZE : (int)out.n;
 }

@@ -244,6 +244,32 @@ bad:
 }
 
 int
+mkpcap__hex(struct mkpcap_line *line, struct mkpcap_text *hex)
+{
+	int rc = mkpcap__word(line, "hexadecimal digits", hex);
+
+	if (rc == 0 && hex->n % 2)
+		rc = mkpcap__fail(line, "an odd number of hexadecimal digits");
+	for (uint32_t i = 0; rc == 0 && i < hex->n; i++)
+		if (!strchr("0123456789abcdefABCDEF", hex->p[i]) || !hex->p[i])
+			rc = mkpcap__fail(line, "bytes are hexadecimal digits");
+	return rc;
+}
+
+static unsigned
+hex_digit(char c)
+{
+	return c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 32) - 'a') + 10;
+}
+
+uint8_t
+mkpcap__hex_at(const struct mkpcap_text *hex, uint32_t i)
+{
+	return (uint8_t)(hex_digit(hex->p[2 * i]) << 4 |
+			 hex_digit(hex->p[2 * i + 1]));
+}
+
+int
 mkpcap__port(struct mkpcap_line *line, uint16_t *port)
 {
 	uint64_t number;

@@ -37,6 +37,8 @@ static const struct command commands[] = {
 	  spanrec_reload },
 	{ "policy", "check|test|explain|...", "what the policy says",
 	  spanrec_policy },
+	{ "canary", "[--out FILE]", "prove that payments are kept out",
+	  spanrec_canary },
 	{ "key", "new FILE", "make a key pair", spanrec_key },
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))

@@ -23,21 +23,18 @@
 #include "cmd/common/log.h"
 #include "cmd/common/progress.h"
 
-enum { OUT = 0x200, MIX, PURPOSE, FORCE };
+enum { OUT = 0x200, MIX, FORCE };
 
 struct arguments {
 	struct spanrec *spanrec;
-	const char *id, *out, *purpose;
+	struct spanrec_authority authority;
+	const char *id, *out;
 	enum spanrec_channels channels;
 	bool force;
 };
 
 static const struct argp_option options[] = {
 	{ "out", OUT, "FILE.wav", 0, "The file to write. Required", 0 },
-	{ "purpose", PURPOSE, "P", 0,
-	  "What the copy is for: one of the purposes in the policy. Required; "
-	  "it is written into the ledger with your name",
-	  0 },
 	{ "mix", MIX, NULL, 0,
 	  "Both sides in one channel, instead of left our side and right the "
 	  "other",
@@ -73,13 +70,11 @@ parse(int key, char *value, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = arguments->spanrec;
+		state->child_inputs[0] = &arguments->authority;
+		state->child_inputs[1] = arguments->spanrec;
 		return 0;
 	case OUT:
 		arguments->out = value;
-		return 0;
-	case PURPOSE:
-		arguments->purpose = value;
 		return 0;
 	case MIX:
 		arguments->channels = SPANREC_MIX;
@@ -313,7 +308,7 @@ write_down(const struct arguments *arguments, const struct copy *copy)
 {
 	char detail[sizeof(((struct store_ledger_entry *)NULL)->detail)],
 	    name[PATH_MAX], path[2 * PATH_MAX], *folder;
-	int n;
+	size_t n;
 
 	/* the folder in full, and the name that the copy will have in it */
 	folder = realpath(copy->temporary, NULL);
@@ -323,12 +318,12 @@ write_down(const struct arguments *arguments, const struct copy *copy)
 	snprintf(path, sizeof(path), "%s/%s", folder ? folder : ".",
 		 basename(name));
 	free(folder);
-	/* names of purposes are short, so that there is room for the path */
-	n = snprintf(detail, sizeof(detail), "purpose %s, to ",
-		     arguments->purpose);
-	if (n >= 0 && (size_t)n < sizeof(detail))
-		spanrec_path_shorten(path, detail + n,
-				     sizeof(detail) - (size_t)n);
+	/* half of the room is for the path */
+	spanrec_authority_text(&arguments->authority, detail,
+			       sizeof(detail) / 2);
+	n = strlen(detail);
+	n += (size_t)snprintf(detail + n, sizeof(detail) - n, ", to ");
+	spanrec_path_shorten(path, detail + n, sizeof(detail) - n);
 	return spanrec_ledger_add(arguments->spanrec, "export",
 				  copy->audio->selection, detail);
 }
@@ -377,9 +372,12 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 	if (!rc)
 		rc = spanrec_open_beside(spanrec, STORE_WRITE);
 	if (!rc)
-		rc = spanrec_purpose_check(spanrec, arguments->purpose);
+		rc = spanrec_purpose_check(spanrec, &arguments->authority);
 	if (!rc)
 		rc = spanrec_select(spanrec, arguments->id, selection);
+	if (!rc)
+		rc = spanrec_authority_check(spanrec, &arguments->authority,
+					     POLICY_RIGHT_EXPORT, selection);
 	if (!rc)
 		rc = spanrec_audio_check(spanrec, selection);
 	if (!rc)
@@ -395,11 +393,14 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 int
 spanrec_export(struct spanrec *spanrec, int argc, char **argv)
 {
-	static const struct argp argp = { .options = options,
-					  .parser = parse,
-					  .args_doc = "ID",
-					  .doc = doc,
-					  .children = spanrec_global_options };
+	const struct argp_child children[] = { spanrec_authority_options[0],
+					       spanrec_global_options[0],
+					       { 0 } };
+	const struct argp argp = { .options = options,
+				   .parser = parse,
+				   .args_doc = "ID",
+				   .doc = doc,
+				   .children = children };
 	struct arguments arguments = { .spanrec = spanrec };
 	struct spanrec_selection selection = { 0 };
 	int rc;

@@ -291,6 +291,26 @@ report(const struct arguments *arguments)
 }
 
 int
+spanrec_home_make(const char *home, const struct store_public *pub)
+{
+	bool made;
+	int rc;
+
+	umask(077);
+	rc = make_directory(home, &made);
+	if (rc)
+		return rc;
+	rc = make_file(home, "spanrec.yaml", home_settings_write);
+	if (!rc)
+		rc = make_file(home, "policy.yaml", write_policy);
+	if (!rc)
+		rc = make_archive(home, pub);
+	if (rc)
+		undo(home, made);
+	return rc;
+}
+
+int
 spanrec_init(struct spanrec *spanrec, int argc, char **argv)
 {
 	static const struct argp argp = { .options = options,
@@ -300,30 +320,19 @@ spanrec_init(struct spanrec *spanrec, int argc, char **argv)
 					  .children = spanrec_global_options };
 	struct arguments arguments = { .spanrec = spanrec };
 	struct store_public pub;
-	bool made;
 	int rc;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
 		return EXIT_USAGE;
-	umask(077);
 	if (arguments.public_key) {
 		rc = load_public(arguments.public_key, &pub);
 		if (rc)
 			return rc;
 	}
-	rc = make_directory(arguments.home, &made);
+	rc = spanrec_home_make(arguments.home,
+			       arguments.public_key ? &pub : NULL);
 	if (rc)
 		return rc;
-	rc = make_file(arguments.home, "spanrec.yaml", home_settings_write);
-	if (!rc)
-		rc = make_file(arguments.home, "policy.yaml", write_policy);
-	if (!rc)
-		rc = make_archive(arguments.home,
-				  arguments.public_key ? &pub : NULL);
-	if (rc) {
-		undo(arguments.home, made);
-		return rc;
-	}
 	report(&arguments);
 	return 0;
 }

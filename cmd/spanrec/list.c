@@ -243,14 +243,34 @@ read_criteria(const struct arguments *a, struct criteria *criteria)
 struct listing {
 	const struct arguments *arguments;
 	struct spanrec_output *output;
-	uint64_t shown, silent, purged;
+	uint64_t shown, silent, purged, forbidden;
+	char area[STORE_NAME_BYTES]; /* that was asked about last */
+	bool asked, may;
 };
+
+/* Rows of one area often stand together. */
+static bool
+may_find(struct listing *listing, const char *area)
+{
+	if (!listing->asked || strcmp(listing->area, area) != 0) {
+		snprintf(listing->area, sizeof(listing->area), "%s", area);
+		listing->may =
+		    spanrec_may(listing->arguments->spanrec, POLICY_RIGHT_FIND,
+				area, NULL, NULL, 0);
+		listing->asked = true;
+	}
+	return listing->may;
+}
 
 static int
 show_segment(void *ctx, const struct store_segment *segment)
 {
 	struct listing *listing = ctx;
 
+	if (!may_find(listing, segment->area)) {
+		listing->forbidden++;
+		return 0;
+	}
 	if (listing->arguments->format == SPANREC_TABLE &&
 	    !listing->arguments->all) {
 		if (segment->state == STORE_STATE_PURGED) {
@@ -283,6 +303,12 @@ print_footer(const struct listing *listing)
 			"%" PRIu64 " segment%s without audio not shown "
 			"(--all)\n",
 			listing->silent, plural);
+	plural = listing->forbidden == 1 ? "" : "s";
+	if (listing->forbidden)
+		fprintf(to,
+			"%" PRIu64 " segment%s of areas that you have no right "
+			"to find not shown\n",
+			listing->forbidden, plural);
 	plural = listing->purged == 1 ? "" : "s";
 	if (listing->purged)
 		fprintf(to, "%" PRIu64 " deleted segment%s not shown (--all)\n",

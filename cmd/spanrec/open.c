@@ -62,22 +62,6 @@ archive_failed(const struct spanrec *spanrec, int error)
 	}
 }
 
-/* Who owns the key file can read everything anyhow: this guards against
- * mistakes. @return exit code */
-static int
-check_owner(const struct spanrec *spanrec)
-{
-	char actor[STORE_NAME_BYTES];
-
-	spanrec_actor(actor);
-	if (policy_user_is_owner(spanrec->policy, actor))
-		return 0;
-	log_error("'%s' is not among those whom %s gives access; an owner can "
-		  "add the name there, to 'owner' under 'access'",
-		  actor, spanrec->home.policy_path);
-	return EXIT_NOT_ALLOWED;
-}
-
 static void
 report_recovery(const struct store_recovery *recovery)
 {
@@ -111,7 +95,7 @@ open_parts(struct spanrec *spanrec)
 		log_error("not enough memory");
 		return EXIT_FAILED;
 	}
-	return check_owner(spanrec);
+	return spanrec_person_check(spanrec);
 }
 
 /* @return 0, -errno */
@@ -256,17 +240,6 @@ spanrec_open_key(struct spanrec *spanrec, bool needed)
 	}
 }
 
-void
-spanrec_actor(char actor[STORE_NAME_BYTES])
-{
-	const struct passwd *user = getpwuid(getuid());
-
-	if (user)
-		snprintf(actor, STORE_NAME_BYTES, "%s", user->pw_name);
-	else
-		snprintf(actor, STORE_NAME_BYTES, "uid %u", (unsigned)getuid());
-}
-
 int
 spanrec_ledger_add(struct spanrec *spanrec, const char *action,
 		   const struct spanrec_selection *selection,
@@ -295,38 +268,4 @@ spanrec_ledger_add(struct spanrec *spanrec, const char *action,
 		}
 	}
 	return 0;
-}
-
-static void
-print_purposes(const struct spanrec *spanrec)
-{
-	const char *name;
-	size_t i;
-
-	fprintf(stderr, "  purposes in %s:", spanrec->home.policy_path);
-	for (i = 0; (name = policy_purpose_peek(spanrec->policy, i)); i++)
-		fprintf(stderr, " %s", name);
-	fputc('\n', stderr);
-}
-
-int
-spanrec_purpose_check(const struct spanrec *spanrec, const char *purpose)
-{
-	char clean[SPANREC_TEXT_BYTES];
-	const char *name;
-	size_t i;
-
-	if (!purpose) {
-		log_error("what for? Give --purpose P");
-		print_purposes(spanrec);
-		return EXIT_USAGE;
-	}
-	for (i = 0; (name = policy_purpose_peek(spanrec->policy, i)); i++) {
-		if (!strcmp(name, purpose))
-			return 0;
-	}
-	log_error("'%s' is no purpose that the policy allows",
-		  spanrec_text_clean(purpose, clean, sizeof(clean)));
-	print_purposes(spanrec);
-	return EXIT_NOT_ALLOWED;
 }

@@ -17,20 +17,17 @@
 
 #define LATENCY_US 200000
 
-enum { FROM = 0x200, SIDE, PURPOSE };
+enum { FROM = 0x200, SIDE };
 
 struct arguments {
 	struct spanrec *spanrec;
-	const char *id, *purpose, *from;
+	struct spanrec_authority authority;
+	const char *id, *from;
 	enum spanrec_channels channels;
 	bool to_pipe;
 };
 
 static const struct argp_option options[] = {
-	{ "purpose", PURPOSE, "P", 0,
-	  "What you listen for: one of the purposes in the policy. Required; "
-	  "it is written into the ledger with your name",
-	  0 },
 	{ "from", FROM, "0:30", 0, "Begin so far into the call", 0 },
 	{ "side", SIDE, "left|right", 0,
 	  "One side only: left is local, right is remote", 0 },
@@ -69,10 +66,8 @@ parse(int key, char *value, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = arguments->spanrec;
-		return 0;
-	case PURPOSE:
-		arguments->purpose = value;
+		state->child_inputs[0] = &arguments->authority;
+		state->child_inputs[1] = arguments->spanrec;
 		return 0;
 	case FROM:
 		arguments->from = value;
@@ -217,11 +212,11 @@ play(struct arguments *arguments, const struct spanrec_selection *selection,
 {
 	struct player player = { .spanrec = arguments->spanrec,
 				 .audio = audio };
-	char detail[128];
+	char detail[sizeof(((struct store_ledger_entry *)NULL)->detail)];
 	int rc;
 
 	rc = arguments->to_pipe ? check_pipe(audio) : open_card(&player);
-	snprintf(detail, sizeof(detail), "purpose %s", arguments->purpose);
+	spanrec_authority_text(&arguments->authority, detail, sizeof(detail));
 	if (!rc)
 		rc = spanrec_ledger_add(arguments->spanrec, "play", selection,
 					detail);
@@ -275,9 +270,12 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 
 	rc = spanrec_open_beside(spanrec, STORE_WRITE);
 	if (!rc)
-		rc = spanrec_purpose_check(spanrec, arguments->purpose);
+		rc = spanrec_purpose_check(spanrec, &arguments->authority);
 	if (!rc)
 		rc = spanrec_select(spanrec, arguments->id, selection);
+	if (!rc)
+		rc = spanrec_authority_check(spanrec, &arguments->authority,
+					     POLICY_RIGHT_PLAY, selection);
 	if (!rc)
 		rc = spanrec_audio_check(spanrec, selection);
 	if (!rc)
@@ -295,11 +293,14 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 int
 spanrec_play(struct spanrec *spanrec, int argc, char **argv)
 {
-	static const struct argp argp = { .options = options,
-					  .parser = parse,
-					  .args_doc = "ID [-]",
-					  .doc = doc,
-					  .children = spanrec_global_options };
+	const struct argp_child children[] = { spanrec_authority_options[0],
+					       spanrec_global_options[0],
+					       { 0 } };
+	const struct argp argp = { .options = options,
+				   .parser = parse,
+				   .args_doc = "ID [-]",
+				   .doc = doc,
+				   .children = children };
 	struct arguments arguments = { .spanrec = spanrec };
 	struct spanrec_selection selection = { 0 };
 	int rc;

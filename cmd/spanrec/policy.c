@@ -2,6 +2,7 @@
 /* policy: what is done with policies, by the word that follows. */
 #include "cmd/spanrec/policy_priv.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,7 +31,8 @@ static const struct {
 static void
 print_overview(FILE *to)
 {
-	fputs("What can be done with a policy; FILE is a draft, without it it "
+	fputs("Usage: spanrec policy ACTION ...\n\n"
+	      "What can be done with a policy; FILE is a draft, without it it "
 	      "is the policy\nof the home:\n\n",
 	      to);
 	for (size_t i = 0; i < ACTIONS; i++)
@@ -96,4 +98,19 @@ spanrec_draft_fini(struct spanrec_draft *draft)
 	policy_free(&draft->policy);
 	free(draft->text);
 	draft->text = NULL;
+}
+
+int
+spanrec_draft_clocks(const struct spanrec *spanrec, const struct policy *policy,
+		     const struct store_segment *segment,
+		     struct policy_clock *before, struct policy_clock *after)
+{
+	int r = clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy,
+			  segment, before);
+
+	/* a class that none of them knows is none of our business here */
+	if (r >= 0 || r == -ENOENT)
+		r = clocks_of(spanrec->clocks, spanrec->archive, policy,
+			      segment, after);
+	return r >= 0 || r == -ENOENT ? 0 : r;
 }

@@ -135,27 +135,22 @@ struct clocks_change {
 	struct spanrec *spanrec;
 	const struct policy *policy;
 	const char *class;
-	uint64_t earlier, later;
+	uint64_t earlier, later; /* of this class */
 	uint64_t all;
-	int error;
 };
 
 static int
 compare_clocks(void *ctx, const struct store_segment *segment)
 {
 	struct clocks_change *change = ctx;
-	const struct spanrec *spanrec = change->spanrec;
 	struct policy_clock before, after;
 	int r;
 
 	if (!spanrec_segment_audible(segment))
 		return 0;
-	r = clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy,
-		      segment, &before);
-	if (r >= 0 || r == -ENOENT)
-		r = clocks_of(spanrec->clocks, spanrec->archive, change->policy,
-			      segment, &after);
-	if (r < 0 && r != -ENOENT)
+	r = spanrec_draft_clocks(change->spanrec, change->policy, segment,
+				 &before, &after);
+	if (r)
 		return r;
 	if (after.due_ns < before.due_ns ||
 	    after.ceiling_ns < before.ceiling_ns)
@@ -494,6 +489,8 @@ spanrec_policy_apply(struct spanrec *spanrec, int argc, char **argv)
 	rc = spanrec_draft_load(spanrec, arguments.file, &draft);
 	if (!rc)
 		rc = spanrec_open_beside(spanrec, STORE_WRITE);
+	if (!rc)
+		rc = spanrec_may_all(spanrec, POLICY_RIGHT_POLICY);
 	if (!rc)
 		rc = show_difference(spanrec, &draft);
 	if (!rc)

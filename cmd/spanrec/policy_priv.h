@@ -32,6 +32,18 @@ int spanrec_draft_test(const struct spanrec_draft *draft,
 		       struct policy_test_result *result)
 	__attribute__((warn_unused_result));
 
+/**
+ * Until when a recording is kept by the policy of the home, and by another.
+ *
+ * @return 0, -ENOMEM, -EMFILE, -ENFILE
+ */
+int spanrec_draft_clocks(const struct spanrec *spanrec,
+			 const struct policy *policy,
+			 const struct store_segment *segment,
+			 struct policy_clock *before,
+			 struct policy_clock *after)
+	__attribute__((warn_unused_result));
+
 /* One command each, in a file of its own; exit code. */
 int spanrec_policy_check(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_policy_test(struct spanrec *spanrec, int argc, char **argv);

@@ -186,25 +186,24 @@ decide(const struct policy *policy, const struct store_segment *segment,
 	policy_decide(policy, &facts, verdict);
 }
 
-/* @return < 0: it would be deleted earlier, > 0: later. Only of recordings */
+/* When a recording is due by either; zero: it is none. @return 0, -errno */
 static int
-compare_clocks(const struct simulation *s, const struct store_segment *segment,
-	       int64_t due_ns[2])
+due_times(const struct simulation *s, const struct store_segment *segment,
+	  int64_t due_ns[2])
 {
-	const struct spanrec *spanrec = s->arguments->spanrec;
 	struct policy_clock before, after;
+	int r;
 
 	due_ns[0] = due_ns[1] = 0;
 	if (!spanrec_segment_audible(segment))
 		return 0;
-	/* what is not known any more is no error here: it stays as it is */
-	(void)clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy,
-			segment, &before);
-	(void)clocks_of(spanrec->clocks, spanrec->archive, s->policy, segment,
-			&after);
+	r = spanrec_draft_clocks(s->arguments->spanrec, s->policy, segment,
+				 &before, &after);
+	if (r)
+		return r;
 	due_ns[0] = before.due_ns;
 	due_ns[1] = after.due_ns;
-	return (after.due_ns > before.due_ns) - (after.due_ns < before.due_ns);
+	return 0;
 }
 
 /* ---- rows ---------------------------------------------------------------- */
@@ -303,19 +302,22 @@ simulate_segment(void *ctx, const struct store_segment *segment)
 	bool settled = is_settled(segment), changes;
 	struct policy_verdict v = { 0 };
 	int64_t due_ns[2];
-	int clock = compare_clocks(s, segment, due_ns);
+	int r = due_times(s, segment, due_ns);
 
+	if (r)
+		return r;
 	if (settled)
 		as_before(segment, &v);
 	else if (known)
 		decide(s->policy, segment, &v);
 	s->segments++;
-	s->earlier += clock < 0;
-	s->later += clock > 0;
+	s->earlier += due_ns[1] < due_ns[0];
+	s->later += due_ns[1] > due_ns[0];
 	s->unknown += !known && !settled;
 	if (known || settled)
 		s->decisions[segment->decision][decisions[v.decision]]++;
-	changes = clock || decisions[v.decision] != segment->decision ||
+	changes = due_ns[0] != due_ns[1] ||
+		  decisions[v.decision] != segment->decision ||
 		  strcmp(v.retention, segment->retention) != 0;
 	if (s->arguments->format == SPANREC_TABLE && !s->arguments->all &&
 	    (!changes || (!known && !settled)))

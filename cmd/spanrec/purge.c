@@ -240,6 +240,8 @@ spanrec_purge(struct spanrec *spanrec, int argc, char **argv)
 		return EXIT_USAGE;
 	rc = arguments.dry ? spanrec_open(spanrec, STORE_READ)
 			   : spanrec_open_beside(spanrec, STORE_PURGE);
+	if (!rc)
+		rc = spanrec_may_all(spanrec, POLICY_RIGHT_DELETE);
 	if (!rc && spanrec->beside)
 		return ask_sweep(spanrec);
 	if (!rc)

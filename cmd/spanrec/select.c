@@ -84,6 +84,30 @@ several_calls(const char *id, const struct search *search)
 	return EXIT_USAGE;
 }
 
+/* What somebody may not find in a list he may not look at by its id either.
+ * @return exit code */
+static int
+keep_found(const struct spanrec *spanrec, struct spanrec_selection *selection)
+{
+	char why[256] = "";
+	size_t kept = 0;
+
+	for (size_t i = 0; i < selection->count; i++) {
+		if (!spanrec_may(spanrec, POLICY_RIGHT_FIND,
+				 selection->segments[i].area, NULL, why,
+				 sizeof(why)))
+			continue;
+		if (kept != i)
+			selection->segments[kept] = selection->segments[i];
+		kept++;
+	}
+	selection->count = kept;
+	if (kept)
+		return 0;
+	log_error("%s", why);
+	return EXIT_NOT_ALLOWED;
+}
+
 int
 spanrec_select(struct spanrec *spanrec, const char *id,
 	       struct spanrec_selection *selection)
@@ -122,6 +146,9 @@ spanrec_select(struct spanrec *spanrec, const char *id,
 	if (search.calls_count > 1)
 		return several_calls(clean, &search);
 	prefer_exact(selection, id);
+	rc = keep_found(spanrec, selection);
+	if (rc)
+		return rc;
 	qsort(selection->segments, selection->count,
 	      sizeof(*selection->segments), compare_segments);
 	return 0;

@@ -86,6 +86,7 @@ extern const struct argp_child spanrec_global_options[];
 /* each is given its own part of the command line; exit code */
 int spanrec_init(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_policy(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_canary(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_key(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_list(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_find(struct spanrec *spanrec, int argc, char **argv);
@@ -103,7 +104,7 @@ int spanrec_registrations(struct spanrec *spanrec, int argc, char **argv);
 
 /* ---- open.c ------------------------------------------------------------ */
 
-/** Open home, policy and archive, for an owner by that policy.
+/** Open home, policy and archive, for whom that policy gives access.
  * @return exit code */
 int spanrec_open(struct spanrec *spanrec, enum store_mode mode)
 	__attribute__((warn_unused_result));
@@ -137,18 +138,6 @@ int spanrec_open_key(struct spanrec *spanrec, bool needed)
 	__attribute__((warn_unused_result));
 
 /**
- * Is this a purpose that the policy names? Every act of listening needs one.
- *
- * @param purpose NULL: none was given
- * @return exit code
- */
-int spanrec_purpose_check(const struct spanrec *spanrec, const char *purpose)
-	__attribute__((warn_unused_result));
-
-/** Name of the user who runs this, by the real user id. */
-void spanrec_actor(char actor[STORE_NAME_BYTES]);
-
-/**
  * Write down who heard or copied what, before it leaves: an entry for each
  * segment that has sound.
  *
@@ -157,6 +146,17 @@ void spanrec_actor(char actor[STORE_NAME_BYTES]);
 int spanrec_ledger_add(struct spanrec *spanrec, const char *action,
 		       const struct spanrec_selection *selection,
 		       const char *detail)
+	__attribute__((warn_unused_result));
+
+/* ---- init.c ------------------------------------------------------------ */
+
+/**
+ * Make a home in a folder that is empty or does not exist.
+ *
+ * @param pub NULL: with a private key of its own
+ * @return exit code; nothing is left behind unless 0
+ */
+int spanrec_home_make(const char *home, const struct store_public *pub)
 	__attribute__((warn_unused_result));
 
 /* ---- ask.c ------------------------------------------------------------- */
@@ -215,6 +215,58 @@ struct spanrec_screen {
 /** Show what the recorder told: the "status" of its answer. */
 void spanrec_screen_print(FILE *to, const struct spanrec_screen *screen,
 			  const struct json_t *status);
+
+/* ---- authority.c ------------------------------------------------------- */
+
+struct spanrec_selection;
+
+/** By what somebody may do what he does: --purpose, --case, ... NULL: not
+ * given. The child parsers of a command that asks for it; their input is this
+ * struct. */
+struct spanrec_authority {
+	const char *purpose, *case_ref, *approver, *advice;
+};
+extern const struct argp_child spanrec_authority_options[];
+
+/** "purpose dispute, case C-9", for the ledger; cut to fit. */
+void spanrec_authority_text(const struct spanrec_authority *authority,
+			    char *text, size_t bytes);
+
+/** Name of the user who runs this, by the real user id. */
+void spanrec_actor(char actor[STORE_NAME_BYTES]);
+
+/** Does the policy give this user any access? @return exit code */
+int spanrec_person_check(const struct spanrec *spanrec)
+	__attribute__((warn_unused_result));
+
+/** policy_may, for this user. */
+bool spanrec_may(const struct spanrec *spanrec, enum policy_right right,
+		 const char *area, const char *purpose, char *why,
+		 size_t why_bytes);
+
+/** Has this user a right wherever it may be? @return exit code */
+int spanrec_may_all(const struct spanrec *spanrec, enum policy_right right)
+	__attribute__((warn_unused_result));
+
+/**
+ * Does the policy name the purpose, and is there what it wants for it?
+ *
+ * @return exit code; the reason was printed
+ */
+int spanrec_purpose_check(const struct spanrec *spanrec,
+			  const struct spanrec_authority *authority)
+	__attribute__((warn_unused_result));
+
+/**
+ * May this user do that with what is heard in these segments, for this purpose?
+ *
+ * @return exit code; the reason was printed
+ */
+int spanrec_authority_check(const struct spanrec *spanrec,
+			    const struct spanrec_authority *authority,
+			    enum policy_right right,
+			    const struct spanrec_selection *selection)
+	__attribute__((warn_unused_result));
 
 /* ---- select.c ---------------------------------------------------------- */
 

@@ -324,6 +324,8 @@ spanrec_verify(struct spanrec *spanrec, int argc, char **argv)
 		return EXIT_USAGE;
 	rc = spanrec_open(spanrec, STORE_READ);
 	if (!rc)
+		rc = spanrec_may_all(spanrec, POLICY_RIGHT_OPERATE);
+	if (!rc)
 		rc = spanrec_open_key(spanrec, false);
 	if (!rc)
 		rc = collect(&check, &arguments);

@@ -58,30 +58,86 @@ decision_words(enum store_decision decision)
 	}
 }
 
+/* "the rule 'everything'": what decided is not always a rule. */
 static void
-tell_decision(FILE *to, const struct spanrec *spanrec,
-	      const struct store_segment *segment)
+tell_rule(FILE *to, const struct store_segment *segment)
+{
+	static const struct {
+		const char *reason, *what;
+	} whats[] = {
+		{ "exempt", "" },
+		{ "payment", "the payment " },
+		{ "not-approved", "the area " },
+		{ "opt-out", "" },
+		{ "unknown-party", "" },
+	};
+	const char *what = "the rule ";
+	char text[SPANREC_TEXT_BYTES];
+
+	if (!segment->rule[0])
+		return;
+	for (size_t i = 0; i < sizeof(whats) / sizeof(whats[0]); i++)
+		if (!strcmp(segment->reason, whats[i].reason))
+			what = whats[i].what;
+	spanrec_text_clean(segment->rule, text, sizeof(text));
+	fprintf(to, ", by %s'%s'", what, text);
+}
+
+static void
+tell_parties(FILE *to, const struct spanrec *spanrec,
+	     const struct store_segment *segment)
 {
 	char when[SPANREC_TIME_BYTES], from[SPANREC_TEXT_BYTES],
-	    text[SPANREC_TEXT_BYTES], hash[2 * STORE_HASH_BYTES + 1];
+	    text[SPANREC_TEXT_BYTES];
 
 	spanrec_time_zoned(spanrec->zone, segment->start_ns, when);
 	spanrec_text_clean(segment->from, from, sizeof(from));
 	spanrec_text_clean(segment->to, text, sizeof(text));
-	fprintf(to, "%s is segment %u of the call from %s to %s on %s. ",
-		segment->id, segment->segment,
-		*from ? from : "an unknown party",
-		*text ? text : "an unknown party", when);
+	fprintf(to, "%s is segment %u of ", segment->id, segment->segment);
+	if (!*from && !*text && segment->decision == STORE_DROP)
+		fprintf(to, "a call on %s of which no number is kept. ", when);
+	else
+		fprintf(to, "the call from %s to %s on %s. ",
+			*from ? from : "an unknown party",
+			*text ? text : "an unknown party", when);
+}
 
-	spanrec_text_clean(segment->rule, text, sizeof(text));
-	fprintf(to, "The policy decided %s, by the rule '%s'",
-		decision_words(segment->decision), text);
+/* In the words of the policy that decided, if the archive has it. */
+static void
+tell_reason(FILE *to, const struct spanrec *spanrec,
+	    const struct store_segment *segment)
+{
+	const struct policy_decided decided = {
+		.reason = segment->reason,
+		.rule = segment->rule,
+		.area = segment->area,
+		.start_ns = segment->call_start_ns,
+	};
+	const struct policy *policy;
+
+	/* without memory for it less is told */
+	if (clocks_policy(spanrec->clocks, spanrec->archive, segment->policy,
+			  &policy) ||
+	    !policy)
+		return;
+	policy_explain_decision(policy, &decided, to);
+}
+
+static void
+tell_decision(FILE *to, const struct spanrec *spanrec,
+	      const struct store_segment *segment)
+{
+	char text[SPANREC_TEXT_BYTES], hash[2 * STORE_HASH_BYTES + 1];
+
+	tell_parties(to, spanrec, segment);
+	fprintf(to, "The policy decided %s", decision_words(segment->decision));
+	tell_rule(to, segment);
 	spanrec_text_clean(segment->reason, text, sizeof(text));
+	fprintf(to, " (reason code '%s').", text);
+	tell_reason(to, spanrec, segment);
 	store_hex(hash, segment->policy, STORE_HASH_BYTES);
-	fprintf(to,
-		" (reason code '%s'). That policy is kept in the archive as "
-		"policy/%s.yaml. ",
-		text, hash);
+	fprintf(to, " That policy is kept in the archive as policy/%s.yaml. ",
+		hash);
 }
 
 /* "(294 encrypted, 3 paused)" */

@@ -51,7 +51,7 @@ teardown(void **state)
 }
 
 /* The number of a claim is that of its call, with hundreds to tell more apart,
- * and thousands for those with keys.
+ * thousands for those with keys of SRTP, and from 500 on with telephone events.
  */
 static void
 tell(enum writer_event_type type, uint64_t number, int64_t ms,
@@ -65,6 +65,9 @@ tell(enum writer_event_type type, uint64_t number, int64_t ms,
 	event.media.receive = receive;
 	event.media.receiver = receiver;
 	event.media.secure = number >= 1000;
+	if (number >= 500 && number < 1000)
+		event.media.formats[event.media.formats_count++] =
+		    (struct rtp_format){ "Telephone-Event", 8000, 101, 1 };
 	assert_int_equal(media_apply(table, &event), 0);
 }
 
@@ -281,6 +284,34 @@ test_keys_on_both_ends(void **state)
 	assert_true(owner.encrypted);
 	assert_int_equal(ask(PHONE, PEER, 400, 600, 0, &owner), MEDIA_OWNED);
 	assert_true(owner.encrypted);
+}
+
+static bool
+by_events(struct capture_endpoint src, struct capture_endpoint dst, int64_t ms)
+{
+	struct media_owner owner;
+
+	assert_int_equal(ask(src, dst, ms, ms + 200, 0, &owner), MEDIA_OWNED);
+	return owner.events;
+}
+
+static void
+test_events_at_both_ends(void **state)
+{
+	(void)state;
+	/* One end alone, or an end of another call, says nothing. */
+	open_at(501, 0, PHONE, SIP_CALLER);
+	assert_false(by_events(PEER, PHONE, 10));
+	open_at(502, 50, PEER, SIP_CALLEE);
+	assert_false(by_events(PEER, PHONE, 60));
+	close_at(502, 70, PEER);
+	open_at(1, 100, PEER, SIP_CALLEE);
+	assert_false(by_events(PEER, PHONE, 200));
+	assert_false(by_events(PHONE, PEER, 200));
+	open_at(601, 300, PEER, SIP_CALLEE);
+	close_at(1, 300, PEER);
+	assert_true(by_events(PEER, PHONE, 400));
+	assert_true(by_events(PHONE, PEER, 400));
 }
 
 static void
@@ -560,6 +591,7 @@ main(void)
 		T(test_lost_bye),
 		T(test_same_address_declared_anew),
 		T(test_keys_on_both_ends),
+		T(test_events_at_both_ends),
 		T(test_generation),
 		T(test_only_what_it_had),
 		T(test_its_ports_are_another_call_s),

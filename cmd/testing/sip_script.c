@@ -142,13 +142,28 @@ struct options {
 };
 
 static void
-add_header(struct options *o, const char *line)
+put_blanks(char *text)
 {
-	size_t n = strlen(o->headers);
-	int more =
-	    snprintf(o->headers + n, sizeof(o->headers) - n, "%s\r\n", line);
+	for (; *text; text++)
+		if (*text == '~')
+			*text = ' ';
+}
 
-	assert_true(more > 0 && (size_t)more < sizeof(o->headers) - n);
+/** @param lines one or, of a header that is folded, several; ~ is a blank */
+static void
+add_header(struct options *o, char *lines)
+{
+	char *line, *save;
+
+	put_blanks(lines);
+	for (line = strtok_r(lines, "|", &save); line;
+	     line = strtok_r(NULL, "|", &save)) {
+		size_t n = strlen(o->headers);
+		size_t room = sizeof(o->headers) - n;
+		int more = snprintf(o->headers + n, room, "%s\r\n", line);
+
+		assert_true(more > 0 && (size_t)more < room);
+	}
 }
 
 static void
@@ -215,11 +230,9 @@ write_sdp(struct testing_sip_log *sdp, const struct options *o)
 static void
 write_body(struct testing_sip_log *body, char *text, const char **type)
 {
-	char *line, *save, *p;
+	char *line, *save;
 
-	for (p = text; *p; p++)
-		if (*p == '~')
-			*p = ' ';
+	put_blanks(text);
 	*type = strtok_r(text, "|", &save);
 	while ((line = strtok_r(NULL, "|", &save)))
 		print(body, "%s\r\n", line);

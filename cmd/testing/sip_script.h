@@ -10,8 +10,8 @@
  * status/method, CSeq number, then options: b= branch, f= and t= tags of From
  * and To (f is "x" unless given), i= Call-ID, sdp= address:port[/direction],
  * pai= an asserted user, rtp= profile, from= and to= users (2001 and 2002), h= a
- * header without blanks, body= its type and lines, with | between them and ~ for
- * blanks. "tick", "alive" and "finish" are what they say.
+ * header, body= its type and lines, with | between lines and ~ for blanks.
+ * "tick", "alive" and "finish" are what they say.
  *
  * One event a line: time in ms, number of the call, what happened:
  *

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Who may do what: the access matrix, what is recorded but not to be listened
+ * to, and what each purpose asks for. Whoever can read the key file can read
+ * everything anyhow, so on one machine this guards against mistakes.
+ */
+#include "cmd/spanrec/spanrec.h"
+
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/common/exit.h"
+#include "cmd/common/log.h"
+
+enum { PURPOSE = 0x300, CASE, APPROVER, ADVICE };
+
+/* ---- the options --------------------------------------------------------- */
+
+static const struct argp_option options[] = {
+	{ "purpose", PURPOSE, "P", 0,
+	  "What for: one of the purposes in the policy. Required; it is written "
+	  "into the ledger with your name",
+	  0 },
+	{ "case", CASE, "C", 0, "The case that it is for", 0 },
+	{ "approved-by", APPROVER, "USER", 0,
+	  "Who allowed it: one of those whom the policy names for the purpose",
+	  0 },
+	{ "advice", ADVICE, "REF", 0, "The advice that was given on it", 0 },
+	{ 0 },
+};
+
+static error_t
+parse(int key, char *value, struct argp_state *state)
+{
+	struct spanrec_authority *authority = state->input;
+
+	switch (key) {
+	case PURPOSE:
+		authority->purpose = value;
+		return 0;
+	case CASE:
+		authority->case_ref = value;
+		return 0;
+	case APPROVER:
+		authority->approver = value;
+		return 0;
+	case ADVICE:
+		authority->advice = value;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp authority_argp = { .options = options,
+					    .parser = parse };
+
+const struct argp_child spanrec_authority_options[] = {
+	{ &authority_argp, 0, NULL, 0 },
+	{ 0 },
+};
+
+void
+spanrec_authority_text(const struct spanrec_authority *a, char *text,
+		       size_t bytes)
+{
+	const struct {
+		const char *before, *what;
+	} parts[] = {
+		{ "purpose ", a->purpose },
+		{ ", case ", a->case_ref },
+		{ ", approved by ", a->approver },
+		{ ", advice ", a->advice },
+	};
+	char clean[SPANREC_TEXT_BYTES];
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		if (!parts[i].what || n >= bytes)
+			continue;
+		n += (size_t)snprintf(
+		    text + n, bytes - n, "%s%.60s", parts[i].before,
+		    spanrec_text_clean(parts[i].what, clean, sizeof(clean)));
+	}
+}
+
+/* ---- who asks ------------------------------------------------------------ */
+
+void
+spanrec_actor(char actor[STORE_NAME_BYTES])
+{
+	const struct passwd *user = getpwuid(getuid());
+
+	if (user)
+		snprintf(actor, STORE_NAME_BYTES, "%s", user->pw_name);
+	else
+		snprintf(actor, STORE_NAME_BYTES, "uid %u", (unsigned)getuid());
+}
+
+enum { GROUPS_MAX = 64 };
+
+/** Somebody, with the names of his groups. */
+struct person {
+	struct policy_person person;
+	char user[STORE_NAME_BYTES];
+	char *groups[GROUPS_MAX];
+};
+
+static void
+person_fini(struct person *p)
+{
+	for (size_t i = 0; i < p->person.groups_count; i++)
+		free(p->groups[i]);
+}
+
+/* Who is not known to the system has no groups. */
+static void
+person_init(struct person *p, const char *user)
+{
+	const struct passwd *entry = getpwnam(user);
+	gid_t ids[GROUPS_MAX];
+	int count = GROUPS_MAX;
+
+	*p = (struct person){ .person = {
+				  .user = p->user,
+				  .groups = (const char *const *)p->groups } };
+	snprintf(p->user, sizeof(p->user), "%s", user);
+	if (!entry || getgrouplist(user, entry->pw_gid, ids, &count) < 0)
+		return;
+	for (int i = 0; i < count; i++) {
+		const struct group *group = getgrgid(ids[i]);
+		char *name = group ? strdup(group->gr_name) : NULL;
+
+		if (name)
+			p->groups[p->person.groups_count++] = name;
+	}
+}
+
+int
+spanrec_person_check(const struct spanrec *spanrec)
+{
+	char actor[STORE_NAME_BYTES];
+	struct person p;
+	bool known;
+
+	spanrec_actor(actor);
+	person_init(&p, actor);
+	known = policy_person_known(spanrec->policy, &p.person);
+	person_fini(&p);
+	if (known)
+		return 0;
+	log_error("'%s' is not among those whom %s gives access; an owner can "
+		  "add the name there, to 'owner' under 'access', or to a role",
+		  actor, spanrec->home.policy_path);
+	return EXIT_NOT_ALLOWED;
+}
+
+/* ---- rights -------------------------------------------------------------- */
+
+bool
+spanrec_may(const struct spanrec *spanrec, enum policy_right right,
+	    const char *area, const char *purpose, char *why, size_t why_bytes)
+{
+	char actor[STORE_NAME_BYTES];
+	struct person p;
+	bool may;
+
+	spanrec_actor(actor);
+	if (!purpose && policy_user_is_owner(spanrec->policy, actor))
+		return true;
+	person_init(&p, actor);
+	may = policy_may(spanrec->policy, &p.person, right, area, purpose, why,
+			 why_bytes);
+	person_fini(&p);
+	return may;
+}
+
+int
+spanrec_may_all(const struct spanrec *spanrec, enum policy_right right)
+{
+	char why[256];
+
+	/* Of no area: who has the right for all areas has it for this. */
+	if (spanrec_may(spanrec, right, "", NULL, why, sizeof(why)))
+		return 0;
+	log_error("%s", why);
+	return EXIT_NOT_ALLOWED;
+}
+
+static void
+print_purposes(const struct spanrec *spanrec)
+{
+	const char *name;
+	size_t i;
+
+	fprintf(stderr, "  purposes in %s:", spanrec->home.policy_path);
+	for (i = 0; (name = policy_purpose_peek(spanrec->policy, i)); i++)
+		fprintf(stderr, "%s %s", i ? "," : "", name);
+	fputc('\n', stderr);
+}
+
+static int
+find_purpose(const struct spanrec *spanrec, const char *purpose)
+{
+	char clean[SPANREC_TEXT_BYTES];
+	const char *name;
+	size_t i;
+
+	if (!purpose) {
+		log_error("what for? Give --purpose P");
+		print_purposes(spanrec);
+		return EXIT_USAGE;
+	}
+	for (i = 0; (name = policy_purpose_peek(spanrec->policy, i)); i++) {
+		if (!strcmp(name, purpose))
+			return 0;
+	}
+	log_error("'%s' is no purpose that the policy allows",
+		  spanrec_text_clean(purpose, clean, sizeof(clean)));
+	print_purposes(spanrec);
+	return EXIT_NOT_ALLOWED;
+}
+
+static int
+lacks(const char *option, const char *purpose)
+{
+	log_error("the policy wants %s for the purpose '%s'", option, purpose);
+	return EXIT_NOT_ALLOWED;
+}
+
+/* Whoever may allow it himself needs nobody else. */
+static bool
+is_authorised(const struct spanrec *spanrec,
+	      const struct spanrec_authority *authority)
+{
+	char actor[STORE_NAME_BYTES];
+	struct person p;
+	bool may;
+
+	spanrec_actor(actor);
+	person_init(&p, authority->approver ? authority->approver : actor);
+	may = policy_authorises(spanrec->policy, &p.person, authority->purpose);
+	person_fini(&p);
+	return may;
+}
+
+static int
+check_needs(const struct spanrec *spanrec,
+	    const struct spanrec_authority *authority)
+{
+	const char *purpose = authority->purpose;
+	uint32_t needs = policy_purpose_needs(spanrec->policy, purpose);
+
+	if (needs & POLICY_NEEDS_CASE && !authority->case_ref)
+		return lacks("a case (--case C)", purpose);
+	if (needs & POLICY_NEEDS_ADVICE && !authority->advice)
+		return lacks("advice to be asked (--advice REF)", purpose);
+	if (!(needs & POLICY_NEEDS_APPROVER) ||
+	    is_authorised(spanrec, authority))
+		return 0;
+	if (!authority->approver)
+		return lacks("somebody to allow it (--approved-by USER)",
+			     purpose);
+	log_error("'%.40s' is none of those who may allow it for the purpose "
+		  "'%s'",
+		  authority->approver, purpose);
+	return EXIT_NOT_ALLOWED;
+}
+
+static int
+check_segment(const struct spanrec *spanrec,
+	      const struct spanrec_authority *authority,
+	      enum policy_right right, const struct store_segment *segment)
+{
+	char why[256], rule[SPANREC_TEXT_BYTES];
+
+	if (segment->decision == STORE_LISTEN_DENY) {
+		log_error(
+		    "%s is recorded, but nobody may listen to it, by "
+		    "'%s'",
+		    segment->id,
+		    spanrec_text_clean(segment->rule, rule, sizeof(rule)));
+		return EXIT_NOT_ALLOWED;
+	}
+	if (spanrec_may(spanrec, right, segment->area, authority->purpose, why,
+			sizeof(why)))
+		return 0;
+	log_error("%s: %s", segment->id, why);
+	return EXIT_NOT_ALLOWED;
+}
+
+int
+spanrec_purpose_check(const struct spanrec *spanrec,
+		      const struct spanrec_authority *authority)
+{
+	int rc = find_purpose(spanrec, authority->purpose);
+
+	return rc ? rc : check_needs(spanrec, authority);
+}
+
+int
+spanrec_authority_check(const struct spanrec *spanrec,
+			const struct spanrec_authority *authority,
+			enum policy_right right,
+			const struct spanrec_selection *selection)
+{
+	int rc = 0;
+	size_t i;
+
+	for (i = 0; !rc && i < selection->count; i++) {
+		const struct store_segment *segment = &selection->segments[i];
+
+		if (spanrec_segment_audible(segment))
+			rc = check_segment(spanrec, authority, right, segment);
+	}
+	return rc;
+}
