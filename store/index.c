@@ -702,19 +702,24 @@ store__row_get(const struct store_archive *archive, MDB_txn *txn,
 	return r;
 }
 
-/** @param old what stands there; NULL: nothing */
-static int
-row_write(const struct store_archive *archive, MDB_txn *txn,
-	  const struct store_segment *old, const struct store_segment *segment)
+int
+store__row_put(const struct store_archive *archive, MDB_txn *txn,
+	       const struct store_segment *segment)
 {
 	uint8_t row[STORE__ROW_BYTES];
 	struct ways from = { 0 }, to;
 	struct store__key key = { 0 };
+	struct store_segment old = { .state = STORE_STATE_NONE };
 	MDB_val k, value = { .mv_data = row };
-	int r;
+	int r = store__row_get(archive, txn, segment->id, &old);
 
-	if (old)
-		ways_of(&from, &archive->tables, old);
+	if (r && r != -ENOENT)
+		return r;
+	/* What is purged stays purged, whoever still holds an old row. */
+	if (r == 0 && old.state == STORE_STATE_PURGED)
+		return -EALREADY;
+	if (r == 0)
+		ways_of(&from, &archive->tables, &old);
 	ways_of(&to, &archive->tables, segment);
 	store__key_segment(&key, segment->call, segment->segment);
 	k = store__key_val(&key);
@@ -728,32 +733,6 @@ row_write(const struct store_archive *archive, MDB_txn *txn,
 	if (r == 0)
 		r = slots_grow(archive, txn, segment);
 	return r;
-}
-
-int
-store__row_put(const struct store_archive *archive, MDB_txn *txn,
-	       const struct store_segment *segment)
-{
-	struct store_segment old;
-	int r = store__row_get(archive, txn, segment->id, &old);
-
-	if (r && r != -ENOENT)
-		return r;
-	/* What is purged stays purged, whoever still holds an old row. */
-	if (r == 0 && old.state == STORE_STATE_PURGED)
-		return -EALREADY;
-	return row_write(archive, txn, r == 0 ? &old : NULL, segment);
-}
-
-int
-store__tombstone_put(const struct store_archive *archive, MDB_txn *txn,
-		     const struct store_segment *segment)
-{
-	struct store_segment old;
-	int r = store__row_get(archive, txn, segment->id, &old);
-
-	assert(segment->state == STORE_STATE_PURGED);
-	return r ? r : row_write(archive, txn, &old, segment);
 }
 
 int
@@ -821,32 +800,41 @@ store_segment_put(struct store_archive *archive,
 /* ---- counters ---------------------------------------------------------- */
 
 int
-store_counter_add(struct store_archive *archive, uint32_t day, const char *name,
-		  uint64_t by)
+store__counter_put(const struct store_archive *archive, MDB_txn *txn,
+		   uint32_t day, const char *name, uint64_t by)
 {
 	struct store__key key = { .bytes = 4 };
 	uint8_t bytes[8];
 	MDB_val k, value;
 	int rc;
 
-	if (archive->batch_error)
-		return archive->batch_error;
-	assert(archive->batch);
 	if (strnlen(name, STORE_NAME_BYTES) == STORE_NAME_BYTES)
-		return store__batch_fail(archive, -EINVAL);
+		return -EINVAL;
 	store__be_put(key.data, day, 4);
 	store__key_text(&key, name);
 	k = store__key_val(&key);
-	rc = mdb_get(archive->batch, archive->tables.counters, &k, &value);
+	rc = mdb_get(txn, archive->tables.counters, &k, &value);
 	if (rc == 0 && value.mv_size == sizeof(bytes))
 		by += store__le_get(value.mv_data, 8);
 	if (rc == 0 || rc == MDB_NOTFOUND) {
 		store__le_put(bytes, by, 8);
 		value = (MDB_val){ .mv_size = 8, .mv_data = bytes };
-		rc = mdb_put(archive->batch, archive->tables.counters, &k,
-			     &value, 0);
+		rc = mdb_put(txn, archive->tables.counters, &k, &value, 0);
 	}
-	return rc ? store__batch_fail(archive, store__index_error(rc)) : 0;
+	return store__index_error(rc);
+}
+
+int
+store_counter_add(struct store_archive *archive, uint32_t day, const char *name,
+		  uint64_t by)
+{
+	int r;
+
+	if (archive->batch_error)
+		return archive->batch_error;
+	assert(archive->batch);
+	r = store__counter_put(archive, archive->batch, day, name, by);
+	return r ? store__batch_fail(archive, r) : 0;
 }
 
 int

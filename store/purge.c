@@ -251,34 +251,22 @@ store_segment_strip(struct store_segment *segment)
 #undef CLEAR
 }
 
-static void
-decide_against(struct store_segment *segment, const char *reason)
-{
-	store_segment_strip(segment);
-	segment->decision = STORE_DROP;
-	snprintf(segment->reason, sizeof(segment->reason), "%s", reason);
-	snprintf(segment->rule, sizeof(segment->rule), "%s", reason);
-}
-
-/**
- * @param segment what stands there, then the tombstone
- * @param again it was purged before, whether finished or not
- */
+/** @param segment what stands there, then the tombstone */
 static int
 entomb(struct store_archive *archive, MDB_txn *txn,
-       struct store_segment *segment, const struct purge *purge, bool again)
+       struct store_segment *segment, const struct purge *purge)
 {
 	int r;
 
-	if (purge->reason)
-		decide_against(segment, purge->reason);
-	if (again)
-		return purge->reason
-			   ? store__tombstone_put(archive, txn, segment)
-			   : 0;
+	if (purge->reason) {
+		store_segment_strip(segment);
+		segment->decision = STORE_DROP;
+		snprintf(segment->reason, sizeof(segment->reason), "%s",
+			 purge->reason);
+	}
 	segment->state = STORE_STATE_PURGED;
 	segment->purged_ns = purge->now_ns;
-	r = store__tombstone_put(archive, txn, segment);
+	r = store__row_put(archive, txn, segment);
 	return r ? r
 		 : note_put(archive, txn, segment, purge->actor, purge->why);
 }
@@ -289,7 +277,6 @@ purge_one(struct store_archive *archive, const char *id,
 {
 	struct store_segment segment;
 	MDB_txn *txn;
-	bool over = false; /* its purge is: it is only stripped */
 	int r = store__write_begin(archive, &txn);
 
 	if (r)
@@ -297,19 +284,17 @@ purge_one(struct store_archive *archive, const char *id,
 	r = store__row_get(archive, txn, id, &segment);
 	if (r == 0)
 		r = may_purge(archive, txn, &segment);
-	if (r == -EALREADY && purge->reason) {
-		over = true;
-		r = 0;
+	if (r || segment.state == STORE_STATE_PURGED) {
+		mdb_txn_abort(txn);
+		return r ? r : finish(archive, &segment);
 	}
-	if (r == 0)
-		r = entomb(archive, txn, &segment, purge,
-			   segment.state == STORE_STATE_PURGED);
+	r = entomb(archive, txn, &segment, purge);
 	if (r) {
 		mdb_txn_abort(txn);
 		return r;
 	}
 	r = store__write_commit(archive, txn);
-	if (r || over)
+	if (r)
 		return r;
 	store__step(archive, 1);
 	return finish(archive, &segment);
@@ -327,17 +312,6 @@ store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
 }
 
 int
-store_discard(struct store_archive *archive, const char *id, int64_t now_ns,
-	      const char *actor, const char *why, const char *reason)
-{
-	const struct purge purge = {
-		.now_ns = now_ns, .actor = actor, .why = why, .reason = reason
-	};
-
-	return purge_one(archive, id, &purge);
-}
-
-int
 store_purge_pending(struct store_archive *archive, store_segment_fn fn,
 		    void *ctx)
 {
@@ -347,8 +321,9 @@ store_purge_pending(struct store_archive *archive, store_segment_fn fn,
 
 /* ---- the end of a tombstone -------------------------------------------- */
 
-int
-store_forget_one(struct store_archive *archive, const char *id)
+/** @param counter the name of what it was one more of; NULL: of nothing */
+static int
+forget(struct store_archive *archive, const char *id, const char *counter)
 {
 	struct store_ledger_entry entry;
 	struct store_segment segment;
@@ -367,9 +342,30 @@ store_forget_one(struct store_archive *archive, const char *id)
 	}
 	if (r == 0)
 		r = store__row_remove(archive, txn, &segment);
+	if (r == 0 && counter)
+		r = store__counter_put(
+		    archive, txn, store_day(segment.call_start_ns), counter, 1);
 	if (r) {
 		mdb_txn_abort(txn);
 		return r;
 	}
 	return store__write_commit(archive, txn);
+}
+
+int
+store_forget_one(struct store_archive *archive, const char *id)
+{
+	return forget(archive, id, NULL);
+}
+
+int
+store_discard(struct store_archive *archive, const char *id, int64_t now_ns,
+	      const char *actor, const char *why, const char *reason)
+{
+	const struct purge purge = {
+		.now_ns = now_ns, .actor = actor, .why = why, .reason = reason
+	};
+	int r = purge_one(archive, id, &purge);
+
+	return r && r != -EALREADY ? r : forget(archive, id, reason);
 }

@@ -280,7 +280,7 @@ test_forget(void **state)
 
 static unsigned findings(struct fixture *fx);
 
-/** Nothing leads from a number to it, and it says no more than when and why. */
+/** What is there between the steps of a purge. */
 static void
 expect_stripped(struct fixture *fx, const struct store_segment *was)
 {
@@ -294,15 +294,11 @@ expect_stripped(struct fixture *fx, const struct store_segment *was)
 	assert_int_equal(now.state, STORE_STATE_PURGED);
 	assert_int_equal(now.decision, STORE_DROP);
 	assert_string_equal(now.reason, "opt-out");
-	assert_int_equal(now.start_ns, was->start_ns);
-	assert_int_equal(now.end_ns, was->end_ns);
 	bare = now;
 	store_segment_strip(&bare);
 	assert_memory_equal(&bare, &now, sizeof(now));
 	assert_string_equal(now.from, "");
-	assert_string_equal(now.local, "");
 	assert_string_equal(now.others, "");
-	assert_string_equal(now.sip_call_ids, "");
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		query.number = numbers[i];
 		assert_int_equal(
@@ -322,42 +318,68 @@ discard(struct fixture *fx, const struct store_segment *s)
 			     "opt-out");
 }
 
+static uint64_t
+opted_out(struct fixture *fx, const struct store_segment *s)
+{
+	uint64_t count;
+
+	assert_int_equal(store_counter_get(fx->archive,
+					   store_day(s->call_start_ns),
+					   "opt-out", &count),
+			 0);
+	return count;
+}
+
+static void
+record_people(struct fixture *fx, struct store_segment *s, unsigned nth)
+{
+	fixture_record(fx, s, nth, 1200);
+	snprintf(s->others, sizeof(s->others), "+442071234567\n2750");
+	snprintf(s->sip_call_ids, sizeof(s->sip_call_ids), "a@b");
+	snprintf(s->from_name, sizeof(s->from_name), "Ann");
+	fixture_put(fx, s);
+}
+
 static void
 test_discard(void **state)
 {
 	struct fixture *fx = *state;
+	struct store_query query = { .purged = true };
 	struct store_sealed_key sealed;
-	struct store_segment s, before;
+	struct store_segment s[2], now;
+	unsigned count = 0;
+	char path[512];
 
-	fixture_record(fx, &s, 0, 1200);
-	snprintf(s.others, sizeof(s.others), "+442071234567\n2750");
-	snprintf(s.sip_call_ids, sizeof(s.sip_call_ids), "a@b");
-	snprintf(s.from_name, sizeof(s.from_name), "Ann");
+	record_people(fx, &s[0], 0);
+	record_people(fx, &s[1], 1);
+	assert_int_equal(store__keyring_read(fx->archive, s[0].key_day,
+					     s[0].key_slot, &sealed),
+			 0);
+	s[0].state = STORE_STATE_HELD;
+	fixture_put(fx, &s[0]);
+	assert_int_equal(discard(fx, &s[0]), -EPERM);
+	s[0].state = STORE_STATE_STORED;
+	fixture_put(fx, &s[0]);
+	assert_int_equal(discard(fx, &s[0]), 0);
+	fixture_path(fx, &s[0], path);
+	assert_int_equal(access(path, F_OK), -1);
 	assert_int_equal(
-	    store__keyring_read(fx->archive, s.key_day, s.key_slot, &sealed),
-	    0);
-	s.state = STORE_STATE_HELD;
-	fixture_put(fx, &s);
-	assert_int_equal(discard(fx, &s), -EPERM);
-	s.state = STORE_STATE_STORED;
-	fixture_put(fx, &s);
-	assert_int_equal(discard(fx, &s), 0);
-	expect_gone(fx, &s, &sealed);
-	expect_stripped(fx, &s);
-	/* Once more: nothing is done, nor told. */
-	assert_int_equal(discard(fx, &s), 0);
-	assert_int_equal(ledger_count(fx, s.id), 1);
+	    files_with(fx->home, sealed.sealed[0], STORE_SEALED_KEY_BYTES), 0);
+	assert_int_equal(ledger_count(fx, s[0].id), 1);
+	assert_int_equal(opted_out(fx, &s[0]), 1);
+	assert_int_equal(store_segment_get(fx->archive, s[0].id, &now),
+			 -ENOENT);
+	assert_int_equal(discard(fx, &s[0]), -ENOENT);
 	/* One that was purged, but not for this. */
-	fixture_record(fx, &before, 1, 1200);
 	assert_int_equal(
-	    store_purge(fx->archive, before.id, 5555, "clock", "90 days"), 0);
-	assert_int_equal(discard(fx, &before), 0);
-	expect_stripped(fx, &before);
-	assert_int_equal(ledger_count(fx, before.id), 1);
+	    store_purge(fx->archive, s[1].id, 5555, "clock", "90 days"), 0);
+	assert_int_equal(discard(fx, &s[1]), 0);
+	assert_int_equal(ledger_count(fx, s[1].id), 1);
+	assert_int_equal(opted_out(fx, &s[0]), 2);
+	assert_int_equal(store_search(fx->archive, &query, count_it, &count),
+			 0);
+	assert_int_equal(count, 0);
 	assert_int_equal(findings(fx), 0);
-	assert_int_equal(
-	    store_discard(fx->archive, "none-1", 1, "clock", "x", "y"),
-	    -ENOENT);
 }
 
 static unsigned
@@ -612,6 +634,32 @@ test_again_after_error(void **state)
 
 /** One that cannot be finished does not keep the archive shut, nor the others
  * from being finished. */
+/** Its people are gone with the first step, and the last is made up for. */
+static void
+test_discard_after_error(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_segment s, now;
+	char path[512], aside[512];
+
+	record_people(fx, &s, 0);
+	fixture_path(fx, &s, path);
+	snprintf(aside, sizeof(aside), "%s/aside", fx->home);
+	assert_int_equal(rename(path, aside), 0);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(discard(fx, &s), -EISDIR);
+	expect_stripped(fx, &s);
+	assert_int_equal(opted_out(fx, &s), 0);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(rename(aside, path), 0);
+	assert_int_equal(discard(fx, &s), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(store_segment_get(fx->archive, s.id, &now), -ENOENT);
+	assert_int_equal(ledger_count(fx, s.id), 1);
+	assert_int_equal(opted_out(fx, &s), 1);
+	assert_int_equal(findings(fx), 0);
+}
+
 static void
 test_stuck(void **state)
 {
@@ -749,6 +797,7 @@ main(void)
 		TEST(test_purge),
 		TEST(test_what_may_not_go),
 		TEST(test_discard),
+		TEST(test_discard_after_error),
 		TEST(test_sweep),
 		TEST(test_forget),
 		TEST(test_tombstones),

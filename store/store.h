@@ -724,11 +724,12 @@ int store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
 void store_segment_strip(struct store_segment *segment);
 
 /**
- * Purge one segment of which not even its people may be known. Its tombstone is
- * stripped in the same transaction, and says that it was decided against for
- * this reason. One that was purged before is only stripped.
+ * Purge one segment of which nothing may be left but a number: its tombstone is
+ * stripped from the first, and goes when the certificate is written; it counts
+ * one more on the day of its call. One that was purged before loses its
+ * tombstone. As store_purge it can be repeated.
  *
- * @param reason of the decision, a code: "opt-out"
+ * @param reason of the decision, a code: "opt-out"; the name of the counter
  * @return 0, -ENOENT, -EPERM (held), -EBUSY (being recorded, or a batch is
  *         open), -EROFS, -ENOSPC, -EIO
  */

@@ -378,10 +378,6 @@ int store__row_get(const struct store_archive *archive, MDB_txn *txn,
 int store__row_put(const struct store_archive *archive, MDB_txn *txn,
 		   const struct store_segment *segment)
 	__attribute__((warn_unused_result));
-/** In place of any row, also of a tombstone. @param segment purged */
-int store__tombstone_put(const struct store_archive *archive, MDB_txn *txn,
-			 const struct store_segment *segment)
-	__attribute__((warn_unused_result));
 int store__row_remove(const struct store_archive *archive, MDB_txn *txn,
 		      const struct store_segment *segment)
 	__attribute__((warn_unused_result));
@@ -394,6 +390,11 @@ int store__index_longest(const struct store_archive *archive, MDB_txn *txn,
 /** One more than the highest slot that a row of this day ever had. */
 int store__index_slots(const struct store_archive *archive, MDB_txn *txn,
 		       uint32_t day, uint64_t *slots)
+	__attribute__((warn_unused_result));
+
+/** One more of what has no row. @return 0, -EINVAL (name), ... */
+int store__counter_put(const struct store_archive *archive, MDB_txn *txn,
+		       uint32_t day, const char *name, uint64_t by)
 	__attribute__((warn_unused_result));
 
 /** The batch met an error: it is undone. @return error */

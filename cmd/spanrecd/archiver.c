@@ -237,14 +237,21 @@ run_begun(struct archiver_state *a)
 static int
 take_back(struct archiver_state *a, const struct ended *ended)
 {
-	char why[STORE_NAME_BYTES + sizeof("decided against after it had "
-					   "begun: ")];
+	const struct store_segment *row = &ended->row;
+	int64_t now_ns = clock_ns(CLOCK_REALTIME);
+	char why[2 * STORE_NAME_BYTES];
 	int r;
 
 	snprintf(why, sizeof(why), "decided against after it had begun: %s",
-		 ended->row.reason);
-	r = store_purge(a->archive, ended->row.id, clock_ns(CLOCK_REALTIME),
-			"spanrecd", why);
+		 row->reason);
+	if (ended->traces == POLICY_TRACES_COUNT)
+		r = store_discard(a->archive, row->id, now_ns, "spanrecd", why,
+				  row->reason);
+	else
+		r = store_purge(a->archive, row->id, now_ns, "spanrecd", why);
+	/* All of its call may have gone before it. */
+	if (r == -EALREADY || r == -ENOENT)
+		return 0;
 	if (r < 0)
 		fail(a, r, "cannot take a recording back");
 	return r;
@@ -319,6 +326,7 @@ put_row(struct archiver_state *a, struct ended *ended)
 	    row->decision == STORE_RECORD || row->decision == STORE_LISTEN_DENY;
 	bool counted = row->decision == STORE_OUT_OF_SCOPE ||
 		       ended->traces == POLICY_TRACES_COUNT;
+	int r;
 
 	if (!recorded && counted && row->key_day == 0)
 		return store_counter_add(
@@ -326,7 +334,8 @@ put_row(struct archiver_state *a, struct ended *ended)
 	if (!recorded && ended->traces != POLICY_TRACES_FULL)
 		store_segment_strip(row);
 	count_overdue(a, row);
-	return store_segment_put(a->archive, row);
+	r = store_segment_put(a->archive, row);
+	return r == -EALREADY ? 0 : r;
 }
 
 static int
