@@ -141,6 +141,8 @@ has_trigger(const struct policy_payment *payment, enum canary_trigger trigger)
 	switch (trigger) {
 	case CANARY_KEYS:
 		return *payment->keys;
+	case CANARY_KEYS_HEARD:
+		return *payment->keys && payment->tones;
 	case CANARY_HEADER:
 		return *payment->header;
 	case CANARY_INFO:
@@ -151,6 +153,8 @@ has_trigger(const struct policy_payment *payment, enum canary_trigger trigger)
 		return payment->hold;
 	case CANARY_CARD_NUMBERS:
 		return payment->card_numbers;
+	case CANARY_CARD_NUMBERS_HEARD:
+		return payment->card_numbers && payment->tones;
 	case CANARY_TRIGGERS:
 		break;
 	}

@@ -22,8 +22,11 @@
 
 #define CANARY_MARKER_BYTES 32
 
-enum canary_trigger { CANARY_KEYS, CANARY_HEADER, CANARY_INFO, CANARY_CALL,
-		      CANARY_HOLD, CANARY_CARD_NUMBERS, CANARY_TRIGGERS };
+/** _HEARD: keyed in the sound, where no telephone-event is negotiated. */
+enum canary_trigger { CANARY_KEYS, CANARY_KEYS_HEARD, CANARY_HEADER,
+		      CANARY_INFO, CANARY_CALL, CANARY_HOLD,
+		      CANARY_CARD_NUMBERS, CANARY_CARD_NUMBERS_HEARD,
+		      CANARY_TRIGGERS };
 
 /** What is said when: each side says bytes of its own. */
 enum canary_phase { CANARY_BEFORE, CANARY_CARD, CANARY_AFTER, CANARY_PHASES };
@@ -70,7 +73,7 @@ struct canary {
 	char recorder[PATH_MAX];
 	/* what was searched */
 	uint64_t recordings, files, bytes;
-	struct canary_found digits; /**< heard: events of keys that are stored */
+	struct canary_found digits; /**< heard: keys in recordings */
 };
 
 /* ---- canary_plan.c ------------------------------------------------------- */
@@ -87,6 +90,9 @@ int canary_capture(const struct canary *canary, size_t which, const char *path)
 
 /** Does the payment end by keys before the call does? */
 bool canary_resumes(const struct canary_test *test);
+
+/** Are keys heard in the sound of this call? */
+bool canary_is_heard(const struct canary_test *test);
 
 /* ---- canary_run.c -------------------------------------------------------- */
 

@@ -136,7 +136,9 @@ tell_trigger(const struct canary_test *test, FILE *to)
 
 	switch (test->trigger) {
 	case CANARY_KEYS:
-		fprintf(to, "keys %s", payment->keys);
+	case CANARY_KEYS_HEARD:
+		fprintf(to, "keys %s%s", payment->keys,
+			canary_is_heard(test) ? " in the sound" : "");
 		break;
 	case CANARY_HEADER:
 		fprintf(
@@ -157,7 +159,10 @@ tell_trigger(const struct canary_test *test, FILE *to)
 		fputs("hold", to);
 		break;
 	case CANARY_CARD_NUMBERS:
-		fputs("a card number is keyed", to);
+		fputs("a card number that is keyed", to);
+		break;
+	case CANARY_CARD_NUMBERS_HEARD:
+		fputs("a card number that is heard", to);
 		break;
 	case CANARY_TRIGGERS:
 		break;
