@@ -2,7 +2,7 @@
 /*
  * canary: what its files share.
  *
- *   canary.c         the command, and its entry in the ledger
+ *   canary.c         the command, and what the ledger says of it
  *   canary_plan.c    policy -> calls that come to its payments
  *   canary_script.c  a call, and what is said in it -> a capture
  *   canary_run.c     captures -> a scratch archive, by the recorder itself
@@ -14,7 +14,7 @@
 
 #include <sys/types.h>
 
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/policy_priv.h"
 
 /** What is keyed as the number of a card: it passes Luhn's test, and no bank
  * gives it to anybody. */
@@ -62,10 +62,8 @@ struct canary {
 	struct spanrec *spanrec;
 	const char *keep; /**< the scratch folder stays there; NULL: it goes */
 	char file[PATH_MAX]; /**< of the policy */
-	bool draft;          /**< it is not the one in force */
-	struct policy *policy;
-	char *text;
-	size_t text_bytes;
+	bool is_draft;       /**< it is not the one in force */
+	struct spanrec_draft draft;
 	uint8_t hash[STORE_HASH_BYTES];
 	struct canary_test *tests;
 	size_t tests_count;

@@ -101,8 +101,8 @@ tell_head(const struct canary *canary, FILE *to)
 	char clean[SPANREC_TEXT_BYTES], host[256] = "";
 	struct policy_document document;
 
-	policy_document_peek(canary->policy, &document);
-	spanrec_time_zoned(policy_zone_peek(canary->policy),
+	policy_document_peek(canary->draft.policy, &document);
+	spanrec_time_zoned(policy_zone_peek(canary->draft.policy),
 			   canary->spanrec->now_ns, when);
 	store_hex(hash, canary->hash, sizeof(canary->hash));
 	gethostname(host, sizeof(host) - 1);
@@ -110,12 +110,13 @@ tell_head(const struct canary *canary, FILE *to)
 		"CERTIFICATE: payments are kept out of recordings\n\n"
 		"Date          %s\n",
 		when);
-	fprintf(to, "Organisation  %s\n",
-		spanrec_text_clean(policy_organisation_peek(canary->policy),
-				   clean, sizeof(clean)));
+	fprintf(
+	    to, "Organisation  %s\n",
+	    spanrec_text_clean(policy_organisation_peek(canary->draft.policy),
+			       clean, sizeof(clean)));
 	fprintf(to, "Policy        %s%s\n",
 		spanrec_text_clean(canary->file, clean, sizeof(clean)),
-		canary->draft ? " (a draft, not that in force)" : "");
+		canary->is_draft ? " (a draft, not that in force)" : "");
 	if (*document.revision)
 		fprintf(to, "Revision      %s\n",
 			spanrec_text_clean(document.revision, clean,
