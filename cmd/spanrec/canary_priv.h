@@ -117,7 +117,7 @@ int canary_search(struct canary *canary) __attribute__((warn_unused_result));
 
 /* ---- canary_tell.c ------------------------------------------------------- */
 
-bool canary_passed(const struct canary *canary, const struct canary_test *test);
+bool canary_passed(const struct canary_test *test);
 
 /** @return exit code: EXIT_DONE: all tests passed; EXIT_FAILED;
  * EXIT_NOT_FOUND: nothing was tested */

@@ -21,6 +21,7 @@
  *   status.c live.c registrations.c pause.c reload.c
  *               one command each (live.c: list --live)
  *   policy.c    the commands about policies; policy_*.c: one each
+ *   canary.c    canary; canary_*.c: its parts (canary_priv.h)
  *
  * Functions that return int and are documented with "exit code" have said on
  * stderr what is wrong when it is not 0 (cmd/common/exit.h).
