@@ -133,6 +133,8 @@ add_payload(struct stream *stream, const struct store_frame *frame)
 {
 	size_t wanted = stream->count + frame->payload_bytes;
 
+	if (!frame->payload_bytes)
+		return 0;
 	if (wanted > stream->room) {
 		size_t room = wanted < 65536 ? 65536 : 2 * wanted;
 		uint8_t *bytes = realloc(stream->bytes, room);
@@ -284,7 +286,8 @@ search_recording(void *ctx, const struct store_segment *segment)
 	struct recording *recording;
 	int rc;
 
-	if (segment->state == STORE_STATE_NONE)
+	if (segment->state == STORE_STATE_NONE ||
+	    segment->state == STORE_STATE_PURGED)
 		return 0;
 	recording = calloc(1, sizeof(*recording));
 	if (!recording)
