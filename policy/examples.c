@@ -5,6 +5,7 @@
  */
 #include "policy/policy_priv.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,11 +79,9 @@ add_range(struct examples *examples, const struct policy__pattern *pattern)
 		first = strtoull(pattern->first + plus, NULL, 10);
 		last = strtoull(pattern->last + plus, NULL, 10);
 		for (uint32_t i = 1; i < EXAMPLES_EACH; i++) {
-			snprintf(number, sizeof(number), "%s%0*llu",
+			snprintf(number, sizeof(number), "%s%0*" PRIu64,
 				 plus ? "+" : "", digits,
-				 (unsigned long long)(first +
-						      (last - first) /
-							  EXAMPLES_EACH * i));
+				 first + (last - first) / EXAMPLES_EACH * i);
 			example_add(examples, number);
 		}
 	}
@@ -204,8 +203,8 @@ add_ours(struct examples *examples)
 		add_patterns(examples, &examples->policy->sites[i].extensions);
 	for (uint32_t n = numbering->extension_min;
 	     n <= numbering->extension_max && n < 16; n++) {
-		for (char first = '2'; first < '9'; first++) {
-			snprintf(number, sizeof(number), "%c%0*d", first,
+		for (int first = 2; first < 9; first++) {
+			snprintf(number, sizeof(number), "%d%0*d", first,
 				 (int)n - 1, 1);
 			example_add(examples, number);
 		}

@@ -447,9 +447,10 @@ pattern_packets(void **state)
 	uint32_t n;
 	const uint8_t *p;
 
-	setup(&made, CALL "media c caller from 1 to 2 pattern 0102fe then "
-			  "A0b1 at 1.11 digit 1 at 1.5 digit 2 heard at "
-			  "1.81 " MEDIA);
+	setup(&made,
+	      CALL "media c caller from 1 to 2 pattern 0102fe then "
+		   "A0b1c2d3e4f506 at 1.11 digit 1 at 1.5 digit 2 heard at "
+		   "1.81 " MEDIA);
 	assert_int_equal(mkpcap_packets(made.capture), 50);
 	p = frame(&made, 0, &n, &time_ns);
 	assert_int_equal(n, 42 + 172);
@@ -461,15 +462,16 @@ pattern_packets(void **state)
 	assert_memory_equal(p + 54, "\xfe\1\2", 3);
 	/* the first packet that begins no earlier */
 	p = frame(&made, 6, &n, &time_ns);
-	assert_memory_equal(p + 54, "\xa0\xb1\xa0\xb1", 4);
+	assert_memory_equal(p + 54, "\xa0\xb1\xc2\xd3\xe4\xf5\6\xa0", 8);
 	p = frame(&made, 25, &n, &time_ns);
 	assert_int_equal(n, 42 + 16);
 	/* a key is heard instead from the middle of this one on */
 	p = frame(&made, 40, &n, &time_ns);
-	assert_memory_equal(p + 54 + 78, "\xa0\xb1", 2);
-	assert_int_not_equal(p[54 + 90], 0xa0);
+	assert_memory_equal(p + 54, "\xb1\xc2", 2);
+	assert_memory_equal(p + 54 + 78, "\xc2\xd3", 2);
+	assert_int_not_equal(p[54 + 80] << 8 | p[54 + 81], 0xe4f5);
 	p = frame(&made, 46, &n, &time_ns);
-	assert_memory_equal(p + 54, "\xa0\xb1", 2);
+	assert_memory_equal(p + 54, "\xc2\xd3", 2);
 	cleanup(&made);
 }
 

@@ -100,6 +100,24 @@ spanrec_ask_ledger(struct spanrec *spanrec, const char *action,
 	return rc;
 }
 
+int
+spanrec_ask_entry(struct spanrec *spanrec,
+		  const struct store_ledger_entry *entry)
+{
+	char detail[3 * sizeof(entry->detail)];
+	json_t *answer;
+	int rc = spanrec_ask(spanrec,
+			     json_pack("{ss ss s[s] ss}", "op", "ledger",
+				       "action", entry->action, "subjects",
+				       entry->subject, "detail",
+				       spanrec_text_clean(entry->detail, detail,
+							  sizeof(detail))),
+			     CONTROL_TIMEOUT_MS, &answer);
+
+	json_decref(answer);
+	return rc;
+}
+
 /* ---- what it says ------------------------------------------------------ */
 
 const char *

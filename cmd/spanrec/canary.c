@@ -13,9 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
-#include "cmd/common/control.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 
@@ -75,7 +72,7 @@ parse(int key, char *value, struct argp_state *state)
 	}
 }
 
-/* The policy that is tested; that in force only for its owners. A draft can be
+/* That in force is for those who may operate the recorder; a draft can be
  * tested where there is no home. @return exit code */
 static int
 open_policy(struct canary *canary, const char *draft)
@@ -83,17 +80,19 @@ open_policy(struct canary *canary, const char *draft)
 	struct spanrec *spanrec = canary->spanrec;
 	int rc = 0;
 
-	canary->draft = draft != NULL;
+	canary->is_draft = draft != NULL;
 	if (!draft)
 		rc = spanrec_open(spanrec, STORE_READ);
+	if (!rc && !draft)
+		rc = spanrec_may_all(spanrec, POLICY_RIGHT_OPERATE);
 	if (rc)
 		return rc;
 	snprintf(canary->file, sizeof(canary->file), "%s",
 		 draft ? draft : spanrec->home.policy_path);
-	rc = home_policy(&spanrec->home, canary->file, &canary->policy,
-			 &canary->text, &canary->text_bytes);
+	rc = spanrec_draft_load(spanrec, canary->file, &canary->draft);
 	if (!rc)
-		store_hash(canary->hash, canary->text, canary->text_bytes);
+		store_hash(canary->hash, canary->draft.text,
+			   canary->draft.bytes);
 	return rc;
 }
 
@@ -122,52 +121,24 @@ test(struct canary *canary)
 
 /* ---- the ledger ---------------------------------------------------------- */
 
-static int
-append(struct spanrec *spanrec, const char *subject, const char *detail)
-{
-	struct store_ledger_entry entry = { .time_ns = spanrec->now_ns };
-	int rc;
-
-	snprintf(entry.action, sizeof(entry.action), "canary");
-	snprintf(entry.subject, sizeof(entry.subject), "%s", subject);
-	snprintf(entry.detail, sizeof(entry.detail), "%s", detail);
-	spanrec_actor(entry.actor);
-	rc = store_ledger_append(spanrec->archive, &entry);
-	if (!rc)
-		return 0;
-	log_error("the ledger of the archive could not be written: %s",
-		  strerror(-rc));
-	return exit_code(rc);
-}
-
 /* The archive was opened to read: it may be a recorder's. @return exit code */
 static int
 enter(struct canary *canary)
 {
 	struct spanrec *spanrec = canary->spanrec;
+	struct store_ledger_entry entry = { .time_ns = spanrec->now_ns };
 	char summary[128], hash[2 * STORE_HASH_BYTES + 1];
-	char subject[STORE_SEGMENT_ID_BYTES];
-	char detail[sizeof(((struct store_ledger_entry *)NULL)->detail)];
-	json_t *answer;
 	int rc;
 
 	canary_summary(canary, summary, sizeof(summary));
 	store_hex(hash, canary->hash, sizeof(canary->hash));
-	snprintf(subject, sizeof(subject), "policy %.16s", hash);
-	snprintf(detail, sizeof(detail), "%s; policy %s", summary, hash);
+	snprintf(entry.action, sizeof(entry.action), "canary");
+	snprintf(entry.subject, sizeof(entry.subject), "%.16s", hash);
+	snprintf(entry.detail, sizeof(entry.detail), "%s; policy %s", summary,
+		 hash);
 	spanrec_fini(spanrec);
 	rc = spanrec_open_beside(spanrec, STORE_WRITE);
-	if (rc)
-		return rc;
-	if (!spanrec->beside)
-		return append(spanrec, subject, detail);
-	rc = spanrec_ask(spanrec,
-			 json_pack("{ss ss s[s] ss}", "op", "ledger", "action",
-				   "canary", "subjects", subject, "detail",
-				   detail),
-			 CONTROL_TIMEOUT_MS, &answer);
-	json_decref(answer);
-	return rc;
+	return rc ? rc : spanrec_ledger_enter(spanrec, &entry);
 }
 
 /* ---- the certificate ----------------------------------------------------- */
@@ -230,7 +201,7 @@ certify(struct canary *canary, const struct arguments *arguments)
 	if (rc)
 		return rc;
 	rc = canary_verdict(canary);
-	entered = canary->draft ? 0 : enter(canary);
+	entered = canary->is_draft ? 0 : enter(canary);
 	return rc == EXIT_DONE ? entered : rc;
 }
 
@@ -256,8 +227,7 @@ spanrec_canary(struct spanrec *spanrec, int argc, char **argv)
 	canary->keep = arguments.keep;
 	rc = certify(canary, &arguments);
 	free(canary->tests);
-	free(canary->text);
-	policy_free(&canary->policy);
+	spanrec_draft_fini(&canary->draft);
 	free(canary);
 	return rc;
 }

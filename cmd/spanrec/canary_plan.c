@@ -67,7 +67,7 @@ call_fits(const struct canary *canary, size_t payment, struct canary_call *call)
 	inet_pton(AF_INET6,
 		  call->outgoing ? "::ffff:198.51.100.7" : "::ffff:10.66.0.2",
 		  facts.to_addr);
-	policy_decide(canary->policy, &facts, &call->verdict);
+	policy_decide(canary->draft.policy, &facts, &call->verdict);
 	return (call->verdict.decision == POLICY_RECORD ||
 		call->verdict.decision == POLICY_LISTEN_DENY) &&
 	       call->verdict.route ==
@@ -110,7 +110,7 @@ static int
 find_call(const struct canary *canary, size_t payment, struct canary_call *call)
 {
 	struct numbers *numbers = calloc(1, sizeof(*numbers));
-	const struct policy *policy = canary->policy;
+	const struct policy *policy = canary->draft.policy;
 	bool found;
 
 	if (!numbers)
@@ -141,6 +141,8 @@ has_trigger(const struct policy_payment *payment, enum canary_trigger trigger)
 	switch (trigger) {
 	case CANARY_KEYS:
 		return *payment->keys;
+	case CANARY_KEYS_HEARD:
+		return *payment->keys && payment->tones;
 	case CANARY_HEADER:
 		return *payment->header;
 	case CANARY_INFO:
@@ -151,6 +153,8 @@ has_trigger(const struct policy_payment *payment, enum canary_trigger trigger)
 		return payment->hold;
 	case CANARY_CARD_NUMBERS:
 		return payment->card_numbers;
+	case CANARY_CARD_NUMBERS_HEARD:
+		return payment->card_numbers && payment->tones;
 	case CANARY_TRIGGERS:
 		break;
 	}
@@ -234,7 +238,7 @@ canary_plan(struct canary *canary)
 	int rc = 0;
 
 	for (size_t i = 0;
-	     !rc && policy_payment_peek(canary->policy, i, &payment); i++)
+	     !rc && policy_payment_peek(canary->draft.policy, i, &payment); i++)
 		rc = plan_payment(canary, i, &payment);
 	return rc;
 }

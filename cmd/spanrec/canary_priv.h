@@ -2,7 +2,7 @@
 /*
  * canary: what its files share.
  *
- *   canary.c         the command, and its entry in the ledger
+ *   canary.c         the command, and what the ledger says of it
  *   canary_plan.c    policy -> calls that come to its payments
  *   canary_script.c  a call, and what is said in it -> a capture
  *   canary_run.c     captures -> a scratch archive, by the recorder itself
@@ -14,7 +14,7 @@
 
 #include <sys/types.h>
 
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/policy_priv.h"
 
 /** What is keyed as the number of a card: it passes Luhn's test, and no bank
  * gives it to anybody. */
@@ -22,8 +22,11 @@
 
 #define CANARY_MARKER_BYTES 32
 
-enum canary_trigger { CANARY_KEYS, CANARY_HEADER, CANARY_INFO, CANARY_CALL,
-		      CANARY_HOLD, CANARY_CARD_NUMBERS, CANARY_TRIGGERS };
+/** _HEARD: keyed in the sound, where no telephone-event is negotiated. */
+enum canary_trigger { CANARY_KEYS, CANARY_KEYS_HEARD, CANARY_HEADER,
+		      CANARY_INFO, CANARY_CALL, CANARY_HOLD,
+		      CANARY_CARD_NUMBERS, CANARY_CARD_NUMBERS_HEARD,
+		      CANARY_TRIGGERS };
 
 /** What is said when: each side says bytes of its own. */
 enum canary_phase { CANARY_BEFORE, CANARY_CARD, CANARY_AFTER, CANARY_PHASES };
@@ -59,10 +62,8 @@ struct canary {
 	struct spanrec *spanrec;
 	const char *keep; /**< the scratch folder stays there; NULL: it goes */
 	char file[PATH_MAX]; /**< of the policy */
-	bool draft;          /**< it is not the one in force */
-	struct policy *policy;
-	char *text;
-	size_t text_bytes;
+	bool is_draft;       /**< it is not the one in force */
+	struct spanrec_draft draft;
 	uint8_t hash[STORE_HASH_BYTES];
 	struct canary_test *tests;
 	size_t tests_count;
@@ -70,7 +71,7 @@ struct canary {
 	char recorder[PATH_MAX];
 	/* what was searched */
 	uint64_t recordings, files, bytes;
-	struct canary_found digits; /**< heard: events of keys that are stored */
+	struct canary_found digits; /**< heard: keys in recordings */
 };
 
 /* ---- canary_plan.c ------------------------------------------------------- */
@@ -87,6 +88,9 @@ int canary_capture(const struct canary *canary, size_t which, const char *path)
 
 /** Does the payment end by keys before the call does? */
 bool canary_resumes(const struct canary_test *test);
+
+/** Are keys heard in the sound of this call? */
+bool canary_is_heard(const struct canary_test *test);
 
 /* ---- canary_run.c -------------------------------------------------------- */
 
@@ -113,7 +117,7 @@ int canary_search(struct canary *canary) __attribute__((warn_unused_result));
 
 /* ---- canary_tell.c ------------------------------------------------------- */
 
-bool canary_passed(const struct canary *canary, const struct canary_test *test);
+bool canary_passed(const struct canary_test *test);
 
 /** @return exit code: EXIT_DONE: all tests passed; EXIT_FAILED;
  * EXIT_NOT_FOUND: nothing was tested */

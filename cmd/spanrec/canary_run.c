@@ -121,7 +121,7 @@ write_policy(const struct canary *canary)
 	to = fopen(path, "we");
 	if (!to)
 		return -errno;
-	fwrite(canary->text, 1, canary->text_bytes, to);
+	fwrite(canary->draft.text, 1, canary->draft.bytes, to);
 	rc = ferror(to) ? -EIO : 0;
 	if (fclose(to) && !rc)
 		rc = -errno;

@@ -55,6 +55,27 @@ keys_last(const char *keys)
 	return *keys ? KEY_EVERY * ((int64_t)strlen(keys) - 1) : 0;
 }
 
+bool
+canary_is_heard(const struct canary_test *test)
+{
+	return test->trigger == CANARY_KEYS_HEARD ||
+	       test->trigger == CANARY_CARD_NUMBERS_HEARD;
+}
+
+static bool
+is_by_keys(const struct canary_test *test)
+{
+	return test->trigger == CANARY_KEYS ||
+	       test->trigger == CANARY_KEYS_HEARD;
+}
+
+static bool
+is_by_card_number(const struct canary_test *test)
+{
+	return test->trigger == CANARY_CARD_NUMBERS ||
+	       test->trigger == CANARY_CARD_NUMBERS_HEARD;
+}
+
 static int64_t
 resumed_after(const struct canary_test *test)
 {
@@ -81,13 +102,12 @@ plan_make(const struct canary_test *test, struct plan *plan)
 
 	plan->trigger =
 	    MEDIA_FROM + CONTROL + packets(test->call.verdict.lookback_ns);
-	if (test->trigger == CANARY_KEYS)
+	if (is_by_keys(test))
 		plan->trigger += keys_last(payment->keys);
 	plan->card = own ? plan->trigger - packets(payment->lookback_ns / 2)
 			 : plan->trigger + 2 * PACKET;
-	plan->digits = test->trigger == CANARY_CARD_NUMBERS
-			   ? plan->trigger
-			   : plan->trigger + 600;
+	plan->digits =
+	    is_by_card_number(test) ? plan->trigger : plan->trigger + 600;
 	plan->end = plan->trigger + PAYMENT;
 	plan->bye = plan->end;
 	if (test->resumes) {
@@ -119,7 +139,8 @@ static void
 put_keys(const struct script *s, const char *keys, int64_t first)
 {
 	for (; *keys; keys++, first += KEY_EVERY)
-		fprintf(s->to, "\n digit \"%c\" at " SECONDS, *keys,
+		fprintf(s->to, "\n digit \"%c\" %sat " SECONDS, *keys,
+			canary_is_heard(s->test) ? "heard " : "",
 			IN_SECONDS(first));
 }
 
@@ -146,7 +167,7 @@ put_media(const struct script *s, enum canary_side side, int64_t until)
 	}
 	if (side == CANARY_OUTSIDE && s->test->trigger != CANARY_CALL)
 		put_keys(s, CANARY_CARD_NUMBER, plan->digits);
-	if (side == CANARY_INSIDE && s->test->trigger == CANARY_KEYS)
+	if (side == CANARY_INSIDE && is_by_keys(s->test))
 		put_keys(s, payment->keys,
 			 plan->trigger - keys_last(payment->keys));
 	if (side == CANARY_INSIDE && s->test->resumes)
@@ -184,6 +205,12 @@ put_register(const struct script *s)
 		user, user, user);
 }
 
+static const char *
+codecs(const struct script *s)
+{
+	return canary_is_heard(s->test) ? "PCMA" : "PCMA,telephone-event";
+}
+
 static void
 put_head(const struct script *s, size_t which)
 {
@@ -201,13 +228,12 @@ put_head(const struct script *s, size_t which)
 		call->outgoing ? "out" : "in",
 		call->outgoing ? call->outside : call->inside, which + 1);
 	put_register(s);
-	fputs("at 0.200 c1 invite rtp 20000 codec PCMA,telephone-event", s->to);
+	fprintf(s->to, "at 0.200 c1 invite rtp 20000 codec %s", codecs(s));
 	if (*call->queue)
 		fprintf(s->to, "\n header \"Diversion: <sip:%s@10.66.0.1>\"",
 			call->queue);
-	fputs("\nat 0.300 c1 ok rtp 30000 codec PCMA,telephone-event\n"
-	      "at 0.320 c1 ack\n",
-	      s->to);
+	fprintf(s->to, "\nat 0.300 c1 ok rtp 30000 codec %s\nat 0.320 c1 ack\n",
+		codecs(s));
 }
 
 /* ---- what happens -------------------------------------------------------- */
@@ -304,7 +330,9 @@ put_trigger(const struct script *s, size_t which)
 		put_hold(s);
 		break;
 	case CANARY_KEYS:
+	case CANARY_KEYS_HEARD:
 	case CANARY_CARD_NUMBERS:
+	case CANARY_CARD_NUMBERS_HEARD:
 	case CANARY_TRIGGERS:
 		break;
 	}

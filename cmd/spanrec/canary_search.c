@@ -22,6 +22,7 @@
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "rtp/tones.h"
 
 #define WINDOW 8
 
@@ -118,6 +119,8 @@ struct stream {
 	size_t count, room;
 	enum store_side side;
 	bool events[128]; /* payload types that are telephone-event */
+	struct rtp_tones *tones;
+	uint32_t sequence; /* extended */
 };
 
 struct recording {
@@ -130,6 +133,8 @@ add_payload(struct stream *stream, const struct store_frame *frame)
 {
 	size_t wanted = stream->count + frame->payload_bytes;
 
+	if (!frame->payload_bytes)
+		return 0;
 	if (wanted > stream->room) {
 		size_t room = wanted < 65536 ? 65536 : 2 * wanted;
 		uint8_t *bytes = realloc(stream->bytes, room);
@@ -155,11 +160,62 @@ say_where(struct canary_found *found, const struct recording *recording,
 			 side == STORE_LEFT ? "left" : "right");
 }
 
+static void
+note_digit(struct search *search, const struct recording *recording,
+	   enum store_side side)
+{
+	search->canary->digits.heard++;
+	say_where(&search->canary->digits, recording, side);
+}
+
+static void
+note_tones(struct search *search, const struct recording *recording,
+	   enum store_side side, const struct rtp_tones_told *told)
+{
+	for (uint32_t i = 0; i < told->keys_count; i++)
+		note_digit(search, recording, side);
+}
+
+/* All that is said is G.711. */
+static int
+hear(struct search *search, const struct recording *recording,
+     struct stream *stream, const struct store_frame *frame)
+{
+	struct rtp_tones_told told = { 0 };
+	struct rtp_format format;
+	struct rtp_tones_frame in = { .timestamp = frame->timestamp,
+				      .format = &format,
+				      .payload = frame->payload,
+				      .payload_bytes = frame->payload_bytes };
+
+	if (!rtp_format_static(frame->payload_type, &format))
+		return -EBADMSG;
+	if (!stream->tones && rtp_tones_new(&stream->tones))
+		return -ENOMEM;
+	stream->sequence += (uint16_t)(frame->sequence - stream->sequence);
+	in.sequence = stream->sequence;
+	rtp_tones_take(stream->tones, &in, &told);
+	note_tones(search, recording, stream->side, &told);
+	return 0;
+}
+
+static int
+take_frame(struct search *search, const struct recording *recording,
+	   struct stream *stream, const struct store_frame *frame)
+{
+	int rc = 0;
+
+	if (stream->events[frame->payload_type & 127])
+		note_digit(search, recording, stream->side);
+	else
+		rc = hear(search, recording, stream, frame);
+	return rc ? rc : add_payload(stream, frame);
+}
+
 static int
 take_item(struct search *search, struct recording *recording,
 	  const struct store_item *item)
 {
-	struct canary_found *digits = &search->canary->digits;
 	struct stream *stream = &recording->streams[item->stream];
 
 	switch (item->type) {
@@ -171,11 +227,7 @@ take_item(struct search *search, struct recording *recording,
 		    !strcasecmp(item->format.encoding, "telephone-event");
 		return 0;
 	case STORE_ITEM_FRAME:
-		if (stream->events[item->frame.payload_type & 127]) {
-			digits->heard++;
-			say_where(digits, recording, stream->side);
-		}
-		return add_payload(stream, &item->frame);
+		return take_frame(search, recording, stream, &item->frame);
 	case STORE_ITEM_GAP:
 	case STORE_ITEM_TOTALS:
 		break;
@@ -187,6 +239,11 @@ static void
 look_into(struct search *search, const struct recording *recording,
 	  const struct stream *stream)
 {
+	struct rtp_tones_told told = { 0 };
+
+	if (stream->tones)
+		rtp_tones_end(stream->tones, &told);
+	note_tones(search, recording, stream->side, &told);
 	for (size_t i = 0; i + WINDOW <= stream->count; i++) {
 		const struct window *window =
 		    window_at(search, stream->bytes + i);
@@ -229,7 +286,8 @@ search_recording(void *ctx, const struct store_segment *segment)
 	struct recording *recording;
 	int rc;
 
-	if (segment->state == STORE_STATE_NONE)
+	if (segment->state == STORE_STATE_NONE ||
+	    segment->state == STORE_STATE_PURGED)
 		return 0;
 	recording = calloc(1, sizeof(*recording));
 	if (!recording)
@@ -239,6 +297,7 @@ search_recording(void *ctx, const struct store_segment *segment)
 	for (size_t i = 0; i < STORE_STREAMS_MAX; i++) {
 		if (!rc)
 			look_into(search, recording, &recording->streams[i]);
+		rtp_tones_free(&recording->streams[i].tones);
 		free(recording->streams[i].bytes);
 	}
 	free(recording);

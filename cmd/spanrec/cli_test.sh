@@ -65,7 +65,7 @@ check() {
 }
 
 commands="init list find show why play export verify purge status pause resume
-	reload policy key"
+	reload policy canary key"
 
 # ---- help -------------------------------------------------------------------
 

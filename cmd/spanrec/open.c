@@ -241,6 +241,22 @@ spanrec_open_key(struct spanrec *spanrec, bool needed)
 }
 
 int
+spanrec_ledger_enter(struct spanrec *spanrec, struct store_ledger_entry *entry)
+{
+	int rc;
+
+	spanrec_actor(entry->actor);
+	if (spanrec->beside)
+		return spanrec_ask_entry(spanrec, entry);
+	rc = store_ledger_append(spanrec->archive, entry);
+	if (!rc)
+		return 0;
+	log_error("the ledger of the archive could not be written: %s",
+		  strerror(-rc));
+	return exit_code(rc);
+}
+
+int
 spanrec_ledger_add(struct spanrec *spanrec, const char *action,
 		   const struct spanrec_selection *selection,
 		   const char *detail)

@@ -357,24 +357,6 @@ make_entry(const struct arguments *arguments, const struct policy *policy,
 		 arguments->untested ? arguments->untested : "");
 }
 
-/* @return exit code */
-static int
-ask_ledger(struct spanrec *spanrec, const struct store_ledger_entry *entry)
-{
-	char detail[3 * sizeof(entry->detail)];
-	json_t *answer;
-	int rc = spanrec_ask(spanrec,
-			     json_pack("{ss ss s[s] ss}", "op", "ledger",
-				       "action", entry->action, "subjects",
-				       entry->subject, "detail",
-				       spanrec_text_clean(entry->detail, detail,
-							  sizeof(detail))),
-			     CONTROL_TIMEOUT_MS, &answer);
-
-	json_decref(answer);
-	return rc;
-}
-
 /* The archive keeps the policy, and its ledger says who applied it. Beside a
  * recorder that keeps it when it reads it. @return exit code */
 static int
@@ -386,17 +368,14 @@ enter(const struct arguments *arguments, const struct spanrec_draft *draft)
 	int r = store_archive_keep_policy(spanrec->archive, draft->text,
 					  draft->bytes, hash);
 
+	if (r && !spanrec->beside) {
+		log_error("the archive could not be written (%s), so the "
+			  "policy is as it was",
+			  strerror(-r));
+		return exit_code(r);
+	}
 	make_entry(arguments, draft->policy, hash, &entry);
-	if (spanrec->beside)
-		return ask_ledger(spanrec, &entry);
-	if (!r)
-		r = store_ledger_append(spanrec->archive, &entry);
-	if (!r)
-		return 0;
-	log_error("the archive could not be written (%s), so the policy is as "
-		  "it was",
-		  strerror(-r));
-	return exit_code(r);
+	return spanrec_ledger_enter(spanrec, &entry);
 }
 
 /* @return exit code */

@@ -21,6 +21,7 @@
  *   status.c live.c registrations.c pause.c reload.c
  *               one command each (live.c: list --live)
  *   policy.c    the commands about policies; policy_*.c: one each
+ *   canary.c    canary; canary_*.c: its parts (canary_priv.h)
  *
  * Functions that return int and are documented with "exit code" have said on
  * stderr what is wrong when it is not 0 (cmd/common/exit.h).
@@ -148,6 +149,16 @@ int spanrec_ledger_add(struct spanrec *spanrec, const char *action,
 		       const char *detail)
 	__attribute__((warn_unused_result));
 
+/**
+ * Write one entry into the ledger, or, beside a recorder, let that do it. The
+ * actor is who runs this.
+ *
+ * @return exit code; 0: it is durable
+ */
+int spanrec_ledger_enter(struct spanrec *spanrec,
+			 struct store_ledger_entry *entry)
+	__attribute__((warn_unused_result));
+
 /* ---- init.c ------------------------------------------------------------ */
 
 /**
@@ -187,6 +198,11 @@ int spanrec_ask(struct spanrec *spanrec, struct json_t *request,
 int spanrec_ask_ledger(struct spanrec *spanrec, const char *action,
 		       const struct spanrec_selection *selection,
 		       const char *detail)
+	__attribute__((warn_unused_result));
+
+/** Let the recorder write one entry, with its time and this user. */
+int spanrec_ask_entry(struct spanrec *spanrec,
+		      const struct store_ledger_entry *entry)
 	__attribute__((warn_unused_result));
 
 /** A member that is a text, else "". Borrowed. */
