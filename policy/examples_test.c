@@ -227,8 +227,10 @@ row_check(const struct marks *marks, unsigned number, const char *readme)
 	snprintf(begin, sizeof(begin), "\n| %c-%u | ", marks->example->letter,
 		 number);
 	row = strstr(readme, begin);
-	if (!row)
-		fail_msg("no row%s", begin + 1);
+	if (!row) {
+		fail_msg("no row %s", begin + 1);
+		return;
+	}
 	row += strlen(begin);
 	row += strcspn(row, "|");
 	snprintf(expected, sizeof(expected), "| %s | ",
