@@ -1,179 +1,276 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Payments and the numbers that calls to them may have. */
+/*
+ * The policies of policy/examples: each is without a mistake and warns of
+ * nothing but what it says, its own tests hold, and the table of
+ * policy/examples/README.md says of every requirement in which sections of the
+ * file it is marked.
+ */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include "policy/policy_priv.h"
+#include "cmd/testing/testing.h"
+#include "policy/policy.h"
 
-static const char text[] =
-    "version: 1\n"
-    "organisation: {name: there, time_zone: UTC}\n"
-    "access: {owner: [somebody]}\n"
-    "purposes: [quality]\n"
-    "numbering: {country: 44, national_prefix: \"0\", extension_digits: 4}\n"
-    "retention: {standard: {max: 1 year}}\n"
-    "metadata: {max: 2 years}\n"
-    "sites: {hall: {extensions: 2500}}\n"
-    "areas:\n"
-    "  cash: {extensions: [2200-2299, 2300], queues: 01632 960110, sites: hall,\n"
-    "         needs: nothing}\n"
-    "  other: {extensions: 2400, needs: nothing}\n"
-    "payments:\n"
-    "  - name: card\n"
-    "    areas: cash\n"
-    "    triggers: {keys: \"*5\", call: [01632 9602*, 01632 960199]}\n"
-    "    look_back: 7 s\n"
-    "    resume: after 2 minutes\n"
-    "    resume_keys: \"*6\"\n"
-    "  - name: any\n"
-    "    triggers: {hold: yes, header: {name: X-Pay}}\n"
-    "rules:\n"
-    "  - {name: no, match: {numbers: 2600}, decision: drop}\n"
-    "  - {name: all, match: {from: 08081*}, decision: record,\n"
-    "     retention: standard}\n";
+#define FOLDER "policy/examples/"
 
-#define MOST 200
+/** 2026-01-01: reviews come due, and then the examples warn, as they must. */
+#define NOW_NS (INT64_C(1767225600) * 1000000000)
 
-struct fixture {
+enum { REQUIREMENTS_MAX = 26, SECTION_BYTES = 32, SECTIONS_BYTES = 160 };
+
+static const struct example {
+	const char *file;
+	char letter; /* of its requirements; 0: it has none */
+	unsigned requirements;
+	uint32_t tests;    /* at least */
+	uint32_t warnings; /* each of an area that is not approved */
+} examples[] = {
+	{ FOLDER "jersey-cls.yaml", 'J', 26, 12, 4 },
+	{ FOLDER "ccbc.yaml", 'C', 25, 12, 2 },
+	{ FOLDER "reigate-banstead.yaml", 'R', 16, 12, 0 },
+	{ FOLDER "west-lindsey.yaml", 'W', 12, 12, 0 },
+	{ FOLDER "north-wales-housing.yaml", 'N', 22, 12, 0 },
+	{ FOLDER "minimal.yaml", 0, 0, 0, 0 },
+};
+#define EXAMPLES (sizeof(examples) / sizeof(*examples))
+
+static char *
+read_text(const char *file)
+{
+	size_t n;
+	uint8_t *bytes = testing_read_file(file, &n);
+	char *text = malloc(n + 1);
+
+	assert_non_null(text);
+	memcpy(text, bytes, n);
+	text[n] = '\0';
+	free(bytes);
+	return text;
+}
+
+static struct policy *
+load(const struct example *example)
+{
+	char *text = read_text(example->file);
+	struct policy_errors errors;
 	struct policy *policy;
-	char numbers[MOST][POLICY_NUMBER_BYTES];
-	size_t count;
+	int rc = policy_load(&policy, text, strlen(text), &errors);
+
+	free(text);
+	if (rc) {
+		policy_errors_print(&errors, example->file, stderr);
+		fail_msg("%s: has mistakes", example->file);
+	}
+	return policy;
+}
+
+static void
+test_no_mistakes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < EXAMPLES; i++) {
+		struct policy *policy = load(&examples[i]);
+		struct policy_errors warnings;
+		uint32_t n;
+
+		policy_lint(policy, NOW_NS, &warnings);
+		for (n = 0; n < warnings.count; n++) {
+			if (!strstr(warnings.errors[n].text, "not recorded"))
+				fail_msg("%s: warns: %s", examples[i].file,
+					 warnings.errors[n].text);
+		}
+		assert_int_equal(n, examples[i].warnings);
+		policy_free(&policy);
+	}
+}
+
+static void
+test_their_tests(void **state)
+{
+	uint32_t failed = 0;
+
+	(void)state;
+	for (size_t i = 0; i < EXAMPLES; i++) {
+		struct policy *policy = load(&examples[i]);
+		struct policy_test_result result;
+
+		assert_int_equal(
+		    policy_test_run(policy, examples[i].file, stderr, &result),
+		    0);
+		failed += result.failed;
+		if (result.passed + result.failed < examples[i].tests)
+			fail_msg("%s: has %u tests, not %u", examples[i].file,
+				 result.passed + result.failed,
+				 examples[i].tests);
+		policy_free(&policy);
+	}
+	assert_int_equal(failed, 0);
+}
+
+static void
+test_minimal_is_ten_lines(void **state)
+{
+	char *text = read_text(FOLDER "minimal.yaml");
+	unsigned lines = 0;
+
+	(void)state;
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n"))
+		lines += line[0] != '#';
+	free(text);
+	assert_int_equal(lines, 10);
+}
+
+/* ---- requirements -------------------------------------------------------- */
+
+/** In which sections each is marked: "rules, retention". */
+struct marks {
+	const struct example *example;
+	char sections[REQUIREMENTS_MAX + 1][SECTIONS_BYTES];
 };
 
-static int
-setup(void **state)
+static void
+mark(struct marks *marks, unsigned number, const char *section)
 {
-	static struct policy_errors errors;
-	struct fixture *f = calloc(1, sizeof(*f));
+	char *sections = marks->sections[number];
+	size_t n = strlen(sections), length = strlen(section);
 
-	assert_non_null(f);
-	if (policy_load(&f->policy, text, strlen(text), &errors))
-		fail_msg("%u: %s", errors.errors[0].line,
-			 errors.errors[0].text);
-	*state = f;
-	return 0;
+	/* a section is all in one place */
+	if (n >= length && !strcmp(sections + n - length, section))
+		return;
+	snprintf(sections + n, SECTIONS_BYTES - n, "%s%s", n ? ", " : "",
+		 section);
 }
 
-static int
-teardown(void **state)
+/** "J-14" and the like in a comment, up to the end of its line. */
+static void
+comment_read(struct marks *marks, const char *comment, size_t n,
+	     const char *section)
 {
-	struct fixture *f = *state;
+	for (size_t i = 1; i + 2 < n; i++) {
+		unsigned long number;
 
-	policy_free(&f->policy);
-	free(f);
-	return 0;
+		if (comment[i] < 'A' || comment[i] > 'Z' ||
+		    comment[i + 1] != '-' ||
+		    isalnum((unsigned char)comment[i - 1]) ||
+		    !isdigit((unsigned char)comment[i + 2]))
+			continue;
+		number = strtoul(comment + i + 2, NULL, 10);
+		if (comment[i] != marks->example->letter || number < 1 ||
+		    number > marks->example->requirements)
+			fail_msg("%s: %c-%lu is no requirement of it",
+				 marks->example->file, comment[i], number);
+		mark(marks, (unsigned)number, section);
+	}
+}
+
+/** A '#' that begins a comment, or the end of the line. */
+static const char *
+comment_find(const char *line, const char *end)
+{
+	for (const char *c = line; c < end; c++) {
+		if (*c == '#' && (c == line || c[-1] == ' '))
+			return c;
+	}
+	return end;
+}
+
+/** A comment that is alone on its lines is of what comes next. */
+static void
+file_read(struct marks *marks, const char *text)
+{
+	char section[SECTION_BYTES] = "";
+	const char *waits = NULL, *end;
+
+	for (const char *line = text; *line; line = end + 1) {
+		const char *comment;
+
+		end = line + strcspn(line, "\n");
+		comment = comment_find(line, end);
+		if (line + strspn(line, " ") == comment) {
+			waits = waits ? waits : line;
+			/* the head of the file has an end */
+			waits = line == end ? NULL : waits;
+			continue;
+		}
+		if (isalpha((unsigned char)line[0]))
+			snprintf(section, sizeof(section), "%.*s",
+				 (int)strcspn(line, ":"), line);
+		if (!strcmp(section, "tests"))
+			return;
+		if (waits)
+			comment_read(marks, waits, (size_t)(line - waits),
+				     section);
+		comment_read(marks, comment, (size_t)(end - comment), section);
+		waits = NULL;
+	}
+}
+
+/** The row of a requirement in the table: "| J-1 | what | sections | ... |" */
+static void
+row_check(const struct marks *marks, unsigned number, const char *readme)
+{
+	static const char *const states[] = { "met", "in part: ", "not yet: ",
+					      "not by software: " };
+	const char *sections = marks->sections[number], *row, *state;
+	char begin[16], expected[SECTIONS_BYTES + 8];
+	bool known = false;
+
+	snprintf(begin, sizeof(begin), "\n| %c-%u | ", marks->example->letter,
+		 number);
+	row = strstr(readme, begin);
+	if (!row) {
+		fail_msg("no row %s", begin + 1);
+		return;
+	}
+	row += strlen(begin);
+	row += strcspn(row, "|");
+	snprintf(expected, sizeof(expected), "| %s | ",
+		 sections[0] ? sections : "–");
+	if (strncmp(row, expected, strlen(expected)) != 0)
+		fail_msg("%s is marked in %s, not in %.40s", begin + 1,
+			 expected, row);
+	state = row + strlen(expected);
+	for (size_t i = 0; i < sizeof(states) / sizeof(*states); i++)
+		known |= !strncmp(state, states[i], strlen(states[i]));
+	if (!known)
+		fail_msg("%s: what is '%.20s'?", begin + 1, state);
 }
 
 static void
-ask(struct fixture *f, size_t payment, enum policy_example what)
+test_requirements(void **state)
 {
-	f->count =
-	    policy_payment_examples(f->policy, payment, what, f->numbers, MOST);
-	for (size_t i = 0; i < f->count; i++)
-		for (size_t k = 0; k < i; k++)
-			assert_string_not_equal(f->numbers[i], f->numbers[k]);
-}
+	char *readme = read_text(FOLDER "README.md");
 
-/* @return where it is; MOST: it is not there */
-static size_t
-place(const struct fixture *f, const char *number)
-{
-	for (size_t i = 0; i < f->count; i++)
-		if (!strcmp(f->numbers[i], number))
-			return i;
-	return MOST;
-}
+	(void)state;
+	for (size_t i = 0; i < EXAMPLES; i++) {
+		struct marks marks = { .example = &examples[i] };
+		char *text = read_text(examples[i].file);
 
-static void
-payments(void **state)
-{
-	struct fixture *f = *state;
-	struct policy_payment payment;
-
-	assert_true(policy_payment_peek(f->policy, 0, &payment));
-	assert_string_equal(payment.name, "card");
-	assert_string_equal(payment.keys, "*5");
-	assert_string_equal(payment.resume_keys, "*6");
-	assert_string_equal(payment.header, "");
-	assert_string_equal(payment.info, "");
-	assert_string_equal(payment.target, "+441632960200");
-	assert_false(payment.hold);
-	assert_int_equal(payment.lookback_ns, 7 * POLICY__SECOND_NS);
-	assert_int_equal(payment.after_ns, 120 * POLICY__SECOND_NS);
-	assert_true(policy_payment_peek(f->policy, 1, &payment));
-	assert_true(payment.hold);
-	assert_string_equal(payment.keys, "");
-	assert_string_equal(payment.header, "X-Pay");
-	assert_string_equal(payment.header_value, "");
-	assert_string_equal(payment.target, "");
-	assert_int_equal(payment.after_ns, 0);
-	assert_false(policy_payment_peek(f->policy, 2, &payment));
-}
-
-static void
-inside(void **state)
-{
-	struct fixture *f = *state;
-
-	ask(f, 0, POLICY_EXAMPLE_INSIDE);
-	/* those of the area come first, the ends of a range too */
-	assert_int_equal(place(f, "2200"), 0);
-	assert_true(place(f, "2299") < place(f, "2300"));
-	assert_true(place(f, "2300") < place(f, "2500"));
-	assert_true(place(f, "2500") < MOST);
-	/* one of ours that no list names */
-	assert_true(place(f, "3001") < MOST);
-	/* not those of another area, nor of a rule that drops */
-	assert_int_equal(place(f, "2400"), MOST);
-	assert_int_equal(place(f, "2600"), MOST);
-	/* a payment of all areas */
-	ask(f, 1, POLICY_EXAMPLE_INSIDE);
-	assert_true(place(f, "2400") < MOST);
-}
-
-static void
-queues_and_others(void **state)
-{
-	struct fixture *f = *state;
-
-	ask(f, 0, POLICY_EXAMPLE_QUEUE);
-	assert_int_equal(f->count, 1);
-	assert_string_equal(f->numbers[0], "+441632960110");
-	ask(f, 0, POLICY_EXAMPLE_OUTSIDE);
-	assert_int_equal(place(f, "+441632960001"), 0);
-	assert_true(place(f, "+448081000000") < MOST);
-	ask(f, 0, POLICY_EXAMPLE_TARGET);
-	assert_true(place(f, "+441632960199") < MOST);
-	for (size_t i = 0; i < f->count; i++)
-		assert_true(policy_is_payment_target(f->policy, f->numbers[i]));
-}
-
-static void
-no_more_than_room(void **state)
-{
-	struct fixture *f = *state;
-
-	for (size_t most = 0; most < 12; most++)
-		assert_int_equal(policy_payment_examples(f->policy, 0,
-							 POLICY_EXAMPLE_INSIDE,
-							 f->numbers, most),
-				 most);
+		file_read(&marks, text);
+		for (unsigned n = 1; n <= examples[i].requirements; n++)
+			row_check(&marks, n, readme);
+		free(text);
+	}
+	free(readme);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(payments, setup, teardown),
-		cmocka_unit_test_setup_teardown(inside, setup, teardown),
-		cmocka_unit_test_setup_teardown(queues_and_others, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(no_more_than_room, setup,
-						teardown),
+		cmocka_unit_test(test_no_mistakes),
+		cmocka_unit_test(test_their_tests),
+		cmocka_unit_test(test_minimal_is_ten_lines),
+		cmocka_unit_test(test_requirements),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@
  *   lookup.c   number -> every list that names it
  *   decide.c   facts -> verdict
  *   call.c     what happens in a call: payment, opt-out
- *   examples.c the payments, and calls that may come to them
+ *   canary.c   the payments, and calls that may come to them
  *   access.c   who may do what with a recording
  *   clocks.c   floor, ceiling and due time of a retention class
  *   zone.c     time zones (TZif, RFC 8536) without setenv(TZ)
