@@ -124,6 +124,7 @@ media_of_its_time(void **state)
 	struct world *w = *state;
 	const struct writer_media *first, *second;
 
+	w->media.formats_count = 1;
 	w->media.formats[0].payload_type = 96;
 	assert_int_equal(put(w, 1, 0), 0);
 	assert_int_equal(put(w, 1, 1), 0);
