@@ -98,6 +98,45 @@ code_fits(const struct policy_keys *keys, int side, const char *code)
 	return memcmp(keys->side[side].key + at, code, n) == 0;
 }
 
+/** First digits of cards and how many they have (ISO/IEC 7812, the schemes'
+ * own lists). Without them two of three 16-digit references would pass, since
+ * any 13 of them in a row may. */
+static const struct {
+	uint32_t from, until; /* of the first six digits */
+	uint32_t min, max;
+} schemes[] = {
+	{ 400000, 499999, 13, 19 }, /* Visa; 14, 15, 17, 18 are not */
+	{ 510000, 559999, 16, 16 }, /* Mastercard */
+	{ 220000, 272099, 16, 19 }, /* Mastercard, Mir */
+	{ 340000, 349999, 15, 15 }, /* American Express */
+	{ 370000, 379999, 15, 15 },
+	{ 300000, 305999, 14, 19 }, /* Diners Club */
+	{ 360000, 399999, 14, 19 },
+	{ 352800, 358999, 16, 19 }, /* JCB */
+	{ 500000, 509999, 13, 19 }, /* Maestro, Elo, Verve */
+	{ 560000, 589999, 13, 19 },
+	{ 600000, 699999, 13, 19 }, /* Maestro, Discover, UnionPay, RuPay */
+	{ 810000, 829999, 16, 19 }, /* UnionPay, RuPay */
+	{ 979200, 979299, 16, 16 }, /* Troy */
+};
+
+static bool
+is_of_scheme(const char *digits, uint32_t n)
+{
+	uint32_t first = 0;
+
+	for (uint32_t i = 0; i < 6; i++)
+		first = first * 10 + (uint32_t)(digits[i] - '0');
+	if (digits[0] == '4' && n != 13 && n != 16 && n != 19)
+		return false;
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		if (first >= schemes[i].from && first <= schemes[i].until &&
+		    n >= schemes[i].min && n <= schemes[i].max)
+			return true;
+	}
+	return false;
+}
+
 /** Luhn's check digit (ISO/IEC 7812-1). One digit alone, again and again, is
  * somebody who leans on a key. */
 static bool
@@ -106,6 +145,8 @@ is_card_number(const char *digits, uint32_t n)
 	uint32_t sum = 0;
 	bool differ = false;
 
+	if (!is_of_scheme(digits, n))
+		return false;
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t digit = (uint32_t)(digits[n - 1 - i] - '0');
 
@@ -227,9 +268,21 @@ pay(const struct happening *h, const struct policy__payment *payment,
 	h->effect->decide = state->for_good;
 }
 
+static const struct policy__payment *
+payment_at(const struct happening *h, size_t i)
+{
+	return h->verdict->payments >> i & 1 ? &h->policy->payments[i] : NULL;
+}
+
 static void
 pause_by_hand(const struct happening *h)
 {
+	for (size_t i = 0; i < h->policy->payments_count; i++) {
+		const struct policy__payment *payment = payment_at(h, i);
+
+		if (payment && payment->by_hand)
+			pay(h, payment, "hand", h->event->time_ns);
+	}
 	if (h->state->pause != POLICY_NOT_PAUSED)
 		return;
 	pause_now(h, h->event->time_ns - h->verdict->lookback_ns);
@@ -281,12 +334,6 @@ opt_out_final(const struct happening *h)
 }
 
 /* ---- events -------------------------------------------------------------- */
-
-static const struct policy__payment *
-payment_at(const struct happening *h, size_t i)
-{
-	return h->verdict->payments >> i & 1 ? &h->policy->payments[i] : NULL;
-}
 
 static void
 card_number(const struct happening *h, const struct policy__payment *payment,

@@ -451,8 +451,7 @@ decide_payment(const struct named *named, struct policy_verdict *verdict)
 	if (state && state->for_good)
 		return leave_out(verdict, "payment", state->rule);
 	for (size_t i = 0; named->targets && i < policy->payments_count; i++) {
-		if (named->targets >> i & 1 &&
-		    areas_fit(&policy->payments[i].areas, named))
+		if (named->targets >> i & 1)
 			return leave_out(verdict, "payment",
 					 policy->payments[i].name);
 	}
@@ -479,6 +478,7 @@ decide_exempt(const struct named *named, struct policy_verdict *verdict)
 	if (named->exemption != NONE) {
 		exemption = &named->policy->exemptions[named->exemption];
 		verdict->traces = exemption->traces;
+		verdict->reach_ns = exemption->lookback_ns;
 		return leave_out(verdict, "exempt", exemption->name);
 	}
 	rule = rule_find(named, ONE_OF(POLICY_DROP), verdict);
@@ -588,6 +588,7 @@ look_ahead(const struct named *named, struct policy_verdict *verdict)
 	const struct policy__opt_out *opt_out = &policy->opt_out;
 	int64_t least_ns = 0;
 
+	verdict->lookback_ns = policy__lookup_back_ns(policy);
 	for (size_t i = 0; i < policy->payments_count; i++) {
 		const struct policy__payment *payment = &policy->payments[i];
 

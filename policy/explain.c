@@ -247,6 +247,7 @@ say_triggers(const struct policy__explain *e, const struct policy__payment *p)
 			     policy__has(p->info),
 			     p->targets.count != 0,
 			     p->hold,
+			     p->by_hand,
 			     p->card_numbers };
 	size_t count = 0;
 	size_t i;
@@ -275,6 +276,11 @@ say_triggers(const struct policy__explain *e, const struct policy__payment *p)
 	}
 	if (p->hold)
 		fprintf(to, "%sa member of staff puts the call on hold",
+			policy__joint(i++, count, "or"));
+	if (p->by_hand)
+		fprintf(to,
+			"%sa member of staff, or the page on which a payment "
+			"is made, asks for it",
 			policy__joint(i++, count, "or"));
 	if (p->card_numbers)
 		fprintf(to, "%sa card number is keyed",

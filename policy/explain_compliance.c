@@ -322,6 +322,12 @@ explain_exemptions(struct policy__explain *e)
 		policy__say_field(e->to, ". Reason: ", x->reason, ".");
 		policy__say_who_allowed(e->to, &x->approval);
 		fprintf(e->to, " %s", policy__traces_words(x->traces));
+		if (x->lookback_ns) {
+			fputs(" Of a call that comes to them, the last ",
+			      e->to);
+			policy__say_span(e->to, x->lookback_ns);
+			fputs(" before that are not recorded either.", e->to);
+		}
 		policy__explain_end(e);
 	}
 }

@@ -33,6 +33,7 @@ struct entries {
 struct policy__lookup {
 	struct entries exact, prefix, range;
 	struct entry *all; /* owns them */
+	int64_t back_ns;   /* the longest look-back of an exemption */
 };
 
 static int
@@ -178,8 +179,18 @@ policy__lookup_new(struct policy *policy)
 	lookup->prefix = kind_of(lookup->all, build.count, POLICY__PREFIX);
 	if (lookup->range.count)
 		range_most(lookup->range.items, 0, lookup->range.count);
+	for (size_t i = 0; i < policy->exemptions_count; i++) {
+		if (policy->exemptions[i].lookback_ns > lookup->back_ns)
+			lookup->back_ns = policy->exemptions[i].lookback_ns;
+	}
 	policy->lookup = lookup;
 	return 0;
+}
+
+int64_t
+policy__lookup_back_ns(const struct policy *policy)
+{
+	return policy->lookup ? policy->lookup->back_ns : 0;
 }
 
 void

@@ -203,6 +203,8 @@ struct policy_verdict {
 	bool opt_out;         /**< the call may be opted out of */
 	int64_t lookback_ns;  /**< audio waits so long before it is sealed; 0:
 			       * nothing reaches back */
+	int64_t reach_ns;     /**< of what is not recorded: so long before
+			       * that became known, nothing is either */
 	int64_t announcement_ns; /**< ... and so long after the answer */
 };
 

@@ -154,6 +154,8 @@ struct policy__exemption {
 	const char *reason;
 	struct policy__approval approval;
 	enum policy_traces traces;
+	int64_t lookback_ns; /**< before somebody exempt is asked to be called,
+			      * or comes */
 };
 
 /** Who is recorded, but nobody may listen. */
@@ -182,6 +184,7 @@ struct policy__payment {
 	const char *info, *info_value;   /**< header of an INFO; "" */
 	struct policy__patterns targets; /**< who is paid by telephone */
 	bool hold;         /**< an inside party puts the other on hold */
+	bool by_hand;      /**< `spanrec pause`, as a payment page asks it */
 	bool tones;        /**< keys are looked for in the sound */
 	bool card_numbers; /**< 13 to 19 digits that pass Luhn's test */
 	/* and then */
@@ -358,6 +361,9 @@ typedef void (*policy__named_fn)(void *ctx, enum policy__named what,
 int policy__lookup_new(struct policy *policy)
 	__attribute__((warn_unused_result));
 void policy__lookup_free(struct policy__lookup **lookup);
+
+/** The longest look-back of any exemption: every call may come to it. */
+int64_t policy__lookup_back_ns(const struct policy *policy);
 
 /** Every list that names a number. @cost log of how many there are */
 void policy__lookup_each(const struct policy *policy, const char *normalised,
