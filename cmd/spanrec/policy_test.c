@@ -250,6 +250,37 @@ test_simulate_clocks(void **state)
 	free(output);
 }
 
+/* Who may not find calls is not shown what they would become. */
+static void
+test_simulate_rights(void **state)
+{
+	const struct fixture *f = *state;
+	char actor[STORE_NAME_BYTES], *to, *output, path[512], draft_path[512];
+
+	spanrec_actor(actor);
+	assert_true(
+	    asprintf(&to,
+		     "owner: [somebody-else]\n"
+		     "  matrix: [{role: tl, may: find, areas: housing}]\n"
+		     "roles: {tl: {users: [%s]}}\n"
+		     "areas: {housing: {extensions: 2200-2299}}\n",
+		     actor) > 0);
+	assert_true(asprintf(&output, "owner: ['%s']\n", actor) > 0);
+	draft(f, output, to);
+	free(output);
+	free(to);
+	snprintf(path, sizeof(path), "%s/policy.yaml", f->home);
+	snprintf(draft_path, sizeof(draft_path), "%s/draft.yaml", f->folder);
+	assert_int_equal(rename(draft_path, path), 0);
+	draft(f, "rules:\n", unheard);
+	output =
+	    RUN(EXIT_DONE, "policy simulate --all %s/draft.yaml", f->folder);
+	assert_has(output, "Nothing would change.\n");
+	assert_has(output, "5 of areas whose calls you may not find");
+	assert_has_not(output, "2750");
+	free(output);
+}
+
 /* ---- apply --------------------------------------------------------------- */
 
 /* Nothing but what belongs there. */
@@ -483,6 +514,7 @@ main(void)
 		FIXTURE_TEST(test_simulate),
 		FIXTURE_TEST(test_simulate_unknown),
 		FIXTURE_TEST(test_simulate_clocks),
+		FIXTURE_TEST(test_simulate_rights),
 		FIXTURE_TEST(test_apply),
 		FIXTURE_TEST(test_apply_link),
 		FIXTURE_TEST(test_apply_refused),
