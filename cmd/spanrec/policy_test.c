@@ -121,8 +121,9 @@ test_explain(void **state)
 		     "policy explain --audience staff --area housing "
 		     "%s/draft.yaml",
 		     f->folder);
-	assert_has(output, "Our office does not record these telephone calls: "
-			   "nobody");
+	assert_has(output,
+		   "Our office does not record these telephone calls: no "
+		   "request for it has been\napproved.");
 	free(output);
 	free(RUN(EXIT_NOT_FOUND, "policy explain --area housing"));
 }
@@ -396,6 +397,21 @@ test_apply_classes(void **state)
 	free(RUN(EXIT_DONE, "policy apply %s/draft.yaml", f->folder));
 }
 
+/* Deleted at the same time, but to be gone at another. */
+static void
+test_apply_ceiling(void **state)
+{
+	const struct fixture *f = *state;
+	char path[512], made[512];
+
+	snprintf(path, sizeof(path), "%s/policy.yaml", f->home);
+	snprintf(made, sizeof(made), "%s/draft.yaml", f->folder);
+	draft(f, "max: 90 days", "min: 10 days, max: 90 days");
+	assert_int_equal(rename(made, path), 0);
+	draft(f, "max: 90 days", "max: 80 days");
+	refused(f, EXIT_NOT_ALLOWED, "");
+}
+
 static void
 test_log(void **state)
 {
@@ -519,6 +535,7 @@ main(void)
 		FIXTURE_TEST(test_apply_link),
 		FIXTURE_TEST(test_apply_refused),
 		FIXTURE_TEST(test_apply_classes),
+		FIXTURE_TEST(test_apply_ceiling),
 		FIXTURE_TEST(test_log),
 		FIXTURE_TEST(test_apply_beside),
 		FIXTURE_TEST(test_apply_beside_refused),
