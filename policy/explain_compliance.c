@@ -200,7 +200,7 @@ explain_request(const struct policy__explain *e,
 static void
 explain_area(struct policy__explain *e, const struct policy__area *area)
 {
-	const char *lacks = policy__area_lacks(area);
+	const char *lacks = policy__area_lacks(e, area);
 	FILE *to = e->to;
 
 	policy__item(e);
@@ -218,7 +218,7 @@ explain_area(struct policy__explain *e, const struct policy__area *area)
 		      "have ",
 		      to);
 		policy__say_numbers(to, e->policy, &area->confidential, "and");
-		fputs(policy__all_exempt(e->policy, &area->confidential)
+		fputs(policy__all_exempt(e, &area->confidential)
 			  ? "."
 			  : ", but no exemption covers all of that.",
 		      to);
@@ -565,14 +565,12 @@ explain_announced(struct policy__explain *e)
 static void
 say_per(FILE *to, const struct policy__duration *per)
 {
-	if (per->days == 7) {
+	if (per->days == 7)
 		fputs("a week", to);
-	} else if (per->months == 1) {
+	else if (per->months == 1)
 		fputs("a month", to);
-	} else {
-		fputs("every ", to);
-		policy__say_duration(to, per);
-	}
+	else
+		policy__say_every(to, per);
 }
 
 static void

@@ -389,10 +389,11 @@ enum policy_audience { POLICY_FOR_COMPLIANCE, POLICY_FOR_STAFF,
  * begin with "# ".
  *
  * @param area only what concerns it; NULL: all
+ * @param now_ns what an approval that has ended by then allows is not said
  * @return 0, -ENOENT (no such area), -ENOMEM
  */
 int policy_explain(const struct policy *policy, enum policy_audience audience,
-		   const char *area, FILE *to)
+		   const char *area, int64_t now_ns, FILE *to)
 	__attribute__((warn_unused_result));
 
 /** A decision that was made, as a row tells of it. */
