@@ -51,15 +51,19 @@ static const struct writer_media *
 keep_media(struct hold *hold, const struct writer_media *media)
 {
 	struct held_media *held = hold->media;
+	uint32_t bytes =
+	    (uint32_t)(offsetof(struct writer_media, formats) +
+		       media->formats_count * sizeof(media->formats[0]));
 
 	while (held && held->media.number != media->number)
 		held = held->next;
 	if (held)
 		return &held->media;
-	held = malloc(sizeof(*held));
+	held = calloc(1, sizeof(*held));
 	if (!held)
 		return NULL;
-	held->media = *media;
+	/* Those of the table of media are cut after the formats they have. */
+	memcpy(&held->media, media, bytes);
 	held->next = hold->media;
 	hold->media = held;
 	return &held->media;

@@ -51,7 +51,8 @@ void hold_free(struct hold **hold);
  * Put a copy behind all others.
  *
  * @param item all but next, before, bytes, media and payload
- * @param media what its payload types mean; copied once for each number
+ * @param media what its payload types mean, may be cut after the formats it
+ *        has; copied once for each number
  * @return 0; -ENOBUFS: the budget is used up; -ENOMEM
  * @cost an allocation
  */
