@@ -374,7 +374,7 @@ static const struct {
 	  15,
 	  "'card_numbers' is never the only control: the number has been said or keyed by then; add keys, header, info, call, hold or by_hand" },
 	{ "triggers: {call: 0333 0160000}", "triggers: {hold: no}", 0, 15,
-	  "'triggers' has none; there are keys, header, info, call and hold" },
+	  "'triggers' has none; there are keys, header, info, call, hold and by_hand" },
 	{ "triggers: {call: 0333 0160000}", "triggers: {hold: often}", 0, 22,
 	  "'hold' must be yes or no, but is 'often'" },
 	{ "resume: never", "resume: never\n    areas: [revenue]", 1, 13,
