@@ -504,7 +504,8 @@ sip__call_input(struct sip_call_state *call, struct sip_turn *turn)
 	learn_caller(call, turn->msg);
 	place(call, turn);
 	learn_identity(call, turn);
-	sip__watch_message(call, turn);
+	if (call->tracker->watch.count)
+		sip__watch_message(call, turn);
 	if (turn->msg->status)
 		response(call, turn, branch);
 	else

@@ -616,7 +616,7 @@ struct sip_call_state {
 	bool agreed;           /**< an offer was answered */
 	enum sip_direction declared[2];
 	struct sip_info info[2]; /**< [party] */
-	struct sip_told told_headers;
+	struct sip_told *told_headers; /**< NULL: none was told yet */
 
 	/* link.c */
 	struct sip_call_state *leg_prev, *leg_next; /**< of the conversation,

@@ -181,6 +181,7 @@ call_forget(struct sip_call_state *call)
 	sip__link_forget(call);
 	map_remove(call);
 	DL_DELETE(call->tracker->waiting[call->wait], call);
+	free(call->told_headers);
 	free(call);
 }
 

@@ -9,7 +9,9 @@
  *
  * and what must hold. Built messages are those of message_feed.h. Whatever
  * comes, each call begins once and ends once, its media is closed as often as
- * opened and after that, and no event is outside the times that were put in.
+ * opened and after that, and no event is outside the times that were put in. Of
+ * two headers that the built messages have it is told, a bounded number of times
+ * a message.
  *
  * A call is a leg of one conversation at a time: its own, or one that a call
  * began and of which a leg lives. It changes only by MOVE, between the CLOSE
@@ -24,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "capture/rd.h"
 #include "sip/message_feed.h"
@@ -38,6 +41,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
 enum life { UNBORN, LIVE, OVER };
 
+static const char *const watched[] = { "p-asserted-identity", "Session-ID" };
+#define WATCHED (sizeof(watched) / sizeof(watched[0]))
+
 static struct world {
 	uint8_t calls[CALLS_MAX];
 	uint8_t media[MEDIA_MAX];
@@ -50,6 +56,7 @@ static struct world {
 	uint64_t moving;       /* a call whose media is closed for a MOVE */
 	uint64_t moved;        /* ... after which it is opened again */
 	uint32_t suspended;
+	uint32_t headers;      /* told of this message */
 	bool restoring;
 	int64_t now_ns, first_ns, most_ns;
 } world;
@@ -137,6 +144,18 @@ check_conversation(const struct sip_event *event, uint64_t call)
 	world.conversation[call] = conversation;
 }
 
+/** 8 of a name in a message, and in those that waited for it. */
+static void
+check_header(const struct sip_header *header)
+{
+	const char *end = memchr(header->value, 0, sizeof(header->value));
+
+	assert(!strcasecmp(header->name, watched[0]) ||
+	       !strcasecmp(header->name, watched[1]));
+	assert(end);
+	assert(++world.headers <= 8 * WATCHED * (1 + SIP_EARLY_MAX));
+}
+
 static void
 check(void *ctx, const struct sip_event *event)
 {
@@ -146,6 +165,7 @@ check(void *ctx, const struct sip_event *event)
 	assert(call > 0 && call < CALLS_MAX);
 	assert(world.calls[call] ==
 	       (event->type == SIP_EVENT_CALL ? UNBORN : LIVE));
+	assert((event->type == SIP_EVENT_HEADER) == (event->header != NULL));
 	assert(event->time_ns >= world.first_ns);
 	assert(event->time_ns <= world.most_ns);
 	assert(event->type == SIP_EVENT_CALL ||
@@ -169,6 +189,9 @@ check(void *ctx, const struct sip_event *event)
 		assert(world.hold[call][event->party] ==
 		       (event->type == SIP_EVENT_RESUME));
 		world.hold[call][event->party] ^= 1;
+		break;
+	case SIP_EVENT_HEADER:
+		check_header(event->header);
 		break;
 	case SIP_EVENT_END:
 		assert(world.open[call] == 0);
@@ -271,6 +294,7 @@ message(struct sip_tracker *tracker, const uint8_t *bytes, size_t n,
 		memcpy(copy, bytes, n);
 	pkt.src.addr[15] = (uint8_t)(who & 3);
 	pkt.dst.addr[15] = (uint8_t)(who >> 2 & 3);
+	world.headers = 0;
 	(void)sip_tracker_input(tracker, &pkt);
 	free(copy);
 }
@@ -294,7 +318,8 @@ tracker_make(void)
 					   .hash_key = "of the fuzzers" };
 	struct sip_tracker *tracker;
 
-	if (sip_tracker_new(&tracker, &config, check, NULL))
+	if (sip_tracker_new(&tracker, &config, check, NULL) ||
+	    sip_tracker_watch(tracker, watched, WATCHED))
 		abort();
 	return tracker;
 }

@@ -9,6 +9,7 @@
  * retransmission and every hop have in common, and by name and value.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "sip/sip_priv.h"
@@ -61,7 +62,7 @@ next_watched(const struct sip_watch *watch, const struct sip_head *head,
 	struct sip_text line;
 	uint32_t which;
 
-	while (sip__text_line(at, &line) && line.n) {
+	while (sip__text_line(at, &line)) {
 		*name = sip__text_trim(sip__text_cut(line, ':', value));
 		if (!value->p)
 			continue;
@@ -77,6 +78,9 @@ next_watched(const struct sip_watch *watch, const struct sip_head *head,
 }
 
 /**
+ * Most calls have none, and calls are kept small. Without memory it is told
+ * again.
+ *
  * @param name as it is watched
  * @return was it told before? It is now.
  */
@@ -93,10 +97,14 @@ told(struct sip_call_state *call, const struct sip_turn *turn,
 		sip__tracker_hash(t, value),
 	};
 	uint32_t what = (uint32_t)sip__tracker_hash(t, SIP_BYTES(parts));
-	struct sip_told *told = &call->told_headers;
-	uint32_t known =
-	    told->count < SIP_TOLD_MAX ? told->count : SIP_TOLD_MAX;
+	struct sip_told *told = call->told_headers;
+	uint32_t known;
 
+	if (!told)
+		told = call->told_headers = calloc(1, sizeof(*told));
+	if (!told)
+		return false;
+	known = told->count < SIP_TOLD_MAX ? told->count : SIP_TOLD_MAX;
 	for (uint32_t i = 0; i < known; i++)
 		if (told->what[i] == what)
 			return true;
@@ -115,8 +123,6 @@ sip__watch_message(struct sip_call_state *call, const struct sip_turn *turn)
 	uint8_t count[SIP_WATCH_MAX] = { 0 };
 	uint32_t which;
 
-	if (watch->count == 0)
-		return;
 	sip__text_line(&at, &name);
 	while ((which = next_watched(watch, msg->head, &at, &name, &value)) <
 	       watch->count) {

@@ -182,7 +182,7 @@ sent_again_and_passed_on(void **state)
 		    "500 A>P INVITE 1 b=1 h=Record:off\n"
 		    "600 B>P 200/INVITE 1 b=2 t=y h=Record:off\n"
 		    "601 P>A 200/INVITE 1 b=1 t=y h=Record:off\n"
-		    "610 A>P ACK 1 b=3 t=y\n"
+		    "610 A>P ACK 1 b=3 t=y h=Record:off\n"
 		    "1000 A>P INFO 2 b=4 t=y h=Record:off\n"
 		    "1001 P>B INFO 2 b=5 t=y h=Record:off\n"
 		    "1500 A>P INFO 2 b=4 t=y h=Record:off\n"
@@ -191,9 +191,32 @@ sent_again_and_passed_on(void **state)
 		    "2510 A>P OPTIONS 4 b=7 t=y h=Record:off\n",
 		    CALL "0 #1 header 'Record' is 'off' by caller\n"
 			 "600 #1 header 'Record' is 'off' by callee\n"
+			 "610 #1 header 'Record' is 'off' by caller\n"
 			 "1000 #1 header 'Record' is 'off' by caller in INFO\n"
 			 "2000 #1 header 'Record' is 'off' by caller in INFO\n"
 			 "2010 #1 header 'Record' is 'off' by caller\n");
+}
+
+/* Then what is sent again is told again: better than not at all. */
+static void
+out_of_memory(void **state)
+{
+	static const char *const names[] = { "Record" };
+	struct testing_sip_log log;
+	struct sip_tracker *tracker = watch(&log, names, 1);
+
+	testing_sip_run(tracker, ANSWERED);
+	for (unsigned i = 0; i < 3; i++) {
+		testing_fail_allocation(i ? 0 : 1);
+		testing_sip_run(tracker,
+				"1000 A>B INFO 2 b=3 t=y h=Record:off\n");
+	}
+	testing_fail_allocation(0);
+	assert_string_equal(
+	    log.text,
+	    CALL "1000 #1 header 'Record' is 'off' by caller in INFO\n"
+		 "1000 #1 header 'Record' is 'off' by caller in INFO\n");
+	sip_tracker_free(&tracker);
 }
 
 /* A response that overtook its INVITE has to wait for it. */
@@ -220,6 +243,13 @@ not_of_a_call(void **state)
 static void
 not_in_a_body(void **state)
 {
+	static const char *const names[] = { "INVITE sip" };
+	struct testing_sip_log log;
+	struct sip_tracker *tracker = watch(&log, names, 1);
+
+	testing_sip_run(tracker, INVITE "\n");
+	assert_string_equal(log.text, CALL);
+	sip_tracker_free(&tracker);
 	assert_told(ANSWERED "1000 A>B INFO 2 b=3 t=y "
 			     "body=text/plain|Record:~off\n"
 			     "1100 A>B INFO 3 b=4 t=y h=Recorder:off "
@@ -391,6 +421,7 @@ main(void)
 		cmocka_unit_test(several_in_a_message),
 		cmocka_unit_test(too_many_in_a_message),
 		cmocka_unit_test(sent_again_and_passed_on),
+		cmocka_unit_test(out_of_memory),
 		cmocka_unit_test(in_what_came_too_early),
 		cmocka_unit_test(not_of_a_call),
 		cmocka_unit_test(not_in_a_body),
