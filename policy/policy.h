@@ -197,10 +197,11 @@ struct policy_verdict {
 	char remote[POLICY_NUMBER_BYTES]; /**< in transit the callee */
 	char area[POLICY_NAME_BYTES];
 	char retention[POLICY_NAME_BYTES]; /**< "" where nothing is recorded */
-	/* what may still happen, and how far it reaches back */
+	/* what may still happen, also where nothing is recorded */
 	uint32_t payments;    /**< bit by index: those that may be triggered */
-	bool tones;           /**< of these one wants keys heard in the sound */
 	bool opt_out;         /**< the call may be opted out of */
+	/* where something is: how far that reaches back */
+	bool tones;           /**< one payment wants keys heard in the sound */
 	int64_t lookback_ns;  /**< audio waits so long before it is sealed; 0:
 			       * nothing reaches back */
 	int64_t reach_ns;     /**< of what is not recorded: so long before

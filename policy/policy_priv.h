@@ -365,9 +365,19 @@ void policy__lookup_free(struct policy__lookup **lookup);
 /** The longest look-back of any exemption: every call may come to it. */
 int64_t policy__lookup_back_ns(const struct policy *policy);
 
-/** Every list that names a number. @cost log of how many there are */
+/** Every list that names a number; one may be told several times.
+ * @cost log of how many there are */
 void policy__lookup_each(const struct policy *policy, const char *normalised,
 			 policy__named_fn fn, void *ctx);
+
+/** The same for somebody of whom it is known that he is of a site: it, and, as
+ * POLICY__NAMED_EXTENSION, its areas. */
+void policy__lookup_site(const struct policy *policy, uint32_t site,
+			 policy__named_fn fn, void *ctx);
+
+/* ---- decide.c ---------------------------------------------------------- */
+
+bool policy__is_recorded(const struct policy_verdict *verdict);
 
 /* ---- texts.c ----------------------------------------------------------- */
 

@@ -302,7 +302,6 @@ happened(struct runner *r, const struct talk *talk, struct policy_event event,
 	 int64_t offset_ns)
 {
 	const int64_t start_ns = r->test->call.start_ns;
-	enum policy_pause before = r->state.pause;
 	struct policy_effect effect;
 
 	event.time_ns = start_ns + offset_ns;
@@ -310,8 +309,6 @@ happened(struct runner *r, const struct talk *talk, struct policy_event event,
 			  &r->keys, &effect);
 	if (effect.paused)
 		gap_begin(r, effect.from_ns - start_ns);
-	else if (before && r->state.pause && before != r->state.pause)
-		gap_begin(r, offset_ns);
 	if (effect.resumed)
 		gap_end(r, effect.from_ns - start_ns);
 	if (effect.decide && event.type != POLICY_EVENT_END)
