@@ -501,8 +501,9 @@ explain_access(struct policy__explain *e)
 
 	policy__heading(e, "Who may do what");
 	policy__paragraph(e);
+	fputs("Every right is with ", e->to);
 	policy__say_names(e->to, &p->owners, "and");
-	fprintf(e->to, " ha%s every right.", p->owners.count == 1 ? "s" : "ve");
+	fputs(".", e->to);
 	policy__explain_end(e);
 	for (size_t i = 0; i < p->grants_count; i++) {
 		if (!policy__concerns(e, &p->grants[i].areas))

@@ -2,6 +2,7 @@
 /* A policy in plain English: what is said to whom, and how. */
 #include <ctype.h>
 #include <errno.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -195,8 +196,7 @@ check_line(const char *line, size_t n)
 	if (line[n - 1] != '.' && line[n - 1] != ':')
 		fail_msg("no end: %.*s", (int)n, line);
 	/* names stand first in items; sentences begin with capitals */
-	if (line[0] != '-' && !isupper((unsigned char)line[0]) &&
-	    strncmp(line, "root", 4) != 0)
+	if (line[0] != '-' && !isupper((unsigned char)line[0]))
 		fail_msg("no beginning: %.*s", (int)n, line);
 }
 
@@ -224,23 +224,37 @@ static const enum policy_audience audiences[] = { POLICY_FOR_COMPLIANCE,
 						  POLICY_FOR_STAFF,
 						  POLICY_FOR_CALLER };
 
+/** For everybody, of all areas and of each. */
 static void
-texts_are_well_formed(void **state)
+check_texts(const char *path)
 {
-	static const char *const areas[] = { NULL, "housing", "revenues",
-					     "parks" };
-	struct policy *policy = load_file("policy/load_test.yaml");
+	struct policy *policy = load_file(path);
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(audiences); i++) {
-		for (size_t a = 0; a < COUNT(areas); a++) {
-			char *text = explain(policy, audiences[i], areas[a]);
+		for (size_t a = 0; a <= policy->areas_count; a++) {
+			char *text =
+			    explain(policy, audiences[i],
+				    a ? policy->areas[a - 1].name : NULL);
 
 			check_style(text);
 			free(text);
 		}
 	}
 	policy_free(&policy);
+}
+
+static void
+texts_are_well_formed(void **state)
+{
+	glob_t files;
+
+	(void)state;
+	check_texts("policy/load_test.yaml");
+	assert_int_equal(glob("policy/examples/*.yaml", 0, NULL, &files), 0);
+	assert_true(files.gl_pathc >= 6);
+	for (size_t i = 0; i < files.gl_pathc; i++)
+		check_texts(files.gl_pathv[i]);
+	globfree(&files);
 }
 
 /** A policy says little, and yet all texts can be read. */
@@ -255,7 +269,7 @@ the_default_policy(void **state)
 	yaml = strdup(policy_default_text());
 	assert_non_null(yaml);
 	/* any name does */
-	memcpy(strstr(yaml, "'%s'"), "root", 4);
+	*strchr(yaml, '%') = 'u';
 	assert_int_equal(policy_load(&policy, yaml, strlen(yaml), &errors), 0);
 	for (size_t i = 0; i < COUNT(audiences); i++) {
 		text = explain(policy, audiences[i], NULL);
@@ -312,7 +326,7 @@ for_compliance(void **state)
 		"that.",
 		"- discipline: needs a case and an approver; authorised by "
 		"people manager.\n",
-		"root and alice have every right.",
+		"Every right is with root and alice.",
 		"- service may operate the recorder and change the policy.\n",
 		"- For everybody recorded: every 6 months, since 7 October "
 		"2019. Business calls only.\n",
