@@ -642,10 +642,10 @@ leave_out_now(struct writer_state *w, const struct flow *flow,
 	counter_add(&w->writer->counters, COUNTER_hold_full, 1);
 	if (kind == RTP_TAKE_GAP)
 		return;
-	if (kind == RTP_TAKE_FRAME)
-		kind = RTP_TAKE_SHED;
 	if (from.stream < 0)
 		segment_overflow(segment, &w->input, kind);
+	else if (kind == RTP_TAKE_FRAME)
+		segment_shed(segment, &w->input, from.stream);
 	else
 		(void)!segment_take(segment, &w->input, &from, kind, frame);
 }
