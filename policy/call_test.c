@@ -465,9 +465,9 @@ static const struct {
 	{ "4222222222222", false, true, 0 },       /* 13 */
 	{ "378282246310005", false, true, 0 },     /* 15 */
 	{ "6304000000000000000", false, true, 0 }, /* 19 */
-	/* 12 digits, and 16 that fail by one */
+	/* 12 digits, and 16 of which no part passes */
 	{ "411111111116", false, false, 0 },
-	{ "4111111111111112", false, false, 0 },
+	{ "4111111111000001", false, false, 0 },
 	/* 16 that pass, but of no scheme: a reference */
 	{ "7932398535520494", false, false, 0 },
 	/* somebody leans on a key */
