@@ -11,6 +11,9 @@
  *
  *   A payment whose policy says "never" pauses for good. What is asked by hand
  *   becomes a payment's when that is seen too, and what is for good stays so.
+ *   Of several reasons to pause that one holds which lasts longest: time ends
+ *   no pause that somebody asked for by hand. Resume keys are those of the
+ *   payment that paused, wherever the call is by then.
  *
  * Opt-out:
  *
@@ -20,9 +23,20 @@
  *       └────────────────┘ return code
  *
  * A code is the last keys of one side, each within five seconds of the one
- * before; it is there with the last of them. Of a card number all goes since
- * its first digit. Keys of payments count from those inside only: whoever calls
- * must not be able to stop the recording of himself.
+ * before; it is there with the last of them. Keys of payments count from those
+ * inside only: whoever calls must not be able to stop the recording of himself.
+ *
+ *     keys (of a payment)  from the last key, less look-back
+ *     header, info         from the message, less look-back
+ *     call                 from the request to call, less look-back
+ *     hold                 from the hold, less look-back
+ *     card number          from its first digit, less look-back
+ *     by hand              from when it was asked for, less the most look-back
+ *
+ * A card number is looked for where something is recorded: elsewhere no control
+ * has failed. All else binds the call wherever it happens in it.
+ *
+ * Keys are kept as long as one more could make a code or a card number of them.
  */
 #include "policy/policy_priv.h"
 
@@ -54,6 +68,20 @@ policy_keys_wipe(struct policy_keys *keys)
 }
 
 /* ---- keys ---------------------------------------------------------------- */
+
+/** What nothing can come of any more is forgotten. */
+static void
+keys_expire(struct policy_keys *keys, int64_t now_ns)
+{
+	for (int side = OUTSIDE; keys && side <= INSIDE; side++) {
+		uint32_t count = keys->side[side].count;
+
+		if (count &&
+		    now_ns - keys->side[side].time_ns[count - 1] > DIGIT_GAP_NS)
+			explicit_bzero(&keys->side[side],
+				       sizeof(keys->side[side]));
+	}
+}
 
 static void
 key_keep(const struct happening *h)
@@ -98,6 +126,45 @@ code_fits(const struct policy_keys *keys, int side, const char *code)
 	return memcmp(keys->side[side].key + at, code, n) == 0;
 }
 
+/** First digits of cards and how many they have (ISO/IEC 7812, the schemes'
+ * own lists). Without them two of three 16-digit references would pass, since
+ * any 13 of them in a row may. */
+static const struct {
+	uint32_t from, until; /* of the first six digits */
+	uint32_t min, max;
+} schemes[] = {
+	{ 400000, 499999, 13, 19 }, /* Visa; 14, 15, 17, 18 are not */
+	{ 510000, 559999, 16, 16 }, /* Mastercard */
+	{ 220000, 272099, 16, 19 }, /* Mastercard, Mir */
+	{ 340000, 349999, 15, 15 }, /* American Express */
+	{ 370000, 379999, 15, 15 },
+	{ 300000, 305999, 14, 19 }, /* Diners Club */
+	{ 360000, 399999, 14, 19 },
+	{ 352800, 358999, 16, 19 }, /* JCB */
+	{ 500000, 509999, 13, 19 }, /* Maestro, Elo, Verve */
+	{ 560000, 589999, 13, 19 },
+	{ 600000, 699999, 13, 19 }, /* Maestro, Discover, UnionPay, RuPay */
+	{ 810000, 829999, 16, 19 }, /* UnionPay, RuPay */
+	{ 979200, 979299, 16, 16 }, /* Troy */
+};
+
+static bool
+is_of_scheme(const char *digits, uint32_t n)
+{
+	uint32_t first = 0;
+
+	for (uint32_t i = 0; i < 6; i++)
+		first = first * 10 + (uint32_t)(digits[i] - '0');
+	if (digits[0] == '4' && n != 13 && n != 16 && n != 19)
+		return false;
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		if (first >= schemes[i].from && first <= schemes[i].until &&
+		    n >= schemes[i].min && n <= schemes[i].max)
+			return true;
+	}
+	return false;
+}
+
 /** Luhn's check digit (ISO/IEC 7812-1). One digit alone, again and again, is
  * somebody who leans on a key. */
 static bool
@@ -106,6 +173,8 @@ is_card_number(const char *digits, uint32_t n)
 	uint32_t sum = 0;
 	bool differ = false;
 
+	if (!is_of_scheme(digits, n))
+		return false;
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t digit = (uint32_t)(digits[n - 1 - i] - '0');
 
@@ -137,7 +206,8 @@ card_number_keyed(const struct policy_keys *keys, int side, int64_t *first_ns)
 	uint32_t digits = digits_length(keys, side);
 	const char *end = keys->side[side].key + count;
 
-	for (n = CARD_DIGITS_MIN; n <= digits; n++) {
+	/* the end of one may pass for one too */
+	for (n = digits; n >= CARD_DIGITS_MIN; n--) {
 		if (is_card_number(end - n, n)) {
 			*first_ns = keys->side[side].time_ns[count - n];
 			return true;
@@ -152,7 +222,8 @@ card_lookback(const struct policy *policy, const struct policy_verdict *verdict)
 {
 	int64_t most_ns = -1;
 
-	for (size_t i = 0; i < policy->payments_count; i++) {
+	for (size_t i = 0;
+	     policy__is_recorded(verdict) && i < policy->payments_count; i++) {
 		const struct policy__payment *payment = &policy->payments[i];
 
 		if (verdict->payments >> i & 1 && payment->card_numbers &&
@@ -192,16 +263,28 @@ text_copy(char to[POLICY_NAME_BYTES], const char *from)
 
 /** @param from_ns look-back included */
 static void
-pause_now(const struct happening *h, int64_t from_ns)
+pause_now(const struct happening *h, enum policy_pause pause, int64_t from_ns)
 {
 	struct policy_state *state = h->state;
 
-	if (state->pause == POLICY_NOT_PAUSED || from_ns < state->paused_ns) {
-		state->paused_ns = from_ns;
-		h->effect->paused = true;
-		h->effect->from_ns = from_ns;
-	}
 	h->effect->changed = true;
+	if (state->pause == pause && from_ns >= state->paused_ns)
+		return;
+	if (!h->effect->paused || from_ns < h->effect->from_ns)
+		h->effect->from_ns = from_ns;
+	h->effect->paused = true;
+	if (state->pause == POLICY_NOT_PAUSED || from_ns < state->paused_ns)
+		state->paused_ns = from_ns;
+	state->pause = pause;
+}
+
+/** Of two ends of a pause; 0 is no end at all. */
+static int64_t
+later(int64_t a_ns, int64_t b_ns)
+{
+	if (!a_ns || !b_ns)
+		return 0;
+	return a_ns > b_ns ? a_ns : b_ns;
 }
 
 /** @param trigger_ns from here look-back counts */
@@ -210,32 +293,68 @@ pay(const struct happening *h, const struct policy__payment *payment,
     const char *by, int64_t trigger_ns)
 {
 	struct policy_state *state = h->state;
-	bool again = state->pause == POLICY_PAUSED_FOR_PAYMENT;
-	bool by_itself = payment->resume == POLICY__RESUME_AFTER;
+	int64_t resume_ns = payment->resume == POLICY__RESUME_AFTER
+				? h->event->time_ns + payment->after_ns
+				: 0;
 
 	if (state->for_good)
 		return;
-	pause_now(h, trigger_ns - payment->lookback_ns);
-	/* of two payments that one holds which lasts longer */
-	state->resume_ns = by_itself && (!again || state->resume_ns)
-			       ? h->event->time_ns + payment->after_ns
-			       : 0;
-	state->pause = POLICY_PAUSED_FOR_PAYMENT;
+	state->resume_ns = state->pause == POLICY_NOT_PAUSED
+			       ? resume_ns
+			       : later(state->resume_ns, resume_ns);
+	pause_now(h, POLICY_PAUSED_FOR_PAYMENT,
+		  trigger_ns - payment->lookback_ns);
 	state->for_good = payment->resume == POLICY__RESUME_NEVER;
 	text_copy(state->rule, payment->name);
 	text_copy(state->by, by);
-	h->effect->decide = state->for_good;
+	h->effect->decide |= state->for_good;
+}
+
+/** The most that may be reached back in any conversation of the call. */
+static int64_t
+most_lookback(const struct happening *h)
+{
+	int64_t most_ns = h->verdict->lookback_ns;
+
+	for (size_t i = 0; i < h->policy->payments_count; i++) {
+		if (h->verdict->payments >> i & 1 &&
+		    h->policy->payments[i].lookback_ns > most_ns)
+			most_ns = h->policy->payments[i].lookback_ns;
+	}
+	return most_ns;
+}
+
+static const struct policy__payment *
+payment_at(const struct happening *h, size_t i)
+{
+	return h->verdict->payments >> i & 1 ? &h->policy->payments[i] : NULL;
 }
 
 static void
 pause_by_hand(const struct happening *h)
 {
-	if (h->state->pause != POLICY_NOT_PAUSED)
+	struct policy_state *state = h->state;
+	bool pays = false;
+
+	for (size_t i = 0; i < h->policy->payments_count; i++) {
+		const struct policy__payment *payment = payment_at(h, i);
+
+		if (!payment || !payment->by_hand)
+			continue;
+		pay(h, payment, "hand", h->event->time_ns);
+		pays = true;
+	}
+	if (pays)
 		return;
-	pause_now(h, h->event->time_ns - h->verdict->lookback_ns);
-	h->state->pause = POLICY_PAUSED_BY_HAND;
-	h->state->rule[0] = '\0';
-	text_copy(h->state->by, "hand");
+	if (state->pause != POLICY_NOT_PAUSED) {
+		h->effect->changed |= state->resume_ns != 0;
+		state->resume_ns = 0;
+		return;
+	}
+	pause_now(h, POLICY_PAUSED_BY_HAND,
+		  h->event->time_ns - most_lookback(h));
+	state->rule[0] = '\0';
+	text_copy(state->by, "hand");
 }
 
 static void
@@ -249,6 +368,9 @@ resume(const struct happening *h, int64_t from_ns)
 	state->pause = POLICY_NOT_PAUSED;
 	state->paused_ns = state->resume_ns = 0;
 	state->rule[0] = state->by[0] = '\0';
+	/* what was keyed in the pause is no card number that was recorded */
+	if (h->keys)
+		policy_keys_wipe(h->keys);
 	h->effect->resumed = h->effect->changed = true;
 	h->effect->from_ns = from_ns;
 }
@@ -282,12 +404,6 @@ opt_out_final(const struct happening *h)
 
 /* ---- events -------------------------------------------------------------- */
 
-static const struct policy__payment *
-payment_at(const struct happening *h, size_t i)
-{
-	return h->verdict->payments >> i & 1 ? &h->policy->payments[i] : NULL;
-}
-
 static void
 card_number(const struct happening *h, const struct policy__payment *payment,
 	    int64_t first_ns)
@@ -298,21 +414,39 @@ card_number(const struct happening *h, const struct policy__payment *payment,
 	h->effect->card_number |= seen;
 }
 
-/** @return true: the key was the last of a code of this payment */
+/** Every payment of which the latest keys are the code. @return any? */
 static bool
-key_of_payment(const struct happening *h, const struct policy__payment *p)
+keys_pay(const struct happening *h)
 {
-	if (code_fits(h->keys, INSIDE, p->keys)) {
-		pay(h, p, "keys", h->event->time_ns);
-		return true;
+	bool any = false;
+
+	for (size_t i = 0; i < h->policy->payments_count; i++) {
+		const struct policy__payment *payment = payment_at(h, i);
+
+		if (!payment || !code_fits(h->keys, INSIDE, payment->keys))
+			continue;
+		pay(h, payment, "keys", h->event->time_ns);
+		any = true;
 	}
-	if (h->state->pause == POLICY_PAUSED_FOR_PAYMENT &&
-	    !strcmp(h->state->rule, p->name) &&
-	    code_fits(h->keys, INSIDE, p->resume_keys)) {
-		resume(h, h->event->time_ns);
-		return true;
+	return any;
+}
+
+static void
+keys_resume(const struct happening *h)
+{
+	const struct policy_state *state = h->state;
+
+	if (state->pause != POLICY_PAUSED_FOR_PAYMENT)
+		return;
+	for (size_t i = 0; i < h->policy->payments_count; i++) {
+		const struct policy__payment *payment = &h->policy->payments[i];
+
+		if (!strcmp(state->rule, payment->name) &&
+		    code_fits(h->keys, INSIDE, payment->resume_keys)) {
+			resume(h, h->event->time_ns);
+			return;
+		}
 	}
-	return false;
 }
 
 static void
@@ -335,18 +469,16 @@ static void
 on_key(const struct happening *h)
 {
 	int side = h->event->inside ? INSIDE : OUTSIDE;
-	bool done = side == OUTSIDE;
 	int64_t first_ns;
 
 	if (!h->keys)
 		return;
 	key_keep(h);
-	for (size_t i = 0; !done && i < h->policy->payments_count; i++) {
-		const struct policy__payment *payment = payment_at(h, i);
-
-		done = payment && key_of_payment(h, payment);
-	}
-	for (size_t i = 0; i < h->policy->payments_count; i++) {
+	if (side == INSIDE && !keys_pay(h))
+		keys_resume(h);
+	for (size_t i = 0;
+	     policy__is_recorded(h->verdict) && i < h->policy->payments_count;
+	     i++) {
 		const struct policy__payment *payment = payment_at(h, i);
 
 		if (payment && payment->card_numbers &&
@@ -431,6 +563,7 @@ policy_call_event(const struct policy *policy,
 	};
 
 	memset(effect, 0, sizeof(*effect));
+	keys_expire(keys, event->time_ns);
 	switch (event->type) {
 	case POLICY_EVENT_KEY:
 		on_key(&h);

@@ -13,6 +13,11 @@
  *
  * No rule fits: nothing is recorded. Of rules load.c sees to it that stricter
  * ones stand first.
+ *
+ * Whatever else leaves a call out, no more stays of it than its exemption
+ * allows. And what may happen in a call is looked for also while nothing of it
+ * is recorded: who pays, or opts out, while he waits in a queue or is held,
+ * does so for all that follows.
  */
 #include "policy/policy_priv.h"
 
@@ -27,9 +32,10 @@
 
 enum { NONE = -1, AREAS_MAX = 16 };
 
-/** A list without doubles, as long as there is room. */
+/** The first of a list: ascending, none twice. */
 struct indices {
 	uint32_t count;
+	bool more; /**< there was no room for all */
 	uint32_t item[AREAS_MAX];
 };
 
@@ -42,6 +48,7 @@ struct named {
 	int listen_deny;
 	uint32_t targets;        /**< payments, bit by index */
 	struct indices areas[3]; /**< by whose number; see `rank` */
+	int lacking[3];          /**< the first of these without approval */
 	struct indices sites;
 	enum { LOCAL, REMOTE, QUEUE, OTHER } rank; /**< being looked up */
 };
@@ -141,17 +148,40 @@ parties_place(struct policy_verdict *verdict, bool from_internal,
 		verdict->local[0] = '\0';
 }
 
+static bool
+from_is_ours(const struct policy_verdict *verdict)
+{
+	return verdict->route == POLICY_OUT ||
+	       verdict->route == POLICY_INTERNAL;
+}
+
+static bool
+to_is_ours(const struct policy_verdict *verdict)
+{
+	return verdict->route == POLICY_IN || verdict->route == POLICY_INTERNAL;
+}
+
 /* ---- who is named where -------------------------------------------------- */
 
 static void
 index_add(struct indices *indices, uint32_t index)
 {
-	for (uint32_t i = 0; i < indices->count; i++) {
-		if (indices->item[i] == index)
+	uint32_t at = indices->count;
+
+	while (at && indices->item[at - 1] > index)
+		at--;
+	if (at && indices->item[at - 1] == index)
+		return;
+	if (indices->count == AREAS_MAX) {
+		indices->more = true;
+		if (at == AREAS_MAX)
 			return;
+		indices->count--;
 	}
-	if (indices->count < AREAS_MAX)
-		indices->item[indices->count++] = index;
+	memmove(&indices->item[at + 1], &indices->item[at],
+		(indices->count - at) * sizeof(indices->item[0]));
+	indices->item[at] = index;
+	indices->count++;
 }
 
 static bool
@@ -170,22 +200,26 @@ index_is_in(const struct policy__set *set, uint32_t index)
 	return lo < set->count && set->items[lo] == index;
 }
 
+/** @param record where it is not known, it must not fit */
 static bool
-indices_fit(const struct policy__set *set, const struct indices *indices)
+indices_fit(const struct policy__set *set, const struct indices *indices,
+	    bool record)
 {
+	if (set->all || (indices->more && !record))
+		return true;
 	for (uint32_t i = 0; i < indices->count; i++) {
 		if (index_is_in(set, indices->item[i]))
 			return true;
 	}
-	return set->all;
+	return false;
 }
 
 static bool
-areas_fit(const struct policy__set *set, const struct named *named)
+areas_fit(const struct policy__set *set, const struct named *named, bool record)
 {
-	return indices_fit(set, &named->areas[LOCAL]) ||
-	       indices_fit(set, &named->areas[REMOTE]) ||
-	       indices_fit(set, &named->areas[QUEUE]);
+	return indices_fit(set, &named->areas[LOCAL], record) ||
+	       indices_fit(set, &named->areas[REMOTE], record) ||
+	       indices_fit(set, &named->areas[QUEUE], record);
 }
 
 /** Has an approval that ends ended? */
@@ -193,6 +227,34 @@ static bool
 has_ended(const struct policy__approval *approval, int64_t day)
 {
 	return approval->ends.set && day >= approval->ends.day;
+}
+
+static bool
+is_approved(const struct policy__approval *approval, int64_t day)
+{
+	return approval->given &&
+	       (!approval->approved.set || approval->approved.day <= day) &&
+	       !has_ended(approval, day);
+}
+
+static bool
+lacks_approval(const struct policy__area *area, int64_t day)
+{
+	return (area->needs & POLICY__NEED_CASE &&
+		!is_approved(&area->business_case, day)) ||
+	       (area->needs & POLICY__NEED_REQUEST &&
+		!is_approved(&area->request, day));
+}
+
+static void
+note_area(struct named *named, int rank, uint32_t index)
+{
+	int *lacking = &named->lacking[rank];
+
+	index_add(&named->areas[rank], index);
+	if ((*lacking == NONE || (int)index < *lacking) &&
+	    lacks_approval(&named->policy->areas[index], named->day))
+		*lacking = (int)index;
 }
 
 static void
@@ -231,11 +293,11 @@ note(void *ctx, enum policy__named what, uint32_t index)
 		break;
 	case POLICY__NAMED_EXTENSION:
 		if (named->rank == LOCAL || named->rank == REMOTE)
-			index_add(&named->areas[named->rank], index);
+			note_area(named, (int)named->rank, index);
 		break;
 	case POLICY__NAMED_QUEUE:
 		if (named->rank != OTHER)
-			index_add(&named->areas[QUEUE], index);
+			note_area(named, QUEUE, index);
 		break;
 	case POLICY__NAMED_SITE:
 		if (named->rank == LOCAL || named->rank == REMOTE)
@@ -247,24 +309,26 @@ note(void *ctx, enum policy__named what, uint32_t index)
 	}
 }
 
-/** Who has no number is of the building in which he is. */
+static void
+note_site(void *ctx, enum policy__named what, uint32_t index)
+{
+	(void)index;
+	*(bool *)ctx |= what == POLICY__NAMED_SITE;
+}
+
+/** One of ours whose number says nothing of a building is of that in which he
+ * is. Others come through a switch, which is in one too. */
 static void
 note_address(struct named *named, const char *normalised,
 	     const uint8_t address[16])
 {
 	const struct policy *policy = named->policy;
+	bool known = false;
 
-	if (policy_is_number(normalised))
-		return;
-	for (uint32_t i = 0; i < policy->sites_count; i++) {
-		if (!networks_fit(&policy->sites[i].networks, address))
-			continue;
-		index_add(&named->sites, i);
-		for (uint32_t a = 0; a < policy->areas_count; a++) {
-			if (policy->areas[a].has_sites &&
-			    index_is_in(&policy->areas[a].sites, i))
-				index_add(&named->areas[named->rank], a);
-		}
+	policy__lookup_each(policy, normalised, note_site, &known);
+	for (uint32_t i = 0; !known && i < policy->sites_count; i++) {
+		if (networks_fit(&policy->sites[i].networks, address))
+			policy__lookup_site(policy, i, note, named);
 	}
 }
 
@@ -274,7 +338,8 @@ note_party(struct named *named, const char *normalised,
 {
 	named->rank = local ? LOCAL : REMOTE;
 	policy__lookup_each(named->policy, normalised, note, named);
-	note_address(named, normalised, address);
+	if (address && named->policy->sites_count)
+		note_address(named, normalised, address);
 }
 
 static int64_t
@@ -297,9 +362,11 @@ name_all(struct named *named, const struct policy_verdict *verdict)
 	char number[POLICY_NUMBER_BYTES];
 	uint32_t i;
 
-	note_party(named, verdict->from, facts->from_addr,
+	note_party(named, verdict->from,
+		   from_is_ours(verdict) ? facts->from_addr : NULL,
 		   verdict->local_is_caller);
-	note_party(named, verdict->to, facts->to_addr,
+	note_party(named, verdict->to,
+		   to_is_ours(verdict) ? facts->to_addr : NULL,
 		   !verdict->local_is_caller);
 	named->rank = OTHER;
 	for (i = 0; i < facts->also_count; i++) {
@@ -397,9 +464,11 @@ rule_fits(const struct named *named, const struct policy__rule *rule,
 	const struct policy *policy = named->policy;
 	const struct policy_facts *facts = named->facts;
 
+	bool record = rule->decision == POLICY_RECORD;
+
 	return rule->routes & 1U << verdict->route && kind_fits(rule, facts) &&
-	       areas_fit(&rule->areas, named) &&
-	       indices_fit(&rule->sites, &named->sites) &&
+	       areas_fit(&rule->areas, named, record) &&
+	       indices_fit(&rule->sites, &named->sites, record) &&
 	       (!rule->logged_in || is_logged_in(facts, verdict)) &&
 	       numbers_fit(policy, rule, facts, verdict) &&
 	       (!rule->has_queues || queue_fits(policy, rule, facts, verdict));
@@ -451,8 +520,7 @@ decide_payment(const struct named *named, struct policy_verdict *verdict)
 	if (state && state->for_good)
 		return leave_out(verdict, "payment", state->rule);
 	for (size_t i = 0; named->targets && i < policy->payments_count; i++) {
-		if (named->targets >> i & 1 &&
-		    areas_fit(&policy->payments[i].areas, named))
+		if (named->targets >> i & 1)
 			return leave_out(verdict, "payment",
 					 policy->payments[i].name);
 	}
@@ -473,12 +541,13 @@ decide_opt_out(const struct named *named, struct policy_verdict *verdict)
 static bool
 decide_exempt(const struct named *named, struct policy_verdict *verdict)
 {
-	const struct policy__exemption *exemption;
 	const struct policy__rule *rule;
 
 	if (named->exemption != NONE) {
-		exemption = &named->policy->exemptions[named->exemption];
-		verdict->traces = exemption->traces;
+		const struct policy__exemption *exemption =
+		    &named->policy->exemptions[named->exemption];
+
+		verdict->reach_ns = exemption->lookback_ns;
 		return leave_out(verdict, "exempt", exemption->name);
 	}
 	rule = rule_find(named, ONE_OF(POLICY_DROP), verdict);
@@ -490,36 +559,13 @@ decide_exempt(const struct named *named, struct policy_verdict *verdict)
 }
 
 static bool
-is_approved(const struct policy__approval *approval, int64_t day)
-{
-	return approval->given &&
-	       (!approval->approved.set || approval->approved.day <= day) &&
-	       !has_ended(approval, day);
-}
-
-static bool
-lacks_approval(const struct policy__area *area, int64_t day)
-{
-	return (area->needs & POLICY__NEED_CASE &&
-		!is_approved(&area->business_case, day)) ||
-	       (area->needs & POLICY__NEED_REQUEST &&
-		!is_approved(&area->request, day));
-}
-
-static bool
 decide_approval(const struct named *named, struct policy_verdict *verdict)
 {
 	for (int rank = LOCAL; rank <= QUEUE; rank++) {
-		const struct indices *areas = &named->areas[rank];
-
-		for (uint32_t i = 0; i < areas->count; i++) {
-			const struct policy__area *area =
-			    &named->policy->areas[areas->item[i]];
-
-			if (lacks_approval(area, named->day))
-				return leave_out(verdict, "not-approved",
-						 area->name);
-		}
+		if (named->lacking[rank] != NONE)
+			return leave_out(
+			    verdict, "not-approved",
+			    named->policy->areas[named->lacking[rank]].name);
 	}
 	return false;
 }
@@ -538,11 +584,8 @@ decide_unknown(const struct named *named, struct policy_verdict *verdict)
 	    (!policy->exemptions_count && !policy->listen_denies_count &&
 	     !policy->areas_count))
 		return false;
-	from = from && (verdict->route == POLICY_OUT ||
-			verdict->route == POLICY_INTERNAL);
-	to = to &&
-	     (verdict->route == POLICY_IN || verdict->route == POLICY_INTERNAL);
-	return (from || to) &&
+	return ((from && from_is_ours(verdict)) ||
+		(to && to_is_ours(verdict))) &&
 	       leave_out(verdict, "unknown-party", "unknown party");
 }
 
@@ -580,35 +623,39 @@ decide_record(const struct named *named, struct policy_verdict *verdict)
 	}
 }
 
-/** Of a call that is recorded: what may still happen. */
+/** What may still happen, and how far that reaches back. */
 static void
 look_ahead(const struct named *named, struct policy_verdict *verdict)
 {
 	const struct policy *policy = named->policy;
 	const struct policy__opt_out *opt_out = &policy->opt_out;
-	int64_t least_ns = 0;
 
+	verdict->lookback_ns = policy__lookup_back_ns(policy);
 	for (size_t i = 0; i < policy->payments_count; i++) {
 		const struct policy__payment *payment = &policy->payments[i];
 
-		if (!areas_fit(&payment->areas, named))
+		if (!areas_fit(&payment->areas, named, false))
 			continue;
 		verdict->payments |= UINT32_C(1) << i;
 		verdict->tones |= payment->tones;
 		if (payment->lookback_ns > verdict->lookback_ns)
 			verdict->lookback_ns = payment->lookback_ns;
 	}
-	if (verdict->payments)
-		least_ns = verdict->tones ? LOOKBACK_TONES_NS : LOOKBACK_MIN_NS;
-	if (opt_out->given && areas_fit(&opt_out->areas, named) &&
+	if (opt_out->given && areas_fit(&opt_out->areas, named, false) &&
 	    (verdict->route == POLICY_IN || verdict->route == POLICY_OUT)) {
 		verdict->opt_out = true;
 		verdict->announcement_ns = opt_out->announcement_ns;
-		if (!least_ns)
-			least_ns = LOOKBACK_MIN_NS;
 	}
-	if (verdict->lookback_ns < least_ns)
-		verdict->lookback_ns = least_ns;
+	if ((verdict->payments || verdict->opt_out) &&
+	    verdict->lookback_ns < LOOKBACK_MIN_NS)
+		verdict->lookback_ns = LOOKBACK_MIN_NS;
+	if (verdict->tones && verdict->lookback_ns < LOOKBACK_TONES_NS)
+		verdict->lookback_ns = LOOKBACK_TONES_NS;
+	/* of what is not recorded nothing waits */
+	if (!policy__is_recorded(verdict)) {
+		verdict->tones = false;
+		verdict->lookback_ns = verdict->announcement_ns = 0;
+	}
 }
 
 static void
@@ -633,7 +680,8 @@ policy_decide(const struct policy *policy, const struct policy_facts *facts,
 			       .facts = facts,
 			       .day = day_of(policy, facts->start_ns),
 			       .exemption = NONE,
-			       .listen_deny = NONE };
+			       .listen_deny = NONE,
+			       .lacking = { NONE, NONE, NONE } };
 
 	memset(verdict, 0, sizeof(*verdict));
 	policy_number_normalise(policy, facts->from, verdict->from);
@@ -643,13 +691,22 @@ policy_decide(const struct policy *policy, const struct policy_facts *facts,
 	    party_is_internal(policy, verdict->to, facts->to_addr));
 	name_all(&named, verdict);
 	area_choose(&named, verdict);
-	if (decide_payment(&named, verdict) ||
-	    decide_opt_out(&named, verdict) || decide_exempt(&named, verdict) ||
-	    decide_approval(&named, verdict) || decide_unknown(&named, verdict))
-		return;
-	decide_record(&named, verdict);
-	if (verdict->decision != POLICY_OUT_OF_SCOPE)
-		look_ahead(&named, verdict);
+	if (named.exemption != NONE)
+		verdict->traces = policy->exemptions[named.exemption].traces;
+	if (!decide_payment(&named, verdict) &&
+	    !decide_opt_out(&named, verdict) &&
+	    !decide_exempt(&named, verdict) &&
+	    !decide_approval(&named, verdict) &&
+	    !decide_unknown(&named, verdict))
+		decide_record(&named, verdict);
+	look_ahead(&named, verdict);
+}
+
+bool
+policy__is_recorded(const struct policy_verdict *verdict)
+{
+	return verdict->decision == POLICY_RECORD ||
+	       verdict->decision == POLICY_LISTEN_DENY;
 }
 
 static void

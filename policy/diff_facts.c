@@ -317,6 +317,8 @@ facts_of_exemptions(const struct policy *p, struct policy__facts *facts)
 		text(facts, "reason", x->reason);
 		approval(facts, &x->approval, &plain);
 		text(facts, "metadata", traces[x->traces]);
+		if (x->lookback_ns)
+			span(facts, "look-back", x->lookback_ns);
 	}
 	for (i = 0; i < p->listen_denies_count; i++) {
 		const struct policy__listen_deny *x = &p->listen_denies[i];
@@ -361,6 +363,7 @@ facts_of_payment(const struct policy *p, const struct policy__payment *payment,
 	header(facts, "INFO", payment->info, payment->info_value);
 	numbers(facts, p, "call to", &payment->targets);
 	flag(facts, "hold", payment->hold);
+	flag(facts, "by hand", payment->by_hand);
 	flag(facts, "tones", payment->tones);
 	flag(facts, "card numbers", payment->card_numbers);
 	span(facts, "look-back", payment->lookback_ns);

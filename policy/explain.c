@@ -114,7 +114,7 @@ policy__say_rule_parts(const struct policy__explain *e,
 		       const struct policy__rule *rule)
 {
 	static const char *const parts[] = {
-		[POLICY_KIND_AGENT] = "the conversation with who answers",
+		[POLICY_KIND_AGENT] = "the conversation with whoever answers",
 		[POLICY_KIND_QUEUE] = "the time in a queue",
 		[POLICY_KIND_HOLD] = "the time on hold",
 		[POLICY_KIND_CONSULT] = "consultations with colleagues",
@@ -128,7 +128,7 @@ policy__say_rule_parts(const struct policy__explain *e,
 	}
 	if (!rule->kinds || list.count == sizeof(parts) / sizeof(parts[0]))
 		return;
-	fputs(" This holds only for these parts of a call: ", e->to);
+	fputs(" This holds only for ", e->to);
 	policy__say_list(e->to, &list, "and");
 	fputs(".", e->to);
 }
@@ -187,42 +187,70 @@ policy__say_area_numbers(const struct policy__explain *e,
 	}
 }
 
-const char *
-policy__area_lacks(const struct policy__area *area)
+bool
+policy__holds(const struct policy__explain *e,
+	      const struct policy__approval *approval)
 {
+	return !approval->ends.set || e->day < approval->ends.day;
+}
+
+/** Is it given, and not too early or too late? */
+static bool
+is_approved(const struct policy__explain *e,
+	    const struct policy__approval *approval)
+{
+	return approval->given &&
+	       (!approval->approved.set || approval->approved.day <= e->day) &&
+	       policy__holds(e, approval);
+}
+
+const char *
+policy__area_lacks(const struct policy__explain *e,
+		   const struct policy__area *area)
+{
+	const struct policy__approval *business_case = &area->business_case;
 	bool no_case =
-	    area->needs & POLICY__NEED_CASE && !area->business_case.given;
-	bool no_request =
-	    area->needs & POLICY__NEED_REQUEST && !area->request.given;
+	    area->needs & POLICY__NEED_CASE && !is_approved(e, business_case);
+	bool no_request = area->needs & POLICY__NEED_REQUEST &&
+			  !is_approved(e, &area->request);
 
 	if (no_case && no_request)
 		return "it has neither a business case nor an approved request";
+	if (no_case && business_case->given)
+		return policy__holds(e, business_case)
+			   ? "its business case is not yet approved"
+			   : "its business case has ended";
 	if (no_case)
 		return "it has no business case";
-	return no_request ? "nobody's request for it was approved" : NULL;
+	if (no_request && area->request.given)
+		return policy__holds(e, &area->request)
+			   ? "the request for it is not yet approved"
+			   : "the request for it has ended";
+	return no_request ? "no request for it has been approved" : NULL;
 }
 
 static bool
-is_exempt(const struct policy *policy, const char *number)
+is_exempt(const struct policy__explain *e, const char *number)
 {
-	for (size_t i = 0; i < policy->exemptions_count; i++) {
-		if (policy__patterns_fit(&policy->exemptions[i].numbers,
-					 number))
+	for (size_t i = 0; i < e->policy->exemptions_count; i++) {
+		const struct policy__exemption *x = &e->policy->exemptions[i];
+
+		if (policy__holds(e, &x->approval) &&
+		    policy__patterns_fit(&x->numbers, number))
 			return true;
 	}
 	return false;
 }
 
 bool
-policy__all_exempt(const struct policy *policy,
+policy__all_exempt(const struct policy__explain *e,
 		   const struct policy__patterns *numbers)
 {
 	for (size_t i = 0; i < numbers->count; i++) {
 		const struct policy__pattern *one = &numbers->items[i];
 
-		if (!is_exempt(policy, one->first) ||
-		    (one->kind == POLICY__RANGE &&
-		     !is_exempt(policy, one->last)))
+		if (!is_exempt(e, one->first) ||
+		    (one->kind == POLICY__RANGE && !is_exempt(e, one->last)))
 			return false;
 	}
 	return true;
@@ -247,6 +275,7 @@ say_triggers(const struct policy__explain *e, const struct policy__payment *p)
 			     policy__has(p->info),
 			     p->targets.count != 0,
 			     p->hold,
+			     p->by_hand,
 			     p->card_numbers };
 	size_t count = 0;
 	size_t i;
@@ -275,6 +304,11 @@ say_triggers(const struct policy__explain *e, const struct policy__payment *p)
 	}
 	if (p->hold)
 		fprintf(to, "%sa member of staff puts the call on hold",
+			policy__joint(i++, count, "or"));
+	if (p->by_hand)
+		fprintf(to,
+			"%sa member of staff, or the page on which a payment "
+			"is made, asks for it",
 			policy__joint(i++, count, "or"));
 	if (p->card_numbers)
 		fprintf(to, "%sa card number is keyed",
@@ -417,10 +451,8 @@ policy__say_reminder(const struct policy__explain *e,
 		fputs("at the first use of a recorded telephone", e->to);
 	if (reminder->first_use && every)
 		fputs(", and then ", e->to);
-	if (every) {
-		fputs("every ", e->to);
-		policy__say_duration(e->to, &reminder->every);
-	}
+	if (every)
+		policy__say_every(e->to, &reminder->every);
 	if (reminder->since.set) {
 		fputs(", since ", e->to);
 		policy__say_date(e->to, &reminder->since);
@@ -466,9 +498,10 @@ policy__say_purpose_needs(const struct policy__explain *e,
 
 int
 policy_explain(const struct policy *policy, enum policy_audience audience,
-	       const char *area, FILE *to)
+	       const char *area, int64_t now_ns, FILE *to)
 {
 	struct policy__explain e = { .policy = policy, .to = to };
+	struct policy_civil civil;
 
 	for (size_t i = 0; area && i < policy->areas_count; i++) {
 		if (!strcmp(policy->areas[i].name, area))
@@ -476,6 +509,8 @@ policy_explain(const struct policy *policy, enum policy_audience audience,
 	}
 	if (area && !e.area)
 		return -ENOENT;
+	policy_zone_civil(policy->zone, now_ns, &civil);
+	e.day = policy__days_from_civil(civil.year, civil.month, civil.day);
 	switch (audience) {
 	case POLICY_FOR_COMPLIANCE:
 		policy__explain_compliance(&e);

@@ -200,7 +200,7 @@ explain_request(const struct policy__explain *e,
 static void
 explain_area(struct policy__explain *e, const struct policy__area *area)
 {
-	const char *lacks = policy__area_lacks(area);
+	const char *lacks = policy__area_lacks(e, area);
 	FILE *to = e->to;
 
 	policy__item(e);
@@ -218,7 +218,7 @@ explain_area(struct policy__explain *e, const struct policy__area *area)
 		      "have ",
 		      to);
 		policy__say_numbers(to, e->policy, &area->confidential, "and");
-		fputs(policy__all_exempt(e->policy, &area->confidential)
+		fputs(policy__all_exempt(e, &area->confidential)
 			  ? "."
 			  : ", but no exemption covers all of that.",
 		      to);
@@ -322,6 +322,12 @@ explain_exemptions(struct policy__explain *e)
 		policy__say_field(e->to, ". Reason: ", x->reason, ".");
 		policy__say_who_allowed(e->to, &x->approval);
 		fprintf(e->to, " %s", policy__traces_words(x->traces));
+		if (x->lookback_ns) {
+			fputs(" Of a call that comes to them, the last ",
+			      e->to);
+			policy__say_span(e->to, x->lookback_ns);
+			fputs(" before that are not recorded either.", e->to);
+		}
 		policy__explain_end(e);
 	}
 }
@@ -495,8 +501,9 @@ explain_access(struct policy__explain *e)
 
 	policy__heading(e, "Who may do what");
 	policy__paragraph(e);
+	fputs("Every right is with ", e->to);
 	policy__say_names(e->to, &p->owners, "and");
-	fprintf(e->to, " ha%s every right.", p->owners.count == 1 ? "s" : "ve");
+	fputs(".", e->to);
 	policy__explain_end(e);
 	for (size_t i = 0; i < p->grants_count; i++) {
 		if (!policy__concerns(e, &p->grants[i].areas))
@@ -559,14 +566,12 @@ explain_announced(struct policy__explain *e)
 static void
 say_per(FILE *to, const struct policy__duration *per)
 {
-	if (per->days == 7) {
+	if (per->days == 7)
 		fputs("a week", to);
-	} else if (per->months == 1) {
+	else if (per->months == 1)
 		fputs("a month", to);
-	} else {
-		fputs("every ", to);
-		policy__say_duration(to, per);
-	}
+	else
+		policy__say_every(to, per);
 }
 
 static void

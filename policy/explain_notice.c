@@ -39,23 +39,45 @@ class_is_used(const struct policy__explain *e,
 	return false;
 }
 
-/** "Recordings are kept for ..."; several classes: "..., or for ...". */
+static bool
+is_as_long(const struct policy__duration *a, const struct policy__duration *b)
+{
+	return a->days == b->days && a->months == b->months;
+}
+
+/** Is it the first used class of its times? Names do not matter here. */
+static bool
+class_is_told(const struct policy__explain *e, size_t at)
+{
+	const struct policy__class *all = e->policy->classes, *one = &all[at];
+
+	if (!class_is_used(e, one))
+		return false;
+	for (size_t i = 0; i < at; i++) {
+		if (class_is_used(e, &all[i]) &&
+		    is_as_long(&all[i].max, &one->max) &&
+		    all[i].has_min == one->has_min &&
+		    is_as_long(&all[i].min, &one->min))
+			return false;
+	}
+	return true;
+}
+
+/** "Recordings are kept for ..."; several times: "..., or for ...". */
 static void
 say_kept(const struct policy__explain *e)
 {
 	const struct policy *p = e->policy;
-	size_t count = 0, said = 0;
+	size_t said = 0;
 
-	for (size_t i = 0; i < p->classes_count; i++)
-		count += class_is_used(e, &p->classes[i]);
 	fputs("Recordings are kept ", e->to);
 	for (size_t i = 0; i < p->classes_count; i++) {
-		if (!class_is_used(e, &p->classes[i]))
+		if (!class_is_told(e, i))
 			continue;
 		fputs(said++ ? ", or " : "", e->to);
 		policy__say_kept(e, p->classes[i].name);
 	}
-	if (count > 1)
+	if (said > 1)
 		fputs(", depending on the call", e->to);
 	fputs(", counted from the start of the call, and are then deleted "
 	      "automatically.",
@@ -126,7 +148,7 @@ staff_areas(struct policy__explain *e)
 {
 	for (size_t i = 0; i < e->policy->areas_count; i++) {
 		const struct policy__area *area = &e->policy->areas[i];
-		const char *lacks = policy__area_lacks(area);
+		const char *lacks = policy__area_lacks(e, area);
 
 		if (!policy__concerns_area(e, i))
 			continue;
@@ -154,6 +176,8 @@ staff_exemptions(struct policy__explain *e)
 	for (size_t i = 0; i < p->exemptions_count; i++) {
 		const struct policy__exemption *x = &p->exemptions[i];
 
+		if (!policy__holds(e, &x->approval))
+			continue;
 		policy__item(e);
 		policy__say_numbers(e->to, p, &x->numbers, "and");
 		fprintf(e->to, " (%s)", x->name);
@@ -199,6 +223,7 @@ static void
 staff_confidential(struct policy__explain *e)
 {
 	const struct policy *p = e->policy;
+	size_t said = 0;
 
 	policy__heading(e, "Calls that are not to be recorded");
 	policy__paragraph(e);
@@ -210,11 +235,17 @@ staff_confidential(struct policy__explain *e)
 		const struct policy__area *area = &p->areas[i];
 
 		if (!policy__concerns_area(e, i) || !area->confidential.count ||
-		    !policy__all_exempt(p, &area->confidential))
+		    !policy__all_exempt(e, &area->confidential))
 			continue;
+		if (!said++) {
+			policy__paragraph(e);
+			fputs("For calls that are not to be recorded there "
+			      "are these telephones:",
+			      e->to);
+			policy__explain_end(e);
+		}
 		policy__item(e);
-		fprintf(e->to,
-			"For staff of %s these are not recorded: ", area->name);
+		fprintf(e->to, "%s: ", area->name);
 		policy__say_numbers(e->to, p, &area->confidential, "and");
 		fputs(".", e->to);
 		policy__explain_end(e);
@@ -301,7 +332,7 @@ staff_reminders(struct policy__explain *e)
 static bool
 is_recorded(const struct policy__explain *e, uint32_t routes)
 {
-	if (e->area && policy__area_lacks(e->area))
+	if (e->area && policy__area_lacks(e, e->area))
 		return false;
 	for (size_t i = 0; i < e->policy->rules_count; i++) {
 		const struct policy__rule *rule = &e->policy->rules[i];
@@ -315,7 +346,7 @@ is_recorded(const struct policy__explain *e, uint32_t routes)
 static void
 not_recorded(struct policy__explain *e)
 {
-	const char *lacks = e->area ? policy__area_lacks(e->area) : NULL;
+	const char *lacks = e->area ? policy__area_lacks(e, e->area) : NULL;
 
 	policy__paragraph(e);
 	policy__say_first(e->to, e->policy->organisation);
@@ -368,7 +399,7 @@ is_partial(const struct policy__explain *e)
 		const struct policy__rule *rule = &e->policy->rules[i];
 
 		if (rule_concerns(e, rule) && rule->routes & OUTSIDE &&
-		    rule->areas.all && rule->sites.all && !rule->has_queues &&
+		    rule->sites.all && !rule->has_queues &&
 		    !rule->has_numbers && !rule->has_from && !rule->has_to &&
 		    !rule->logged_in)
 			return false;
@@ -396,7 +427,7 @@ say_with(const struct policy__explain *e)
 				 p->rules[i].routes & OUTSIDE &&
 				 policy__set_has(&p->rules[i].areas, a);
 		if (named && policy__concerns_area(e, a) &&
-		    !policy__area_lacks(&p->areas[a]))
+		    !policy__area_lacks(e, &p->areas[a]))
 			policy__list_add(&areas, p->areas[a].name);
 	}
 	if (!areas.count)

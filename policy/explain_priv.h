@@ -10,6 +10,7 @@ struct policy__explain {
 	const struct policy *policy;
 	FILE *to;
 	const struct policy__area *area; /**< NULL: all of them */
+	int64_t day; /**< today */
 	bool begun;
 	bool listing; /**< the paragraph before is an item of a list */
 };
@@ -44,10 +45,14 @@ const struct policy__class *policy__class_find(const struct policy *policy,
 /** "the extensions 2200 to 2299 and the queue 4000" */
 void policy__say_area_numbers(const struct policy__explain *e,
 			      const struct policy__area *area);
-/** What an area lacks, and why it is therefore not recorded; NULL: nothing. */
-const char *policy__area_lacks(const struct policy__area *area);
-/** Does an exemption cover these numbers? */
-bool policy__all_exempt(const struct policy *policy,
+/** Why an area is not recorded: what it lacks today. NULL: it is. */
+const char *policy__area_lacks(const struct policy__explain *e,
+			       const struct policy__area *area);
+/** Does something that may have an end hold today? */
+bool policy__holds(const struct policy__explain *e,
+		   const struct policy__approval *approval);
+/** Do exemptions that hold cover these numbers? */
+bool policy__all_exempt(const struct policy__explain *e,
 			const struct policy__patterns *numbers);
 /** A sentence each: how it is seen that somebody pays, and what then. */
 void policy__say_payment(const struct policy__explain *e,

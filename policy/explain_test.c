@@ -2,6 +2,7 @@
 /* A policy in plain English: what is said to whom, and how. */
 #include <ctype.h>
 #include <errno.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,9 @@
 
 #include "cmd/testing/testing.h"
 #include "policy/words_priv.h"
+
+/** 1 January 2020 */
+#define NOW (INT64_C(1577880000) * POLICY__SECOND_NS)
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -40,7 +44,7 @@ explain(const struct policy *policy, enum policy_audience audience,
 	FILE *to = open_memstream(&text, &n);
 
 	assert_non_null(to);
-	assert_int_equal(policy_explain(policy, audience, area, to), 0);
+	assert_int_equal(policy_explain(policy, audience, area, NOW, to), 0);
 	assert_int_equal(fclose(to), 0);
 	return text;
 }
@@ -126,6 +130,7 @@ times_in_words(void **state)
 static void
 lists_in_words(void **state)
 {
+	const struct policy__duration year = { .months = 12 };
 	struct policy__list_words list = { 0 };
 
 	(void)state;
@@ -136,6 +141,7 @@ lists_in_words(void **state)
 	SAID("a and b", policy__say_list(to, &list, "and"));
 	policy__list_add(&list, "c");
 	SAID("a, b or c", policy__say_list(to, &list, "or"));
+	SAID("every year", policy__say_every(to, &year));
 	SAID("one two", policy__say_text(to, "one\ntwo. \n"));
 	SAID("Our office", policy__say_first(to, "our office"));
 	SAID("all calls", policy__say_routes(to, 15, false));
@@ -190,8 +196,7 @@ check_line(const char *line, size_t n)
 	if (line[n - 1] != '.' && line[n - 1] != ':')
 		fail_msg("no end: %.*s", (int)n, line);
 	/* names stand first in items; sentences begin with capitals */
-	if (line[0] != '-' && !isupper((unsigned char)line[0]) &&
-	    strncmp(line, "root", 4) != 0)
+	if (line[0] != '-' && !isupper((unsigned char)line[0]))
 		fail_msg("no beginning: %.*s", (int)n, line);
 }
 
@@ -219,23 +224,37 @@ static const enum policy_audience audiences[] = { POLICY_FOR_COMPLIANCE,
 						  POLICY_FOR_STAFF,
 						  POLICY_FOR_CALLER };
 
+/** For everybody, of all areas and of each. */
 static void
-texts_are_well_formed(void **state)
+check_texts(const char *path)
 {
-	static const char *const areas[] = { NULL, "housing", "revenues",
-					     "parks" };
-	struct policy *policy = load_file("policy/load_test.yaml");
+	struct policy *policy = load_file(path);
 
-	(void)state;
 	for (size_t i = 0; i < COUNT(audiences); i++) {
-		for (size_t a = 0; a < COUNT(areas); a++) {
-			char *text = explain(policy, audiences[i], areas[a]);
+		for (size_t a = 0; a <= policy->areas_count; a++) {
+			char *text =
+			    explain(policy, audiences[i],
+				    a ? policy->areas[a - 1].name : NULL);
 
 			check_style(text);
 			free(text);
 		}
 	}
 	policy_free(&policy);
+}
+
+static void
+texts_are_well_formed(void **state)
+{
+	glob_t files;
+
+	(void)state;
+	check_texts("policy/load_test.yaml");
+	assert_int_equal(glob("policy/examples/*.yaml", 0, NULL, &files), 0);
+	assert_true(files.gl_pathc >= 6);
+	for (size_t i = 0; i < files.gl_pathc; i++)
+		check_texts(files.gl_pathv[i]);
+	globfree(&files);
 }
 
 /** A policy says little, and yet all texts can be read. */
@@ -250,7 +269,7 @@ the_default_policy(void **state)
 	yaml = strdup(policy_default_text());
 	assert_non_null(yaml);
 	/* any name does */
-	memcpy(strstr(yaml, "'%s'"), "root", 4);
+	*strchr(yaml, '%') = 'u';
 	assert_int_equal(policy_load(&policy, yaml, strlen(yaml), &errors), 0);
 	for (size_t i = 0; i < COUNT(audiences); i++) {
 		text = explain(policy, audiences[i], NULL);
@@ -307,7 +326,7 @@ for_compliance(void **state)
 		"that.",
 		"- discipline: needs a case and an approver; authorised by "
 		"people manager.\n",
-		"root and alice have every right.",
+		"Every right is with root and alice.",
 		"- service may operate the recorder and change the policy.\n",
 		"- For everybody recorded: every 6 months, since 7 October "
 		"2019. Business calls only.\n",
@@ -335,7 +354,7 @@ for_staff(void **state)
 	has(text, "notice to staff: housing\n");
 	has(text, "In this area: Disputes over what was said.");
 	has(text, "the extensions 2200 to 2249 and 2300");
-	has(text, "- For staff of housing these are not recorded: 2249.\n");
+	has(text, "there are these telephones:\n\n- housing: 2249.\n");
 	has(text, "Who listens, and what for, is written down each time.");
 	has(text, "Data Protection Officer.");
 	has_not(text, "In the area revenues");
@@ -364,10 +383,59 @@ confidential_extensions(void **state)
 	(void)state;
 	exempt->items[0].first[0] = '3';
 	text = explain(policy, POLICY_FOR_STAFF, NULL);
-	has_not(text, "For staff of housing");
+	has_not(text, "there are these telephones");
 	free(text);
 	text = explain(policy, POLICY_FOR_COMPLIANCE, NULL);
 	has(text, "its people have 2249, but no exemption covers all of that.");
+	free(text);
+	policy_free(&policy);
+}
+
+/** What has ended by now is not said to hold. */
+static void
+approvals_that_ended(void **state)
+{
+	struct policy *policy = load_file("policy/load_test.yaml");
+	struct policy__area *housing = &policy->areas[0];
+	char *text;
+
+	(void)state;
+	housing->business_case.ends.day = NOW / POLICY__SECOND_NS / 86400;
+	text = explain(policy, POLICY_FOR_STAFF, "housing");
+	has(text, "does not record these telephone calls: its business case "
+		  "has ended.");
+	free(text);
+	housing->business_case.ends.day++;
+	text = explain(policy, POLICY_FOR_STAFF, "housing");
+	has(text, "# Who may listen");
+	has(text, "(union)");
+	free(text);
+	housing->request.approved.day = NOW / POLICY__SECOND_NS / 86400 + 1;
+	text = explain(policy, POLICY_FOR_STAFF, NULL);
+	has(text, "not recorded, since the request for it is not yet "
+		  "approved.");
+	free(text);
+	policy->exemptions[0].approval.ends.day = 0;
+	text = explain(policy, POLICY_FOR_STAFF, NULL);
+	has_not(text, "(union)");
+	has_not(text, "there are these telephones");
+	free(text);
+	policy_free(&policy);
+}
+
+/** Two classes of one length are one to who reads of them. */
+static void
+lengths_once(void **state)
+{
+	struct policy *policy = load_file("policy/load_test.yaml");
+	char *text;
+
+	(void)state;
+	policy->classes[1].has_min = true;
+	policy->classes[1].min = policy->classes[0].min;
+	policy->classes[1].max = policy->classes[0].max;
+	text = explain(policy, POLICY_FOR_CALLER, NULL);
+	has(text, "kept for at least 1 year and at most 2 years, counted");
 	free(text);
 	policy_free(&policy);
 }
@@ -402,7 +470,8 @@ no_such_area(void **state)
 
 	(void)state;
 	assert_int_equal(
-	    policy_explain(policy, POLICY_FOR_STAFF, "moon", stderr), -ENOENT);
+	    policy_explain(policy, POLICY_FOR_STAFF, "moon", NOW, stderr),
+	    -ENOENT);
 	policy_free(&policy);
 }
 
@@ -416,7 +485,8 @@ no_memory(void **state)
 	(void)state;
 	setbuf(full, NULL);
 	assert_int_equal(
-	    policy_explain(policy, POLICY_FOR_COMPLIANCE, NULL, full), -ENOMEM);
+	    policy_explain(policy, POLICY_FOR_COMPLIANCE, NULL, NOW, full),
+	    -ENOMEM);
 	fclose(full);
 	policy_free(&policy);
 }
@@ -491,6 +561,8 @@ main(void)
 		cmocka_unit_test(for_compliance),
 		cmocka_unit_test(for_staff),
 		cmocka_unit_test(confidential_extensions),
+		cmocka_unit_test(approvals_that_ended),
+		cmocka_unit_test(lengths_once),
 		cmocka_unit_test(for_callers),
 		cmocka_unit_test(no_such_area),
 		cmocka_unit_test(no_memory),

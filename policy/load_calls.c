@@ -34,6 +34,8 @@ exemption_read(struct policy__yaml *yaml, yaml_node_t *node, void *entry)
 		POLICY__APPROVAL_KEYS(struct policy__exemption, approval,
 				      false),
 		{ "metadata", false, policy__read_word, AT(traces), &traces },
+		{ "look_back", false, policy__read_span, AT(lookback_ns),
+		  SPAN_LOOK_BACK },
 	};
 #undef AT
 	struct policy__exemption *exemption = entry;
@@ -151,6 +153,7 @@ read_triggers(struct policy__yaml *yaml, yaml_node_t *value,
 		{ "info", false, read_header, AT(info), NULL },
 		{ "call", false, policy__read_numbers, AT(targets), NULL },
 		{ "hold", false, policy__read_flag, AT(hold), NULL },
+		{ "by_hand", false, policy__read_flag, AT(by_hand), NULL },
 		{ "tones", false, policy__read_flag, AT(tones), NULL },
 		{ "card_numbers", false, policy__read_flag, AT(card_numbers),
 		  NULL },
@@ -163,22 +166,23 @@ read_triggers(struct policy__yaml *yaml, yaml_node_t *value,
 			   payment);
 	if (yaml->errors->count != before || payment->keys[0] ||
 	    payment->header[0] || payment->info[0] || payment->targets.count ||
-	    payment->hold)
+	    payment->hold || payment->by_hand)
 		return;
 	if (payment->card_numbers)
 		policy__complain(yaml, value,
 				 "'card_numbers' is never the only control: "
 				 "the number has been said or keyed by then; "
-				 "add keys, header, info, call or hold");
+				 "add keys, header, info, call, hold or "
+				 "by_hand");
 	else if (payment->tones)
 		policy__complain(yaml, value,
 				 "'tones' only hears keys, it is no trigger of "
-				 "its own; add keys, header, info, call or "
-				 "hold");
+				 "its own; add keys, header, info, call, hold "
+				 "or by_hand");
 	else
 		policy__complain(yaml, value,
 				 "'triggers' has none; there are keys, header, "
-				 "info, call and hold");
+				 "info, call, hold and by_hand");
 }
 
 /** explicit, never, or "after 10 minutes". */

@@ -11,6 +11,9 @@
  *
  * Numbers of one range have the same number of digits, so shorter ones come
  * before longer ones, and those of one length by their digits.
+ *
+ * What is of a building is of each area of that building too. This is looked up
+ * in a second step: a large building of many areas stands here once.
  */
 #include "policy/policy_priv.h"
 
@@ -32,7 +35,10 @@ struct entries {
 
 struct policy__lookup {
 	struct entries exact, prefix, range;
-	struct entry *all; /* owns them */
+	struct entry *all;    /* owns them */
+	int64_t back_ns;      /* the longest look-back of an exemption */
+	uint32_t *site_areas; /* site by site */
+	size_t *site_from;    /* [site] where they begin; one more: the end */
 };
 
 static int
@@ -83,17 +89,12 @@ patterns_add(struct build *build, const struct policy__patterns *patterns,
 	}
 }
 
-/** Its own extensions, and those of its buildings. */
 static void
 area_add(struct build *build, const struct policy *policy, size_t i)
 {
 	const struct policy__area *area = &policy->areas[i];
 
 	patterns_add(build, &area->extensions, POLICY__NAMED_EXTENSION, i);
-	for (size_t s = 0; area->has_sites && s < area->sites.count; s++)
-		patterns_add(build,
-			     &policy->sites[area->sites.items[s]].extensions,
-			     POLICY__NAMED_EXTENSION, i);
 	patterns_add(build, &area->queues, POLICY__NAMED_QUEUE, i);
 	patterns_add(build, &area->confidential, POLICY__NAMED_CONFIDENTIAL, i);
 }
@@ -156,6 +157,39 @@ kind_of(struct entry *all, size_t count, int kind)
 	return found;
 }
 
+static size_t
+sites_of(const struct policy__area *area)
+{
+	return area->has_sites ? area->sites.count : 0;
+}
+
+/** Which areas each site has. @return 0, -ENOMEM */
+static int
+site_areas_new(struct policy__lookup *lookup, const struct policy *policy)
+{
+	size_t *end, total = 0;
+
+	for (size_t a = 0; a < policy->areas_count; a++)
+		total += sites_of(&policy->areas[a]);
+	lookup->site_from = calloc(policy->sites_count + 2, sizeof(*end));
+	lookup->site_areas = calloc(total + 1, sizeof(lookup->site_areas[0]));
+	if (!lookup->site_from || !lookup->site_areas)
+		return -ENOMEM;
+	/* counted two places on, begun one place on, filled: in place */
+	end = lookup->site_from + 1;
+	for (size_t a = 0; a < policy->areas_count; a++)
+		for (size_t i = 0; i < sites_of(&policy->areas[a]); i++)
+			end[policy->areas[a].sites.items[i] + 1]++;
+	for (size_t s = 1; s <= policy->sites_count; s++)
+		end[s] += end[s - 1];
+	for (size_t a = 0; a < policy->areas_count; a++)
+		for (size_t i = 0; i < sites_of(&policy->areas[a]); i++)
+			lookup->site_areas
+			    [end[policy->areas[a].sites.items[i]]++] =
+			    (uint32_t)a;
+	return 0;
+}
+
 int
 policy__lookup_new(struct policy *policy)
 {
@@ -166,8 +200,8 @@ policy__lookup_new(struct policy *policy)
 		return -ENOMEM;
 	policy_add(&build, policy);
 	lookup->all = calloc(build.count + 1, sizeof(lookup->all[0]));
-	if (!lookup->all) {
-		free(lookup);
+	if (!lookup->all || site_areas_new(lookup, policy) < 0) {
+		policy__lookup_free(&lookup);
 		return -ENOMEM;
 	}
 	build = (struct build){ .items = lookup->all };
@@ -178,8 +212,18 @@ policy__lookup_new(struct policy *policy)
 	lookup->prefix = kind_of(lookup->all, build.count, POLICY__PREFIX);
 	if (lookup->range.count)
 		range_most(lookup->range.items, 0, lookup->range.count);
+	for (size_t i = 0; i < policy->exemptions_count; i++) {
+		if (policy->exemptions[i].lookback_ns > lookup->back_ns)
+			lookup->back_ns = policy->exemptions[i].lookback_ns;
+	}
 	policy->lookup = lookup;
 	return 0;
+}
+
+int64_t
+policy__lookup_back_ns(const struct policy *policy)
+{
+	return policy->lookup ? policy->lookup->back_ns : 0;
 }
 
 void
@@ -188,16 +232,47 @@ policy__lookup_free(struct policy__lookup **lookup)
 	if (!*lookup)
 		return;
 	free((*lookup)->all);
+	free((*lookup)->site_areas);
+	free((*lookup)->site_from);
 	free(*lookup);
 	*lookup = NULL;
 }
 
 /* ---- looking ------------------------------------------------------------- */
 
+/** Somebody who looks a number up. */
+struct look {
+	const struct policy *policy;
+	policy__named_fn fn;
+	void *ctx;
+};
+
+void
+policy__lookup_site(const struct policy *policy, uint32_t site,
+		    policy__named_fn fn, void *ctx)
+{
+	const struct policy__lookup *lookup = policy->lookup;
+
+	fn(ctx, POLICY__NAMED_SITE, site);
+	for (size_t i = lookup->site_from[site];
+	     i < lookup->site_from[site + 1]; i++)
+		fn(ctx, POLICY__NAMED_EXTENSION, lookup->site_areas[i]);
+}
+
+static void
+tell(const struct look *look, const struct entry *entry)
+{
+	if (entry->what == POLICY__NAMED_SITE)
+		policy__lookup_site(look->policy, entry->index, look->fn,
+				    look->ctx);
+	else
+		look->fn(look->ctx, entry->what, entry->index);
+}
+
 /** Those whose first is exactly this. */
 static void
-equal_each(const struct entries *entries, const char *number,
-	   policy__named_fn fn, void *ctx)
+equal_each(const struct look *look, const struct entries *entries,
+	   const char *number)
 {
 	size_t lo = 0, hi = entries->count;
 
@@ -213,12 +288,12 @@ equal_each(const struct entries *entries, const char *number,
 	for (; lo < entries->count &&
 	       !strcmp(entries->items[lo].pattern->first, number);
 	     lo++)
-		fn(ctx, entries->items[lo].what, entries->items[lo].index);
+		tell(look, &entries->items[lo]);
 }
 
 static void
-range_each(const struct entry *items, size_t lo, size_t hi, const char *number,
-	   policy__named_fn fn, void *ctx)
+range_each(const struct look *look, const struct entry *items, size_t lo,
+	   size_t hi, const char *number)
 {
 	while (lo < hi) {
 		size_t root = lo + (hi - lo) / 2;
@@ -226,11 +301,11 @@ range_each(const struct entry *items, size_t lo, size_t hi, const char *number,
 
 		if (number_compare(entry->most, number) < 0)
 			return;
-		range_each(items, lo, root, number, fn, ctx);
+		range_each(look, items, lo, root, number);
 		if (number_compare(entry->pattern->first, number) > 0)
 			return;
 		if (number_compare(entry->pattern->last, number) >= 0)
-			fn(ctx, entry->what, entry->index);
+			tell(look, entry);
 		lo = root + 1;
 	}
 }
@@ -240,21 +315,22 @@ policy__lookup_each(const struct policy *policy, const char *normalised,
 		    policy__named_fn fn, void *ctx)
 {
 	const struct policy__lookup *lookup = policy->lookup;
+	const struct look look = { policy, fn, ctx };
 	char begin[POLICY_NUMBER_BYTES];
 	size_t n = strlen(normalised);
 
 	if (!lookup || !n || n >= sizeof(begin))
 		return;
-	equal_each(&lookup->exact, normalised, fn, ctx);
+	equal_each(&look, &lookup->exact, normalised);
 	if (!policy_is_number(normalised))
 		return;
-	range_each(lookup->range.items, 0, lookup->range.count, normalised, fn,
-		   ctx);
+	range_each(&look, lookup->range.items, 0, lookup->range.count,
+		   normalised);
 	if (!lookup->prefix.count)
 		return;
 	memcpy(begin, normalised, n + 1);
 	for (; n > 0; n--) {
 		begin[n] = '\0';
-		equal_each(&lookup->prefix, begin, fn, ctx);
+		equal_each(&look, &lookup->prefix, begin);
 	}
 }

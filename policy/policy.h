@@ -197,12 +197,15 @@ struct policy_verdict {
 	char remote[POLICY_NUMBER_BYTES]; /**< in transit the callee */
 	char area[POLICY_NAME_BYTES];
 	char retention[POLICY_NAME_BYTES]; /**< "" where nothing is recorded */
-	/* what may still happen, and how far it reaches back */
+	/* what may still happen, also where nothing is recorded */
 	uint32_t payments;    /**< bit by index: those that may be triggered */
-	bool tones;           /**< of these one wants keys heard in the sound */
 	bool opt_out;         /**< the call may be opted out of */
+	/* where something is: how far that reaches back */
+	bool tones;           /**< one payment wants keys heard in the sound */
 	int64_t lookback_ns;  /**< audio waits so long before it is sealed; 0:
 			       * nothing reaches back */
+	int64_t reach_ns;     /**< of what is not recorded: so long before
+			       * that became known, nothing is either */
 	int64_t announcement_ns; /**< ... and so long after the answer */
 };
 
@@ -387,10 +390,11 @@ enum policy_audience { POLICY_FOR_COMPLIANCE, POLICY_FOR_STAFF,
  * begin with "# ".
  *
  * @param area only what concerns it; NULL: all
+ * @param now_ns what an approval that has ended by then allows is not said
  * @return 0, -ENOENT (no such area), -ENOMEM
  */
 int policy_explain(const struct policy *policy, enum policy_audience audience,
-		   const char *area, FILE *to)
+		   const char *area, int64_t now_ns, FILE *to)
 	__attribute__((warn_unused_result));
 
 /** A decision that was made, as a row tells of it. */

@@ -154,6 +154,8 @@ struct policy__exemption {
 	const char *reason;
 	struct policy__approval approval;
 	enum policy_traces traces;
+	int64_t lookback_ns; /**< before somebody exempt is asked to be called,
+			      * or comes */
 };
 
 /** Who is recorded, but nobody may listen. */
@@ -182,6 +184,7 @@ struct policy__payment {
 	const char *info, *info_value;   /**< header of an INFO; "" */
 	struct policy__patterns targets; /**< who is paid by telephone */
 	bool hold;         /**< an inside party puts the other on hold */
+	bool by_hand;      /**< `spanrec pause`, as a payment page asks it */
 	bool tones;        /**< keys are looked for in the sound */
 	bool card_numbers; /**< 13 to 19 digits that pass Luhn's test */
 	/* and then */
@@ -359,9 +362,22 @@ int policy__lookup_new(struct policy *policy)
 	__attribute__((warn_unused_result));
 void policy__lookup_free(struct policy__lookup **lookup);
 
-/** Every list that names a number. @cost log of how many there are */
+/** The longest look-back of any exemption: every call may come to it. */
+int64_t policy__lookup_back_ns(const struct policy *policy);
+
+/** Every list that names a number; one may be told several times.
+ * @cost log of how many there are */
 void policy__lookup_each(const struct policy *policy, const char *normalised,
 			 policy__named_fn fn, void *ctx);
+
+/** The same for somebody of whom it is known that he is of a site: it, and, as
+ * POLICY__NAMED_EXTENSION, its areas. */
+void policy__lookup_site(const struct policy *policy, uint32_t site,
+			 policy__named_fn fn, void *ctx);
+
+/* ---- decide.c ---------------------------------------------------------- */
+
+bool policy__is_recorded(const struct policy_verdict *verdict);
 
 /* ---- texts.c ----------------------------------------------------------- */
 

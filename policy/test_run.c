@@ -207,10 +207,24 @@ begin(struct runner *r, struct talk *talk, int64_t offset_ns)
 	};
 }
 
+/** Who must not be recorded may be heard of before he comes. */
+static int64_t
+reach_back(struct runner *r, const struct talk *talk, int64_t offset_ns)
+{
+	const struct policy__run_segment *segment = current(r, talk);
+	int64_t from_ns = offset_ns - talk->verdict.reach_ns;
+
+	if (!segment)
+		return offset_ns;
+	return from_ns > segment->from_ns ? from_ns : segment->from_ns;
+}
+
 static void
 segment_begin(struct runner *r, struct talk *talk, bool anew, int64_t offset_ns)
 {
 	decide(r, talk, anew);
+	if (talk->verdict.reach_ns)
+		offset_ns = reach_back(r, talk, offset_ns);
 	begin(r, talk, offset_ns);
 }
 
@@ -222,7 +236,7 @@ review(struct runner *r, struct talk *talk, int64_t offset_ns)
 
 	decide(r, talk, false);
 	if (strictness(talk->verdict.decision) > strictness(before))
-		begin(r, talk, offset_ns);
+		begin(r, talk, reach_back(r, talk, offset_ns));
 }
 
 /* ---- what happens -------------------------------------------------------- */
@@ -288,7 +302,6 @@ happened(struct runner *r, const struct talk *talk, struct policy_event event,
 	 int64_t offset_ns)
 {
 	const int64_t start_ns = r->test->call.start_ns;
-	enum policy_pause before = r->state.pause;
 	struct policy_effect effect;
 
 	event.time_ns = start_ns + offset_ns;
@@ -296,8 +309,6 @@ happened(struct runner *r, const struct talk *talk, struct policy_event event,
 			  &r->keys, &effect);
 	if (effect.paused)
 		gap_begin(r, effect.from_ns - start_ns);
-	else if (before && r->state.pause && before != r->state.pause)
-		gap_begin(r, offset_ns);
 	if (effect.resumed)
 		gap_end(r, effect.from_ns - start_ns);
 	if (effect.decide && event.type != POLICY_EVENT_END)

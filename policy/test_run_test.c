@@ -237,8 +237,8 @@ static const struct {
 	  "    then: [{at: 1:00, pause: yes}, {at: 2:00, info: {name: X-Pay}}, "
 	  "{at: 3:00, resume: yes}]\n"
 	  "    expect: [{at: 0:00, decision: record, gaps: ["
-	  "{from: 0:40, until: 2:00, reason: paused}, "
-	  "{from: 2:00, until: 3:00, reason: payment}]}]\n" },
+	  "{from: 0:40, until: 1:50, reason: paused}, "
+	  "{from: 1:50, until: 3:00, reason: payment}]}]\n" },
 	{ "keys between two of ours",
 	  "call: {from: '2400', to: '2201'}\n"
 	  "    then: [{at: 1:00, keys: '*5', by: outside}, "

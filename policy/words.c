@@ -81,6 +81,20 @@ policy__say_duration(FILE *to, const struct policy__duration *d)
 }
 
 void
+policy__say_every(FILE *to, const struct policy__duration *d)
+{
+	fputs("every ", to);
+	if (d->months == 12)
+		fputs("year", to);
+	else if (d->months == 1)
+		fputs("month", to);
+	else if (d->days == 1)
+		fputs("day", to);
+	else
+		policy__say_duration(to, d);
+}
+
+void
 policy__say_span(FILE *to, int64_t span_ns)
 {
 	const int64_t ms = span_ns / 1000000;

@@ -41,6 +41,8 @@ const char *policy__traces_words(enum policy_traces traces);
 
 /** "14 days", "6 months", "2 years" */
 void policy__say_duration(FILE *to, const struct policy__duration *d);
+/** "every 6 months", "every year" */
+void policy__say_every(FILE *to, const struct policy__duration *d);
 /** "10 seconds", "1 hour and 30 minutes" */
 void policy__say_span(FILE *to, int64_t span_ns);
 /** "30 September 2019" */

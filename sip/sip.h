@@ -430,10 +430,12 @@ int sip_tracker_input(struct sip_tracker *tracker,
 /**
  * Tell of these headers, in any message of a call, as SIP_EVENT_HEADER: after
  * CALL, before END, and not again where it is known that the message was sent
- * again. Takes the place of what was watched before.
+ * again, or seen on another hop. Each value is told, of one name up to 8 in a
+ * message. Takes the place of what was watched before.
  *
  * @param names [count] in any case, not the compact forms; copied
- * @return 0; -EINVAL: more than SIP_WATCH_MAX, empty, or too long
+ * @return 0; -EINVAL: more than SIP_WATCH_MAX, empty, or too long: those of
+ *         before stay
  * @cost a look at each line of each message of a call, if there are any
  */
 int sip_tracker_watch(struct sip_tracker *tracker, const char *const names[],

@@ -178,6 +178,21 @@ spanrec_may(const struct spanrec *spanrec, const struct policy_wish *wish,
 	return may;
 }
 
+bool
+spanrec_may_find(const struct spanrec *spanrec, struct spanrec_asked *last,
+		 const char *area)
+{
+	const struct policy_wish wish = { .right = POLICY_RIGHT_FIND,
+					  .area = area };
+
+	if (!last->asked || strcmp(last->area, area) != 0) {
+		snprintf(last->area, sizeof(last->area), "%s", area);
+		last->may = spanrec_may(spanrec, &wish, NULL, 0);
+		last->asked = true;
+	}
+	return last->may;
+}
+
 int
 spanrec_may_all(const struct spanrec *spanrec, enum policy_right right)
 {

@@ -244,32 +244,16 @@ struct listing {
 	const struct arguments *arguments;
 	struct spanrec_output *output;
 	uint64_t shown, silent, purged, forbidden;
-	char area[STORE_NAME_BYTES]; /* that was asked about last */
-	bool asked, may;
+	struct spanrec_asked asked;
 };
-
-/* Rows of one area often stand together. */
-static bool
-may_find(struct listing *listing, const char *area)
-{
-	const struct policy_wish wish = { .right = POLICY_RIGHT_FIND,
-					  .area = area };
-
-	if (!listing->asked || strcmp(listing->area, area) != 0) {
-		snprintf(listing->area, sizeof(listing->area), "%s", area);
-		listing->may =
-		    spanrec_may(listing->arguments->spanrec, &wish, NULL, 0);
-		listing->asked = true;
-	}
-	return listing->may;
-}
 
 static int
 show_segment(void *ctx, const struct store_segment *segment)
 {
 	struct listing *listing = ctx;
 
-	if (!may_find(listing, segment->area)) {
+	if (!spanrec_may_find(listing->arguments->spanrec, &listing->asked,
+			      segment->area)) {
 		listing->forbidden++;
 		return 0;
 	}

@@ -703,6 +703,29 @@ test_ledger(void **state)
 	archive_let_go(pid, hold);
 }
 
+/* An entry that is of no recording. */
+static void
+test_ledger_of_policy(void **state)
+{
+	static const struct testing_answer answer = { TESTING_SAY,
+						      "{\"ok\":true}\n" };
+	const struct fixture *f = *state;
+	int hold;
+	pid_t pid = hold_archive(f, NULL, &hold);
+	struct testing_recorder *recorder = recorder_start(f, &answer, 1);
+	char *output = run(f, NOW, EXIT_NOT_FOUND, "canary"), *requests;
+
+	assert_has(output, "nothing to test: the policy has no payment\n");
+	free(output);
+	requests = testing_recorder_end(recorder);
+	assert_has(requests, "{\"op\":\"ledger\",\"action\":\"canary\","
+			     "\"subjects\":[\"");
+	assert_has(requests, "\"],\"detail\":\"nothing to test: the policy "
+			     "has no payment; policy ");
+	free(requests);
+	archive_let_go(pid, hold);
+}
+
 /* No entry, not a sample. */
 static void
 test_ledger_refused(void **state)
@@ -853,6 +876,7 @@ main(void)
 		FIXTURE_TEST(test_reload),
 		FIXTURE_TEST(test_failures),
 		FIXTURE_TEST(test_ledger),
+		FIXTURE_TEST(test_ledger_of_policy),
 		FIXTURE_TEST(test_ledger_refused),
 		FIXTURE_TEST(test_still_recorded),
 		FIXTURE_TEST(test_purge_beside),

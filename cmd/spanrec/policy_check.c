@@ -52,6 +52,8 @@ spanrec_policy_check(struct spanrec *spanrec, int argc, char **argv)
 	rc = spanrec_draft_load(spanrec, arguments.file, &draft);
 	if (!rc && !spanrec->quiet)
 		fprintf(spanrec->out, "%s: no mistakes\n", draft.path);
+	/* warnings come after it, also where both go into one file */
+	fflush(spanrec->out);
 	if (!rc)
 		home_policy_lint(&spanrec->home, draft.path, draft.policy,
 				 true);

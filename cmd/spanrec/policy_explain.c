@@ -123,7 +123,8 @@ explain(const struct arguments *arguments, const struct spanrec_draft *draft)
 
 	if (to)
 		rc = policy_explain(draft->policy, arguments->audience,
-				    arguments->area, to);
+				    arguments->area, arguments->spanrec->now_ns,
+				    to);
 	if (to && fclose(to) == EOF)
 		rc = -ENOMEM;
 	if (!rc)

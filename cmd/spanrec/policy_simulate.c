@@ -108,7 +108,8 @@ struct simulation {
 	const struct arguments *arguments;
 	const struct policy *policy; /* the draft */
 	json_t *rows;
-	uint64_t segments, unknown, earlier, later;
+	uint64_t segments, unknown, earlier, later, forbidden;
+	struct spanrec_asked asked;
 	/* by decision before, and after */
 	uint64_t decisions[STORE_DECISION_COUNT][STORE_DECISION_COUNT];
 };
@@ -302,8 +303,14 @@ simulate_segment(void *ctx, const struct store_segment *segment)
 	bool settled = is_settled(segment), changes;
 	struct policy_verdict v = { 0 };
 	int64_t due_ns[2];
-	int r = due_times(s, segment, due_ns);
+	int r;
 
+	if (!spanrec_may_find(s->arguments->spanrec, &s->asked,
+			      segment->area)) {
+		s->forbidden++;
+		return 0;
+	}
+	r = due_times(s, segment, due_ns);
 	if (r)
 		return r;
 	if (settled)
@@ -421,6 +428,10 @@ print_summary(const struct simulation *s)
 			"%8" PRIu64 " of which no number was kept, so nothing "
 			"can be said\n",
 			s->unknown);
+	if (s->forbidden)
+		fprintf(to,
+			"%8" PRIu64 " of areas whose calls you may not find\n",
+			s->forbidden);
 	print_count(to, s->earlier, "would be deleted earlier");
 	print_count(to, s->later, "would be deleted later");
 }

@@ -121,8 +121,9 @@ test_explain(void **state)
 		     "policy explain --audience staff --area housing "
 		     "%s/draft.yaml",
 		     f->folder);
-	assert_has(output, "Our office does not record these telephone calls: "
-			   "nobody");
+	assert_has(output,
+		   "Our office does not record these telephone calls: no "
+		   "request for it has been\napproved.");
 	free(output);
 	free(RUN(EXIT_NOT_FOUND, "policy explain --area housing"));
 }
@@ -250,6 +251,37 @@ test_simulate_clocks(void **state)
 	free(output);
 }
 
+/* Who may not find calls is not shown what they would become. */
+static void
+test_simulate_rights(void **state)
+{
+	const struct fixture *f = *state;
+	char actor[STORE_NAME_BYTES], *to, *output, path[512], draft_path[512];
+
+	spanrec_actor(actor);
+	assert_true(
+	    asprintf(&to,
+		     "owner: [somebody-else]\n"
+		     "  matrix: [{role: tl, may: find, areas: housing}]\n"
+		     "roles: {tl: {users: [%s]}}\n"
+		     "areas: {housing: {extensions: 2200-2299}}\n",
+		     actor) > 0);
+	assert_true(asprintf(&output, "owner: ['%s']\n", actor) > 0);
+	draft(f, output, to);
+	free(output);
+	free(to);
+	snprintf(path, sizeof(path), "%s/policy.yaml", f->home);
+	snprintf(draft_path, sizeof(draft_path), "%s/draft.yaml", f->folder);
+	assert_int_equal(rename(draft_path, path), 0);
+	draft(f, "rules:\n", unheard);
+	output =
+	    RUN(EXIT_DONE, "policy simulate --all %s/draft.yaml", f->folder);
+	assert_has(output, "Nothing would change.\n");
+	assert_has(output, "5 of areas whose calls you may not find");
+	assert_has_not(output, "2750");
+	free(output);
+}
+
 /* ---- apply --------------------------------------------------------------- */
 
 /* Nothing but what belongs there. */
@@ -363,6 +395,21 @@ test_apply_classes(void **state)
 	free(RUN(EXIT_DONE, "policy apply %s/draft.yaml", f->folder));
 	draft(f, "short: {max: 1 day}", "short: {max: 2 days}");
 	free(RUN(EXIT_DONE, "policy apply %s/draft.yaml", f->folder));
+}
+
+/* Deleted at the same time, but to be gone at another. */
+static void
+test_apply_ceiling(void **state)
+{
+	const struct fixture *f = *state;
+	char path[512], made[512];
+
+	snprintf(path, sizeof(path), "%s/policy.yaml", f->home);
+	snprintf(made, sizeof(made), "%s/draft.yaml", f->folder);
+	draft(f, "max: 90 days", "min: 10 days, max: 90 days");
+	assert_int_equal(rename(made, path), 0);
+	draft(f, "max: 90 days", "max: 80 days");
+	refused(f, EXIT_NOT_ALLOWED, "");
 }
 
 static void
@@ -483,10 +530,12 @@ main(void)
 		FIXTURE_TEST(test_simulate),
 		FIXTURE_TEST(test_simulate_unknown),
 		FIXTURE_TEST(test_simulate_clocks),
+		FIXTURE_TEST(test_simulate_rights),
 		FIXTURE_TEST(test_apply),
 		FIXTURE_TEST(test_apply_link),
 		FIXTURE_TEST(test_apply_refused),
 		FIXTURE_TEST(test_apply_classes),
+		FIXTURE_TEST(test_apply_ceiling),
 		FIXTURE_TEST(test_log),
 		FIXTURE_TEST(test_apply_beside),
 		FIXTURE_TEST(test_apply_beside_refused),

@@ -306,6 +306,18 @@ begin(struct control_state *c, struct control_call *call,
 		control__state_tell(c, call);
 }
 
+/* Who must not be recorded may be heard of before he comes: as far as audio
+ * waits what was said then is left out too. */
+static int64_t
+reach_back(const struct control_call *call, int64_t time_ns)
+{
+	int64_t from_ns = time_ns - call->verdict.reach_ns;
+
+	if (call->segment == 0)
+		return time_ns;
+	return from_ns > start_of(call) ? from_ns : start_of(call);
+}
+
 void
 control__segment_begin(struct control_state *c, struct control_call *call,
 		       struct control_cause cause, int64_t time_ns)
@@ -315,6 +327,8 @@ control__segment_begin(struct control_state *c, struct control_call *call,
 	control__legs_prune(call);
 	control__parties(c, call, &parties);
 	decide(c, call, &parties, cause.anew);
+	if (call->verdict.reach_ns)
+		time_ns = reach_back(call, time_ns);
 	begin(c, call, &parties, cause, time_ns);
 }
 
@@ -342,7 +356,7 @@ control__segment_review(struct control_state *c, struct control_call *call,
 	control__parties(c, call, &parties);
 	decide(c, call, &parties, false);
 	if (strictness(call->verdict.decision) > strictness(before))
-		begin(c, call, &parties, cause, time_ns);
+		begin(c, call, &parties, cause, reach_back(call, time_ns));
 }
 
 void
