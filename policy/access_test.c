@@ -126,8 +126,9 @@ the_matrix(void **state)
 		const struct policy_person who =
 		    person(rows[i].user, &rows[i].group);
 		char why[320] = "?";
-		bool may = policy_may(policy, &who, rows[i].right, rows[i].area,
-				      rows[i].purpose, why, sizeof(why));
+		const struct policy_wish wish = { rows[i].right, rows[i].area,
+						  rows[i].purpose };
+		bool may = policy_may(policy, &who, &wish, why, sizeof(why));
 
 		if (may != rows[i].may || !strstr(why, rows[i].why) ||
 		    (may && *why))
@@ -141,17 +142,15 @@ why_fits_where_it_is_written(void **state)
 {
 	struct policy *policy = policy_new();
 	const struct policy_person eve = { .user = "eve" };
+	const struct policy_wish wish = { POLICY_RIGHT_FIND, "housing", NULL };
 	char whole[320], cut[12];
 
 	(void)state;
-	assert_false(policy_may(policy, &eve, POLICY_RIGHT_FIND, "housing",
-				NULL, whole, sizeof(whole)));
-	assert_false(policy_may(policy, &eve, POLICY_RIGHT_FIND, "housing",
-				NULL, cut, sizeof(cut)));
+	assert_false(policy_may(policy, &eve, &wish, whole, sizeof(whole)));
+	assert_false(policy_may(policy, &eve, &wish, cut, sizeof(cut)));
 	assert_int_equal(strlen(cut), sizeof(cut) - 1);
 	assert_memory_equal(cut, whole, sizeof(cut) - 1);
-	assert_false(policy_may(policy, &eve, POLICY_RIGHT_FIND, "housing",
-				NULL, NULL, 0));
+	assert_false(policy_may(policy, &eve, &wish, NULL, 0));
 	policy_free(&policy);
 }
 

@@ -250,13 +250,13 @@ static const struct {
 	const char *reason, *rule, *area;
 	enum policy_traces traces;
 } strict_rows[] = {
-	/* a target in the areas of the payment, as callee and as anybody */
+	/* a target, as callee and as anybody, whatever area calls */
 	{ "2220", "2880", "", "", "", "", POLICY_KIND_AGENT, POLICY_DROP,
 	  "payment", "pay line", "desk", POLICY_TRACES_FULL },
 	{ OUTSIDE, "2220", "2880", "", "", "", POLICY_KIND_AGENT, POLICY_DROP,
 	  "payment", "pay line", "desk", POLICY_TRACES_FULL },
-	{ OUTSIDE, "2880", "", "", "", "", POLICY_KIND_AGENT, POLICY_RECORD,
-	  "record", "rest", "other", POLICY_TRACES_FULL },
+	{ OUTSIDE, "2880", "", "", "", "", POLICY_KIND_AGENT, POLICY_DROP,
+	  "payment", "pay line", "", POLICY_TRACES_FULL },
 	/* of who is exempt no more stays when somebody pays */
 	{ "2210", "2880", "", "", "", "", POLICY_KIND_AGENT, POLICY_DROP,
 	  "payment", "pay line", "desk", POLICY_TRACES_MINIMAL },
