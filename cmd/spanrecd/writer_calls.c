@@ -327,7 +327,8 @@ is_over(const struct writer_state *w, const struct writer_call *call,
 	       now_ns >= call->last->end_ns + w->pipeline->times.linger_ns;
 }
 
-/* Up to when may nothing reach back any more? */
+/* Before when may nothing reach back any more? What happens now may reach to
+ * just that moment. */
 static int64_t
 sealed_until(const struct writer_state *w, const struct writer_call *call,
 	     const struct hold_item *item)
@@ -356,7 +357,7 @@ release_call(struct writer_state *w, struct writer_call *call)
 			     is_over(w, call, w->due_ns) ? INT64_MAX
 							 : w->due_ns);
 	while ((item = hold_peek(call->hold)) &&
-	       item->frame.time_ns <= sealed_until(w, call, item) &&
+	       item->frame.time_ns < sealed_until(w, call, item) &&
 	       take_held(w, call, item) == 0)
 		hold_drop(call->hold);
 }
