@@ -757,7 +757,8 @@ is_over(const struct writer_state *w, const struct call *call, int64_t now_ns)
 	       now_ns >= call->last->end_ns + w->pipeline->times.linger_ns;
 }
 
-/* Up to when may nothing reach back any more? */
+/* Before when may nothing reach back any more? What happens now may reach to
+ * just that moment. */
 static int64_t
 sealed_until(const struct writer_state *w, const struct call *call,
 	     const struct hold_item *item)
@@ -786,7 +787,7 @@ release_call(struct writer_state *w, struct call *call)
 			     is_over(w, call, w->due_ns) ? INT64_MAX
 							 : w->due_ns);
 	while ((item = hold_peek(call->hold)) &&
-	       item->frame.time_ns <= sealed_until(w, call, item) &&
+	       item->frame.time_ns < sealed_until(w, call, item) &&
 	       take_held(w, call, item) == 0)
 		hold_drop(call->hold);
 }
