@@ -510,7 +510,10 @@ rule_find(const struct named *named, uint32_t decisions,
 static void
 name_copy(char to[POLICY_NAME_BYTES], const char *from)
 {
-	snprintf(to, POLICY_NAME_BYTES, "%s", from);
+	size_t n = strnlen(from, POLICY_NAME_BYTES - 1);
+
+	memcpy(to, from, n);
+	to[n] = '\0';
 }
 
 /** @return true, for short */

@@ -3,8 +3,8 @@
  * Number -> every list of the policy that names it, however many lists there
  * are: a call is looked up at each of its events.
  *
- *   exact    sorted
- *   prefix   sorted; every beginning of the number is looked up, of as many
+ *   exact    sorted by hash: the numbers themselves lie far apart in memory
+ *   prefix   likewise; every beginning of the number is looked up, of as many
  *            digits as there are prefixes of
  *   range    sorted by first; a balanced tree of ranges, each node of which
  *            knows the last number below it, lies in the array itself: the
@@ -26,7 +26,8 @@ struct entry {
 	const struct policy__pattern *pattern;
 	const struct entry *most; /* ranges: of it and those below it the one
 				   * with the last number */
-	size_t length;            /* of the pattern's first, and of its last */
+	uint64_t hash;            /* of the pattern's first; ranges have none */
+	uint32_t length;          /* of the pattern's first, and of its last */
 	enum policy__named what;
 	uint32_t index;
 };
@@ -60,6 +61,25 @@ number_compare(const char *a, const char *b)
 	return memcmp(a, b, n);
 }
 
+#define HASH_BEGIN UINT64_C(0xcbf29ce484222325)
+
+/** FNV-1a, a character more. */
+static uint64_t
+hash_add(uint64_t hash, char c)
+{
+	return (hash ^ (unsigned char)c) * UINT64_C(0x100000001b3);
+}
+
+static uint64_t
+hash_of(const char *text)
+{
+	uint64_t hash = HASH_BEGIN;
+
+	while (*text)
+		hash = hash_add(hash, *text++);
+	return hash;
+}
+
 static int
 entry_compare(const void *a, const void *b)
 {
@@ -68,6 +88,10 @@ entry_compare(const void *a, const void *b)
 
 	if (x->pattern->kind != y->pattern->kind)
 		return x->pattern->kind < y->pattern->kind ? -1 : 1;
+	if (x->length != y->length)
+		return x->length < y->length ? -1 : 1;
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
 	order = number_compare(x->pattern->first, y->pattern->first);
 	if (order)
 		return order;
@@ -88,16 +112,20 @@ static void
 patterns_add(struct build *build, const struct policy__patterns *patterns,
 	     enum policy__named what, size_t index)
 {
-	for (size_t i = 0; i < patterns->count; i++) {
-		if (build->items)
-			build->items[build->count] = (struct entry){
-				.pattern = &patterns->items[i],
-				.length = strlen(patterns->items[i].first),
-				.what = what,
-				.index = (uint32_t)index
-			};
-		build->count++;
+	for (size_t i = 0; build->items && i < patterns->count; i++) {
+		const struct policy__pattern *pattern = &patterns->items[i];
+
+		build->items[build->count + i] = (struct entry){
+			.pattern = pattern,
+			.hash = pattern->kind == POLICY__RANGE
+				    ? 0
+				    : hash_of(pattern->first),
+			.length = (uint32_t)strlen(pattern->first),
+			.what = what,
+			.index = (uint32_t)index,
+		};
 	}
+	build->count += patterns->count;
 }
 
 static void
@@ -304,24 +332,26 @@ tell(const struct look *look, const struct entry *entry)
 /** Those whose first is exactly what the number begins with. */
 static void
 equal_each(const struct look *look, const struct entries *entries,
-	   const char *number)
+	   uint64_t hash)
 {
 	size_t lo = 0, hi = entries->count;
+	const struct entry *entry;
 
 	while (lo < hi) {
 		size_t middle = lo + (hi - lo) / 2;
-		const struct entry *entry = &entries->items[middle];
 
-		if (memcmp(entry->pattern->first, number, entry->length) < 0)
+		if (entries->items[middle].hash < hash)
 			lo = middle + 1;
 		else
 			hi = middle;
 	}
-	for (;
-	     lo < entries->count && !memcmp(entries->items[lo].pattern->first,
-					    number, entries->items[lo].length);
-	     lo++)
-		tell(look, &entries->items[lo]);
+	for (; lo < entries->count; lo++) {
+		entry = &entries->items[lo];
+		if (entry->hash != hash)
+			return;
+		if (!memcmp(entry->pattern->first, look->number, entry->length))
+			tell(look, entry);
+	}
 }
 
 /** @return below 0, 0, above 0 */
@@ -360,14 +390,18 @@ policy__lookup_each(const struct policy *policy, const char *normalised,
 	const struct policy__lookup *lookup = policy->lookup;
 	const struct look look = { policy, fn, ctx, normalised,
 				   strlen(normalised) };
+	uint64_t hash = HASH_BEGIN;
+	bool number;
 
 	if (!lookup || !look.length || look.length >= POLICY_NUMBER_BYTES)
 		return;
-	equal_each(&look, &lookup->exact.of[look.length], normalised);
-	if (!policy_is_number(normalised))
-		return;
-	range_each(&look, lookup->range.items, 0, lookup->range.count);
-	for (size_t n = look.length; n > 0; n--)
-		if (lookup->prefix.of[n].count)
-			equal_each(&look, &lookup->prefix.of[n], normalised);
+	number = policy_is_number(normalised);
+	for (size_t n = 1; n <= look.length; n++) {
+		hash = hash_add(hash, normalised[n - 1]);
+		if (number && lookup->prefix.of[n].count)
+			equal_each(&look, &lookup->prefix.of[n], hash);
+	}
+	equal_each(&look, &lookup->exact.of[look.length], hash);
+	if (number)
+		range_each(&look, lookup->range.items, 0, lookup->range.count);
 }
