@@ -510,8 +510,12 @@ trigger_of(const struct happening *h, const struct policy__payment *payment)
 			   ? "header"
 			   : NULL;
 	case POLICY_EVENT_INFO:
-		return header_fits(event, payment->info, payment->info_value)
-			   ? "info"
+		if (header_fits(event, payment->info, payment->info_value))
+			return "info";
+		/* it is a message of the call like others */
+		return header_fits(event, payment->header,
+				   payment->header_value)
+			   ? "header"
 			   : NULL;
 	case POLICY_EVENT_TARGET:
 		policy_number_normalise(h->policy, event->value, number);

@@ -36,6 +36,19 @@ add_line(char *to, size_t bytes, const char *line)
 	memcpy(at, line, more + 1);
 }
 
+static const enum store_decision decisions[] = {
+	[POLICY_RECORD] = STORE_RECORD,
+	[POLICY_DROP] = STORE_DROP,
+	[POLICY_LISTEN_DENY] = STORE_LISTEN_DENY,
+	[POLICY_OUT_OF_SCOPE] = STORE_OUT_OF_SCOPE,
+};
+static const enum store_route routes[] = {
+	[POLICY_IN] = STORE_IN,
+	[POLICY_OUT] = STORE_OUT,
+	[POLICY_INTERNAL] = STORE_INTERNAL,
+	[POLICY_TRANSIT] = STORE_TRANSIT,
+};
+
 /* ---- decisions ----------------------------------------------------------- */
 
 static const enum policy_kind kinds[] = {
@@ -159,19 +172,6 @@ decide(struct control_state *c, struct control_call *call,
 }
 
 /* ---- rows ---------------------------------------------------------------- */
-
-static const enum store_decision decisions[] = {
-	[POLICY_RECORD] = STORE_RECORD,
-	[POLICY_DROP] = STORE_DROP,
-	[POLICY_LISTEN_DENY] = STORE_LISTEN_DENY,
-	[POLICY_OUT_OF_SCOPE] = STORE_OUT_OF_SCOPE,
-};
-static const enum store_route routes[] = {
-	[POLICY_IN] = STORE_IN,
-	[POLICY_OUT] = STORE_OUT,
-	[POLICY_INTERNAL] = STORE_INTERNAL,
-	[POLICY_TRANSIT] = STORE_TRANSIT,
-};
 
 /* What the verdict says of the current segment. */
 static void
@@ -359,14 +359,33 @@ control__segment_review(struct control_state *c, struct control_call *call,
 		begin(c, call, &parties, cause, reach_back(call, time_ns));
 }
 
+/*
+ * It was taken for a talk, and may have been decided otherwise: then it is
+ * taken back. Who was talked to is who was shown in it, not who has answered
+ * now.
+ */
 void
 control__segment_was_queue(struct control_state *c, struct control_call *call,
 			   int64_t time_ns)
 {
+	struct policy_verdict talk = call->verdict, queue;
+	struct control_parties parties;
 	struct store_segment row = { 0 };
 
+	control__parties(c, call, &parties);
+	parties.name[SIP_CALLER] = talk.from;
+	parties.name[SIP_CALLEE] = talk.to;
+	call->kind = STORE_QUEUE;
+	ask_policy(c, call, &parties, &queue);
+	call->kind = STORE_AGENT;
 	memcpy(&row, call->head, SEGMENT_HEAD_BYTES);
 	row.kind = STORE_QUEUE;
+	if (strictness(queue.decision) > strictness(talk.decision)) {
+		row.decision = decisions[queue.decision];
+		COPY_TEXT(row.reason, queue.reason);
+		COPY_TEXT(row.rule, queue.rule);
+		COPY_TEXT(row.retention, queue.retention);
+	}
 	memcpy(call->head, &row, SEGMENT_HEAD_BYTES);
 	control__tell_head(c, call, WRITER_UPDATE, false, time_ns);
 }
