@@ -337,12 +337,14 @@ sealed_until(const struct writer_state *w, const struct writer_call *call,
 	const struct segment *segment = segment_at(call, item->frame.time_ns);
 	int64_t lookback_ns = segment->lookback.lookback_ns;
 
-	if (is_over(w, call, now_ns))
+	if (call->heard && lookback_ns < TONES_WAIT_NS)
+		lookback_ns = TONES_WAIT_NS;
+	/* Another conversation of the call may go on, and reach back. */
+	if (is_over(w, call, now_ns) &&
+	    now_ns - lookback_ns >= call->last->end_ns)
 		return INT64_MAX;
 	if (call->pending || now_ns < segment->lookback.until_ns)
 		return INT64_MIN;
-	if (call->heard && lookback_ns < TONES_WAIT_NS)
-		lookback_ns = TONES_WAIT_NS;
 	now_ns -= lookback_ns;
 	return now_ns < call->keep_ns ? now_ns : call->keep_ns;
 }
