@@ -296,10 +296,28 @@ control__put_on_hold(struct control_state *c, struct control_call *call,
 	(void)control__happened(c, call->family, &call->verdict, &event);
 }
 
+/* Who asks by hand names no conversation: what may be paid in any of them, and
+ * as far back as any of them waits. */
+static struct policy_verdict
+verdict_of_all(const struct control_family *family)
+{
+	struct policy_verdict all = family->first->verdict;
+	const struct control_call *call;
+
+	DL_FOREACH(family->first, call)
+	{
+		all.payments |= call->verdict.payments;
+		if (call->verdict.lookback_ns > all.lookback_ns)
+			all.lookback_ns = call->verdict.lookback_ns;
+	}
+	return all;
+}
+
 bool
 control__pause(struct control_state *c, struct control_family *family,
 	       bool pause)
 {
+	const struct policy_verdict verdict = verdict_of_all(family);
 	int64_t now_ns = control__wire_ns(c);
 	struct policy_event event = { .type = pause ? POLICY_EVENT_PAUSE
 						    : POLICY_EVENT_RESUME };
@@ -312,7 +330,7 @@ control__pause(struct control_state *c, struct control_family *family,
 	else
 		event.time_ns =
 		    now_ns > c->published_ns ? now_ns : c->published_ns + 1;
-	return control__happened(c, family, &family->first->verdict, &event);
+	return control__happened(c, family, &verdict, &event);
 }
 
 void
@@ -401,6 +419,9 @@ control__state_tell(struct control_state *c, const struct control_call *call)
 	if (state->opt == POLICY_OPT_PENDING)
 		control__tell_pause(c, call->number, call->writer, WRITER_HOLD,
 				    reason_of(state), 0);
+	if (call->family->since_ns != INT64_MAX)
+		control__tell_pause(c, call->number, call->writer, WRITER_KEEP,
+				    reason_of(state), call->family->since_ns);
 	/* An earlier run may have had no time to do all of it. */
 	if (state->opt == POLICY_OPT_OUT)
 		control__tell_discard(c, call->number, call->writer,

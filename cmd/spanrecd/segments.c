@@ -346,17 +346,33 @@ control__segment_update(struct control_state *c, struct control_call *call,
 	control__tell_head(c, call, WRITER_UPDATE, false, time_ns);
 }
 
+/* For as long, and for the same? */
+static bool
+waits_alike(const struct policy_verdict *a, const struct policy_verdict *b)
+{
+	return a->lookback_ns == b->lookback_ns && a->tones == b->tones &&
+	       a->announcement_ns == b->announcement_ns;
+}
+
 void
 control__segment_review(struct control_state *c, struct control_call *call,
 			struct control_cause cause, int64_t time_ns)
 {
-	enum policy_decision before = call->verdict.decision;
+	const struct policy_verdict before = call->verdict;
+	const struct policy_verdict *now = &call->verdict;
 	struct control_parties parties;
 
 	control__parties(c, call, &parties);
 	decide(c, call, &parties, false);
-	if (strictness(call->verdict.decision) > strictness(before))
+	if (strictness(now->decision) > strictness(before.decision)) {
 		begin(c, call, &parties, cause, reach_back(call, time_ns));
+		return;
+	}
+	if (now->traces == before.traces && waits_alike(now, &before))
+		return;
+	if (now->traces != before.traces)
+		make_head(c, call, &parties, start_of(call));
+	control__tell_head(c, call, WRITER_UPDATE, false, time_ns);
 }
 
 /*
