@@ -270,9 +270,8 @@ pause_now(const struct happening *h, enum policy_pause pause, int64_t from_ns)
 	h->effect->changed = true;
 	if (state->pause == pause && from_ns >= state->paused_ns)
 		return;
-	if (!h->effect->paused || from_ns < h->effect->from_ns)
-		h->effect->from_ns = from_ns;
 	h->effect->paused = true;
+	h->effect->from_ns = from_ns;
 	if (state->pause == POLICY_NOT_PAUSED || from_ns < state->paused_ns)
 		state->paused_ns = from_ns;
 	state->pause = pause;

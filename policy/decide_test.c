@@ -516,6 +516,39 @@ a_number_of_very_many_areas(void **state)
 	}
 }
 
+static void
+a_call_of_very_many(void **state)
+{
+	enum { MANY = 40 };
+	struct policy *policy = load(strict_text, sizeof(strict_text) - 1);
+	const char *numbers[MANY];
+	struct policy_facts facts = { .from = OUTSIDE,
+				      .to = "2220",
+				      .also = numbers,
+				      .also_count = MANY,
+				      .start_ns = NEW_YEAR_2024_NS };
+	struct policy_verdict v;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		numbers[i] = "2700";
+	for (int i = 0; i < MANY; i++) {
+		numbers[i] = "01632 960150";
+		policy_decide(policy, &facts, &v);
+		assert_string_equal(v.rule, "union");
+		numbers[i] = "2700";
+		policy_decide(policy, &facts, &v);
+		assert_string_equal(v.rule, "rest");
+	}
+	facts.also_count = 0;
+	facts.dialled = numbers;
+	facts.dialled_count = MANY - 1;
+	numbers[MANY - 2] = "01632 960100";
+	policy_decide(policy, &facts, &v);
+	assert_string_equal(v.rule, "queue");
+	policy_free(&policy);
+}
+
 int
 main(void)
 {
@@ -527,6 +560,7 @@ main(void)
 		cmocka_unit_test(what_has_happened_binds),
 		cmocka_unit_test(how_far_it_reaches_back),
 		cmocka_unit_test(a_number_of_very_many_areas),
+		cmocka_unit_test(a_call_of_very_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
