@@ -507,6 +507,8 @@ on_call(struct control_state *c, const struct sip_event *event)
 		return;
 	}
 	call->held = is_held(call);
+	if (!c->restoring)
+		control__recall(c, call, event->call);
 	if (!first) {
 		leg_joined(c, leg, event);
 	} else if (c->restoring) {
