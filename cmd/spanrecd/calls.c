@@ -113,6 +113,12 @@ family_release(struct control_state *c, struct control_family *family)
 		return;
 	HASH_DEL(c->families, family);
 	policy_keys_wipe(&family->keys);
+	while (family->parts) {
+		struct control_part *part = family->parts;
+
+		family->parts = part->next;
+		free(part);
+	}
 	free(family);
 }
 

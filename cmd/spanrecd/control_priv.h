@@ -31,6 +31,12 @@ struct command;
 struct control_mark;
 struct keys;
 
+/** A call that turned out to be part of another. */
+struct control_part {
+	struct control_part *next;
+	char id[STORE_CALL_ID_BYTES];
+};
+
 /**
  * What people call a call: conversations that follow one another, or run side
  * by side, from the first INVITE until the last party has gone.
@@ -41,6 +47,7 @@ struct control_family {
 	struct control_call *first; /**< its conversations in progress */
 	uint32_t past;              /**< ... and those that may be followed */
 	uint32_t segments;          /**< begun so far */
+	struct control_part *parts; /**< what was a call of its own before */
 	int64_t start_ns;
 	struct policy_state state; /**< what has happened that binds the policy */
 	struct policy_keys keys;   /**< keyed a moment ago; in memory only */
