@@ -467,7 +467,6 @@ control__segment_go_on(struct control_state *c, struct control_call *call,
 	int64_t start_ns = saved->recorded ? time_ns : row.start_ns;
 
 	call->segment = row.segment;
-	call->kept = true;
 	call->kind = control__saved_kind(saved);
 	call->reached = control__saved_reached(saved);
 	call->answer_ns = row.answer_ns;
