@@ -276,7 +276,9 @@ stop_all(struct runner *r, int64_t from_ns)
 		struct talk *talk = &r->talks[i];
 		int64_t start_ns;
 
-		if (talk->over)
+		/* or left out for a payment already */
+		if (talk->over ||
+		    (payment && !strcmp(talk->verdict.reason, "payment")))
 			continue;
 		if (payment)
 			talk->kind = POLICY_KIND_PAYMENT;
@@ -446,8 +448,9 @@ transferred(struct runner *r, struct talk *talk,
 
 	consultations_end(r, e->offset_ns);
 	talk->target = NULL;
-	talk->held = false;
+	/* as things were before */
 	target_asked(r, talk, e->text, e->offset_ns);
+	talk->held = false;
 	talk->kind = POLICY_KIND_TRANSFER;
 	*(from_inside ? &talk->from : &talk->to) = e->text;
 	talk->dialled.count = 0;

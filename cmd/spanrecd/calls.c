@@ -400,18 +400,27 @@ note_kind(struct control_call *call, const struct sip_link *link)
 		call->kind = STORE_AGENT;
 }
 
-/* Who takes another's place may be who takes payments; the policy is asked as
- * things were before. */
+/*
+ * Who takes another's place may be who takes payments; the policy is asked as
+ * things were before, of all conversations: who was consulted stays, and is new
+ * to who was held.
+ */
 static void
-transferred(struct control_state *c, struct control_call *before,
+transferred(struct control_state *c, const struct control_call *before,
 	    const struct sip_event *event)
 {
-	const struct sip_identity *newcomer =
-	    &event->call->party[!event->link->party];
+	const struct sip_identity *party = event->call->party;
+	struct control_call *call;
 
-	if (!c->restoring)
-		control__target_asked(c, before, newcomer->user,
+	if (c->restoring)
+		return;
+	DL_FOREACH(before->family->first, call)
+	{
+		control__target_asked(c, call, party[SIP_CALLER].user,
 				      event->time_ns);
+		control__target_asked(c, call, party[SIP_CALLEE].user,
+				      event->time_ns);
+	}
 }
 
 /* A leg more: somebody takes another's place, or a switch calls on. */

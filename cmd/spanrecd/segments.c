@@ -377,6 +377,10 @@ control__segment_stop(struct control_state *c, struct control_call *call,
 {
 	int64_t start_ns = start_of(call);
 
+	/* It has not begun, or is left out for a payment already. */
+	if (!call->segment ||
+	    (payment && strcmp(call->verdict.reason, "payment") == 0))
+		return;
 	if (payment)
 		call->kind = STORE_PAYMENT;
 	control__segment_begin(c, call, cause,
