@@ -538,6 +538,16 @@ event(struct runner *r, const struct policy__test_event *e)
 
 /* ---- the call ------------------------------------------------------------ */
 
+/** Who called a queue talks to nobody yet. */
+static enum policy_kind
+kind_of(const struct policy *policy, const struct policy__test_call *call)
+{
+	char number[POLICY_NUMBER_BYTES];
+
+	policy_number_normalise(policy, call->to, number);
+	return policy_is_queue(policy, number) ? POLICY_KIND_QUEUE : call->kind;
+}
+
 static void
 call_begins(struct runner *r)
 {
@@ -552,7 +562,7 @@ call_begins(struct runner *r)
 	talk->to_logged_in = call->to_logged_in;
 	memcpy(talk->from_addr, call->from_addr, sizeof(talk->from_addr));
 	memcpy(talk->to_addr, call->to_addr, sizeof(talk->to_addr));
-	talk->kind = call->kind;
+	talk->kind = kind_of(r->policy, call);
 	for (uint32_t i = 0; i < call->dialled.count; i++)
 		add(&talk->dialled, call->dialled.items[i]);
 	for (uint32_t i = 0; i < call->also.count; i++)

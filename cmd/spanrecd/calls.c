@@ -552,6 +552,7 @@ static void
 on_answer(struct control_state *c, struct control_leg *leg,
 	  const struct sip_event *event)
 {
+	const struct control_cause cause = { .what = "agent", .by = leg->by };
 	struct control_call *call = leg->call;
 	bool new = !leg->counts;
 
@@ -560,9 +561,32 @@ on_answer(struct control_state *c, struct control_leg *leg,
 		call->answer_ns = event->call->answer_ns;
 	if (new && event->time_ns - call->answer_ns >= QUEUE_NS)
 		answered_on(c, leg, event->time_ns);
+	else if (new && !call->reached)
+		control__segment_reached(c, call, cause, event->time_ns);
 	else
 		control__segment_update(c, call, new, event->time_ns);
 	call->reached |= new;
+}
+
+/* It is told who answered: who waits in a queue talks from now on. */
+static void
+on_identity(struct control_state *c, struct control_call *call, int64_t time_ns)
+{
+	bool waited = call->in_queue && !call->held && !call->reached;
+	const struct control_cause cause = { .what = "agent",
+					     .by = "identity",
+					     .anew = true };
+
+	if (waited && !call->answer_ns) {
+		control__segment_reached(c, call, cause, time_ns);
+		return;
+	}
+	control__segment_update(c, call, true, time_ns);
+	if (!waited || call->in_queue)
+		return;
+	call->reached = true;
+	control__segment_was_queue(c, call, time_ns);
+	control__segment_begin(c, call, cause, time_ns);
 }
 
 /* Is who stands here a party of this conversation, which goes on? */
@@ -731,7 +755,7 @@ on_event_of_leg(struct control_state *c, struct control_leg *leg,
 
 	switch (event->type) {
 	case SIP_EVENT_IDENTITY:
-		control__segment_update(c, call, true, event->time_ns);
+		on_identity(c, call, event->time_ns);
 		break;
 	case SIP_EVENT_ANSWER:
 		on_answer(c, leg, event);
