@@ -730,6 +730,22 @@ policy__is_recorded(const struct policy_verdict *verdict)
 }
 
 static void
+note_queue(void *ctx, enum policy__named what, uint32_t index)
+{
+	(void)index;
+	*(bool *)ctx |= what == POLICY__NAMED_QUEUE;
+}
+
+bool
+policy_is_queue(const struct policy *policy, const char *normalised)
+{
+	bool queue = false;
+
+	policy__lookup_each(policy, normalised, note_queue, &queue);
+	return queue;
+}
+
+static void
 note_target(void *ctx, enum policy__named what, uint32_t index)
 {
 	(void)index;

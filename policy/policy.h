@@ -218,6 +218,9 @@ void policy_decide(const struct policy *policy,
 bool policy_is_payment_target(const struct policy *policy,
 			      const char *normalised);
 
+/** Is this (normalised) number where callers of an area wait for somebody? */
+bool policy_is_queue(const struct policy *policy, const char *normalised);
+
 /* ---- what happens in a call ---------------------------------------------- */
 
 enum policy_event_type {

@@ -276,7 +276,9 @@ stop_all(struct runner *r, int64_t from_ns)
 		struct talk *talk = &r->talks[i];
 		int64_t start_ns;
 
-		if (talk->over)
+		/* or left out for a payment already */
+		if (talk->over ||
+		    (payment && !strcmp(talk->verdict.reason, "payment")))
 			continue;
 		if (payment)
 			talk->kind = POLICY_KIND_PAYMENT;
@@ -446,8 +448,9 @@ transferred(struct runner *r, struct talk *talk,
 
 	consultations_end(r, e->offset_ns);
 	talk->target = NULL;
-	talk->held = false;
+	/* as things were before */
 	target_asked(r, talk, e->text, e->offset_ns);
+	talk->held = false;
 	talk->kind = POLICY_KIND_TRANSFER;
 	*(from_inside ? &talk->from : &talk->to) = e->text;
 	talk->dialled.count = 0;
@@ -535,6 +538,16 @@ event(struct runner *r, const struct policy__test_event *e)
 
 /* ---- the call ------------------------------------------------------------ */
 
+/** Who called a queue talks to nobody yet. */
+static enum policy_kind
+kind_of(const struct policy *policy, const struct policy__test_call *call)
+{
+	char number[POLICY_NUMBER_BYTES];
+
+	policy_number_normalise(policy, call->to, number);
+	return policy_is_queue(policy, number) ? POLICY_KIND_QUEUE : call->kind;
+}
+
 static void
 call_begins(struct runner *r)
 {
@@ -549,7 +562,7 @@ call_begins(struct runner *r)
 	talk->to_logged_in = call->to_logged_in;
 	memcpy(talk->from_addr, call->from_addr, sizeof(talk->from_addr));
 	memcpy(talk->to_addr, call->to_addr, sizeof(talk->to_addr));
-	talk->kind = call->kind;
+	talk->kind = kind_of(r->policy, call);
 	for (uint32_t i = 0; i < call->dialled.count; i++)
 		add(&talk->dialled, call->dialled.items[i]);
 	for (uint32_t i = 0; i < call->also.count; i++)

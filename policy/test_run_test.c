@@ -91,12 +91,18 @@ static const struct {
 	  "      - {at: 1:30, kind: transfer, decision: record, "
 	  "rule: others}\n" },
 	{ "who was called turns out to be a queue",
-	  "call: {from: 01632 960001, to: '4000'}\n"
+	  "call: {from: 01632 960001, to: '4001'}\n"
 	  "    then: [{at: 0:30, agent: '2201'}]\n"
 	  "    expect:\n"
 	  "      - {at: 0:00, kind: queue, decision: record}\n"
 	  "      - {at: 0:30, kind: agent, decision: record}\n" },
-	{ "an exempt agent", "call: {from: 01632 960001, to: '4000'}\n"
+	{ "a queue of the policy is one from the start",
+	  "call: {from: 01632 960001, to: '4000'}\n"
+	  "    then: [{at: 0:30, agent: '2201'}]\n"
+	  "    expect:\n"
+	  "      - {at: 0:00, kind: queue, decision: out-of-scope}\n"
+	  "      - {at: 0:30, kind: agent, decision: record}\n" },
+	{ "an exempt agent", "call: {from: 01632 960001, to: '4001'}\n"
 			     "    then: [{at: 0:30, agent: '2750'}]\n"
 			     "    expect:\n"
 			     "      - {at: 0:00, decision: record}\n"

@@ -406,18 +406,27 @@ note_kind(struct control_call *call, const struct sip_link *link)
 		call->kind = STORE_AGENT;
 }
 
-/* Who takes another's place may be who takes payments; the policy is asked as
- * things were before. */
+/*
+ * Who takes another's place may be who takes payments; the policy is asked as
+ * things were before, of all conversations: who was consulted stays, and is new
+ * to who was held.
+ */
 static void
-transferred(struct control_state *c, struct control_call *before,
+transferred(struct control_state *c, const struct control_call *before,
 	    const struct sip_event *event)
 {
-	const struct sip_identity *newcomer =
-	    &event->call->party[!event->link->party];
+	const struct sip_identity *party = event->call->party;
+	struct control_call *call;
 
-	if (!c->restoring)
-		control__target_asked(c, before, newcomer->user,
+	if (c->restoring)
+		return;
+	DL_FOREACH(before->family->first, call)
+	{
+		control__target_asked(c, call, party[SIP_CALLER].user,
 				      event->time_ns);
+		control__target_asked(c, call, party[SIP_CALLEE].user,
+				      event->time_ns);
+	}
 }
 
 /* A leg more: somebody takes another's place, or a switch calls on. */
@@ -551,6 +560,7 @@ static void
 on_answer(struct control_state *c, struct control_leg *leg,
 	  const struct sip_event *event)
 {
+	const struct control_cause cause = { .what = "agent", .by = leg->by };
 	struct control_call *call = leg->call;
 	bool new = !leg->counts;
 
@@ -559,9 +569,32 @@ on_answer(struct control_state *c, struct control_leg *leg,
 		call->answer_ns = event->call->answer_ns;
 	if (new && event->time_ns - call->answer_ns >= QUEUE_NS)
 		answered_on(c, leg, event->time_ns);
+	else if (new && !call->reached)
+		control__segment_reached(c, call, cause, event->time_ns);
 	else
 		control__segment_update(c, call, new, event->time_ns);
 	call->reached |= new;
+}
+
+/* It is told who answered: who waits in a queue talks from now on. */
+static void
+on_identity(struct control_state *c, struct control_call *call, int64_t time_ns)
+{
+	bool waited = call->in_queue && !call->held && !call->reached;
+	const struct control_cause cause = { .what = "agent",
+					     .by = "identity",
+					     .anew = true };
+
+	if (waited && !call->answer_ns) {
+		control__segment_reached(c, call, cause, time_ns);
+		return;
+	}
+	control__segment_update(c, call, true, time_ns);
+	if (!waited || call->in_queue)
+		return;
+	call->reached = true;
+	control__segment_was_queue(c, call, time_ns);
+	control__segment_begin(c, call, cause, time_ns);
 }
 
 /* Is who stands here a party of this conversation, which goes on? */
@@ -730,7 +763,7 @@ on_event_of_leg(struct control_state *c, struct control_leg *leg,
 
 	switch (event->type) {
 	case SIP_EVENT_IDENTITY:
-		control__segment_update(c, call, true, event->time_ns);
+		on_identity(c, call, event->time_ns);
 		break;
 	case SIP_EVENT_ANSWER:
 		on_answer(c, leg, event);

@@ -98,6 +98,7 @@ struct control_call {
 	bool held;
 	bool sided;     /**< it is known which side is left */
 	bool reached;   /**< somebody was reached by a leg that a switch made */
+	bool in_queue;  /**< who was called is a queue of the policy, so far */
 	bool joined;    /**< it goes on in another conversation */
 	uint64_t conference; /**< those of one hear each other; 0: none */
 	char target[SIP_USER_BYTES]; /**< who was asked to be called */
@@ -255,6 +256,11 @@ struct control_cause {
 /** A segment of the conversation begins. */
 void control__segment_begin(struct control_state *c, struct control_call *call,
 			    struct control_cause cause, int64_t time_ns);
+/** It is known who answered, and nobody has talked yet: what was decided of who
+ * was dialled does not bind. One more begins if it was stricter. */
+void control__segment_reached(struct control_state *c,
+			      struct control_call *call,
+			      struct control_cause cause, int64_t time_ns);
 /** More is known of its current one. @param decide the policy is asked again:
  * it may get stricter */
 void control__segment_update(struct control_state *c,

@@ -60,6 +60,19 @@ static const enum policy_kind kinds[] = {
 	[STORE_PAYMENT] = POLICY_KIND_PAYMENT,
 };
 
+/* Who called a queue talks to nobody yet. */
+static enum store_kind
+kind_of(const struct control_state *c, const struct control_call *call,
+	const struct control_parties *parties)
+{
+	char number[POLICY_NUMBER_BYTES];
+
+	if (call->kind != STORE_AGENT)
+		return call->kind;
+	policy_number_normalise(c->policy, parties->name[SIP_CALLEE], number);
+	return policy_is_queue(c->policy, number) ? STORE_QUEUE : STORE_AGENT;
+}
+
 static void
 ask_policy(const struct control_state *c, const struct control_call *call,
 	   const struct control_parties *parties,
@@ -74,7 +87,7 @@ ask_policy(const struct control_state *c, const struct control_call *call,
 		.dialled_count = parties->dialled_count,
 		.from_logged_in = parties->logged_in[SIP_CALLER],
 		.to_logged_in = parties->logged_in[SIP_CALLEE],
-		.kind = kinds[call->kind],
+		.kind = kinds[kind_of(c, call, parties)],
 		.held = call->held,
 		.state = &call->family->state,
 		.start_ns = call->family->start_ns,
@@ -221,7 +234,10 @@ make_head(const struct control_state *c, struct control_call *call,
 
 	memset(&row, 0, sizeof(row));
 	fill_verdict(call, &row);
-	row.kind = call->held ? STORE_HOLD : call->kind;
+	row.kind = kind_of(c, call, parties);
+	call->in_queue = row.kind == STORE_QUEUE;
+	if (call->held)
+		row.kind = STORE_HOLD;
 	COPY_TEXT(row.began, call->began);
 	row.call_start_ns = call->family->start_ns;
 	row.start_ns = start_ns;
@@ -333,6 +349,24 @@ control__segment_begin(struct control_state *c, struct control_call *call,
 }
 
 void
+control__segment_reached(struct control_state *c, struct control_call *call,
+			 struct control_cause cause, int64_t time_ns)
+{
+	enum policy_decision before = call->verdict.decision;
+	struct control_parties parties;
+
+	control__parties(c, call, &parties);
+	decide(c, call, &parties, true);
+	if (strictness(call->verdict.decision) < strictness(before)) {
+		begin(c, call, &parties, cause, time_ns);
+		return;
+	}
+	note_call_ids(call, false);
+	make_head(c, call, &parties, start_of(call));
+	control__tell_head(c, call, WRITER_UPDATE, false, time_ns);
+}
+
+void
 control__segment_update(struct control_state *c, struct control_call *call,
 			bool again, int64_t time_ns)
 {
@@ -412,6 +446,10 @@ control__segment_stop(struct control_state *c, struct control_call *call,
 {
 	int64_t start_ns = start_of(call);
 
+	/* It has not begun, or is left out for a payment already. */
+	if (!call->segment ||
+	    (payment && strcmp(call->verdict.reason, "payment") == 0))
+		return;
 	if (payment)
 		call->kind = STORE_PAYMENT;
 	control__segment_begin(c, call, cause,
