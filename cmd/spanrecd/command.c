@@ -142,25 +142,33 @@ is_party(const struct control_call *call, const char *number)
 	       strcmp(call->verdict.to, number) == 0;
 }
 
+/* Of a conversation that leaves no number nobody is told that an extension is
+ * in it. */
+enum meant { NOT_MEANT, MEANT_UNTOLD, MEANT };
+
 /* A call that one of its conversations is meant by. */
-static bool
+static enum meant
 is_meant(const struct control_state *c, const json_t *request,
 	 const struct control_family *family)
 {
+	enum meant meant = NOT_MEANT;
 	const char *extension = text_of(request, "extension");
 	const char *id = text_of(request, "call");
 	const struct control_call *call;
 	char number[POLICY_NUMBER_BYTES];
 
 	if (!family->first)
-		return false;
+		return NOT_MEANT;
 	if (*id)
-		return strncmp(family->id, id, strlen(id)) == 0;
+		return strncmp(family->id, id, strlen(id)) == 0 ? MEANT
+								: NOT_MEANT;
 	policy_number_normalise(c->policy, extension, number);
-	for (call = family->first; call; call = call->next)
+	for (call = family->first; call && meant != MEANT; call = call->next)
 		if (is_party(call, number))
-			return true;
-	return false;
+			meant = call->verdict.traces == POLICY_TRACES_FULL
+				    ? MEANT
+				    : MEANT_UNTOLD;
+	return meant;
 }
 
 static uint32_t
@@ -170,7 +178,7 @@ count_meant(const struct control_state *c, const json_t *request)
 	uint32_t n = 0;
 
 	for (family = c->families; family; family = family->hh.next)
-		n += is_meant(c, request, family);
+		n += is_meant(c, request, family) == MEANT;
 	return n;
 }
 
@@ -202,6 +210,16 @@ pause_call(struct control_state *c, struct command *command,
 	      already ? "it was so already" : "");
 }
 
+static void
+pause_untold(struct control_state *c, const json_t *request, bool pause)
+{
+	struct control_family *family;
+
+	for (family = c->families; family; family = family->hh.next)
+		if (is_meant(c, request, family) == MEANT_UNTOLD)
+			(void)control__pause(c, family, pause);
+}
+
 /* @return why not, or NULL */
 static json_t *
 pause_calls(struct control_state *c, struct command *command, bool pause)
@@ -213,6 +231,7 @@ pause_calls(struct control_state *c, struct command *command, bool pause)
 
 	if (!*id == !*text_of(request, "extension"))
 		return refusal(EXIT_USAGE, "name an extension or a call");
+	pause_untold(c, request, pause);
 	n = count_meant(c, request);
 	if (n == 0)
 		return refusal(EXIT_NOT_FOUND,
@@ -223,7 +242,7 @@ pause_calls(struct control_state *c, struct command *command, bool pause)
 	command->answer = json_pack("{s:b,s:[],s:[],s:[]}", "ok", 1, "calls",
 				    "already", "refused");
 	for (family = c->families; family; family = family->hh.next)
-		if (is_meant(c, request, family))
+		if (is_meant(c, request, family) == MEANT)
 			pause_call(c, command, family, pause);
 	log_info("%s by %s: %u calls", pause ? "paused" : "resumed",
 		 command->asker.name, n);

@@ -89,6 +89,8 @@ sleep 3
 check "pause" spanrec pause --extension 200002
 check "who is exempt has no number in the list" \
 	is "$(spanrec list --live --json | grep -c -e 300004 -e 0900114)" 0
+spanrec pause --extension 300004 >told 2>&1
+check "... nor is it told by a pause that he is in a call" is $? 3
 wait $sender
 sleep 5
 stop
