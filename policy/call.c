@@ -270,9 +270,8 @@ pause_now(const struct happening *h, enum policy_pause pause, int64_t from_ns)
 	h->effect->changed = true;
 	if (state->pause == pause && from_ns >= state->paused_ns)
 		return;
-	if (!h->effect->paused || from_ns < h->effect->from_ns)
-		h->effect->from_ns = from_ns;
 	h->effect->paused = true;
+	h->effect->from_ns = from_ns;
 	if (state->pause == POLICY_NOT_PAUSED || from_ns < state->paused_ns)
 		state->paused_ns = from_ns;
 	state->pause = pause;
@@ -510,8 +509,12 @@ trigger_of(const struct happening *h, const struct policy__payment *payment)
 			   ? "header"
 			   : NULL;
 	case POLICY_EVENT_INFO:
-		return header_fits(event, payment->info, payment->info_value)
-			   ? "info"
+		if (header_fits(event, payment->info, payment->info_value))
+			return "info";
+		/* it is a message of the call like others */
+		return header_fits(event, payment->header,
+				   payment->header_value)
+			   ? "header"
 			   : NULL;
 	case POLICY_EVENT_TARGET:
 		policy_number_normalise(h->policy, event->value, number);

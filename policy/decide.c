@@ -30,7 +30,7 @@
 /* Tones are known for sure only when they are over. */
 #define LOOKBACK_TONES_NS POLICY__SECOND_NS
 
-enum { NONE = -1, AREAS_MAX = 16 };
+enum { NONE = -1, AREAS_MAX = 16, NUMBERS_MAX = 16 };
 
 /** The first of a list: ascending, none twice. */
 struct indices {
@@ -39,10 +39,18 @@ struct indices {
 	uint32_t item[AREAS_MAX];
 };
 
+/** Numbers, as sent, and the first of them normalised: each rule asks again. */
+struct numbers {
+	uint32_t count;
+	const char *const *sent;
+	char normalised[NUMBERS_MAX][POLICY_NUMBER_BYTES];
+};
+
 /** What the numbers of a call are named by. */
 struct named {
 	const struct policy *policy;
 	const struct policy_facts *facts;
+	const struct numbers *also, *dialled;
 	int64_t day;   /**< of the start of the call, since 1970 */
 	int exemption; /**< of several the one that leaves least */
 	int listen_deny;
@@ -50,6 +58,7 @@ struct named {
 	struct indices areas[3]; /**< by whose number; see `rank` */
 	int lacking[3];          /**< the first of these without approval */
 	struct indices sites;
+	bool sited; /**< the number being looked up names one */
 	enum { LOCAL, REMOTE, QUEUE, OTHER } rank; /**< being looked up */
 };
 
@@ -300,6 +309,7 @@ note(void *ctx, enum policy__named what, uint32_t index)
 			note_area(named, QUEUE, index);
 		break;
 	case POLICY__NAMED_SITE:
+		named->sited = true;
 		if (named->rank == LOCAL || named->rank == REMOTE)
 			index_add(&named->sites, index);
 		break;
@@ -309,37 +319,29 @@ note(void *ctx, enum policy__named what, uint32_t index)
 	}
 }
 
-static void
-note_site(void *ctx, enum policy__named what, uint32_t index)
-{
-	(void)index;
-	*(bool *)ctx |= what == POLICY__NAMED_SITE;
-}
-
 /** One of ours whose number says nothing of a building is of that in which he
  * is. Others come through a switch, which is in one too. */
 static void
-note_address(struct named *named, const char *normalised,
-	     const uint8_t address[16])
+note_address(struct named *named, const uint8_t address[16])
 {
 	const struct policy *policy = named->policy;
-	bool known = false;
 
-	policy__lookup_each(policy, normalised, note_site, &known);
-	for (uint32_t i = 0; !known && i < policy->sites_count; i++) {
+	for (uint32_t i = 0; i < policy->sites_count; i++) {
 		if (networks_fit(&policy->sites[i].networks, address))
 			policy__lookup_site(policy, i, note, named);
 	}
 }
 
+/** @param address of one of ours, or NULL */
 static void
-note_party(struct named *named, const char *normalised,
-	   const uint8_t address[16], bool local)
+note_party(struct named *named, const char *normalised, const uint8_t *address,
+	   bool local)
 {
 	named->rank = local ? LOCAL : REMOTE;
+	named->sited = false;
 	policy__lookup_each(named->policy, normalised, note, named);
-	if (address && named->policy->sites_count)
-		note_address(named, normalised, address);
+	if (address && !named->sited)
+		note_address(named, address);
 }
 
 static int64_t
@@ -355,12 +357,42 @@ day_of(const struct policy *policy, int64_t time_ns)
 }
 
 static void
+numbers_make(struct numbers *numbers, const struct policy *policy,
+	     const char *const *sent, uint32_t count)
+{
+	numbers->count = count;
+	numbers->sent = sent;
+	for (uint32_t i = 0; i < count && i < NUMBERS_MAX; i++)
+		policy_number_normalise(policy, sent[i],
+					numbers->normalised[i]);
+}
+
+/** @param room for one that is not kept */
+static const char *
+number_at(const struct numbers *numbers, const struct policy *policy,
+	  uint32_t i, char room[POLICY_NUMBER_BYTES])
+{
+	if (i < NUMBERS_MAX)
+		return numbers->normalised[i];
+	policy_number_normalise(policy, numbers->sent[i], room);
+	return room;
+}
+
+static void
+name_numbers(struct named *named, const struct numbers *numbers)
+{
+	char room[POLICY_NUMBER_BYTES];
+
+	for (uint32_t i = 0; i < numbers->count; i++)
+		policy__lookup_each(named->policy,
+				    number_at(numbers, named->policy, i, room),
+				    note, named);
+}
+
+static void
 name_all(struct named *named, const struct policy_verdict *verdict)
 {
-	const struct policy *policy = named->policy;
 	const struct policy_facts *facts = named->facts;
-	char number[POLICY_NUMBER_BYTES];
-	uint32_t i;
 
 	note_party(named, verdict->from,
 		   from_is_ours(verdict) ? facts->from_addr : NULL,
@@ -369,32 +401,22 @@ name_all(struct named *named, const struct policy_verdict *verdict)
 		   to_is_ours(verdict) ? facts->to_addr : NULL,
 		   !verdict->local_is_caller);
 	named->rank = OTHER;
-	for (i = 0; i < facts->also_count; i++) {
-		policy_number_normalise(policy, facts->also[i], number);
-		policy__lookup_each(policy, number, note, named);
-	}
+	name_numbers(named, named->also);
 	named->rank = QUEUE;
-	for (i = 0; i < facts->dialled_count; i++) {
-		policy_number_normalise(policy, facts->dialled[i], number);
-		policy__lookup_each(policy, number, note, named);
-	}
+	name_numbers(named, named->dialled);
 }
 
 /* ---- rules --------------------------------------------------------------- */
 
-/** Anybody's exemption is enough; but who only rang along is no reason to
- * record. */
 static bool
-other_fits(const struct policy *policy, const struct policy__rule *rule,
-	   const struct policy_facts *facts)
+any_fits(const struct named *named, const struct numbers *numbers,
+	 const struct policy__patterns *patterns)
 {
-	char number[POLICY_NUMBER_BYTES];
+	char room[POLICY_NUMBER_BYTES];
 
-	if (rule->decision == POLICY_RECORD)
-		return false;
-	for (uint32_t i = 0; i < facts->also_count; i++) {
-		policy_number_normalise(policy, facts->also[i], number);
-		if (policy__patterns_fit(&rule->numbers, number))
+	for (uint32_t i = 0; i < numbers->count; i++) {
+		if (policy__patterns_fit(
+			patterns, number_at(numbers, named->policy, i, room)))
 			return true;
 	}
 	return false;
@@ -402,22 +424,12 @@ other_fits(const struct policy *policy, const struct policy__rule *rule,
 
 /** The call is in a queue while nobody has taken it elsewhere. */
 static bool
-queue_fits(const struct policy *policy, const struct policy__rule *rule,
-	   const struct policy_facts *facts,
+queue_fits(const struct named *named, const struct policy__rule *rule,
 	   const struct policy_verdict *verdict)
 {
-	char number[POLICY_NUMBER_BYTES];
-
-	if (facts->kind == POLICY_KIND_CONSULT)
-		return false;
-	if (policy__patterns_fit(&rule->queues, verdict->to))
-		return true;
-	for (uint32_t i = 0; i < facts->dialled_count; i++) {
-		policy_number_normalise(policy, facts->dialled[i], number);
-		if (policy__patterns_fit(&rule->queues, number))
-			return true;
-	}
-	return false;
+	return named->facts->kind != POLICY_KIND_CONSULT &&
+	       (policy__patterns_fit(&rule->queues, verdict->to) ||
+		any_fits(named, named->dialled, &rule->queues));
 }
 
 static bool
@@ -442,15 +454,17 @@ kind_fits(const struct policy__rule *rule, const struct policy_facts *facts)
 	return !rule->kinds || rule->kinds >> kind & 1;
 }
 
+/** Anybody's exemption is enough; but who only rang along is no reason to
+ * record. */
 static bool
-numbers_fit(const struct policy *policy, const struct policy__rule *rule,
-	    const struct policy_facts *facts,
+numbers_fit(const struct named *named, const struct policy__rule *rule,
 	    const struct policy_verdict *verdict)
 {
 	if (rule->has_numbers &&
 	    !policy__patterns_fit(&rule->numbers, verdict->from) &&
 	    !policy__patterns_fit(&rule->numbers, verdict->to) &&
-	    !other_fits(policy, rule, facts))
+	    (rule->decision == POLICY_RECORD ||
+	     !any_fits(named, named->also, &rule->numbers)))
 		return false;
 	if (rule->has_from && !policy__patterns_fit(&rule->from, verdict->from))
 		return false;
@@ -461,17 +475,15 @@ static bool
 rule_fits(const struct named *named, const struct policy__rule *rule,
 	  const struct policy_verdict *verdict)
 {
-	const struct policy *policy = named->policy;
 	const struct policy_facts *facts = named->facts;
-
 	bool record = rule->decision == POLICY_RECORD;
 
 	return rule->routes & 1U << verdict->route && kind_fits(rule, facts) &&
 	       areas_fit(&rule->areas, named, record) &&
 	       indices_fit(&rule->sites, &named->sites, record) &&
 	       (!rule->logged_in || is_logged_in(facts, verdict)) &&
-	       numbers_fit(policy, rule, facts, verdict) &&
-	       (!rule->has_queues || queue_fits(policy, rule, facts, verdict));
+	       numbers_fit(named, rule, verdict) &&
+	       (!rule->has_queues || queue_fits(named, rule, verdict));
 }
 
 #define ONE_OF(decision) (1U << (decision))
@@ -498,7 +510,10 @@ rule_find(const struct named *named, uint32_t decisions,
 static void
 name_copy(char to[POLICY_NAME_BYTES], const char *from)
 {
-	snprintf(to, POLICY_NAME_BYTES, "%s", from);
+	size_t n = strnlen(from, POLICY_NAME_BYTES - 1);
+
+	memcpy(to, from, n);
+	to[n] = '\0';
 }
 
 /** @return true, for short */
@@ -676,8 +691,11 @@ void
 policy_decide(const struct policy *policy, const struct policy_facts *facts,
 	      struct policy_verdict *verdict)
 {
+	struct numbers also, dialled;
 	struct named named = { .policy = policy,
 			       .facts = facts,
+			       .also = &also,
+			       .dialled = &dialled,
 			       .day = day_of(policy, facts->start_ns),
 			       .exemption = NONE,
 			       .listen_deny = NONE,
@@ -689,6 +707,8 @@ policy_decide(const struct policy *policy, const struct policy_facts *facts,
 	parties_place(
 	    verdict, party_is_internal(policy, verdict->from, facts->from_addr),
 	    party_is_internal(policy, verdict->to, facts->to_addr));
+	numbers_make(&also, policy, facts->also, facts->also_count);
+	numbers_make(&dialled, policy, facts->dialled, facts->dialled_count);
 	name_all(&named, verdict);
 	area_choose(&named, verdict);
 	if (named.exemption != NONE)

@@ -198,12 +198,369 @@ anybody_is_enough_to_leave_a_call_out(void **state)
 	policy_free(&policy);
 }
 
+/* ---- what is stricter ---------------------------------------------------- */
+
+static const char strict_text[] =
+    "version: 1\n"
+    "organisation: {name: town hall, time_zone: Europe/London}\n"
+    "access: {owner: alice}\n"
+    "purposes: [quality]\n"
+    "numbering: {country: 44, extension_digits: 4, internal: 2000-2999}\n"
+    "networks: {internal: 10.0.0.0/8}\n"
+    "retention: {short: {max: 14d}, long: {max: 1 year}}\n"
+    "metadata: {max: 24 months}\n"
+    "sites:\n"
+    "  depot: {networks: 10.30.0.0/16}\n"
+    "  hall: {extensions: 2300-2399, networks: 10.20.0.0/16}\n"
+    "areas:\n"
+    "  late: {extensions: [2500, 2200-2209], needs: business_case, "
+    "business_case: {reason: r, security: s, governance: g, consultation: c, "
+    "access: a, approved_by: A, approved: 2023-12-01, ends: 2024-06-01}}\n"
+    "  desk: {extensions: 2200-2249, queues: [01632 960100], needs: nothing}\n"
+    "  yard: {sites: depot, needs: nothing, confidential: 4999}\n"
+    "  asked: {extensions: 2600-2699, needs: request}\n"
+    "exemptions:\n"
+    "  - {name: informants, numbers: [2210, 01632 960150], reason: r, "
+    "metadata: minimal}\n"
+    "  - {name: union, numbers: [2211, 01632 960150], reason: r, metadata: "
+    "count-only}\n"
+    "  - {name: over, numbers: 2212, reason: r, ends: 2024-01-08}\n"
+    "listen_deny: [{name: personnel, numbers: 2213, reason: r}]\n"
+    "payments:\n"
+    "  - {name: pay line, areas: desk, triggers: {call: 2880}, resume: never}\n"
+    "  - {name: code, areas: desk, triggers: {keys: '*5', tones: yes}, "
+    "look_back: 0 s}\n"
+    "opt_out: {keys: '*#*', areas: desk, announcement: 20 s}\n"
+    "rules:\n"
+    "  - {name: depot, match: {sites: depot, to: 2999}, decision: drop}\n"
+    "  - name: queue\n"
+    "    match: {direction: in, areas: desk, queues: 01632 960100}\n"
+    "    decision: record\n"
+    "    retention: short\n"
+    "  - {name: rest, match: {kinds: [agent, consult], direction: [in, out, "
+    "internal]}, decision: record, retention: long, area: other}\n";
+
+#define OUTSIDE "+441632960999"
+#define QUEUE   "+441632960100"
+
+static const struct {
+	const char *from, *to, *also, *dialled, *from_addr, *to_addr;
+	enum policy_kind kind;
+	enum policy_decision decision;
+	const char *reason, *rule, *area;
+	enum policy_traces traces;
+} strict_rows[] = {
+	/* a target, as callee and as anybody, whatever area calls */
+	{ "2220", "2880", "", "", "", "", POLICY_KIND_AGENT, POLICY_DROP,
+	  "payment", "pay line", "desk", POLICY_TRACES_FULL },
+	{ OUTSIDE, "2220", "2880", "", "", "", POLICY_KIND_AGENT, POLICY_DROP,
+	  "payment", "pay line", "desk", POLICY_TRACES_FULL },
+	{ OUTSIDE, "2880", "", "", "", "", POLICY_KIND_AGENT, POLICY_DROP,
+	  "payment", "pay line", "", POLICY_TRACES_FULL },
+	/* of who is exempt no more stays when somebody pays */
+	{ "2210", "2880", "", "", "", "", POLICY_KIND_AGENT, POLICY_DROP,
+	  "payment", "pay line", "desk", POLICY_TRACES_MINIMAL },
+	/* whoever it is, and of several exemptions the one that leaves least */
+	{ "2210", OUTSIDE, "", "", "", "", POLICY_KIND_AGENT, POLICY_DROP,
+	  "exempt", "informants", "desk", POLICY_TRACES_MINIMAL },
+	{ OUTSIDE, "2220", "2211", "", "", "", POLICY_KIND_AGENT, POLICY_DROP,
+	  "exempt", "union", "desk", POLICY_TRACES_COUNT },
+	{ "01632 960150", "2220", "", "", "", "", POLICY_KIND_AGENT,
+	  POLICY_DROP, "exempt", "union", "desk", POLICY_TRACES_COUNT },
+	{ OUTSIDE, "2220", "", "2210", "", "", POLICY_KIND_AGENT, POLICY_DROP,
+	  "exempt", "informants", "desk", POLICY_TRACES_MINIMAL },
+	/* until it ends */
+	{ "2212", OUTSIDE, "", "", "", "", POLICY_KIND_AGENT, POLICY_RECORD,
+	  "record", "rest", "desk", POLICY_TRACES_FULL },
+	/* an unrecorded extension that no exemption names is none */
+	{ OUTSIDE, "4999", "", "", "", "", POLICY_KIND_AGENT, POLICY_RECORD,
+	  "record", "rest", "other", POLICY_TRACES_FULL },
+	/* C-5, J-8: the area of either, or of the queue */
+	{ OUTSIDE, "2601", "", "", "", "", POLICY_KIND_AGENT, POLICY_DROP,
+	  "not-approved", "asked", "asked", POLICY_TRACES_FULL },
+	{ "2601", "2220", "", "", "", "", POLICY_KIND_AGENT, POLICY_DROP,
+	  "not-approved", "asked", "asked", POLICY_TRACES_FULL },
+	{ "2220", "2601", "", "", "", "", POLICY_KIND_AGENT, POLICY_DROP,
+	  "not-approved", "asked", "desk", POLICY_TRACES_FULL },
+	{ OUTSIDE, "2500", "", "", "", "", POLICY_KIND_AGENT, POLICY_RECORD,
+	  "record", "rest", "late", POLICY_TRACES_FULL },
+	/* who is one of ours must be known */
+	{ OUTSIDE, "", "", "", "", "10.1.1.1", POLICY_KIND_AGENT, POLICY_DROP,
+	  "unknown-party", "unknown party", "", POLICY_TRACES_FULL },
+	{ "anonymous", "2700", "", "", "10.1.1.1", "", POLICY_KIND_AGENT,
+	  POLICY_RECORD, "record", "rest", "other", POLICY_TRACES_FULL },
+	/* J-9, but not where nothing records */
+	{ OUTSIDE, "2213", "", "", "", "", POLICY_KIND_AGENT,
+	  POLICY_LISTEN_DENY, "listen-deny", "personnel", "desk",
+	  POLICY_TRACES_FULL },
+	{ OUTSIDE, "2213", "", "", "", "", POLICY_KIND_TRANSFER,
+	  POLICY_OUT_OF_SCOPE, "no-rule", "", "desk", POLICY_TRACES_FULL },
+	/* in the queue, until somebody else is called */
+	{ OUTSIDE, "2220", "", QUEUE, "", "", POLICY_KIND_QUEUE, POLICY_RECORD,
+	  "record", "queue", "desk", POLICY_TRACES_FULL },
+	{ OUTSIDE, QUEUE, "", "", "", "10.1.1.1", POLICY_KIND_QUEUE,
+	  POLICY_RECORD, "record", "queue", "desk", POLICY_TRACES_FULL },
+	{ OUTSIDE, "2220", "", "2700", "", "", POLICY_KIND_TRANSFER,
+	  POLICY_OUT_OF_SCOPE, "no-rule", "", "desk", POLICY_TRACES_FULL },
+	{ OUTSIDE, "2220", "", QUEUE, "", "", POLICY_KIND_CONSULT,
+	  POLICY_RECORD, "record", "rest", "desk", POLICY_TRACES_FULL },
+	/* a building by number; by address of ours only, of whom the number
+	 * says nothing */
+	{ OUTSIDE, "2701", "", "", "", "10.30.0.7", POLICY_KIND_AGENT,
+	  POLICY_RECORD, "record", "rest", "yard", POLICY_TRACES_FULL },
+	{ "2999", "2701", "", "", "10.30.0.7", "", POLICY_KIND_AGENT,
+	  POLICY_RECORD, "record", "rest", "yard", POLICY_TRACES_FULL },
+	{ "2701", "2999", "", "", "10.30.0.7", "", POLICY_KIND_AGENT,
+	  POLICY_DROP, "exempt", "depot", "yard", POLICY_TRACES_FULL },
+	{ "2301", "2999", "", "", "10.30.0.7", "", POLICY_KIND_AGENT,
+	  POLICY_RECORD, "record", "rest", "other", POLICY_TRACES_FULL },
+	{ OUTSIDE, "2999", "", "", "10.30.0.7", "", POLICY_KIND_AGENT,
+	  POLICY_RECORD, "record", "rest", "other", POLICY_TRACES_FULL },
+};
+
+static struct policy *
+load(const char *yaml, size_t n)
+{
+	struct policy_errors errors;
+	struct policy *policy = NULL;
+
+	if (policy_load(&policy, yaml, n, &errors) < 0) {
+		policy_errors_print(&errors, "text", stdout);
+		fail();
+	}
+	return policy;
+}
+
+#define NEW_YEAR_2024_NS (INT64_C(1704067200) * 1000000000)
+#define DAYS_NS(days)    ((days)*INT64_C(86400) * 1000000000)
+
+static void
+what_is_stricter_wins(void **state)
+{
+	struct policy *policy = load(strict_text, sizeof(strict_text) - 1);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(strict_rows); i++) {
+		struct policy_facts facts = {
+			.from = strict_rows[i].from,
+			.to = strict_rows[i].to,
+			.also = &strict_rows[i].also,
+			.also_count = strict_rows[i].also[0] != '\0',
+			.dialled = &strict_rows[i].dialled,
+			.dialled_count = strict_rows[i].dialled[0] != '\0',
+			.kind = strict_rows[i].kind,
+			.start_ns = NEW_YEAR_2024_NS + DAYS_NS(7),
+		};
+		struct policy_verdict v;
+
+		address(facts.from_addr, strict_rows[i].from_addr);
+		address(facts.to_addr, strict_rows[i].to_addr);
+		policy_decide(policy, &facts, &v);
+		if (v.decision != strict_rows[i].decision ||
+		    strcmp(v.reason, strict_rows[i].reason) != 0 ||
+		    strcmp(v.rule, strict_rows[i].rule) != 0 ||
+		    strcmp(v.area, strict_rows[i].area) != 0 ||
+		    v.traces != strict_rows[i].traces)
+			fail_msg("row %zu: %d '%s' by '%s', area '%s', "
+				 "traces %d",
+				 i, v.decision, v.reason, v.rule, v.area,
+				 v.traces);
+	}
+	policy_free(&policy);
+}
+
+/** Days are those of the organisation, in summer too. */
+static void
+approvals_begin_and_end(void **state)
+{
+	struct policy *policy = load(strict_text, sizeof(strict_text) - 1);
+	struct policy_facts facts = { .from = OUTSIDE, .to = "2500" };
+	struct policy_verdict v;
+	const int64_t june_ns =
+	    NEW_YEAR_2024_NS + DAYS_NS(152) - INT64_C(3600) * 1000000000;
+
+	(void)state;
+	facts.start_ns = NEW_YEAR_2024_NS - DAYS_NS(31) - 1;
+	policy_decide(policy, &facts, &v);
+	assert_string_equal(v.reason, "not-approved");
+	facts.start_ns++;
+	policy_decide(policy, &facts, &v);
+	assert_string_equal(v.reason, "record");
+	facts.start_ns = june_ns - 1;
+	policy_decide(policy, &facts, &v);
+	assert_string_equal(v.reason, "record");
+	facts.start_ns++;
+	policy_decide(policy, &facts, &v);
+	assert_string_equal(v.reason, "not-approved");
+	/* exemptions likewise: from the day on that one ends */
+	facts.to = "2212";
+	facts.start_ns = NEW_YEAR_2024_NS + DAYS_NS(7) - 1;
+	policy_decide(policy, &facts, &v);
+	assert_string_equal(v.rule, "over");
+	policy_free(&policy);
+}
+
+static void
+what_has_happened_binds(void **state)
+{
+	struct policy *policy = load(strict_text, sizeof(strict_text) - 1);
+	struct policy_state happened = { 0 };
+	struct policy_facts facts = { .from = OUTSIDE,
+				      .to = "2211",
+				      .state = &happened,
+				      .start_ns = NEW_YEAR_2024_NS };
+	struct policy_verdict v;
+
+	(void)state;
+	happened.opt = POLICY_OPT_OUT;
+	policy_decide(policy, &facts, &v);
+	assert_string_equal(v.reason, "opt-out");
+	assert_int_equal(v.traces, POLICY_TRACES_COUNT);
+	happened.for_good = true;
+	memcpy(happened.rule, "pay line", sizeof("pay line"));
+	policy_decide(policy, &facts, &v);
+	assert_string_equal(v.reason, "payment");
+	assert_string_equal(v.rule, "pay line");
+	/* a pause that may end is a gap, no decision; nor is one who may come
+	 * back */
+	happened = (struct policy_state){ .pause = POLICY_PAUSED_FOR_PAYMENT,
+					  .opt = POLICY_OPT_PENDING };
+	facts.to = "2220";
+	policy_decide(policy, &facts, &v);
+	assert_string_equal(v.reason, "record");
+	policy_free(&policy);
+}
+
+static void
+how_far_it_reaches_back(void **state)
+{
+	struct policy *policy = load(strict_text, sizeof(strict_text) - 1);
+	struct policy_facts facts = { .from = OUTSIDE,
+				      .to = "2220",
+				      .start_ns = NEW_YEAR_2024_NS };
+	struct policy_verdict v;
+
+	(void)state;
+	policy_decide(policy, &facts, &v);
+	assert_int_equal(v.payments, 3);
+	assert_true(v.tones && v.opt_out);
+	assert_int_equal(v.lookback_ns, INT64_C(10000000000));
+	assert_int_equal(v.announcement_ns, INT64_C(20000000000));
+	/* not recorded: nothing waits, but what happens is looked for */
+	facts.kind = POLICY_KIND_TRANSFER;
+	policy_decide(policy, &facts, &v);
+	assert_int_equal(v.payments, 3);
+	assert_true(v.opt_out && !v.tones);
+	assert_int_equal(v.lookback_ns, 0);
+	assert_int_equal(v.announcement_ns, 0);
+	/* nobody to whom it could be announced */
+	facts.kind = POLICY_KIND_AGENT;
+	facts.from = "2700";
+	policy_decide(policy, &facts, &v);
+	assert_false(v.opt_out);
+	/* another area */
+	facts.to = "2701";
+	policy_decide(policy, &facts, &v);
+	assert_int_equal(v.payments, 0);
+	assert_int_equal(v.lookback_ns, 0);
+	policy_free(&policy);
+}
+
+/** @param last what the last of them needs. Free with free() */
+static char *
+many_areas(const char *last)
+{
+	char *yaml = NULL;
+	size_t n;
+	FILE *f = open_memstream(&yaml, &n);
+
+	assert_non_null(f);
+	fwrite(text, 1, (size_t)(strstr(text, "rules:") - text), f);
+	fputs("areas:\n", f);
+	for (int i = 0; i < 40; i++)
+		fprintf(f, "  a%02d: {extensions: %s, needs: %s}\n", i,
+			i % 2 ? "20*" : "2001-2002",
+			i == 39 ? last : "nothing");
+	fputs("payments: [{name: p, areas: a38, triggers: {keys: '*5'}}]\n"
+	      "rules:\n"
+	      "  - {name: a, match: {areas: a38}, decision: record, "
+	      "retention: long}\n"
+	      "  - {name: b, match: {areas: a02}, decision: record, "
+	      "retention: short}\n",
+	      f);
+	fclose(f);
+	return yaml;
+}
+
+/** Of more areas than are remembered the first are; for the rest it is strict:
+ * it may be one that pays, and none that records. */
+static void
+a_number_of_very_many_areas(void **state)
+{
+	static const char *const last[] = { "request", "nothing" };
+	const struct policy_facts facts = { .from = OUTSIDE, .to = "2001" };
+	struct policy_verdict v;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		char *yaml = many_areas(last[i]);
+		struct policy *policy = load(yaml, strlen(yaml));
+
+		policy_decide(policy, &facts, &v);
+		assert_string_equal(v.reason, i ? "record" : "not-approved");
+		assert_string_equal(v.rule, i ? "b" : "a39");
+		assert_string_equal(v.area, "a00");
+		assert_int_equal(v.payments, 1);
+		policy_free(&policy);
+		free(yaml);
+	}
+}
+
+static void
+a_call_of_very_many(void **state)
+{
+	enum { MANY = 40 };
+	struct policy *policy = load(strict_text, sizeof(strict_text) - 1);
+	const char *numbers[MANY];
+	struct policy_facts facts = { .from = OUTSIDE,
+				      .to = "2220",
+				      .also = numbers,
+				      .also_count = MANY,
+				      .start_ns = NEW_YEAR_2024_NS };
+	struct policy_verdict v;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		numbers[i] = "2700";
+	for (int i = 0; i < MANY; i++) {
+		numbers[i] = "01632 960150";
+		policy_decide(policy, &facts, &v);
+		assert_string_equal(v.rule, "union");
+		numbers[i] = "2700";
+		policy_decide(policy, &facts, &v);
+		assert_string_equal(v.rule, "rest");
+	}
+	facts.also_count = 0;
+	facts.dialled = numbers;
+	facts.dialled_count = MANY - 1;
+	numbers[MANY - 2] = "01632 960100";
+	policy_decide(policy, &facts, &v);
+	assert_string_equal(v.rule, "queue");
+	policy_free(&policy);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(anybody_is_enough_to_leave_a_call_out),
+		cmocka_unit_test(what_is_stricter_wins),
+		cmocka_unit_test(approvals_begin_and_end),
+		cmocka_unit_test(what_has_happened_binds),
+		cmocka_unit_test(how_far_it_reaches_back),
+		cmocka_unit_test(a_number_of_very_many_areas),
+		cmocka_unit_test(a_call_of_very_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

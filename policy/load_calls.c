@@ -98,7 +98,7 @@ policy__listen_denies_read(struct policy__yaml *yaml, yaml_node_t *node,
 
 /* ---- payments ------------------------------------------------------------ */
 
-enum { HEADER_NAME_MAX = 63 };
+enum { HEADER_NAME_MAX = 63, HEADER_VALUE_MAX = 127 };
 
 /** A SIP header that a trigger waits for. */
 struct header {
@@ -130,6 +130,11 @@ read_header(struct policy__yaml *yaml, yaml_node_t *value,
 				 "%s: the name of a SIP header has at most %d "
 				 "characters here",
 				 what, HEADER_NAME_MAX);
+	if (strlen(header.value) > HEADER_VALUE_MAX)
+		policy__complain(yaml, value,
+				 "%s: the value of a SIP header has at most %d "
+				 "characters here",
+				 what, HEADER_VALUE_MAX);
 	if (header.name[strspn(header.name, token)])
 		policy__complain(yaml, value,
 				 "%s: '%.40s' is not the name of a SIP header",

@@ -3,8 +3,9 @@
  * Number -> every list of the policy that names it, however many lists there
  * are: a call is looked up at each of its events.
  *
- *   exact    sorted
- *   prefix   sorted; every beginning of the number is looked up
+ *   exact    sorted by hash: the numbers themselves lie far apart in memory
+ *   prefix   likewise; every beginning of the number is looked up, of as many
+ *            digits as there are prefixes of
  *   range    sorted by first; a balanced tree of ranges, each node of which
  *            knows the last number below it, lies in the array itself: the
  *            middle of a part is the root of it
@@ -23,7 +24,10 @@
 
 struct entry {
 	const struct policy__pattern *pattern;
-	const char *most; /* ranges: the last number of those below it */
+	const struct entry *most; /* ranges: of it and those below it the one
+				   * with the last number */
+	uint64_t hash;            /* of the pattern's first; ranges have none */
+	uint32_t length;          /* of the pattern's first, and of its last */
 	enum policy__named what;
 	uint32_t index;
 };
@@ -33,8 +37,14 @@ struct entries {
 	struct entry *items;
 };
 
+/** Sorted by length first: entries of a length stand together. */
+struct lengths {
+	struct entries of[POLICY_NUMBER_BYTES];
+};
+
 struct policy__lookup {
-	struct entries exact, prefix, range;
+	struct lengths exact, prefix;
+	struct entries range;
 	struct entry *all;    /* owns them */
 	int64_t back_ns;      /* the longest look-back of an exemption */
 	uint32_t *site_areas; /* site by site */
@@ -51,6 +61,25 @@ number_compare(const char *a, const char *b)
 	return memcmp(a, b, n);
 }
 
+#define HASH_BEGIN UINT64_C(0xcbf29ce484222325)
+
+/** FNV-1a, a character more. */
+static uint64_t
+hash_add(uint64_t hash, char c)
+{
+	return (hash ^ (unsigned char)c) * UINT64_C(0x100000001b3);
+}
+
+static uint64_t
+hash_of(const char *text)
+{
+	uint64_t hash = HASH_BEGIN;
+
+	while (*text)
+		hash = hash_add(hash, *text++);
+	return hash;
+}
+
 static int
 entry_compare(const void *a, const void *b)
 {
@@ -59,6 +88,10 @@ entry_compare(const void *a, const void *b)
 
 	if (x->pattern->kind != y->pattern->kind)
 		return x->pattern->kind < y->pattern->kind ? -1 : 1;
+	if (x->length != y->length)
+		return x->length < y->length ? -1 : 1;
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
 	order = number_compare(x->pattern->first, y->pattern->first);
 	if (order)
 		return order;
@@ -79,14 +112,20 @@ static void
 patterns_add(struct build *build, const struct policy__patterns *patterns,
 	     enum policy__named what, size_t index)
 {
-	for (size_t i = 0; i < patterns->count; i++) {
-		if (build->items)
-			build->items[build->count] =
-			    (struct entry){ .pattern = &patterns->items[i],
-					    .what = what,
-					    .index = (uint32_t)index };
-		build->count++;
+	for (size_t i = 0; build->items && i < patterns->count; i++) {
+		const struct policy__pattern *pattern = &patterns->items[i];
+
+		build->items[build->count + i] = (struct entry){
+			.pattern = pattern,
+			.hash = pattern->kind == POLICY__RANGE
+				    ? 0
+				    : hash_of(pattern->first),
+			.length = (uint32_t)strlen(pattern->first),
+			.what = what,
+			.index = (uint32_t)index,
+		};
 	}
+	build->count += patterns->count;
 }
 
 static void
@@ -120,41 +159,64 @@ policy_add(struct build *build, const struct policy *policy)
 			     POLICY__NAMED_SITE, i);
 }
 
-/** @return the last number of the ranges from lo to before hi */
-static const char *
+/** @return of the ranges from lo to before hi the one with the last number */
+static const struct entry *
 range_most(struct entry *items, size_t lo, size_t hi)
 {
 	size_t root = lo + (hi - lo) / 2;
-	const char *below, *most = items[root].pattern->last;
+	const struct entry *below, *most = &items[root];
 
 	if (lo < root) {
 		below = range_most(items, lo, root);
-		if (number_compare(below, most) > 0)
+		if (number_compare(below->pattern->last, most->pattern->last) >
+		    0)
 			most = below;
 	}
 	if (root + 1 < hi) {
 		below = range_most(items, root + 1, hi);
-		if (number_compare(below, most) > 0)
+		if (number_compare(below->pattern->last, most->pattern->last) >
+		    0)
 			most = below;
 	}
 	items[root].most = most;
 	return most;
 }
 
-/** Entries of a kind stand together. */
-static struct entries
-kind_of(struct entry *all, size_t count, int kind)
+/** @return where the entries of a kind begin */
+static struct entry *
+kind_begin(struct entry *all, size_t count, int kind)
 {
-	struct entries found = { 0, all };
-
-	while (count && (int)found.items->pattern->kind < kind) {
-		found.items++;
+	while (count && (int)all->pattern->kind < kind) {
+		all++;
 		count--;
 	}
-	while (found.count < count &&
-	       (int)found.items[found.count].pattern->kind == kind)
-		found.count++;
-	return found;
+	return all;
+}
+
+static void
+lengths_make(struct lengths *lengths, struct entry *from,
+	     const struct entry *until)
+{
+	for (; from < until; from++) {
+		struct entries *of = &lengths->of[from->length];
+
+		if (!of->count++)
+			of->items = from;
+	}
+}
+
+static void
+kinds_make(struct policy__lookup *lookup, size_t count)
+{
+	struct entry *all = lookup->all, *end = all + count;
+	struct entry *range = kind_begin(all, count, POLICY__RANGE);
+	struct entry *prefix = kind_begin(all, count, POLICY__PREFIX);
+
+	lengths_make(&lookup->exact, all, range);
+	lookup->range = (struct entries){ (size_t)(prefix - range), range };
+	lengths_make(&lookup->prefix, prefix, end);
+	if (lookup->range.count)
+		range_most(range, 0, lookup->range.count);
 }
 
 static size_t
@@ -207,11 +269,7 @@ policy__lookup_new(struct policy *policy)
 	build = (struct build){ .items = lookup->all };
 	policy_add(&build, policy);
 	qsort(lookup->all, build.count, sizeof(lookup->all[0]), entry_compare);
-	lookup->exact = kind_of(lookup->all, build.count, POLICY__EXACT);
-	lookup->range = kind_of(lookup->all, build.count, POLICY__RANGE);
-	lookup->prefix = kind_of(lookup->all, build.count, POLICY__PREFIX);
-	if (lookup->range.count)
-		range_most(lookup->range.items, 0, lookup->range.count);
+	kinds_make(lookup, build.count);
 	for (size_t i = 0; i < policy->exemptions_count; i++) {
 		if (policy->exemptions[i].lookback_ns > lookup->back_ns)
 			lookup->back_ns = policy->exemptions[i].lookback_ns;
@@ -245,6 +303,8 @@ struct look {
 	const struct policy *policy;
 	policy__named_fn fn;
 	void *ctx;
+	const char *number;
+	size_t length;
 };
 
 void
@@ -269,42 +329,55 @@ tell(const struct look *look, const struct entry *entry)
 		look->fn(look->ctx, entry->what, entry->index);
 }
 
-/** Those whose first is exactly this. */
+/** Those whose first is exactly what the number begins with. */
 static void
 equal_each(const struct look *look, const struct entries *entries,
-	   const char *number)
+	   uint64_t hash)
 {
 	size_t lo = 0, hi = entries->count;
+	const struct entry *entry;
 
 	while (lo < hi) {
 		size_t middle = lo + (hi - lo) / 2;
 
-		if (number_compare(entries->items[middle].pattern->first,
-				   number) < 0)
+		if (entries->items[middle].hash < hash)
 			lo = middle + 1;
 		else
 			hi = middle;
 	}
-	for (; lo < entries->count &&
-	       !strcmp(entries->items[lo].pattern->first, number);
-	     lo++)
-		tell(look, &entries->items[lo]);
+	for (; lo < entries->count; lo++) {
+		entry = &entries->items[lo];
+		if (entry->hash != hash)
+			return;
+		if (!memcmp(entry->pattern->first, look->number, entry->length))
+			tell(look, entry);
+	}
+}
+
+/** @return below 0, 0, above 0 */
+static int
+compare(const char *a, size_t n, const struct look *look)
+{
+	if (n != look->length)
+		return n < look->length ? -1 : 1;
+	return memcmp(a, look->number, n);
 }
 
 static void
 range_each(const struct look *look, const struct entry *items, size_t lo,
-	   size_t hi, const char *number)
+	   size_t hi)
 {
 	while (lo < hi) {
 		size_t root = lo + (hi - lo) / 2;
 		const struct entry *entry = &items[root];
 
-		if (number_compare(entry->most, number) < 0)
+		if (compare(entry->most->pattern->last, entry->most->length,
+			    look) < 0)
 			return;
-		range_each(look, items, lo, root, number);
-		if (number_compare(entry->pattern->first, number) > 0)
+		range_each(look, items, lo, root);
+		if (compare(entry->pattern->first, entry->length, look) > 0)
 			return;
-		if (number_compare(entry->pattern->last, number) >= 0)
+		if (compare(entry->pattern->last, entry->length, look) >= 0)
 			tell(look, entry);
 		lo = root + 1;
 	}
@@ -315,22 +388,20 @@ policy__lookup_each(const struct policy *policy, const char *normalised,
 		    policy__named_fn fn, void *ctx)
 {
 	const struct policy__lookup *lookup = policy->lookup;
-	const struct look look = { policy, fn, ctx };
-	char begin[POLICY_NUMBER_BYTES];
-	size_t n = strlen(normalised);
+	const struct look look = { policy, fn, ctx, normalised,
+				   strlen(normalised) };
+	uint64_t hash = HASH_BEGIN;
+	bool number;
 
-	if (!lookup || !n || n >= sizeof(begin))
+	if (!lookup || !look.length || look.length >= POLICY_NUMBER_BYTES)
 		return;
-	equal_each(&look, &lookup->exact, normalised);
-	if (!policy_is_number(normalised))
-		return;
-	range_each(&look, lookup->range.items, 0, lookup->range.count,
-		   normalised);
-	if (!lookup->prefix.count)
-		return;
-	memcpy(begin, normalised, n + 1);
-	for (; n > 0; n--) {
-		begin[n] = '\0';
-		equal_each(&look, &lookup->prefix, begin);
+	number = policy_is_number(normalised);
+	for (size_t n = 1; n <= look.length; n++) {
+		hash = hash_add(hash, normalised[n - 1]);
+		if (number && lookup->prefix.of[n].count)
+			equal_each(&look, &lookup->prefix.of[n], hash);
 	}
+	equal_each(&look, &lookup->exact.of[look.length], hash);
+	if (number)
+		range_each(&look, lookup->range.items, 0, lookup->range.count);
 }

@@ -94,9 +94,17 @@ static bool
 digits_extract(const struct policy__numbering *numbering, const char *number,
 	       char digits[POLICY_NUMBER_BYTES])
 {
-	size_t length = strcspn(number, ";");
-	size_t n = 0, skip;
+	size_t n = number[0] == '+', length, skip;
 
+	/* as most are sent */
+	n += strspn(number + n, "0123456789");
+	if (n > (number[0] == '+') && n <= DIGITS_MAX &&
+	    (!number[n] || number[n] == ';')) {
+		text_copy(digits, number, n);
+		return true;
+	}
+	n = 0;
+	length = strcspn(number, ";");
 	digits[0] = '\0';
 	for (size_t i = 0; i < length; i += skip ? skip : 1) {
 		bool begins = !n || !strcmp(digits, numbering->outside_line);

@@ -503,6 +503,14 @@ int sip_tracker_restore(struct sip_tracker *tracker, const uint8_t *bytes,
 			size_t n, uint64_t with, int64_t now_ns)
 	__attribute__((warn_unused_result));
 
+/**
+ * By which a call that is not saved is known again in another run: a hash of
+ * its Call-ID under config.hash_key, which tells nothing to who does not have
+ * that.
+ */
+uint64_t sip_tracker_mark(const struct sip_tracker *tracker,
+			  const struct sip_call *call);
+
 const struct sip_counters *
 sip_tracker_counters_peek(const struct sip_tracker *tracker);
 

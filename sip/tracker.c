@@ -92,6 +92,13 @@ sip__tracker_hash(const struct sip_tracker *tracker, struct sip_text text)
 	return sip__hash(tracker->config.hash_key, text);
 }
 
+uint64_t
+sip_tracker_mark(const struct sip_tracker *tracker, const struct sip_call *call)
+{
+	return sip__tracker_hash(
+	    tracker, (struct sip_text){ call->call_id, strlen(call->call_id) });
+}
+
 void
 sip__emit(struct sip_call_state *call, struct sip_event event)
 {

@@ -133,10 +133,10 @@ person_init(struct person *p, const char *user)
 		return;
 	for (int i = 0; i < count; i++) {
 		const struct group *group = getgrgid(ids[i]);
-		char *name = group ? strdup(group->gr_name) : NULL;
+		char **name = &p->groups[p->person.groups_count];
 
-		if (name)
-			p->groups[p->person.groups_count++] = name;
+		*name = group ? strdup(group->gr_name) : NULL;
+		p->person.groups_count += *name != NULL;
 	}
 }
 

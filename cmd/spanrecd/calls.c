@@ -113,6 +113,12 @@ family_release(struct control_state *c, struct control_family *family)
 		return;
 	HASH_DEL(c->families, family);
 	policy_keys_wipe(&family->keys);
+	while (family->parts) {
+		struct control_part *part = family->parts;
+
+		family->parts = part->next;
+		free(part);
+	}
 	free(family);
 }
 
@@ -516,6 +522,8 @@ on_call(struct control_state *c, const struct sip_event *event)
 		return;
 	}
 	call->held = is_held(call);
+	if (!c->restoring)
+		control__recall(c, call, event->call);
 	if (!first) {
 		leg_joined(c, leg, event);
 	} else if (c->restoring) {

@@ -251,7 +251,8 @@ shed_so_far(const struct pipeline *p)
 	return pipeline_counter(p, COUNTER_kernel_drops) +
 	       pipeline_counter(p, COUNTER_rtp_no_flow) +
 	       pipeline_counter(p, COUNTER_sip_shed) +
-	       pipeline_counter(p, COUNTER_rtp_shed);
+	       pipeline_counter(p, COUNTER_rtp_shed) +
+	       pipeline_counter(p, COUNTER_hold_full);
 }
 
 /* Of what was captured, and of what the writers have taken. */

@@ -10,6 +10,7 @@
  *   tell.c       ... and what the writers are told
  *   keys.c       keyed digits, each once, by time
  *   livetable.c  calls in progress kept in the archive, and brought back
+ *   recall.c     ... those of which only that they are not recorded is kept
  *   server.c     the control socket: connections, lines
  *   command.c    what can be asked through it: pause, resume, ...
  *   reload.c     ... settings and policy, read again
@@ -27,7 +28,14 @@
 
 struct server;
 struct command;
+struct control_mark;
 struct keys;
+
+/** A call that turned out to be part of another. */
+struct control_part {
+	struct control_part *next;
+	char id[STORE_CALL_ID_BYTES];
+};
 
 /**
  * What people call a call: conversations that follow one another, or run side
@@ -39,6 +47,7 @@ struct control_family {
 	struct control_call *first; /**< its conversations in progress */
 	uint32_t past;              /**< ... and those that may be followed */
 	uint32_t segments;          /**< begun so far */
+	struct control_part *parts; /**< what was a call of its own before */
 	int64_t start_ns;
 	struct policy_state state; /**< what has happened that binds the policy */
 	struct policy_keys keys;   /**< keyed a moment ago; in memory only */
@@ -106,7 +115,6 @@ struct control_call {
 	int64_t sip_ns; /**< of the last SIP that changed something */
 	/* live table */
 	bool dirty; /**< changed since it was last kept */
-	bool kept;  /**< it is in the table */
 	struct control_call *next_dirty;
 };
 
@@ -180,6 +188,7 @@ struct control_state {
 	int64_t looked_ns;     /**< ... at */
 	struct control_saved *saved, *saved_last; /**< calls to bring back */
 	struct control_saved *restoring; /**< the one being brought back */
+	struct control_mark *marks; /**< calls to know again: uthash by mark */
 	uint64_t last_leg; /**< number of the SIP call that came last */
 	struct control_call *dirty;
 	struct control_gone *gone;
@@ -410,8 +419,11 @@ bool control__live_flush(struct control_state *c, bool now);
 int control__live_load(struct control_state *c);
 /** Bring these calls back. Writers must run. */
 void control__live_restore(struct control_state *c);
+/** Have the row of a conversation leave the table. */
+void control__live_remove_key(struct control_state *c, const char *key);
 bool control__saved_local_is_caller(const struct control_saved *saved);
 bool control__saved_reached(const struct control_saved *saved);
+enum policy_traces control__saved_traces(const struct control_saved *saved);
 enum store_kind control__saved_kind(const struct control_saved *saved);
 /** What has happened in it. */
 void control__saved_state(const struct control_saved *saved,
@@ -422,6 +434,19 @@ int64_t control__saved_sip_ns(const struct control_saved *saved);
 void control__saved_streams(const struct control_saved *saved,
 			    struct writer_streams *streams);
 void control__live_free(struct control_state *c);
+
+/* recall.c */
+
+/** Legs of a conversation of an earlier run are to be known again.
+ * @param marks [count] u64 each, not aligned */
+void control__recall_add(struct control_state *c,
+			 const struct control_saved *saved,
+			 const uint8_t *marks, uint32_t count);
+/** A leg is new: if it is one of those, what was decided binds its
+ * conversation. Before that is decided. */
+void control__recall(struct control_state *c, struct control_call *call,
+		     const struct sip_call *sip);
+void control__recall_free(struct control_state *c);
 
 /* server.c */
 

@@ -9,6 +9,7 @@
  * but holds from the moment on that it names: audio waits at the writer for as
  * long as anything may reach back.
  */
+#include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
@@ -45,21 +46,35 @@ tell_all(struct control_state *c, const struct control_family *family,
 					    reason, at_ns);
 }
 
+/* @param id of what goes: the call itself, or one that became part of it */
 static void
-discard_all(struct control_state *c, const struct control_family *family)
+discard_of(struct control_state *c, const struct control_family *family,
+	   const char id[STORE_CALL_ID_BYTES])
 {
 	const struct control_call *call;
 	const struct control_past *past;
 
 	DL_FOREACH(family->first, call)
 	{
-		control__tell_discard(c, call->number, call->writer,
-				      family->id);
+		control__tell_discard(c, call->number, call->writer, id);
 	}
 	for (past = family->past ? c->past : NULL; past; past = past->hh.next)
 		if (past->family == family)
 			control__tell_discard(c, past->number, past->writer,
-					      family->id);
+					      id);
+}
+
+static void
+discard_all(struct control_state *c, const struct control_family *family)
+{
+	const struct control_part *part;
+	struct control_family *joined;
+
+	discard_of(c, family, family->id);
+	for (part = family->parts; part; part = part->next) {
+		HASH_FIND_STR(c->families, part->id, joined);
+		discard_of(c, joined ? joined : family, part->id);
+	}
 }
 
 static void
@@ -296,10 +311,28 @@ control__put_on_hold(struct control_state *c, struct control_call *call,
 	(void)control__happened(c, call->family, &call->verdict, &event);
 }
 
+/* Who asks by hand names no conversation: what may be paid in any of them, and
+ * as far back as any of them waits. */
+static struct policy_verdict
+verdict_of_all(const struct control_family *family)
+{
+	struct policy_verdict all = family->first->verdict;
+	const struct control_call *call;
+
+	DL_FOREACH(family->first, call)
+	{
+		all.payments |= call->verdict.payments;
+		if (call->verdict.lookback_ns > all.lookback_ns)
+			all.lookback_ns = call->verdict.lookback_ns;
+	}
+	return all;
+}
+
 bool
 control__pause(struct control_state *c, struct control_family *family,
 	       bool pause)
 {
+	const struct policy_verdict verdict = verdict_of_all(family);
 	int64_t now_ns = control__wire_ns(c);
 	struct policy_event event = { .type = pause ? POLICY_EVENT_PAUSE
 						    : POLICY_EVENT_RESUME };
@@ -312,7 +345,7 @@ control__pause(struct control_state *c, struct control_family *family,
 	else
 		event.time_ns =
 		    now_ns > c->published_ns ? now_ns : c->published_ns + 1;
-	return control__happened(c, family, &family->first->verdict, &event);
+	return control__happened(c, family, &verdict, &event);
 }
 
 void
@@ -358,6 +391,56 @@ strictness(const struct policy_state *state)
 	return state->pause == POLICY_PAUSED_BY_HAND;
 }
 
+/* Of two pauses that holds which lasts longest, and both reach back. */
+static void
+pause_joined(struct control_state *c, const struct policy_state *joins,
+	     struct control_family *to)
+{
+	struct policy_state *state = &to->state;
+	struct policy_state both =
+	    strictness(joins) > strictness(state) ? *joins : *state;
+
+	if (!joins->pause)
+		return;
+	if (state->pause) {
+		if (joins->paused_ns < state->paused_ns)
+			both.paused_ns = joins->paused_ns;
+		else
+			both.paused_ns = state->paused_ns;
+		if (!joins->resume_ns || !state->resume_ns)
+			both.resume_ns = 0;
+		else if (joins->resume_ns > state->resume_ns)
+			both.resume_ns = joins->resume_ns;
+		else
+			both.resume_ns = state->resume_ns;
+	}
+	both.opt = state->opt;
+	both.opt_ns = state->opt_ns;
+	both.returns = state->returns;
+	*state = both;
+	tell_all(c, to, WRITER_PAUSE, joins->paused_ns);
+}
+
+/* Who opts out of the one opts out of all that turned out to be of it. */
+static void
+note_part(const struct control_family *from, struct control_family *to)
+{
+	struct control_part *part;
+
+	for (part = to->parts; part; part = part->next)
+		if (strcmp(part->id, from->id) == 0)
+			return;
+	part = calloc(1, sizeof(*part));
+	if (!part) {
+		log_error("out of memory: %s is not known to be of %s",
+			  from->id, to->id);
+		return;
+	}
+	memcpy(part->id, from->id, sizeof(part->id));
+	part->next = to->parts;
+	to->parts = part;
+}
+
 void
 control__state_joined(struct control_state *c,
 		      const struct control_family *from,
@@ -369,20 +452,13 @@ control__state_joined(struct control_state *c,
 
 	if (from == to)
 		return;
+	note_part(from, to);
 	if (joins->opt > state->opt) {
 		state->opt = joins->opt;
 		state->opt_ns = joins->opt_ns;
 	}
-	if (strictness(joins) > strictness(state)) {
-		struct policy_state stricter = *joins;
-
-		stricter.opt = state->opt;
-		stricter.opt_ns = state->opt_ns;
-		stricter.returns = state->returns;
-		*state = stricter;
-		tell_all(c, to, WRITER_PAUSE, state->paused_ns);
-	}
-	if (state->opt != opt && state->opt == POLICY_OPT_OUT)
+	pause_joined(c, joins, to);
+	if (state->opt == POLICY_OPT_OUT)
 		discard_all(c, to);
 	else if (state->opt != opt)
 		tell_all(c, to, WRITER_HOLD, 0);
@@ -401,6 +477,9 @@ control__state_tell(struct control_state *c, const struct control_call *call)
 	if (state->opt == POLICY_OPT_PENDING)
 		control__tell_pause(c, call->number, call->writer, WRITER_HOLD,
 				    reason_of(state), 0);
+	if (call->family->since_ns != INT64_MAX)
+		control__tell_pause(c, call->number, call->writer, WRITER_KEEP,
+				    reason_of(state), call->family->since_ns);
 	/* An earlier run may have had no time to do all of it. */
 	if (state->opt == POLICY_OPT_OUT)
 		control__tell_discard(c, call->number, call->writer,

@@ -12,8 +12,8 @@ call c1 from alice:200000 to bob:200001
 at 0.000 c1 invite rtp 10000 codec PCMA,telephone-event
 at 0.100 c1 ok rtp 20000 codec PCMA,telephone-event
 at 0.110 c1 ack
-media c1 caller tone 440 from 0.12 to 9 digit 9 at 1 digit 9 at 5
-media c1 callee tone 880 from 0.12 to 9 digit 9 at 5
+media c1 caller tone 440 from 0.12 to 12 digit 9 at 1 digit 9 at 5
+media c1 callee tone 880 from 0.12 to 12 digit 9 at 5
 at 1.500 c1 info body application/dtmf-relay
 | Signal=7
 | Duration=4242
@@ -22,8 +22,8 @@ at 5.500 c1 info from callee body application/dtmf-relay
 | Signal=7
 | Duration=4242
 at 5.510 c1 ok
-at 9.000 c1 bye
-at 9.010 c1 ok
+at 12.000 c1 bye
+at 12.010 c1 ok
 END
 "$BIN/mkpcap" -q -o in.pcap in.call || exit 1
 

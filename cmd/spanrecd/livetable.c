@@ -11,7 +11,8 @@
  *   what has happened that binds the policy (struct policy_state)
  *   u8 streams, for each: source 16, u16 port | destination 16, u16 port
  *                         u32 SSRC
- *   for each leg: u16 bytes | state of the SIP tracker
+ *   for each leg: u16 bytes | state of the SIP tracker,
+ *                 or, if it may not be kept, u64 mark of it
  *
  * Of more legs than fit the first are kept.
  *
@@ -30,10 +31,17 @@
 
 static const int64_t KEEP_NS = 100 * 1000000LL;
 
-enum { VERSION = 5, FLAG_LOCAL_IS_CALLER = 1, FLAG_REACHED = 2 };
+enum { VERSION = 5 };
+enum {
+	FLAG_LOCAL_IS_CALLER = 1,
+	FLAG_REACHED = 2,
+	FLAG_MARKS = 4,
+	TRACES_SHIFT = 3
+};
 enum { KIND_AT = 2, SIP_NS_AT = 3, STATE_AT = 11 };
 enum { STREAMS_AT = STATE_AT + sizeof(struct policy_state) };
 enum { HEAD_BYTES = STREAMS_AT + 1, STREAM_BYTES = 40, LEG_BYTES = 2 };
+enum { MARK_BYTES = sizeof(uint64_t) };
 enum { STATE_BYTES_MAX = STORE_LIVE_BYTES_MAX };
 _Static_assert(HEAD_BYTES + WRITER_STREAMS_MAX * STREAM_BYTES + LEG_BYTES +
 		       SIP_SAVE_BYTES_MAX <=
@@ -79,8 +87,8 @@ control__live_stream(struct control_state *c, uint64_t call_number,
 	control__live_change(c, call);
 }
 
-static void
-remove_key(struct control_state *c, const char *key)
+void
+control__live_remove_key(struct control_state *c, const char *key)
 {
 	struct control_gone *gone = calloc(1, sizeof(*gone));
 
@@ -110,7 +118,7 @@ void
 control__live_remove(struct control_state *c, const struct control_call *call)
 {
 	if (is_live(c))
-		remove_key(c, call->key);
+		control__live_remove_key(c, call->key);
 }
 
 static uint8_t *
@@ -176,9 +184,9 @@ remove_row(struct control_state *c, const char *key)
 }
 
 /*
- * Who talks to whom may not even be kept for the next run. It will meet the
- * call in its middle, and decide again by its numbers. Who has opted out has no
- * number to be known by: that is kept, and goes with the call.
+ * Who talks to whom may not even be kept for the next run: only by what it
+ * knows the call again, which will be in its middle then (recall.c). Who has
+ * opted out has no number to be known by: that is kept, and goes with the call.
  */
 static bool
 is_to_be_kept(const struct control_call *call)
@@ -187,18 +195,42 @@ is_to_be_kept(const struct control_call *call)
 	       call->family->state.opt == POLICY_OPT_OUT;
 }
 
+/* @return where they end */
+static uint8_t *
+write_marks(const struct control_state *c, const struct control_call *call,
+	    uint8_t *to, const uint8_t *end)
+{
+	const struct control_leg *leg;
+	uint64_t mark;
+
+	for (leg = call->legs; leg; leg = leg->next) {
+		if (leg->gone)
+			continue;
+		if (end - to < MARK_BYTES)
+			break;
+		mark = sip_tracker_mark(c->tracker, leg->sip);
+		memcpy(to, &mark, sizeof(mark));
+		to += sizeof(mark);
+	}
+	return to;
+}
+
 static bool
 put(struct control_state *c, struct control_call *call)
 {
+	static const struct writer_streams none = { 0 };
 	struct control_request *request =
 	    control__request(c, CONTROL_LIVE_PUT, STATE_BYTES_MAX);
+	bool whole = is_to_be_kept(call);
 	uint8_t *legs, *end;
 
 	if (!request)
 		return false;
-	call->kept = true;
-	legs = write_streams(request->state + STREAMS_AT, &call->streams);
-	end = write_legs(c, call, legs, request->state + STATE_BYTES_MAX);
+	legs = write_streams(request->state + STREAMS_AT,
+			     whole ? &call->streams : &none);
+	end = request->state + STATE_BYTES_MAX;
+	end = whole ? write_legs(c, call, legs, end)
+		    : write_marks(c, call, legs, end);
 	if (end == legs)
 		return true; /* it is ending: its removal is on its way */
 	memcpy(request->live.key, call->key, sizeof(request->live.key));
@@ -206,7 +238,8 @@ put(struct control_state *c, struct control_call *call)
 	request->state[0] = VERSION;
 	request->state[1] =
 	    (call->verdict.local_is_caller ? FLAG_LOCAL_IS_CALLER : 0) |
-	    (call->reached ? FLAG_REACHED : 0);
+	    (call->reached ? FLAG_REACHED : 0) | (whole ? 0 : FLAG_MARKS) |
+	    (uint8_t)(call->verdict.traces << TRACES_SHIFT);
 	request->state[KIND_AT] = (uint8_t)call->kind;
 	memcpy(request->state + STATE_AT, &call->family->state,
 	       sizeof(call->family->state));
@@ -230,14 +263,8 @@ control__live_flush(struct control_state *c, bool now)
 	while (c->dirty) {
 		struct control_call *call = c->dirty;
 
-		if (is_to_be_kept(call)) {
-			if (!put(c, call))
-				return false;
-		} else if (call->kept) {
-			if (!remove_row(c, call->key))
-				return false;
-			call->kept = false;
-		}
+		if (!put(c, call))
+			return false;
 		c->dirty = call->next_dirty;
 		call->dirty = false;
 	}
@@ -395,7 +422,12 @@ restore(struct control_state *c, struct control_saved *saved)
 		log_warning("%s: kept by another version of spanrecd; it is "
 			    "not gone on with",
 			    saved->row.call);
-		remove_key(c, saved->key);
+		control__live_remove_key(c, saved->key);
+		return;
+	}
+	if (saved->state[1] & FLAG_MARKS) {
+		control__recall_add(c, saved, saved->state + at,
+				    (saved->state_bytes - at) / MARK_BYTES);
 		return;
 	}
 	c->restoring = saved;
@@ -408,7 +440,7 @@ restore(struct control_state *c, struct control_saved *saved)
 	}
 	log_warning("%s was in progress and is not gone on with: %s",
 		    saved->row.call, strerror(-r));
-	remove_key(c, saved->key);
+	control__live_remove_key(c, saved->key);
 }
 
 bool
@@ -421,6 +453,15 @@ bool
 control__saved_reached(const struct control_saved *saved)
 {
 	return saved->state[1] & FLAG_REACHED;
+}
+
+enum policy_traces
+control__saved_traces(const struct control_saved *saved)
+{
+	unsigned traces = saved->state[1] >> TRACES_SHIFT;
+
+	return traces < POLICY_TRACES_COUNT ? (enum policy_traces)traces
+					    : POLICY_TRACES_COUNT;
 }
 
 enum store_kind
@@ -503,4 +544,5 @@ control__live_free(struct control_state *c)
 		c->gone = gone->next;
 		free(gone);
 	}
+	control__recall_free(c);
 }

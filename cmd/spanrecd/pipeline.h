@@ -7,6 +7,7 @@
  *                live_thread.c      ... of an interface
  *   control ×1   control.c          SIP -> calls, policy, media table, watermark
  *   writer  ×M   writer.c           jitter buffers -> sealed recordings
+ *                writer_calls.c     ... of the conversations that are its own
  *   archive ×1   archiver.c         keyring, index, syncs
  *
  * Times that are shared, each written by one thread:

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The whole recorder on hostile frames: all threads, a real archive in memory.
- * The first byte chooses the link type and the number of threads; then come
- * frames: two bytes of length, one of time step in milliseconds, the bytes.
+ * The first byte chooses the link type, the number of threads and the policy,
+ * which may have payments and a way to opt out; then come frames: two bytes of
+ * length, one of time step in milliseconds, the bytes.
  *
  * If the first byte has its top bit set, frames are built, so that calls link:
  *
@@ -177,8 +178,30 @@ check_row(void *ctx, const struct store_segment *row)
 	return 0;
 }
 
+/* All that makes audio wait, with little room for it. */
+static const char look_back[] =
+    "version: 1\n"
+    "organisation: {name: us, time_zone: UTC}\n"
+    "access: {owner: [root]}\n"
+    "purposes: [quality]\n"
+    "numbering: {country: 44, international_prefix: '00', "
+    "national_prefix: '0', extension_digits: 2-6}\n"
+    "networks: {internal: [10.0.0.0/8]}\n"
+    "retention: {standard: {max: 90 days}}\n"
+    "metadata: {max: 24 months}\n"
+    "payments:\n"
+    "  - {name: a, triggers: {keys: '*', hold: yes, tones: yes, "
+    "card_numbers: yes}, look_back: 5 s, resume_keys: '1'}\n"
+    "  - {name: b, triggers: {keys: '3'}, resume: never}\n"
+    "opt_out: {keys: '#', return: '2', by: anybody, announcement: 1 s, "
+    "wait: 2 s}\n"
+    "rules:\n"
+    "  - {name: all, match: {direction: [in, out, internal, transit]}, "
+    "decision: record, retention: standard}\n";
+
 static void
-run(struct input *in, uint32_t threads, struct store_archive *archive)
+run(struct input *in, uint32_t threads, const char *text,
+    struct store_archive *archive)
 {
 	static const struct home_settings settings = {
 		.reorder_ms = 200,
@@ -192,7 +215,7 @@ run(struct input *in, uint32_t threads, struct store_archive *archive)
 		.fragments_mib = 1,
 		.tcp_connections_max = 8,
 		.tcp_mib = 1,
-		.lookback_mib = 16,
+		.lookback_mib = 1,
 		.calls_max = 64,
 		.idle_timeout_s = 60,
 		.setup_timeout_s = 180,
@@ -207,7 +230,6 @@ run(struct input *in, uint32_t threads, struct store_archive *archive)
 		.sources_count = threads,
 		.writers_count = threads,
 	};
-	const char *text = policy_default_text();
 	char error[CAPTURE_ERROR_BYTES];
 	struct pipeline *pipeline;
 	struct policy *policy;
@@ -249,7 +271,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	assert(store_archive_create(dir, &recipient, 1) == 0);
 	assert(store_archive_open(&archive, dir, STORE_WRITE, &small, NULL) ==
 	       0);
-	run(&in, 1 + (data[0] >> 2 & 31) % 3, archive);
+	run(&in, 1 + (data[0] >> 2 & 15) % 3,
+	    data[0] & 0x40 ? look_back : policy_default_text(),
+	    archive);
 	assert(store_search(archive, &all, check_row, archive) == 0);
 	store_archive_close(&archive);
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);

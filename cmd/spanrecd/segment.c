@@ -703,6 +703,13 @@ segment_overflow(struct segment *s, const struct segment_input *in,
 		last->dropped[STORE_REASON_overrun]++;
 }
 
+void
+segment_shed(struct segment *s, const struct segment_input *in, int stream)
+{
+	s->row.streams[stream].seen++;
+	drop(s, in, stream, STORE_REASON_overrun);
+}
+
 int
 segment_take(struct segment *s, const struct segment_input *in,
 	     const struct segment_flow *flow, enum rtp_take kind,
@@ -728,9 +735,8 @@ segment_take(struct segment *s, const struct segment_input *in,
 		counter_add(in->counters, COUNTER_late, 1);
 		return 0;
 	case RTP_TAKE_SHED:
-		row->seen++;
 		counter_add(in->counters, COUNTER_rtp_shed, 1);
-		drop(s, in, flow->stream, STORE_REASON_overrun);
+		segment_shed(s, in, flow->stream);
 		return 0;
 	case RTP_TAKE_NONE:
 		break;

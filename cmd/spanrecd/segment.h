@@ -120,6 +120,10 @@ int segment_stream(struct segment *segment, enum sip_party speaker,
 void segment_overflow(struct segment *segment, const struct segment_input *in,
 		      enum rtp_take kind);
 
+/** A packet that there is no room for while it waits. */
+void segment_shed(struct segment *segment, const struct segment_input *in,
+		  int stream);
+
 /** What the payload types of a stream mean may have changed. */
 void segment_forget_formats(struct segment *segment, int stream);
 

@@ -36,6 +36,19 @@ add_line(char *to, size_t bytes, const char *line)
 	memcpy(at, line, more + 1);
 }
 
+static const enum store_decision decisions[] = {
+	[POLICY_RECORD] = STORE_RECORD,
+	[POLICY_DROP] = STORE_DROP,
+	[POLICY_LISTEN_DENY] = STORE_LISTEN_DENY,
+	[POLICY_OUT_OF_SCOPE] = STORE_OUT_OF_SCOPE,
+};
+static const enum store_route routes[] = {
+	[POLICY_IN] = STORE_IN,
+	[POLICY_OUT] = STORE_OUT,
+	[POLICY_INTERNAL] = STORE_INTERNAL,
+	[POLICY_TRANSIT] = STORE_TRANSIT,
+};
+
 /* ---- decisions ----------------------------------------------------------- */
 
 static const enum policy_kind kinds[] = {
@@ -172,19 +185,6 @@ decide(struct control_state *c, struct control_call *call,
 }
 
 /* ---- rows ---------------------------------------------------------------- */
-
-static const enum store_decision decisions[] = {
-	[POLICY_RECORD] = STORE_RECORD,
-	[POLICY_DROP] = STORE_DROP,
-	[POLICY_LISTEN_DENY] = STORE_LISTEN_DENY,
-	[POLICY_OUT_OF_SCOPE] = STORE_OUT_OF_SCOPE,
-};
-static const enum store_route routes[] = {
-	[POLICY_IN] = STORE_IN,
-	[POLICY_OUT] = STORE_OUT,
-	[POLICY_INTERNAL] = STORE_INTERNAL,
-	[POLICY_TRANSIT] = STORE_TRANSIT,
-};
 
 /* What the verdict says of the current segment. */
 static void
@@ -380,27 +380,62 @@ control__segment_update(struct control_state *c, struct control_call *call,
 	control__tell_head(c, call, WRITER_UPDATE, false, time_ns);
 }
 
+/* For as long, and for the same? */
+static bool
+waits_alike(const struct policy_verdict *a, const struct policy_verdict *b)
+{
+	return a->lookback_ns == b->lookback_ns && a->tones == b->tones &&
+	       a->announcement_ns == b->announcement_ns;
+}
+
 void
 control__segment_review(struct control_state *c, struct control_call *call,
 			struct control_cause cause, int64_t time_ns)
 {
-	enum policy_decision before = call->verdict.decision;
+	const struct policy_verdict before = call->verdict;
+	const struct policy_verdict *now = &call->verdict;
 	struct control_parties parties;
 
 	control__parties(c, call, &parties);
 	decide(c, call, &parties, false);
-	if (strictness(call->verdict.decision) > strictness(before))
+	if (strictness(now->decision) > strictness(before.decision)) {
 		begin(c, call, &parties, cause, reach_back(call, time_ns));
+		return;
+	}
+	if (now->traces == before.traces && waits_alike(now, &before))
+		return;
+	if (now->traces != before.traces)
+		make_head(c, call, &parties, start_of(call));
+	control__tell_head(c, call, WRITER_UPDATE, false, time_ns);
 }
 
+/*
+ * It was taken for a talk, and may have been decided otherwise: then it is
+ * taken back. Who was talked to is who was shown in it, not who has answered
+ * now.
+ */
 void
 control__segment_was_queue(struct control_state *c, struct control_call *call,
 			   int64_t time_ns)
 {
+	struct policy_verdict talk = call->verdict, queue;
+	struct control_parties parties;
 	struct store_segment row = { 0 };
 
+	control__parties(c, call, &parties);
+	parties.name[SIP_CALLER] = talk.from;
+	parties.name[SIP_CALLEE] = talk.to;
+	call->kind = STORE_QUEUE;
+	ask_policy(c, call, &parties, &queue);
+	call->kind = STORE_AGENT;
 	memcpy(&row, call->head, SEGMENT_HEAD_BYTES);
 	row.kind = STORE_QUEUE;
+	if (strictness(queue.decision) > strictness(talk.decision)) {
+		row.decision = decisions[queue.decision];
+		COPY_TEXT(row.reason, queue.reason);
+		COPY_TEXT(row.rule, queue.rule);
+		COPY_TEXT(row.retention, queue.retention);
+	}
 	memcpy(call->head, &row, SEGMENT_HEAD_BYTES);
 	control__tell_head(c, call, WRITER_UPDATE, false, time_ns);
 }
@@ -470,7 +505,6 @@ control__segment_go_on(struct control_state *c, struct control_call *call,
 	int64_t start_ns = saved->recorded ? time_ns : row.start_ns;
 
 	call->segment = row.segment;
-	call->kept = true;
 	call->kind = control__saved_kind(saved);
 	call->reached = control__saved_reached(saved);
 	call->answer_ns = row.answer_ns;

@@ -16,10 +16,8 @@
 #include <uthash.h>
 
 #include "cmd/common/log.h"
-#include "cmd/spanrecd/keyed.h"
-#include "cmd/spanrecd/pipeline.h"
-#include "cmd/spanrecd/segment.h"
 #include "cmd/spanrecd/tones.h"
+#include "cmd/spanrecd/writer_priv.h"
 
 static const int64_t SECOND_NS = 1000000000LL;
 static const int64_t NAP_NS = 2 * 1000000LL;
@@ -37,38 +35,6 @@ enum { PREFETCH = 4 };
 /* A timestamp ahead of its time by more than this has jumped. */
 enum { JUMP_MS = 200, HIGHEST_CLOCK_KHZ = 48 };
 
-struct call {
-	UT_hash_handle hh;
-	uint64_t number;
-	struct segment *first; /* oldest not closed */
-	struct segment *last;
-	struct segment_pause *pauses; /* newest first */
-	struct hold *hold; /* what waits; NULL: nothing ever has to */
-	bool pending;      /* nothing is sealed */
-	bool heard;        /* keys are heard for in its sound */
-	int64_t keep_ns;   /* nothing later is sealed */
-	bool over;         /* it has ended: nothing more can happen */
-	struct keyed keyed;
-};
-
-struct writer_state {
-	struct writer *writer;
-	struct pipeline *pipeline;
-	struct media_table *media;
-	const struct capture_thread *capture; /* whose flows are drained */
-	struct call *calls;                   /* uthash by number */
-	/* Changes when a segment begins, ends or goes: flows look again. */
-	uint32_t segment_generation;
-	uint64_t last_serial; /* of a segment */
-	int64_t watermark_ns; /* of this pass */
-	int64_t due_ns;
-	int64_t keys_ns;  /* what came of keys up to it was told */
-	int64_t stuck_ns; /* oldest frame that could not be stored yet */
-	int64_t flushed_ns;
-	uint64_t handovers; /* when this pass began */
-	struct segment_input input;
-};
-
 /* ---- rings --------------------------------------------------------------- */
 
 static void
@@ -83,8 +49,8 @@ take_answers(struct writer_state *w)
 	}
 }
 
-static struct archive_request *
-request_room(void *ctx, uint32_t bytes)
+struct archive_request *
+writer__request_room(void *ctx, uint32_t bytes)
 {
 	struct writer_state *w = ctx;
 	struct archive_request *request;
@@ -98,8 +64,8 @@ request_room(void *ctx, uint32_t bytes)
 	return request;
 }
 
-static void
-request_commit(void *ctx, uint32_t bytes)
+void
+writer__request_commit(void *ctx, uint32_t bytes)
 {
 	struct writer_state *w = ctx;
 
@@ -152,195 +118,8 @@ report_stream(struct writer_state *w, const struct segment *segment,
 		send_report(w, &report);
 }
 
-/* ---- calls and segments -------------------------------------------------- */
-
-static struct call *
-find_call(struct writer_state *w, uint64_t number)
-{
-	struct call *call;
-
-	HASH_FIND (hh, w->calls, &number, sizeof(number), call)
-		;
-	return call;
-}
-
-static struct call *
-add_call(struct writer_state *w, uint64_t number)
-{
-	struct call *call = calloc(1, sizeof(*call));
-
-	if (!call)
-		return NULL;
-	call->number = number;
-	call->keep_ns = INT64_MAX;
-	HASH_ADD(hh, w->calls, number, sizeof(call->number), call);
-	return call;
-}
-
-static void
-free_call(struct call *call)
-{
-	while (call->first) {
-		struct segment *segment = call->first;
-
-		call->first = segment->next;
-		segment_free(&segment);
-	}
-	while (call->pauses) {
-		struct segment_pause *pause = call->pauses;
-
-		call->pauses = pause->next;
-		free(pause);
-	}
-	hold_free(&call->hold);
-	keyed_clear(&call->keyed);
-	free(call);
-}
-
-static int
-add_segment(struct writer_state *w, const struct writer_event *event)
-{
-	struct call *call = find_call(w, event->call);
-	struct segment *segment;
-
-	if (!call)
-		call = add_call(w, event->call);
-	if (!call)
-		return -ENOMEM;
-	segment = segment_new(event, &call->pauses, &call->hold);
-	if (!segment) {
-		if (!call->first) {
-			HASH_DEL(w->calls, call);
-			free_call(call);
-		}
-		return -ENOMEM;
-	}
-	segment->serial = ++w->last_serial;
-	if (call->last) {
-		call->last->end_ns = segment->start_ns;
-		call->last->next = segment;
-	} else {
-		call->first = segment;
-	}
-	call->last = segment;
-	return 0;
-}
-
-/* Something may reach back from now on. */
-static int
-begin_hold(struct writer_state *w, struct call *call)
-{
-	if (call->hold || !call->last || !call->last->lookback.lookback_ns)
-		return 0;
-	call->hold = hold_new(&w->pipeline->held);
-	if (call->hold)
-		return 0;
-	/* What might have to be taken back is not recorded at all. */
-	call->last->row.decision = STORE_DROP;
-	return -ENOMEM;
-}
-
-static int
-apply_pause(struct call *call, const struct writer_event *event)
-{
-	struct segment_pause *pause = calloc(1, sizeof(*pause));
-
-	if (!pause) {
-		/* What must not be recorded is not, and never again. */
-		call->last->row.decision = STORE_DROP;
-		return -ENOMEM;
-	}
-	pause->from_ns = event->at_ns;
-	pause->until_ns = INT64_MAX;
-	pause->reason = event->reason;
-	pause->next = call->pauses;
-	call->pauses = pause;
-	return 0;
-}
-
-/*
- * All of the call, in the archive too.
- *
- * @param call NULL: all of this conversation was closed before
+/* ---- events ----------------------------------------------------------------
  */
-static void
-discard_call(struct writer_state *w, struct call *call,
-	     const struct writer_event *event)
-{
-	uint32_t bytes = (uint32_t)offsetof(struct archive_request, row) +
-			 (uint32_t)SEGMENT_HEAD_BYTES;
-	struct archive_request *request;
-	struct segment *segment;
-
-	if (call)
-		call->pending = false;
-	for (segment = call ? call->first : NULL; segment;
-	     segment = segment->next) {
-		segment_discard(segment);
-		segment_take_back(segment, &w->input, event->time_ns);
-	}
-	request = request_room(w, bytes);
-	memset(request, 0, bytes);
-	request->type = ARCHIVE_DISCARD;
-	memcpy(request->row.call, event->id, sizeof(event->id));
-	memcpy(request->row.reason, OPT_OUT_REASON, sizeof(OPT_OUT_REASON));
-	request_commit(w, bytes);
-}
-
-static void
-end_segments(struct call *call, const struct writer_event *event)
-{
-	call->over = true;
-	call->last->end_ns = event->time_ns;
-	call->last->last = true;
-	call->last->silent = event->end.silent;
-	call->last->if_media |= event->end.joined;
-	memcpy(call->last->row.end_cause, event->end.cause,
-	       sizeof(call->last->row.end_cause));
-}
-
-static int
-apply_segment_event(struct writer_state *w, const struct writer_event *event)
-{
-	struct call *call;
-	int r;
-
-	w->segment_generation++;
-	if (event->type == WRITER_SEGMENT) {
-		r = add_segment(w, event);
-		call = find_call(w, event->call);
-		return r == 0 && call ? begin_hold(w, call) : r;
-	}
-	call = find_call(w, event->call);
-	if (event->type == WRITER_DISCARD) {
-		discard_call(w, call, event);
-		return 0;
-	}
-	if (!call || !call->last)
-		return 0; /* its memory was not to be had, or all is closed */
-	switch (event->type) {
-	case WRITER_UPDATE:
-		segment_update(call->last, event);
-		segment_take_back(call->last, &w->input, event->time_ns);
-		return begin_hold(w, call);
-	case WRITER_PAUSE:
-		return apply_pause(call, event);
-	case WRITER_RESUME:
-		if (call->pauses)
-			call->pauses->until_ns = event->at_ns;
-		return 0;
-	case WRITER_HOLD:
-	case WRITER_RELEASE:
-		call->pending = event->type == WRITER_HOLD;
-		return 0;
-	case WRITER_KEEP:
-		call->keep_ns = event->at_ns;
-		return 0;
-	default:
-		end_segments(call, event);
-		return 0;
-	}
-}
 
 static void
 apply_events(struct writer_state *w)
@@ -359,101 +138,12 @@ apply_events(struct writer_state *w)
 			r = media_apply(w->media, event);
 			break;
 		default:
-			r = apply_segment_event(w, event);
+			r = writer__call_event(w, event);
 		}
 		if (r < 0)
 			log_error("out of memory: a call is not recorded");
 		capture_ring_release(w->writer->events);
 	}
-}
-
-/* Frames of a call that came after its end, lingering, are its last
- * segment's; those before its first, its first's. */
-static struct segment *
-segment_at(const struct call *call, int64_t time_ns)
-{
-	struct segment *segment;
-
-	for (segment = call->first; segment; segment = segment->next)
-		if (time_ns < segment->end_ns || !segment->next)
-			return segment;
-	return NULL;
-}
-
-static struct segment *
-find_segment(struct writer_state *w, uint64_t number, int64_t time_ns)
-{
-	const struct call *call = find_call(w, number);
-
-	return call ? segment_at(call, time_ns) : NULL;
-}
-
-static bool
-covers(const struct segment *segment, int64_t time_ns)
-{
-	return time_ns >= segment->start_ns && time_ns < segment->end_ns;
-}
-
-/* May anything come yet that belongs before a time, or change what is there? */
-static bool
-is_waited_for(const struct writer_state *w, const struct call *call,
-	      int64_t until_ns)
-{
-	return call->hold &&
-	       (w->keys_ns < until_ns || hold_has_before(call->hold, until_ns));
-}
-
-/* Segments are closed when every writer has handed over what it had. */
-static void
-close_call_segments(struct writer_state *w, struct call *call,
-		    int64_t drained_ns)
-{
-	while (call->first) {
-		struct segment *segment = call->first;
-		int64_t until_ns = segment->end_ns;
-
-		if (until_ns == INT64_MAX)
-			break;
-		if (segment->last)
-			until_ns += w->pipeline->times.linger_ns;
-		if (until_ns > drained_ns || is_waited_for(w, call, until_ns) ||
-		    segment_close(segment, &w->input) == -EAGAIN)
-			break;
-		call->first = segment->next;
-		if (!call->first)
-			call->last = NULL;
-		segment_free(&segment);
-		w->segment_generation++;
-		if (!call->first) {
-			HASH_DEL(w->calls, call);
-			free_call(call);
-			return;
-		}
-	}
-}
-
-static void
-close_segments(struct writer_state *w, int64_t drained_ns)
-{
-	struct call *call, *next;
-
-	HASH_ITER (hh, w->calls, call, next) {
-		close_call_segments(w, call, drained_ns);
-	}
-}
-
-static void
-flush_segments(struct writer_state *w)
-{
-	struct segment *segment;
-	struct call *call;
-
-	if (w->due_ns - w->flushed_ns < SECOND_NS / 4)
-		return;
-	w->flushed_ns = w->due_ns;
-	for (call = w->calls; call; call = call->hh.next)
-		for (segment = call->first; segment; segment = segment->next)
-			segment_flush(segment, &w->input, w->due_ns);
 }
 
 /* ---- flows --------------------------------------------------------------- */
@@ -554,6 +244,12 @@ bind_stream(struct writer_state *w, struct flow *flow, struct segment *segment)
 		segment_forget_formats(segment, b->stream);
 }
 
+static bool
+covers(const struct segment *segment, int64_t time_ns)
+{
+	return time_ns >= segment->start_ns && time_ns < segment->end_ns;
+}
+
 /* The segment and stream of a bound flow at a time. */
 static struct segment *
 place(struct writer_state *w, struct flow *flow, int64_t time_ns)
@@ -565,7 +261,7 @@ place(struct writer_state *w, struct flow *flow, int64_t time_ns)
 	if (segment && b->segment_generation == w->segment_generation &&
 	    covers(segment, time_ns))
 		return segment;
-	segment = find_segment(w, b->entry->call, time_ns);
+	segment = writer__segment_find(w, b->entry->call, time_ns);
 	b->segment = segment;
 	b->segment_generation = w->segment_generation;
 	if (segment)
@@ -580,7 +276,7 @@ look_for_keys(struct writer_state *w, const struct flow *flow,
 	      const struct segment *segment, const struct rtp_frame *frame)
 {
 	const struct flow_binding *b = &flow->binding;
-	struct call *call = find_call(w, segment->call);
+	struct writer_call *call = writer__call_find(w, segment->call);
 	const struct keyed_frame in = {
 		.call = segment->call,
 		.over = segment->last && frame->time_ns >= segment->end_ns,
@@ -642,10 +338,10 @@ leave_out_now(struct writer_state *w, const struct flow *flow,
 	counter_add(&w->writer->counters, COUNTER_hold_full, 1);
 	if (kind == RTP_TAKE_GAP)
 		return;
-	if (kind == RTP_TAKE_FRAME)
-		kind = RTP_TAKE_SHED;
 	if (from.stream < 0)
 		segment_overflow(segment, &w->input, kind);
+	else if (kind == RTP_TAKE_FRAME)
+		segment_shed(segment, &w->input, from.stream);
 	else
 		(void)!segment_take(segment, &w->input, &from, kind, frame);
 }
@@ -716,90 +412,6 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 	if (r == 0 && kind == RTP_TAKE_FRAME)
 		note_taken(w, b, segment, frame);
 	return r;
-}
-
-/* ---- what waits ---------------------------------------------------------- */
-
-/* What an item is of is found out now. @return 0, or -ENOBUFS: not yet */
-static int
-take_held(struct writer_state *w, const struct call *call,
-	  const struct hold_item *item)
-{
-	struct segment *segment = segment_at(call, item->frame.time_ns);
-	int stream = segment_stream(segment, item->speaker, &item->key);
-	const struct segment_flow from = {
-		.stream = stream,
-		.encrypted = item->encrypted,
-		.media = item->media,
-		.last_ns = item->last_ns,
-		.several = w->pipeline->config.several,
-		.kernel = item->kernel,
-		.tone = item->tone,
-		.withheld = call->pending,
-	};
-
-	if (stream < 0) {
-		segment_overflow(segment, &w->input, item->kind);
-		return 0;
-	}
-	if (segment->media[stream] != item->media->number) {
-		segment->media[stream] = item->media->number;
-		segment_forget_formats(segment, stream);
-	}
-	return segment_take(segment, &w->input, &from, item->kind,
-			    &item->frame);
-}
-
-static bool
-is_over(const struct writer_state *w, const struct call *call, int64_t now_ns)
-{
-	return call->over &&
-	       now_ns >= call->last->end_ns + w->pipeline->times.linger_ns;
-}
-
-/* Before when may nothing reach back any more? What happens now may reach to
- * just that moment. */
-static int64_t
-sealed_until(const struct writer_state *w, const struct call *call,
-	     const struct hold_item *item)
-{
-	int64_t now_ns = w->due_ns < w->keys_ns ? w->due_ns : w->keys_ns;
-	const struct segment *segment = segment_at(call, item->frame.time_ns);
-	int64_t lookback_ns = segment->lookback.lookback_ns;
-
-	if (is_over(w, call, now_ns))
-		return INT64_MAX;
-	if (call->pending || now_ns < segment->lookback.until_ns)
-		return INT64_MIN;
-	if (call->heard && lookback_ns < TONES_WAIT_NS)
-		lookback_ns = TONES_WAIT_NS;
-	now_ns -= lookback_ns;
-	return now_ns < call->keep_ns ? now_ns : call->keep_ns;
-}
-
-static void
-release_call(struct writer_state *w, struct call *call)
-{
-	const struct hold_item *item;
-
-	if (call->heard)
-		tones_settle(&call->keyed, call->hold,
-			     is_over(w, call, w->due_ns) ? INT64_MAX
-							 : w->due_ns);
-	while ((item = hold_peek(call->hold)) &&
-	       item->frame.time_ns < sealed_until(w, call, item) &&
-	       take_held(w, call, item) == 0)
-		hold_drop(call->hold);
-}
-
-static void
-release_held(struct writer_state *w)
-{
-	struct call *call;
-
-	for (call = w->calls; call; call = call->hh.next)
-		if (call->hold && call->first)
-			release_call(w, call);
 }
 
 /* Nothing counts as drained before its new writer has looked at the flow. */
@@ -933,9 +545,9 @@ pass(struct writer_state *w, int64_t keys_ns, int64_t watermark_ns)
 	apply_events(w);
 	for (i = 0; i < p->captures_count; i++)
 		drain_flows(w, &p->captures[i]);
-	release_held(w);
-	flush_segments(w);
-	close_segments(w, drained_ns);
+	writer__held_release(w);
+	writer__segments_flush(w);
+	writer__segments_close(w, drained_ns);
 	/* By what all have drained: a flow handed over may be behind. */
 	media_expire(w->media, drained_ns);
 	publish_drained(w);
@@ -1009,8 +621,8 @@ writer_new(struct writer *writer)
 		.archive = writer->pipeline->config.archive,
 		.counters = &writer->counters,
 		.error = &writer->pipeline->recording_error,
-		.request = request_room,
-		.commit = request_commit,
+		.request = writer__request_room,
+		.commit = writer__request_commit,
 		.ctx = w,
 	};
 	return media_table_new(&w->media, &writer->pipeline->times,
@@ -1021,7 +633,7 @@ void
 writer_free(struct writer *writer)
 {
 	struct writer_state *w = writer->state;
-	struct call *call, *next;
+	struct writer_call *call, *next;
 
 	if (!w)
 		return;
@@ -1029,7 +641,7 @@ writer_free(struct writer *writer)
 	HASH_CLEAR(hh, w->calls);
 	for (; call; call = next) {
 		next = call->hh.next;
-		free_call(call);
+		writer__call_free(call);
 	}
 	media_table_free(&w->media);
 	free(w);
