@@ -93,8 +93,8 @@ list_due(void *ctx, const struct store_segment *segment,
 	fprintf(spanrec->out, "%s  due %s  %s%s%s, %" PRIu64 " bytes\n",
 		segment->id, due,
 		spanrec_text_clean(segment->retention, name, sizeof(name)),
-		*segment->retention ? ", " : "",
-		spanrec_segment_state(segment), segment->bytes);
+		*segment->retention ? ", " : "", spanrec_segment_state(segment),
+		segment->bytes);
 }
 
 static void

@@ -221,8 +221,9 @@ tell_clocks(FILE *to, const struct spanrec *spanrec,
 
 	if (segment->state == STORE_STATE_NONE && !*segment->retention) {
 		spanrec_time_zoned(spanrec->zone, clock.metadata_ns, when);
-		fprintf(to, "There is nothing to delete but this entry, which "
-			    "goes on %s.",
+		fprintf(to,
+			"There is nothing to delete but this entry, which "
+			"goes on %s.",
 			when);
 		return;
 	}
