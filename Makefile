@@ -20,6 +20,7 @@ Q ?= @
 PREFIX ?= /usr/local
 DESTDIR ?=
 MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/spanrec
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 
 # ---- sources ----------------------------------------------------------------
@@ -188,7 +189,10 @@ demo: deps-build
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
 		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man8 \
-		$(DESTDIR)$(UNITDIR)
+		$(DESTDIR)$(UNITDIR) $(DESTDIR)$(DOCDIR)/policy/examples
+	install -m 644 README.md $(DESTDIR)$(DOCDIR)/
+	install -m 644 policy/examples/README.md policy/examples/*.yaml \
+		$(DESTDIR)$(DOCDIR)/policy/examples/
 	install -m 755 $B/bin/spanrec $B/bin/mkpcap $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $B/bin/spanrecd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 cmd/spanrec/spanrec.1 cmd/mkpcap/mkpcap.1 \

@@ -196,8 +196,10 @@ policy_may(const struct policy *policy, const struct policy_person *person,
 	}
 	return refuse(&request,
 		      "the access matrix does not give '%.40s' the right to "
-		      "%s%s%.40s%s%s%.40s",
-		      person->user, policy_right_name(wish->right),
+		      "%s%s%s%.40s%s%s%.40s",
+		      person->user,
+		      wish->right == POLICY_RIGHT_POLICY ? "change the " : "",
+		      policy_right_name(wish->right),
 		      *wish->area ? " what is of '" : "", wish->area,
 		      *wish->area ? "'" : "", purpose ? " for " : "",
 		      purpose ? purpose : "");

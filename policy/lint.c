@@ -205,8 +205,9 @@ confidential_lint(struct lint *lint, size_t index)
 
 	if (!numbers->count && always_recorded(policy, index))
 		WARN(lint, area->at,
-		     "the area '%s' is always recorded, and its people have "
-		     "no extension that is not ('confidential')",
+		     "the rules record the area '%s' without exception, and "
+		     "its people have no extension that is not recorded "
+		     "('confidential')",
 		     area->name);
 	for (size_t i = 0; i < numbers->count; i++) {
 		const struct policy__pattern *pattern = &numbers->items[i];

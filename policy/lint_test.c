@@ -121,8 +121,8 @@ static const struct {
 	  "19:3: the area 'parks' takes payments, and no entry of 'payments' "
 	  "keeps them out of its recordings" },
 	{ ", confidential: 2399", "",
-	  "19:3: the area 'parks' is always recorded, and its people have no "
-	  "extension that is not ('confidential')" },
+	  "19:3: the rules record the area 'parks' without exception, and its "
+	  "people have no extension that is not recorded ('confidential')" },
 	{ "confidential: 2399", "confidential: 2398",
 	  "19:3: a confidential extension of the area 'parks' is in no "
 	  "exemption: it is recorded" },

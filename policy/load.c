@@ -123,7 +123,16 @@ static const struct {
 static void
 policy_read(struct policy__yaml *yaml, struct policy *policy)
 {
-	struct policy__load load = { .policy = policy };
+	struct policy__load load = {
+		.policy = policy,
+		/* also of a section that is not there */
+		.groups = { .kind = "group" },
+		.sites = { .kind = "site" },
+		.areas = { .kind = "area" },
+		.classes = { .kind = "class" },
+		.roles = { .kind = "role" },
+		.purposes = { .kind = "purpose" },
+	};
 	struct policy__key keys[COUNT(sections)];
 	yaml_node_t *nodes[COUNT(sections)] = { 0 };
 

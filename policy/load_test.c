@@ -204,6 +204,13 @@ static const struct {
 	{ "{direction: [in, out, internal, transit]}", "{number: 2041}", 0, 13,
 	  "'match' knows no key 'number'; it knows: direction, areas, sites, "
 	  "kinds, queues, numbers, from, to, logged_in" },
+	{ "{direction: [in, out, internal, transit]}", "{from: group union}", 0,
+	  19,
+	  "'from' names the group 'union', which is not defined; defined are: "
+	  "none" },
+	{ "{direction: [in, out, internal, transit]}", "{sites: depot}", 0, 20,
+	  "'sites' names the site 'depot', which is not defined; defined are: "
+	  "none" },
 	{ "{direction: [in, out, internal, transit]}", "{from: 20*41}", 0, 19,
 	  "'from': '20*41' has a '*' that is not its end" },
 	{ "decision: record", "decision: keep", 0, 15,
@@ -274,8 +281,11 @@ static const struct {
 	{ "version: [1\n", "2:1: not YAML: did not find expected ',' or ']', "
 			   "while parsing a flow sequence that begins in line "
 			   "1" },
-	{ "a: b: c", "1:5: not YAML: mapping values are not allowed in this "
-		     "context" },
+	{ "a: b: c", "1:5: not YAML: no ':' may stand here; is the line "
+		     "indented like those beside it? A text with ': ' in it "
+		     "stands in quotes" },
+	{ "keys: *#*\n", "1:8: not YAML: what begins with * stands in quotes: "
+			 "keys like \"*#*\", for example" },
 	{ "version: 1\norganisation: \xff\n",
 	  "2:15: the byte 0xff does not belong here: the file must be plain "
 	  "text in UTF-8" },

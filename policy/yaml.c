@@ -201,11 +201,20 @@ parser_error(struct policy_errors *errors, const yaml_parser_t *parser,
 	else if (text_has_tab(text, n, mark))
 		policy__complain_at(errors, mark->line + 1, mark->column + 1,
 				    "a tab; YAML wants spaces here");
+	else if (parser->context && strstr(parser->context, "an alias"))
+		policy__complain_at(errors, mark->line + 1, mark->column + 1,
+				    "not YAML: what begins with * stands in "
+				    "quotes: keys like \"*#*\", for example");
 	else if (parser->context)
 		policy__complain_at(errors, mark->line + 1, mark->column + 1,
 				    "not YAML: %s, %s that begins in line %zu",
 				    parser->problem, parser->context,
 				    parser->context_mark.line + 1);
+	else if (strstr(parser->problem, "mapping values are not allowed"))
+		policy__complain_at(errors, mark->line + 1, mark->column + 1,
+				    "not YAML: no ':' may stand here; is the "
+				    "line indented like those beside it? A "
+				    "text with ': ' in it stands in quotes");
 	else
 		policy__complain_at(errors, mark->line + 1, mark->column + 1,
 				    "not YAML: %s", parser->problem);

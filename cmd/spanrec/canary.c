@@ -183,6 +183,7 @@ open_out(const char *path, FILE **to)
 static int
 certify(struct canary *canary, const struct arguments *arguments)
 {
+	char summary[SPANREC_TEXT_BYTES];
 	FILE *to = NULL;
 	int rc = open_policy(canary, arguments->policy), entered;
 
@@ -201,6 +202,10 @@ certify(struct canary *canary, const struct arguments *arguments)
 	if (rc)
 		return rc;
 	rc = canary_verdict(canary);
+	if (rc != EXIT_DONE && arguments->out) {
+		canary_summary(canary, summary, sizeof(summary));
+		log_error("%s", summary);
+	}
 	entered = canary->is_draft ? 0 : enter(canary);
 	return rc == EXIT_DONE ? entered : rc;
 }

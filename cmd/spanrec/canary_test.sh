@@ -158,6 +158,9 @@ check "no such policy" exits 3
 run "$BIN/spanrec" canary --policy none.yaml
 check "no payment: nothing to test" exits 3
 check "... is told" has '^Result: nothing to test: the policy has no payment$'
+run "$BIN/spanrec" canary --policy none.yaml --out none.txt
+check "... and not in the certificate alone" \
+	grep -q 'nothing to test: the policy has no payment$' err
 policy "payments: [{name: later, areas: planned, triggers: {hold: yes}}]" \
 	>later.yaml
 run "$BIN/spanrec" canary --policy later.yaml

@@ -90,10 +90,11 @@ list_due(void *ctx, const struct store_segment *segment,
 	char due[SPANREC_TIME_BYTES], name[SPANREC_TEXT_BYTES];
 
 	spanrec_time_local(spanrec->zone, clock->due_ns, due);
-	fprintf(spanrec->out, "%s  due %s  %s, %s, %" PRIu64 " bytes\n",
+	fprintf(spanrec->out, "%s  due %s  %s%s%s, %" PRIu64 " bytes\n",
 		segment->id, due,
 		spanrec_text_clean(segment->retention, name, sizeof(name)),
-		spanrec_segment_state(segment), segment->bytes);
+		*segment->retention ? ", " : "", spanrec_segment_state(segment),
+		segment->bytes);
 }
 
 static void

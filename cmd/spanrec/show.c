@@ -373,6 +373,10 @@ show_decision(const struct spanrec *spanrec, const struct store_segment *s)
 
 	rc = clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy, s,
 		       &clock);
+	if (s->state == STORE_STATE_NONE && !*s->retention) {
+		line_time(spanrec, "Noted until", clock.metadata_ns);
+		return;
+	}
 	if (rc == -ENOENT)
 		snprintf(text, sizeof(text), "%s (not in the policy any more)",
 			 s->retention);

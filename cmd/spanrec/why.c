@@ -219,6 +219,14 @@ tell_clocks(FILE *to, const struct spanrec *spanrec,
 	int rc = clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy,
 			   segment, &clock);
 
+	if (segment->state == STORE_STATE_NONE && !*segment->retention) {
+		spanrec_time_zoned(spanrec->zone, clock.metadata_ns, when);
+		fprintf(to,
+			"There is nothing to delete but this entry, which "
+			"goes on %s.",
+			when);
+		return;
+	}
 	spanrec_text_clean(segment->retention, text, sizeof(text));
 	if (rc == -ENOENT)
 		fprintf(to,
@@ -232,7 +240,7 @@ tell_clocks(FILE *to, const struct spanrec *spanrec,
 			"today; the policy that decided says how long it is "
 			"kept. ",
 			text);
-	else
+	else if (*text)
 		fprintf(to, "Its retention class is '%s'. ", text);
 	if (segment->state == STORE_STATE_PURGED) {
 		spanrec_time_zoned(spanrec->zone, clock.metadata_ns, when);
