@@ -51,8 +51,9 @@ struct named {
 	const struct policy *policy;
 	const struct policy_facts *facts;
 	const struct numbers *also, *dialled;
-	int64_t day;   /**< of the start of the call, since 1970 */
-	int exemption; /**< of several the one that leaves least */
+	int64_t day;      /**< of the start of the call, since 1970 */
+	int exemption;    /**< of several the one that leaves least */
+	int64_t reach_ns; /**< ... and what the longest of them reaches back */
 	int listen_deny;
 	uint32_t targets;        /**< payments, bit by index */
 	struct indices areas[3]; /**< by whose number; see `rank` */
@@ -275,6 +276,8 @@ note_exemption(struct named *named, uint32_t index)
 
 	if (has_ended(&one->approval, named->day))
 		return;
+	if (one->lookback_ns > named->reach_ns)
+		named->reach_ns = one->lookback_ns;
 	if (before == NONE || one->traces > all[before].traces ||
 	    (one->traces == all[before].traces && (int)index < before))
 		named->exemption = (int)index;
@@ -562,7 +565,7 @@ decide_exempt(const struct named *named, struct policy_verdict *verdict)
 		const struct policy__exemption *exemption =
 		    &named->policy->exemptions[named->exemption];
 
-		verdict->reach_ns = exemption->lookback_ns;
+		verdict->reach_ns = named->reach_ns;
 		return leave_out(verdict, "exempt", exemption->name);
 	}
 	rule = rule_find(named, ONE_OF(POLICY_DROP), verdict);

@@ -207,14 +207,15 @@ begin(struct runner *r, struct talk *talk, int64_t offset_ns)
 	};
 }
 
-/** Who must not be recorded may be heard of before he comes. */
+/** Who must not be recorded may be heard of before he comes. Of what was not
+ * recorded anyway nothing was said. */
 static int64_t
 reach_back(struct runner *r, const struct talk *talk, int64_t offset_ns)
 {
 	const struct policy__run_segment *segment = current(r, talk);
 	int64_t from_ns = offset_ns - talk->verdict.reach_ns;
 
-	if (!segment)
+	if (!segment || strictness(segment->verdict.decision) == 2)
 		return offset_ns;
 	return from_ns > segment->from_ns ? from_ns : segment->from_ns;
 }

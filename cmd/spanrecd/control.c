@@ -177,6 +177,9 @@ tick(struct control_state *c, int64_t grid_ns)
 		memmove(c->reports, c->reports + i,
 			c->reports_count * sizeof(*c->reports));
 	sip_tracker_tick(c->tracker, until_ns);
+	/* What was keyed before it is over, whatever the threads did first. */
+	if (control__may_act(c))
+		control__keys_settle(c, until_ns);
 	control__time_passed(c, until_ns + 1);
 	c->grid_ns = grid_ns;
 }

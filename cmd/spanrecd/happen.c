@@ -173,10 +173,10 @@ act(struct control_state *c, struct control_family *family,
 		keep_all(c, family);
 }
 
-bool
-control__happened(struct control_state *c, struct control_family *family,
-		  const struct policy_verdict *verdict,
-		  const struct policy_event *event)
+static bool
+tell_policy(struct control_state *c, struct control_family *family,
+	    const struct policy_verdict *verdict,
+	    const struct policy_event *event)
 {
 	struct policy_effect effect;
 
@@ -184,6 +184,20 @@ control__happened(struct control_state *c, struct control_family *family,
 			  &family->keys, &effect);
 	act(c, family, event, &effect);
 	return !effect.refused;
+}
+
+bool
+control__happened(struct control_state *c, struct control_family *family,
+		  const struct policy_verdict *verdict,
+		  const struct policy_event *event)
+{
+	const struct policy_event passed = { .type = POLICY_EVENT_TIME,
+					     .time_ns = event->time_ns };
+
+	/* What time alone does comes first. */
+	if (policy_call_due(&family->state) <= event->time_ns)
+		(void)tell_policy(c, family, verdict, &passed);
+	return tell_policy(c, family, verdict, event);
 }
 
 /* ---- what happens -------------------------------------------------------- */

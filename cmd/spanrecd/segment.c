@@ -482,6 +482,18 @@ end_run(struct segment *s, const struct segment_input *in, int stream,
 	return 0;
 }
 
+/* After the frame before, if that is of this segment. */
+static int64_t
+run_begins(const struct segment *s, const struct segment_flow *flow,
+	   const struct rtp_frame *frame, enum store_reason reason)
+{
+	if (!flow->last_ns || apart(reason, flow->last_ns, frame->time_ns))
+		return frame->time_ns;
+	if (flow->last_ns < s->start_ns && frame->time_ns >= s->start_ns)
+		return s->start_ns;
+	return flow->last_ns;
+}
+
 static int
 leave_out(struct segment *s, const struct segment_input *in,
 	  const struct segment_flow *flow, const struct rtp_frame *frame,
@@ -496,10 +508,7 @@ leave_out(struct segment *s, const struct segment_input *in,
 	if (r < 0)
 		return r;
 	if (run->packets == 0)
-		run->from_ns = flow->last_ns && !apart(reason, flow->last_ns,
-						       frame->time_ns)
-				   ? flow->last_ns
-				   : frame->time_ns;
+		run->from_ns = run_begins(s, flow, frame, reason);
 	run->reason = reason;
 	run->until_ns = frame->time_ns;
 	run->packets++;

@@ -323,13 +323,17 @@ begin(struct control_state *c, struct control_call *call,
 }
 
 /* Who must not be recorded may be heard of before he comes: as far as audio
- * waits what was said then is left out too. */
+ * waits what was said then is left out too. Of what was not recorded anyway
+ * nothing was said.
+ *
+ * @param before what was decided about the current segment */
 static int64_t
-reach_back(const struct control_call *call, int64_t time_ns)
+reach_back(const struct control_call *call, enum policy_decision before,
+	   int64_t time_ns)
 {
 	int64_t from_ns = time_ns - call->verdict.reach_ns;
 
-	if (call->segment == 0)
+	if (call->segment == 0 || strictness(before) == 2)
 		return time_ns;
 	return from_ns > start_of(call) ? from_ns : start_of(call);
 }
@@ -338,13 +342,14 @@ void
 control__segment_begin(struct control_state *c, struct control_call *call,
 		       struct control_cause cause, int64_t time_ns)
 {
+	enum policy_decision before = call->verdict.decision;
 	struct control_parties parties;
 
 	control__legs_prune(call);
 	control__parties(c, call, &parties);
 	decide(c, call, &parties, cause.anew);
 	if (call->verdict.reach_ns)
-		time_ns = reach_back(call, time_ns);
+		time_ns = reach_back(call, before, time_ns);
 	begin(c, call, &parties, cause, time_ns);
 }
 
@@ -399,7 +404,8 @@ control__segment_review(struct control_state *c, struct control_call *call,
 	control__parties(c, call, &parties);
 	decide(c, call, &parties, false);
 	if (strictness(now->decision) > strictness(before.decision)) {
-		begin(c, call, &parties, cause, reach_back(call, time_ns));
+		begin(c, call, &parties, cause,
+		      reach_back(call, before.decision, time_ns));
 		return;
 	}
 	if (now->traces == before.traces && waits_alike(now, &before))
