@@ -137,6 +137,7 @@ struct control_parties {
 /** A conversation that is over, and still in the live table. */
 struct control_gone {
 	struct control_gone *next;
+	int64_t at_ns; /**< wall clock: not before */
 	char key[STORE_SEGMENT_ID_BYTES];
 };
 

@@ -30,6 +30,9 @@
 #include "cmd/spanrecd/control_priv.h"
 
 static const int64_t KEEP_NS = 100 * 1000000LL;
+/* By then the archive has discarded what was opted out of; killed before, the
+ * next run has it done. */
+static const int64_t DISCARD_NS = 10 * 1000000000LL;
 
 enum { VERSION = 5 };
 enum {
@@ -87,8 +90,8 @@ control__live_stream(struct control_state *c, uint64_t call_number,
 	control__live_change(c, call);
 }
 
-void
-control__live_remove_key(struct control_state *c, const char *key)
+static void
+remove_at(struct control_state *c, const char *key, int64_t at_ns)
 {
 	struct control_gone *gone = calloc(1, sizeof(*gone));
 
@@ -99,8 +102,15 @@ control__live_remove_key(struct control_state *c, const char *key)
 		return;
 	}
 	snprintf(gone->key, sizeof(gone->key), "%s", key);
+	gone->at_ns = at_ns;
 	gone->next = c->gone;
 	c->gone = gone;
+}
+
+void
+control__live_remove_key(struct control_state *c, const char *key)
+{
+	remove_at(c, key, INT64_MIN);
 }
 
 void
@@ -117,8 +127,12 @@ control__live_forget(struct control_state *c, const struct control_call *call)
 void
 control__live_remove(struct control_state *c, const struct control_call *call)
 {
+	bool discarded = call->family->state.opt == POLICY_OPT_OUT;
+
 	if (is_live(c))
-		control__live_remove_key(c, call->key);
+		remove_at(c, call->key,
+			  discarded ? control__wall_ns() + DISCARD_NS
+				    : INT64_MIN);
 }
 
 static uint8_t *
@@ -249,6 +263,24 @@ put(struct control_state *c, struct control_call *call)
 	return true;
 }
 
+static bool
+remove_gone(struct control_state *c, int64_t wall_ns)
+{
+	struct control_gone **link = &c->gone, *gone;
+
+	while ((gone = *link)) {
+		if (gone->at_ns > wall_ns) {
+			link = &gone->next;
+			continue;
+		}
+		if (!remove_row(c, gone->key))
+			return false;
+		*link = gone->next;
+		free(gone);
+	}
+	return true;
+}
+
 bool
 control__live_flush(struct control_state *c, bool now)
 {
@@ -268,15 +300,7 @@ control__live_flush(struct control_state *c, bool now)
 		c->dirty = call->next_dirty;
 		call->dirty = false;
 	}
-	while (c->gone) {
-		struct control_gone *gone = c->gone;
-
-		if (!remove_row(c, gone->key))
-			return false;
-		c->gone = gone->next;
-		free(gone);
-	}
-	return true;
+	return remove_gone(c, wall_ns);
 }
 
 /* ---- bringing back ------------------------------------------------------- */
@@ -416,6 +440,7 @@ static void
 restore(struct control_state *c, struct control_saved *saved)
 {
 	uint32_t at = legs_at(saved);
+	struct policy_state state;
 	int r;
 
 	if (!at) {
@@ -440,6 +465,9 @@ restore(struct control_state *c, struct control_saved *saved)
 	}
 	log_warning("%s was in progress and is not gone on with: %s",
 		    saved->row.call, strerror(-r));
+	control__saved_state(saved, &state);
+	if (state.opt != POLICY_OPT_NONE)
+		control__tell_discard(c, 0, 0, saved->row.call);
 	control__live_remove_key(c, saved->key);
 }
 
