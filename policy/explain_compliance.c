@@ -449,7 +449,9 @@ explain_retention(struct policy__explain *e)
 	      "stays known for ",
 	      e->to);
 	policy__say_duration(e->to, &p->metadata);
-	fputs(".", e->to);
+	fputs("; of calls that no rule fits, and where only a count is kept, "
+	      "only how many there were.",
+	      e->to);
 	policy__explain_end(e);
 	for (size_t i = 0; i < p->classes_count; i++) {
 		if (class_concerns(e, p->classes[i].name))
