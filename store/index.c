@@ -862,3 +862,61 @@ store_counter_get(struct store_archive *archive, uint32_t day, const char *name,
 	store__read_end(archive, txn);
 	return r == -ENOENT ? 0 : r;
 }
+
+/** One count. @return 0, -ENODATA: of a later day, what fn returned */
+static int
+counter_tell(const MDB_val *k, const MDB_val *value, uint32_t until_day,
+	     int (*fn)(void *, uint32_t, const char *, uint64_t), void *ctx)
+{
+	char name[STORE_NAME_BYTES];
+	const char *text = (const char *)k->mv_data + 4;
+	uint32_t day;
+	size_t n;
+
+	if (k->mv_size <= 4 || k->mv_size - 4 > sizeof(name) ||
+	    value->mv_size != 8)
+		return -EBADMSG;
+	day = (uint32_t)store__be_get(k->mv_data, 4);
+	if (day > until_day)
+		return -ENODATA;
+	n = strnlen(text, k->mv_size - 4);
+	if (n == sizeof(name))
+		return -EBADMSG;
+	memcpy(name, text, n);
+	name[n] = '\0';
+	return fn(ctx, day, name, store__le_get(value->mv_data, 8));
+}
+
+int
+store_counters(struct store_archive *archive, uint32_t from_day,
+	       uint32_t until_day,
+	       int (*fn)(void *ctx, uint32_t day, const char *name,
+			 uint64_t count),
+	       void *ctx)
+{
+	struct store__key key = { .bytes = 4 };
+	MDB_cursor *cursor;
+	MDB_val k, value;
+	MDB_txn *txn;
+	int r = store__read_begin(archive, &txn);
+
+	if (r)
+		return r;
+	r = store__index_error(
+	    mdb_cursor_open(txn, archive->tables.counters, &cursor));
+	if (r == 0) {
+		store__be_put(key.data, from_day, 4);
+		k = store__key_val(&key);
+		r = store__index_error(
+		    mdb_cursor_get(cursor, &k, &value, MDB_SET_RANGE));
+		while (r == 0) {
+			r = counter_tell(&k, &value, until_day, fn, ctx);
+			if (r == 0)
+				r = store__index_error(mdb_cursor_get(
+				    cursor, &k, &value, MDB_NEXT));
+		}
+		mdb_cursor_close(cursor);
+	}
+	store__read_end(archive, txn);
+	return r == -ENOENT || r == -ENODATA ? 0 : r;
+}

@@ -356,6 +356,18 @@ void store_batch_abort(struct store_archive *archive);
 int store_counter_add(struct store_archive *archive, uint32_t day,
 		      const char *name, uint64_t by)
 	__attribute__((warn_unused_result));
+/**
+ * Every count of some days, in order of day and name.
+ *
+ * @param from_day first, until_day last: 20190328
+ * @param fn may not write; returns 0 to go on
+ * @return 0, what fn returned, -EBADMSG, -EIO
+ */
+int store_counters(struct store_archive *archive, uint32_t from_day,
+		   uint32_t until_day,
+		   int (*fn)(void *ctx, uint32_t day, const char *name,
+			     uint64_t count),
+		   void *ctx) __attribute__((warn_unused_result));
 /** 0 if it was never counted. */
 int store_counter_get(struct store_archive *archive, uint32_t day,
 		      const char *name, uint64_t *count)

@@ -301,6 +301,59 @@ print_footer(const struct listing *listing)
 			listing->purged, plural);
 }
 
+/* What leaves no row but a number. */
+enum { COUNTS_MAX = 8 };
+
+struct counts {
+	size_t count;
+	struct {
+		char name[STORE_NAME_BYTES];
+		uint64_t count;
+	} of[COUNTS_MAX];
+};
+
+static int
+add_count(void *ctx, uint32_t day, const char *name, uint64_t count)
+{
+	struct counts *counts = ctx;
+	size_t i = 0;
+
+	(void)day;
+	while (i < counts->count && strcmp(counts->of[i].name, name) != 0)
+		i++;
+	if (i == COUNTS_MAX)
+		return 0;
+	if (i == counts->count)
+		snprintf(counts->of[counts->count++].name, STORE_NAME_BYTES,
+			 "%s", name);
+	counts->of[i].count += count;
+	return 0;
+}
+
+static int
+print_counts(const struct arguments *arguments, const struct store_query *query)
+{
+	FILE *to = arguments->spanrec->out;
+	struct counts counts = { 0 };
+	int rc;
+
+	if (arguments->spanrec->quiet || arguments->format != SPANREC_TABLE ||
+	    query->number || query->extension || query->area)
+		return 0;
+	rc = store_counters(arguments->spanrec->archive,
+			    query->from_ns ? store_day(query->from_ns) : 0,
+			    query->to_ns ? store_day(query->to_ns - 1)
+					 : UINT32_MAX,
+			    add_count, &counts);
+	for (size_t i = 0; !rc && i < counts.count; i++)
+		fprintf(to, "%s%" PRIu64 " %s",
+			i ? ", " : "Counted by day, and no more is kept: ",
+			counts.of[i].count, counts.of[i].name);
+	if (!rc && counts.count)
+		fputc('\n', to);
+	return rc;
+}
+
 static int
 search(struct arguments *arguments)
 {
@@ -325,6 +378,8 @@ search(struct arguments *arguments)
 		log_error("the search did not end well: %s", strerror(-rc));
 	else
 		print_footer(&listing);
+	if (!rc)
+		rc = print_counts(arguments, &criteria.query);
 	if (!rc && store_rows_skipped(spanrec->archive)) {
 		log_error("%" PRIu64 " entries of the index cannot be read and "
 			  "are not shown; 'spanrec verify' names them",

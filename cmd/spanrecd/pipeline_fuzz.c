@@ -272,8 +272,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	assert(store_archive_open(&archive, dir, STORE_WRITE, &small, NULL) ==
 	       0);
 	run(&in, 1 + (data[0] >> 2 & 15) % 3,
-	    data[0] & 0x40 ? look_back : policy_default_text(),
-	    archive);
+	    data[0] & 0x40 ? look_back : policy_default_text(), archive);
 	assert(store_search(archive, &all, check_row, archive) == 0);
 	store_archive_close(&archive);
 	nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
