@@ -261,6 +261,11 @@ expect "policy simulate" "decided again" policy simulate draft.yaml
 expect "policy log" "No policy was applied\|SEGMENTS" policy log
 expect_error "policy apply of nothing" 2 "FILE" policy apply
 expect_error "policy apply of no file" 3 "none.yaml" policy apply none.yaml
+"$BIN/spanrec" init -q locked
+sed 's/owner: .*/owner: nobody-of-this-name/' locked/policy.yaml >locked.yaml
+run policy apply locked.yaml --home locked
+check "policy apply: who may not change it again is warned" [ $rc = 0 -a \
+	"$(grep -c 'warning: from now on' err)" = 1 ]
 sed "s/owner:.*/owner: [somebody-else]/" policy.good >home/policy.yaml
 for c in list "show x1" "why x1" "play x1 - --purpose abuse" verify purge; do
 	expect_error "who is no owner may not $c" 4 "access" $c

@@ -428,6 +428,22 @@ show_difference(const struct spanrec *spanrec,
 	return 0;
 }
 
+/* Who applies a policy by which he may not apply another is told: it may be a
+ * slip in the name of the owner. */
+static void
+warn_of_lockout(const struct spanrec *spanrec,
+		const struct spanrec_draft *draft)
+{
+	const struct policy_wish wish = { .right = POLICY_RIGHT_POLICY,
+					  .area = "" };
+	struct spanrec after = *spanrec;
+	char why[256];
+
+	after.policy = draft->policy;
+	if (!spanrec_may(&after, &wish, why, sizeof(why)))
+		log_warning("from now on %s", why);
+}
+
 static int
 apply(const struct arguments *arguments, const struct spanrec_draft *draft)
 {
@@ -441,6 +457,8 @@ apply(const struct arguments *arguments, const struct spanrec_draft *draft)
 	if (!rc)
 		rc = replacement_finish(&replacement);
 	replacement_fini(&replacement);
+	if (!rc)
+		warn_of_lockout(spanrec, draft);
 	if (!rc)
 		rc = tell_recorder(spanrec);
 	if (!rc && !spanrec->quiet)
