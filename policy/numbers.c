@@ -323,6 +323,16 @@ is_plain(const char *text)
 	return true;
 }
 
+/** "31O9": somebody meant a number, and it would be a name that nobody has. */
+static bool
+has_letters_for_digits(const char *text)
+{
+	size_t digits = strspn(text, "0123456789 +-()*.OoIl");
+
+	return !text[digits] && text[strcspn(text, "OoIl")] &&
+	       strcspn(text, "0123456789") < strlen(text);
+}
+
 const char *
 policy__pattern_parse(const struct policy__numbering *numbering,
 		      const char *text, struct policy__pattern *pattern)
@@ -335,6 +345,8 @@ policy__pattern_parse(const struct policy__numbering *numbering,
 	if (strchr("+(0123456789", text[0]) && !is_plain(text))
 		return "has a comma, or a dash or space that only looks plain: "
 		       "type it anew";
+	if (has_letters_for_digits(text))
+		return "has a letter (O, I or l) among its digits";
 	/* only what consists of digits is a range: jean-luc is a name */
 	if (text[strspn(text, "+0123456789 .()/-")] == '\0' &&
 	    strchr(text, '-'))
