@@ -342,7 +342,8 @@ forget(struct store_archive *archive, const char *id, const char *counter)
 	}
 	if (r == 0)
 		r = store__row_remove(archive, txn, &segment);
-	if (r == 0 && counter)
+	/* Calls are counted, not what they were cut into. */
+	if (r == 0 && counter && segment.segment == 1)
 		r = store__counter_put(
 		    archive, txn, store_day(segment.call_start_ns), counter, 1);
 	if (r) {

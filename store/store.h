@@ -737,8 +737,8 @@ void store_segment_strip(struct store_segment *segment);
 
 /**
  * Purge one segment of which nothing may be left but a number: its tombstone is
- * stripped from the first, and goes when the certificate is written; it counts
- * one more on the day of its call. One that was purged before loses its
+ * stripped from the first, and goes when the certificate is written; the first
+ * of its call counts one more on the day of that. One that was purged before loses its
  * tombstone. As store_purge it can be repeated.
  *
  * @param reason of the decision, a code: "opt-out"; the name of the counter

@@ -128,6 +128,7 @@ struct control_parties {
 	const char *name[2]; /**< that the policy is asked about */
 	const uint8_t *addr[2];            /**< signalling, [16] */
 	bool logged_in[2];
+	bool unknown[2]; /**< it is a host, nobody knows whose */
 	uint32_t others_count;
 	const char *other[CONTROL_OTHERS_MAX];
 	uint32_t dialled_count; /**< to get to who talks now */

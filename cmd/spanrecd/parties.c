@@ -206,6 +206,8 @@ control__parties(const struct control_state *c, const struct control_call *call,
 		parties->name[end] = name_of(c, leg, party);
 		parties->addr[end] = leg->sip->signalling[party].addr;
 		parties->logged_in[end] = is_logged_in(c, leg, party);
+		parties->unknown[end] = !leg->sip->party[party].user[0] &&
+					!leg->registered[party][0];
 	}
 	add_all_dialled(parties, call);
 	for (leg = call->legs; leg; leg = leg->next)

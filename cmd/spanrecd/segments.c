@@ -87,6 +87,8 @@ ask_policy(const struct control_state *c, const struct control_call *call,
 		.dialled_count = parties->dialled_count,
 		.from_logged_in = parties->logged_in[SIP_CALLER],
 		.to_logged_in = parties->logged_in[SIP_CALLEE],
+		.from_unknown = parties->unknown[SIP_CALLER],
+		.to_unknown = parties->unknown[SIP_CALLEE],
 		.kind = kinds[kind_of(c, call, parties)],
 		.held = call->held,
 		.state = &call->family->state,
@@ -466,10 +468,15 @@ void
 control__decide_again(struct control_state *c)
 {
 	const struct control_cause cause = { .what = "policy" };
+	struct control_past *past;
 	struct control_call *call;
 
 	for (call = c->calls; call; call = call->hh.next)
 		control__segment_review(c, call, cause, c->published_ns + 1);
+	/* Which payments a conversation that is over may come to is not known
+	 * by the new policy: to any of them. */
+	for (past = c->past; past; past = past->hh.next)
+		past->verdict.payments = UINT32_MAX;
 }
 
 /* ---- from an earlier run ------------------------------------------------- */

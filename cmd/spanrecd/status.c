@@ -362,6 +362,9 @@ warn_state(const struct control_state *c, const uint64_t *values,
 			       "nothing is purged until it is restarted");
 	if (summary_unclaimed(values, text))
 		warn(warnings, text);
+	if (values[COUNTER_keys_shed])
+		warn(warnings, "keys were lost for want of room: a payment, or "
+			       "an opt-out, may not have been seen");
 	if (values[COUNTER_card_numbers])
 		warn(warnings, "a card number was keyed in a call that nothing "
 			       "had paused: see the ledger");
