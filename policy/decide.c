@@ -716,6 +716,9 @@ policy_decide(const struct policy *policy, const struct policy_facts *facts,
 	area_choose(&named, verdict);
 	if (named.exemption != NONE)
 		verdict->traces = policy->exemptions[named.exemption].traces;
+	/* Also where it was opted out first, and paid then. */
+	if (facts->state && facts->state->opt == POLICY_OPT_OUT)
+		verdict->traces = POLICY_TRACES_COUNT;
 	if (!decide_payment(&named, verdict) &&
 	    !decide_opt_out(&named, verdict) &&
 	    !decide_exempt(&named, verdict) &&

@@ -317,6 +317,8 @@ oracle_strict(const struct picture *p, struct policy_verdict *v)
 	}
 	if (least >= 0)
 		v->traces = m->exemption[least].traces;
+	if (state && state->opt == POLICY_OPT_OUT)
+		v->traces = POLICY_TRACES_COUNT;
 	if (state && state->for_good) {
 		say(v, POLICY_DROP, "payment", state->rule, -1);
 		return true;
@@ -328,7 +330,6 @@ oracle_strict(const struct picture *p, struct policy_verdict *v)
 		}
 	}
 	if (state && state->opt == POLICY_OPT_OUT) {
-		v->traces = POLICY_TRACES_COUNT;
 		say(v, POLICY_DROP, "opt-out", "opt-out", -1);
 		return true;
 	}

@@ -146,9 +146,11 @@ discard(struct control_state *c, struct control_family *family)
 	discard_all(c, family);
 }
 
+/* @param over nobody talks any more: no segment begins */
 static void
 act(struct control_state *c, struct control_family *family,
-    const struct policy_event *event, const struct policy_effect *effect)
+    const struct policy_event *event, const struct policy_effect *effect,
+    bool over)
 {
 	if (effect->paused) {
 		COUNT_ONE(c, pauses);
@@ -164,7 +166,7 @@ act(struct control_state *c, struct control_family *family,
 	}
 	if (effect->card_number)
 		raise_alarm(c, family);
-	if (effect->decide && event->type != POLICY_EVENT_END)
+	if (effect->decide && !over)
 		decide_all(c, family,
 			   effect->paused ? effect->from_ns : event->time_ns);
 	if (effect->discard)
@@ -176,13 +178,13 @@ act(struct control_state *c, struct control_family *family,
 static bool
 tell_policy(struct control_state *c, struct control_family *family,
 	    const struct policy_verdict *verdict,
-	    const struct policy_event *event)
+	    const struct policy_event *event, bool over)
 {
 	struct policy_effect effect;
 
 	policy_call_event(c->policy, verdict, event, &family->state,
 			  &family->keys, &effect);
-	act(c, family, event, &effect);
+	act(c, family, event, &effect, over);
 	return !effect.refused;
 }
 
@@ -194,10 +196,12 @@ control__happened(struct control_state *c, struct control_family *family,
 	const struct policy_event passed = { .type = POLICY_EVENT_TIME,
 					     .time_ns = event->time_ns };
 
+	bool over = event->type == POLICY_EVENT_END;
+
 	/* What time alone does comes first. */
 	if (policy_call_due(&family->state) <= event->time_ns)
-		(void)tell_policy(c, family, verdict, &passed);
-	return tell_policy(c, family, verdict, event);
+		(void)tell_policy(c, family, verdict, &passed, over);
+	return tell_policy(c, family, verdict, event, over);
 }
 
 /* ---- what happens -------------------------------------------------------- */
