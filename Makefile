@@ -188,7 +188,8 @@ demo: deps-build
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
-		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man8 \
+		$(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man5 \
+		$(DESTDIR)$(MANDIR)/man8 \
 		$(DESTDIR)$(UNITDIR) $(DESTDIR)$(DOCDIR)/policy/examples
 	install -m 644 README.md $(DESTDIR)$(DOCDIR)/
 	install -m 644 policy/examples/README.md policy/examples/*.yaml \
@@ -197,6 +198,7 @@ install: all
 	install -m 755 $B/bin/spanrecd $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 cmd/spanrec/spanrec.1 cmd/mkpcap/mkpcap.1 \
 		$(DESTDIR)$(MANDIR)/man1/
+	install -m 644 policy/spanrec-policy.5 $(DESTDIR)$(MANDIR)/man5/
 	install -m 644 cmd/spanrecd/spanrecd.8 $(DESTDIR)$(MANDIR)/man8/
 	sed 's|/usr/local/sbin|$(PREFIX)/sbin|' cmd/spanrecd/spanrecd.service \
 		>$(DESTDIR)$(UNITDIR)/spanrecd.service
