@@ -310,20 +310,20 @@ check_segment(const struct spanrec *spanrec,
 	return EXIT_NOT_ALLOWED;
 }
 
-int
-spanrec_purpose_check(const struct spanrec *spanrec,
-		      const struct spanrec_authority *authority)
+static int
+check_purpose(const struct spanrec *spanrec,
+	      const struct spanrec_authority *authority)
 {
 	int rc = find_purpose(spanrec, authority->purpose);
 
 	return rc ? rc : check_needs(spanrec, authority);
 }
 
-int
-spanrec_authority_check(const struct spanrec *spanrec,
-			const struct spanrec_authority *authority,
-			enum policy_right right,
-			const struct spanrec_selection *selection)
+static int
+check_segments(const struct spanrec *spanrec,
+	       const struct spanrec_authority *authority,
+	       enum policy_right right,
+	       const struct spanrec_selection *selection)
 {
 	int rc = 0;
 	size_t i;
@@ -334,5 +334,26 @@ spanrec_authority_check(const struct spanrec *spanrec,
 		if (spanrec_segment_audible(segment))
 			rc = check_segment(spanrec, authority, right, segment);
 	}
+	return rc;
+}
+
+int
+spanrec_authority_open(struct spanrec *spanrec,
+		       const struct spanrec_authority *authority,
+		       enum policy_right right, const char *id,
+		       struct spanrec_selection *selection)
+{
+	int rc = spanrec_open_beside(spanrec, STORE_WRITE);
+
+	if (!rc)
+		rc = check_purpose(spanrec, authority);
+	if (!rc)
+		rc = spanrec_select(spanrec, id, selection);
+	if (!rc)
+		rc = check_segments(spanrec, authority, right, selection);
+	if (!rc)
+		rc = spanrec_audio_check(spanrec, selection);
+	if (!rc)
+		rc = spanrec_open_key(spanrec, true);
 	return rc;
 }

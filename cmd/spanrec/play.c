@@ -268,18 +268,9 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 				       .channels = arguments->channels };
 	int rc;
 
-	rc = spanrec_open_beside(spanrec, STORE_WRITE);
-	if (!rc)
-		rc = spanrec_purpose_check(spanrec, &arguments->authority);
-	if (!rc)
-		rc = spanrec_select(spanrec, arguments->id, selection);
-	if (!rc)
-		rc = spanrec_authority_check(spanrec, &arguments->authority,
-					     POLICY_RIGHT_PLAY, selection);
-	if (!rc)
-		rc = spanrec_audio_check(spanrec, selection);
-	if (!rc)
-		rc = spanrec_open_key(spanrec, true);
+	rc =
+	    spanrec_authority_open(spanrec, &arguments->authority,
+				   POLICY_RIGHT_PLAY, arguments->id, selection);
 	if (!rc)
 		rc = spanrec_audio_measure(spanrec, &audio);
 	if (!rc)

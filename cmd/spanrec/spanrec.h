@@ -275,23 +275,17 @@ int spanrec_may_all(const struct spanrec *spanrec, enum policy_right right)
 	__attribute__((warn_unused_result));
 
 /**
- * Does the policy name the purpose, and is there what it wants for it?
+ * Open the archive, and what is heard in the segments that an id means: if this
+ * user may do that with them, for this purpose, with what the policy wants for
+ * it.
  *
+ * @param selection to be finished by spanrec_selection_fini
  * @return exit code; the reason was printed
  */
-int spanrec_purpose_check(const struct spanrec *spanrec,
-			  const struct spanrec_authority *authority)
-	__attribute__((warn_unused_result));
-
-/**
- * May this user do that with what is heard in these segments, for this purpose?
- *
- * @return exit code; the reason was printed
- */
-int spanrec_authority_check(const struct spanrec *spanrec,
-			    const struct spanrec_authority *authority,
-			    enum policy_right right,
-			    const struct spanrec_selection *selection)
+int spanrec_authority_open(struct spanrec *spanrec,
+			   const struct spanrec_authority *authority,
+			   enum policy_right right, const char *id,
+			   struct spanrec_selection *selection)
 	__attribute__((warn_unused_result));
 
 /* ---- select.c ---------------------------------------------------------- */
