@@ -433,6 +433,8 @@ control__segment_was_queue(struct control_state *c, struct control_call *call,
 	control__parties(c, call, &parties);
 	parties.name[SIP_CALLER] = talk.from;
 	parties.name[SIP_CALLEE] = talk.to;
+	/* Whoever else there was then has been decided about. */
+	parties.others_count = parties.dialled_count = 0;
 	call->kind = STORE_QUEUE;
 	ask_policy(c, call, &parties, &queue);
 	call->kind = STORE_AGENT;
