@@ -13,6 +13,12 @@
 
 static const int64_t SECOND_NS = 1000000000LL;
 
+/* Of what was not decided when a conversation was over: so long may the call go
+ * on without it, until nothing is told to it any more; so long after a digit
+ * may come the next of a card number. */
+static const int64_t PENDING_NS = 60 * 1000000000LL;
+static const int64_t DIGITS_NS = 10 * 1000000000LL;
+
 /* ---- calls and segments -------------------------------------------------- */
 
 struct writer_call *
@@ -327,6 +333,18 @@ is_over(const struct writer_state *w, const struct writer_call *call,
 	       now_ns >= call->last->end_ns + w->pipeline->times.linger_ns;
 }
 
+/* Does it matter to a conversation that is over what happens in another one of
+ * its call: whether the caller comes back, whether digits are a card number? */
+static bool
+is_undecided(const struct writer_call *call, int64_t now_ns)
+{
+	int64_t wait_ns = call->pending               ? PENDING_NS
+			  : call->keep_ns < INT64_MAX ? DIGITS_NS
+						      : 0;
+
+	return now_ns - wait_ns < call->last->end_ns;
+}
+
 /* Before when may nothing reach back any more? What happens now may reach to
  * just that moment. */
 static int64_t
@@ -340,7 +358,7 @@ sealed_until(const struct writer_state *w, const struct writer_call *call,
 	if (call->heard && lookback_ns < TONES_WAIT_NS)
 		lookback_ns = TONES_WAIT_NS;
 	/* Another conversation of the call may go on, and reach back. */
-	if (is_over(w, call, now_ns) &&
+	if (is_over(w, call, now_ns) && !is_undecided(call, now_ns) &&
 	    now_ns - lookback_ns >= call->last->end_ns)
 		return INT64_MAX;
 	if (call->pending || now_ns < segment->lookback.until_ns)
