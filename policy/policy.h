@@ -19,7 +19,8 @@
  *   access.c   who may do what with a recording
  *   clocks.c   floor, ceiling and due time of a retention class
  *   zone.c     time zones (TZif, RFC 8536) without setenv(TZ)
- *   explain.c  the policy in plain English; diff.c: two of them
+ *   explain.c  the policy in plain English, explain_*.c: for whom; diff.c what
+ *              another one says otherwise; words.c pieces of sentences
  *   test.c     the test cases that a policy brings along
  */
 #ifndef POLICY_POLICY_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See tones.h. */
 #include "rtp/tones.h"
 
 #include <errno.h>

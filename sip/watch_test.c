@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Headers that are waited for: in which messages, how often, by whom. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a policy makes of a call, slowly and obviously: written from what
-policy/policy.h and README.md say, not from what decides in the recorder.
+"""What a policy makes of a call, slowly and obviously: begun from what
+policy/policy.h and README.md say, and then brought into line with the recorder
+where that was taken to be right (.ci/mixed names where).
 
 A call is what happens in it, in order of time (see made.py). It becomes
 conversations, each a row of segments; and spans of time of the whole call in

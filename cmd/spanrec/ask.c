@@ -128,6 +128,16 @@ spanrec_json_text(const json_t *object, const char *name)
 	return text ? text : "";
 }
 
+int
+spanrec_json_set(json_t *row, const char *name, const char *text)
+{
+	char clean[SPANREC_TEXT_BYTES];
+
+	return json_object_set_new(
+	    row, name,
+	    json_string(spanrec_text_clean(text, clean, sizeof(clean))));
+}
+
 uint64_t
 spanrec_json_count(const json_t *object, const char *name)
 {

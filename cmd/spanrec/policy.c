@@ -75,6 +75,25 @@ spanrec_policy(struct spanrec *spanrec, int argc, char **argv)
 
 /* ---- files --------------------------------------------------------------- */
 
+error_t
+spanrec_draft_parse(int key, char *value, struct argp_state *state)
+{
+	struct spanrec_draft_arguments *arguments = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = arguments->spanrec;
+		return 0;
+	case ARGP_KEY_ARG:
+		if (arguments->file)
+			argp_error(state, "one FILE at a time");
+		arguments->file = value;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
 int
 spanrec_draft_load(struct spanrec *spanrec, const char *path,
 		   struct spanrec_draft *draft)

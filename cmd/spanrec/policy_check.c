@@ -4,11 +4,6 @@
 
 #include "cmd/common/exit.h"
 
-struct arguments {
-	struct spanrec *spanrec;
-	const char *file;
-};
-
 static const char doc[] =
     "Read a policy and print every mistake in it, with its line and column; if "
     "there is none, what is allowed but unwise. Without FILE it is the policy "
@@ -17,33 +12,14 @@ static const char doc[] =
     "  spanrec policy check\n"
     "  spanrec policy check draft.yaml\n";
 
-static error_t
-parse(int key, char *value, struct argp_state *state)
-{
-	struct arguments *arguments = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = arguments->spanrec;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (arguments->file)
-			argp_error(state, "one FILE at a time");
-		arguments->file = value;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 int
 spanrec_policy_check(struct spanrec *spanrec, int argc, char **argv)
 {
-	static const struct argp argp = { .parser = parse,
+	static const struct argp argp = { .parser = spanrec_draft_parse,
 					  .args_doc = "[FILE]",
 					  .doc = doc,
 					  .children = spanrec_global_options };
-	struct arguments arguments = { .spanrec = spanrec };
+	struct spanrec_draft_arguments arguments = { spanrec, NULL };
 	struct spanrec_draft draft;
 	int rc;
 

@@ -173,16 +173,6 @@ static const char *const names[] = { "time",       "policy",   "revision",
 				     "author",     "approver", "change",
 				     "applied_by", "segments" };
 
-static int
-set_text(json_t *row, const char *name, const char *text)
-{
-	char clean[SPANREC_TEXT_BYTES];
-
-	return json_object_set_new(
-	    row, name,
-	    json_string(spanrec_text_clean(text, clean, sizeof(clean))));
-}
-
 /* Of the text that the archive keeps. @return 0, -ENOMEM */
 static int
 set_document(const struct spanrec *spanrec, json_t *row,
@@ -202,10 +192,10 @@ set_document(const struct spanrec *spanrec, json_t *row,
 	if (!rc)
 		policy_document_peek(policy, &document);
 	rc = rc == -ENOMEM ? rc : 0;
-	if (set_text(row, "revision", document.revision) |
-	    set_text(row, "author", document.author) |
-	    set_text(row, "approver", document.approver) |
-	    set_text(row, "change", document.minor ? "minor" : ""))
+	if (spanrec_json_set(row, "revision", document.revision) |
+	    spanrec_json_set(row, "author", document.author) |
+	    spanrec_json_set(row, "approver", document.approver) |
+	    spanrec_json_set(row, "change", document.minor ? "minor" : ""))
 		rc = -ENOMEM;
 	policy_free(&policy);
 	free(text);
@@ -223,8 +213,9 @@ add_row(const struct spanrec *spanrec, json_t *rows, const struct entry *entry)
 		return -ENOMEM;
 	spanrec_time_utc(entry->time_ns, time);
 	store_hex(hex, entry->hash, STORE_HASH_BYTES);
-	rc = set_text(row, "time", time) | set_text(row, "policy", hex) |
-	     set_text(row, "applied_by", entry->by) |
+	rc = spanrec_json_set(row, "time", time) |
+	     spanrec_json_set(row, "policy", hex) |
+	     spanrec_json_set(row, "applied_by", entry->by) |
 	     json_object_set_new(row, "segments",
 				 json_integer((json_int_t)entry->segments));
 	if (!rc)

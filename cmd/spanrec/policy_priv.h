@@ -13,6 +13,14 @@ struct spanrec_draft {
 	size_t bytes;
 };
 
+/** Of a command that has no option of its own. */
+struct spanrec_draft_arguments {
+	struct spanrec *spanrec;
+	const char *file; /**< NULL: the policy of the home */
+};
+/** Its parser. */
+error_t spanrec_draft_parse(int key, char *value, struct argp_state *state);
+
 /**
  * Load a policy, or say what is wrong with it. A draft can be read where there
  * is no home.

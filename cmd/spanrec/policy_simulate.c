@@ -228,16 +228,6 @@ static const char *const names[] = {
 };
 
 static int
-set_text(json_t *row, const char *name, const char *text)
-{
-	char clean[SPANREC_TEXT_BYTES];
-
-	return json_object_set_new(
-	    row, name,
-	    json_string(spanrec_text_clean(text, clean, sizeof(clean))));
-}
-
-static int
 set_time(json_t *row, const char *name, int64_t time_ns)
 {
 	char text[SPANREC_TIME_BYTES] = "";
@@ -245,7 +235,7 @@ set_time(json_t *row, const char *name, int64_t time_ns)
 	if (!time_ns)
 		return 0;
 	spanrec_time_utc(time_ns, text);
-	return set_text(row, name, text);
+	return spanrec_json_set(row, name, text);
 }
 
 /* @param v NULL: it cannot be known */
@@ -260,19 +250,20 @@ add_row(struct simulation *s, const struct store_segment *segment,
 
 	if (!row)
 		return -ENOMEM;
-	rc = set_text(row, "id", segment->id) |
+	rc = spanrec_json_set(row, "id", segment->id) |
 	     set_time(row, "start", segment->start_ns) |
-	     set_text(row, "from", segment->from) |
-	     set_text(row, "to", segment->to) |
-	     set_text(row, "kind", store_kind_name(segment->kind)) |
-	     set_text(row, "before", store_decision_name(segment->decision)) |
-	     set_text(row, "reason_before", segment->reason) |
-	     set_text(row, "rule_before", segment->rule) |
-	     set_text(row, "retention_before", segment->retention) |
-	     set_text(row, "after", after) |
-	     set_text(row, "reason_after", v ? v->reason : "") |
-	     set_text(row, "rule_after", v ? v->rule : "") |
-	     set_text(row, "retention_after", v ? v->retention : "") |
+	     spanrec_json_set(row, "from", segment->from) |
+	     spanrec_json_set(row, "to", segment->to) |
+	     spanrec_json_set(row, "kind", store_kind_name(segment->kind)) |
+	     spanrec_json_set(row, "before",
+			      store_decision_name(segment->decision)) |
+	     spanrec_json_set(row, "reason_before", segment->reason) |
+	     spanrec_json_set(row, "rule_before", segment->rule) |
+	     spanrec_json_set(row, "retention_before", segment->retention) |
+	     spanrec_json_set(row, "after", after) |
+	     spanrec_json_set(row, "reason_after", v ? v->reason : "") |
+	     spanrec_json_set(row, "rule_after", v ? v->rule : "") |
+	     spanrec_json_set(row, "retention_after", v ? v->retention : "") |
 	     set_time(row, "due_before", due_ns[0]) |
 	     set_time(row, "due_after", due_ns[1]);
 	if (json_array_append_new(s->rows, row) || rc)

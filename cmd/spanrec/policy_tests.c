@@ -8,11 +8,6 @@
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 
-struct arguments {
-	struct spanrec *spanrec;
-	const char *file;
-};
-
 static const char doc[] =
     "Run the tests that a policy brings along: calls, what happens in them, "
     "and what the policy has to make of it. What fails is printed with its "
@@ -21,25 +16,6 @@ static const char doc[] =
     "Examples:\n"
     "  spanrec policy test\n"
     "  spanrec policy test draft.yaml\n";
-
-static error_t
-parse(int key, char *value, struct argp_state *state)
-{
-	struct arguments *arguments = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = arguments->spanrec;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (arguments->file)
-			argp_error(state, "one FILE at a time");
-		arguments->file = value;
-		return 0;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
 
 int
 spanrec_draft_test(const struct spanrec_draft *draft,
@@ -72,11 +48,11 @@ print_result(const struct spanrec *spanrec,
 int
 spanrec_policy_test(struct spanrec *spanrec, int argc, char **argv)
 {
-	static const struct argp argp = { .parser = parse,
+	static const struct argp argp = { .parser = spanrec_draft_parse,
 					  .args_doc = "[FILE]",
 					  .doc = doc,
 					  .children = spanrec_global_options };
-	struct arguments arguments = { .spanrec = spanrec };
+	struct spanrec_draft_arguments arguments = { spanrec, NULL };
 	struct policy_test_result result = { 0 };
 	struct spanrec_draft draft;
 	int rc;

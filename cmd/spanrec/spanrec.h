@@ -208,6 +208,10 @@ int spanrec_ask_entry(struct spanrec *spanrec,
 /** A member that is a text, else "". Borrowed. */
 const char *spanrec_json_text(const struct json_t *object, const char *name);
 
+/** Give a row a text, whatever bytes it has. @return 0, -1: out of memory */
+int spanrec_json_set(struct json_t *row, const char *name, const char *text)
+	__attribute__((warn_unused_result));
+
 /** A member that is a whole number: what is none is 0, as is less than 0. */
 uint64_t spanrec_json_count(const struct json_t *object, const char *name);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What waits: in order, within the budget, with the media of its time. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Keys in the sound of what waits: told once, and what has a tone in it marked.
+ */
 #include "cmd/spanrecd/tones.h"
 
 #include <errno.h>
