@@ -265,6 +265,20 @@ open_one(struct capture_source **source,
 }
 
 /*
+ * Wait until no frame is on its way to the sockets as they were when it came:
+ * the kernel does so, as it does nowhere else for us, where it takes a packet
+ * socket away.
+ */
+static void
+wait_for_stragglers(void)
+{
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+/*
  * One group for all sources of an interface. The kernel's hash is over
  * addresses and ports and is the same for both directions, so that a flow stays
  * with its source. Fragments hash by addresses alone, as do frames in tunnels
@@ -300,6 +314,7 @@ join(struct capture_source **sources, uint32_t count, char *error)
 		live->grouped = true;
 		live->first = i == 0;
 	}
+	wait_for_stragglers();
 	return 0;
 }
 
