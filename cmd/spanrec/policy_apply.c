@@ -25,11 +25,11 @@
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 
-enum { MINOR = 0x200, UNTESTED, EXISTING };
+enum { MINOR = 0x200, UNTESTED, EXISTING, DELETES };
 
 struct arguments {
 	struct spanrec *spanrec;
-	const char *file, *untested;
+	const char *file, *untested, *deletes;
 	bool minor, existing;
 };
 
@@ -43,7 +43,13 @@ static const struct argp_option options[] = {
 	  "the ledger",
 	  0 },
 	{ "existing", EXISTING, NULL, 0,
-	  "For recordings that there are as well: not in this version", 0 },
+	  "For recordings that there are as well: those that would be deleted "
+	  "earlier or later are counted first",
+	  0 },
+	{ "deletes", DELETES, "N", 0,
+	  "With --existing: so many of them, and no more, may be due for "
+	  "deletion at once",
+	  0 },
 	{ 0 },
 };
 
@@ -54,10 +60,13 @@ static const char doc[] =
     "archive, and a recorder that runs takes it over.\v"
     "Refused if a test fails, or if recordings that there are would be deleted "
     "earlier or later; 'spanrec policy simulate' shows which. A retention "
-    "class with another name holds for new calls only.\n\n"
+    "class with another name holds for new calls only; --existing changes the "
+    "time of those that there are, and says what would go before it goes.\n\n"
     "Examples:\n"
     "  spanrec policy apply draft.yaml\n"
-    "  spanrec policy apply draft.yaml --minor\n";
+    "  spanrec policy apply draft.yaml --minor\n"
+    "  spanrec policy apply draft.yaml --existing\n"
+    "  spanrec policy apply draft.yaml --existing --deletes 3120\n";
 
 static error_t
 parse(int key, char *value, struct argp_state *state)
@@ -76,6 +85,9 @@ parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case EXISTING:
 		arguments->existing = true;
+		return 0;
+	case DELETES:
+		arguments->deletes = value;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (arguments->file)
@@ -130,108 +142,17 @@ check_tests(const struct arguments *arguments,
 	return EXIT_FAILED;
 }
 
-/* Recordings whose time a new policy would change. */
-struct clocks_change {
-	struct spanrec *spanrec;
-	const struct policy *policy;
-	const char *class;
-	uint64_t earlier, later; /* of this class */
-	uint64_t all;
-};
-
-static int
-compare_clocks(void *ctx, const struct store_segment *segment)
-{
-	struct clocks_change *change = ctx;
-	struct policy_clock before, after;
-	int r;
-
-	if (!spanrec_segment_audible(segment))
-		return 0;
-	r = spanrec_draft_clocks(change->spanrec, change->policy, segment,
-				 &before, &after);
-	if (r)
-		return r;
-	if (after.due_ns < before.due_ns ||
-	    after.ceiling_ns < before.ceiling_ns)
-		change->earlier++;
-	else if (after.due_ns > before.due_ns ||
-		 after.ceiling_ns > before.ceiling_ns)
-		change->later++;
-	return 0;
-}
-
-static void
-complain_class(const struct clocks_change *change)
-{
-	char clean[SPANREC_TEXT_BYTES];
-	uint64_t count = change->earlier + change->later;
-
-	log_error("%" PRIu64 " recording%s of the retention class '%s' would "
-		  "be deleted %s than they are to be now",
-		  count, count == 1 ? "" : "s",
-		  spanrec_text_clean(change->class, clean, sizeof(clean)),
-		  !change->later     ? "earlier"
-		  : !change->earlier ? "later"
-				     : "at other times");
-}
-
-static int
-check_class(void *ctx, const char *class)
-{
-	struct clocks_change *change = ctx;
-	int r;
-
-	if (!*class)
-		return 0;
-	change->class = class;
-	change->earlier = change->later = 0;
-	r = store_due(change->spanrec->archive, class, INT64_MAX,
-		      compare_clocks, change);
-	if (r)
-		return r;
-	if (change->earlier || change->later)
-		complain_class(change);
-	change->all += change->earlier + change->later;
-	return 0;
-}
-
-static int
-check_clocks(const struct arguments *arguments, const struct policy *policy)
-{
-	struct clocks_change change = { .spanrec = arguments->spanrec,
-					.policy = policy };
-	int r =
-	    store_classes(arguments->spanrec->archive, check_class, &change);
-
-	if (r < 0) {
-		log_error("the archive cannot be read: %s", strerror(-r));
-		return exit_code(r);
-	}
-	if (!change.all)
-		return 0;
-	log_error("a policy holds for new calls; give the class another name, "
-		  "so that those that there are stay as they are");
-	return EXIT_NOT_ALLOWED;
-}
-
 /* @return exit code */
 static int
-check(const struct arguments *arguments, const struct spanrec_draft *draft)
+check(const struct arguments *arguments, const struct spanrec_draft *draft,
+      struct spanrec_existing *existing)
 {
-	int rc;
-
-	if (arguments->existing) {
-		log_error("this version cannot change what holds for "
-			  "recordings that there are; without --existing a "
-			  "policy holds for new ones");
-		return EXIT_USAGE;
-	}
-	rc = check_minor(arguments, draft->policy);
+	int rc = check_minor(arguments, draft->policy);
 	if (!rc)
 		rc = check_tests(arguments, draft);
 	if (!rc)
-		rc = check_clocks(arguments, draft->policy);
+		rc = spanrec_existing_check(arguments->spanrec, draft->policy,
+					    existing);
 	return rc;
 }
 
@@ -337,9 +258,10 @@ replacement_fini(struct replacement *r)
 static void
 make_entry(const struct arguments *arguments, const struct policy *policy,
 	   const uint8_t hash[STORE_HASH_BYTES],
+	   const struct spanrec_existing *existing,
 	   struct store_ledger_entry *entry)
 {
-	char hex[2 * STORE_HASH_BYTES + 1];
+	char hex[2 * STORE_HASH_BYTES + 1], changed[96] = "";
 	struct policy_document document;
 
 	policy_document_peek(policy, &document);
@@ -349,9 +271,14 @@ make_entry(const struct arguments *arguments, const struct policy *policy,
 	snprintf(entry->action, sizeof(entry->action), "policy");
 	snprintf(entry->subject, sizeof(entry->subject), "%.16s", hex);
 	spanrec_actor(entry->actor);
+	if (existing->earlier || existing->later)
+		snprintf(changed, sizeof(changed),
+			 ", existing: %" PRIu64 " earlier, %" PRIu64
+			 " later, %" PRIu64 " at once",
+			 existing->earlier, existing->later, existing->due);
 	snprintf(entry->detail, sizeof(entry->detail),
-		 "%s revision '%.40s' approved by '%.50s'%s%s%.60s", hex,
-		 document.revision, document.approver,
+		 "%s revision '%.30s' approved by '%.40s'%s%s%s%.40s", hex,
+		 document.revision, document.approver, changed,
 		 arguments->minor ? ", minor" : "",
 		 arguments->untested ? ", untested: " : "",
 		 arguments->untested ? arguments->untested : "");
@@ -360,7 +287,8 @@ make_entry(const struct arguments *arguments, const struct policy *policy,
 /* The archive keeps the policy, and its ledger says who applied it. Beside a
  * recorder that keeps it when it reads it. @return exit code */
 static int
-enter(const struct arguments *arguments, const struct spanrec_draft *draft)
+enter(const struct arguments *arguments, const struct spanrec_draft *draft,
+      const struct spanrec_existing *existing)
 {
 	struct spanrec *spanrec = arguments->spanrec;
 	struct store_ledger_entry entry;
@@ -374,7 +302,7 @@ enter(const struct arguments *arguments, const struct spanrec_draft *draft)
 			  strerror(-r));
 		return exit_code(r);
 	}
-	make_entry(arguments, draft->policy, hash, &entry);
+	make_entry(arguments, draft->policy, hash, existing, &entry);
 	return spanrec_ledger_enter(spanrec, &entry);
 }
 
@@ -445,7 +373,8 @@ warn_of_lockout(const struct spanrec *spanrec,
 }
 
 static int
-apply(const struct arguments *arguments, const struct spanrec_draft *draft)
+apply(const struct arguments *arguments, const struct spanrec_draft *draft,
+      const struct spanrec_existing *existing)
 {
 	struct spanrec *spanrec = arguments->spanrec;
 	struct replacement replacement = { .part = "" };
@@ -453,7 +382,7 @@ apply(const struct arguments *arguments, const struct spanrec_draft *draft)
 	    replacement_write(&replacement, spanrec->home.policy_path, draft);
 
 	if (!rc)
-		rc = enter(arguments, draft);
+		rc = enter(arguments, draft, existing);
 	if (!rc)
 		rc = replacement_finish(&replacement);
 	replacement_fini(&replacement);
@@ -478,11 +407,16 @@ spanrec_policy_apply(struct spanrec *spanrec, int argc, char **argv)
 					  .doc = doc,
 					  .children = spanrec_global_options };
 	struct arguments arguments = { .spanrec = spanrec };
+	struct spanrec_existing existing;
 	struct spanrec_draft draft = { 0 };
 	int rc;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
 		return EXIT_USAGE;
+	rc = spanrec_existing_parse(&existing, arguments.existing,
+				    arguments.deletes);
+	if (rc)
+		return rc;
 	rc = spanrec_draft_load(spanrec, arguments.file, &draft);
 	if (!rc)
 		rc = spanrec_open_beside(spanrec, STORE_WRITE);
@@ -491,9 +425,9 @@ spanrec_policy_apply(struct spanrec *spanrec, int argc, char **argv)
 	if (!rc)
 		rc = show_difference(spanrec, &draft);
 	if (!rc)
-		rc = check(&arguments, &draft);
+		rc = check(&arguments, &draft, &existing);
 	if (!rc)
-		rc = apply(&arguments, &draft);
+		rc = apply(&arguments, &draft, &existing);
 	spanrec_draft_fini(&draft);
 	return rc < 0 ? EXIT_DONE : rc;
 }

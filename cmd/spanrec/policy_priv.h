@@ -52,6 +52,31 @@ int spanrec_draft_clocks(const struct spanrec *spanrec,
 			 struct policy_clock *after)
 	__attribute__((warn_unused_result));
 
+/** Recordings that there are whose time another policy changes. */
+struct spanrec_existing {
+	bool agreed;       /**< it shall hold for them as well */
+	uint64_t most_due; /**< of which so many may be due at once */
+	uint64_t earlier, later, due; /**< found: segments with audio; of the
+				       * earlier ones those that are due now */
+};
+
+/** @param deletes a number, or NULL: none may be due at once
+ * @return exit code */
+int spanrec_existing_parse(struct spanrec_existing *existing, bool agreed,
+			   const char *deletes)
+	__attribute__((warn_unused_result));
+
+/**
+ * May a policy take the place of that of the home, as far as what is stored is
+ * concerned? Says what would change, by retention class.
+ *
+ * @return exit code; EXIT_NOT_ALLOWED: not as it was agreed
+ * @cost reads every row of a recording
+ */
+int spanrec_existing_check(struct spanrec *spanrec, const struct policy *policy,
+			   struct spanrec_existing *existing)
+	__attribute__((warn_unused_result));
+
 /* One command each, in a file of its own; exit code. */
 int spanrec_policy_check(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_policy_test(struct spanrec *spanrec, int argc, char **argv);

@@ -373,7 +373,9 @@ test_apply_refused(void **state)
 	draft(f, "max: 90 days", "min: 10 days, max: 90 days");
 	refused(f, EXIT_NOT_ALLOWED, "");
 	draft(f, "rules:\n", unheard);
-	refused(f, EXIT_USAGE, "--existing ");
+	refused(f, EXIT_USAGE, "--deletes 5 ");
+	refused(f, EXIT_USAGE, "--existing --deletes -5 ");
+	refused(f, EXIT_USAGE, "--existing --deletes 5x ");
 	refused(f, EXIT_NOT_ALLOWED, "--minor ");
 	draft(f, "rules:\n", "approval: {change: minor}\nrules:\n");
 	refused(f, EXIT_NOT_ALLOWED, "");
@@ -410,6 +412,36 @@ test_apply_ceiling(void **state)
 	assert_int_equal(rename(made, path), 0);
 	draft(f, "max: 90 days", "max: 80 days");
 	refused(f, EXIT_NOT_ALLOWED, "");
+}
+
+/* What is stored lives shorter: only if that was meant, and to its extent. */
+static void
+test_apply_existing(void **state)
+{
+	const struct fixture *f = *state;
+	char *output, *text;
+
+	draft(f, "max: 90 days", "max: 30 days");
+	output =
+	    RUN(EXIT_DONE, "policy apply --existing %s/draft.yaml", f->folder);
+	assert_has(output, "class 'standard': 3 to be deleted earlier, 0 "
+			   "later\n");
+	assert_has_not(output, "at once");
+	free(output);
+	output = RUN(EXIT_DONE, "list --json");
+	assert_has(output, "\"ceiling\":\"2019-04-27T14:15:03.000Z\"");
+	free(output);
+	draft(f, "max: 30 days", "max: 1 day");
+	refused(f, EXIT_NOT_ALLOWED, "--existing ");
+	refused(f, EXIT_NOT_ALLOWED, "--existing --deletes 2 ");
+	output =
+	    RUN(EXIT_DONE, "policy apply --existing --deletes 3 %s/draft.yaml",
+		f->folder);
+	assert_has(output, "    3 at once, of calls from 2019-03-28 14:15:03 ");
+	free(output);
+	text = RUN(EXIT_DONE, "purge");
+	assert_has(text, "3 with audio");
+	free(text);
 }
 
 static void
@@ -536,6 +568,7 @@ main(void)
 		FIXTURE_TEST(test_apply_refused),
 		FIXTURE_TEST(test_apply_classes),
 		FIXTURE_TEST(test_apply_ceiling),
+		FIXTURE_TEST(test_apply_existing),
 		FIXTURE_TEST(test_log),
 		FIXTURE_TEST(test_apply_beside),
 		FIXTURE_TEST(test_apply_beside_refused),
