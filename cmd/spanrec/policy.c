@@ -9,10 +9,7 @@
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 
-static const struct {
-	const char *name, *arguments, *summary;
-	int (*run)(struct spanrec *spanrec, int argc, char **argv);
-} actions[] = {
+static const struct spanrec_action list[] = {
 	{ "check", "[FILE]", "find the mistakes, and what is unwise",
 	  spanrec_policy_check },
 	{ "test", "[FILE]", "run the tests that it brings along",
@@ -26,51 +23,19 @@ static const struct {
 	{ "apply", "FILE", "put it in force", spanrec_policy_apply },
 	{ "log", "", "which policies were in force", spanrec_policy_log },
 };
-#define ACTIONS (sizeof(actions) / sizeof(*actions))
-
-static void
-print_overview(FILE *to)
-{
-	fputs("Usage: spanrec policy ACTION ...\n\n"
-	      "What can be done with a policy; FILE is a draft, without it it "
-	      "is the policy\nof the home:\n\n",
-	      to);
-	for (size_t i = 0; i < ACTIONS; i++)
-		fprintf(to, "  spanrec policy %-8s %-12s %s\n", actions[i].name,
-			actions[i].arguments, actions[i].summary);
-	fputs("\n'spanrec policy explain --help' has the options and "
-	      "examples of 'explain', and\nso on.\n",
-	      to);
-}
 
 int
 spanrec_policy(struct spanrec *spanrec, int argc, char **argv)
 {
-	char name[48], *saved, clean[SPANREC_TEXT_BYTES];
-	int rc;
+	static const struct spanrec_actions actions = {
+		.command = "policy",
+		.summary = "What can be done with a policy; FILE is a draft, "
+			   "without it it is the policy of the home:",
+		.list = list,
+		.count = sizeof(list) / sizeof(*list),
+	};
 
-	if (argc > 1 &&
-	    (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-?"))) {
-		print_overview(spanrec->out);
-		return EXIT_DONE;
-	}
-	for (size_t i = 0; argc > 1 && i < ACTIONS; i++) {
-		if (strcmp(argv[1], actions[i].name) != 0)
-			continue;
-		/* argp takes the name to print from here */
-		snprintf(name, sizeof(name), "spanrec policy %s",
-			 actions[i].name);
-		saved = argv[1];
-		argv[1] = name;
-		rc = actions[i].run(spanrec, argc - 1, argv + 1);
-		argv[1] = saved;
-		return rc;
-	}
-	if (argc > 1)
-		log_error("there is no 'policy %s'",
-			  spanrec_text_clean(argv[1], clean, sizeof(clean)));
-	print_overview(stderr);
-	return EXIT_USAGE;
+	return spanrec_actions_run(spanrec, &actions, argc, argv);
 }
 
 /* ---- files --------------------------------------------------------------- */

@@ -103,6 +103,27 @@ int spanrec_resume(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_reload(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_registrations(struct spanrec *spanrec, int argc, char **argv);
 
+/* ---- actions.c --------------------------------------------------------- */
+
+/** What a word that follows a command does. */
+struct spanrec_action {
+	const char *name, *arguments, *summary;
+	/** given its own part of the command line; exit code */
+	int (*run)(struct spanrec *spanrec, int argc, char **argv);
+};
+
+struct spanrec_actions {
+	const char *command;
+	const char *summary; /**< what they are for; it is wrapped */
+	const struct spanrec_action *list;
+	size_t count; /**< one at least */
+};
+
+/** Do what the next word says, or tell what it may be. @return exit code */
+int spanrec_actions_run(struct spanrec *spanrec,
+			const struct spanrec_actions *actions, int argc,
+			char **argv);
+
 /* ---- open.c ------------------------------------------------------------ */
 
 /** Open home, policy and archive, for whom that policy gives access.
