@@ -27,6 +27,8 @@ static const struct command commands[] = {
 	{ "verify", "[ID]", "find what is damaged or missing", spanrec_verify },
 	{ "purge", "[--dry-run]", "delete what is past its time",
 	  spanrec_purge },
+	{ "report", "retention|deletions", "what is kept, what was deleted",
+	  spanrec_report },
 	{ "status", "[--watch]", "what the recorder does, what is lost",
 	  spanrec_status },
 	{ "registrations", "[--json]", "who is logged in where",

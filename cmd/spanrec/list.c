@@ -380,14 +380,8 @@ search(struct arguments *arguments)
 		print_footer(&listing);
 	if (!rc)
 		rc = print_counts(arguments, &criteria.query);
-	if (!rc && store_rows_skipped(spanrec->archive)) {
-		log_error("%" PRIu64 " entries of the index cannot be read and "
-			  "are not shown; 'spanrec verify' names them",
-			  store_rows_skipped(spanrec->archive));
-		rc = -EBADMSG;
-	}
 	spanrec_output_free(&listing.output);
-	return rc ? exit_code(rc) : EXIT_DONE;
+	return rc ? exit_code(rc) : spanrec_rows_complete(spanrec);
 }
 
 /* What goes on now has no period and is not looked for. */

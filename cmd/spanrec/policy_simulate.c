@@ -467,13 +467,7 @@ simulate(struct arguments *arguments, const struct policy *policy)
 		log_error("the search did not end well: %s", strerror(-rc));
 	rc = rc ? exit_code(rc) : print(&s);
 	json_decref(s.rows);
-	if (!rc && store_rows_skipped(spanrec->archive)) {
-		log_error("%" PRIu64 " entries of the index cannot be read and "
-			  "are left out; 'spanrec verify' names them",
-			  store_rows_skipped(spanrec->archive));
-		rc = EXIT_DAMAGED;
-	}
-	return rc;
+	return rc ? rc : spanrec_rows_complete(spanrec);
 }
 
 int

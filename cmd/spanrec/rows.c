@@ -3,6 +3,7 @@
 #include "cmd/spanrec/spanrec.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include <jansson.h>
@@ -130,6 +131,19 @@ print_csv(FILE *to, const struct spanrec_rows *rows, const json_t *list)
 		}
 		fputs("\r\n", to);
 	}
+}
+
+int
+spanrec_rows_complete(const struct spanrec *spanrec)
+{
+	uint64_t skipped = store_rows_skipped(spanrec->archive);
+
+	if (!skipped)
+		return 0;
+	log_error("%" PRIu64 " entries of the index cannot be read and are not "
+		  "shown; 'spanrec verify' names them",
+		  skipped);
+	return EXIT_DAMAGED;
 }
 
 /* ---- all three --------------------------------------------------------- */

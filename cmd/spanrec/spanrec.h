@@ -96,6 +96,7 @@ int spanrec_why(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_play(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_export(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_verify(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_report(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_purge(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_status(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_pause(struct spanrec *spanrec, int argc, char **argv);
@@ -508,6 +509,11 @@ struct spanrec_rows {
 int spanrec_rows_print(const struct spanrec *spanrec,
 		       const struct spanrec_rows *rows,
 		       const struct json_t *list, enum spanrec_format format)
+	__attribute__((warn_unused_result));
+
+/** Did the last search read every row that it met? @return exit code;
+ * EXIT_DAMAGED: the reason was printed */
+int spanrec_rows_complete(const struct spanrec *spanrec)
 	__attribute__((warn_unused_result));
 
 /** A time as the recorder tells it, in the time zone of the site; what is none,

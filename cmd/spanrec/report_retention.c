@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * report retention: what is kept by which clock, and whether it is as it
+ * should be: nothing past its ceiling, nothing gone before its floor.
+ *
+ * What the floor of a recording was is asked of the policy of today and of the
+ * one that decided: a floor that was made longer since breaks no promise.
+ */
+#include "cmd/spanrec/report_priv.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "cmd/common/clocks.h"
+#include "cmd/common/exit.h"
+#include "cmd/common/log.h"
+
+#define DAY_NS    (INT64_C(86400) * 1000000000)
+#define SOON_DAYS 7
+#define DAYS_MAX  36500
+
+enum { LIST = 0x200, DAYS };
+
+struct arguments {
+	struct spanrec_report report;
+	const char *days;
+	bool list;
+};
+
+static const struct argp_option options[] = {
+	{ "list", LIST, NULL, 0,
+	  "Each recording that is overdue, damaged, deleted before its floor, "
+	  "held, or due soon, instead of a line for each class",
+	  0 },
+	{ "days", DAYS, "N", 0, "Soon is within N days (7)", 0 },
+	{ 0 },
+};
+
+static const char doc[] =
+    "Show for each retention class how many recordings there are, the oldest "
+    "one, how many are held, past their floor, due soon, and what must not be: "
+    "past their ceiling, or deleted before their floor.\v"
+    "What is in brackets is no retention class: calls without a recording, of "
+    "which only the notes are kept.\n\n"
+    "Examples:\n"
+    "  spanrec report retention\n"
+    "  spanrec report retention --list --days 14\n"
+    "  spanrec report retention --csv --out retention.csv\n";
+
+static error_t
+parse(int key, char *value, struct argp_state *state)
+{
+	struct arguments *arguments = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &arguments->report;
+		return 0;
+	case LIST:
+		arguments->list = true;
+		return 0;
+	case DAYS:
+		arguments->days = value;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "report retention takes no '%s'", value);
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* ---- one segment --------------------------------------------------------- */
+
+enum finding { FINE, SOON, HELD, EARLY, DAMAGED, OVERDUE, FINDINGS };
+
+static const char *const finding_words[FINDINGS] = {
+	[SOON] = "due soon",
+	[HELD] = "held",
+	[EARLY] = "deleted before its floor",
+	[DAMAGED] = "damaged",
+	[OVERDUE] = "overdue",
+};
+
+struct class
+{
+	char name[STORE_NAME_BYTES];
+	uint64_t recordings, bytes, window;
+	uint64_t found[FINDINGS];
+	int64_t oldest_ns, next_ns; /* 0: none */
+};
+
+struct survey {
+	const struct arguments *arguments;
+	struct spanrec *spanrec;
+	int64_t soon_ns;
+	struct class *classes;
+	size_t count;
+	json_t *rows; /* of --list */
+};
+
+static bool
+has_sound(const struct store_segment *segment)
+{
+	return segment->state == STORE_STATE_RECORDING || segment->chunks ||
+	       segment->bytes;
+}
+
+static struct class *
+class_of(struct survey *survey, const char *name)
+{
+	struct class *grown;
+
+	for (size_t i = 0; i < survey->count; i++)
+		if (!strcmp(survey->classes[i].name, name))
+			return &survey->classes[i];
+	grown =
+	    reallocarray(survey->classes, survey->count + 1, sizeof(*grown));
+	if (!grown)
+		return NULL;
+	survey->classes = grown;
+	grown += survey->count++;
+	memset(grown, 0, sizeof(*grown));
+	snprintf(grown->name, sizeof(grown->name), "%s", name);
+	return grown;
+}
+
+/* Was it there to be heard, or listened to by nobody, before it went? */
+static bool
+was_kept(const struct store_segment *segment)
+{
+	return segment->chunks && (segment->decision == STORE_RECORD ||
+				   segment->decision == STORE_LISTEN_DENY);
+}
+
+/* Was it to be there still when it was deleted? What a decision took back was
+ * never to be kept. @return 1, 0, -errno */
+static int
+is_early(const struct survey *survey, const struct store_segment *segment,
+	 const struct policy_clock *clock)
+{
+	struct spanrec *spanrec = survey->spanrec;
+	const struct policy *policy;
+	struct policy_clock then;
+	int r;
+
+	if (!was_kept(segment) || segment->purged_ns >= clock->floor_ns)
+		return 0;
+	r = clocks_policy(spanrec->clocks, spanrec->archive, segment->policy,
+			  &policy);
+	if (r || !policy)
+		return r ? r : 1;
+	(void)policy_clock(policy, segment->retention, segment->call_start_ns,
+			   &then);
+	return segment->purged_ns < then.floor_ns;
+}
+
+/* @return enum finding, -errno */
+static int
+judge(const struct survey *survey, const struct store_segment *segment,
+      const struct policy_clock *clock)
+{
+	int r;
+
+	switch (segment->state) {
+	case STORE_STATE_PURGED:
+		r = is_early(survey, segment, clock);
+		return r <= 0 ? r : EARLY;
+	case STORE_STATE_HELD:
+		return HELD;
+	case STORE_STATE_DAMAGED:
+		return DAMAGED;
+	default:
+		break;
+	}
+	if (clock->ceiling_ns <= survey->spanrec->now_ns)
+		return OVERDUE;
+	return clock->due_ns <= survey->soon_ns ? SOON : FINE;
+}
+
+/* @return 0: it has none */
+static int64_t
+floor_of(const struct store_segment *segment, const struct policy_clock *clock)
+{
+	return clock->floor_ns > segment->call_start_ns ? clock->floor_ns : 0;
+}
+
+static int
+add_row(struct survey *survey, const struct store_segment *segment,
+	const struct policy_clock *clock, enum finding finding)
+{
+	json_t *row = json_object();
+
+	if (!row)
+		return -ENOMEM;
+	if (spanrec_json_set(row, "id", segment->id) |
+	    spanrec_json_set(row, "class", segment->retention) |
+	    spanrec_json_set(row, "finding", finding_words[finding]) |
+	    spanrec_report_time(row, "start", segment->call_start_ns) |
+	    spanrec_report_time(row, "floor", floor_of(segment, clock)) |
+	    spanrec_report_time(row, "due", clock->due_ns) |
+	    spanrec_report_time(row, "ceiling", clock->ceiling_ns) |
+	    spanrec_report_time(row, "deleted", segment->purged_ns) |
+	    spanrec_report_count(row, "bytes", segment->bytes)) {
+		json_decref(row);
+		return -ENOMEM;
+	}
+	return json_array_append_new(survey->rows, row) ? -ENOMEM : 0;
+}
+
+static void
+count_stored(struct class *class, const struct store_segment *segment,
+	     const struct policy_clock *clock, int64_t now_ns)
+{
+	if (segment->state == STORE_STATE_PURGED)
+		return;
+	class->recordings++;
+	class->bytes += segment->bytes;
+	if (!class->oldest_ns || segment->call_start_ns < class->oldest_ns)
+		class->oldest_ns = segment->call_start_ns;
+	if (floor_of(segment, clock) && clock->floor_ns <= now_ns &&
+	    clock->ceiling_ns > now_ns)
+		class->window++;
+	if (segment->state != STORE_STATE_HELD &&
+	    (!class->next_ns || clock->due_ns < class->next_ns))
+		class->next_ns = clock->due_ns;
+}
+
+static int
+see(void *ctx, const struct store_segment *segment)
+{
+	struct survey *survey = ctx;
+	struct spanrec *spanrec = survey->spanrec;
+	const bool sound = has_sound(segment);
+	struct class *class = class_of(survey, sound ? segment->retention : "");
+	struct policy_clock clock;
+	int r;
+
+	if (!class)
+		return -ENOMEM;
+	r = clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy,
+		      segment, &clock);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	count_stored(class, segment, &clock, spanrec->now_ns);
+	r = judge(survey, segment, &clock);
+	if (r < 0)
+		return r;
+	class->found[r]++;
+	return survey->rows && r != FINE && (sound || r == OVERDUE)
+		   ? add_row(survey, segment, &clock, (enum finding)r)
+		   : 0;
+}
+
+/* ---- a line for each class ----------------------------------------------- */
+
+enum {
+	CLASS,
+	RECORDINGS,
+	BYTES,
+	OLDEST,
+	IN_WINDOW,
+	IS_HELD,
+	DUE_SOON,
+	IS_OVERDUE,
+	IS_EARLY,
+	IS_DAMAGED,
+	NEXT
+};
+
+static const char *const class_headings[] = {
+	"CLASS",       "RECORDINGS", "MIB",      "OLDEST",
+	"PAST FLOOR",  "HELD",       "DUE SOON", "OVERDUE",
+	"BELOW FLOOR", "DAMAGED",    "NEXT DUE",
+};
+static const char *const class_names[] = {
+	"class",       "recordings", "bytes",    "oldest",
+	"past_floor",  "held",       "due_soon", "overdue",
+	"below_floor", "damaged",    "next_due",
+};
+
+static const char *
+class_cell(const struct spanrec *spanrec, const json_t *row, size_t column,
+	   char text[SPANREC_TIME_BYTES])
+{
+	const char *name = class_names[column];
+
+	switch (column) {
+	case CLASS:
+		name = spanrec_json_text(row, name);
+		return *name ? name : "(not recorded)";
+	case OLDEST:
+	case NEXT:
+		return spanrec_rows_time(spanrec, spanrec_json_text(row, name),
+					 text);
+	case BYTES:
+		snprintf(text, SPANREC_TIME_BYTES, "%.1f",
+			 (double)spanrec_json_count(row, name) / (1 << 20));
+		return text;
+	default:
+		snprintf(text, SPANREC_TIME_BYTES, "%" PRIu64,
+			 spanrec_json_count(row, name));
+		return text;
+	}
+}
+
+static int
+class_row(json_t *list, const struct class *class)
+{
+	const uint64_t counts[] = {
+		[RECORDINGS] = class->recordings,
+		[BYTES] = class->bytes,
+		[IN_WINDOW] = class->window,
+		[IS_HELD] = class->found[HELD],
+		[DUE_SOON] = class->found[SOON],
+		[IS_OVERDUE] = class->found[OVERDUE],
+		[IS_EARLY] = class->found[EARLY],
+		[IS_DAMAGED] = class->found[DAMAGED],
+		[NEXT] = 0,
+	};
+	json_t *row = json_object();
+	int r = row ? 0 : -1;
+
+	for (size_t i = 0; !r && i < sizeof(counts) / sizeof(*counts); i++) {
+		if (i == CLASS)
+			r = spanrec_json_set(row, class_names[i], class->name);
+		else if (i == OLDEST || i == NEXT)
+			r = spanrec_report_time(row, class_names[i],
+						i == OLDEST ? class->oldest_ns
+							    : class->next_ns);
+		else
+			r = spanrec_report_count(row, class_names[i],
+						 counts[i]);
+	}
+	if (r || json_array_append(list, row))
+		r = -ENOMEM;
+	json_decref(row);
+	return r;
+}
+
+static int
+class_compare(const void *a, const void *b)
+{
+	const struct class *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+static int
+print_classes(const struct survey *survey)
+{
+	static const struct spanrec_rows shown = {
+		.headings = class_headings,
+		.headings_count =
+		    sizeof(class_headings) / sizeof(*class_headings),
+		.cell = class_cell,
+		.may_be_cut = 1U << CLASS,
+		.names = class_names,
+		.names_count = sizeof(class_names) / sizeof(*class_names),
+		.none = "Nothing is stored, and nothing was.",
+	};
+	json_t *list = json_array();
+	int r = list ? 0 : -ENOMEM, rc;
+
+	if (survey->count)
+		qsort(survey->classes, survey->count, sizeof(*survey->classes),
+		      class_compare);
+	for (size_t i = 0; !r && i < survey->count; i++)
+		r = class_row(list, &survey->classes[i]);
+	if (r)
+		log_error("not enough memory");
+	rc = r ? EXIT_FAILED
+	       : spanrec_report_print(&survey->arguments->report, &shown, list);
+	json_decref(list);
+	return rc;
+}
+
+/* ---- a line for each recording ------------------------------------------- */
+
+enum { ID, ROW_CLASS, FINDING, START, FLOOR, DUE, CEILING };
+
+static const char *const row_headings[] = { "ID",     "CLASS", "FINDING",
+					    "START",  "FLOOR", "DUE",
+					    "CEILING" };
+static const char *const row_names[] = { "id",      "class",   "finding",
+					 "start",   "floor",   "due",
+					 "ceiling", "deleted", "bytes" };
+
+static const char *
+row_cell(const struct spanrec *spanrec, const json_t *row, size_t column,
+	 char text[SPANREC_TIME_BYTES])
+{
+	const char *value = spanrec_json_text(row, row_names[column]);
+
+	return column < START ? value : spanrec_rows_time(spanrec, value, text);
+}
+
+static int
+print_rows(const struct survey *survey)
+{
+	static const struct spanrec_rows shown = {
+		.headings = row_headings,
+		.headings_count = sizeof(row_headings) / sizeof(*row_headings),
+		.cell = row_cell,
+		.may_be_cut = 1U << ROW_CLASS,
+		.names = row_names,
+		.names_count = sizeof(row_names) / sizeof(*row_names),
+		.none = "Nothing is overdue, held, damaged, due soon, or was "
+			"deleted too early.",
+	};
+
+	return spanrec_report_print(&survey->arguments->report, &shown,
+				    survey->rows);
+}
+
+/* ---- the report ---------------------------------------------------------- */
+
+static int
+read_days(const struct arguments *arguments, int64_t *days)
+{
+	const char *text = arguments->days;
+	long n;
+
+	*days = SOON_DAYS;
+	if (!text)
+		return 0;
+	n = strlen(text) <= 5 ? strtol(text, NULL, 10) : DAYS_MAX + 1;
+	if (!*text || strspn(text, "0123456789") != strlen(text) ||
+	    n > DAYS_MAX) {
+		log_error("--days %s: give a number of days, at most %d", text,
+			  DAYS_MAX);
+		return EXIT_USAGE;
+	}
+	*days = n;
+	return 0;
+}
+
+static int
+report(const struct arguments *arguments, int64_t days)
+{
+	struct spanrec *spanrec = arguments->report.spanrec;
+	const struct store_query query = { .purged = true };
+	struct survey survey = { .arguments = arguments,
+				 .spanrec = spanrec,
+				 .soon_ns = spanrec->now_ns + days * DAY_NS,
+				 .rows =
+				     arguments->list ? json_array() : NULL };
+	int r = arguments->list && !survey.rows
+		    ? -ENOMEM
+		    : store_search(spanrec->archive, &query, see, &survey);
+	int rc;
+
+	if (r) {
+		log_error("the archive cannot be read: %s", strerror(-r));
+		rc = exit_code(r);
+	} else {
+		rc = survey.rows ? print_rows(&survey) : print_classes(&survey);
+	}
+	if (!rc)
+		rc = spanrec_rows_complete(spanrec);
+	json_decref(survey.rows);
+	free(survey.classes);
+	return rc;
+}
+
+int
+spanrec_report_retention(struct spanrec *spanrec, int argc, char **argv)
+{
+	static const struct argp argp = { .options = options,
+					  .parser = parse,
+					  .doc = doc,
+					  .children = spanrec_report_options };
+	struct arguments arguments = { .report = { .spanrec = spanrec } };
+	int64_t days;
+	int rc;
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
+		return EXIT_USAGE;
+	rc = read_days(&arguments, &days);
+	if (!rc)
+		rc = spanrec_report_open(&arguments.report);
+	return rc ? rc : report(&arguments, days);
+}

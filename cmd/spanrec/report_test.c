@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The reports, on a home with the known calls. */
+#include "cmd/spanrec/fixture_priv.h"
+
+#define RUN(day, code, ...) run(f, NOW + (day)*DAY, code, __VA_ARGS__)
+
+static void
+held(struct store_segment *segment)
+{
+	segment->state = STORE_STATE_HELD;
+}
+
+static void
+with_floor(const struct fixture *f)
+{
+	char command[1024];
+
+	snprintf(command, sizeof(command),
+		 "sed -i 's/{max: 90 days}/{min: 10 days, max: 90 days}/' "
+		 "%s/policy.yaml",
+		 f->home);
+	assert_int_equal(system(command), 0);
+}
+
+static void
+test_retention(void **state)
+{
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], *output;
+
+	output = RUN(0, EXIT_DONE, "report retention --csv");
+	assert_has(output,
+		   "class,recordings,bytes,oldest,past_floor,held,due_soon,"
+		   "overdue,below_floor,damaged,next_due\r\n");
+	assert_has(output, "standard,3,126400,2019-03-28T14:15:03.000Z,0,0,0,0,"
+			   "0,0,2019-06-26T14:05:03.000Z\r\n");
+	free(output);
+	/* a week before the end, and on the day after it */
+	output = RUN(85, EXIT_DONE, "report retention --json");
+	assert_has(output, "\"due_soon\":3,\"overdue\":0");
+	free(output);
+	snprintf(id, sizeof(id), "%.27s-1", f->call[1]);
+	edit(f, id, held);
+	output = RUN(89, EXIT_DONE, "report retention --json");
+	assert_has(output, "\"held\":1,\"due_soon\":0,\"overdue\":2");
+	free(output);
+	output = RUN(89, EXIT_DONE, "report retention --list --json");
+	assert_has(output, id);
+	assert_has(output, "\"finding\":\"held\"");
+	assert_has(output, "\"finding\":\"overdue\"");
+	free(output);
+	output = RUN(0, EXIT_DONE, "report retention");
+	assert_has(output, "CLASS");
+	assert_has(output, "(not recorded)");
+	free(output);
+	free(RUN(0, EXIT_USAGE, "report retention --days -1"));
+	free(RUN(0, EXIT_USAGE, "report retention --days 99999"));
+}
+
+/* Past the floor, and what went before it. */
+static void
+test_floor(void **state)
+{
+	const struct fixture *f = *state;
+	char *output;
+
+	with_floor(f);
+	output = RUN(9, EXIT_DONE, "report retention --json");
+	assert_has(output, "\"past_floor\":3,");
+	free(output);
+	free(RUN(9, EXIT_DONE, "purge"));
+	output = RUN(9, EXIT_DONE, "report retention --json");
+	assert_has(output, "\"class\":\"standard\",\"recordings\":0");
+	assert_has(output, "\"below_floor\":0");
+	free(output);
+}
+
+/* Nothing that spanrec does deletes before the floor; somebody may. */
+static void delete (const struct fixture *f, const char *id, int64_t now_ns)
+{
+	struct store_archive *archive;
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/archive", f->home);
+	assert_int_equal(
+	    store_archive_open(&archive, path, STORE_WRITE, NULL, NULL), 0);
+	assert_int_equal(store_purge(archive, id, now_ns, "ann", "a mistake"),
+			 0);
+	store_archive_close(&archive);
+}
+
+static void
+test_below_floor(void **state)
+{
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], *output;
+
+	snprintf(id, sizeof(id), "%.27s-2", f->call[0]);
+	with_floor(f);
+	delete (f, id, NOW);
+	output = RUN(9, EXIT_DONE, "report retention --list");
+	assert_has(output, "deleted before its floor");
+	assert_has(output, id);
+	free(output);
+}
+
+static void
+test_deletions(void **state)
+{
+	const struct fixture *f = *state;
+	char *output, path[512];
+	struct stat st;
+
+	output = RUN(0, EXIT_DONE, "report deletions");
+	assert_string_equal(output, "Nothing was deleted.\n");
+	free(output);
+	free(RUN(90, EXIT_DONE, "purge"));
+	output = RUN(90, EXIT_DONE, "report deletions --json");
+	assert_has(output, "\"ceiling\":\"2019-06-26T14:15:03.000Z\","
+			   "\"late_s\":172800,\"recorded\":true");
+	assert_has(output, "overwritten, file removed");
+	free(output);
+	output = RUN(90, EXIT_DONE, "report deletions --from 2019-06-29");
+	assert_string_equal(output, "Nothing was deleted.\n");
+	free(output);
+	snprintf(path, sizeof(path), "%s/deletions.csv", f->folder);
+	free(RUN(90, EXIT_DONE, "report deletions --csv --out %s", path));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	free(RUN(90, EXIT_FAILED, "report deletions --csv --out %s", path));
+	/* in time: nothing is late */
+	output = RUN(90, EXIT_DONE, "report deletions --late --csv");
+	assert_has(output, "172800");
+	free(output);
+}
+
+static void
+test_usage(void **state)
+{
+	const struct fixture *f = *state;
+
+	free(RUN(0, EXIT_USAGE, "report"));
+	free(RUN(0, EXIT_USAGE, "report weather"));
+	free(RUN(0, EXIT_USAGE, "report deletions --from never"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FIXTURE_TEST(test_retention),   FIXTURE_TEST(test_floor),
+		FIXTURE_TEST(test_below_floor), FIXTURE_TEST(test_deletions),
+		FIXTURE_TEST(test_usage),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
