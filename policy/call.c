@@ -309,11 +309,11 @@ pay(const struct happening *h, const struct policy__payment *payment,
 	h->effect->decide |= state->for_good;
 }
 
-/** The most that may be reached back in any conversation of the call. */
+/** The most that a payment reaches back in any conversation of the call. */
 static int64_t
 most_lookback(const struct happening *h)
 {
-	int64_t most_ns = h->verdict->lookback_ns;
+	int64_t most_ns = 0;
 
 	for (size_t i = 0; i < h->policy->payments_count; i++) {
 		if (h->verdict->payments >> i & 1 &&

@@ -648,6 +648,7 @@ look_ahead(const struct named *named, struct policy_verdict *verdict)
 	const struct policy *policy = named->policy;
 	const struct policy__opt_out *opt_out = &policy->opt_out;
 
+	/* whatever it is now, it may be passed on to whom that concerns */
 	verdict->lookback_ns = policy__lookup_back_ns(policy);
 	for (size_t i = 0; i < policy->payments_count; i++) {
 		const struct policy__payment *payment = &policy->payments[i];
@@ -656,8 +657,6 @@ look_ahead(const struct named *named, struct policy_verdict *verdict)
 			continue;
 		verdict->payments |= UINT32_C(1) << i;
 		verdict->tones |= payment->tones;
-		if (payment->lookback_ns > verdict->lookback_ns)
-			verdict->lookback_ns = payment->lookback_ns;
 	}
 	if (opt_out->given && areas_fit(&opt_out->areas, named, false) &&
 	    (verdict->route == POLICY_IN || verdict->route == POLICY_OUT)) {

@@ -46,7 +46,7 @@ struct policy__lookup {
 	struct lengths exact, prefix;
 	struct entries range;
 	struct entry *all;    /* owns them */
-	int64_t back_ns;      /* the longest look-back of an exemption */
+	int64_t back_ns;      /* the longest look-back of all */
 	uint32_t *site_areas; /* site by site */
 	size_t *site_from;    /* [site] where they begin; one more: the end */
 };
@@ -98,6 +98,21 @@ entry_compare(const void *a, const void *b)
 	if (x->what != y->what)
 		return x->what < y->what ? -1 : 1;
 	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+static int64_t
+longest_back_ns(const struct policy *policy)
+{
+	int64_t longest_ns = 0;
+	size_t i;
+
+	for (i = 0; i < policy->exemptions_count; i++)
+		if (policy->exemptions[i].lookback_ns > longest_ns)
+			longest_ns = policy->exemptions[i].lookback_ns;
+	for (i = 0; i < policy->payments_count; i++)
+		if (policy->payments[i].lookback_ns > longest_ns)
+			longest_ns = policy->payments[i].lookback_ns;
+	return longest_ns;
 }
 
 /* ---- building ------------------------------------------------------------ */
@@ -270,10 +285,7 @@ policy__lookup_new(struct policy *policy)
 	policy_add(&build, policy);
 	qsort(lookup->all, build.count, sizeof(lookup->all[0]), entry_compare);
 	kinds_make(lookup, build.count);
-	for (size_t i = 0; i < policy->exemptions_count; i++) {
-		if (policy->exemptions[i].lookback_ns > lookup->back_ns)
-			lookup->back_ns = policy->exemptions[i].lookback_ns;
-	}
+	lookup->back_ns = longest_back_ns(policy);
 	policy->lookup = lookup;
 	return 0;
 }

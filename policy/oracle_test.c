@@ -416,13 +416,14 @@ oracle_ahead(const struct picture *p, struct policy_verdict *v)
 	int64_t least_ns = 0;
 
 	for (int i = 0; i < m->payments; i++) {
+		if (recorded &&
+		    m->payment[i].lookback_s * SECOND_NS > v->lookback_ns)
+			v->lookback_ns = m->payment[i].lookback_s * SECOND_NS;
 		if (!chosen(m->payment[i].areas, p->all_areas))
 			continue;
 		v->payments |= 1U << i;
 		if (!recorded)
 			continue;
-		if (m->payment[i].lookback_s * SECOND_NS > v->lookback_ns)
-			v->lookback_ns = m->payment[i].lookback_s * SECOND_NS;
 		v->tones |= m->payment[i].tones;
 		least_ns = SECOND_NS / 5;
 	}

@@ -86,6 +86,10 @@ class Checker:
     def __init__(self, policy, day, events):
         self.policy, self.events = policy, events
         self.day = day  # of the start, as 2026-03-02
+        # What may be reached back to, in whatever area.
+        self.waits = max((one.get("look_back_s", 0) for one in
+                          policy["payments"] + policy["exemptions"]),
+                         default=0)
         self.talks = {}
         self.pause = None      # None, the payment
         self.for_good = False
@@ -211,8 +215,6 @@ class Checker:
         traces = [TRACES.index(one.get("metadata", "full")) for one in exempt]
         result = {"area": areas[0] if areas else "",
                   "traces": max(traces, default=0), "retention": "",
-                  "waits": max((payment["look_back_s"] for payment in
-                                self.payments(talk)), default=0),
                   "reach": max((one.get("look_back_s", 0) for one in exempt),
                                default=0)}
 
@@ -553,21 +555,17 @@ class Checker:
         return sorted(found, key=lambda segment: segment.start)
 
     def is_stored(self, name, at):
-        """Of a conversation, at this time. None: it does not go on, or it was
-        in an area where audio waits less long than the look-back reaches that
-        is asked for later, in another one."""
+        """Of a conversation, at this time. None: it does not go on, or that a
+        pause by time is over is known too late."""
         for segment in self.talks[name].segments:
             if not segment.start <= at < segment.end:
                 continue
             if self.opt == "out" or not segment.is_stored():
                 return False
-            waits = segment.verdict["waits"]
-            for low, high, asked, known in self.gaps:
-                if low <= at < high:
-                    return None if asked - at > waits else False
-            # Where audio does not wait, or began in the pause, that it goes on
-            # is known too late.
-            if any(high <= at < known and (waits < TIMER_S or
+            if any(low <= at < high for low, high, _, _ in self.gaps):
+                return False
+            # Where audio began in the pause, that it goes on is known too late.
+            if any(high <= at < known and (self.waits < TIMER_S or
                                            low < segment.start < high)
                    for low, high, _, known in self.gaps):
                 return None

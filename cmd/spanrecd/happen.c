@@ -329,8 +329,7 @@ control__put_on_hold(struct control_state *c, struct control_call *call,
 	(void)control__happened(c, call->family, &call->verdict, &event);
 }
 
-/* Who asks by hand names no conversation: what may be paid in any of them, and
- * as far back as any of them waits. */
+/* Who asks by hand names no conversation: what may be paid in any of them. */
 static struct policy_verdict
 verdict_of_all(const struct control_family *family)
 {
@@ -338,11 +337,7 @@ verdict_of_all(const struct control_family *family)
 	const struct control_call *call;
 
 	DL_FOREACH(family->first, call)
-	{
-		all.payments |= call->verdict.payments;
-		if (call->verdict.lookback_ns > all.lookback_ns)
-			all.lookback_ns = call->verdict.lookback_ns;
-	}
+	all.payments |= call->verdict.payments;
 	return all;
 }
 
