@@ -14,6 +14,7 @@
  */
 #include "store/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -269,6 +270,26 @@ entomb(struct store_archive *archive, MDB_txn *txn,
 	r = store__row_put(archive, txn, segment);
 	return r ? r
 		 : note_put(archive, txn, segment, purge->actor, purge->why);
+}
+
+int
+store_purge_begin(struct store_archive *archive,
+		  const struct store_segment *row, int64_t now_ns,
+		  const char *actor, const char *why, const char *reason)
+{
+	const struct purge purge = {
+		.now_ns = now_ns, .actor = actor, .why = why, .reason = reason
+	};
+	struct store_segment segment = *row;
+	int r;
+
+	if (archive->batch_error)
+		return archive->batch_error;
+	assert(archive->batch);
+	if (!store__segment_sound(row))
+		return store__batch_fail(archive, -EINVAL);
+	r = entomb(archive, archive->batch, &segment, &purge);
+	return r && r != -EALREADY ? store__batch_fail(archive, r) : r;
 }
 
 static int

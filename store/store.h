@@ -732,6 +732,20 @@ int store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
 		const char *actor, const char *why)
 	__attribute__((warn_unused_result));
 
+/**
+ * Enter a row whose recording must not be there, as a tombstone, and note that
+ * its purge has begun: in a batch, as store_segment_put. Behind the commit
+ * store_purge or store_discard goes on with it, or the next STORE_WRITE open:
+ * there is no moment at which the row would let anybody listen.
+ *
+ * @param reason as for store_discard; NULL: as for store_purge
+ * @return as store_segment_put
+ */
+int store_purge_begin(struct store_archive *archive,
+		      const struct store_segment *row, int64_t now_ns,
+		      const char *actor, const char *why, const char *reason)
+	__attribute__((warn_unused_result));
+
 /** Leave nothing in a row that tells who had part: numbers, names, call-ids. */
 void store_segment_strip(struct store_segment *segment);
 

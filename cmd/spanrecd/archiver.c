@@ -25,6 +25,7 @@
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/events.h"
 #include "cmd/spanrecd/pipeline.h"
+#include "cmd/spanrecd/taken_back.h"
 
 enum { BATCH_ROWS = 1000 };
 /* Deletions before the others get their turn. */
@@ -237,21 +238,8 @@ run_begun(struct archiver_state *a)
 static int
 take_back(struct archiver_state *a, const struct ended *ended)
 {
-	const struct store_segment *row = &ended->row;
-	int64_t now_ns = clock_ns(CLOCK_REALTIME);
-	char why[2 * STORE_NAME_BYTES];
-	int r;
+	int r = taken_back_finish(a->archive, &ended->row, ended->traces);
 
-	snprintf(why, sizeof(why), "decided against after it had begun: %s",
-		 row->reason);
-	if (ended->traces == POLICY_TRACES_COUNT)
-		r = store_discard(a->archive, row->id, now_ns, "spanrecd", why,
-				  row->reason);
-	else
-		r = store_purge(a->archive, row->id, now_ns, "spanrecd", why);
-	/* All of its call may have gone before it. */
-	if (r == -EALREADY || r == -ENOENT)
-		return 0;
 	if (r < 0)
 		fail(a, r, "cannot take a recording back");
 	return r;
@@ -334,7 +322,9 @@ put_row(struct archiver_state *a, struct ended *ended)
 	if (!recorded && ended->traces != POLICY_TRACES_FULL)
 		store_segment_strip(row);
 	count_overdue(a, row);
-	r = store_segment_put(a->archive, row);
+	r = ended->type == ARCHIVE_TAKE_BACK
+		? taken_back_begin(a->archive, row, ended->traces)
+		: store_segment_put(a->archive, row);
 	return r == -EALREADY ? 0 : r;
 }
 

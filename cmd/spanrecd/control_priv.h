@@ -416,6 +416,8 @@ void control__live_forget(struct control_state *c,
 /** Hand to the archive thread what has changed. @param now even if that was
  * done a moment ago. @return false: there was no room for all of it */
 bool control__live_flush(struct control_state *c, bool now);
+/** The next flush is due at once. */
+void control__live_hurry(struct control_state *c);
 /** Read what an earlier run has kept. Before the threads run. @return 0,
  * negative errno */
 int control__live_load(struct control_state *c);

@@ -28,6 +28,7 @@
 
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/control_priv.h"
+#include "cmd/spanrecd/taken_back.h"
 
 static const int64_t KEEP_NS = 100 * 1000000LL;
 /* By then the archive has discarded what was opted out of; killed before, the
@@ -303,6 +304,12 @@ control__live_flush(struct control_state *c, bool now)
 	return remove_gone(c, wall_ns);
 }
 
+void
+control__live_hurry(struct control_state *c)
+{
+	c->kept_ns = 0;
+}
+
 /* ---- bringing back ------------------------------------------------------- */
 
 static int
@@ -327,17 +334,77 @@ load_one(void *ctx, const char *key, const struct store_segment *segment,
 	return 0;
 }
 
+/* Where the legs begin. @return 0: it cannot be read */
+static uint32_t
+legs_at(const struct control_saved *saved)
+{
+	uint32_t at;
+
+	if (saved->state_bytes < HEAD_BYTES || saved->state[0] != VERSION ||
+	    saved->state[STREAMS_AT] > WRITER_STREAMS_MAX ||
+	    saved->state[KIND_AT] >= STORE_KIND_COUNT)
+		return 0;
+	at = HEAD_BYTES + saved->state[STREAMS_AT] * (uint32_t)STREAM_BYTES;
+	return at <= saved->state_bytes ? at : 0;
+}
+
+/* @param found the row, if it is one that can be read */
 static bool
-has_row(struct control_state *c, const char *call, uint32_t segment)
+has_row(struct control_state *c, const char *call, uint32_t segment,
+	struct store_segment *found)
 {
 	char id[STORE_SEGMENT_ID_BYTES + 8];
-	struct store_segment found;
 	int r;
 
 	snprintf(id, sizeof(id), "%s-%u", call, segment);
-	r = store_segment_get(c->pipeline->config.archive, id, &found);
+	found->id[0] = '\0';
+	r = store_segment_get(c->pipeline->config.archive, id, found);
 	/* It may be the beginning of the ids of several, or of another. */
-	return r == -EEXIST || (r == 0 && strcmp(found.id, id) == 0);
+	return r == -EEXIST || (r == 0 && strcmp(found->id, id) == 0);
+}
+
+/*
+ * The decision got stricter, and the recorder was killed before what it had
+ * recorded was taken back.
+ *
+ * @param row of the segment, as it is in the archive
+ */
+static void
+take_back(struct control_state *c, const struct control_saved *saved,
+	  struct store_segment *row)
+{
+	struct store_archive *archive = c->pipeline->config.archive;
+	/* Another version of spanrecd may mean others. */
+	uint8_t traces = legs_at(saved) ? (uint8_t)control__saved_traces(saved)
+					: POLICY_TRACES_MINIMAL;
+	int r;
+
+	row->decision = saved->row.decision;
+	memcpy(row->reason, saved->row.reason, sizeof(row->reason));
+	memcpy(row->rule, saved->row.rule, sizeof(row->rule));
+	memcpy(row->retention, saved->row.retention, sizeof(row->retention));
+	r = store_batch_begin(archive);
+	if (r == 0) {
+		/* a put that fails fails the commit too */
+		(void)!taken_back_begin(archive, row, traces);
+		r = store_batch_commit(archive);
+	}
+	if (r == 0)
+		r = taken_back_finish(archive, row, traces);
+	if (r < 0)
+		log_error("%s must not be kept, and cannot be taken back: %s",
+			  row->id, strerror(-r));
+	else
+		log_warning("%s is taken back: it was decided against (%s)",
+			    row->id, row->reason);
+}
+
+static bool
+is_forbidden(const struct control_saved *saved, const struct store_segment *row)
+{
+	return saved->row.decision != STORE_RECORD &&
+	       saved->row.decision != STORE_LISTEN_DENY && row->key_day &&
+	       row->state != STORE_STATE_PURGED;
 }
 
 /* Those of one call stand together. */
@@ -360,18 +427,22 @@ choose_segments(struct control_state *c, struct control_saved *first)
 {
 	const struct control_saved *end = after_call(first);
 	struct control_saved *saved;
+	struct store_segment row;
 	uint32_t last = 0;
 
 	for (saved = first; saved != end; saved = saved->next)
 		if (saved->row.segment > last)
 			last = saved->row.segment;
-	while (has_row(c, first->row.call, last + 1))
+	while (has_row(c, first->row.call, last + 1, &row))
 		last++;
 	for (saved = first; saved != end; saved = saved->next) {
 		saved->recorded =
-		    has_row(c, saved->row.call, saved->row.segment);
-		if (saved->recorded)
-			saved->row.segment = ++last;
+		    has_row(c, saved->row.call, saved->row.segment, &row);
+		if (!saved->recorded)
+			continue;
+		if (is_forbidden(saved, &row))
+			take_back(c, saved, &row);
+		saved->row.segment = ++last;
 	}
 }
 
@@ -393,20 +464,6 @@ control__live_load(struct control_state *c)
 	for (saved = c->saved; saved; saved = after_call(saved))
 		choose_segments(c, saved);
 	return r;
-}
-
-/* Where the legs begin. @return 0: it cannot be read */
-static uint32_t
-legs_at(const struct control_saved *saved)
-{
-	uint32_t at;
-
-	if (saved->state_bytes < HEAD_BYTES || saved->state[0] != VERSION ||
-	    saved->state[STREAMS_AT] > WRITER_STREAMS_MAX ||
-	    saved->state[KIND_AT] >= STORE_KIND_COUNT)
-		return 0;
-	at = HEAD_BYTES + saved->state[STREAMS_AT] * (uint32_t)STREAM_BYTES;
-	return at <= saved->state_bytes ? at : 0;
 }
 
 /* All legs of a conversation. @return 0 if one of them is back; else what is

@@ -340,6 +340,19 @@ reach_back(const struct control_call *call, enum policy_decision before,
 	return from_ns > start_of(call) ? from_ns : start_of(call);
 }
 
+/* What was recorded of the current segment may have to be taken back: that is
+ * kept for the next run before anything else.
+ *
+ * @param before, now what was and is decided about it */
+static void
+update(struct control_state *c, struct control_call *call,
+       enum policy_decision before, enum policy_decision now, int64_t time_ns)
+{
+	control__tell_head(c, call, WRITER_UPDATE, false, time_ns);
+	if (strictness(now) == 2 && strictness(before) < 2)
+		control__live_hurry(c);
+}
+
 void
 control__segment_begin(struct control_state *c, struct control_call *call,
 		       struct control_cause cause, int64_t time_ns)
@@ -370,13 +383,14 @@ control__segment_reached(struct control_state *c, struct control_call *call,
 	}
 	note_call_ids(call, false);
 	make_head(c, call, &parties, start_of(call));
-	control__tell_head(c, call, WRITER_UPDATE, false, time_ns);
+	update(c, call, before, call->verdict.decision, time_ns);
 }
 
 void
 control__segment_update(struct control_state *c, struct control_call *call,
 			bool again, int64_t time_ns)
 {
+	enum policy_decision before = call->verdict.decision;
 	struct control_parties parties;
 
 	control__parties(c, call, &parties);
@@ -384,7 +398,7 @@ control__segment_update(struct control_state *c, struct control_call *call,
 		decide(c, call, &parties, false);
 	note_call_ids(call, false);
 	make_head(c, call, &parties, start_of(call));
-	control__tell_head(c, call, WRITER_UPDATE, false, time_ns);
+	update(c, call, before, call->verdict.decision, time_ns);
 }
 
 /* For as long, and for the same? */
@@ -447,7 +461,7 @@ control__segment_was_queue(struct control_state *c, struct control_call *call,
 		COPY_TEXT(row.retention, queue.retention);
 	}
 	memcpy(call->head, &row, SEGMENT_HEAD_BYTES);
-	control__tell_head(c, call, WRITER_UPDATE, false, time_ns);
+	update(c, call, talk.decision, queue.decision, time_ns);
 }
 
 void

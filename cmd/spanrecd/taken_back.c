@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "cmd/spanrecd/taken_back.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "policy/policy.h"
+
+enum { WHY_BYTES = 2 * STORE_NAME_BYTES };
+
+static const char actor[] = "spanrecd";
+
+static int64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void
+say_why(char why[WHY_BYTES], const struct store_segment *row)
+{
+	snprintf(why, WHY_BYTES, "decided against after it had begun: %s",
+		 row->reason);
+}
+
+int
+taken_back_begin(struct store_archive *archive, struct store_segment *row,
+		 uint8_t traces)
+{
+	char why[WHY_BYTES];
+
+	say_why(why, row);
+	if (traces != POLICY_TRACES_FULL)
+		store_segment_strip(row);
+	return store_purge_begin(archive, row, now_ns(), actor, why,
+				 traces == POLICY_TRACES_COUNT ? row->reason
+							       : NULL);
+}
+
+int
+taken_back_finish(struct store_archive *archive,
+		  const struct store_segment *row, uint8_t traces)
+{
+	char why[WHY_BYTES];
+	int r;
+
+	say_why(why, row);
+	if (traces == POLICY_TRACES_COUNT)
+		r = store_discard(archive, row->id, now_ns(), actor, why,
+				  row->reason);
+	else
+		r = store_purge(archive, row->id, now_ns(), actor, why);
+	/* all of its call may have gone before it */
+	return r == -EALREADY || r == -ENOENT ? 0 : r;
+}

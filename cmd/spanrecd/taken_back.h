@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Recordings that were begun and then decided against: nobody may ever listen
+ * to them, and their key goes. What is left of them is as much as the decision
+ * allows.
+ */
+#ifndef CMD_SPANRECD_TAKEN_BACK_H
+#define CMD_SPANRECD_TAKEN_BACK_H
+
+#include <stdint.h>
+
+#include "store/store.h"
+
+/**
+ * Enter its row: in a batch. From the commit on it is gone, whatever happens to
+ * this process.
+ *
+ * @param row as it was decided; stripped if the traces are not full
+ * @param traces enum policy_traces
+ * @return as store_segment_put
+ * @thread the archive's
+ */
+int taken_back_begin(struct store_archive *archive, struct store_segment *row,
+		     uint8_t traces) __attribute__((warn_unused_result));
+
+/** Destroy key and file. It can be repeated. @return as store_purge, but for
+ * -EALREADY and -ENOENT: 0 @thread the archive's */
+int taken_back_finish(struct store_archive *archive,
+		      const struct store_segment *row, uint8_t traces)
+	__attribute__((warn_unused_result));
+
+#endif
