@@ -69,11 +69,10 @@ policy_keys_wipe(struct policy_keys *keys)
 
 /* ---- keys ---------------------------------------------------------------- */
 
-/** What nothing can come of any more is forgotten. */
-static void
-keys_expire(struct policy_keys *keys, int64_t now_ns)
+void
+policy_keys_expire(struct policy_keys *keys, int64_t now_ns)
 {
-	for (int side = OUTSIDE; keys && side <= INSIDE; side++) {
+	for (int side = OUTSIDE; side <= INSIDE; side++) {
 		uint32_t count = keys->side[side].count;
 
 		if (count &&
@@ -566,7 +565,8 @@ policy_call_event(const struct policy *policy,
 	};
 
 	memset(effect, 0, sizeof(*effect));
-	keys_expire(keys, event->time_ns);
+	if (keys)
+		policy_keys_expire(keys, event->time_ns);
 	switch (event->type) {
 	case POLICY_EVENT_KEY:
 		on_key(&h);

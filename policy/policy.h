@@ -248,7 +248,8 @@ struct policy_event {
 #define POLICY_KEYS_KEPT 24
 
 /** The latest keys of a call, by side: [0] outside, [1] inside. In memory only;
- * policy_keys_wipe it when the call is over. */
+ * policy_keys_expire them as time passes, and policy_keys_wipe them when the call
+ * is over. */
 struct policy_keys {
 	struct {
 		uint32_t count;
@@ -257,6 +258,8 @@ struct policy_keys {
 	} side[2];
 };
 void policy_keys_wipe(struct policy_keys *keys);
+/** Wipe those of which nothing can come any more. */
+void policy_keys_expire(struct policy_keys *keys, int64_t now_ns);
 
 /** What is to be done because of an event. Several may be. */
 struct policy_effect {

@@ -41,6 +41,7 @@
 #define LINK_BYTES   8u
 #define SKIP_BYTES   8u
 #define NO_BLOCK     UINT32_MAX
+#define NO_ENTRY     UINT32_MAX
 #define FIRST_CYCLE  (1u << 16)
 #define SEQUENCE_END (1u << 31)
 #define NOT_BEGUN    1u
@@ -110,6 +111,7 @@ struct consumer {
 	uint32_t gap_missing; /* the gap before next, not taken yet */
 	uint32_t gap_shed;
 	uint32_t unpublished;
+	uint32_t lent; /* offset of the entry taken last, or NO_ENTRY */
 };
 
 struct rtp_jitter {
@@ -219,6 +221,7 @@ rtp_jitter_init(void *memory, const struct rtp_jitter_config *config,
 		.next = NOT_BEGUN,
 		.mask = mask,
 		.log = log,
+		.lent = NO_ENTRY,
 	};
 	return jitter;
 }
@@ -596,6 +599,30 @@ publish_progress(struct consumer *c)
 				      memory_order_release);
 }
 
+static void
+lend(struct rtp_jitter *jitter, const struct entry *e)
+{
+	struct consumer *c = &jitter->consumer;
+
+	c->lent = (uint32_t)((const uint8_t *)e -
+			     (const uint8_t *)at(jitter, c->log, 0));
+}
+
+/* The sound of what was taken last is not in use any more, and must not lie
+ * about until somebody else's comes in its place. */
+static void
+wipe_lent(struct rtp_jitter *jitter)
+{
+	struct consumer *c = &jitter->consumer;
+	struct entry *e;
+
+	if (c->lent == NO_ENTRY)
+		return;
+	e = at(jitter, c->log, c->lent);
+	memset(e + 1, 0, e->payload_bytes);
+	c->lent = NO_ENTRY;
+}
+
 /* The oldest entry of the log that is not passed yet, or NULL. */
 static struct entry *
 oldest_entry(struct rtp_jitter *jitter)
@@ -786,8 +813,10 @@ rtp_jitter_peek(struct rtp_jitter *jitter, int64_t due_ns,
 		struct rtp_frame *frame)
 {
 	struct entry *e;
-	enum rtp_take kind = look(jitter, due_ns, frame, &e);
+	enum rtp_take kind;
 
+	wipe_lent(jitter);
+	kind = look(jitter, due_ns, frame, &e);
 	if (kind == RTP_TAKE_NONE)
 		publish_progress(&jitter->consumer);
 	return kind;
@@ -802,6 +831,7 @@ rtp_jitter_take(struct rtp_jitter *jitter, int64_t due_ns,
 	struct entry *e;
 
 	/* Now, because the frame taken last is not in use any more. */
+	wipe_lent(jitter);
 	if (c->unpublished == PUBLISH_EVERY)
 		publish_progress(c);
 	c->unpublished++;
@@ -815,6 +845,7 @@ rtp_jitter_take(struct rtp_jitter *jitter, int64_t due_ns,
 		break;
 	case RTP_TAKE_FRAME:
 		c->next++;
+		lend(jitter, e);
 		if (e == at(jitter, c->log, c->tail))
 			pass(c, e);
 		else
@@ -825,6 +856,7 @@ rtp_jitter_take(struct rtp_jitter *jitter, int64_t due_ns,
 		break;
 	case RTP_TAKE_DUPLICATE:
 	case RTP_TAKE_LATE:
+		lend(jitter, e);
 		pass(c, e);
 		break;
 	}

@@ -927,6 +927,38 @@ nothing_is_lost(void **state)
 	}
 }
 
+/* Of what was taken, in order and out of it, late and twice, no sound is left.
+ */
+static void
+sound_is_wiped(void **state)
+{
+	struct rtp_jitter *j = make(&config, 1);
+	size_t bytes = rtp_jitter_bytes(&config);
+	uint8_t sound[8];
+	struct rtp_frame f;
+
+	(void)state;
+	put(j, 1, 0);
+	put(j, 3, 20);
+	put(j, 2, 40);
+	put(j, 2, 41);
+	for (uint16_t i = 4; i < 40; i++)
+		put(j, i, 20 * i);
+	fill(sound, sizeof(sound), 2);
+	assert_non_null(memmem(j, bytes, sound, sizeof(sound)));
+	while (rtp_jitter_take(j, INT64_MAX, &f) != RTP_TAKE_NONE)
+		;
+	put(j, 2, 2000);
+	while (rtp_jitter_take(j, INT64_MAX, &f) != RTP_TAKE_NONE)
+		;
+	for (uint16_t i = 1; i < 40; i++) {
+		fill(sound, sizeof(sound), i);
+		if (memmem(j, bytes, sound, sizeof(sound)))
+			fail_msg("packet %u can be found", i);
+	}
+	free(j);
+}
+
 int
 main(void)
 {
@@ -953,6 +985,7 @@ main(void)
 		cmocka_unit_test(same_as_the_model),
 		cmocka_unit_test(same_when_room_is_short),
 		cmocka_unit_test(nothing_is_lost),
+		cmocka_unit_test(sound_is_wiped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,8 +91,13 @@ capture__flush(struct capture_thread *t)
 	uint32_t i;
 
 	flows_prepare(t->flows, t->batch, t->batch_count);
-	for (i = 0; i < t->batch_count; i++)
+	for (i = 0; i < t->batch_count; i++) {
 		put(t, &t->batch[i]);
+		/* On a quiet wire it would stay here. */
+		if (t->batch[i].hdr.payload == t->payload[i])
+			memset(t->payload[i], 0,
+			       t->batch[i].hdr.payload_bytes);
+	}
 	t->batch_count = 0;
 }
 

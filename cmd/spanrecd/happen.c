@@ -376,6 +376,7 @@ control__time_passed(struct control_state *c, int64_t time_ns)
 						&event);
 		if (call && family->since_ns != INT64_MAX)
 			watch_digits(c, family, &call->verdict, time_ns);
+		policy_keys_expire(&family->keys, time_ns);
 	}
 }
 
