@@ -95,8 +95,7 @@ capture__flush(struct capture_thread *t)
 		put(t, &t->batch[i]);
 		/* On a quiet wire it would stay here. */
 		if (t->batch[i].hdr.payload == t->payload[i])
-			memset(t->payload[i], 0,
-			       t->batch[i].hdr.payload_bytes);
+			memset(t->payload[i], 0, t->batch[i].hdr.payload_bytes);
 	}
 	t->batch_count = 0;
 }
