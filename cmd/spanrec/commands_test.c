@@ -410,6 +410,21 @@ test_list_csv(void **state)
 	free(output);
 }
 
+/* One that the policy has no more is found while there is a call of it. */
+static void
+test_list_area(void **state)
+{
+	const struct fixture *f = *state;
+	char *output = run(f, NOW, EXIT_DONE, "list --area office --json");
+
+	assert_has(output, f->call[0]);
+	free(output);
+	output = run(f, NOW, EXIT_NOT_FOUND, "list --area offices --json");
+	assert_string_equal(output, "");
+	free(output);
+	free(run(f, NOW, EXIT_NOT_FOUND, "find --area offices"));
+}
+
 static void
 test_show_why(void **state)
 {
@@ -749,6 +764,7 @@ main(void)
 		FIXTURE_TEST(test_list_table),
 		FIXTURE_TEST(test_find),
 		FIXTURE_TEST(test_list_csv),
+		FIXTURE_TEST(test_list_area),
 		FIXTURE_TEST(test_show_why),
 		FIXTURE_TEST(test_nothing_stored),
 		FIXTURE_TEST(test_no_key),
