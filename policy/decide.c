@@ -765,3 +765,9 @@ policy_is_payment_target(const struct policy *policy, const char *normalised)
 	policy__lookup_each(policy, normalised, note_target, &target);
 	return target;
 }
+
+const char *
+policy_area_peek(const struct policy *policy, size_t i)
+{
+	return i < policy->areas_count ? policy->areas[i].name : NULL;
+}

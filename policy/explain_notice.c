@@ -7,10 +7,25 @@
 /** Calls whose rule fits at one of these may be with somebody outside. */
 #define OUTSIDE (1U << POLICY_IN | 1U << POLICY_OUT)
 
+/** Is an area of the rule, or what is of none, recorded today? */
+static bool
+is_in_effect(const struct policy__explain *e, const struct policy__rule *rule)
+{
+	const struct policy *p = e->policy;
+
+	for (size_t i = 0; i < p->areas_count && !rule->areas.all; i++) {
+		if (policy__set_has(&rule->areas, i) &&
+		    !policy__area_lacks(e, &p->areas[i]))
+			return true;
+	}
+	return rule->areas.all;
+}
+
 static bool
 rule_concerns(const struct policy__explain *e, const struct policy__rule *rule)
 {
-	return policy__rule_records(rule) && policy__concerns(e, &rule->areas);
+	return policy__rule_records(rule) &&
+	       policy__concerns(e, &rule->areas) && is_in_effect(e, rule);
 }
 
 static void
@@ -187,6 +202,23 @@ staff_exemptions(struct policy__explain *e)
 	}
 }
 
+/** Which areas of a rule are not recorded today, for all it says. */
+static void
+staff_not_yet(struct policy__explain *e, const struct policy__rule *rule)
+{
+	for (size_t i = 0; i < e->policy->areas_count; i++) {
+		const struct policy__area *area = &e->policy->areas[i];
+		const char *lacks = policy__area_lacks(e, area);
+
+		if (lacks && policy__concerns_area(e, i) &&
+		    policy__set_has(&rule->areas, i))
+			fprintf(e->to,
+				" No call of the area %s is recorded before "
+				"that is approved: %s.",
+				area->name, lacks);
+	}
+}
+
 static void
 staff_calls(struct policy__explain *e)
 {
@@ -201,11 +233,15 @@ staff_calls(struct policy__explain *e)
 		policy__item(e);
 		if (!policy__rule_records(rule))
 			fputs("Not recorded: ", e->to);
-		policy__say_rule_calls(e, rule, policy__rule_records(rule));
+		else if (!is_in_effect(e, rule))
+			fputs("Not recorded yet: ", e->to);
+		policy__say_rule_calls(e, rule, rule_concerns(e, rule));
 		if (rule->decision == POLICY_LISTEN_DENY)
 			fputs(", to which nobody may listen", e->to);
 		fputs(".", e->to);
 		policy__say_rule_parts(e, rule);
+		if (policy__rule_records(rule))
+			staff_not_yet(e, rule);
 		policy__explain_end(e);
 	}
 	if (p->areas_count) {

@@ -372,6 +372,54 @@ for_staff(void **state)
 	policy_free(&policy);
 }
 
+/** What a rule says of an area that lacks its business case is not so yet. */
+static void
+areas_without_a_case(void **state)
+{
+	static const char yaml[] =
+	    "version: 1\n"
+	    "organisation: {name: x, time_zone: UTC}\n"
+	    "access: {owner: a}\n"
+	    "purposes: [quality]\n"
+	    "numbering: {country: 44}\n"
+	    "retention: {standard: {max: 90 days}, long: {max: 2 years}}\n"
+	    "metadata: {max: 3 years}\n"
+	    "areas:\n"
+	    "  housing: {extensions: 2100, needs: business_case}\n"
+	    "  parks: {extensions: 2200}\n"
+	    "rules:\n"
+	    "  - {name: a, match: {areas: [housing, parks]}, decision: record, "
+	    "retention: standard}\n"
+	    "  - {name: b, match: {areas: housing}, decision: record, "
+	    "retention: long}\n";
+	struct policy_errors errors;
+	struct policy *policy;
+	char *text;
+
+	(void)state;
+	assert_int_equal(policy_load(&policy, yaml, sizeof(yaml) - 1, &errors),
+			 0);
+	text = explain(policy, POLICY_FOR_STAFF, NULL);
+	has(text, "of the areas housing and parks. No call of the area housing "
+		  "is recorded before that is approved: it has no business "
+		  "case.\n");
+	has(text, "- Not recorded yet: ");
+	has_not(text, "2 years");
+	free(text);
+	text = explain(policy, POLICY_FOR_STAFF, "parks");
+	has_not(text, "housing is recorded before");
+	free(text);
+	/* then nothing is */
+	policy->areas[1].needs = policy->areas[0].needs;
+	text = explain(policy, POLICY_FOR_STAFF, NULL);
+	has(text, "X does not record your telephone calls.\n");
+	free(text);
+	text = explain(policy, POLICY_FOR_CALLER, NULL);
+	has(text, "X does not record your telephone calls.\n");
+	free(text);
+	policy_free(&policy);
+}
+
 /** A telephone is only called unrecorded where it is. */
 static void
 confidential_extensions(void **state)
@@ -560,6 +608,7 @@ main(void)
 		cmocka_unit_test(the_default_policy),
 		cmocka_unit_test(for_compliance),
 		cmocka_unit_test(for_staff),
+		cmocka_unit_test(areas_without_a_case),
 		cmocka_unit_test(confidential_extensions),
 		cmocka_unit_test(approvals_that_ended),
 		cmocka_unit_test(lengths_once),

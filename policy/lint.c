@@ -224,6 +224,97 @@ confidential_lint(struct lint *lint, size_t index)
 	}
 }
 
+/**
+ * A number that shows whether another list has one of these too: if they have
+ * a number in common, at least one of the two shows it.
+ *
+ * @param k 0, 1, ...: of a prefix, of every length
+ * @return false: there is no such k
+ */
+static bool
+probe(const struct policy__pattern *pattern, size_t k,
+      char number[POLICY_NUMBER_BYTES])
+{
+	size_t n = strlen(pattern->first);
+
+	if ((k && pattern->kind != POLICY__PREFIX) ||
+	    n + k >= POLICY_NUMBER_BYTES)
+		return false;
+	memcpy(number, pattern->first, n);
+	memset(number + n, '0', k);
+	number[n + k] = '\0';
+	return true;
+}
+
+/** Do the first patterns of a list, and the first probes of the one after
+ * them, show that another one has a number of them too? */
+static bool
+shown(const struct policy__patterns *of, size_t patterns, size_t probes,
+      const struct policy__patterns *other)
+{
+	char number[POLICY_NUMBER_BYTES];
+
+	for (size_t i = 0; i < of->count && i <= patterns; i++)
+		for (size_t k = 0; (i < patterns || k < probes) &&
+				   probe(&of->items[i], k, number);
+		     k++)
+			if (policy__patterns_fit(other, number))
+				return true;
+	return false;
+}
+
+/** Who looks a number of an area up. */
+struct both {
+	struct lint *lint;
+	size_t area;
+	size_t patterns, probes; /**< that were looked up before */
+	const char *number;
+};
+
+/* Each two areas are told once. That all telephones of a site are an area's
+ * names none of them. */
+static void
+in_both(void *ctx, enum policy__named what, uint32_t index)
+{
+	const struct both *both = ctx;
+	const struct policy__area *areas = both->lint->policy->areas;
+	const struct policy__area *one = &areas[both->area];
+	const struct policy__area *other = &areas[index];
+
+	if (what != POLICY__NAMED_EXTENSION || index == both->area ||
+	    !policy__patterns_fit(&other->extensions, both->number) ||
+	    shown(&one->extensions, both->patterns, both->probes,
+		  &other->extensions) ||
+	    (index < both->area &&
+	     shown(&other->extensions, other->extensions.count, 0,
+		   &one->extensions)))
+		return;
+	if (index > both->area) {
+		other = one;
+		one = &areas[index];
+	}
+	WARN(both->lint, one->at,
+	     "an extension of the area '%s' is one of the area '%s' too (line "
+	     "%u): its calls are of both",
+	     one->name, other->name, other->at.line);
+}
+
+static void
+extensions_lint(struct lint *lint, size_t index)
+{
+	const struct policy__patterns *of =
+	    &lint->policy->areas[index].extensions;
+	char number[POLICY_NUMBER_BYTES];
+	struct both both = { .lint = lint, .area = index, .number = number };
+
+	for (; both.patterns < of->count; both.patterns++)
+		for (both.probes = 0;
+		     probe(&of->items[both.patterns], both.probes, number);
+		     both.probes++)
+			policy__lookup_each(lint->policy, number, in_both,
+					    &both);
+}
+
 static void
 areas_lint(struct lint *lint)
 {
@@ -247,6 +338,7 @@ areas_lint(struct lint *lint)
 			    what);
 		payments_lint(lint, i);
 		confidential_lint(lint, i);
+		extensions_lint(lint, i);
 	}
 }
 

@@ -92,6 +92,10 @@ nothing_to_say(void **state)
 	assert_int_equal(warnings.count, 0);
 }
 
+#define BOTH                                                                   \
+	"19:3: an extension of the area 'parks' is one of the area 'housing' " \
+	"too (line 12): its calls are of both"
+
 /** One change, and what is said of it. */
 static const struct {
 	const char *from, *to;
@@ -129,6 +133,16 @@ static const struct {
 	{ "[2248-2249]", "[2248-2250]",
 	  "12:3: a confidential extension of the area 'housing' is in no "
 	  "exemption: it is recorded" },
+	{ "parks: {extensions: 2300", "parks: {extensions: [2300, 2249]",
+	  BOTH },
+	{ "parks: {extensions: 2300", "parks: {extensions: [2300, 2240-2260]",
+	  BOTH },
+	{ "parks: {extensions: 2300", "parks: {extensions: [2300, 2100-2300]",
+	  BOTH },
+	{ "parks: {extensions: 2300", "parks: {extensions: \"22*\"", BOTH },
+	{ "parks: {extensions: 2300", "parks: {extensions: \"224*\"", BOTH },
+	{ "extensions: 2200-2249", "extensions: [\"22*\", \"230*\"]", BOTH },
+	{ "extensions: 2200-2249", "extensions: [\"22*\", 2100-2400]", BOTH },
 	{ "proposed_by: p, ", "",
 	  "21:5: the exemption 'union' does not say who proposed it" },
 	{ "approved_by: q, ", "",
@@ -168,6 +182,25 @@ each_thing_once(void **state)
 		assert_string_equal(said, changes[i].warning);
 		assert_int_equal(warnings.count, 1);
 	}
+}
+
+/** All telephones of a building, and some of them: that is as it should be. */
+static void
+areas_of_a_site(void **state)
+{
+	struct policy_errors warnings;
+	char *text;
+	const char *at = strstr(wise, "  parks: {extensions: 2300");
+
+	(void)state;
+	assert_true(asprintf(&text,
+			     "%.*s  town: {sites: hall, confidential: 2399}\n"
+			     "%ssites: {hall: {extensions: 2200-2399}}\n",
+			     (int)(at - wise), wise, at) > 0);
+	lint(text, &warnings);
+	free(text);
+	policy_warnings_print(&warnings, "site", stderr);
+	assert_int_equal(warnings.count, 0);
 }
 
 /** Limits of a rule by kind or queue leave time that is not recorded. */
@@ -221,6 +254,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_to_say),
 		cmocka_unit_test(each_thing_once),
+		cmocka_unit_test(areas_of_a_site),
 		cmocka_unit_test(not_always_recorded),
 		cmocka_unit_test(printed_as_warnings),
 	};

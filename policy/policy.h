@@ -219,6 +219,10 @@ void policy_decide(const struct policy *policy,
 bool policy_is_payment_target(const struct policy *policy,
 			      const char *normalised);
 
+/** The name of an area, in the order of the file. @param i from 0
+ * @return NULL: there is none. @ownership the policy's */
+const char *policy_area_peek(const struct policy *policy, size_t i);
+
 /** Is this (normalised) number where callers of an area wait for somebody? */
 bool policy_is_queue(const struct policy *policy, const char *normalised);
 

@@ -207,6 +207,15 @@ expect_error "find what?" 2 "find what" find
 expect_error "a time that is none" 2 "yesterday" list --from soon
 expect_error "a period that ends before it begins" 2 "earlier" \
 	list --from now --to -1d
+expect_error "an area that is none, where there are none" 3 "no areas" \
+	list --area moon
+cp home/policy.yaml policy.before
+sed "s/^rules:/areas: {parks: {extensions: 2300}, 'tax office': {queues: 2400}}\n&/" \
+	policy.before >home/policy.yaml
+expect_error "an area that is none: the others are named" 3 \
+	"'moon' .*areas are: parks, tax office$" list --area moon --csv
+expect "an area without calls" "No calls" find --area "tax office"
+cp policy.before home/policy.yaml
 expect "verify of nothing" "0 recordings checked, 0 damaged" verify
 expect "purge of nothing" "0 segments deleted" purge
 expect "purge --dry-run" "would be deleted" purge --dry-run --as-of 2099-01-01

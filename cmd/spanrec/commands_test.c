@@ -410,6 +410,21 @@ test_list_csv(void **state)
 	free(output);
 }
 
+/* One that the policy has no more is found while there is a call of it. */
+static void
+test_list_area(void **state)
+{
+	const struct fixture *f = *state;
+	char *output = run(f, NOW, EXIT_DONE, "list --area office --json");
+
+	assert_has(output, f->call[0]);
+	free(output);
+	output = run(f, NOW, EXIT_NOT_FOUND, "list --area offices --json");
+	assert_string_equal(output, "");
+	free(output);
+	free(run(f, NOW, EXIT_NOT_FOUND, "find --area offices"));
+}
+
 static void
 test_show_why(void **state)
 {
@@ -425,6 +440,11 @@ test_show_why(void **state)
 	assert_has(output, "at 0:00.980, right side");
 	assert_has(output, "10 packets (loss)");
 	free(output);
+	output = run(f, NOW, EXIT_DONE, "why %s", f->call[0]);
+	unwrap(output);
+	assert_has(output, " Missing: 0.220 s in 1 gap (loss). Its retention ");
+	assert_has_not(output, "Left out");
+	free(output);
 	output = run(f, NOW, EXIT_DONE, "why %s", f->call[3]);
 	assert_has(output, "not to record it");
 	assert_has(output, "'works");
@@ -433,14 +453,6 @@ test_show_why(void **state)
 	output = run(f, NOW, EXIT_DONE, "why %s", f->call[2]);
 	assert_has(output, "No audio was seen");
 	free(output);
-}
-
-/* One line of a paragraph. */
-static void
-unwrap(char *text)
-{
-	for (; (text = strchr(text, '\n')); text++)
-		*text = ' ';
 }
 
 static void
@@ -528,6 +540,10 @@ test_no_key(void **state)
 	output = run(f, NOW, EXIT_DONE, "show %s", f->call[0]);
 	assert_has(output, "the private key is not here");
 	assert_has_not(output, "abuse");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "why %s", f->call[0]);
+	assert_has(output, "private key");
+	assert_has_not(output, "Missing");
 	free(output);
 	output = run(f, NOW, EXIT_DONE, "verify");
 	assert_has(output, "3 recordings checked, 0 damaged");
@@ -677,11 +693,15 @@ test_purge(void **state)
 	assert_has(output, "0 segments deleted");
 	free(output);
 	output = run(f, due, EXIT_DONE, "purge --dry-run");
-	assert_has(output, "2 segments would be deleted, 2 with audio, 94400 "
-			   "bytes");
+	assert_has(output, "2 recordings would be deleted, 94400 bytes");
+	assert_has_not(output, "without a recording");
 	free(output);
 	output = run(f, NOW, EXIT_DONE, "purge --dry-run --as-of 2019-06-26");
-	assert_has(output, "5 segments would be deleted, 3 with audio");
+	assert_has(output, "3 recordings would be deleted");
+	assert_has(output, "2 segments without a recording would be a note");
+	/* it is not named: nothing of it was recorded */
+	assert_has(output, f->call[0]);
+	assert_has_not(output, f->call[3]);
 	free(output);
 	recording_path(f, f->call[0], path);
 	assert_int_equal(access(path, F_OK), 0);
@@ -744,6 +764,7 @@ main(void)
 		FIXTURE_TEST(test_list_table),
 		FIXTURE_TEST(test_find),
 		FIXTURE_TEST(test_list_csv),
+		FIXTURE_TEST(test_list_area),
 		FIXTURE_TEST(test_show_why),
 		FIXTURE_TEST(test_nothing_stored),
 		FIXTURE_TEST(test_no_key),

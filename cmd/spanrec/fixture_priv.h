@@ -216,4 +216,12 @@ fixture_begin(void **state)
 	return store_init();
 }
 
+/* One line of a paragraph. */
+static inline void
+unwrap(char *text)
+{
+	for (; (text = strchr(text, '\n')); text++)
+		*text = ' ';
+}
+
 #endif

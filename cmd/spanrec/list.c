@@ -214,6 +214,58 @@ read_period(const struct arguments *a, struct store_query *query)
 }
 
 static int
+stop_at_first(void *ctx, const struct store_segment *segment)
+{
+	(void)segment;
+	*(bool *)ctx = true;
+	return 1;
+}
+
+/* "housing, parks" */
+static void
+name_areas(const struct policy *policy, char text[SPANREC_TEXT_BYTES])
+{
+	char clean[SPANREC_TEXT_BYTES];
+	const char *name;
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (size_t i = 0;
+	     (name = policy_area_peek(policy, i)) && used < SPANREC_TEXT_BYTES;
+	     i++)
+		used += (size_t)snprintf(
+		    text + used, SPANREC_TEXT_BYTES - used, "%s%s",
+		    i ? ", " : "",
+		    spanrec_text_clean(name, clean, sizeof(clean)));
+}
+
+/* Is it one of the policy, or was it when there was a call of it?
+ * @return exit code */
+static int
+check_area(const struct spanrec *spanrec, const char *area)
+{
+	const struct store_query query = { .area = area, .purged = true };
+	char clean[SPANREC_TEXT_BYTES], names[SPANREC_TEXT_BYTES];
+	const char *name;
+	bool found = false;
+
+	for (size_t i = 0; (name = policy_area_peek(spanrec->policy, i)); i++)
+		if (!strcmp(name, area))
+			return 0;
+	/* what cannot be read is told when the list is made */
+	if (store_search(spanrec->archive, &query, stop_at_first, &found) < 0 ||
+	    found)
+		return 0;
+	name_areas(spanrec->policy, names);
+	log_error("--area '%s' is no area of the policy, and no call is of one "
+		  "of that name; %s%s",
+		  spanrec_text_clean(area, clean, sizeof(clean)),
+		  *names ? "the areas are: " : "the policy has no areas",
+		  names);
+	return EXIT_NOT_FOUND;
+}
+
+static int
 read_criteria(const struct arguments *a, struct criteria *criteria)
 {
 	const struct policy *policy = a->spanrec->policy;
@@ -235,6 +287,12 @@ read_criteria(const struct arguments *a, struct criteria *criteria)
 		query->extension = criteria->extension;
 	}
 	query->area = a->area;
+	if (a->area) {
+		int rc = check_area(a->spanrec, a->area);
+
+		if (rc)
+			return rc;
+	}
 	return read_period(a, query);
 }
 

@@ -30,7 +30,9 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Show the policies that were applied, and those that decided about calls "
     "that are in the archive: since when, which revision, who wrote, approved "
-    "and applied them. The archive keeps each as policy/HASH.yaml.\v"
+    "and applied them, and which one is in force: that of the home, which a "
+    "recorder that runs takes by 'spanrec reload'. The archive keeps each as "
+    "policy/HASH.yaml.\v"
     "A policy that was put in place without 'spanrec policy apply' is there "
     "since it first decided, and nobody is named who applied it.\n\n"
     "Examples:\n"
@@ -69,6 +71,7 @@ struct entry {
 	bool applied;
 	char by[STORE_NAME_BYTES];
 	uint64_t segments; /* that it decided about; of the first entry */
+	bool in_force;
 };
 
 struct entries {
@@ -171,7 +174,7 @@ compare_entries(const void *x, const void *y)
 
 static const char *const names[] = { "time",       "policy",   "revision",
 				     "author",     "approver", "change",
-				     "applied_by", "segments" };
+				     "applied_by", "segments", "in_force" };
 
 /* Of the text that the archive keeps. @return 0, -ENOMEM */
 static int
@@ -213,11 +216,13 @@ add_row(const struct spanrec *spanrec, json_t *rows, const struct entry *entry)
 		return -ENOMEM;
 	spanrec_time_utc(entry->time_ns, time);
 	store_hex(hex, entry->hash, STORE_HASH_BYTES);
-	rc = spanrec_json_set(row, "time", time) |
-	     spanrec_json_set(row, "policy", hex) |
-	     spanrec_json_set(row, "applied_by", entry->by) |
-	     json_object_set_new(row, "segments",
-				 json_integer((json_int_t)entry->segments));
+	rc =
+	    spanrec_json_set(row, "time", time) |
+	    spanrec_json_set(row, "policy", hex) |
+	    spanrec_json_set(row, "applied_by", entry->by) |
+	    json_object_set_new(row, "segments",
+				json_integer((json_int_t)entry->segments)) |
+	    json_object_set_new(row, "in_force", json_boolean(entry->in_force));
 	if (!rc)
 		rc = set_document(spanrec, row, entry);
 	if (json_array_append_new(rows, row) || rc)
@@ -225,10 +230,10 @@ add_row(const struct spanrec *spanrec, json_t *rows, const struct entry *entry)
 	return 0;
 }
 
-enum { WHEN, POLICY, REVISION, AUTHOR, APPROVER, APPLIED, SEGMENTS };
-static const char *const headings[] = { "WHEN",    "POLICY",   "REVISION",
-					"AUTHOR",  "APPROVER", "APPLIED BY",
-					"SEGMENTS" };
+enum { WHEN, POLICY, REVISION, AUTHOR, APPROVER, APPLIED, SEGMENTS, IN_FORCE };
+static const char *const headings[] = { "WHEN",     "POLICY",   "REVISION",
+					"AUTHOR",   "APPROVER", "APPLIED BY",
+					"SEGMENTS", "IN FORCE" };
 
 static const char *
 cell(const struct spanrec *spanrec, const json_t *row, size_t column,
@@ -250,10 +255,13 @@ cell(const struct spanrec *spanrec, const json_t *row, size_t column,
 		return spanrec_json_text(row, "approver");
 	case APPLIED:
 		return spanrec_json_text(row, "applied_by");
-	default:
+	case SEGMENTS:
 		snprintf(text, SPANREC_TIME_BYTES, "%" PRIu64,
 			 spanrec_json_count(row, "segments"));
 		return text;
+	default:
+		return json_is_true(json_object_get(row, "in_force")) ? "yes"
+								      : "";
 	}
 }
 
@@ -273,8 +281,38 @@ collect(struct spanrec *spanrec, struct entries *entries)
 	return rc;
 }
 
+/* The policy of the home is in force, since it came there last. @return exit
+ * code, 0 where it is none of these too */
 static int
-show(const struct arguments *arguments)
+mark_in_force(const struct spanrec *spanrec, struct entries *entries,
+	      bool *marked)
+{
+	char *home = NULL, *text;
+	struct policy *policy;
+	size_t home_bytes, n, i;
+	int rc = home_policy(&spanrec->home, NULL, &policy, &home, &home_bytes);
+
+	*marked = false;
+	if (rc)
+		return rc;
+	policy_free(&policy);
+	for (i = entries->count; i-- > 0 && !*marked;) {
+		struct entry *entry = &entries->items[i];
+
+		if (store_archive_policy(spanrec->archive, entry->hash, &text,
+					 &n))
+			continue; /* of which nobody knows what it was */
+		entry->in_force = n == home_bytes && memcmp(text, home, n) == 0;
+		*marked = entry->in_force;
+		free(text);
+	}
+	free(home);
+	return 0;
+}
+
+/* @return exit code */
+static int
+print_rows(const struct arguments *arguments, const json_t *rows, bool marked)
 {
 	static const struct spanrec_rows shown = {
 		.headings = headings,
@@ -286,19 +324,38 @@ show(const struct arguments *arguments)
 		.none = "No policy was applied, and none has decided yet.",
 	};
 	struct spanrec *spanrec = arguments->spanrec;
+	int rc = spanrec_rows_print(spanrec, &shown, rows, arguments->format);
+
+	if (!rc && !marked && json_array_size(rows) && !spanrec->quiet &&
+	    arguments->format == SPANREC_TABLE)
+		fputs("The policy in force is none of these: it was not "
+		      "applied, and has decided nothing yet.\n",
+		      spanrec->out);
+	return rc;
+}
+
+static int
+show(const struct arguments *arguments)
+{
+	struct spanrec *spanrec = arguments->spanrec;
 	struct entries entries = { 0 };
 	json_t *rows = json_array();
-	int rc = rows ? collect(spanrec, &entries) : -ENOMEM;
+	bool marked = false;
+	int rc = rows ? collect(spanrec, &entries) : -ENOMEM, code = 0;
 
-	for (size_t i = 0; !rc && i < entries.count; i++)
+	if (!rc)
+		code = mark_in_force(spanrec, &entries, &marked);
+	for (size_t i = 0; !rc && !code && i < entries.count; i++)
 		rc = add_row(spanrec, rows, &entries.items[i]);
-	if (rc)
+	if (rc) {
 		log_error("the archive cannot be read: %s", strerror(-rc));
-	rc = rc ? exit_code(rc)
-		: spanrec_rows_print(spanrec, &shown, rows, arguments->format);
+		code = exit_code(rc);
+	}
+	if (!code)
+		code = print_rows(arguments, rows, marked);
 	free(entries.items);
 	json_decref(rows);
-	return rc;
+	return code;
 }
 
 int

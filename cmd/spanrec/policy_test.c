@@ -448,7 +448,8 @@ static void
 test_log(void **state)
 {
 	const struct fixture *f = *state;
-	char *output;
+	char path[512], *output;
+	FILE *by_hand;
 
 	draft_with_test(f, "drop");
 	free(RUN(EXIT_DONE, "policy apply --untested trial %s/draft.yaml",
@@ -462,6 +463,10 @@ test_log(void **state)
 	/* the known calls were decided by no policy that is kept */
 	assert_has(output, "2019-03-28 14:15:03 000000000000 ");
 	assert_has(output, "Ann    Board");
+	/* the last one, and no other */
+	assert_has(output, "root       0        yes\n");
+	assert_null(strstr(strstr(output, " yes") + 1, " yes"));
+	assert_has_not(output, "none of these");
 	free(output);
 	output = RUN(EXIT_DONE, "policy log --json");
 	assert_has(output, "\"segments\":5");
@@ -470,7 +475,25 @@ test_log(void **state)
 	free(output);
 	output = RUN(EXIT_DONE, "policy log --csv");
 	assert_has(output, "time,policy,revision,author,approver,change,"
-			   "applied_by,segments\r\n");
+			   "applied_by,segments,in_force\r\n");
+	assert_has(output, ",true\r\n");
+	assert_has(output, ",false\r\n");
+	free(output);
+	draft(f, "revision: '2'", "revision: '3'");
+	free(RUN(EXIT_DONE, "policy apply --untested trial %s/draft.yaml",
+		 f->folder));
+	output = RUN(EXIT_DONE, "policy log --json");
+	assert_has(output, "\"in_force\":true,\"revision\":\"3\"");
+	assert_null(strstr(strstr(output, "true") + 1, "true"));
+	free(output);
+	/* what is changed by hand was not applied */
+	snprintf(path, sizeof(path), "%s/policy.yaml", f->home);
+	by_hand = fopen(path, "a");
+	assert_non_null(by_hand);
+	fputs("# changed\n", by_hand);
+	fclose(by_hand);
+	output = RUN(EXIT_DONE, "policy log");
+	assert_has(output, "The policy in force is none of these");
 	free(output);
 }
 

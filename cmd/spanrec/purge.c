@@ -79,16 +79,21 @@ parse(int key, char *value, struct argp_state *state)
 struct shown {
 	const struct spanrec *spanrec;
 	struct progress progress;
+	uint64_t recordings; /* dry: listed */
 };
 
 static void
 list_due(void *ctx, const struct store_segment *segment,
 	 const struct policy_clock *clock)
 {
-	const struct shown *shown = ctx;
+	struct shown *shown = ctx;
 	const struct spanrec *spanrec = shown->spanrec;
 	char due[SPANREC_TIME_BYTES], name[SPANREC_TEXT_BYTES];
 
+	/* Of what was never recorded there is nothing to delete. */
+	if (segment->state == STORE_STATE_NONE)
+		return;
+	shown->recordings++;
 	spanrec_time_local(spanrec->zone, clock->due_ns, due);
 	fprintf(spanrec->out, "%s  due %s  %s%s%s, %" PRIu64 " bytes\n",
 		segment->id, due,
@@ -119,10 +124,9 @@ tell(void *ctx, bool error, const char *words)
 
 /* @return exit code */
 static int
-sweep(struct spanrec *spanrec, int64_t now_ns, bool dry,
+sweep(struct spanrec *spanrec, int64_t now_ns, bool dry, struct shown *shown,
       struct sweep_result *result)
 {
-	struct shown shown = { .spanrec = spanrec };
 	char actor[STORE_NAME_BYTES];
 	struct sweep_config config = { .archive = spanrec->archive,
 				       .policy = spanrec->policy,
@@ -130,18 +134,18 @@ sweep(struct spanrec *spanrec, int64_t now_ns, bool dry,
 				       .now_ns = now_ns,
 				       .actor = actor,
 				       .dry = dry,
-				       .ctx = &shown,
+				       .ctx = shown,
 				       .list = list_due,
 				       .progress = show_progress,
 				       .tell = tell };
 	int rc;
 
 	spanrec_actor(actor);
-	progress_init(&shown.progress, "deleting");
+	progress_init(&shown->progress, "deleting");
 	if (spanrec->quiet)
-		shown.progress.shown = false;
+		shown->progress.shown = false;
 	rc = sweep_run(&config, result);
-	progress_fini(&shown.progress);
+	progress_fini(&shown->progress);
 	if (rc && exit_code(rc) != EXIT_DAMAGED)
 		return EXIT_FAILED;
 	return exit_code(rc);
@@ -150,19 +154,43 @@ sweep(struct spanrec *spanrec, int64_t now_ns, bool dry,
 /* ---- the command ------------------------------------------------------- */
 
 static void
-report(const struct spanrec *spanrec, const struct sweep_result *purge,
-       bool dry)
+report_gone(const struct spanrec *spanrec, const struct sweep_result *purge)
 {
 	uint64_t gone = purge->segments;
 
+	fprintf(spanrec->out,
+		"%" PRIu64 " segment%s deleted, %" PRIu64
+		" with audio, %" PRIu64 " bytes of it\n",
+		gone, gone == 1 ? "" : "s", purge->recordings, purge->bytes);
+}
+
+static void
+report_dry(const struct spanrec *spanrec, const struct sweep_result *purge,
+	   uint64_t recordings)
+{
+	uint64_t rest = purge->segments - recordings;
+
+	fprintf(spanrec->out,
+		"%" PRIu64 " recording%s would be deleted, %" PRIu64
+		" bytes of audio\n",
+		recordings, recordings == 1 ? "" : "s", purge->bytes);
+	if (rest)
+		fprintf(spanrec->out,
+			"%" PRIu64 " segment%s without a recording would be a "
+			"note like those of deleted ones\n",
+			rest, rest == 1 ? "" : "s");
+}
+
+static void
+report(const struct spanrec *spanrec, const struct sweep_result *purge,
+       const struct shown *dry)
+{
 	if (spanrec->quiet)
 		return;
-	fprintf(spanrec->out,
-		"%" PRIu64 " segment%s %s, %" PRIu64 " with audio, %" PRIu64
-		" bytes of it\n",
-		gone, gone == 1 ? "" : "s",
-		dry ? "would be deleted" : "deleted", purge->recordings,
-		purge->bytes);
+	if (dry)
+		report_dry(spanrec, purge, dry->recordings);
+	else
+		report_gone(spanrec, purge);
 	if (purge->failed)
 		fprintf(spanrec->out,
 			"%" PRIu64 " error%s: not all that is due is gone\n",
@@ -217,7 +245,7 @@ ask_sweep(struct spanrec *spanrec)
 	purge.held = spanrec_json_count(answer, "held");
 	purge.failed = spanrec_json_count(answer, "failed");
 	json_decref(answer);
-	report(spanrec, &purge, false);
+	report(spanrec, &purge, NULL);
 	if (!purge.failed)
 		return 0;
 	log_error("the recorder could not delete all that is due; its log "
@@ -233,6 +261,7 @@ spanrec_purge(struct spanrec *spanrec, int argc, char **argv)
 					  .doc = doc,
 					  .children = spanrec_global_options };
 	struct arguments arguments = { .spanrec = spanrec };
+	struct shown shown = { .spanrec = spanrec };
 	struct sweep_result purge;
 	int64_t now_ns;
 	int rc;
@@ -249,7 +278,7 @@ spanrec_purge(struct spanrec *spanrec, int argc, char **argv)
 		rc = when(&arguments, &now_ns);
 	if (rc)
 		return rc;
-	rc = sweep(spanrec, now_ns, arguments.dry, &purge);
-	report(spanrec, &purge, arguments.dry);
+	rc = sweep(spanrec, now_ns, arguments.dry, &shown, &purge);
+	report(spanrec, &purge, arguments.dry ? &shown : NULL);
 	return rc;
 }

@@ -90,7 +90,7 @@ assert_later_only(const struct fixture *f, const char *retention,
 	edit(f, first, earlier);
 	edit(f, second, later);
 	output = run(f, NOW, EXIT_DONE, "purge --dry-run --as-of %s", as_of);
-	assert_has(output, "4 segments would be deleted");
+	assert_has(output, "2 recordings would be deleted");
 	assert_has(output, second);
 	assert_has_not(output, first);
 	free(output);
@@ -214,6 +214,7 @@ test_policy_of_then(void **state)
 	assert_has(output, "2029-03-28");
 	free(output);
 	output = run(f, NOW, EXIT_DONE, "why %s", a1);
+	unwrap(output);
 	assert_has(output, "is not in the policy of today");
 	assert_has(output, "2029-03-28");
 	free(output);
@@ -235,10 +236,11 @@ test_policy_of_then(void **state)
 	assert_int_equal(chmod(path, 0600), 0);
 	testing_write_file(path, policy_short, strlen(policy_short));
 	output = run(f, late, EXIT_DONE, "purge --dry-run");
-	assert_has(output, "2 segments would be deleted");
+	assert_has(output, "2 recordings would be deleted");
 	free(output);
 	assert_int_equal(unlink(path), 0);
 	output = run(f, NOW, EXIT_DONE, "why %s", a1);
+	unwrap(output);
 	assert_has(output, "is not in the policy any more");
 	free(output);
 	output = run(f, late, EXIT_DONE, "purge");

@@ -62,78 +62,6 @@ parse(int key, char *value, struct argp_state *state)
 	}
 }
 
-/* ---- gaps -------------------------------------------------------------- */
-
-struct gap {
-	struct store_gap gap;
-	enum store_side side;
-};
-
-struct gaps {
-	struct gap *gaps;
-	size_t count;
-	bool known; /**< the file was read */
-};
-
-static int
-add_gap(struct gaps *gaps, const struct store_gap *gap, enum store_side side)
-{
-	struct gap *grown =
-	    reallocarray(gaps->gaps, gaps->count + 1, sizeof(*gaps->gaps));
-
-	if (!grown)
-		return -ENOMEM;
-	gaps->gaps = grown;
-	gaps->gaps[gaps->count++] = (struct gap){ *gap, side };
-	return 0;
-}
-
-static int
-compare_gaps(const void *a, const void *b)
-{
-	const struct gap *x = a, *y = b;
-
-	if (x->gap.from_ns != y->gap.from_ns)
-		return x->gap.from_ns < y->gap.from_ns ? -1 : 1;
-	return (x->side > y->side) - (x->side < y->side);
-}
-
-/* @return exit code */
-static int
-read_gaps(struct spanrec *spanrec, const struct store_segment *segment,
-	  struct gaps *gaps)
-{
-	enum store_side side[STORE_STREAMS_MAX] = { STORE_LEFT };
-	struct store_reader *reader = NULL;
-	struct store_item item;
-	int rc, error;
-
-	*gaps = (struct gaps){ 0 };
-	if (!spanrec->identity || !spanrec_segment_audible(segment))
-		return 0;
-	rc = spanrec_reader_open(spanrec, segment, &reader);
-	if (rc)
-		return rc;
-	while ((error = store_reader_next(reader, &item)) == 1) {
-		if (item.stream >= STORE_STREAMS_MAX)
-			error = -EBADMSG;
-		else if (item.type == STORE_ITEM_STREAM)
-			side[item.stream] = item.info.side;
-		else if (item.type == STORE_ITEM_GAP)
-			error = add_gap(gaps, &item.gap, side[item.stream]);
-		if (error < 0)
-			break;
-	}
-	store_reader_close(&reader);
-	if (error < 0)
-		return spanrec_reader_failed(segment, error);
-	if (gaps->count)
-		qsort(gaps->gaps, gaps->count, sizeof(*gaps->gaps),
-		      compare_gaps);
-	gaps->known = true;
-	return 0;
-}
-
 /* ---- who listened, who paused ------------------------------------------ */
 
 struct history {
@@ -194,11 +122,10 @@ utc_json(int64_t time_ns)
 }
 
 static json_t *
-gap_json(const struct gap *g)
+gap_json(const struct spanrec_gap *g)
 {
-	return json_pack("{ss,ss,sI,so,so}", "side",
-			 g->side == STORE_LEFT ? "left" : "right", "reason",
-			 store_reason_name(g->gap.reason), "packets",
+	return json_pack("{ss,ss,sI,so,so}", "side", spanrec_gap_side(g),
+			 "reason", store_reason_name(g->gap.reason), "packets",
 			 (json_int_t)g->gap.packets, "from",
 			 utc_json(g->gap.from_ns), "until",
 			 utc_json(g->gap.until_ns));
@@ -206,7 +133,7 @@ gap_json(const struct gap *g)
 
 /* @return NULL: no memory */
 static json_t *
-gaps_json(const struct gaps *gaps)
+gaps_json(const struct spanrec_gaps *gaps)
 {
 	json_t *array;
 	size_t i;
@@ -255,7 +182,7 @@ history_json(const struct history *history)
 
 static int
 show_json(struct spanrec *spanrec, const struct store_segment *segment,
-	  const struct gaps *gaps, const struct history *history)
+	  const struct spanrec_gaps *gaps, const struct history *history)
 {
 	json_t *object = spanrec_segment_json(spanrec, segment);
 	char hash[2 * STORE_HASH_BYTES + 1];
@@ -520,10 +447,9 @@ show_dropped(const struct spanrec *spanrec, const struct store_segment *segment)
 
 static void
 show_gaps(const struct spanrec *spanrec, const struct store_segment *segment,
-	  const struct gaps *gaps)
+	  const struct spanrec_gaps *gaps)
 {
 	char at[SPANREC_TIME_BYTES];
-	int64_t at_ns, ms;
 	size_t i;
 
 	if (!spanrec_segment_audible(segment))
@@ -539,17 +465,12 @@ show_gaps(const struct spanrec *spanrec, const struct store_segment *segment,
 	for (i = 0; i < gaps->count; i++) {
 		const struct store_gap *gap = &gaps->gaps[i].gap;
 
-		at_ns = spanrec_span_ns(segment->start_ns, gap->from_ns);
-		spanrec_duration(at_ns, at);
-		ms = at_ns / 1000000 % 1000;
 		fprintf(spanrec->out,
-			"  at %s.%03d, %s side: %.3f s, %" PRIu32
-			" packet%s (%s)\n",
-			at, ms < 0 ? 0 : (int)ms,
-			gaps->gaps[i].side == STORE_LEFT ? "left" : "right",
-			(double)spanrec_span_ns(gap->from_ns, gap->until_ns) /
-			    1e9,
-			gap->packets, gap->packets == 1 ? "" : "s",
+			"  at %s, %s side: %.3f s, %" PRIu32 " packet%s (%s)\n",
+			spanrec_gap_at(segment, gap, at),
+			spanrec_gap_side(&gaps->gaps[i]),
+			spanrec_gap_seconds(gap), gap->packets,
+			gap->packets == 1 ? "" : "s",
 			store_reason_name(gap->reason));
 	}
 }
@@ -578,7 +499,7 @@ show_history(const struct spanrec *spanrec, const struct history *history)
 
 static int
 show_table(const struct spanrec *spanrec, const struct store_segment *segment,
-	   const struct gaps *gaps, const struct history *history)
+	   const struct spanrec_gaps *gaps, const struct history *history)
 {
 	fprintf(spanrec->out, "%s (%s)\n", segment->id,
 		store_kind_name(segment->kind));
@@ -604,10 +525,10 @@ show_segment(const struct arguments *arguments,
 {
 	struct spanrec *spanrec = arguments->spanrec;
 	struct history history = { 0 };
-	struct gaps gaps = { 0 };
+	struct spanrec_gaps gaps = { 0 };
 	int rc, worst;
 
-	worst = read_gaps(spanrec, segment, &gaps);
+	worst = spanrec_gaps_read(spanrec, segment, &gaps);
 	rc = read_history(spanrec, segment, &history);
 	if (rc)
 		worst = rc;
@@ -615,7 +536,7 @@ show_segment(const struct arguments *arguments,
 		rc = show_json(spanrec, segment, &gaps, &history);
 	else
 		rc = show_table(spanrec, segment, &gaps, &history);
-	free(gaps.gaps);
+	spanrec_gaps_fini(&gaps);
 	free(history.entries);
 	return rc ? rc : worst;
 }

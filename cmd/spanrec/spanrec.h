@@ -17,6 +17,7 @@
  *   audio.c     recordings -> sound
  *   withheld.c  what no other hop may tell
  *   wav.c       sound -> WAV
+ *   gaps.c      what is missing of a recording
  *   init.c list.c show.c why.c play.c export.c verify.c purge.c key.c
  *   status.c live.c registrations.c pause.c reload.c
  *               one command each (live.c: list --live)
@@ -520,6 +521,42 @@ int spanrec_rows_complete(const struct spanrec *spanrec)
  * as it is. @return text */
 const char *spanrec_rows_time(const struct spanrec *spanrec, const char *utc,
 			      char text[SPANREC_TIME_BYTES]);
+
+/* ---- gaps.c ------------------------------------------------------------ */
+
+struct spanrec_gap {
+	struct store_gap gap;
+	enum store_side side;
+};
+
+/** What is missing of a recording, in order of time. */
+struct spanrec_gaps {
+	struct spanrec_gap *gaps;
+	size_t count, capacity;
+	bool known; /**< the file was read */
+};
+
+/**
+ * Read them out of the recording; where there is none, or no private key was
+ * opened, they are not known.
+ *
+ * @param gaps for spanrec_gaps_fini in any case
+ * @return exit code
+ */
+int spanrec_gaps_read(struct spanrec *spanrec,
+		      const struct store_segment *segment,
+		      struct spanrec_gaps *gaps)
+	__attribute__((warn_unused_result));
+void spanrec_gaps_fini(struct spanrec_gaps *gaps);
+
+/** "0:00.980" after the start of the segment. @return text */
+const char *spanrec_gap_at(const struct store_segment *segment,
+			   const struct store_gap *gap,
+			   char text[SPANREC_TIME_BYTES]);
+/** "left", "right" */
+const char *spanrec_gap_side(const struct spanrec_gap *gap);
+/** [s] */
+double spanrec_gap_seconds(const struct store_gap *gap);
 
 /* ---- live.c ------------------------------------------------------------ */
 

@@ -17,7 +17,7 @@ struct arguments {
 
 static const char doc[] =
     "Say in plain English why a call was recorded or not, by which rule of "
-    "which policy, and when it will be deleted.\v"
+    "which policy, what was left out of it, and when it will be deleted.\v"
     "Example:\n"
     "  spanrec why 20190328T141503Z-k7q2\n";
 
@@ -210,6 +210,73 @@ tell_state(FILE *to, const struct spanrec *spanrec,
 	}
 }
 
+/* By which the policy, or who was in the call, left something out. */
+static bool
+was_left_out(enum store_reason reason)
+{
+	return reason != STORE_REASON_loss && reason != STORE_REASON_kernel &&
+	       reason != STORE_REASON_overrun;
+}
+
+/* Of what was lost there may be hundreds. "0.040 s in 2 gaps (loss)" */
+static void
+tell_lost(FILE *to, const struct spanrec_gaps *gaps, enum store_reason reason,
+	  const char **before)
+{
+	double seconds = 0;
+	size_t count = 0;
+
+	for (size_t i = 0; i < gaps->count; i++) {
+		if (gaps->gaps[i].gap.reason != reason)
+			continue;
+		seconds += spanrec_gap_seconds(&gaps->gaps[i].gap);
+		count++;
+	}
+	if (!count)
+		return;
+	fprintf(to, "%s%.3f s in %zu gap%s (%s)", *before, seconds, count,
+		count == 1 ? "" : "s", store_reason_name(reason));
+	*before = ", ";
+}
+
+static void
+tell_gaps(FILE *to, const struct store_segment *segment,
+	  const struct spanrec_gaps *gaps)
+{
+	static const char left_out[] = "Left out of the recording: ";
+	const char *before = left_out;
+	char at[SPANREC_TIME_BYTES];
+
+	if (!spanrec_segment_audible(segment))
+		return;
+	if (!gaps->known) {
+		fputs("Whether something was left out of the recording stands "
+		      "inside the sealed file; the private key is not here. ",
+		      to);
+		return;
+	}
+	for (size_t i = 0; i < gaps->count; i++) {
+		const struct store_gap *gap = &gaps->gaps[i].gap;
+
+		if (!was_left_out(gap->reason))
+			continue;
+		fprintf(to, "%s%.3f s of the %s side from %s on (%s)", before,
+			spanrec_gap_seconds(gap),
+			spanrec_gap_side(&gaps->gaps[i]),
+			spanrec_gap_at(segment, gap, at),
+			store_reason_name(gap->reason));
+		before = ", ";
+	}
+	if (before != left_out)
+		fputs(". ", to);
+	before = "Missing: ";
+	tell_lost(to, gaps, STORE_REASON_loss, &before);
+	tell_lost(to, gaps, STORE_REASON_kernel, &before);
+	tell_lost(to, gaps, STORE_REASON_overrun, &before);
+	if (*before == ',')
+		fputs(". ", to);
+}
+
 static void
 tell_clocks(FILE *to, const struct spanrec *spanrec,
 	    const struct store_segment *segment)
@@ -257,19 +324,26 @@ tell_clocks(FILE *to, const struct spanrec *spanrec,
 	fprintf(to, "the next purge after %s deletes it.", when);
 }
 
+/* What cannot be read is not told; the rest is. @return exit code */
 static int
 tell_segment(struct spanrec *spanrec, const struct store_segment *segment)
 {
+	struct spanrec_gaps gaps;
+	int rc = spanrec_gaps_read(spanrec, segment, &gaps);
 	char *text = NULL;
 	size_t n;
 	FILE *to = open_memstream(&text, &n);
 
 	if (!to) {
+		spanrec_gaps_fini(&gaps);
 		log_error("not enough memory");
 		return EXIT_FAILED;
 	}
 	tell_decision(to, spanrec, segment);
 	tell_state(to, spanrec, segment);
+	if (!rc)
+		tell_gaps(to, segment, &gaps);
+	spanrec_gaps_fini(&gaps);
 	tell_clocks(to, spanrec, segment);
 	if (fclose(to) == EOF) {
 		free(text);
@@ -278,7 +352,7 @@ tell_segment(struct spanrec *spanrec, const struct store_segment *segment)
 	}
 	spanrec_text_wrap(spanrec->out, text, 0);
 	free(text);
-	return 0;
+	return rc;
 }
 
 int
@@ -291,18 +365,25 @@ spanrec_why(struct spanrec *spanrec, int argc, char **argv)
 	struct arguments arguments = { .spanrec = spanrec };
 	struct spanrec_selection selection = { 0 };
 	size_t i;
-	int rc;
+	int rc, error;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
 		return EXIT_USAGE;
 	rc = spanrec_open(spanrec, STORE_READ);
 	if (!rc)
+		rc = spanrec_open_key(spanrec, false);
+	if (!rc)
 		rc = spanrec_select(spanrec, arguments.id, &selection);
-	for (i = 0; !rc && i < selection.count; i++) {
+	if (rc)
+		goto out;
+	for (i = 0; i < selection.count; i++) {
 		if (i)
 			fputc('\n', spanrec->out);
-		rc = tell_segment(spanrec, &selection.segments[i]);
+		error = tell_segment(spanrec, &selection.segments[i]);
+		if (error)
+			rc = error;
 	}
+out:
 	spanrec_selection_fini(&selection);
 	return rc;
 }

@@ -618,9 +618,23 @@ talks_in(const struct control_call *call, const struct sip_call *sip,
 	return false;
 }
 
+/* Who mixes calls is one telephone. A queue has many callers, and lets none of
+ * them hear another. */
+static bool
+may_mix(const struct control_state *c, const struct sip_call *sip,
+	enum sip_party party)
+{
+	char number[POLICY_NUMBER_BYTES];
+
+	policy_number_normalise(c->policy,
+				control__name_sent(&sip->party[party]), number);
+	return !policy_is_queue(c->policy, number);
+}
+
 /*
  * Who takes a held call back while he talks in another one, lets both hear each
- * other: what is left out of one is left out of all.
+ * other: what is left out of one is left out of all. Where a switch passes on
+ * what his telephone asks for, it is who stands at its end of the conversation.
  *
  * @return false: he does not
  */
@@ -629,11 +643,18 @@ confer(struct control_state *c, struct control_call *call,
        const struct sip_event *event)
 {
 	const struct control_cause cause = { .what = "conference" };
+	enum sip_party party = event->party;
+	const struct control_leg *leg =
+	    control__stands_at(call, sip_end(event->call, party), &party);
+	bool asks = may_mix(c, event->call, event->party);
+	bool stands = may_mix(c, leg->sip, party);
 	struct control_call *one;
 	bool several = false;
 
 	for (one = c->calls; one; one = one->hh.next) {
-		if (one == call || !talks_in(one, event->call, event->party))
+		if (one == call ||
+		    !((asks && talks_in(one, event->call, event->party)) ||
+		      (stands && talks_in(one, leg->sip, party))))
 			continue;
 		one->conference = call->number;
 		several = true;

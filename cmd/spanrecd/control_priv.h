@@ -362,6 +362,12 @@ void control__keys_free(struct control_state *c);
 /** Is an address that of the same host? */
 bool control__same_host(const struct capture_endpoint *a,
 			const struct capture_endpoint *b);
+/** Who stands at an end of a conversation.
+ * @param found which party of the leg it is
+ * @return the leg; NULL: it has none */
+const struct control_leg *control__stands_at(const struct control_call *call,
+					     enum sip_party end,
+					     enum sip_party *found);
 void control__parties(const struct control_state *c,
 		      const struct control_call *call,
 		      struct control_parties *parties);

@@ -47,9 +47,9 @@ weight(const struct control_leg *leg, enum sip_party party)
 	       (party == SIP_CALLEE);
 }
 
-static const struct control_leg *
-find_end(const struct control_call *call, enum sip_party end,
-	 enum sip_party *found)
+const struct control_leg *
+control__stands_at(const struct control_call *call, enum sip_party end,
+		   enum sip_party *found)
 {
 	const struct control_leg *leg, *best = NULL;
 	int most = -1;
@@ -201,7 +201,7 @@ control__parties(const struct control_state *c, const struct control_call *call,
 	for (end = SIP_CALLER; end <= SIP_CALLEE; end++) {
 		enum sip_party party = SIP_CALLER;
 
-		leg = find_end(call, (enum sip_party)end, &party);
+		leg = control__stands_at(call, (enum sip_party)end, &party);
 		parties->end[end] = &leg->sip->party[party];
 		parties->name[end] = name_of(c, leg, party);
 		parties->addr[end] = leg->sip->signalling[party].addr;

@@ -51,6 +51,7 @@ segment_new(const struct writer_event *event,
 	s->start_ns = s->row.start_ns;
 	s->end_ns = INT64_MAX;
 	s->alive_s = INT64_MIN;
+	s->early_end = &s->early;
 	return s;
 }
 
@@ -60,6 +61,12 @@ segment_free(struct segment **segment)
 	if (!*segment)
 		return;
 	store_recording_free(&(*segment)->recording, false);
+	while ((*segment)->early) {
+		struct segment_gap *gap = (*segment)->early;
+
+		(*segment)->early = gap->next;
+		free(gap);
+	}
 	for (size_t i = 0; i < STORE_STREAMS_MAX; i++)
 		free((*segment)->copies[i]);
 	free(*segment);
@@ -438,6 +445,74 @@ store(struct segment *s, const struct segment_input *in, int stream,
 	return 0;
 }
 
+/* There is no recording yet. If one is made, it begins with these. */
+static int
+keep_early(struct segment *s, const struct store_gap *gap)
+{
+	struct segment_gap *early;
+
+	if (strictness(s->row.decision) == 2)
+		return 0;
+	early = calloc(1, sizeof(*early));
+	if (!early)
+		return -ENOMEM;
+	early->gap = *gap;
+	*s->early_end = early;
+	s->early_end = &early->next;
+	return 0;
+}
+
+static int
+write_gap(struct segment *s, const struct store_gap *gap)
+{
+	int r = introduce_streams(s, gap->stream + 1U);
+
+	return r < 0 ? r : store_recording_gap(s->recording, gap);
+}
+
+/* What was left out or lost before the first frame that is stored.
+ * @return 0; -ENOBUFS: not all of it yet; what the disk said */
+static int
+write_early(struct segment *s)
+{
+	struct segment_gap *early;
+	int r;
+
+	while ((early = s->early)) {
+		r = write_gap(s, &early->gap);
+		if (r < 0)
+			return r;
+		s->early = early->next;
+		free(early);
+	}
+	s->early_end = &s->early;
+	return 0;
+}
+
+/* Count a gap, and tell the recording of it, or that which may begin yet.
+ * @return 0, or -ENOBUFS: not yet */
+static int
+put_gap(struct segment *s, const struct segment_input *in,
+	const struct store_gap *gap)
+{
+	int r = 0;
+
+	if (s->state == SEGMENT_IDLE) {
+		r = keep_early(s, gap);
+	} else if (s->state == SEGMENT_OPENING || s->state == SEGMENT_OPEN) {
+		/* Those of a stream stand in order. */
+		r = write_early(s);
+		if (r == 0)
+			r = write_gap(s, gap);
+	}
+	if (r == -ENOBUFS)
+		return r;
+	if (r < 0)
+		fail(s, in, r);
+	s->row.streams[gap->stream].gaps++;
+	return 0;
+}
+
 /* A digit's gap hides the other hops of its side when it is played: it must not
  * reach over a silence, to where somebody talks. */
 enum { DIGIT_APART_NS = 1000000000 };
@@ -464,20 +539,13 @@ end_run(struct segment *s, const struct segment_input *in, int stream,
 				? run->until_ns
 				: until_ns,
 	};
-	int r = 0;
+	int r;
 
 	if (run->packets == 0)
 		return 0;
-	if (s->state == SEGMENT_OPEN || s->state == SEGMENT_OPENING) {
-		r = introduce_streams(s, (uint32_t)stream + 1);
-		if (r == 0)
-			r = store_recording_gap(s->recording, &gap);
-	}
-	if (r == -ENOBUFS)
-		return r;
+	r = put_gap(s, in, &gap);
 	if (r < 0)
-		fail(s, in, r);
-	s->row.streams[stream].gaps++;
+		return r;
 	run->packets = 0;
 	return 0;
 }
@@ -526,7 +594,9 @@ record(struct segment *s, const struct segment_input *in,
 	if (s->state == SEGMENT_IDLE)
 		open_recording(s, in);
 	if (s->state != SEGMENT_FAILED) {
-		r = end_run(s, in, flow->stream, frame->time_ns);
+		r = write_early(s);
+		if (r == 0)
+			r = end_run(s, in, flow->stream, frame->time_ns);
 		if (r == 0 && format)
 			r = introduce(s, flow->stream, format);
 		if (r == 0)
@@ -557,8 +627,10 @@ take_frame(struct segment *s, const struct segment_input *in,
 {
 	struct store_stream *row = &s->row.streams[flow->stream];
 	uint8_t pt = frame->payload_type;
-	/* What is as short as a keyed digit is looked at each time. */
-	bool told = s->told[flow->stream][pt >> 6] >> (pt & 63) & 1 &&
+	/* What is as short as a keyed digit is looked at each time, and so is
+	 * what may be encrypted by now. */
+	bool told = !flow->encrypted &&
+		    s->told[flow->stream][pt >> 6] >> (pt & 63) & 1 &&
 		    frame->payload_bytes > RTP_EVENT_BYTES;
 	const struct segment_pause *pause = paused(s, frame->time_ns);
 	struct rtp_format format;
@@ -666,7 +738,7 @@ take_gap(struct segment *s, const struct segment_input *in,
 	};
 	struct copies *copies = copies_of(s, flow);
 	uint32_t missing, shed;
-	int r = 0;
+	int r;
 
 	if (row->seen == 0 && flow->last_ns < s->row.call_start_ns)
 		return 0; /* the flow was another call's before */
@@ -679,16 +751,9 @@ take_gap(struct segment *s, const struct segment_input *in,
 		count_lost(s, in, flow->stream, missing - shed, flow->kernel);
 		return 0;
 	}
-	if (s->state == SEGMENT_OPEN || s->state == SEGMENT_OPENING) {
-		r = introduce_streams(s, (uint32_t)flow->stream + 1);
-		if (r == 0)
-			r = store_recording_gap(s->recording, &gap);
-	}
-	if (r == -ENOBUFS)
-		return r;
+	r = put_gap(s, in, &gap);
 	if (r < 0)
-		fail(s, in, r);
-	row->gaps++;
+		return r;
 	count_lost(s, in, flow->stream, frame->missing - frame->shed,
 		   flow->kernel);
 	return 0;

@@ -35,6 +35,12 @@ struct segment_run {
 	int64_t until_ns; /**< of the last one left out */
 };
 
+/** A gap of before the first frame that is stored. */
+struct segment_gap {
+	struct segment_gap *next; /**< one that ended later */
+	struct store_gap gap;
+};
+
 /** A time in which a call was not recorded because somebody paused it. */
 struct segment_pause {
 	struct segment_pause *next; /**< the one before it */
@@ -64,6 +70,8 @@ struct segment {
 	struct store_recording *recording;
 	struct store_stream_info info[STORE_STREAMS_MAX];
 	struct segment_run left_out[STORE_STREAMS_MAX];
+	struct segment_gap *early, **early_end; /**< the recording has yet to be
+						 * told of them */
 	struct copies *copies[STORE_STREAMS_MAX]; /**< where several mirror
 						   * ports show a stream */
 	uint32_t introduced; /**< streams that the recording was told of */
