@@ -476,6 +476,33 @@ run_live(struct archiver_state *a)
 	return r;
 }
 
+/* What an earlier run recorded of a segment that is decided against now: it
+ * goes with those that end. */
+static void
+take_back_earlier(struct archiver_state *a,
+		  const struct control_request *request)
+{
+	struct ended *ended = calloc(1, sizeof(*ended));
+	struct store_segment as = { 0 };
+	int r = -ENOMEM;
+
+	memcpy(&as, request->taken.head, SEGMENT_HEAD_BYTES);
+	if (ended)
+		r = store_segment_get(a->archive, request->taken.id,
+				      &ended->row);
+	if (r < 0 && r != -ENOENT)
+		fail(a, r, "cannot take a recording back");
+	if (r < 0 || strcmp(ended->row.id, request->taken.id) != 0 ||
+	    !taken_back_decide(&ended->row, &as)) {
+		free(ended);
+		return;
+	}
+	ended->type = ARCHIVE_TAKE_BACK;
+	ended->traces = request->taken.traces;
+	a->urgent = true;
+	add_ended(a, ended);
+}
+
 static void
 take_policy(struct archiver_state *a, struct policy *policy)
 {
@@ -505,6 +532,9 @@ run_control(struct archiver_state *a)
 				fail(a, r, "cannot write the ledger");
 			/* It tells of what stands before it in the ring. */
 			answer_token(a, request->token, live < 0 ? live : r);
+			break;
+		case CONTROL_TAKE_BACK:
+			take_back_earlier(a, request);
 			break;
 		case CONTROL_POLICY:
 			take_policy(a, request->policy);

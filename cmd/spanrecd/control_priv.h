@@ -83,6 +83,13 @@ struct control_leg {
 					     * its address; "": not known */
 };
 
+/** Numbers of the segments that earlier runs made of what would have been one.
+ * Of more than fit the last are kept. */
+struct control_before {
+	uint32_t count;
+	uint32_t segment[16];
+};
+
 /** A conversation in progress: two ends, one writer, one segment at a time. */
 struct control_call {
 	UT_hash_handle hh; /**< by number */
@@ -114,6 +121,8 @@ struct control_call {
 	struct writer_streams streams;    /**< live: that it has had */
 	int64_t sip_ns; /**< of the last SIP that changed something */
 	/* live table */
+	struct control_before before; /**< of the current segment */
+	bool taken_back; /**< something of it was recorded, and may not be */
 	bool dirty; /**< changed since it was last kept */
 	struct control_call *next_dirty;
 };
@@ -142,13 +151,21 @@ struct control_gone {
 	char key[STORE_SEGMENT_ID_BYTES];
 };
 
+/** A segment of an earlier run that is to be taken back. */
+struct control_taken {
+	struct control_taken *next;
+	char id[STORE_SEGMENT_ID_BYTES];
+	uint8_t head[SEGMENT_HEAD_BYTES]; /**< as it is decided now */
+	uint8_t traces;
+};
+
 /** A conversation of an earlier run, on its way back. */
 struct control_saved {
 	struct control_saved *next;
 	char key[STORE_SEGMENT_ID_BYTES];
 	struct store_segment row; /**< of its last segment, then of the one to
 				   * go on with; no streams */
-	bool recorded; /**< the last one has a row */
+	uint32_t recorded; /**< the last one, if it has a row; 0: it has not */
 	uint32_t state_bytes;
 	uint8_t state[];
 };
@@ -194,6 +211,7 @@ struct control_state {
 	uint64_t last_leg; /**< number of the SIP call that came last */
 	struct control_call *dirty;
 	struct control_gone *gone;
+	struct control_taken *taken;
 	int64_t kept_ns; /**< wall clock: live table last written */
 	struct server *server;
 	struct command *commands; /**< that wait */
@@ -422,8 +440,10 @@ void control__live_forget(struct control_state *c,
 /** Hand to the archive thread what has changed. @param now even if that was
  * done a moment ago. @return false: there was no room for all of it */
 bool control__live_flush(struct control_state *c, bool now);
-/** The next flush is due at once. */
-void control__live_hurry(struct control_state *c);
+/** What was recorded of the current segment may have to be taken back: that is
+ * kept for the next run at once, and what earlier runs recorded of it goes. */
+void control__live_take_back(struct control_state *c,
+			     struct control_call *call);
 /** Read what an earlier run has kept. Before the threads run. @return 0,
  * negative errno */
 int control__live_load(struct control_state *c);
@@ -438,6 +458,9 @@ enum store_kind control__saved_kind(const struct control_saved *saved);
 /** What has happened in it. */
 void control__saved_state(const struct control_saved *saved,
 			  struct policy_state *state);
+/** What the current segment was in earlier runs, the last one too. */
+void control__saved_before(const struct control_saved *saved,
+			   struct control_before *before);
 /** When SIP last changed something. Bringing it back is none. */
 int64_t control__saved_sip_ns(const struct control_saved *saved);
 /** The streams that it is known to have had. */

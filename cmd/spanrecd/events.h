@@ -188,6 +188,7 @@ struct archive_answer {
 enum control_request_type {
 	CONTROL_LIVE_PUT,    /**< `live`, `state` of a conversation */
 	CONTROL_LIVE_DELETE, /**< `live.key`: it is over */
+	CONTROL_TAKE_BACK,   /**< `taken`: what an earlier run recorded */
 	CONTROL_LEDGER,      /**< `entry` */
 	CONTROL_POLICY,      /**< `policy`: retention goes by it from now on */
 	CONTROL_SWEEP        /**< purge now, without waiting for the minute */
@@ -202,6 +203,11 @@ struct control_request {
 			char key[STORE_SEGMENT_ID_BYTES];
 			uint8_t head[SEGMENT_HEAD_BYTES];
 		} live;
+		struct {
+			char id[STORE_SEGMENT_ID_BYTES];
+			uint8_t head[SEGMENT_HEAD_BYTES];
+			uint8_t traces; /**< enum policy_traces */
+		} taken;
 		struct store_ledger_entry entry;
 		struct policy *policy; /**< taken */
 	};

@@ -171,4 +171,54 @@ check "... answered or not" is "$(rows 'sorted(r["from"] for r in rows
 	if r["state"] == "stored")')" "['200002', '200003']"
 check "... the archive is sound" spanrec verify --all
 
+# ---- calls that turn out to be exempt later ----------------------------------
+
+# identify N NUMBER: who was called tells who he is
+identify() {
+	in_space python3 - "$@" <<-END
+	$(cat wire.py)
+	n, number = sys.argv[1:]
+	caller, callee = "10.0.0." + n, "10.128.0." + n
+	sip(callee, caller, (
+	    f"UPDATE sip:20000{n}@{caller} SIP/2.0",
+	    f"Via: SIP/2.0/UDP {callee}:5060;branch=z9hG4bK-identity-{n}",
+	    f"From: <sip:60000{n}@{caller}>;tag=b",
+	    f"To: <sip:20000{n}@{caller}>;tag=a",
+	    f"P-Asserted-Identity: <sip:{number}@{callee}>",
+	    f"Call-ID: {n}@{caller}", "CSeq: 2 UPDATE"))
+	END
+}
+
+home
+cat >>home/policy.yaml <<-'END'
+	exemptions:
+	  - {name: union, numbers: [600900], reason: private}
+END
+start
+answer 1
+answer 2
+for i in 1 2; do
+	speak 1 2
+	sleep 2
+	crash
+	start
+done
+check "both go on, a second time" is "$(status calls_resumed)" 2
+speak 1 2
+sleep 1
+identify 1 600900
+sleep 2
+speak 2
+sleep 2
+stop
+check "who turns out to be exempt is not kept, nor by earlier runs" \
+	is "$(rows 'sorted((r["segment"], r["decision"], r["state"])
+		for r in rows if r["from"] == "200001")')" \
+	"[(1, 'drop', 'purged'), (2, 'drop', 'purged'), (3, 'drop', 'purged')]"
+check "... who does not is" \
+	is "$(rows 'sorted((r["segment"], r["decision"], r["state"])
+		for r in rows if r["from"] == "200002")')" \
+	"[(1, 'record', 'interrupted'), (2, 'record', 'interrupted'), (3, 'record', 'stored')]"
+check "... the archive is sound" spanrec verify --all
+
 exit $failed

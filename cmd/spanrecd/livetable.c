@@ -9,6 +9,7 @@
  *
  *   u8 version | u8 flags | u8 kind | i64 last SIP
  *   what has happened that binds the policy (struct policy_state)
+ *   what of the segment is in earlier ones (struct control_before)
  *   u8 streams, for each: source 16, u16 port | destination 16, u16 port
  *                         u32 SSRC
  *   for each leg: u16 bytes | state of the SIP tracker,
@@ -31,11 +32,11 @@
 #include "cmd/spanrecd/taken_back.h"
 
 static const int64_t KEEP_NS = 100 * 1000000LL;
-/* By then the archive has discarded what was opted out of; killed before, the
- * next run has it done. */
+/* By then the archive has discarded what was decided against; killed before,
+ * the next run has it done. */
 static const int64_t DISCARD_NS = 10 * 1000000000LL;
 
-enum { VERSION = 5 };
+enum { VERSION = 6 };
 enum {
 	FLAG_LOCAL_IS_CALLER = 1,
 	FLAG_REACHED = 2,
@@ -43,7 +44,9 @@ enum {
 	TRACES_SHIFT = 3
 };
 enum { KIND_AT = 2, SIP_NS_AT = 3, STATE_AT = 11 };
-enum { STREAMS_AT = STATE_AT + sizeof(struct policy_state) };
+enum { BEFORE_AT = STATE_AT + sizeof(struct policy_state) };
+enum { STREAMS_AT = BEFORE_AT + sizeof(struct control_before) };
+enum { BEFORE_MAX = sizeof(((struct control_before *)0)->segment) / 4 };
 enum { HEAD_BYTES = STREAMS_AT + 1, STREAM_BYTES = 40, LEG_BYTES = 2 };
 enum { MARK_BYTES = sizeof(uint64_t) };
 enum { STATE_BYTES_MAX = STORE_LIVE_BYTES_MAX };
@@ -128,7 +131,8 @@ control__live_forget(struct control_state *c, const struct control_call *call)
 void
 control__live_remove(struct control_state *c, const struct control_call *call)
 {
-	bool discarded = call->family->state.opt == POLICY_OPT_OUT;
+	bool discarded =
+	    call->family->state.opt == POLICY_OPT_OUT || call->taken_back;
 
 	if (is_live(c))
 		remove_at(c, call->key,
@@ -258,6 +262,7 @@ put(struct control_state *c, struct control_call *call)
 	request->state[KIND_AT] = (uint8_t)call->kind;
 	memcpy(request->state + STATE_AT, &call->family->state,
 	       sizeof(call->family->state));
+	memcpy(request->state + BEFORE_AT, &call->before, sizeof(call->before));
 	memcpy(request->state + SIP_NS_AT, &call->sip_ns, sizeof(call->sip_ns));
 	request->state_bytes = (uint32_t)(end - request->state);
 	control__request_commit(c, request);
@@ -282,12 +287,33 @@ remove_gone(struct control_state *c, int64_t wall_ns)
 	return true;
 }
 
+static bool
+take_back_earlier(struct control_state *c)
+{
+	struct control_taken *taken;
+
+	while ((taken = c->taken)) {
+		struct control_request *request =
+		    control__request(c, CONTROL_TAKE_BACK, 0);
+
+		if (!request)
+			return false;
+		memcpy(request->taken.id, taken->id, sizeof(taken->id));
+		memcpy(request->taken.head, taken->head, sizeof(taken->head));
+		request->taken.traces = taken->traces;
+		control__request_commit(c, request);
+		c->taken = taken->next;
+		free(taken);
+	}
+	return true;
+}
+
 bool
 control__live_flush(struct control_state *c, bool now)
 {
 	int64_t wall_ns;
 
-	if (!c->dirty && !c->gone)
+	if (!c->dirty && !c->gone && !c->taken)
 		return true;
 	wall_ns = control__wall_ns();
 	if (!now && wall_ns - c->kept_ns < KEEP_NS && wall_ns >= c->kept_ns)
@@ -301,13 +327,33 @@ control__live_flush(struct control_state *c, bool now)
 		c->dirty = call->next_dirty;
 		call->dirty = false;
 	}
-	return remove_gone(c, wall_ns);
+	return take_back_earlier(c) && remove_gone(c, wall_ns);
 }
 
 void
-control__live_hurry(struct control_state *c)
+control__live_take_back(struct control_state *c, struct control_call *call)
 {
+	uint32_t i;
+
 	c->kept_ns = 0;
+	call->taken_back = true;
+	for (i = 0; i < call->before.count; i++) {
+		struct control_taken *taken = calloc(1, sizeof(*taken));
+
+		if (!taken) {
+			/* The next run does it, if the call lasts. */
+			log_error("out of memory: %s-%u must not be kept, and "
+				  "cannot be taken back",
+				  call->family->id, call->before.segment[i]);
+			continue;
+		}
+		snprintf(taken->id, sizeof(taken->id), "%s-%u",
+			 call->family->id, call->before.segment[i]);
+		memcpy(taken->head, call->head, SEGMENT_HEAD_BYTES);
+		taken->traces = (uint8_t)call->verdict.traces;
+		taken->next = c->taken;
+		c->taken = taken;
+	}
 }
 
 /* ---- bringing back ------------------------------------------------------- */
@@ -379,10 +425,8 @@ take_back(struct control_state *c, const struct control_saved *saved,
 					: POLICY_TRACES_MINIMAL;
 	int r;
 
-	row->decision = saved->row.decision;
-	memcpy(row->reason, saved->row.reason, sizeof(row->reason));
-	memcpy(row->rule, saved->row.rule, sizeof(row->rule));
-	memcpy(row->retention, saved->row.retention, sizeof(row->retention));
+	if (!taken_back_decide(row, &saved->row))
+		return;
 	r = store_batch_begin(archive);
 	if (r == 0) {
 		/* a put that fails fails the commit too */
@@ -399,12 +443,21 @@ take_back(struct control_state *c, const struct control_saved *saved,
 			    row->id, row->reason);
 }
 
-static bool
-is_forbidden(const struct control_saved *saved, const struct store_segment *row)
+/* What is left of a segment that was decided against, of all runs. */
+static void
+take_back_forbidden(struct control_state *c, const struct control_saved *saved)
 {
-	return saved->row.decision != STORE_RECORD &&
-	       saved->row.decision != STORE_LISTEN_DENY && row->key_day &&
-	       row->state != STORE_STATE_PURGED;
+	struct control_before before;
+	struct store_segment row;
+	uint32_t i;
+
+	if (saved->row.decision == STORE_RECORD ||
+	    saved->row.decision == STORE_LISTEN_DENY)
+		return;
+	control__saved_before(saved, &before);
+	for (i = 0; i < before.count; i++)
+		if (has_row(c, saved->row.call, before.segment[i], &row))
+			take_back(c, saved, &row);
 }
 
 /* Those of one call stand together. */
@@ -436,13 +489,11 @@ choose_segments(struct control_state *c, struct control_saved *first)
 	while (has_row(c, first->row.call, last + 1, &row))
 		last++;
 	for (saved = first; saved != end; saved = saved->next) {
-		saved->recorded =
-		    has_row(c, saved->row.call, saved->row.segment, &row);
-		if (!saved->recorded)
-			continue;
-		if (is_forbidden(saved, &row))
-			take_back(c, saved, &row);
-		saved->row.segment = ++last;
+		if (has_row(c, saved->row.call, saved->row.segment, &row))
+			saved->recorded = saved->row.segment;
+		take_back_forbidden(c, saved);
+		if (saved->recorded)
+			saved->row.segment = ++last;
 	}
 }
 
@@ -564,6 +615,23 @@ control__saved_state(const struct control_saved *saved,
 	state->by[sizeof(state->by) - 1] = '\0';
 }
 
+void
+control__saved_before(const struct control_saved *saved,
+		      struct control_before *before)
+{
+	memset(before, 0, sizeof(*before));
+	if (legs_at(saved))
+		memcpy(before, saved->state + BEFORE_AT, sizeof(*before));
+	if (before->count > BEFORE_MAX)
+		before->count = 0;
+	if (!saved->recorded)
+		return;
+	if (before->count == BEFORE_MAX)
+		memmove(before->segment, before->segment + 1,
+			--before->count * sizeof(before->segment[0]));
+	before->segment[before->count++] = saved->recorded;
+}
+
 int64_t
 control__saved_sip_ns(const struct control_saved *saved)
 {
@@ -628,6 +696,12 @@ control__live_free(struct control_state *c)
 
 		c->gone = gone->next;
 		free(gone);
+	}
+	while (c->taken) {
+		struct control_taken *taken = c->taken;
+
+		c->taken = taken->next;
+		free(taken);
 	}
 	control__recall_free(c);
 }

@@ -310,6 +310,9 @@ begin(struct control_state *c, struct control_call *call,
 			 cause.by);
 	else
 		COPY_TEXT(call->began, cause.what);
+	/* What is decided anew is not decided of before. */
+	if (!same || strictness(call->verdict.decision) == 2)
+		call->before.count = 0;
 	note_call_ids(call, true);
 	make_head(c, call, parties, time_ns);
 	if (first) {
@@ -340,8 +343,7 @@ reach_back(const struct control_call *call, enum policy_decision before,
 	return from_ns > start_of(call) ? from_ns : start_of(call);
 }
 
-/* What was recorded of the current segment may have to be taken back: that is
- * kept for the next run before anything else.
+/* What was recorded of the current segment may have to be taken back.
  *
  * @param before, now what was and is decided about it */
 static void
@@ -350,7 +352,7 @@ update(struct control_state *c, struct control_call *call,
 {
 	control__tell_head(c, call, WRITER_UPDATE, false, time_ns);
 	if (strictness(now) == 2 && strictness(before) < 2)
-		control__live_hurry(c);
+		control__live_take_back(c, call);
 }
 
 void
@@ -545,6 +547,8 @@ control__segment_go_on(struct control_state *c, struct control_call *call,
 	call->is_bound[call->held] = true;
 	control__parties(c, call, &parties);
 	decide(c, call, &parties, false);
+	if (strictness(call->verdict.decision) < 2)
+		control__saved_before(saved, &call->before);
 	make_head(c, call, &parties, start_ns);
 	control__tell_head(c, call, WRITER_SEGMENT, saved->recorded, time_ns);
 	control__saved_streams(saved, &call->streams);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "policy/policy.h"
@@ -25,6 +26,19 @@ say_why(char why[WHY_BYTES], const struct store_segment *row)
 {
 	snprintf(why, WHY_BYTES, "decided against after it had begun: %s",
 		 row->reason);
+}
+
+bool
+taken_back_decide(struct store_segment *row, const struct store_segment *as)
+{
+	if (!row->key_day || row->state == STORE_STATE_PURGED ||
+	    row->state == STORE_STATE_HELD)
+		return false;
+	row->decision = as->decision;
+	memcpy(row->reason, as->reason, sizeof(row->reason));
+	memcpy(row->rule, as->rule, sizeof(row->rule));
+	memcpy(row->retention, as->retention, sizeof(row->retention));
+	return true;
 }
 
 int

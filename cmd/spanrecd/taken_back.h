@@ -7,6 +7,7 @@
 #ifndef CMD_SPANRECD_TAKEN_BACK_H
 #define CMD_SPANRECD_TAKEN_BACK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "store/store.h"
@@ -28,5 +29,16 @@ int taken_back_begin(struct store_archive *archive, struct store_segment *row,
 int taken_back_finish(struct store_archive *archive,
 		      const struct store_segment *row, uint8_t traces)
 	__attribute__((warn_unused_result));
+
+/**
+ * A row that says of a recording of earlier what is decided now.
+ *
+ * @param row as it is in the archive
+ * @param as what was decided: decision, reason, rule, retention
+ * @return false: there is nothing to take back; or it is held, and who holds it
+ * knows why
+ */
+bool taken_back_decide(struct store_segment *row,
+		       const struct store_segment *as);
 
 #endif

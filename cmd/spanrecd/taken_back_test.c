@@ -221,6 +221,25 @@ killed_before(void **state)
 	assert_gone(w, false);
 }
 
+/* Who holds it knows why. */
+static void
+held(void **state)
+{
+	struct world *w = *state;
+	struct store_segment row;
+
+	get(w, &row);
+	row.state = STORE_STATE_HELD;
+	assert_int_equal(store_batch_begin(w->archive), 0);
+	assert_int_equal(store_segment_put(w->archive, &row), 0);
+	assert_int_equal(store_batch_commit(w->archive), 0);
+	keep_live(w, forbid);
+	load_live(w);
+	get(w, &row);
+	assert_int_equal(row.state, STORE_STATE_HELD);
+	assert_int_equal(row.decision, STORE_RECORD);
+}
+
 /* Nothing of it was decided against. */
 static void
 goes_on(void **state)
@@ -241,7 +260,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(killed_in_between), T(finished), T(counted_only),
-		T(killed_before),     T(goes_on),
+		T(killed_before),     T(held),     T(goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
