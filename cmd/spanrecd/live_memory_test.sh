@@ -78,13 +78,27 @@ memory() {
 	card = [4] + 15 * [1]
 	words = {"exempt": [b"EXE!!!!!!!!!"], "pays": [b"PAY!!!!!!!!!"],
 	         "kept": [b"KEP!!!!!!!!!"], "card": [bytes(card)]}
+	# A-law as it is sent, and decoded (G.711).
+	def linear(code):
+	    code ^= 0x55
+	    segment, value = code >> 4 & 7, (code & 15) << 4
+	    value = value + 8 if segment == 0 else value + 264 << segment - 1
+	    return value if code & 0x80 else -value
+	for name in "exempt", "pays", "kept":
+	    sound = [linear(code) for code in words[name][0]]
+	    for size in 2, 4:
+	        words[name].append(b"".join(
+	            sample.to_bytes(size, "little", signed=True)
+	            for sample in sound))
 	# As text, and as numbers in members of structures.
 	for size in 1, 2, 4, 8:
 	    for digits in card, [48 + digit for digit in card]:
 	        words["card"].append(b"".join(
 	            digit.to_bytes(size, "little") for digit in digits))
 	apart = [re.compile((b"[\\s\\S]{%d}" % gap).join(
-	    b"%d" % digit for digit in card)) for gap in (7, 15, 23, 31)]
+	    one % digit for digit in card))
+	    for gap in (3, 7, 11, 15, 19, 23, 31, 39, 47, 63)
+	    for one in (b"%d", b"\\x0%d")]
 	found = set()
 	with open(f"/proc/{pid}/mem", "rb", 0) as memory:
 	    for line in open(f"/proc/{pid}/maps"):
@@ -114,7 +128,9 @@ start
 send in.pcap &
 sender=$!
 sleep 6.3
-check "what waits is found, and so are digits" is "$(memory)" "card kept pays"
+# Who is exempt is still talking: what he says is on its way to be left out.
+check "what waits is found, and so are digits" is "$(memory)" \
+	"card kept pays" "card exempt kept pays"
 wait $sender
 # So long digits may become a card number yet, and what is near them waits.
 sleep 15
