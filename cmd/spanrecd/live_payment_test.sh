@@ -13,8 +13,8 @@ call c1 from out:07700900111 to bob:200001
 at 0.000 c1 invite rtp 10000 codec PCMA,telephone-event
 at 0.100 c1 ok rtp 20000 codec PCMA,telephone-event
 at 0.110 c1 ack
-media c1 caller tone 440 then 1500 at 3.4 then 460 at 13.3 from 0.12 to 18
-media c1 callee tone 880 then 1900 at 3.4 then 860 at 13.3 from 0.12 to 18
+media c1 caller tone 440 then 1500 at 3.7 then 460 at 13.1 from 0.12 to 18
+media c1 callee tone 880 then 1900 at 3.7 then 860 at 13.1 from 0.12 to 18
 	digit * at 5.02 digit 5 at 5.32 digit * at 13.02 digit 6 at 13.52
 at 18.000 c1 bye
 at 18.010 c1 ok
@@ -22,8 +22,8 @@ call c2 from out:07700900112 to bob:200002
 at 0.000 c2 invite rtp 10002 codec PCMA,telephone-event
 at 0.100 c2 ok rtp 20002 codec PCMA,telephone-event
 at 0.110 c2 ack
-media c2 caller tone 540 then 1300 at 4.4 from 0.12 to 18
-media c2 callee tone 780 then 1700 at 4.4 from 0.12 to 18
+media c2 caller tone 540 then 1300 at 4.7 from 0.12 to 18
+media c2 callee tone 780 then 1700 at 4.7 from 0.12 to 18
 	digit * at 5.02 digit 7 at 5.32
 at 18.000 c2 bye
 at 18.010 c2 ok
