@@ -259,19 +259,6 @@ store_keyring_sync(struct store_archive *archive)
 	return r;
 }
 
-/** Put bytes where the key was, on the disk when this returns. */
-static int
-overwrite(const struct store__keyring *ring, uint32_t slot,
-	  const uint8_t bytes[STORE__SLOT_BYTES])
-{
-	int r = store__pwrite(ring->fd, bytes, STORE__SLOT_BYTES,
-			      (uint64_t)slot * STORE__SLOT_BYTES);
-
-	if (r == 0 && fdatasync(ring->fd))
-		r = -errno;
-	return r;
-}
-
 /** Is there nothing in a slot that could be overwritten? One that cannot be
  * read is not empty: writing may still succeed. */
 static bool
@@ -287,25 +274,63 @@ slot_empty(const struct store__keyring *ring, uint32_t slot)
 	       sodium_is_zero(bytes, sizeof(bytes));
 }
 
+/** Where there are keys: other bytes there, on the disk when this returns.
+ * @param step told of each that is written @return what keeps all of them */
+static int
+slots_overwrite(struct store_archive *archive, struct store__keyring *ring,
+		struct store__doomed *doomed, size_t count, int step)
+{
+	uint8_t bytes[STORE__SLOT_BYTES];
+
+	for (size_t i = 0; i < count; i++) {
+		if (doomed[i].result)
+			continue;
+		if (step == 2)
+			randombytes_buf(bytes, sizeof(bytes));
+		else
+			slot_encode(bytes, STORE__SLOT_DESTROYED, ring->day,
+				    doomed[i].slot, NULL);
+		doomed[i].result =
+		    store__pwrite(ring->fd, bytes, sizeof(bytes),
+				  (uint64_t)doomed[i].slot * STORE__SLOT_BYTES);
+		if (doomed[i].result == 0)
+			store__step(archive, step);
+	}
+	return fdatasync(ring->fd) ? -errno : 0;
+}
+
+void
+store__keyring_destroy_many(struct store_archive *archive, uint32_t day,
+			    struct store__doomed *doomed, size_t count)
+{
+	struct store__keyring *ring;
+	size_t keys = 0;
+	int r = keyring_find(archive, day, false, &ring);
+
+	if (r == -ENOENT)
+		r = -ENOKEY;
+	for (size_t i = 0; i < count && r == 0; i++) {
+		doomed[i].result =
+		    slot_empty(ring, doomed[i].slot) ? -ENOKEY : 0;
+		keys += doomed[i].result == 0;
+	}
+	if (r == 0 && keys)
+		r = slots_overwrite(archive, ring, doomed, count, 2);
+	if (r == 0 && keys)
+		r = slots_overwrite(archive, ring, doomed, count, 3);
+	for (size_t i = 0; i < count && r; i++)
+		if (doomed[i].result != -ENOKEY)
+			doomed[i].result = r;
+}
+
 int
 store__keyring_destroy(struct store_archive *archive, uint32_t day,
 		       uint32_t slot)
 {
-	uint8_t bytes[STORE__SLOT_BYTES];
-	struct store__keyring *ring;
-	int r = keyring_find(archive, day, false, &ring);
+	struct store__doomed doomed = { .slot = slot };
 
-	if (r)
-		return r == -ENOENT ? -ENOKEY : r;
-	if (slot_empty(ring, slot))
-		return -ENOKEY;
-	randombytes_buf(bytes, sizeof(bytes));
-	r = overwrite(ring, slot, bytes);
-	if (r)
-		return r;
-	store__step(archive, 2);
-	slot_encode(bytes, STORE__SLOT_DESTROYED, day, slot, NULL);
-	return overwrite(ring, slot, bytes);
+	store__keyring_destroy_many(archive, day, &doomed, 1);
+	return doomed.result;
 }
 
 void

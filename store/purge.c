@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Deleting a recording so that it cannot come back:
+ * Deleting recordings so that they cannot come back, many at a time, because
+ * what costs is syncs:
  *
- *   1. tombstone, and the certificate to be, in one transaction
- *   2. the slot of its key overwritten with random bytes, synced
- *   3. the slot marked as destroyed, synced
- *   4. the file unlinked, its folder synced
- *   5. certificate into the ledger, the note of 1 removed, in one transaction
+ *   1. tombstones, and the certificates to be, in one transaction
+ *   2. the slots of their keys overwritten with random bytes, a sync a keyring
+ *   3. the slots marked as destroyed, a sync a keyring
+ *   4. the files unlinked, a sync a folder
+ *   5. certificates into the ledger, the notes of 1 removed, in one transaction
  *
- * After 1 nobody is given the recording any more; 2 to 4 may be done any number
- * of times; whoever finds the note of 1 goes on from 2. Where there is no key
- * to overwrite, somebody may still have it, and the certificate says that.
+ * After 1 nobody is given the recordings any more; 2 to 4 may be done any
+ * number of times; whoever finds the note of 1 goes on from 2. Where there is
+ * no key to overwrite, somebody may still have it, and the certificate says
+ * that.
+ *
+ * What is wrong with one recording does not keep the others. What is wrong with
+ * a transaction may be about one of them, or be that together they want more
+ * room than there is: then they are tried in halves.
  */
 #include "store/store.h"
 
@@ -19,67 +25,208 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "store/store_priv.h"
 
-static struct store__key
-key_of(const struct store_segment *segment)
-{
-	struct store__key key = { 0 };
+/** Who purges what, and why. */
+struct purge {
+	struct store_archive *archive;
+	int64_t now_ns;
+	const char *actor, *why;
+	const char *reason; /**< the tombstone is stripped, and has this one;
+			     * NULL: it is not */
+};
 
-	store__key_segment(&key, segment->call, segment->segment);
-	return key;
+/** @return 0, or -EINVAL */
+static int
+key_of(struct store__key *key, const char *id)
+{
+	char call[STORE_CALL_ID_BYTES];
+	uint32_t number;
+	int r = store__segment_id_parse(id, call, &number);
+
+	key->bytes = 0;
+	if (r == 0)
+		store__key_segment(key, call, number);
+	return r;
 }
 
 /** The note that a purge has begun: its certificate, but only with the reason
  * as detail. */
 static int
-note_put(const struct store_archive *archive, MDB_txn *txn,
-	 const struct store_segment *segment, const char *actor,
-	 const char *why)
+note_put(const struct purge *purge, MDB_txn *txn,
+	 const struct store_segment *segment)
 {
 	struct store_ledger_entry entry = { .time_ns = segment->purged_ns,
 					    .action = "purge" };
-	struct store__key key = key_of(segment);
+	MDB_val k, value;
 	uint8_t row[STORE__ROW_BYTES];
-	MDB_val k = store__key_val(&key), value = { .mv_data = row };
+	struct store__key key;
+	int r = key_of(&key, segment->id);
 
+	if (r)
+		return r;
 	snprintf(entry.subject, sizeof(entry.subject), "%s", segment->id);
-	snprintf(entry.actor, sizeof(entry.actor), "%s", actor);
-	snprintf(entry.detail, sizeof(entry.detail), "%s", why);
+	snprintf(entry.actor, sizeof(entry.actor), "%s", purge->actor);
+	snprintf(entry.detail, sizeof(entry.detail), "%s", purge->why);
+	k = store__key_val(&key);
+	value.mv_data = row;
 	value.mv_size = store__entry_encode(row, &entry);
 	return store__index_error(
-	    mdb_put(txn, archive->tables.purging, &k, &value, 0));
+	    mdb_put(txn, purge->archive->tables.purging, &k, &value, 0));
 }
 
 /** @return 0, -ENOENT: no purge of it has begun, or negative errno */
 static int
-note_get(const struct store_archive *archive, MDB_txn *txn,
-	 const struct store_segment *segment, struct store_ledger_entry *entry)
+note_get(const struct store_archive *archive, MDB_txn *txn, const char *id,
+	 struct store_ledger_entry *entry)
 {
-	struct store__key key = key_of(segment);
-	MDB_val k = store__key_val(&key), value;
-	int rc = mdb_get(txn, archive->tables.purging, &k, &value);
+	struct store__key key;
+	MDB_val k, value;
+	int r = key_of(&key, id);
 
-	if (rc)
-		return store__index_error(rc);
-	return store__entry_decode(entry, value.mv_data, value.mv_size);
+	if (r)
+		return r;
+	k = store__key_val(&key);
+	r = store__index_error(
+	    mdb_get(txn, archive->tables.purging, &k, &value));
+	return r ? r : store__entry_decode(entry, value.mv_data, value.mv_size);
+}
+
+static int
+note_remove(const struct store_archive *archive, MDB_txn *txn, const char *id)
+{
+	struct store__key key;
+	MDB_val k;
+	int r = key_of(&key, id);
+
+	if (r)
+		return r;
+	k = store__key_val(&key);
+	return store__index_error(
+	    mdb_del(txn, archive->tables.purging, &k, NULL));
+}
+
+/* ---- one transaction for all ------------------------------------------- */
+
+/** Do something to one of them. @return what spoils the transaction; what is
+ * wrong with this one alone goes into its result */
+typedef int (*each_fn)(const struct purge *purge, MDB_txn *txn,
+		       struct store_purge *one);
+
+/** Would the next one fail just so? */
+static bool
+stops_all(int r)
+{
+	return r == -ENOSPC || r == -EDQUOT || r == -EROFS || r == -EBUSY;
+}
+
+static int
+together(const struct purge *purge, struct store_purge *const *many,
+	 size_t count, each_fn fn)
+{
+	MDB_txn *txn;
+	int r = store__write_begin(purge->archive, &txn);
+
+	if (r)
+		return r;
+	for (size_t i = 0; i < count && r == 0; i++)
+		if (many[i]->result == 0)
+			r = fn(purge, txn, many[i]);
+	if (r == 0)
+		return store__write_commit(purge->archive, txn);
+	mdb_txn_abort(txn);
+	return r;
+}
+
+/** @param many [count] those whose result is not 0 are left out
+ * @return 0, or what stops all that comes */
+static int
+in_transaction(const struct purge *purge, struct store_purge *const *many,
+	       size_t count, each_fn fn)
+{
+	int results[STORE_PURGE_MANY];
+	int r;
+
+	for (size_t i = 0; i < count; i++)
+		results[i] = many[i]->result;
+	r = together(purge, many, count, fn);
+	if (r == 0)
+		return 0;
+	/* Nothing was done to any of them. */
+	for (size_t i = 0; i < count; i++)
+		many[i]->result = results[i];
+	if (count > 1 && r != -EROFS && r != -EBUSY) {
+		r = in_transaction(purge, many, count / 2, fn);
+		many += count / 2;
+		count -= count / 2;
+		if (r == 0)
+			return in_transaction(purge, many, count, fn);
+	}
+	for (size_t i = 0; i < count; i++)
+		if (many[i]->result == 0)
+			many[i]->result = r;
+	return stops_all(r) ? r : 0;
 }
 
 /* ---- after the tombstone ----------------------------------------------- */
 
-static int
-file_remove(const struct store_archive *archive,
-	    const struct store_segment *segment)
+/** Many of one day, or only some of them. */
+struct day {
+	uint32_t day;
+	struct store_purge **many;
+	size_t count;
+};
+
+/** @param many [*count] sorted by day @return false: there are no more */
+static bool
+day_next(struct day *day, struct store_purge ***many, size_t *count)
 {
-	char path[STORE__PATH_BYTES];
+	size_t n = 1;
+
+	if (!*count)
+		return false;
+	while (n < *count && (*many)[n]->key_day == (*many)[0]->key_day)
+		n++;
+	*day = (struct day){ .day = (*many)[0]->key_day,
+			     .many = *many,
+			     .count = n };
+	*many += n;
+	*count -= n;
+	return true;
+}
+
+static void
+keys_destroy(struct store_archive *archive, const struct day *day)
+{
+	struct store__doomed doomed[STORE_PURGE_MANY];
+	struct store_purge *whose[STORE_PURGE_MANY];
+	size_t n = 0;
+
+	for (size_t i = 0; i < day->count; i++)
+		if (day->many[i]->result == 0) {
+			doomed[n] = (struct store__doomed){
+				.slot = day->many[i]->key_slot
+			};
+			whose[n++] = day->many[i];
+		}
+	store__keyring_destroy_many(archive, day->day, doomed, n);
+	for (size_t i = 0; i < n; i++) {
+		whose[i]->key_found = doomed[i].result == 0;
+		if (doomed[i].result != -ENOKEY)
+			whose[i]->result = doomed[i].result;
+	}
+}
+
+/** @return what keeps all of them */
+static int
+folder_sync(const struct store_archive *archive, char *path)
+{
 	int fd, r;
 
-	store__recording_path(path, segment->key_day, segment->id);
-	if (unlinkat(archive->dir_fd, path, 0) && errno != ENOENT)
-		return -errno;
 	*strrchr(path, '/') = '\0';
 	fd = openat(archive->dir_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
@@ -89,24 +236,47 @@ file_remove(const struct store_archive *archive,
 	return r;
 }
 
-/** @param why what the note says @param key_found it was overwritten */
 static void
-detail_make(struct store_ledger_entry *entry,
-	    const struct store_segment *segment, const char *why,
-	    bool key_found)
+files_remove(const struct store_archive *archive, const struct day *day)
+{
+	char path[STORE__PATH_BYTES] = "";
+	int r = 0;
+
+	for (size_t i = 0; i < day->count; i++) {
+		struct store_purge *one = day->many[i];
+
+		if (one->result)
+			continue;
+		store__recording_path(path, day->day, one->id);
+		if (unlinkat(archive->dir_fd, path, 0) && errno != ENOENT)
+			one->result = -errno;
+		else
+			store__step(archive, 4);
+	}
+	if (*path)
+		r = folder_sync(archive, path);
+	for (size_t i = 0; i < day->count && r; i++)
+		if (day->many[i]->result == 0)
+			day->many[i]->result = r;
+}
+
+/** @param why what the note says */
+static void
+detail_make(struct store_ledger_entry *entry, const struct store_purge *one,
+	    const char *why)
 {
 	char *text = entry->detail;
 	const size_t n = sizeof(entry->detail);
 	size_t used = 0;
 
-	if (segment->key_day)
+	if (one->key_day)
 		used = (size_t)snprintf(text, n,
-					key_found
+					one->key_found
 					    ? "key %" PRIu32 "/%" PRIu32
 					      " overwritten, file removed: "
 					    : "its key was not there (%" PRIu32
 					      "/%" PRIu32 "), file removed: ",
-					segment->key_day, segment->key_slot);
+					one->key_day, one->key_slot);
 	else
 		used = (size_t)snprintf(text, n, "there was no recording: ");
 	/* What is too long is cut. */
@@ -114,71 +284,108 @@ detail_make(struct store_ledger_entry *entry,
 }
 
 static int
-certify(struct store_archive *archive, const struct store_segment *segment,
-	bool key_found)
+certify(const struct purge *purge, MDB_txn *txn, struct store_purge *one)
 {
 	char why[sizeof(((struct store_ledger_entry *)0)->detail)];
-	struct store__key key = key_of(segment);
-	MDB_val k = store__key_val(&key);
 	struct store_ledger_entry entry;
-	MDB_txn *txn;
-	int r = store__write_begin(archive, &txn);
+	int r = note_get(purge->archive, txn, one->id, &entry);
 
-	if (r)
-		return r;
-	r = note_get(archive, txn, segment, &entry);
-	if (r == 0) {
-		memcpy(why, entry.detail, sizeof(why));
-		detail_make(&entry, segment, why, key_found);
-		r = store__ledger_put(archive, txn, &entry);
+	if (r) {
+		/* It was there twice. */
+		one->result = r == -ENOENT ? -EALREADY : r;
+		return 0;
 	}
-	if (r == 0)
-		r = store__index_error(
-		    mdb_del(txn, archive->tables.purging, &k, NULL));
-	if (r == 0)
-		return store__write_commit(archive, txn);
-	mdb_txn_abort(txn);
-	return r;
+	memcpy(why, entry.detail, sizeof(why));
+	detail_make(&entry, one, why);
+	r = store__ledger_put(purge->archive, txn, &entry);
+	return r ? r : note_remove(purge->archive, txn, one->id);
 }
 
 static int
-finish(struct store_archive *archive, const struct store_segment *segment)
+compare(const void *a, const void *b)
 {
-	bool key_found = false;
-	int r = 0;
+	const struct store_purge *x = *(struct store_purge *const *)a;
+	const struct store_purge *y = *(struct store_purge *const *)b;
 
-	if (segment->key_day) {
-		r = store__keyring_destroy(archive, segment->key_day,
-					   segment->key_slot);
-		if (r && r != -ENOKEY)
-			return r;
-		key_found = r == 0;
-		store__step(archive, 3);
-		r = file_remove(archive, segment);
-		if (r)
-			return r;
-		store__step(archive, 4);
-	}
-	r = certify(archive, segment, key_found);
+	if (x->key_day != y->key_day)
+		return x->key_day < y->key_day ? -1 : 1;
+	return x->key_slot < y->key_slot ? -1 : x->key_slot > y->key_slot;
+}
+
+/** @param many [count] those with result 0 have a tombstone and a note
+ * @return 0, or what stops all that comes */
+static int
+finish(const struct purge *purge, struct store_purge *const *given,
+       size_t count)
+{
+	struct store_archive *archive = purge->archive;
+	struct store_purge *sorted[STORE_PURGE_MANY], **many = sorted;
+	struct day day;
+	size_t left = count;
+	int r;
+
+	memcpy(sorted, given, count * sizeof(*sorted));
+	qsort(sorted, count, sizeof(*sorted), compare);
+	while (day_next(&day, &many, &left))
+		if (day.day)
+			keys_destroy(archive, &day);
+	many = sorted;
+	left = count;
+	while (day_next(&day, &many, &left))
+		if (day.day)
+			files_remove(archive, &day);
+	r = in_transaction(purge, given, count, certify);
 	if (r == 0)
 		store__step(archive, 5);
 	return r;
 }
 
+/** Those that a crash or an error stopped, some at a time. */
 struct finish_all {
-	struct store_archive *archive;
+	struct purge purge;
 	struct store_recovery *found;
+	struct store_purge many[STORE_PURGE_MANY];
+	size_t count;
 };
 
+static void
+finish_some(struct finish_all *all)
+{
+	struct store_purge *many[STORE_PURGE_MANY];
+
+	for (size_t i = 0; i < all->count; i++)
+		many[i] = &all->many[i];
+	/* Their results tell. */
+	(void)!finish(&all->purge, many, all->count);
+	for (size_t i = 0; i < all->count; i++)
+		if (many[i]->result)
+			all->found->failed++;
+		else
+			all->found->purges++;
+	all->count = 0;
+}
+
+static void
+take(struct store_purge *one, const struct store_segment *segment)
+{
+	one->key_day = segment->key_day;
+	one->key_slot = segment->key_slot;
+	one->key_found = false;
+	one->chunks = segment->chunks;
+	one->bytes = segment->bytes;
+}
+
 static int
-finish_one(void *ctx, const struct store_segment *segment)
+finish_take(void *ctx, const struct store_segment *segment)
 {
 	struct finish_all *all = ctx;
+	struct store_purge *one = &all->many[all->count++];
 
-	if (finish(all->archive, segment) == 0)
-		all->found->purges++;
-	else
-		all->found->failed++;
+	*one = (struct store_purge){ .result = 0 };
+	memcpy(one->id, segment->id, sizeof(one->id));
+	take(one, segment);
+	if (all->count == STORE_PURGE_MANY)
+		finish_some(all);
 	return 0;
 }
 
@@ -197,10 +404,14 @@ int
 store__purge_finish_all(struct store_archive *archive,
 			struct store_recovery *found)
 {
-	struct finish_all all = { .archive = archive, .found = found };
+	struct finish_all all = { .purge = { .archive = archive },
+				  .found = found };
+	int r = store__table_walk(archive, archive->tables.purging, finish_take,
+				  finish_skipped, &all);
 
-	return store__table_walk(archive, archive->tables.purging, finish_one,
-				 finish_skipped, &all);
+	if (all.count)
+		finish_some(&all);
+	return r;
 }
 
 /* ---- the tombstone ----------------------------------------------------- */
@@ -220,20 +431,12 @@ may_purge(const struct store_archive *archive, MDB_txn *txn,
 		return -EBUSY;
 	case STORE_STATE_PURGED:
 		/* One that stopped half-way is gone on with. */
-		r = note_get(archive, txn, segment, &entry);
+		r = note_get(archive, txn, segment->id, &entry);
 		return r == -ENOENT ? -EALREADY : r;
 	default:
 		return 0;
 	}
 }
-
-/** Who purges what, and why. */
-struct purge {
-	int64_t now_ns;
-	const char *actor, *why;
-	const char *reason; /**< the tombstone is stripped, and has this one;
-			     * NULL: it is not */
-};
 
 void
 store_segment_strip(struct store_segment *segment)
@@ -254,8 +457,7 @@ store_segment_strip(struct store_segment *segment)
 
 /** @param segment what stands there, then the tombstone */
 static int
-entomb(struct store_archive *archive, MDB_txn *txn,
-       struct store_segment *segment, const struct purge *purge)
+entomb(const struct purge *purge, MDB_txn *txn, struct store_segment *segment)
 {
 	int r;
 
@@ -267,9 +469,26 @@ entomb(struct store_archive *archive, MDB_txn *txn,
 	}
 	segment->state = STORE_STATE_PURGED;
 	segment->purged_ns = purge->now_ns;
-	r = store__row_put(archive, txn, segment);
-	return r ? r
-		 : note_put(archive, txn, segment, purge->actor, purge->why);
+	r = store__row_put(purge->archive, txn, segment);
+	return r ? r : note_put(purge, txn, segment);
+}
+
+static int
+begin(const struct purge *purge, MDB_txn *txn, struct store_purge *one)
+{
+	struct store_segment segment;
+	int r = store__row_get(purge->archive, txn, one->id, &segment);
+
+	if (r == 0)
+		r = may_purge(purge->archive, txn, &segment);
+	if (r) {
+		one->result = r;
+		return 0;
+	}
+	take(one, &segment);
+	return segment.state == STORE_STATE_PURGED
+		   ? 0
+		   : entomb(purge, txn, &segment);
 }
 
 int
@@ -277,9 +496,11 @@ store_purge_begin(struct store_archive *archive,
 		  const struct store_segment *row, int64_t now_ns,
 		  const char *actor, const char *why, const char *reason)
 {
-	const struct purge purge = {
-		.now_ns = now_ns, .actor = actor, .why = why, .reason = reason
-	};
+	const struct purge purge = { .archive = archive,
+				     .now_ns = now_ns,
+				     .actor = actor,
+				     .why = why,
+				     .reason = reason };
 	struct store_segment segment = *row;
 	int r;
 
@@ -288,48 +509,62 @@ store_purge_begin(struct store_archive *archive,
 	assert(archive->batch);
 	if (!store__segment_sound(row))
 		return store__batch_fail(archive, -EINVAL);
-	r = entomb(archive, archive->batch, &segment, &purge);
+	r = entomb(&purge, archive->batch, &segment);
 	return r && r != -EALREADY ? store__batch_fail(archive, r) : r;
 }
 
 static int
-purge_one(struct store_archive *archive, const char *id,
-	  const struct purge *purge)
+purge_many(const struct purge *purge, struct store_purge *given, size_t count)
 {
-	struct store_segment segment;
-	MDB_txn *txn;
-	int r = store__write_begin(archive, &txn);
+	struct store_purge *many[STORE_PURGE_MANY];
+	int r, finished;
 
-	if (r)
-		return r;
-	r = store__row_get(archive, txn, id, &segment);
-	if (r == 0)
-		r = may_purge(archive, txn, &segment);
-	if (r || segment.state == STORE_STATE_PURGED) {
-		mdb_txn_abort(txn);
-		return r ? r : finish(archive, &segment);
+	assert(count <= STORE_PURGE_MANY);
+	for (size_t i = 0; i < count; i++) {
+		given[i].result = 0;
+		many[i] = &given[i];
 	}
-	r = entomb(archive, txn, &segment, purge);
-	if (r) {
-		mdb_txn_abort(txn);
+	r = in_transaction(purge, many, count, begin);
+	if (r == -EROFS || r == -EBUSY)
 		return r;
-	}
-	r = store__write_commit(archive, txn);
-	if (r)
-		return r;
-	store__step(archive, 1);
-	return finish(archive, &segment);
+	store__step(purge->archive, 1);
+	finished = finish(purge, many, count);
+	return r ? r : finished;
+}
+
+int
+store_purge_many(struct store_archive *archive, struct store_purge *many,
+		 size_t count, int64_t now_ns, const char *actor,
+		 const char *why)
+{
+	const struct purge purge = {
+		.archive = archive, .now_ns = now_ns, .actor = actor, .why = why
+	};
+
+	return purge_many(&purge, many, count);
+}
+
+static int
+purge_one(const struct purge *purge, const char *id)
+{
+	struct store_purge one = { .result = 0 };
+	int r;
+
+	if (snprintf(one.id, sizeof(one.id), "%s", id) >= (int)sizeof(one.id))
+		return -ENOENT;
+	r = purge_many(purge, &one, 1);
+	return r ? r : one.result;
 }
 
 int
 store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
 	    const char *actor, const char *why)
 {
-	const struct purge purge = { .now_ns = now_ns,
-				     .actor = actor,
-				     .why = why };
+	const struct purge purge = {
+		.archive = archive, .now_ns = now_ns, .actor = actor, .why = why
+	};
 
-	return purge_one(archive, id, &purge);
+	return purge_one(&purge, id);
 }
 
 int
@@ -342,52 +577,82 @@ store_purge_pending(struct store_archive *archive, store_segment_fn fn,
 
 /* ---- the end of a tombstone -------------------------------------------- */
 
-/** @param counter the name of what it was one more of; NULL: of nothing */
 static int
-forget(struct store_archive *archive, const char *id, const char *counter)
+forget(const struct purge *purge, MDB_txn *txn, struct store_purge *one)
 {
+	struct store_archive *archive = purge->archive;
 	struct store_ledger_entry entry;
 	struct store_segment segment;
-	MDB_txn *txn;
-	int r = store__write_begin(archive, &txn);
+	int r = store__row_get(archive, txn, one->id, &segment);
 
-	if (r)
-		return r;
-	r = store__row_get(archive, txn, id, &segment);
 	if (r == 0 && segment.state != STORE_STATE_PURGED)
 		r = -EPERM;
 	/* The row is what an unfinished purge goes on from. */
 	if (r == 0) {
-		r = note_get(archive, txn, &segment, &entry);
+		r = note_get(archive, txn, one->id, &entry);
 		r = r == -ENOENT ? 0 : r < 0 ? r : -EBUSY;
 	}
-	if (r == 0)
-		r = store__row_remove(archive, txn, &segment);
-	/* Calls are counted, not what they were cut into. */
-	if (r == 0 && counter && segment.segment == 1)
-		r = store__counter_put(
-		    archive, txn, store_day(segment.call_start_ns), counter, 1);
 	if (r) {
-		mdb_txn_abort(txn);
-		return r;
+		one->result = r;
+		return 0;
 	}
-	return store__write_commit(archive, txn);
+	r = store__row_remove(archive, txn, &segment);
+	/* Calls are counted, not what they were cut into. */
+	if (r == 0 && purge->reason && segment.segment == 1)
+		r = store__counter_put(archive, txn,
+				       store_day(segment.call_start_ns),
+				       purge->reason, 1);
+	return r;
+}
+
+static int
+forget_many(const struct purge *purge, struct store_purge *given, size_t count)
+{
+	struct store_purge *many[STORE_PURGE_MANY];
+
+	assert(count <= STORE_PURGE_MANY);
+	for (size_t i = 0; i < count; i++) {
+		given[i].result = 0;
+		many[i] = &given[i];
+	}
+	return in_transaction(purge, many, count, forget);
+}
+
+static int
+forget_one(const struct purge *purge, const char *id)
+{
+	struct store_purge one = { .result = 0 };
+	int r;
+
+	if (snprintf(one.id, sizeof(one.id), "%s", id) >= (int)sizeof(one.id))
+		return -ENOENT;
+	r = forget_many(purge, &one, 1);
+	return r ? r : one.result;
+}
+
+int
+store_forget_many(struct store_archive *archive, struct store_purge *many,
+		  size_t count)
+{
+	return forget_many(&(struct purge){ .archive = archive }, many, count);
 }
 
 int
 store_forget_one(struct store_archive *archive, const char *id)
 {
-	return forget(archive, id, NULL);
+	return forget_one(&(struct purge){ .archive = archive }, id);
 }
 
 int
 store_discard(struct store_archive *archive, const char *id, int64_t now_ns,
 	      const char *actor, const char *why, const char *reason)
 {
-	const struct purge purge = {
-		.now_ns = now_ns, .actor = actor, .why = why, .reason = reason
-	};
-	int r = purge_one(archive, id, &purge);
+	const struct purge purge = { .archive = archive,
+				     .now_ns = now_ns,
+				     .actor = actor,
+				     .why = why,
+				     .reason = reason };
+	int r = purge_one(&purge, id);
 
-	return r && r != -EALREADY ? r : forget(archive, id, reason);
+	return r && r != -EALREADY ? r : forget_one(&purge, id);
 }

@@ -807,4 +807,39 @@ int store_ledger_walk(struct store_archive *archive,
 		      int (*fn)(void *ctx, const struct store_ledger_entry *),
 		      void *ctx) __attribute__((warn_unused_result));
 
+/* ---- many at once (purge.c) ---------------------------------------------- */
+
+/** So many at once, at most: all others wait for the archive that long. */
+#define STORE_PURGE_MANY 256
+
+/** One of many to be purged or forgotten. */
+struct store_purge {
+	char id[STORE_SEGMENT_ID_BYTES]; /**< given */
+	int result;      /**< what store_purge or store_forget_one would
+			  * return */
+	uint64_t bytes;  /**< of payload, of what was purged */
+	uint32_t chunks; /**< 0: there was no sound */
+	uint32_t key_day, key_slot;
+	bool key_found;
+};
+
+/**
+ * store_purge of many, with as few syncs as of one, and one more a day and
+ * folder. What is wrong with one of them does not keep the others.
+ *
+ * @param many [count] at most STORE_PURGE_MANY; an id that is there twice is
+ *        -EALREADY for one of them
+ * @return 0: each has its result; else what stops all (-EROFS, -EBUSY: a batch
+ *         is open, -ENOSPC, -EDQUOT), the result of each that is not done
+ * @cost two transactions, each a sync; for each day two syncs of its keyring and
+ *       one of its folder; no allocation but LMDB's
+ */
+int store_purge_many(struct store_archive *archive, struct store_purge *many,
+		     size_t count, int64_t now_ns, const char *actor,
+		     const char *why) __attribute__((warn_unused_result));
+
+/** store_forget_one of many, in one transaction. As store_purge_many. */
+int store_forget_many(struct store_archive *archive, struct store_purge *many,
+		      size_t count) __attribute__((warn_unused_result));
+
 #endif

@@ -278,8 +278,18 @@ enum store__slot_state { STORE__SLOT_KEY = 1, STORE__SLOT_DESTROYED = 2 };
 int store__keyring_read(const struct store_archive *archive, uint32_t day,
 			uint32_t slot, struct store_sealed_key *sealed)
 	__attribute__((warn_unused_result));
-/** Overwrite and sync, mark as destroyed and sync. Safe to repeat.
- * @return 0; -ENOKEY: neither a key nor what is left of one is there */
+/** A slot whose key has to go. */
+struct store__doomed {
+	uint32_t slot;
+	int result; /**< 0; -ENOKEY: neither a key nor what is left of one is
+		     * there; -EBADMSG, -EIO, ... */
+};
+
+/** Overwrite and sync, mark as destroyed and sync: two syncs for all of them.
+ * Safe to repeat. */
+void store__keyring_destroy_many(struct store_archive *archive, uint32_t day,
+				 struct store__doomed *doomed, size_t count);
+/** One of them. @return its result */
 int store__keyring_destroy(struct store_archive *archive, uint32_t day,
 			   uint32_t slot) __attribute__((warn_unused_result));
 /** @return a state, or -EBADMSG: neither */

@@ -182,11 +182,11 @@ add_class(void *ctx, const char *retention)
 /* ---- what is due ------------------------------------------------------- */
 
 static void
-count_deleted(struct sweep_result *result, const struct store_segment *segment)
+count_deleted(struct sweep_result *result, uint32_t chunks, uint64_t bytes)
 {
 	result->segments++;
-	result->recordings += segment->chunks > 0;
-	result->bytes += segment->bytes;
+	result->recordings += chunks > 0;
+	result->bytes += bytes;
 }
 
 /* This one is not deleted, not now. */
@@ -225,7 +225,7 @@ take_due(struct sweep *sweep, const struct store_segment *segment,
 	const struct sweep_config *config = sweep->config;
 
 	if (config->dry) {
-		count_deleted(sweep->result, segment);
+		count_deleted(sweep->result, segment->chunks, segment->bytes);
 		if (config->list)
 			config->list(config->ctx, segment, clock);
 		return 0;
@@ -332,50 +332,84 @@ find_due(struct sweep *sweep)
 	free(classes.names);
 }
 
-/* @return 0, -errno */
-static int
-purge_one(struct sweep *sweep, const char *id)
+/* The next of a list, as many as may go at once and the limit allows. */
+static size_t
+next_many(const struct sweep *sweep, const struct list *list, size_t from,
+	  struct store_purge *many)
 {
-	const struct sweep_config *config = sweep->config;
-	struct store_segment segment;
-	int rc = store_segment_get(config->archive, id, &segment);
+	const struct sweep_result *result = sweep->result;
+	const uint64_t limit = sweep->config->limit;
+	size_t count = list->count - from;
 
-	if (!rc)
-		rc = store_purge(config->archive, id, config->now_ns,
-				 config->actor, "past its time by the policy");
-	if (rc == -EPERM)
+	if (count > STORE_PURGE_MANY)
+		count = STORE_PURGE_MANY;
+	if (limit && count > limit - result->segments - result->tombstones)
+		count = limit - result->segments - result->tombstones;
+	for (size_t i = 0; i < count; i++) {
+		many[i] = (struct store_purge){ .result = 0 };
+		memcpy(many[i].id, list->due[from + i].id, sizeof(many[i].id));
+	}
+	return count;
+}
+
+/* @param stopped what keeps all of them, and was told; 0: nothing */
+static void
+note_purged(struct sweep *sweep, const struct due *due,
+	    const struct store_purge *one, int stopped)
+{
+	const int r = one->result;
+
+	if (!r) {
+		count_deleted(sweep->result, one->chunks, one->bytes);
+		return;
+	}
+	if (r == -EPERM)
 		sweep->result->held++;
-	if (rc == -EALREADY || rc == -EPERM)
-		return 0;
-	if (!rc)
-		count_deleted(sweep->result, &segment);
-	return rc;
+	if (r == -EALREADY || r == -EPERM)
+		return;
+	if (r != stopped) {
+		tell(sweep, true, "%s could not be deleted: %s", due->id,
+		     strerror(-r));
+		note_failure(sweep, r);
+	}
+	note_left(sweep, due->id, due->due_ns, due->ceiling_ns);
+}
+
+static void
+note_stopped(struct sweep *sweep, const char *what, int error)
+{
+	if (!error)
+		return;
+	tell(sweep, true, "%s: %s", what, strerror(-error));
+	note_failure(sweep, error);
+	sweep->full = true;
+	sweep->result->more = true;
 }
 
 static void
 purge_due(struct sweep *sweep)
 {
 	const struct sweep_config *config = sweep->config;
-	size_t i;
+	const struct due *due = sweep->due.due;
+	struct store_purge many[STORE_PURGE_MANY];
+	size_t i = 0, count;
 	int rc;
 
-	for (i = 0; i < sweep->due.count; i++) {
-		const struct due *due = &sweep->due.due[i];
-
-		if (limit_reached(sweep)) {
-			sweep->result->more = true;
-			note_left(sweep, due->id, due->due_ns, due->ceiling_ns);
-			continue;
-		}
-		rc = purge_one(sweep, due->id);
+	while (i < sweep->due.count && !limit_reached(sweep)) {
+		count = next_many(sweep, &sweep->due, i, many);
+		rc = store_purge_many(config->archive, many, count,
+				      config->now_ns, config->actor,
+				      "past its time by the policy");
+		note_stopped(sweep, "what is due could not be deleted", rc);
+		for (size_t j = 0; j < count; j++)
+			note_purged(sweep, &due[i + j], &many[j], rc);
+		i += count;
 		if (config->progress)
-			config->progress(config->ctx, i + 1, sweep->due.count);
-		if (!rc)
-			continue;
-		tell(sweep, true, "%s could not be deleted: %s", due->id,
-		     strerror(-rc));
-		note_failure(sweep, rc);
-		note_left(sweep, due->id, due->due_ns, due->ceiling_ns);
+			config->progress(config->ctx, i, sweep->due.count);
+	}
+	for (; i < sweep->due.count; i++) {
+		sweep->result->more = true;
+		note_left(sweep, due[i].id, due[i].due_ns, due[i].ceiling_ns);
 	}
 }
 
@@ -434,34 +468,42 @@ find_over(struct sweep *sweep)
 }
 
 static void
-forget_over(struct sweep *sweep)
+note_forgotten(struct sweep *sweep, const struct store_purge *one, int stopped)
 {
-	size_t i;
-	int rc;
+	const int r = one->result;
 
-	if (limit_reached(sweep)) {
-		sweep->result->more = true;
-		return;
-	}
-	find_over(sweep);
-	for (i = 0; i < sweep->over.count; i++) {
-		const char *id = sweep->over.due[i].id;
-
-		if (limit_reached(sweep)) {
-			sweep->result->more = true;
-			return;
-		}
-		rc = store_forget_one(sweep->config->archive, id);
-		if (!rc) {
-			sweep->result->tombstones++;
-			continue;
-		}
+	if (!r) {
+		sweep->result->tombstones++;
+	} else if (r != stopped) {
 		tell(sweep, true,
 		     "%s: the note that it was deleted could not be "
 		     "removed: %s",
-		     id, strerror(-rc));
-		note_failure(sweep, rc);
+		     one->id, strerror(-r));
+		note_failure(sweep, r);
 	}
+}
+
+static void
+forget_over(struct sweep *sweep)
+{
+	struct store_purge many[STORE_PURGE_MANY];
+	size_t i = 0, count;
+	int rc;
+
+	if (!limit_reached(sweep))
+		find_over(sweep);
+	else
+		sweep->result->more = true;
+	while (i < sweep->over.count && !limit_reached(sweep)) {
+		count = next_many(sweep, &sweep->over, i, many);
+		rc = store_forget_many(sweep->config->archive, many, count);
+		note_stopped(sweep,
+			     "notes of deleted calls could not be removed", rc);
+		for (size_t j = 0; j < count; j++)
+			note_forgotten(sweep, &many[j], rc);
+		i += count;
+	}
+	sweep->result->more |= i < sweep->over.count;
 }
 
 int

@@ -68,9 +68,9 @@ struct sweep_result {
  * @param result filled in any case
  * @return 0, or the worst of what was told: -EBADMSG (damaged) before others
  * @thread the archive's
- * @cost some syncs for each deletion. Otherwise it reads the segments that are
- *       due, and in classes that count months those of a few days more; not
- *       what is due later
+ * @cost some syncs for each STORE_PURGE_MANY deletions. Otherwise it reads the
+ *       segments that are due, and in classes that count months those of a few
+ *       days more; not what is due later
  */
 int sweep_run(const struct sweep_config *config, struct sweep_result *result)
 	__attribute__((warn_unused_result));

@@ -29,7 +29,7 @@
 
 enum { BATCH_ROWS = 1000 };
 /* Deletions before the others get their turn. */
-enum { SWEEP_LIMIT = 50 };
+enum { SWEEP_LIMIT = STORE_PURGE_MANY };
 static const int64_t NAP_NS = 20 * 1000000LL;
 static const int64_t SWEEP_NS = 60 * 1000000000LL;
 /* A clock on the wall that moves by so much more or less than time has passed
