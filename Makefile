@@ -125,6 +125,9 @@ $B/%_fuzz: $B/%_fuzz.o $(LIB)
 $B/%_bench: $B/%_bench.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
+# What the index is measured beside.
+$B/store/scale_bench: LDLIBS += -lsqlite3
+
 $(TOOL_BIN): $B/%: $B/%.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
 

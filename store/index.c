@@ -23,7 +23,7 @@
 #define SCHEMA           1
 #define MAP_BYTES        (UINT64_C(64) << 30)
 #define CREATE_MAP_BYTES (UINT64_C(1) << 20) /* the tables, empty */
-#define TABLES_MAX       16
+#define TABLES_MAX       32
 #define INDEX_PATH_BYTES 4096
 /* Fewer free blocks than this: the disk is full. */
 #define FULL_BLOCKS 256
@@ -108,10 +108,11 @@ store__key_name(char name[STORE__KEY_NAME_BYTES], const struct store__key *key)
 
 /* ---- opening ----------------------------------------------------------- */
 
-/** A table that may not be there yet. @return LMDB code */
+/** A table that may not be there yet. @param made it if it was not
+ * @return LMDB code */
 static int
 later_open(MDB_txn *txn, const char *name, bool reading, MDB_dbi *table,
-	   bool *made)
+	   MDB_dbi *made)
 {
 	int rc = mdb_dbi_open(txn, name, 0, table);
 
@@ -120,14 +121,15 @@ later_open(MDB_txn *txn, const char *name, bool reading, MDB_dbi *table,
 	*table = 0;
 	if (reading)
 		return 0;
-	*made = true;
-	return mdb_dbi_open(txn, name, MDB_CREATE, table);
+	rc = mdb_dbi_open(txn, name, MDB_CREATE, table);
+	*made = *table;
+	return rc;
 }
 
-/** @param made whether there are new ones, which the others know nothing of */
+/** @param made those that are new, else 0: the rows know nothing of them */
 static int
 tables_open(struct store__tables *tables, MDB_txn *txn, unsigned flags,
-	    bool reading, bool *made)
+	    bool reading, struct store__tables *made)
 {
 	int rc = 0;
 
@@ -138,51 +140,11 @@ tables_open(struct store__tables *tables, MDB_txn *txn, unsigned flags,
 #undef X
 #define X(name)                                                                \
 	if (rc == 0)                                                           \
-		rc = later_open(txn, #name, reading, &tables->name, made);
+		rc = later_open(txn, #name, reading, &tables->name,            \
+				&made->name);
 	STORE__TABLES_LATER(X)
 #undef X
 	return store__index_error(rc);
-}
-
-static int
-tombstone_put(const struct store_archive *archive, MDB_txn *txn,
-	      const struct store_segment *segment)
-{
-	MDB_val k, none = { .mv_size = 0, .mv_data = NULL };
-	struct store__key key = { 0 };
-
-	store__key_text(&key, segment->retention);
-	store__key_time(&key, segment->call_start_ns);
-	store__key_segment(&key, segment->call, segment->segment);
-	k = store__key_val(&key);
-	return store__index_error(
-	    mdb_put(txn, archive->tables.tombstones, &k, &none, 0));
-}
-
-/** The ways to what was purged, in an archive that did not have them. */
-static int
-tombstones_fill(const struct store_archive *archive, MDB_txn *txn)
-{
-	struct store_segment segment;
-	MDB_cursor *cursor;
-	MDB_val key, row;
-	int r, rc = mdb_cursor_open(txn, archive->tables.segments, &cursor);
-
-	if (rc)
-		return store__index_error(rc);
-	r = store__index_error(mdb_cursor_get(cursor, &key, &row, MDB_FIRST));
-	while (r == 0) {
-		/* What cannot be read is told by whoever looks for it. */
-		if (store__row_decode(&segment, row.mv_data, row.mv_size) ==
-			0 &&
-		    segment.state == STORE_STATE_PURGED)
-			r = tombstone_put(archive, txn, &segment);
-		if (r == 0)
-			r = store__index_error(
-			    mdb_cursor_get(cursor, &key, &row, MDB_NEXT));
-	}
-	mdb_cursor_close(cursor);
-	return r == -ENOENT ? 0 : r;
 }
 
 const char *
@@ -259,9 +221,8 @@ int
 store__index_create(const char *dir)
 {
 	char path[INDEX_PATH_BYTES];
-	struct store__tables tables;
+	struct store__tables tables, made;
 	MDB_txn *txn = NULL;
-	bool made = false;
 	MDB_env *env;
 	int rc = env_open(&env, dir, CREATE_MAP_BYTES, 0), r;
 
@@ -283,47 +244,6 @@ store__index_create(const char *dir)
 	snprintf(path, sizeof(path), "%s/index/lock.mdb", dir);
 	if (r == 0 && chmod(path, 0660))
 		r = -errno;
-	return r;
-}
-
-int
-store__index_open(struct store_archive *archive, const char *dir,
-		  uint64_t map_bytes)
-{
-	const bool reading = archive->mode == STORE_READ;
-	uint64_t schema = 0;
-	MDB_txn *txn = NULL;
-	bool made = false;
-	int dead, r;
-	int rc =
-	    env_open(&archive->env, dir, map_bytes, reading ? MDB_RDONLY : 0);
-
-	/* Readers that were killed would keep old pages from being reused. */
-	if (rc == 0)
-		rc = mdb_reader_check(archive->env, &dead);
-	if (rc == 0)
-		rc = mdb_txn_begin(archive->env, NULL, reading ? MDB_RDONLY : 0,
-				   &txn);
-	if (rc) {
-		store__index_close(archive);
-		return store__index_error(rc);
-	}
-	r = tables_open(&archive->tables, txn, 0, reading, &made);
-	if (r == 0)
-		r = meta_get(&archive->tables, txn, "schema", &schema);
-	if (r == -ENOENT)
-		r = -EBADMSG;
-	if (r == 0 && schema != SCHEMA)
-		r = -EPROTO;
-	if (r == 0 && made)
-		r = tombstones_fill(archive, txn);
-	/* Only a commit makes the handles of the tables stay. */
-	if (r == 0)
-		r = store__index_error(mdb_txn_commit(txn));
-	else
-		mdb_txn_abort(txn);
-	if (r)
-		store__index_close(archive);
 	return r;
 }
 
@@ -432,8 +352,8 @@ struct way {
 	struct store__key key;
 };
 
-/** times, 4 numbers, extensions, clocks or tombstones, live */
-/* numbers of a row that it is found by; ways to it in all */
+/* Numbers of a row that it is found by; ways to it in all: these, and times,
+ * extensions, clocks or tombstones, live or longer. */
 #define NUMBERS_MAX 20
 #define WAYS_MAX    (NUMBERS_MAX + 4)
 
@@ -510,11 +430,40 @@ store__has_number(const struct store_segment *segment, const char *number)
 	return false;
 }
 
+int64_t
+store__length_most(const char *class)
+{
+	int64_t most = STORE__LONG_NS;
+
+	if (class[0] < 'a' || class[0] > 'z' || class[1])
+		return INT64_MAX;
+	for (char c = 'a'; c <= class[0]; c++)
+		if (__builtin_mul_overflow(most, 2, &most))
+			return INT64_MAX;
+	return most;
+}
+
+bool
+store__length_class(char class[2], const struct store_segment *segment)
+{
+	int64_t length;
+
+	if (__builtin_sub_overflow(segment->end_ns, segment->start_ns, &length))
+		length = segment->end_ns > segment->start_ns ? INT64_MAX : 0;
+	if (length <= STORE__LONG_NS)
+		return false;
+	memcpy(class, "a", 2);
+	while (length > store__length_most(class))
+		class[0]++;
+	return true;
+}
+
 static void
 ways_of(struct ways *ways, const struct store__tables *tables,
 	const struct store_segment *segment)
 {
 	struct numbers numbers;
+	char class[2];
 
 	ways->count = 0;
 	way_add(ways, tables->times, NULL, &segment->start_ns, segment);
@@ -533,6 +482,9 @@ ways_of(struct ways *ways, const struct store__tables *tables,
 			&segment->call_start_ns, segment);
 	if (segment->state == STORE_STATE_RECORDING)
 		way_add(ways, tables->live, NULL, NULL, segment);
+	else if (tables->longer && store__length_class(class, segment))
+		way_add(ways, tables->longer, class, &segment->start_ns,
+			segment);
 }
 
 static bool
@@ -795,6 +747,97 @@ store_segment_put(struct store_archive *archive,
 		return store__batch_fail(archive, -EINVAL);
 	r = store__row_put(archive, archive->batch, segment);
 	return r && r != -EALREADY ? store__batch_fail(archive, r) : r;
+}
+
+/* ---- opening an archive that is there ---------------------------------- */
+
+/** What of the ways to a row leads through tables that are new. */
+static int
+ways_add(MDB_txn *txn, struct ways *ways, const struct store__tables *made)
+{
+	MDB_val key, none = { .mv_size = 0, .mv_data = NULL };
+	int rc = 0;
+
+	for (size_t i = 0; i < ways->count && rc == 0; i++) {
+		struct way *way = &ways->way[i];
+
+		if (way->table != made->tombstones &&
+		    way->table != made->longer)
+			continue;
+		key = store__key_val(&way->key);
+		rc = mdb_put(txn, way->table, &key, &none, 0);
+	}
+	return store__index_error(rc);
+}
+
+/** The ways to rows of an archive that did not have them. */
+static int
+ways_fill(const struct store_archive *archive, MDB_txn *txn,
+	  const struct store__tables *made)
+{
+	struct store_segment segment;
+	MDB_cursor *cursor;
+	struct ways ways;
+	MDB_val key, row;
+	int r, rc = mdb_cursor_open(txn, archive->tables.segments, &cursor);
+
+	if (rc)
+		return store__index_error(rc);
+	r = store__index_error(mdb_cursor_get(cursor, &key, &row, MDB_FIRST));
+	while (r == 0) {
+		/* What cannot be read is told by whoever looks for it. */
+		if (store__row_decode(&segment, row.mv_data, row.mv_size) ==
+		    0) {
+			ways_of(&ways, &archive->tables, &segment);
+			r = ways_add(txn, &ways, made);
+		}
+		if (r == 0)
+			r = store__index_error(
+			    mdb_cursor_get(cursor, &key, &row, MDB_NEXT));
+	}
+	mdb_cursor_close(cursor);
+	return r == -ENOENT ? 0 : r;
+}
+
+int
+store__index_open(struct store_archive *archive, const char *dir,
+		  uint64_t map_bytes)
+{
+	const bool reading = archive->mode == STORE_READ;
+	uint64_t schema = 0;
+	MDB_txn *txn = NULL;
+	struct store__tables made = { 0 };
+	int dead, r;
+	int rc =
+	    env_open(&archive->env, dir, map_bytes, reading ? MDB_RDONLY : 0);
+
+	/* Readers that were killed would keep old pages from being reused. */
+	if (rc == 0)
+		rc = mdb_reader_check(archive->env, &dead);
+	if (rc == 0)
+		rc = mdb_txn_begin(archive->env, NULL, reading ? MDB_RDONLY : 0,
+				   &txn);
+	if (rc) {
+		store__index_close(archive);
+		return store__index_error(rc);
+	}
+	r = tables_open(&archive->tables, txn, 0, reading, &made);
+	if (r == 0)
+		r = meta_get(&archive->tables, txn, "schema", &schema);
+	if (r == -ENOENT)
+		r = -EBADMSG;
+	if (r == 0 && schema != SCHEMA)
+		r = -EPROTO;
+	if (r == 0 && (made.tombstones || made.longer))
+		r = ways_fill(archive, txn, &made);
+	/* Only a commit makes the handles of the tables stay. */
+	if (r == 0)
+		r = store__index_error(mdb_txn_commit(txn));
+	else
+		mdb_txn_abort(txn);
+	if (r)
+		store__index_close(archive);
+	return r;
 }
 
 /* ---- counters ---------------------------------------------------------- */

@@ -8,9 +8,10 @@
  * and stepped over: one bad place must not hide what lies behind it.
  *
  * Segments are found by when they began, but asked for by when they were: a
- * search begins earlier by the length of the longest segment there is. Those
- * still going on have no length yet; there are few, and they are looked at
- * first.
+ * search begins STORE__LONG_NS earlier. What may have begun before that is
+ * looked at first: those still going on, which have no length yet, and those
+ * that are known to be longer, by the powers of two of their length, so that
+ * one very long call does not make every search begin with it.
  */
 #include "store/store.h"
 
@@ -269,28 +270,32 @@ store__table_walk(struct store_archive *archive, MDB_dbi table,
 	struct scan scan = { .table = table, SCAN_ALL, .skipped = skipped };
 
 	scan.text = table == tables->numbers || table == tables->extensions ||
-		    table == tables->clocks || table == tables->tombstones;
+		    table == tables->clocks || table == tables->tombstones ||
+		    table == tables->longer;
 	scan.time = scan.text || table == tables->times;
 	return scan_run(archive, &scan, fn, ctx);
 }
 
-/** Segments that fit began at this time or later, but for those that go on. */
+/** Segments that fit began at this time or later, but for those that go on and
+ * those in `longer`. */
 static int
 earliest(struct store_archive *archive, const struct store_query *query,
 	 int64_t *earliest_ns)
 {
-	uint64_t longest = 0;
+	uint64_t longest = STORE__LONG_NS;
 	MDB_txn *txn;
-	int r;
+	int r = 0;
 
 	*earliest_ns = INT64_MIN;
 	if (!query->from_ns)
 		return 0;
-	r = store__read_begin(archive, &txn);
-	if (r)
-		return r;
-	r = store__index_longest(archive, txn, &longest);
-	store__read_end(archive, txn);
+	if (!archive->tables.longer) {
+		r = store__read_begin(archive, &txn);
+		if (r)
+			return r;
+		r = store__index_longest(archive, txn, &longest);
+		store__read_end(archive, txn);
+	}
 	if (longest > INT64_MAX ||
 	    __builtin_sub_overflow(query->from_ns, (int64_t)longest,
 				   earliest_ns))
@@ -338,81 +343,6 @@ scan_by_time(struct scan *scan, const struct store__tables *tables,
 		store__key_time(&scan->end, query->to_ns);
 	}
 	store__key_time(&scan->at, earliest_ns);
-}
-
-int
-store_search(struct store_archive *archive, const struct store_query *query,
-	     store_segment_fn fn, void *ctx)
-{
-	const struct store__tables *tables = &archive->tables;
-	struct scan scan = { SCAN_ALL };
-	int64_t earliest_ns;
-	int r;
-
-	/* Longer than any number there is, and than a key. */
-	if ((query->number && strnlen(query->number, STORE_NUMBER_BYTES) ==
-				  STORE_NUMBER_BYTES) ||
-	    (query->extension &&
-	     strnlen(query->extension, STORE_NUMBER_BYTES) ==
-		 STORE_NUMBER_BYTES))
-		return 0;
-	scan.query = query;
-	if (query->limit)
-		scan.left = query->limit;
-	if (query->id_prefix) {
-		scan_by_id(&scan, tables, query->id_prefix);
-		return scan_run(archive, &scan, fn, ctx);
-	}
-	r = earliest(archive, query, &earliest_ns);
-	if (r)
-		return r;
-	if (query->from_ns) {
-		scan.table = tables->live;
-		scan.started_before_ns = earliest_ns;
-		r = scan_run(archive, &scan, fn, ctx);
-		if (r || !scan.left)
-			return r;
-		scan = (struct scan){ .query = query,
-				      .started_before_ns = INT64_MAX,
-				      .left = scan.left,
-				      .skipped_count = scan.skipped_count };
-	}
-	scan_by_time(&scan, tables, earliest_ns);
-	return scan_run(archive, &scan, fn, ctx);
-}
-
-static int
-class_walk(struct store_archive *archive, MDB_dbi table, const char *retention,
-	   int64_t started_before_ns, store_segment_fn fn, void *ctx)
-{
-	struct scan scan = {
-		.table = table, .text = true, .time = true, SCAN_ALL
-	};
-
-	archive->skipped = 0;
-	if (!table || strnlen(retention, STORE_NAME_BYTES) == STORE_NAME_BYTES)
-		return 0;
-	store__key_text(&scan.at, retention);
-	scan.prefix_bytes = scan.at.bytes;
-	scan.end = scan.at;
-	store__key_time(&scan.end, started_before_ns);
-	return scan_run(archive, &scan, fn, ctx);
-}
-
-int
-store_due(struct store_archive *archive, const char *retention,
-	  int64_t started_before_ns, store_segment_fn fn, void *ctx)
-{
-	return class_walk(archive, archive->tables.clocks, retention,
-			  started_before_ns, fn, ctx);
-}
-
-int
-store_tombstones(struct store_archive *archive, const char *retention,
-		 int64_t started_before_ns, store_segment_fn fn, void *ctx)
-{
-	return class_walk(archive, archive->tables.tombstones, retention,
-			  started_before_ns, fn, ctx);
 }
 
 /** The next class behind *key. @return 1, 0: none, negative errno */
@@ -467,6 +397,213 @@ classes_walk(struct store_archive *archive, MDB_dbi table,
 			return r;
 	}
 	return r;
+}
+
+/* ---- what began early -------------------------------------------------- */
+
+struct early_one {
+	int64_t start_ns;
+	char id[STORE_SEGMENT_ID_BYTES];
+};
+
+/** What fits, and began before a search by time begins. */
+struct early {
+	struct store_archive *archive;
+	const struct store_query *query;
+	int64_t before_ns;
+	struct early_one *ones;
+	size_t count, room;
+	uint64_t skipped;
+};
+
+static int
+early_take(void *ctx, const struct store_segment *segment)
+{
+	struct early *early = ctx;
+	struct early_one *ones = early->ones;
+	const size_t room = early->room ? 2 * early->room : 64;
+
+	if (early->count == early->room) {
+		ones = realloc(ones, room * sizeof(*ones));
+		if (!ones)
+			return -ENOMEM;
+		early->ones = ones;
+		early->room = room;
+	}
+	ones += early->count++;
+	ones->start_ns = segment->start_ns;
+	memcpy(ones->id, segment->id, sizeof(ones->id));
+	return 0;
+}
+
+static int
+early_scan(struct early *early, struct scan *scan)
+{
+	int r;
+
+	scan->query = early->query;
+	scan->started_before_ns = early->before_ns;
+	scan->skipped_count = early->skipped;
+	r = scan_run(early->archive, scan, early_take, early);
+	early->skipped = scan->skipped_count;
+	return r;
+}
+
+/** Those of a length: they touch a time only if they began that much earlier.
+ */
+static int
+early_class(void *ctx, const char *class)
+{
+	struct early *early = ctx;
+	struct scan scan = { .table = early->archive->tables.longer,
+			     .text = true,
+			     .time = true,
+			     SCAN_ALL };
+	int64_t from_ns;
+
+	if (__builtin_sub_overflow(early->query->from_ns,
+				   store__length_most(class), &from_ns))
+		from_ns = INT64_MIN;
+	store__key_text(&scan.at, class);
+	scan.prefix_bytes = scan.at.bytes;
+	scan.end = scan.at;
+	store__key_time(&scan.end, early->before_ns);
+	store__key_time(&scan.at, from_ns);
+	return early_scan(early, &scan);
+}
+
+static int
+early_compare(const void *a, const void *b)
+{
+	const struct early_one *x = a, *y = b;
+
+	if (x->start_ns != y->start_ns)
+		return x->start_ns < y->start_ns ? -1 : 1;
+	return strcmp(x->id, y->id);
+}
+
+/** Each once, though it may have ended meanwhile, or be gone. */
+static int
+early_tell(const struct early *early, struct scan *scan, store_segment_fn fn,
+	   void *ctx)
+{
+	struct store_segment segment;
+	const char *last = "";
+	MDB_txn *txn;
+	int r = 0;
+
+	for (size_t i = 0; i < early->count && r == 0 && scan->left; i++) {
+		const char *id = early->ones[i].id;
+
+		if (strcmp(id, last) == 0)
+			continue;
+		last = id;
+		r = store__read_begin(early->archive, &txn);
+		if (r)
+			return r;
+		r = store__row_get(early->archive, txn, id, &segment);
+		store__read_end(early->archive, txn);
+		if (r || !fits(scan, &segment)) {
+			r = r == -ENOENT ? 0 : r;
+			continue;
+		}
+		scan->left--;
+		r = fn(ctx, &segment);
+	}
+	return r;
+}
+
+/** @param scan of what follows: how many it may still find */
+static int
+search_early(struct store_archive *archive, struct scan *scan,
+	     int64_t before_ns, store_segment_fn fn, void *ctx)
+{
+	struct early early = { .archive = archive,
+			       .query = scan->query,
+			       .before_ns = before_ns };
+	struct scan live = { .table = archive->tables.live, SCAN_ALL };
+	int r = early_scan(&early, &live);
+
+	if (r == 0)
+		r = classes_walk(archive, archive->tables.longer, early_class,
+				 &early);
+	if (r == 0 && early.count) {
+		qsort(early.ones, early.count, sizeof(*early.ones),
+		      early_compare);
+		r = early_tell(&early, scan, fn, ctx);
+	}
+	free(early.ones);
+	scan->skipped_count = archive->skipped = early.skipped;
+	return r;
+}
+
+int
+store_search(struct store_archive *archive, const struct store_query *query,
+	     store_segment_fn fn, void *ctx)
+{
+	const struct store__tables *tables = &archive->tables;
+	struct scan scan = { SCAN_ALL };
+	int64_t earliest_ns;
+	int r;
+
+	/* Longer than any number there is, and than a key. */
+	if ((query->number && strnlen(query->number, STORE_NUMBER_BYTES) ==
+				  STORE_NUMBER_BYTES) ||
+	    (query->extension &&
+	     strnlen(query->extension, STORE_NUMBER_BYTES) ==
+		 STORE_NUMBER_BYTES))
+		return 0;
+	scan.query = query;
+	if (query->limit)
+		scan.left = query->limit;
+	if (query->id_prefix) {
+		scan_by_id(&scan, tables, query->id_prefix);
+		return scan_run(archive, &scan, fn, ctx);
+	}
+	r = earliest(archive, query, &earliest_ns);
+	if (r)
+		return r;
+	if (query->from_ns) {
+		r = search_early(archive, &scan, earliest_ns, fn, ctx);
+		if (r || !scan.left)
+			return r;
+	}
+	scan_by_time(&scan, tables, earliest_ns);
+	return scan_run(archive, &scan, fn, ctx);
+}
+
+static int
+class_walk(struct store_archive *archive, MDB_dbi table, const char *retention,
+	   int64_t started_before_ns, store_segment_fn fn, void *ctx)
+{
+	struct scan scan = {
+		.table = table, .text = true, .time = true, SCAN_ALL
+	};
+
+	archive->skipped = 0;
+	if (!table || strnlen(retention, STORE_NAME_BYTES) == STORE_NAME_BYTES)
+		return 0;
+	store__key_text(&scan.at, retention);
+	scan.prefix_bytes = scan.at.bytes;
+	scan.end = scan.at;
+	store__key_time(&scan.end, started_before_ns);
+	return scan_run(archive, &scan, fn, ctx);
+}
+
+int
+store_due(struct store_archive *archive, const char *retention,
+	  int64_t started_before_ns, store_segment_fn fn, void *ctx)
+{
+	return class_walk(archive, archive->tables.clocks, retention,
+			  started_before_ns, fn, ctx);
+}
+
+int
+store_tombstones(struct store_archive *archive, const char *retention,
+		 int64_t started_before_ns, store_segment_fn fn, void *ctx)
+{
+	return class_walk(archive, archive->tables.tombstones, retention,
+			  started_before_ns, fn, ctx);
 }
 
 int

@@ -332,7 +332,9 @@ int store__entry_decode(struct store_ledger_entry *e, const uint8_t *row,
  * who only read they are 0, which is no table of ours. */
 #define STORE__TABLES_LATER(X)                                            \
 	X(calls)      /* call -> call in progress */              \
-	X(tombstones) /* class, 0, call start, call, 0, segment */
+	X(tombstones) /* class, 0, call start, call, 0, segment */ \
+	X(longer)     /* length, 0, start, call, 0, segment: those over */ \
+		      /* STORE__LONG_NS */
 
 struct store__tables {
 #define X(name) MDB_dbi name;
@@ -392,7 +394,17 @@ int store__row_remove(const struct store_archive *archive, MDB_txn *txn,
 		      const struct store_segment *segment)
 	__attribute__((warn_unused_result));
 
-/** No segment is longer: searches by time begin this much earlier. */
+/** Searches by time begin this much earlier, and look for what was longer in
+ * the table `longer`. */
+#define STORE__LONG_NS (900 * NS_PER_S)
+
+/** Which of the texts in `longer`, "a" for up to twice STORE__LONG_NS, "b" for
+ * up to four times, ... @return false: none */
+bool store__length_class(char class[2], const struct store_segment *segment);
+/** The most that is of such a class; of what is none INT64_MAX. */
+int64_t store__length_most(const char *class);
+
+/** No segment is longer: for archives of before that have no `longer`. */
 int store__index_longest(const struct store_archive *archive, MDB_txn *txn,
 			 uint64_t *longest_ns)
 	__attribute__((warn_unused_result));

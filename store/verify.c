@@ -573,7 +573,7 @@ index_check(struct orphans *o)
 	const struct store__tables *t = &o->archive->tables;
 	const MDB_dbi ways[] = { t->times,  t->numbers,    t->extensions,
 				 t->clocks, t->tombstones, t->live,
-				 t->purging };
+				 t->longer, t->purging };
 	int r = store__table_walk(o->archive, t->segments, row_check,
 				  row_skipped, o);
 
