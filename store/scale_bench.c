@@ -2,8 +2,9 @@
 /*
  * Many recordings: putting them into the index, finding one by number and
  * time, purging, starting; beside SQLite, which does the same to the same rows
- * in the same run, with the same bytes of the same keyring overwritten. Files
- * are not part of it. The file system is that of $TMPDIR or /tmp.
+ * in the same run, with the same bytes of the same keyring overwritten. Only at
+ * the end some are purged that have files. The file system is that of $TMPDIR
+ * or /tmp.
  *
  *   scale_bench [recordings [to be purged]]
  */
@@ -33,6 +34,8 @@
 #define SEARCHES   4000
 #define WINDOW_NS  DAY_NS
 #define CLASS      "standard"
+#define WITH_FILES 1024
+#define FILE_BYTES (3 << 20) /* three minutes of G.711 */
 
 static uint64_t rows = 1000000, purged = 100000;
 static char home[256];
@@ -294,7 +297,7 @@ keys_add(void)
 	struct store_segment s;
 	uint32_t slot;
 
-	for (uint64_t i = 0; i < purged; i++) {
+	for (uint64_t i = 0; i < purged + WITH_FILES; i++) {
 		segment_make(&s, i);
 		do
 			must(store_keyring_add(archive, s.key_day, &sealed,
@@ -383,36 +386,69 @@ take_one(void *ctx, const struct store_segment *segment)
 }
 
 /** As a sweep does it: what is due, the oldest first. */
-static void
-archive_purge(void)
+static size_t
+purge_batch(uint64_t most)
 {
-	double *us = calloc(purged / STORE_PURGE_MANY + 1, sizeof(*us));
+	struct taking taking = { .count = 0 };
+
+	must(store_due(archive, CLASS, INT64_MAX, take_one, &taking));
+	if (taking.count > most)
+		taking.count = most;
+	must(store_purge_many(archive, taking.many, taking.count,
+			      START_NS + DAYS * DAY_NS, "clock",
+			      "past its time by the policy"));
+	for (size_t i = 0; i < taking.count; i++) {
+		must(taking.many[i].result);
+		assert(taking.many[i].key_found);
+	}
+	return taking.count;
+}
+
+static void
+archive_purge(uint64_t count, const char *what, const char *each)
+{
+	double *us = calloc(count / STORE_PURGE_MANY + 1, sizeof(*us));
 	const int64_t began = now_ns();
-	struct taking taking;
 	uint64_t done = 0;
 	size_t batches = 0;
 
-	while (us && done < purged) {
+	while (us && done < count) {
 		const int64_t batch = now_ns();
 
-		taking.count = 0;
-		must(store_due(archive, CLASS, INT64_MAX, take_one, &taking));
-		if (taking.count > purged - done)
-			taking.count = purged - done;
-		must(store_purge_many(archive, taking.many, taking.count,
-				      START_NS + DAYS * DAY_NS, "clock",
-				      "past its time by the policy"));
-		for (size_t i = 0; i < taking.count; i++) {
-			must(taking.many[i].result);
-			assert(taking.many[i].key_found);
-		}
-		done += taking.count;
+		done += purge_batch(count - done);
 		us[batches++] = (double)(now_ns() - batch) / 1e3;
 	}
-	rate("spanrec", "purge, 256 at once", done, seconds(began));
+	rate("spanrec", what, done, seconds(began));
 	if (us)
-		report("spanrec", "... each 256, ms", us, batches, "");
+		report("spanrec", each, us, batches, "");
 	free(us);
+}
+
+/** The files of those that are due next. */
+static void
+files_make(void)
+{
+	char path[STORE__PATH_BYTES];
+	struct store_segment s;
+	int fd;
+
+	for (uint64_t i = purged; i < purged + WITH_FILES; i++) {
+		segment_make(&s, i);
+		store__recording_path(path, s.key_day, s.id);
+		for (char *p = strchr(path, '/'); p; p = strchr(p + 1, '/')) {
+			*p = '\0';
+			if (mkdirat(archive->dir_fd, path, 0700) &&
+			    errno != EEXIST)
+				must(-errno);
+			*p = '/';
+		}
+		fd = openat(archive->dir_fd, path, O_WRONLY | O_CREAT, 0600);
+		if (fd < 0)
+			must(-errno);
+		must(-posix_fallocate(fd, 0, FILE_BYTES));
+		close(fd);
+	}
+	must(store_archive_sync(archive));
 }
 
 static int
@@ -484,7 +520,10 @@ bench_archive(void)
 	store_archive_close(&archive);
 	archive_start(false);
 	search_all(&searcher);
-	archive_purge();
+	archive_purge(purged, "purge, 256 at once", "... each 256, ms");
+	files_make();
+	archive_purge(WITH_FILES, "purge, 256 at once, and their files",
+		      "... each 256, ms");
 	store_archive_close(&archive);
 }
 
@@ -895,7 +934,7 @@ main(int argc, char **argv)
 		rows = strtoull(argv[1], NULL, 10);
 	if (argc > 2)
 		purged = strtoull(argv[2], NULL, 10);
-	if (rows < 1 || purged > rows)
+	if (rows < purged + WITH_FILES)
 		return 2;
 	must(store_init());
 	snprintf(home, sizeof(home), "%s/scale-bench-XXXXXX",
