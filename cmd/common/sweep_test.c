@@ -322,6 +322,7 @@ static void
 test_far_behind(void **state)
 {
 	const unsigned many = SWEEP_AHEAD + 30;
+	unsigned left = many - 10;
 	struct fixture *f = *state;
 	struct store_segment s;
 	struct sweep_result r;
@@ -337,9 +338,29 @@ test_far_behind(void **state)
 	assert_int_equal(r.segments, 10);
 	assert_true(r.more);
 	assert_in_range(r.overdue, SWEEP_AHEAD, many - 10);
+	/* A limit in the middle of what goes at once. */
+	f->config.limit = STORE_PURGE_MANY + 44;
+	r = sweep_at(f, START + 40 * DAY, 0);
+	assert_int_equal(r.segments, STORE_PURGE_MANY + 44);
+	assert_true(r.more);
+	left -= STORE_PURGE_MANY + 44;
 	f->config.limit = 0;
 	f->config.dry = true;
-	assert_int_equal(sweep_at(f, START + 40 * DAY, 0).segments, many - 10);
+	assert_int_equal(sweep_at(f, START + 40 * DAY, 0).segments, left);
+	f->config.dry = false;
+	r = sweep_at(f, START + 40 * DAY, 0);
+	assert_int_equal(r.segments, left);
+	assert_int_equal(r.overdue, 0);
+	assert_false(r.more);
+	/* Their notes too. */
+	f->config.limit = STORE_PURGE_MANY + 1;
+	r = sweep_at(f, START + 10000 * DAY, 0);
+	assert_int_equal(r.tombstones, STORE_PURGE_MANY + 1);
+	assert_true(r.more);
+	f->config.limit = 0;
+	r = sweep_at(f, START + 10000 * DAY, 0);
+	assert_int_equal(r.tombstones, many - STORE_PURGE_MANY - 1);
+	assert_false(r.more);
 }
 
 /* Those that cannot be deleted do not keep the others. */
