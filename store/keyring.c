@@ -275,19 +275,19 @@ slot_empty(const struct store__keyring *ring, uint32_t slot)
 }
 
 /** Where there are keys: other bytes there, on the disk when this returns.
- * @param step told of each that is written @return what keeps all of them */
+ * @param step of a purge: 2 random bytes, 3 that it was destroyed; told of each
+ * @return what keeps all of them */
 static int
 slots_overwrite(struct store_archive *archive, struct store__keyring *ring,
 		struct store__doomed *doomed, size_t count, int step)
 {
 	uint8_t bytes[STORE__SLOT_BYTES];
 
+	randombytes_buf(bytes, sizeof(bytes));
 	for (size_t i = 0; i < count; i++) {
 		if (doomed[i].result)
 			continue;
-		if (step == 2)
-			randombytes_buf(bytes, sizeof(bytes));
-		else
+		if (step == 3)
 			slot_encode(bytes, STORE__SLOT_DESTROYED, ring->day,
 				    doomed[i].slot, NULL);
 		doomed[i].result =

@@ -188,11 +188,25 @@ report(const char *who, const char *what, double *us, size_t n,
 	       us[n * 99 / 100] / 1e3, us[n - 1] / 1e3, more);
 }
 
-static void
-rate(const char *who, const char *what, uint64_t n, double s)
+struct began {
+	int64_t wall_ns, cpu_ns;
+};
+
+static struct began
+begin(void)
 {
-	printf("%-7s %-44s %9.0f a second (%.1f s)\n", who, what, (double)n / s,
-	       s);
+	return (struct began){ .wall_ns = now_ns(), .cpu_ns = cpu_ns() };
+}
+
+static void
+rate(const char *who, const char *what, uint64_t n, struct began began)
+{
+	const double s = seconds(began.wall_ns);
+
+	printf("%-7s %-44s %9.0f a second (%.1f s; %.1f us of the processor "
+	       "each)\n",
+	       who, what, (double)n / s, s,
+	       (double)(cpu_ns() - began.cpu_ns) / 1e3 / (double)n);
 	fflush(stdout);
 }
 
@@ -317,7 +331,7 @@ static void
 archive_fill(void)
 {
 	struct store_segment s;
-	int64_t began = now_ns(), part = began;
+	struct began began = begin(), part = began;
 
 	for (uint64_t i = 0; i < rows; i++) {
 		if (i % BATCH == 0)
@@ -327,12 +341,11 @@ archive_fill(void)
 		if (i % BATCH == BATCH - 1 || i == rows - 1)
 			must(store_batch_commit(archive));
 		if (i % 1000000 == 999999 && i + 1 < rows) {
-			rate("spanrec", "... the last million", 1000000,
-			     seconds(part));
-			part = now_ns();
+			rate("spanrec", "... the last million", 1000000, part);
+			part = begin();
 		}
 	}
-	rate("spanrec", "put, 50,000 at once", rows, seconds(began));
+	rate("spanrec", "put, 50,000 at once", rows, began);
 }
 
 static int
@@ -414,7 +427,7 @@ static void
 archive_purge(uint64_t count, const char *what, const char *each)
 {
 	double *us = calloc(count / STORE_PURGE_MANY + 1, sizeof(*us));
-	const int64_t began = now_ns();
+	const struct began began = begin();
 	uint64_t done = 0;
 	size_t batches = 0;
 
@@ -424,7 +437,7 @@ archive_purge(uint64_t count, const char *what, const char *each)
 		done += purge_batch(count - done);
 		us[batches++] = (double)(now_ns() - batch) / 1e3;
 	}
-	rate("spanrec", what, done, seconds(began));
+	rate("spanrec", what, done, began);
 	if (us)
 		report("spanrec", each, us, batches, "");
 	free(us);
@@ -666,7 +679,7 @@ sqlite_fill(void)
 	sqlite3_stmt *put =
 	    prepare("INSERT INTO segments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)");
 	sqlite3_stmt *number = prepare("INSERT INTO numbers VALUES (?, ?, ?)");
-	int64_t began = now_ns(), part = began;
+	struct began began = begin(), part = began;
 
 	for (uint64_t i = 0; i < rows; i++) {
 		if (i % BATCH == 0)
@@ -675,14 +688,13 @@ sqlite_fill(void)
 		if (i % BATCH == BATCH - 1 || i == rows - 1)
 			sql("COMMIT");
 		if (i % 1000000 == 999999 && i + 1 < rows) {
-			rate("SQLite", "... the last million", 1000000,
-			     seconds(part));
-			part = now_ns();
+			rate("SQLite", "... the last million", 1000000, part);
+			part = begin();
 		}
 	}
 	sql_must(sqlite3_finalize(put));
 	sql_must(sqlite3_finalize(number));
-	rate("SQLite", "put, 50,000 at once", rows, seconds(began));
+	rate("SQLite", "put, 50,000 at once", rows, began);
 }
 
 struct statements {
@@ -868,7 +880,7 @@ sqlite_purge(void)
 {
 	static struct purging p;
 	double *us = calloc(purged / STORE_PURGE_MANY + 1, sizeof(*us));
-	const int64_t began = now_ns();
+	const struct began began = begin();
 	uint64_t done = 0;
 	size_t batches = 0;
 
@@ -892,7 +904,7 @@ sqlite_purge(void)
 		done += p.count;
 		us[batches++] = (double)(now_ns() - batch) / 1e3;
 	}
-	rate("SQLite", "purge, 256 at once", done, seconds(began));
+	rate("SQLite", "purge, 256 at once", done, began);
 	if (us)
 		report("SQLite", "... each 256, ms", us, batches, "");
 	free(us);
