@@ -464,6 +464,23 @@ forget_over(struct sweep *sweep)
 	}
 }
 
+/* What stood for numbers in the ledger, in months for which no metadata is kept
+ * any more. */
+static void
+forget_numbers(struct sweep *sweep)
+{
+	const struct sweep_config *config = sweep->config;
+	int rc = store_pseudonyms_forget(
+	    config->archive,
+	    policy_metadata_over(config->policy, config->now_ns));
+
+	if (rc >= 0)
+		return;
+	tell(sweep, true, "keys of numbers in the ledger could not be removed: "
+	     "%s", strerror(-rc));
+	note_failure(sweep, rc);
+}
+
 int
 sweep_run(const struct sweep_config *config, struct sweep_result *result)
 {
@@ -476,8 +493,10 @@ sweep_run(const struct sweep_config *config, struct sweep_result *result)
 	find_due(&sweep);
 	list_sort(&sweep.due);
 	purge_due(&sweep);
-	if (!config->dry)
+	if (!config->dry) {
 		forget_over(&sweep);
+		forget_numbers(&sweep);
+	}
 	free(sweep.due.due);
 	free(sweep.over.due);
 	return sweep.worst;
