@@ -19,6 +19,7 @@ struct home_settings {
 	char archive[POLICY_TEXT_BYTES];
 	char policy[POLICY_TEXT_BYTES];
 	char key[POLICY_TEXT_BYTES];
+	char audit_key[POLICY_TEXT_BYTES];
 	/* recording */
 	char control[POLICY_TEXT_BYTES];
 	char control_group[POLICY_TEXT_BYTES];
@@ -54,6 +55,7 @@ struct home {
 	char archive_path[PATH_MAX];
 	char policy_path[PATH_MAX];
 	char key_path[PATH_MAX];
+	char audit_key_path[PATH_MAX]; /**< "" where there is none */
 	char control_path[PATH_MAX]; /**< "" where there is none */
 	struct home_settings settings;
 };
@@ -84,7 +86,7 @@ int home_settings_write(FILE *to);
 /**
  * Which settings differ that a recorder which runs cannot change: they hold
  * after a restart. It reads the policy again, by the name that is set now, and
- * the key never.
+ * the keys never.
  *
  * @param names [n] their names, with commas; "": none
  */

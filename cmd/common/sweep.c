@@ -495,7 +495,8 @@ sweep_run(const struct sweep_config *config, struct sweep_result *result)
 	purge_due(&sweep);
 	if (!config->dry) {
 		forget_over(&sweep);
-		forget_numbers(&sweep);
+		if (!result->more)
+			forget_numbers(&sweep);
 	}
 	free(sweep.due.due);
 	free(sweep.over.due);

@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
+#include "cmd/common/audit.h"
 #include "cmd/common/control.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
@@ -98,6 +101,20 @@ open_parts(struct spanrec *spanrec)
 	return spanrec_person_check(spanrec);
 }
 
+/* What a crash left is mended: the ledger says so. */
+static void
+note_recovery(struct spanrec *spanrec, const struct store_recovery *recovery)
+{
+	struct store_ledger_entry entry = { .time_ns = spanrec->now_ns,
+					    .action = "recovery" };
+
+	if (!audit_recovery_text(recovery, entry.detail, sizeof(entry.detail)))
+		return;
+	spanrec_actor(entry.actor);
+	if (store_ledger_append(spanrec->archive, &entry))
+		log_warning("the ledger of the archive could not be written");
+}
+
 /* @return 0, -errno */
 static int
 open_archive(struct spanrec *spanrec, enum store_mode mode)
@@ -109,8 +126,11 @@ open_archive(struct spanrec *spanrec, enum store_mode mode)
 	config.map_bytes = spanrec->home.settings.index_map_mib << 20;
 	rc = store_archive_open(&spanrec->archive, spanrec->home.archive_path,
 				mode, &config, &recovery);
+	spanrec->writes = !rc && mode != STORE_READ;
 	if (!rc)
 		report_recovery(&recovery);
+	if (spanrec->writes)
+		note_recovery(spanrec, &recovery);
 	return rc;
 }
 
@@ -238,6 +258,69 @@ spanrec_open_key(struct spanrec *spanrec, bool needed)
 			  strerror(-rc));
 		return exit_code(rc);
 	}
+}
+
+/* @return false: there is no recorder to be asked */
+static bool
+note_beside(struct spanrec *spanrec, const struct store_ledger_entry *entry)
+{
+	struct control_client client;
+	json_t *answer = NULL;
+	char detail[3 * sizeof(entry->detail)];
+	int rc = control_client_init(&client, &spanrec->home);
+
+	spanrec_text_clean(entry->detail, detail, sizeof(detail));
+	if (!rc)
+		(void)!control_client_ask(
+		    &client,
+		    json_pack("{ss ss s[s] ss}", "op", "ledger", "action",
+			      entry->action, "subjects", entry->subject,
+			      "detail", detail),
+		    spanrec_patience_ms(spanrec, CONTROL_TIMEOUT_MS), &answer);
+	json_decref(answer);
+	control_client_fini(&client);
+	return rc != EXIT_NOT_FOUND;
+}
+
+void
+spanrec_ledger_note(struct spanrec *spanrec, struct store_ledger_entry *entry)
+{
+	struct store_archive_config config = { 0 };
+
+	if (!*spanrec->home.archive_path)
+		return;
+	entry->time_ns = spanrec->now_ns;
+	spanrec_actor(entry->actor);
+	if (!spanrec->writes) {
+		if (note_beside(spanrec, entry))
+			return;
+		/* One process must not have it open twice. */
+		store_archive_close(&spanrec->archive);
+		config.map_bytes = spanrec->home.settings.index_map_mib << 20;
+		if (store_archive_open(&spanrec->archive,
+				       spanrec->home.archive_path, STORE_WRITE,
+				       &config, NULL))
+			return;
+		spanrec->writes = true;
+	}
+	(void)!store_ledger_append(spanrec->archive, entry);
+}
+
+void
+spanrec_ledger_sign(struct spanrec *spanrec)
+{
+	struct store_head head;
+	char actor[STORE_NAME_BYTES];
+
+	if (!spanrec->writes || !spanrec->archive)
+		return;
+	if (!spanrec->signer)
+		spanrec->signer = audit_signer(&spanrec->home, true);
+	if (!spanrec->signer)
+		return;
+	spanrec_actor(actor);
+	(void)!store_head_sign(spanrec->archive, spanrec->signer,
+			       spanrec->now_ns, actor, &head);
 }
 
 int
