@@ -62,6 +62,17 @@ slot_find(int fd, uint32_t month, uint8_t slot[SLOT_BYTES], uint64_t *at)
 	}
 }
 
+/** The first one to write may be root; whoever records has to, too. */
+static void
+owner_set(int dir_fd, int fd)
+{
+	struct stat dir, st;
+
+	if (fstat(dir_fd, &dir) == 0 && fstat(fd, &st) == 0 &&
+	    st.st_uid != dir.st_uid)
+		(void)!fchown(fd, dir.st_uid, dir.st_gid);
+}
+
 static int
 slot_make(int dir_fd, int fd, uint32_t month, uint8_t slot[SLOT_BYTES],
 	  uint64_t at)
@@ -71,6 +82,7 @@ slot_make(int dir_fd, int fd, uint32_t month, uint8_t slot[SLOT_BYTES],
 	randombytes_buf(slot, SLOT_BYTES);
 	store__le_put(slot, month, 4);
 	store__le_put(slot + 4, SLOT_USED, 4);
+	owner_set(dir_fd, fd);
 	r = store__pwrite(fd, slot, SLOT_BYTES, at);
 	if (r == 0 && fsync(fd))
 		r = -errno;

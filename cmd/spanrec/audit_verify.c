@@ -268,14 +268,22 @@ print_relied(const struct verification *v)
 		fputs("there is no entry for which a head or an anchor still "
 		      "vouches\n",
 		      out);
-	for (uint32_t i = 0; i < audit->ranges_count; i++)
+	for (uint32_t i = 0; i < audit->ranges_count; i++) {
+		const struct store_audit_range *range = &audit->ranges[i];
+
 		fprintf(out,
 			"to be relied on: entries %" PRIu64 " to %" PRIu64
-			", by %s\n",
-			audit->ranges[i].from, audit->ranges[i].to,
-			audit->ranges[i].anchored == audit->ranges[i].to
-			    ? "an anchor"
-			    : "heads");
+			", by ",
+			range->from, range->to);
+		if (!range->anchored)
+			fputs("heads\n", out);
+		else if (range->anchored == range->to)
+			fputs("an anchor\n", out);
+		else
+			fprintf(out,
+				"an anchor up to %" PRIu64 ", then by heads\n",
+				range->anchored);
+	}
 }
 
 static void
@@ -297,7 +305,7 @@ print_result(const struct verification *v, bool sound)
 	if (audit->signed_until)
 		print_vouched(v, "by heads:", audit->signed_until,
 			      audit->signed_ns);
-	if (audit->last > vouched)
+	if (sound && audit->last > vouched)
 		fprintf(out,
 			"not signed yet: entries %" PRIu64 " to %" PRIu64 "\n",
 			vouched + 1, audit->last);

@@ -57,9 +57,10 @@ run_enter_start(const struct pipeline_config *config,
 	store_hex(hex, config->policy_hash, STORE_HASH_BYTES);
 	snprintf(entry->detail, sizeof(entry->detail),
 		 "spanrecd " SPANREC_VERSION
-		 ", %s, policy %.16s revision '%.30s' approved by '%.40s'%s%.60s",
+		 ", %s, policy %.16s%s%.30s%s%.40s%s%.60s",
 		 config->live ? "live" : "from capture files", hex,
-		 document.revision, document.approver,
+		 *document.revision ? ", revision " : "", document.revision,
+		 *document.approver ? ", approved by " : "", document.approver,
 		 config->reason_for_root ? ", as root: " : "",
 		 config->reason_for_root ? config->reason_for_root : "");
 	enter(config, entries, (size_t)(entry - entries) + 1);
