@@ -280,8 +280,8 @@ int64_t
 policy_metadata_over(const struct policy *policy, int64_t now_ns)
 {
 	/* Nothing is kept for so long. */
-	int64_t over_ns = add_saturated(
-	    now_ns, -((int64_t)DAYS_MAX + 400) * DAY_NS);
+	int64_t over_ns =
+	    add_saturated(now_ns, -((int64_t)DAYS_MAX + 400) * DAY_NS);
 	int64_t lives_ns = now_ns;
 
 	while (lives_ns - over_ns > POLICY__SECOND_NS) {

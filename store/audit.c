@@ -50,11 +50,11 @@ struct check {
 	struct point *points;
 	size_t points_count, points_room, next;
 	/* of the run that is read */
-	bool linked;         /**< there is one: it can be followed */
+	bool linked; /**< there is one: it can be followed */
 	uint64_t run_from;
-	uint64_t vouched;    /**< up to here, 0: not at all */
-	uint64_t anchored;   /**< ... by an anchor */
-	bool rewritten[2];   /**< it is not; by heads, by anchors */
+	uint64_t vouched;  /**< up to here, 0: not at all */
+	uint64_t anchored; /**< ... by an anchor */
+	bool rewritten[2]; /**< it is not; by heads, by anchors */
 	uint64_t last;
 	uint8_t hash[STORE_HASH_BYTES];
 	struct break_at broken;
@@ -367,8 +367,8 @@ static int
 record_take(struct check *c, const MDB_val *key, const MDB_val *value)
 {
 	struct store_ledger_entry entry;
-	uint64_t number = key->mv_size == 8 ? store__be_get(key->mv_data, 8)
-					    : 0;
+	uint64_t number =
+	    key->mv_size == 8 ? store__be_get(key->mv_data, 8) : 0;
 	int r = 0;
 
 	if (number <= c->last)
@@ -414,8 +414,8 @@ walk_some(struct check *c, MDB_cursor *cursor)
 		    mdb_cursor_get(cursor, &key, &value, MDB_FIRST));
 	}
 	while (r == 0) {
-		c->key_bytes = key.mv_size < sizeof(c->key) ? key.mv_size
-							    : sizeof(c->key);
+		c->key_bytes =
+		    key.mv_size < sizeof(c->key) ? key.mv_size : sizeof(c->key);
 		memcpy(c->key, key.mv_data, c->key_bytes);
 		r = record_take(c, &key, &value);
 		if (r == 0 && ++n == ENTRIES_AT_ONCE)
@@ -438,8 +438,8 @@ walk(struct check *c)
 		r = store__read_begin(c->archive, &txn);
 		if (r)
 			return r;
-		r = store__index_error(mdb_cursor_open(
-		    txn, c->archive->tables.ledger, &cursor));
+		r = store__index_error(
+		    mdb_cursor_open(txn, c->archive->tables.ledger, &cursor));
 		if (r == 0) {
 			r = walk_some(c, cursor);
 			mdb_cursor_close(cursor);

@@ -363,9 +363,8 @@ tamper_stray(struct ledger *l)
 	if (key.mv_size == 8)
 		key.mv_size++;
 	store__be_put(bytes, some(l), 8);
-	assert_int_equal(mdb_put(l->fx.archive->batch, LEDGER(l), &key, &value,
-				 0),
-			 0);
+	assert_int_equal(
+	    mdb_put(l->fx.archive->batch, LEDGER(l), &key, &value, 0), 0);
 }
 
 static void
@@ -421,10 +420,10 @@ verify(struct ledger *l, const struct store_head *anchor,
 }
 
 static void (*const tampers[])(struct ledger *l) = {
-	tamper_byte,	 tamper_length, tamper_rehashed, tamper_delete,
-	tamper_swap,	 tamper_copy,	tamper_cut,	 tamper_rewrite,
-	tamper_rewrite,	 tamper_insert, tamper_close_up, tamper_rewrite_and_cut,
-	tamper_stray,	 tamper_head,
+	tamper_byte,    tamper_length, tamper_rehashed, tamper_delete,
+	tamper_swap,    tamper_copy,   tamper_cut,      tamper_rewrite,
+	tamper_rewrite, tamper_insert, tamper_close_up, tamper_rewrite_and_cut,
+	tamper_stray,   tamper_head,
 };
 enum { TAMPERS = sizeof(tampers) / sizeof(*tampers) };
 
@@ -620,9 +619,9 @@ test_empty(void **state)
 	verify(l, NULL, &audit);
 	assert_int_equal(audit.findings, 0);
 	assert_int_equal(audit.entries, 0);
-	assert_int_equal(store_head_sign(l->fx.archive, l->signer, NS_PER_S,
-					 "eve", &head),
-			 -ENOENT);
+	assert_int_equal(
+	    store_head_sign(l->fx.archive, l->signer, NS_PER_S, "eve", &head),
+	    -ENOENT);
 	store_batch_abort(l->fx.archive);
 }
 
@@ -875,8 +874,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_sound),   TEST(test_tampering), TEST(test_places),
-		TEST(test_foreign), TEST(test_empty),	  TEST(test_read),
-		TEST(test_sign),    TEST(test_anchor),	  TEST(test_example),
+		TEST(test_foreign), TEST(test_empty),     TEST(test_read),
+		TEST(test_sign),    TEST(test_anchor),    TEST(test_example),
 		TEST(test_keys),
 #undef TEST
 	};

@@ -21,14 +21,14 @@
 
 #include "store/store_priv.h"
 
-#define SECRET_WORD  "spanrec-audit-private-1 "
-#define PUBLIC_WORD  "spanrec-audit-1 "
-#define ANCHOR_WORD  "spanrec-anchor-1"
-#define KEYS_FILE    "audit.pub"
-#define ID_NAME      "archive-id"
-#define BASE64	     sodium_base64_VARIANT_URLSAFE_NO_PADDING
+#define SECRET_WORD "spanrec-audit-private-1 "
+#define PUBLIC_WORD "spanrec-audit-1 "
+#define ANCHOR_WORD "spanrec-anchor-1"
+#define KEYS_FILE   "audit.pub"
+#define ID_NAME     "archive-id"
+#define BASE64      sodium_base64_VARIANT_URLSAFE_NO_PADDING
 /* 32 and 64 bytes in base64, without padding */
-#define KEY_CHARS	43
+#define KEY_CHARS       43
 #define SIGNATURE_CHARS 86
 
 struct store_signer {
@@ -422,9 +422,9 @@ store_heads(struct store_archive *archive,
 		r = store__index_error(
 		    mdb_cursor_get(cursor, &key, &value, MDB_FIRST));
 		while (r == 0) {
-			if (store__head_value_decode(
-				&head, key.mv_data, key.mv_size, value.mv_data,
-				value.mv_size) == 0)
+			if (store__head_value_decode(&head, key.mv_data,
+						     key.mv_size, value.mv_data,
+						     value.mv_size) == 0)
 				r = fn(ctx, &head);
 			if (r == 0)
 				r = store__index_error(mdb_cursor_get(
@@ -463,8 +463,8 @@ store_anchor_text(char text[STORE_ANCHOR_BYTES], const struct store_head *head)
 	if (gmtime_r(&s, &tm))
 		strftime(time, sizeof(time), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	(void)!snprintf(text, STORE_ANCHOR_BYTES,
-			ANCHOR_WORD " %" PRIu64 " %s %s %s %s %s",
-			head->number, hash, time, archive, key, signature);
+			ANCHOR_WORD " %" PRIu64 " %s %s %s %s %s", head->number,
+			hash, time, archive, key, signature);
 }
 
 /** The next word of a line. @return its length, 0: there is none */

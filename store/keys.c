@@ -183,7 +183,8 @@ store_identity_create(const char *path, struct store_public *pub)
 	if (text && secret) {
 		crypto_box_keypair(pub->bytes, secret);
 		memcpy(text, comment, sizeof(comment));
-		store__key_text_make(text + sizeof(comment) - 1, PRIVATE_WORD, secret);
+		store__key_text_make(text + sizeof(comment) - 1, PRIVATE_WORD,
+				     secret);
 		n = strlen(text);
 		text[n++] = '\n';
 		r = store__file_create(AT_FDCWD, path, text, n, 0600);

@@ -189,7 +189,7 @@ hide_parties(struct store_archive *archive, MDB_txn *txn,
 	{
 		const char *const parties[] = {
 			segment.from_sent, segment.to_sent, segment.from,
-			segment.to,	   segment.local,   segment.remote,
+			segment.to,        segment.local,   segment.remote,
 			segment.from_name, segment.to_name,
 		};
 

@@ -102,9 +102,9 @@ test_forget(void **state)
 	memcpy(key, before + 8, sizeof(key));
 	free(before);
 	/* Not while the month goes on. */
-	assert_int_equal(store_pseudonyms_forget(fx->archive,
-						 FIXTURE_START_NS + 3 * DAY_NS),
-			 0);
+	assert_int_equal(
+	    store_pseudonyms_forget(fx->archive, FIXTURE_START_NS + 3 * DAY_NS),
+	    0);
 	assert_int_equal(store_pseudonyms_forget(fx->archive, april_ns), 1);
 	assert_int_equal(store_pseudonyms_forget(fx->archive, april_ns), 0);
 	after = file_bytes(fx, &n);
@@ -210,9 +210,8 @@ test_hidden(void **state)
 	memcpy(longest + 190, " 2041", 6);
 	enter(fx, s.id, longest, &entry);
 	assert_null(strstr(entry.detail, "2041"));
-	assert_string_equal(entry.detail + strlen(entry.detail) -
-				strlen(extension),
-			    extension);
+	assert_string_equal(
+	    entry.detail + strlen(entry.detail) - strlen(extension), extension);
 	/* And the chain is whole. */
 	{
 		struct store_audit audit;

@@ -77,8 +77,8 @@ head(const uint8_t *data, size_t size)
 	char text[STORE_ANCHOR_BYTES];
 	struct store_head a, b;
 
-	if (size >= 8 && store__head_value_decode(&a, data, 8, data + 8,
-						  size - 8) == 0) {
+	if (size >= 8 &&
+	    store__head_value_decode(&a, data, 8, data + 8, size - 8) == 0) {
 		store_anchor_text(text, &a);
 		assert(strlen(text) < sizeof(text));
 		if (!store__head_signed(&a))

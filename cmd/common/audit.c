@@ -56,9 +56,9 @@ audit_signer(const struct home *home, bool quiet)
 	return NULL;
 }
 
-int
-audit_enter(struct store_archive *archive, const struct store_signer *signer,
-	    struct store_ledger_entry *entries, size_t count)
+static int
+enter(struct store_archive *archive, const struct store_signer *signer,
+      struct store_ledger_entry *entries, size_t count)
 {
 	struct store_head head;
 	struct timespec now;
@@ -69,14 +69,30 @@ audit_enter(struct store_archive *archive, const struct store_signer *signer,
 	for (size_t i = 0; i < count && r >= 0; i++)
 		r = store_ledger_put(archive, &entries[i]);
 	clock_gettime(CLOCK_REALTIME, &now);
-	if (r >= 0 && signer)
+	if (r >= 0 && signer && count)
 		r = store_head_sign(archive, signer,
 				    (int64_t)now.tv_sec * 1000000000,
-				    count ? entries[0].actor : "", &head);
+				    entries[0].actor, &head);
 	if (r < 0)
 		store_batch_abort(archive);
 	else
 		r = store_batch_commit(archive);
+	return r;
+}
+
+int
+audit_enter(struct store_archive *archive, const struct store_signer *signer,
+	    struct store_ledger_entry *entries, size_t count)
+{
+	int r = enter(archive, signer, entries, count);
+
+	/* What was done is worth more than the signature. */
+	if (r < 0 && r != -EBUSY && signer) {
+		r = enter(archive, NULL, entries, count);
+		if (r >= 0)
+			log_warning("what was done is entered into the ledger, "
+				    "but could not be signed");
+	}
 	return r;
 }
 

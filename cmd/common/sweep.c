@@ -476,8 +476,10 @@ forget_numbers(struct sweep *sweep)
 
 	if (rc >= 0)
 		return;
-	tell(sweep, true, "keys of numbers in the ledger could not be removed: "
-	     "%s", strerror(-rc));
+	tell(sweep, true,
+	     "keys of numbers in the ledger could not be removed: "
+	     "%s",
+	     strerror(-rc));
 	note_failure(sweep, rc);
 }
 

@@ -140,6 +140,7 @@ sign_here(struct spanrec *spanrec, const char *detail, struct store_head *head)
 					    .action = "anchor" };
 	int r;
 
+	store_signer_free(&spanrec->signer);
 	spanrec->signer = audit_signer(&spanrec->home, false);
 	if (!spanrec->signer)
 		return EXIT_FAILED;

@@ -28,9 +28,12 @@ struct arguments {
 /* ---- options ------------------------------------------------------------- */
 
 #define OPTIONS_PERIOD                                                         \
-	{ "from", FROM, "T", 0, "Done at T or later", 0 }, {                   \
-		"to", TO, "T", 0, "Done before T; a day is taken in as a "     \
-				  "whole", 0                                   \
+	{ "from", FROM, "T", 0, "Done at T or later", 0 },                     \
+	{                                                                      \
+		"to", TO, "T", 0,                                              \
+		    "Done before T; a day is taken in as a "                   \
+		    "whole",                                                   \
+		    0                                                          \
 	}
 
 static const struct argp_option list_options[] = {
@@ -254,11 +257,11 @@ listing_init(struct listing *l, struct arguments *arguments)
 
 enum { COLUMN_NUMBER, TIME, WHO, WHAT, ABOUT, DETAIL };
 
-static const char *const headings[] = { "NO", "TIME",  "WHO",
+static const char *const headings[] = { "NO",   "TIME",  "WHO",
 					"WHAT", "ABOUT", "DETAIL" };
 static const char *const columns[] = { "number", "time", "actor",
-				       "action", "id",	 "detail" };
-static const char *const names[] = { "number", "time",	 "action",   "id",
+				       "action", "id",   "detail" };
+static const char *const names[] = { "number", "time",   "action",   "id",
 				     "actor",  "detail", "previous", "hash" };
 
 static const char *
@@ -412,8 +415,8 @@ spanrec_audit_export(struct spanrec *spanrec, int argc, char **argv)
 		rc = listing_init(&l, &arguments);
 	if (rc)
 		return rc;
-	fd = open(arguments.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-		  0600);
+	fd =
+	    open(arguments.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		log_error("%s cannot be made: %s", arguments.path,
 			  strerror(errno));

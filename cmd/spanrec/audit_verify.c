@@ -148,8 +148,8 @@ read_anchors(struct verification *v, const char *file)
 		end = end ? end : text + n;
 		bytes = (size_t)(end - line);
 		number++;
-		while (bytes && (line[bytes - 1] == '\r' ||
-				 line[bytes - 1] == ' '))
+		while (bytes &&
+		       (line[bytes - 1] == '\r' || line[bytes - 1] == ' '))
 			bytes--;
 		if (bytes && *line != '#')
 			rc = add_anchor(v, file, number, line, bytes);
@@ -261,8 +261,8 @@ print_relied(const struct verification *v)
 	const struct store_audit *audit = &v->audit;
 	FILE *out = v->spanrec->out;
 
-	fprintf(out, "the first entry that may not be what it was: %" PRIu64
-		     "\n",
+	fprintf(out,
+		"the first entry that may not be what it was: %" PRIu64 "\n",
 		audit->first_wrong);
 	if (!audit->ranges_count)
 		fputs("there is no entry for which a head or an anchor still "
@@ -314,7 +314,8 @@ print_result(const struct verification *v, bool sound)
 		      "could have written all of it anew; see 'spanrec audit "
 		      "anchor --help'\n",
 		      out);
-	fprintf(out, "%" PRIu64 " entries, %" PRIu64 " heads, %zu anchors: %s\n",
+	fprintf(out,
+		"%" PRIu64 " entries, %" PRIu64 " heads, %zu anchors: %s\n",
 		audit->entries, audit->heads, v->anchors_count,
 		sound ? "sound" : "NOT SOUND");
 }
@@ -330,14 +331,12 @@ print_json(struct verification *v, bool sound)
 
 	for (uint32_t i = 0; made && i < audit->ranges_count; i++)
 		made = !json_array_append_new(
-		    ranges,
-		    json_pack("{sI sI sb}", "from",
-			      (json_int_t)audit->ranges[i].from, "to",
-			      (json_int_t)audit->ranges[i].to, "anchor",
-			      audit->ranges[i].anchored ==
-				  audit->ranges[i].to));
-	if (made &&
-	    !json_object_set_new(row, "sound", json_boolean(sound)) &&
+		    ranges, json_pack("{sI sI sb}", "from",
+				      (json_int_t)audit->ranges[i].from, "to",
+				      (json_int_t)audit->ranges[i].to, "anchor",
+				      audit->ranges[i].anchored ==
+					  audit->ranges[i].to));
+	if (made && !json_object_set_new(row, "sound", json_boolean(sound)) &&
 	    !spanrec_report_count(row, "entries", audit->entries) &&
 	    !spanrec_report_count(row, "last", audit->last) &&
 	    !spanrec_report_count(row, "heads", audit->heads) &&
@@ -363,9 +362,9 @@ static int
 verify(struct verification *v)
 {
 	bool sound;
-	int rc, r = store_audit_verify(v->spanrec->archive, v->anchors,
-				       v->anchors_count, see_finding, v,
-				       &v->audit);
+	int rc,
+	    r = store_audit_verify(v->spanrec->archive, v->anchors,
+				   v->anchors_count, see_finding, v, &v->audit);
 
 	if (r) {
 		log_error("the ledger cannot be read: %s", strerror(-r));

@@ -280,8 +280,7 @@ is_authorised(const struct spanrec *spanrec,
 }
 
 static int
-check_needs(struct spanrec *spanrec,
-	    const struct spanrec_authority *authority)
+check_needs(struct spanrec *spanrec, const struct spanrec_authority *authority)
 {
 	const char *purpose = authority->purpose;
 	uint32_t needs = policy_purpose_needs(spanrec->policy, purpose);
@@ -289,12 +288,14 @@ check_needs(struct spanrec *spanrec,
 	if (needs & POLICY_NEEDS_CASE && !authority->case_ref)
 		return lacks(spanrec, "a case (--case C)", purpose);
 	if (needs & POLICY_NEEDS_ADVICE && !authority->advice)
-		return lacks(spanrec, "advice to be asked (--advice REF)", purpose);
+		return lacks(spanrec, "advice to be asked (--advice REF)",
+			     purpose);
 	if (!(needs & POLICY_NEEDS_APPROVER) ||
 	    is_authorised(spanrec, authority))
 		return 0;
 	if (!authority->approver)
-		return lacks(spanrec, "somebody to allow it (--approved-by USER)",
+		return lacks(spanrec,
+			     "somebody to allow it (--approved-by USER)",
 			     purpose);
 	return spanrec_deny(
 	    spanrec, "",

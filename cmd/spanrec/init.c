@@ -250,8 +250,7 @@ begin_ledger(const char *archive_path, const char *home,
 					&config, NULL);
 	if (!rc) {
 		clock_gettime(CLOCK_REALTIME, &now);
-		entry.time_ns =
-		    (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+		entry.time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 		spanrec_actor(entry.actor);
 		store_public_text(text, pub);
 		(void)!snprintf(entry.detail, sizeof(entry.detail),

@@ -260,6 +260,16 @@ spanrec_open_key(struct spanrec *spanrec, bool needed)
 	}
 }
 
+/* The key that signs the ledger; NULL: there is none for this user. */
+static const struct store_signer *
+signer(struct spanrec *spanrec)
+{
+	if (!spanrec->signer && !spanrec->no_signer)
+		spanrec->signer = audit_signer(&spanrec->home, true);
+	spanrec->no_signer = !spanrec->signer;
+	return spanrec->signer;
+}
+
 /* @return false: there is no recorder to be asked */
 static bool
 note_beside(struct spanrec *spanrec, const struct store_ledger_entry *entry)
@@ -303,7 +313,7 @@ spanrec_ledger_note(struct spanrec *spanrec, struct store_ledger_entry *entry)
 			return;
 		spanrec->writes = true;
 	}
-	(void)!store_ledger_append(spanrec->archive, entry);
+	(void)!audit_enter(spanrec->archive, signer(spanrec), entry, 1);
 }
 
 void
@@ -312,11 +322,7 @@ spanrec_ledger_sign(struct spanrec *spanrec)
 	struct store_head head;
 	char actor[STORE_NAME_BYTES];
 
-	if (!spanrec->writes || !spanrec->archive)
-		return;
-	if (!spanrec->signer)
-		spanrec->signer = audit_signer(&spanrec->home, true);
-	if (!spanrec->signer)
+	if (!spanrec->writes || !spanrec->archive || !signer(spanrec))
 		return;
 	spanrec_actor(actor);
 	(void)!store_head_sign(spanrec->archive, spanrec->signer,
@@ -331,7 +337,7 @@ spanrec_ledger_enter(struct spanrec *spanrec, struct store_ledger_entry *entry)
 	spanrec_actor(entry->actor);
 	if (spanrec->beside)
 		return spanrec_ask_entry(spanrec, entry);
-	rc = store_ledger_append(spanrec->archive, entry);
+	rc = audit_enter(spanrec->archive, signer(spanrec), entry, 1);
 	if (!rc)
 		return 0;
 	log_error("the ledger of the archive could not be written: %s",
@@ -344,27 +350,34 @@ spanrec_ledger_add(struct spanrec *spanrec, const char *action,
 		   const struct spanrec_selection *selection,
 		   const char *detail)
 {
-	struct store_ledger_entry entry = { .time_ns = spanrec->now_ns };
-	size_t i;
+	struct store_ledger_entry *entries;
+	size_t i, count = 0;
 	int rc;
 
 	if (spanrec->beside)
 		return spanrec_ask_ledger(spanrec, action, selection, detail);
-	snprintf(entry.action, sizeof(entry.action), "%s", action);
-	snprintf(entry.detail, sizeof(entry.detail), "%s", detail);
-	spanrec_actor(entry.actor);
-	for (i = 0; i < selection->count; i++) {
+	entries = calloc(selection->count + 1, sizeof(*entries));
+	for (i = 0; entries && i < selection->count; i++) {
+		struct store_ledger_entry *entry = &entries[count];
+
 		if (!spanrec_segment_audible(&selection->segments[i]))
 			continue;
-		snprintf(entry.subject, sizeof(entry.subject), "%s",
+		count++;
+		entry->time_ns = spanrec->now_ns;
+		snprintf(entry->action, sizeof(entry->action), "%s", action);
+		snprintf(entry->detail, sizeof(entry->detail), "%s", detail);
+		snprintf(entry->subject, sizeof(entry->subject), "%s",
 			 selection->segments[i].id);
-		rc = store_ledger_append(spanrec->archive, &entry);
-		if (rc < 0) {
-			log_error("the ledger of the archive could not be "
-				  "written (%s), so nothing was done",
-				  strerror(-rc));
-			return exit_code(rc);
-		}
+		spanrec_actor(entry->actor);
 	}
-	return 0;
+	rc = entries ? audit_enter(spanrec->archive, signer(spanrec), entries,
+				   count)
+		     : -ENOMEM;
+	free(entries);
+	if (rc >= 0)
+		return 0;
+	log_error("the ledger of the archive could not be written (%s), so "
+		  "nothing was done",
+		  strerror(-rc));
+	return exit_code(rc);
 }

@@ -65,6 +65,7 @@ struct spanrec {
 	struct policy_zone *utc; /**< the zone, if the policy is not for us */
 	bool beside; /**< a recorder holds the archive; it writes for us */
 	bool writes; /**< the archive is open to write */
+	bool no_signer; /**< there is no key that signs the ledger */
 	/** why this user may not do what was asked for; "": it was not for that
 	 * that it was refused */
 	char denied[256];

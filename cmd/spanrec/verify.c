@@ -69,7 +69,7 @@ struct check {
 	struct spanrec *spanrec;
 	struct spanrec_ids ids;
 	uint64_t checked, bad, busy;
-	uint64_t others; /**< files, slots, ledger */
+	uint64_t others;                    /**< files, slots, ledger */
 	char first[STORE_SEGMENT_ID_BYTES]; /**< that was found damaged */
 	struct progress progress;
 };

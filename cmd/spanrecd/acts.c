@@ -50,8 +50,8 @@ run_enter_start(const struct pipeline_config *config,
 	struct policy_document document;
 
 	entry_init(entry, config, "recovery");
-	entry += audit_recovery_text(recovery, entry->detail,
-				     sizeof(entry->detail));
+	entry +=
+	    audit_recovery_text(recovery, entry->detail, sizeof(entry->detail));
 	entry_init(entry, config, "start");
 	policy_document_peek(config->policy, &document);
 	store_hex(hex, config->policy_hash, STORE_HASH_BYTES);

@@ -380,8 +380,7 @@ static json_t *
 reload(struct control_state *c, const struct command *command)
 {
 	char text[512];
-	int r =
-	    control__reload(c, command->asker.name, text, sizeof(text));
+	int r = control__reload(c, command->asker.name, text, sizeof(text));
 
 	if (r != 0)
 		return refusal(r, text);

@@ -73,8 +73,7 @@ enforce(struct control_state *c, struct fresh *fresh)
 
 /* Before it is in force. */
 static void
-enter_change(struct control_state *c, const char *by,
-	     const struct fresh *fresh)
+enter_change(struct control_state *c, const char *by, const struct fresh *fresh)
 {
 	char before[2 * STORE_HASH_BYTES + 1], now[sizeof(before)], detail[256];
 	struct policy_document document;

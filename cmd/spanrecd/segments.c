@@ -319,10 +319,9 @@ note_change(struct control_state *c, const struct control_call *call,
 	store_hex(hex, row.policy, STORE_HASH_BYTES);
 	snprintf(detail, sizeof(detail),
 		 "%s after %s: %s%s%s%s (%s), policy %.16s",
-		 store_decision_name(row.decision),
-		 store_decision_name(before), row.reason,
-		 *row.rule ? " by '" : "", row.rule, *row.rule ? "'" : "",
-		 row.began, hex);
+		 store_decision_name(row.decision), store_decision_name(before),
+		 row.reason, *row.rule ? " by '" : "", row.rule,
+		 *row.rule ? "'" : "", row.began, hex);
 	(void)control__ledger(c, "spanrecd", "decision", row.id, detail);
 }
 
