@@ -12,6 +12,7 @@
 
 enum { ENTRIES = 48, ANCHORED = 40 };
 static const unsigned signed_at[] = { 9, 22, 31, ANCHORED, 46 };
+enum { SIGNED = sizeof(signed_at) / sizeof(*signed_at) };
 
 struct value {
 	uint8_t bytes[512];
@@ -242,7 +243,7 @@ heads_again(struct ledger *l, const struct store_signer *signer)
 	       peek(l, LEDGER(l), last + 1, &saved[last + 1]))
 		last++;
 	heads_remove(l, 1);
-	for (size_t i = 0; i < sizeof(signed_at) / sizeof(*signed_at); i++) {
+	for (size_t i = 0; i < SIGNED; i++) {
 		for (uint64_t j = signed_at[i] + 1; j <= last; j++)
 			poke(l, LEDGER(l), j, &none);
 		if (signed_at[i] <= last)
@@ -370,7 +371,7 @@ tamper_stray(struct ledger *l)
 static void
 tamper_head(struct ledger *l)
 {
-	uint64_t k = signed_at[chance(l, 5)];
+	uint64_t k = signed_at[chance(l, SIGNED)];
 	struct value value;
 
 	assert_true(peek(l, HEADS(l), k, &value));
@@ -705,7 +706,7 @@ setup(void **state)
 		snprintf(entry.detail, sizeof(entry.detail), "time %u", i);
 		assert_int_equal(store_ledger_put(l->fx.archive, &entry), 0);
 		i = (unsigned)entry.number;
-		if (i + (signs == 0) != signed_at[signs])
+		if (signs == SIGNED || i + (signs == 0) != signed_at[signs])
 			continue;
 		assert_int_equal(store_head_sign(l->fx.archive, l->signer,
 						 (1000 + i) * NS_PER_S, "eve",
