@@ -116,6 +116,8 @@ static const struct policy_field settings[] = {
 	  "s", "180", "A call that nobody answers is over." },
 	{ "sync_s", POLICY_FIELD_U32, AT(sync_s), 1, 60, "s", "5",
 	  "Recordings reach stable storage so often: what a power cut takes." },
+	{ "sign_s", POLICY_FIELD_U32, AT(sign_s), 1, 86400, "s", "3600",
+	  "What was done to the archive is signed so often, if anything was." },
 	{ "index_map_mib", POLICY_FIELD_U64, AT(index_map_mib), 64, 1 << 24,
 	  "MiB", "65536",
 	  "Room reserved for the index; the disk is used as it fills." },

@@ -46,6 +46,7 @@ struct home_settings {
 	uint32_t idle_timeout_s;   /**< answered calls without media or SIP */
 	uint32_t setup_timeout_s;  /**< calls nobody answers */
 	uint32_t sync_s;           /**< recordings reach stable storage */
+	uint32_t sign_s;           /**< the ledger is signed so often */
 	uint64_t index_map_mib;    /**< LMDB map, reserved sparse */
 };
 

@@ -34,8 +34,6 @@ enum { BATCH_TOKENS = 64 };
 /* Deletions before the others get their turn. */
 enum { SWEEP_LIMIT = 50 };
 static const int64_t NAP_NS = 20 * 1000000LL;
-/* So often the ledger is signed, if there is anything new in it. */
-static const int64_t SIGN_NS = 3600 * 1000000000LL;
 static const int64_t SWEEP_NS = 60 * 1000000000LL;
 /* A clock on the wall that moves by so much more or less than time has passed
  * was set: what is due by it may not be. */
@@ -516,8 +514,11 @@ sign(struct archiver_state *a)
 static void
 sign_if_due(struct archiver_state *a)
 {
+	int64_t every_ns =
+	    (int64_t)a->pipeline->config.settings->sign_s * 1000000000;
+
 	if (a->pipeline->config.live && !a->over &&
-	    clock_ns(CLOCK_MONOTONIC) - a->signed_ns >= SIGN_NS)
+	    clock_ns(CLOCK_MONOTONIC) - a->signed_ns >= every_ns)
 		(void)sign(a);
 }
 

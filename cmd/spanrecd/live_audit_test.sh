@@ -8,6 +8,7 @@ cat >in.call <<'END'
 host out 192.0.2.7
 host bob 10.0.0.12
 host fay 10.0.0.14
+host eve 10.0.0.15
 call c1 from out:07700900111 to bob:200001
 at 0.000 c1 invite rtp 10000
 at 0.100 c1 ok rtp 20000
@@ -16,6 +17,14 @@ media c1 caller tone 440 from 0.12 to 12
 media c1 callee tone 880 from 0.12 to 12
 at 12.000 c1 bye
 at 12.010 c1 ok
+call c3 from out:07700900115 to eve:200005
+at 0.000 c3 invite rtp 10008
+at 0.100 c3 ok rtp 20008
+at 0.110 c3 ack
+media c3 caller tone 1500 from 0.12 to 12
+media c3 callee tone 1700 from 0.12 to 12
+at 12.000 c3 bye
+at 12.010 c3 ok
 call c2 from out:07700900114 to fay:200004
 at 0.000 c2 invite rtp 10006
 at 0.100 c2 ok rtp 20006
@@ -44,12 +53,23 @@ calls() {
 	return 1
 }
 
-home
+# All that was done is signed by the recorder, without being asked.
+signed() {
+	for i in $(seq 50); do
+		spanrec audit verify --json >told || return
+		! grep -q '"last":\([0-9]*\),.*"signed_until":\1,' told || return 0
+		sleep 0.1
+	done
+	cat told
+	return 1
+}
+
+home "sign_s: 1"
 start
 check "it began" entered " spanrecd *start .*, live, policy [0-9a-f]\{16\}"
 send in.pcap &
 sender=$!
-check "two calls" calls 2
+check "three calls" calls 3
 check "an anchor, signed by the recorder" spanrec audit anchor --out anchors
 check "... holds" spanrec audit verify --anchor anchors
 cat >>home/policy.yaml <<END
@@ -63,7 +83,7 @@ check "what was decided otherwise since then" \
 	entered " spanrecd *decision .*drop after record: exempt by 'union'"
 check "a pause" spanrec pause --extension 200001
 check "... is entered" entered " root *pause "
-sleep 0.3
+check "... and signed when it is time" signed
 kill -KILL $sender $recorder
 wait $recorder 2>/dev/null
 start

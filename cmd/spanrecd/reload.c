@@ -86,9 +86,11 @@ enter_change(struct control_state *c, const char *by, const struct fresh *fresh)
 			 "settings read again, policy %.16s as before", now);
 	else
 		snprintf(detail, sizeof(detail),
-			 "policy %.16s after %.16s, revision '%.30s' approved "
-			 "by '%.40s'",
-			 now, before, document.revision, document.approver);
+			 "policy %.16s after %.16s%s%.30s%s%.40s", now, before,
+			 *document.revision ? ", revision " : "",
+			 document.revision,
+			 *document.approver ? ", approved by " : "",
+			 document.approver);
 	(void)control__ledger(c, by, "reload", "", detail);
 }
 
