@@ -259,3 +259,38 @@ policy_clock_earliest(const struct policy *policy, const char *retention,
 	*metadata_ns =
 	    earliest_end_ns(policy, start_ns, &policy->metadata, false);
 }
+
+/** When nothing is left of what began at start_ns, whatever its class. */
+static int64_t
+all_over_ns(const struct policy *policy, int64_t start_ns)
+{
+	int64_t over_ns = start_ns;
+	struct policy_clock clock;
+
+	for (size_t i = 0; i < policy->classes_count; i++) {
+		(void)policy_clock(policy, policy->classes[i].name, start_ns,
+				   &clock);
+		if (clock.metadata_ns > over_ns)
+			over_ns = clock.metadata_ns;
+	}
+	return over_ns;
+}
+
+int64_t
+policy_metadata_over(const struct policy *policy, int64_t now_ns)
+{
+	/* Nothing is kept for so long. */
+	int64_t over_ns =
+	    add_saturated(now_ns, -((int64_t)DAYS_MAX + 400) * DAY_NS);
+	int64_t lives_ns = now_ns;
+
+	while (lives_ns - over_ns > POLICY__SECOND_NS) {
+		int64_t middle_ns = over_ns + (lives_ns - over_ns) / 2;
+
+		if (all_over_ns(policy, middle_ns) <= now_ns)
+			over_ns = middle_ns;
+		else
+			lives_ns = middle_ns;
+	}
+	return over_ns;
+}

@@ -289,6 +289,41 @@ earliest_by_hand(void **state)
 	policy_free(&policy);
 }
 
+/** To a second: what began then has no tombstone any more, what began two
+ * seconds later may have. */
+static void
+metadata_over(void **state)
+{
+	static const char *const classes[] = { "days",  "half",      "month",
+					       "mixed", "corporate", "" };
+	struct policy *policy = load("Europe/London");
+
+	(void)state;
+	for (int64_t now_ns = utc_ns("2026-01-01 00:00:00");
+	     now_ns < utc_ns("2028-01-01 00:00:00");
+	     now_ns += INT64_C(97231) * NS) {
+		int64_t over_ns = policy_metadata_over(policy, now_ns);
+		int64_t last_ns = INT64_MIN;
+		struct policy_clock k;
+
+		for (size_t c = 0; c < COUNT(classes); c++) {
+			(void)policy_clock(policy, classes[c], over_ns, &k);
+			assert_true(k.metadata_ns <= now_ns);
+			(void)policy_clock(policy, classes[c], over_ns + 2 * NS,
+					   &k);
+			if (k.metadata_ns > last_ns)
+				last_ns = k.metadata_ns;
+		}
+		assert_true(last_ns > now_ns);
+	}
+	/* ten years, from 29 February */
+	assert_int_equal(policy_metadata_over(policy,
+					      utc_ns("2038-02-28 10:00:00")) /
+			     (86400 * NS),
+			 utc_ns("2028-02-29 10:00:00") / (86400 * NS));
+	policy_free(&policy);
+}
+
 static void
 ends_of_time(void **state)
 {
@@ -383,6 +418,7 @@ main(void)
 		cmocka_unit_test(order_holds_over_years),
 		cmocka_unit_test(earliest_holds_over_years),
 		cmocka_unit_test(earliest_by_hand),
+		cmocka_unit_test(metadata_over),
 		cmocka_unit_test(ends_of_time),
 		cmocka_unit_test(durations),
 		cmocka_unit_test(which_duration_is_shorter),

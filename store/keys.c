@@ -18,7 +18,6 @@
 #define PRIVATE_WORD   "spanrec-private-1 "
 #define CHECK_BYTES    4
 #define KEY_TEXT_CHARS 48 /* (32 + 4) * 4 / 3, exactly: no padding */
-#define KEY_FILE_BYTES 4096
 #define BASE64         sodium_base64_VARIANT_URLSAFE_NO_PADDING
 
 _Static_assert(sizeof(PUBLIC_WORD) + KEY_TEXT_CHARS <= STORE_PUBLIC_TEXT_BYTES,
@@ -33,9 +32,9 @@ key_check(uint8_t check[CHECK_BYTES], const uint8_t key[32])
 	memcpy(check, hash, CHECK_BYTES);
 }
 
-/** @param text room for word, KEY_TEXT_CHARS and a NUL */
-static void
-key_text(char *text, const char *word, const uint8_t key[32])
+void
+store__key_text_make(char text[STORE_PUBLIC_TEXT_BYTES], const char *word,
+		     const uint8_t key[32])
 {
 	uint8_t bytes[32 + CHECK_BYTES];
 	size_t n;
@@ -48,9 +47,9 @@ key_text(char *text, const char *word, const uint8_t key[32])
 	sodium_memzero(bytes, sizeof(bytes));
 }
 
-/** @param text one line, without what ends it */
-static int
-key_parse(uint8_t key[32], const char *word, const char *text, size_t n)
+int
+store__key_text_parse(uint8_t key[32], const char *word, const char *text,
+		      size_t n)
 {
 	uint8_t bytes[32 + CHECK_BYTES], check[CHECK_BYTES];
 	size_t word_bytes = strlen(word), got = 0;
@@ -74,13 +73,8 @@ key_parse(uint8_t key[32], const char *word, const char *text, size_t n)
 	return r;
 }
 
-/**
- * Next line that is neither empty nor a comment.
- *
- * @return its length, or 0 at the end
- */
-static size_t
-next_line(const char **line, const char **text, const char *end)
+size_t
+store__key_line(const char **line, const char **text, const char *end)
 {
 	while (*text < end) {
 		const char *newline =
@@ -107,7 +101,7 @@ store__public_usable(const struct store_public *pub)
 int
 store__public_parse(struct store_public *pub, const char *text, size_t n)
 {
-	int r = key_parse(pub->bytes, PUBLIC_WORD, text, n);
+	int r = store__key_text_parse(pub->bytes, PUBLIC_WORD, text, n);
 
 	if (r == 0 && !store__public_usable(pub))
 		r = -EBADMSG;
@@ -121,7 +115,7 @@ store__recipients_parse(struct store_public *recipients, const char *text,
 	const char *end = text + n, *line;
 	int count = 0;
 
-	while ((n = next_line(&line, &text, end)) > 0) {
+	while ((n = store__key_line(&line, &text, end)) > 0) {
 		if (count == STORE_RECIPIENTS_MAX ||
 		    store__public_parse(&recipients[count], line, n))
 			return -EBADMSG;
@@ -137,11 +131,11 @@ store__identity_parse(struct store_identity *identity, const char *text,
 	const char *end = text + n, *line;
 	int r;
 
-	n = next_line(&line, &text, end);
+	n = store__key_line(&line, &text, end);
 	if (n == 0)
 		return -EBADMSG;
-	r = key_parse(identity->secret, PRIVATE_WORD, line, n);
-	if (r == 0 && next_line(&line, &text, end))
+	r = store__key_text_parse(identity->secret, PRIVATE_WORD, line, n);
+	if (r == 0 && store__key_line(&line, &text, end))
 		r = -EBADMSG;
 	if (r == 0)
 		r = crypto_scalarmult_base(identity->pub.bytes,
@@ -151,9 +145,8 @@ store__identity_parse(struct store_identity *identity, const char *text,
 	return r;
 }
 
-/** @param text [KEY_FILE_BYTES] @return bytes, or negative errno */
-static int
-key_file_read(char *text, const char *path)
+int
+store__key_file_read(char text[STORE__KEY_FILE_BYTES], const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	size_t n = 0;
@@ -163,15 +156,15 @@ key_file_read(char *text, const char *path)
 	if (fd < 0)
 		return -errno;
 	do {
-		got = read(fd, text + n, KEY_FILE_BYTES - n);
+		got = read(fd, text + n, STORE__KEY_FILE_BYTES - n);
 		if (got > 0)
 			n += (size_t)got;
-	} while ((got > 0 && n < KEY_FILE_BYTES) ||
+	} while ((got > 0 && n < STORE__KEY_FILE_BYTES) ||
 		 (got < 0 && errno == EINTR));
 	r = got < 0 ? -errno : (int)n;
 	close(fd);
 	/* Key files are a line or two; a longer one is something else. */
-	return r == KEY_FILE_BYTES ? -EBADMSG : r;
+	return r == STORE__KEY_FILE_BYTES ? -EBADMSG : r;
 }
 
 /* ---- private keys ------------------------------------------------------ */
@@ -182,7 +175,7 @@ store_identity_create(const char *path, struct store_public *pub)
 	static const char comment[] =
 	    "# Opens every recording of its archive. Keep a copy in a safe: "
 	    "without it\n# nobody can listen to anything any more.\n";
-	char *text = store__secret_new(KEY_FILE_BYTES);
+	char *text = store__secret_new(STORE__KEY_FILE_BYTES);
 	uint8_t *secret = store__secret_new(crypto_box_SECRETKEYBYTES);
 	size_t n;
 	int r = -ENOMEM;
@@ -190,14 +183,15 @@ store_identity_create(const char *path, struct store_public *pub)
 	if (text && secret) {
 		crypto_box_keypair(pub->bytes, secret);
 		memcpy(text, comment, sizeof(comment));
-		key_text(text + sizeof(comment) - 1, PRIVATE_WORD, secret);
+		store__key_text_make(text + sizeof(comment) - 1, PRIVATE_WORD,
+				     secret);
 		n = strlen(text);
 		text[n++] = '\n';
 		r = store__file_create(AT_FDCWD, path, text, n, 0600);
 	}
 	store__secret_free(secret, crypto_box_SECRETKEYBYTES,
 			   crypto_box_SECRETKEYBYTES);
-	store__secret_free(text, KEY_FILE_BYTES, KEY_FILE_BYTES);
+	store__secret_free(text, STORE__KEY_FILE_BYTES, STORE__KEY_FILE_BYTES);
 	return r;
 }
 
@@ -205,12 +199,12 @@ int
 store_identity_load(struct store_identity **identity, const char *path)
 {
 	struct store_identity *id = store__secret_new(sizeof(*id));
-	char *text = store__secret_new(KEY_FILE_BYTES);
+	char *text = store__secret_new(STORE__KEY_FILE_BYTES);
 	int r = -ENOMEM;
 
 	*identity = NULL;
 	if (id && text) {
-		r = key_file_read(text, path);
+		r = store__key_file_read(text, path);
 		if (r >= 0)
 			r = store__identity_parse(id, text, (size_t)r);
 	}
@@ -218,7 +212,7 @@ store_identity_load(struct store_identity **identity, const char *path)
 		*identity = id;
 	else
 		store__secret_free(id, sizeof(*id), sizeof(*id));
-	store__secret_free(text, KEY_FILE_BYTES, KEY_FILE_BYTES);
+	store__secret_free(text, STORE__KEY_FILE_BYTES, STORE__KEY_FILE_BYTES);
 	return r;
 }
 
@@ -242,15 +236,15 @@ void
 store_public_text(char text[STORE_PUBLIC_TEXT_BYTES],
 		  const struct store_public *pub)
 {
-	key_text(text, PUBLIC_WORD, pub->bytes);
+	store__key_text_make(text, PUBLIC_WORD, pub->bytes);
 }
 
 int
 store_public_load(struct store_public *pub, const char *path)
 {
 	struct store_public all[STORE_RECIPIENTS_MAX];
-	char text[KEY_FILE_BYTES] = "";
-	int r = key_file_read(text, path);
+	char text[STORE__KEY_FILE_BYTES] = "";
+	int r = store__key_file_read(text, path);
 
 	if (r < 0)
 		return r;

@@ -11,12 +11,15 @@
  */
 #include "store/store.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 #include "store/store_priv.h"
 
 #define ENTRY_AT ((size_t)2 * STORE_HASH_BYTES)
+/* Shorter numbers and names are too common in any text to tell of anybody. */
+#define HIDE_BYTES_MIN 3
 
 static void
 entry_hash(uint8_t hash[STORE_HASH_BYTES], uint64_t number,
@@ -34,10 +37,9 @@ entry_hash(uint8_t hash[STORE_HASH_BYTES], uint64_t number,
 	crypto_generichash_final(&state, hash, STORE_HASH_BYTES);
 }
 
-/** Decode an entry and see that its own hash is right. */
-static int
-entry_read(struct store_ledger_entry *entry, const MDB_val *key,
-	   const MDB_val *value)
+int
+store__ledger_decode(struct store_ledger_entry *entry, const MDB_val *key,
+		     const MDB_val *value)
 {
 	const uint8_t *p = value->mv_data;
 	uint8_t hash[STORE_HASH_BYTES];
@@ -57,10 +59,9 @@ entry_read(struct store_ledger_entry *entry, const MDB_val *key,
 	return r;
 }
 
-/** @return 0, -ENOENT: the ledger is empty, or negative errno */
-static int
-head_read(struct store_archive *archive, MDB_txn *txn,
-	  struct store_ledger_entry *entry)
+int
+store__ledger_last(struct store_archive *archive, MDB_txn *txn,
+		   struct store_ledger_entry *entry)
 {
 	MDB_cursor *cursor;
 	MDB_val key, value;
@@ -71,7 +72,7 @@ head_read(struct store_archive *archive, MDB_txn *txn,
 		return r;
 	r = store__index_error(mdb_cursor_get(cursor, &key, &value, MDB_LAST));
 	if (r == 0)
-		r = entry_read(entry, &key, &value);
+		r = store__ledger_decode(entry, &key, &value);
 	mdb_cursor_close(cursor);
 	return r;
 }
@@ -85,7 +86,7 @@ store_ledger_head(struct store_archive *archive,
 
 	if (r)
 		return r;
-	r = head_read(archive, txn, entry);
+	r = store__ledger_last(archive, txn, entry);
 	store__read_end(archive, txn);
 	return r;
 }
@@ -99,7 +100,7 @@ store__ledger_put(struct store_archive *archive, MDB_txn *txn,
 	MDB_val key = { .mv_size = 8, .mv_data = number };
 	MDB_val value = { .mv_data = bytes };
 	size_t n;
-	int r = head_read(archive, txn, &last);
+	int r = store__ledger_last(archive, txn, &last);
 
 	if (r && r != -ENOENT)
 		return r;
@@ -116,6 +117,119 @@ store__ledger_put(struct store_archive *archive, MDB_txn *txn,
 					  &value, MDB_NOOVERWRITE));
 }
 
+/* ---- whose names and numbers do not belong here ------------------------ */
+
+static bool
+of_a_word(unsigned char c)
+{
+	return c >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+	       (c >= 'A' && c <= 'Z');
+}
+
+/** Put one text in place of `n` bytes at a place of another. What then is too
+ * long is cut. @return where it goes on behind that */
+static char *
+replace(char *text, size_t bytes, char *at, size_t n, const char *by)
+{
+	const size_t by_bytes = strlen(by), before = (size_t)(at - text);
+	const size_t rest = strlen(at + n);
+	size_t room = bytes - 1 - before;
+	size_t take = by_bytes < room ? by_bytes : room;
+	size_t keep;
+
+	room -= take;
+	keep = rest < room ? rest : room;
+	memmove(at + take, at + n, keep);
+	memcpy(at, by, take);
+	at[take + keep] = '\0';
+	return at + take;
+}
+
+/** Put a pseudonym in place of a number or a name, where it stands as a word
+ * of its own. */
+static int
+hide(struct store_archive *archive, struct store_ledger_entry *entry,
+     const char *number)
+{
+	const size_t n = strlen(number);
+	char name[STORE_PSEUDONYM_BYTES];
+	char *at = entry->detail;
+	int r;
+
+	if (n < HIDE_BYTES_MIN)
+		return 0;
+	while ((at = strstr(at, number)) != NULL) {
+		if ((at > entry->detail && of_a_word((unsigned char)at[-1])) ||
+		    of_a_word((unsigned char)at[n])) {
+			at++;
+			continue;
+		}
+		r = store_pseudonym(archive, entry->time_ns, number, name);
+		if (r)
+			return r;
+		at = replace(entry->detail, sizeof(entry->detail), at, n, name);
+	}
+	return 0;
+}
+
+/** What people type (a case, the path of a copy) may name who called. */
+static int
+hide_parties(struct store_archive *archive, MDB_txn *txn,
+	     struct store_ledger_entry *entry)
+{
+	struct store_segment segment;
+	char other[STORE_OTHERS_BYTES];
+	const char *line;
+	size_t n;
+	int r = store__row_get(archive, txn, entry->subject, &segment);
+
+	/* Without a row nobody knows of numbers. */
+	if (r)
+		return 0;
+	{
+		const char *const parties[] = {
+			segment.from_sent, segment.to_sent, segment.from,
+			segment.to,        segment.local,   segment.remote,
+			segment.from_name, segment.to_name,
+		};
+
+		for (size_t i = 0; i < sizeof(parties) / sizeof(*parties); i++)
+			if ((r = hide(archive, entry, parties[i])) < 0)
+				return r;
+	}
+	for (line = segment.others; *line; line += n + (line[n] == '\n')) {
+		n = strcspn(line, "\n");
+		memcpy(other, line, n);
+		other[n] = '\0';
+		r = hide(archive, entry, other);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int
+append(struct store_archive *archive, MDB_txn *txn,
+       struct store_ledger_entry *entry)
+{
+	int r = hide_parties(archive, txn, entry);
+
+	return r ? r : store__ledger_put(archive, txn, entry);
+}
+
+int
+store_ledger_put(struct store_archive *archive,
+		 struct store_ledger_entry *entry)
+{
+	int r;
+
+	if (archive->batch_error)
+		return archive->batch_error;
+	assert(archive->batch);
+	r = append(archive, archive->batch, entry);
+	return r ? store__batch_fail(archive, r) : 0;
+}
+
 int
 store_ledger_append(struct store_archive *archive,
 		    struct store_ledger_entry *entry)
@@ -125,7 +239,7 @@ store_ledger_append(struct store_archive *archive,
 
 	if (r)
 		return r;
-	r = store__ledger_put(archive, txn, entry);
+	r = append(archive, txn, entry);
 	if (r == 0)
 		return store__write_commit(archive, txn);
 	mdb_txn_abort(txn);
@@ -153,7 +267,7 @@ entry_get(struct store_archive *archive, uint64_t number,
 		r = store__index_error(
 		    mdb_cursor_get(cursor, &key, &value, MDB_SET_RANGE));
 		if (r == 0)
-			r = entry_read(entry, &key, &value);
+			r = store__ledger_decode(entry, &key, &value);
 		mdb_cursor_close(cursor);
 	}
 	store__read_end(archive, txn);

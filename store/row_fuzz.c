@@ -69,9 +69,32 @@ live_entry(const uint8_t *data, size_t size)
 	free(segment);
 }
 
+/** A head, and an anchor that somebody typed: what is taken is written as it
+ * was meant, and nothing that is not signed is taken. */
+static void
+head(const uint8_t *data, size_t size)
+{
+	char text[STORE_ANCHOR_BYTES];
+	struct store_head a, b;
+
+	if (size >= 8 &&
+	    store__head_value_decode(&a, data, 8, data + 8, size - 8) == 0) {
+		store_anchor_text(text, &a);
+		assert(strlen(text) < sizeof(text));
+		if (!store__head_signed(&a))
+			assert(store_anchor_parse(&b, text, strlen(text)) != 0);
+	}
+	if (store_anchor_parse(&a, (const char *)data, size) == 0) {
+		store_anchor_text(text, &a);
+		assert(store_anchor_parse(&b, text, strlen(text)) == 0);
+		assert(memcmp(&a, &b, sizeof(a)) == 0);
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	head(data, size);
 	segment_row(data, size);
 	live_entry(data, size);
 	ledger_row(data, size);

@@ -132,6 +132,21 @@ int store__identity_parse(struct store_identity *identity, const char *text,
 /** Can anything be sealed to it? (X25519 has a few points that yield zero.) */
 bool store__public_usable(const struct store_public *pub);
 
+#define STORE__KEY_FILE_BYTES 4096
+
+/** A key as text: a word that says what it is, the key and a check. */
+void store__key_text_make(char text[STORE_PUBLIC_TEXT_BYTES], const char *word,
+			  const uint8_t key[32]);
+/** @param text one line, without what ends it @return 0, -EBADMSG */
+int store__key_text_parse(uint8_t key[32], const char *word, const char *text,
+			  size_t n) __attribute__((warn_unused_result));
+/** Next line that is neither empty nor a comment. @return its length, or 0 at
+ * the end */
+size_t store__key_line(const char **line, const char **text, const char *end);
+/** @return bytes, or negative errno; -EBADMSG: too long */
+int store__key_file_read(char text[STORE__KEY_FILE_BYTES], const char *path)
+	__attribute__((warn_unused_result));
+
 /* ---- names and paths (names.c) ----------------------------------------- */
 
 #define STORE__PATH_BYTES 80
@@ -332,9 +347,10 @@ int store__entry_decode(struct store_ledger_entry *e, const uint8_t *row,
  * who only read they are 0, which is no table of ours. */
 #define STORE__TABLES_LATER(X)                                            \
 	X(calls)      /* call -> call in progress */              \
-	X(tombstones) /* class, 0, call start, call, 0, segment */ \
-	X(longer)     /* length, 0, start, call, 0, segment: those over */ \
-		      /* STORE__LONG_NS */
+	X(tombstones) /* class, 0, call start, call, 0, segment */        \
+	X(longer)     /* length, 0, start, call, 0, segment: those over   \
+		       * STORE__LONG_NS */                                \
+	X(heads)      /* number of an entry of the ledger -> signature */
 
 struct store__tables {
 #define X(name) MDB_dbi name;
@@ -475,13 +491,46 @@ int store__live_walk(struct store_archive *archive, store_live_fn fn,
 
 /* ---- ledger, purge, verify --------------------------------------------- */
 
+/** No name or number is looked for in it: whoever calls this knows that there
+ * is none. */
 int store__ledger_put(struct store_archive *archive, MDB_txn *txn,
 		      struct store_ledger_entry *entry)
+	__attribute__((warn_unused_result));
+/** The last entry. @return 0, -ENOENT: the ledger is empty, -EBADMSG, ... */
+int store__ledger_last(struct store_archive *archive, MDB_txn *txn,
+		       struct store_ledger_entry *entry)
+	__attribute__((warn_unused_result));
+/** Decode an entry and see that its own hash is right. @return 0, -EBADMSG */
+int store__ledger_decode(struct store_ledger_entry *entry, const MDB_val *key,
+			 const MDB_val *value)
 	__attribute__((warn_unused_result));
 /** Finish every purge that was begun, from any step on, and count those that
  * were finished, and those that again were not. */
 int store__purge_finish_all(struct store_archive *archive,
 			    struct store_recovery *found)
+	__attribute__((warn_unused_result));
+
+/* ---- heads (heads.c) --------------------------------------------------- */
+
+#define STORE__HEAD_VALUE_BYTES                                           \
+	(8 + STORE_HASH_BYTES + STORE_ARCHIVE_ID_BYTES +                  \
+	 STORE_AUDIT_KEY_BYTES + STORE_SIGNATURE_BYTES)
+#define STORE__AUDIT_KEYS_MAX 32
+
+/** @return 0, -EBADMSG: not as long as one is; whether it is signed, nobody
+ * has looked */
+int store__head_value_decode(struct store_head *head, const uint8_t *key,
+			     size_t key_bytes, const uint8_t *value, size_t n)
+	__attribute__((warn_unused_result));
+bool store__head_signed(const struct store_head *head);
+/** Those of audit.pub. @return count, 0: there is none; negative errno */
+int store__audit_keys(const struct store_archive *archive,
+		      uint8_t keys[STORE__AUDIT_KEYS_MAX]
+				  [STORE_AUDIT_KEY_BYTES])
+	__attribute__((warn_unused_result));
+/** @return 0, -ENOENT: it has none yet, ... */
+int store__archive_id(const struct store_archive *archive, MDB_txn *txn,
+		      uint8_t id[STORE_ARCHIVE_ID_BYTES])
 	__attribute__((warn_unused_result));
 
 /* ---- archive (archive.c) ----------------------------------------------- */

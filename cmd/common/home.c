@@ -37,6 +37,10 @@ static const struct policy_field settings[] = {
 	{ "key", POLICY_FIELD_TEXT, AT(key), 0, PATH_BYTES, "", "''",
 	  "The private key; a host that only records has none.\n"
 	  "Empty: vault.key in the home directory." },
+	{ "audit_key", POLICY_FIELD_TEXT, AT(audit_key), 0, PATH_BYTES, "",
+	  "''",
+	  "The key that signs what was done to the archive; who records makes\n"
+	  "one where there is none. Empty: audit.key in the home directory." },
 	{ "interfaces", POLICY_FIELD_TEXTS, AT(interfaces), 0, POLICY_TEXTS_MAX,
 	  "", "[]",
 	  "Network interfaces that the mirror ports of the switch feed." },
@@ -112,6 +116,8 @@ static const struct policy_field settings[] = {
 	  "s", "180", "A call that nobody answers is over." },
 	{ "sync_s", POLICY_FIELD_U32, AT(sync_s), 1, 60, "s", "5",
 	  "Recordings reach stable storage so often: what a power cut takes." },
+	{ "sign_s", POLICY_FIELD_U32, AT(sign_s), 1, 86400, "s", "3600",
+	  "What was done to the archive is signed so often, if anything was." },
 	{ "index_map_mib", POLICY_FIELD_U64, AT(index_map_mib), 64, 1 << 24,
 	  "MiB", "65536",
 	  "Room reserved for the index; the disk is used as it fills." },
@@ -265,6 +271,7 @@ parts_find(struct home *home)
 	if (!part_path(home, s->archive, "archive", home->archive_path) ||
 	    !part_path(home, s->policy, "policy.yaml", home->policy_path) ||
 	    !part_path(home, s->key, "vault.key", home->key_path) ||
+	    !part_path(home, s->audit_key, "audit.key", home->audit_key_path) ||
 	    !part_path(home, s->control, "control.sock", home->control_path)) {
 		log_error("%s: the path of the home is too long",
 			  home->settings_path);

@@ -19,6 +19,7 @@ struct home_settings {
 	char archive[POLICY_TEXT_BYTES];
 	char policy[POLICY_TEXT_BYTES];
 	char key[POLICY_TEXT_BYTES];
+	char audit_key[POLICY_TEXT_BYTES];
 	/* recording */
 	char control[POLICY_TEXT_BYTES];
 	char control_group[POLICY_TEXT_BYTES];
@@ -45,6 +46,7 @@ struct home_settings {
 	uint32_t idle_timeout_s;   /**< answered calls without media or SIP */
 	uint32_t setup_timeout_s;  /**< calls nobody answers */
 	uint32_t sync_s;           /**< recordings reach stable storage */
+	uint32_t sign_s;           /**< the ledger is signed so often */
 	uint64_t index_map_mib;    /**< LMDB map, reserved sparse */
 };
 
@@ -54,6 +56,7 @@ struct home {
 	char archive_path[PATH_MAX];
 	char policy_path[PATH_MAX];
 	char key_path[PATH_MAX];
+	char audit_key_path[PATH_MAX]; /**< "" where there is none */
 	char control_path[PATH_MAX]; /**< "" where there is none */
 	struct home_settings settings;
 };
@@ -84,7 +87,7 @@ int home_settings_write(FILE *to);
 /**
  * Which settings differ that a recorder which runs cannot change: they hold
  * after a restart. It reads the policy again, by the name that is set now, and
- * the key never.
+ * the keys never.
  *
  * @param names [n] their names, with commas; "": none
  */

@@ -196,11 +196,11 @@ wrong_settings(void **state)
 		    "DIR/spanrec.yaml:1:10: 'threads' must be from 1 to 64, "
 		    "but is 0\n"
 		    "DIR/spanrec.yaml:2:1: the file knows no key 'speed'; it "
-		    "knows: archive, policy, key, interfaces, ring_mib, "
-		    "block_ms, overload, behind_ms, control, control_group, "
-		    "threads, reorder_ms, claim_ms, linger_ms, flows_max, "
-		    "flow_slots, flow_log_kib, flow_idle_ms, sip_ring_kib, "
-		    "fragments_mib, tcp_connections_max, tcp_mib, ...\n");
+		    "knows: archive, policy, key, audit_key, interfaces, "
+		    "ring_mib, block_ms, overload, behind_ms, control, "
+		    "control_group, threads, reorder_ms, claim_ms, linger_ms, "
+		    "flows_max, flow_slots, flow_log_kib, flow_idle_ms, "
+		    "sip_ring_kib, fragments_mib, tcp_connections_max, ...\n");
 	write_file(f, "spanrec.yaml",
 		   "flow_slots: 1000\nflow_log_kib: 100\nsip_ring_kib: 300\n");
 	assert_int_equal(home_open(&home, f->dir), EXIT_FAILED);

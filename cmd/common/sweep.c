@@ -506,6 +506,25 @@ forget_over(struct sweep *sweep)
 	sweep->result->more |= i < sweep->over.count;
 }
 
+/* What stood for numbers in the ledger, in months for which no metadata is kept
+ * any more. */
+static void
+forget_numbers(struct sweep *sweep)
+{
+	const struct sweep_config *config = sweep->config;
+	int rc = store_pseudonyms_forget(
+	    config->archive,
+	    policy_metadata_over(config->policy, config->now_ns));
+
+	if (rc >= 0)
+		return;
+	tell(sweep, true,
+	     "keys of numbers in the ledger could not be removed: "
+	     "%s",
+	     strerror(-rc));
+	note_failure(sweep, rc);
+}
+
 int
 sweep_run(const struct sweep_config *config, struct sweep_result *result)
 {
@@ -518,8 +537,11 @@ sweep_run(const struct sweep_config *config, struct sweep_result *result)
 	find_due(&sweep);
 	list_sort(&sweep.due);
 	purge_due(&sweep);
-	if (!config->dry)
+	if (!config->dry) {
 		forget_over(&sweep);
+		if (!result->more)
+			forget_numbers(&sweep);
+	}
 	free(sweep.due.due);
 	free(sweep.over.due);
 	return sweep.worst;

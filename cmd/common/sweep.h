@@ -61,7 +61,8 @@ struct sweep_result {
 
 /**
  * Delete what is due, the longest due first, and what an earlier sweep could
- * delete only to half; then the tombstones whose own time is over. What fails
+ * delete only to half; then the tombstones whose own time is over, and what tells
+ * whose the pseudonyms of the ledger were in months as old as that. What fails
  * does not keep the rest, but for a full disk and such. What is being recorded
  * is never deleted.
  *

@@ -711,6 +711,24 @@ test_tombstones(void **state)
 	assert_int_equal(r.tombstones, 0);
 }
 
+/* What stood in the ledger for a number, in March: as long as there may be a
+ * note of a call of that month, and not longer. */
+static void
+test_pseudonyms(void **state)
+{
+	struct fixture *f = *state;
+	char before[STORE_PSEUDONYM_BYTES], now[STORE_PSEUDONYM_BYTES];
+
+	assert_int_equal(
+	    store_pseudonym(f->archive, START, "2041", before), 0);
+	(void)sweep_at(f, START + 367 * DAY, 0);
+	assert_int_equal(store_pseudonym(f->archive, START, "2041", now), 0);
+	assert_string_equal(before, now);
+	(void)sweep_at(f, START + 371 * DAY, 0);
+	assert_int_equal(store_pseudonym(f->archive, START, "2041", now), 0);
+	assert_string_not_equal(before, now);
+}
+
 /* A year after 29 February is a year after 28 February, and the time of day
  * says which is over first. Far behind both nothing is looked at. */
 static void
@@ -820,6 +838,7 @@ main(void)
 		TEST(test_looks_no_further),
 		TEST(test_half_a_year),
 		TEST(test_tombstones),
+		TEST(test_pseudonyms),
 		TEST(test_tombstones_in_order),
 		TEST(test_limit_before_tombstones),
 		TEST(test_allocation),

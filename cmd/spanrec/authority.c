@@ -8,6 +8,7 @@
 
 #include <grp.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -141,7 +142,20 @@ person_init(struct person *p, const char *user)
 }
 
 int
-spanrec_person_check(const struct spanrec *spanrec)
+spanrec_deny(struct spanrec *spanrec, const char *id, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(spanrec->denied, sizeof(spanrec->denied), format, arguments);
+	va_end(arguments);
+	snprintf(spanrec->denied_id, sizeof(spanrec->denied_id), "%s", id);
+	log_error("%s%s%s", id, *id ? ": " : "", spanrec->denied);
+	return EXIT_NOT_ALLOWED;
+}
+
+int
+spanrec_person_check(struct spanrec *spanrec)
 {
 	char actor[STORE_NAME_BYTES];
 	struct person p;
@@ -153,10 +167,11 @@ spanrec_person_check(const struct spanrec *spanrec)
 	person_fini(&p);
 	if (known)
 		return 0;
-	log_error("'%s' is not among those whom %s gives access; an owner can "
-		  "add the name there, to 'owner' under 'access', or to a role",
-		  actor, spanrec->home.policy_path);
-	return EXIT_NOT_ALLOWED;
+	return spanrec_deny(
+	    spanrec, "",
+	    "'%s' is not among those whom %.100s gives access; an owner can "
+	    "add the name there, to 'owner' under 'access', or to a role",
+	    actor, spanrec->home.policy_path);
 }
 
 /* ---- rights -------------------------------------------------------------- */
@@ -194,7 +209,7 @@ spanrec_may_find(const struct spanrec *spanrec, struct spanrec_asked *last,
 }
 
 int
-spanrec_may_all(const struct spanrec *spanrec, enum policy_right right)
+spanrec_may_all(struct spanrec *spanrec, enum policy_right right)
 {
 	/* Of no area: who has the right for all areas has it for this. */
 	const struct policy_wish wish = { .right = right, .area = "" };
@@ -202,8 +217,7 @@ spanrec_may_all(const struct spanrec *spanrec, enum policy_right right)
 
 	if (spanrec_may(spanrec, &wish, why, sizeof(why)))
 		return 0;
-	log_error("%s", why);
-	return EXIT_NOT_ALLOWED;
+	return spanrec_deny(spanrec, "", "%s", why);
 }
 
 static void
@@ -219,7 +233,7 @@ print_purposes(const struct spanrec *spanrec)
 }
 
 static int
-find_purpose(const struct spanrec *spanrec, const char *purpose)
+find_purpose(struct spanrec *spanrec, const char *purpose)
 {
 	char clean[SPANREC_TEXT_BYTES];
 	const char *name;
@@ -234,17 +248,19 @@ find_purpose(const struct spanrec *spanrec, const char *purpose)
 		if (!strcmp(name, purpose))
 			return 0;
 	}
-	log_error("'%s' is no purpose that the policy allows",
-		  spanrec_text_clean(purpose, clean, sizeof(clean)));
+	(void)spanrec_deny(spanrec, "",
+			   "'%s' is no purpose that the policy allows",
+			   spanrec_text_clean(purpose, clean, sizeof(clean)));
 	print_purposes(spanrec);
 	return EXIT_NOT_ALLOWED;
 }
 
 static int
-lacks(const char *option, const char *purpose)
+lacks(struct spanrec *spanrec, const char *option, const char *purpose)
 {
-	log_error("the policy wants %s for the purpose '%s'", option, purpose);
-	return EXIT_NOT_ALLOWED;
+	return spanrec_deny(spanrec, "",
+			    "the policy wants %s for the purpose '%s'", option,
+			    purpose);
 }
 
 /* Whoever may allow it himself needs nobody else. */
@@ -264,30 +280,31 @@ is_authorised(const struct spanrec *spanrec,
 }
 
 static int
-check_needs(const struct spanrec *spanrec,
-	    const struct spanrec_authority *authority)
+check_needs(struct spanrec *spanrec, const struct spanrec_authority *authority)
 {
 	const char *purpose = authority->purpose;
 	uint32_t needs = policy_purpose_needs(spanrec->policy, purpose);
 
 	if (needs & POLICY_NEEDS_CASE && !authority->case_ref)
-		return lacks("a case (--case C)", purpose);
+		return lacks(spanrec, "a case (--case C)", purpose);
 	if (needs & POLICY_NEEDS_ADVICE && !authority->advice)
-		return lacks("advice to be asked (--advice REF)", purpose);
+		return lacks(spanrec, "advice to be asked (--advice REF)",
+			     purpose);
 	if (!(needs & POLICY_NEEDS_APPROVER) ||
 	    is_authorised(spanrec, authority))
 		return 0;
 	if (!authority->approver)
-		return lacks("somebody to allow it (--approved-by USER)",
+		return lacks(spanrec,
+			     "somebody to allow it (--approved-by USER)",
 			     purpose);
-	log_error("'%.40s' is none of those who may allow it for the purpose "
-		  "'%s'",
-		  authority->approver, purpose);
-	return EXIT_NOT_ALLOWED;
+	return spanrec_deny(
+	    spanrec, "",
+	    "'%.40s' is none of those who may allow it for the purpose '%s'",
+	    authority->approver, purpose);
 }
 
 static int
-check_segment(const struct spanrec *spanrec,
+check_segment(struct spanrec *spanrec,
 	      const struct spanrec_authority *authority,
 	      enum policy_right right, const struct store_segment *segment)
 {
@@ -297,21 +314,18 @@ check_segment(const struct spanrec *spanrec,
 	char why[256], rule[SPANREC_TEXT_BYTES];
 
 	if (segment->decision == STORE_LISTEN_DENY) {
-		log_error(
-		    "%s is recorded, but nobody may listen to it, by "
-		    "'%s'",
-		    segment->id,
+		return spanrec_deny(
+		    spanrec, segment->id,
+		    "it is recorded, but nobody may listen to it, by '%s'",
 		    spanrec_text_clean(segment->rule, rule, sizeof(rule)));
-		return EXIT_NOT_ALLOWED;
 	}
 	if (spanrec_may(spanrec, &wish, why, sizeof(why)))
 		return 0;
-	log_error("%s: %s", segment->id, why);
-	return EXIT_NOT_ALLOWED;
+	return spanrec_deny(spanrec, segment->id, "%s", why);
 }
 
 static int
-check_purpose(const struct spanrec *spanrec,
+check_purpose(struct spanrec *spanrec,
 	      const struct spanrec_authority *authority)
 {
 	int rc = find_purpose(spanrec, authority->purpose);
@@ -320,7 +334,7 @@ check_purpose(const struct spanrec *spanrec,
 }
 
 static int
-check_segments(const struct spanrec *spanrec,
+check_segments(struct spanrec *spanrec,
 	       const struct spanrec_authority *authority,
 	       enum policy_right right,
 	       const struct spanrec_selection *selection)
@@ -351,6 +365,9 @@ spanrec_authority_open(struct spanrec *spanrec,
 		rc = spanrec_select(spanrec, id, selection);
 	if (!rc)
 		rc = check_segments(spanrec, authority, right, selection);
+	if (rc && *spanrec->denied && !*spanrec->denied_id)
+		(void)!snprintf(spanrec->denied_id, sizeof(spanrec->denied_id),
+				"%s", id);
 	if (!rc)
 		rc = spanrec_audio_check(spanrec, selection);
 	if (!rc)

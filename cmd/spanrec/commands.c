@@ -25,6 +25,8 @@ static const struct command commands[] = {
 	{ "export", "ID --out F.wav --purpose P", "write a copy to a file",
 	  spanrec_export },
 	{ "verify", "[ID]", "find what is damaged or missing", spanrec_verify },
+	{ "audit", "list|verify|anchor|...", "who did what, and proof of it",
+	  spanrec_audit },
 	{ "purge", "[--dry-run]", "delete what is past its time",
 	  spanrec_purge },
 	{ "report", "retention|deletions", "what is kept, what was deleted",
@@ -177,6 +179,21 @@ find_command(const char *name)
 	return NULL;
 }
 
+/* Who tried what he may not do. */
+static void
+note_denied(struct spanrec *spanrec, const struct command *command)
+{
+	struct store_ledger_entry entry = { .action = "denied" };
+
+	if (!*spanrec->denied)
+		return;
+	snprintf(entry.subject, sizeof(entry.subject), "%s",
+		 spanrec->denied_id);
+	snprintf(entry.detail, sizeof(entry.detail), "%.16s: %.230s",
+		 command->name, spanrec->denied);
+	spanrec_ledger_note(spanrec, &entry);
+}
+
 /* argp takes the name to print from argv[0]. */
 static int
 run_command(struct spanrec *spanrec, const struct command *command, int argc,
@@ -189,6 +206,8 @@ run_command(struct spanrec *spanrec, const struct command *command, int argc,
 	argv[0] = name;
 	rc = command->run(spanrec, argc, argv);
 	argv[0] = saved;
+	if (rc == EXIT_NOT_ALLOWED)
+		note_denied(spanrec, command);
 	return rc;
 }
 
@@ -289,7 +308,10 @@ spanrec_run(struct spanrec *spanrec, int argc, char **argv)
 void
 spanrec_fini(struct spanrec *spanrec)
 {
+	spanrec_ledger_sign(spanrec);
+	store_signer_free(&spanrec->signer);
 	store_archive_close(&spanrec->archive);
+	spanrec->writes = false;
 	store_identity_free(&spanrec->identity);
 	policy_free(&spanrec->policy);
 	clocks_free(&spanrec->clocks);

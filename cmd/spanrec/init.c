@@ -12,8 +12,10 @@
 #include <ftw.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "cmd/common/audit.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 
@@ -226,6 +228,41 @@ load_public(const char *path, struct store_public *pub)
 	return exit_code(rc);
 }
 
+/* Its first entry says what it is sealed to. @return 0, -errno */
+static int
+begin_ledger(const char *archive_path, const char *home,
+	     const struct store_public *pub)
+{
+	const struct store_archive_config config = { .map_bytes = 1 << 20 };
+	struct store_ledger_entry entry = { .action = "init" };
+	char path[PATH_MAX], text[STORE_PUBLIC_TEXT_BYTES];
+	struct store_archive *archive = NULL;
+	struct store_signer *signer = NULL;
+	struct timespec now;
+	int rc = part_path(path, home, "audit.key");
+
+	if (!rc)
+		rc = store_signer_create(path);
+	if (!rc)
+		rc = store_signer_load(&signer, path);
+	if (!rc)
+		rc = store_archive_open(&archive, archive_path, STORE_WRITE,
+					&config, NULL);
+	if (!rc) {
+		clock_gettime(CLOCK_REALTIME, &now);
+		entry.time_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+		spanrec_actor(entry.actor);
+		store_public_text(text, pub);
+		(void)!snprintf(entry.detail, sizeof(entry.detail),
+				"spanrec " SPANREC_VERSION ", sealed to %s",
+				text);
+		rc = audit_enter(archive, signer, &entry, 1);
+	}
+	store_archive_close(&archive);
+	store_signer_free(&signer);
+	return rc;
+}
+
 /* @return exit code */
 static int
 make_archive(const char *home, const struct store_public *given)
@@ -255,7 +292,11 @@ make_archive(const char *home, const struct store_public *given)
 			  strerror(-rc));
 		return exit_code(rc);
 	}
-	return 0;
+	rc = begin_ledger(path, home, &pub);
+	if (rc < 0)
+		log_error("the ledger of %s/archive cannot be begun: %s", home,
+			  strerror(-rc));
+	return rc < 0 ? exit_code(rc) : 0;
 }
 
 static void
@@ -285,6 +326,7 @@ report(const struct arguments *arguments)
 		    "place\n"
 		    "  archive       where recordings go\n");
 	fprintf(spanrec->out,
+		"  audit.key     signs what is done to the archive\n"
 		"Record with: spanrecd --home %s --interface IF, or --read "
 		"FILE.pcap\n",
 		home);

@@ -4,6 +4,7 @@
 #include "cmd/spanrec/spanrec.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -67,6 +68,28 @@ key_failed(const char *path, int error)
 	return error == -ENOENT ? EXIT_FAILED : exit_code(error);
 }
 
+/* Where a home is named, its ledger knows of keys that were made. */
+static void
+note_key(struct spanrec *spanrec, const struct store_public *pub,
+	 const char *path)
+{
+	struct store_ledger_entry entry = { .action = "key-new" };
+	char text[STORE_PUBLIC_TEXT_BYTES], file[128];
+
+	if (!spanrec->home_option && !getenv("SPANREC_HOME"))
+		return;
+	if (spanrec_open_home(spanrec)) {
+		log_warning("the key is made, but there is no ledger to enter "
+			    "that into");
+		return;
+	}
+	store_public_text(text, pub);
+	spanrec_path_shorten(path, file, sizeof(file));
+	(void)!snprintf(entry.detail, sizeof(entry.detail), "%s, in %s", text,
+			file);
+	spanrec_ledger_note(spanrec, &entry);
+}
+
 int
 spanrec_key(struct spanrec *spanrec, int argc, char **argv)
 {
@@ -100,5 +123,6 @@ spanrec_key(struct spanrec *spanrec, int argc, char **argv)
 			"Private key: %s (keep it safe, and a copy of it)\n"
 			"Public key:  %s (for 'spanrec init --public-key')\n",
 			arguments.file, path);
+	note_key(spanrec, &pub, arguments.file);
 	return 0;
 }

@@ -726,6 +726,67 @@ test_ledger_of_policy(void **state)
 	archive_let_go(pid, hold);
 }
 
+/* Who was refused is told to whoever can write it down, and if nobody can that
+ * changes nothing. */
+static void
+test_ledger_of_denied(void **state)
+{
+	static const struct testing_answer answers[] = {
+		{ TESTING_SAY, "{\"ok\":true}\n" },
+		{ TESTING_SAY, REFUSAL },
+	};
+	const struct fixture *f = *state;
+	int hold;
+	pid_t pid = hold_archive(f, NULL, &hold);
+	struct testing_recorder *recorder = STARTS(f, answers);
+	char *requests, expected[256];
+
+	for (unsigned i = 0; i < 2; i++)
+		free(run(f, NOW, EXIT_NOT_ALLOWED, "play %s - --purpose fun",
+			 f->call[0]));
+	requests = testing_recorder_end(recorder);
+	snprintf(expected, sizeof(expected),
+		 "{\"op\":\"ledger\",\"action\":\"denied\",\"subjects\":["
+		 "\"%.27s\"],\"detail\":\"play: 'fun' is no purpose that the "
+		 "policy allows\"}\n",
+		 f->call[0]);
+	assert_has(requests, expected);
+	free(requests);
+	archive_let_go(pid, hold);
+}
+
+/* The recorder signs, and what it signed is read. */
+static void
+test_anchor(void **state)
+{
+	static const struct testing_answer answers[] = {
+		{ TESTING_SAY, "{\"ok\":true}\n" },
+		{ TESTING_SAY, REFUSAL },
+	};
+	const struct fixture *f = *state;
+	int hold;
+	pid_t pid = hold_archive(f, NULL, &hold);
+	struct testing_recorder *recorder = STARTS(f, answers);
+	char *output, *requests;
+
+	output = run(f, NOW, EXIT_DONE, "audit anchor");
+	assert_has(output, "spanrec-anchor-1 2 ");
+	free(output);
+	output = run(f, NOW, EXIT_NOT_ALLOWED, "audit anchor --out %s/anchors",
+		     f->folder);
+	assert_string_equal(output, "");
+	free(output);
+	requests = testing_recorder_end(recorder);
+	assert_has(requests, "{\"op\":\"sign\",\"detail\":\"\"}\n"
+			     "{\"op\":\"sign\",\"detail\":\"to /");
+	free(requests);
+	/* Looking needs nobody. */
+	output = run(f, NOW, EXIT_DONE, "audit verify");
+	assert_has(output, "2 entries, 1 heads, 0 anchors: sound\n");
+	free(output);
+	archive_let_go(pid, hold);
+}
+
 /* No entry, not a sample. */
 static void
 test_ledger_refused(void **state)
@@ -877,6 +938,8 @@ main(void)
 		FIXTURE_TEST(test_failures),
 		FIXTURE_TEST(test_ledger),
 		FIXTURE_TEST(test_ledger_of_policy),
+		FIXTURE_TEST(test_ledger_of_denied),
+		FIXTURE_TEST(test_anchor),
 		FIXTURE_TEST(test_ledger_refused),
 		FIXTURE_TEST(test_still_recorded),
 		FIXTURE_TEST(test_purge_beside),

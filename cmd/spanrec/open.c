@@ -10,6 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <jansson.h>
+
+#include "cmd/common/audit.h"
 #include "cmd/common/control.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
@@ -98,6 +101,20 @@ open_parts(struct spanrec *spanrec)
 	return spanrec_person_check(spanrec);
 }
 
+/* What a crash left is mended: the ledger says so. */
+static void
+note_recovery(struct spanrec *spanrec, const struct store_recovery *recovery)
+{
+	struct store_ledger_entry entry = { .time_ns = spanrec->now_ns,
+					    .action = "recovery" };
+
+	if (!audit_recovery_text(recovery, entry.detail, sizeof(entry.detail)))
+		return;
+	spanrec_actor(entry.actor);
+	if (store_ledger_append(spanrec->archive, &entry))
+		log_warning("the ledger of the archive could not be written");
+}
+
 /* @return 0, -errno */
 static int
 open_archive(struct spanrec *spanrec, enum store_mode mode)
@@ -109,8 +126,11 @@ open_archive(struct spanrec *spanrec, enum store_mode mode)
 	config.map_bytes = spanrec->home.settings.index_map_mib << 20;
 	rc = store_archive_open(&spanrec->archive, spanrec->home.archive_path,
 				mode, &config, &recovery);
+	spanrec->writes = !rc && mode != STORE_READ;
 	if (!rc)
 		report_recovery(&recovery);
+	if (spanrec->writes)
+		note_recovery(spanrec, &recovery);
 	return rc;
 }
 
@@ -240,6 +260,75 @@ spanrec_open_key(struct spanrec *spanrec, bool needed)
 	}
 }
 
+/* The key that signs the ledger; NULL: there is none for this user. */
+static const struct store_signer *
+signer(struct spanrec *spanrec)
+{
+	if (!spanrec->signer && !spanrec->no_signer)
+		spanrec->signer = audit_signer(&spanrec->home, true);
+	spanrec->no_signer = !spanrec->signer;
+	return spanrec->signer;
+}
+
+/* @return false: there is no recorder to be asked */
+static bool
+note_beside(struct spanrec *spanrec, const struct store_ledger_entry *entry)
+{
+	struct control_client client;
+	json_t *answer = NULL;
+	char detail[3 * sizeof(entry->detail)];
+	int rc = control_client_init(&client, &spanrec->home);
+
+	spanrec_text_clean(entry->detail, detail, sizeof(detail));
+	if (!rc)
+		(void)!control_client_ask(
+		    &client,
+		    json_pack("{ss ss s[s] ss}", "op", "ledger", "action",
+			      entry->action, "subjects", entry->subject,
+			      "detail", detail),
+		    spanrec_patience_ms(spanrec, CONTROL_TIMEOUT_MS), &answer);
+	json_decref(answer);
+	control_client_fini(&client);
+	return rc != EXIT_NOT_FOUND;
+}
+
+void
+spanrec_ledger_note(struct spanrec *spanrec, struct store_ledger_entry *entry)
+{
+	struct store_archive_config config = { 0 };
+
+	if (!*spanrec->home.archive_path)
+		return;
+	entry->time_ns = spanrec->now_ns;
+	spanrec_actor(entry->actor);
+	if (!spanrec->writes) {
+		if (note_beside(spanrec, entry))
+			return;
+		/* One process must not have it open twice. */
+		store_archive_close(&spanrec->archive);
+		config.map_bytes = spanrec->home.settings.index_map_mib << 20;
+		if (store_archive_open(&spanrec->archive,
+				       spanrec->home.archive_path, STORE_WRITE,
+				       &config, NULL))
+			return;
+		spanrec->writes = true;
+	}
+	(void)!audit_enter(spanrec->archive, signer(spanrec), entry, 1);
+}
+
+void
+spanrec_ledger_sign(struct spanrec *spanrec)
+{
+	struct store_head head;
+	char actor[STORE_NAME_BYTES];
+
+	if (!spanrec->writes || !spanrec->archive || !signer(spanrec))
+		return;
+	spanrec_actor(actor);
+	(void)!store_head_sign(spanrec->archive, spanrec->signer,
+			       spanrec->now_ns, actor, &head);
+}
+
 int
 spanrec_ledger_enter(struct spanrec *spanrec, struct store_ledger_entry *entry)
 {
@@ -248,7 +337,7 @@ spanrec_ledger_enter(struct spanrec *spanrec, struct store_ledger_entry *entry)
 	spanrec_actor(entry->actor);
 	if (spanrec->beside)
 		return spanrec_ask_entry(spanrec, entry);
-	rc = store_ledger_append(spanrec->archive, entry);
+	rc = audit_enter(spanrec->archive, signer(spanrec), entry, 1);
 	if (!rc)
 		return 0;
 	log_error("the ledger of the archive could not be written: %s",
@@ -261,27 +350,34 @@ spanrec_ledger_add(struct spanrec *spanrec, const char *action,
 		   const struct spanrec_selection *selection,
 		   const char *detail)
 {
-	struct store_ledger_entry entry = { .time_ns = spanrec->now_ns };
-	size_t i;
+	struct store_ledger_entry *entries;
+	size_t i, count = 0;
 	int rc;
 
 	if (spanrec->beside)
 		return spanrec_ask_ledger(spanrec, action, selection, detail);
-	snprintf(entry.action, sizeof(entry.action), "%s", action);
-	snprintf(entry.detail, sizeof(entry.detail), "%s", detail);
-	spanrec_actor(entry.actor);
-	for (i = 0; i < selection->count; i++) {
+	entries = calloc(selection->count + 1, sizeof(*entries));
+	for (i = 0; entries && i < selection->count; i++) {
+		struct store_ledger_entry *entry = &entries[count];
+
 		if (!spanrec_segment_audible(&selection->segments[i]))
 			continue;
-		snprintf(entry.subject, sizeof(entry.subject), "%s",
+		count++;
+		entry->time_ns = spanrec->now_ns;
+		snprintf(entry->action, sizeof(entry->action), "%s", action);
+		snprintf(entry->detail, sizeof(entry->detail), "%s", detail);
+		snprintf(entry->subject, sizeof(entry->subject), "%s",
 			 selection->segments[i].id);
-		rc = store_ledger_append(spanrec->archive, &entry);
-		if (rc < 0) {
-			log_error("the ledger of the archive could not be "
-				  "written (%s), so nothing was done",
-				  strerror(-rc));
-			return exit_code(rc);
-		}
+		spanrec_actor(entry->actor);
 	}
-	return 0;
+	rc = entries ? audit_enter(spanrec->archive, signer(spanrec), entries,
+				   count)
+		     : -ENOMEM;
+	free(entries);
+	if (rc >= 0)
+		return 0;
+	log_error("the ledger of the archive could not be written (%s), so "
+		  "nothing was done",
+		  strerror(-rc));
+	return exit_code(rc);
 }

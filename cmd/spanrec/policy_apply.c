@@ -254,6 +254,23 @@ replacement_fini(struct replacement *r)
 
 /* ---- the archive --------------------------------------------------------- */
 
+/* Of the policy that it takes the place of, as much as tells it from others. */
+static void
+hash_before(const struct spanrec *spanrec, char before[17])
+{
+	char hex[2 * STORE_HASH_BYTES + 1] = "none";
+	uint8_t hash[STORE_HASH_BYTES];
+	char *text;
+	size_t n;
+
+	if (!home_file_read(spanrec->home.policy_path, &text, &n)) {
+		store_hash(hash, text, n);
+		store_hex(hex, hash, sizeof(hash));
+		free(text);
+	}
+	snprintf(before, 17, "%.16s", hex);
+}
+
 /* What the ledger says: the hash first, policy log reads it. */
 static void
 make_entry(const struct arguments *arguments, const struct policy *policy,
@@ -261,8 +278,10 @@ make_entry(const struct arguments *arguments, const struct policy *policy,
 	   const struct spanrec_existing *existing,
 	   struct store_ledger_entry *entry)
 {
-	char hex[2 * STORE_HASH_BYTES + 1], changed[96] = "";
+	char hex[2 * STORE_HASH_BYTES + 1], changed[96] = "", before[17];
 	struct policy_document document;
+
+	hash_before(arguments->spanrec, before);
 
 	policy_document_peek(policy, &document);
 	memset(entry, 0, sizeof(*entry));
@@ -277,8 +296,8 @@ make_entry(const struct arguments *arguments, const struct policy *policy,
 			 " later, %" PRIu64 " at once",
 			 existing->earlier, existing->later, existing->due);
 	snprintf(entry->detail, sizeof(entry->detail),
-		 "%s revision '%.30s' approved by '%.40s'%s%s%s%.40s", hex,
-		 document.revision, document.approver, changed,
+		 "%s after %s revision '%.30s' approved by '%.40s'%s%s%s%.40s",
+		 hex, before, document.revision, document.approver, changed,
 		 arguments->minor ? ", minor" : "",
 		 arguments->untested ? ", untested: " : "",
 		 arguments->untested ? arguments->untested : "");

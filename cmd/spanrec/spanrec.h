@@ -22,6 +22,7 @@
  *   status.c live.c registrations.c pause.c reload.c
  *               one command each (live.c: list --live)
  *   policy.c    the commands about policies; policy_*.c: one each
+ *   audit.c     audit; audit_*.c: its parts (audit_priv.h)
  *   canary.c    canary; canary_*.c: its parts (canary_priv.h)
  *
  * Functions that return int and are documented with "exit code" have said on
@@ -57,11 +58,18 @@ struct spanrec {
 	bool quiet;
 	/* what spanrec_open opened */
 	struct home home;
+	struct store_signer *signer; /**< of the ledger; NULL: not loaded */
 	struct policy *policy;
 	const struct policy_zone *zone; /**< of the policy; borrowed */
 	struct clocks *clocks; /**< policies out of the archive */
 	struct policy_zone *utc; /**< the zone, if the policy is not for us */
 	bool beside; /**< a recorder holds the archive; it writes for us */
+	bool writes; /**< the archive is open to write */
+	bool no_signer; /**< there is no key that signs the ledger */
+	/** why this user may not do what was asked for; "": it was not for that
+	 * that it was refused */
+	char denied[256];
+	char denied_id[STORE_SEGMENT_ID_BYTES]; /**< what it was about */
 	struct store_archive *archive;
 	struct store_identity *identity; /**< NULL: no private key here */
 };
@@ -97,6 +105,7 @@ int spanrec_why(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_play(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_export(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_verify(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_audit(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_report(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_purge(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_status(struct spanrec *spanrec, int argc, char **argv);
@@ -181,6 +190,20 @@ int spanrec_ledger_add(struct spanrec *spanrec, const char *action,
 int spanrec_ledger_enter(struct spanrec *spanrec,
 			 struct store_ledger_entry *entry)
 	__attribute__((warn_unused_result));
+
+/**
+ * Write down what no one waits for (who was refused, what is damaged), whatever
+ * is open by then: the archive may be closed, and be open to write afterwards.
+ * Where that cannot be done, nothing is said.
+ *
+ * @param entry time and actor are filled in
+ */
+void spanrec_ledger_note(struct spanrec *spanrec,
+			 struct store_ledger_entry *entry);
+
+/** Sign what was written into the archive that is open, where there is a key
+ * for that. */
+void spanrec_ledger_sign(struct spanrec *spanrec);
 
 /* ---- init.c ------------------------------------------------------------ */
 
@@ -278,8 +301,13 @@ void spanrec_authority_text(const struct spanrec_authority *authority,
 /** Name of the user who runs this, by the real user id. */
 void spanrec_actor(char actor[STORE_NAME_BYTES]);
 
+/** Say why this user may not do what was asked for; the ledger is told when the
+ * command ends. @param id what it is about, "" @return EXIT_NOT_ALLOWED */
+int spanrec_deny(struct spanrec *spanrec, const char *id, const char *format,
+		 ...) __attribute__((format(printf, 3, 4)));
+
 /** Does the policy give this user any access? @return exit code */
-int spanrec_person_check(const struct spanrec *spanrec)
+int spanrec_person_check(struct spanrec *spanrec)
 	__attribute__((warn_unused_result));
 
 /** policy_may, for this user. */
@@ -298,7 +326,7 @@ bool spanrec_may_find(const struct spanrec *spanrec,
 		      struct spanrec_asked *last, const char *area);
 
 /** Has this user a right wherever it may be? @return exit code */
-int spanrec_may_all(const struct spanrec *spanrec, enum policy_right right)
+int spanrec_may_all(struct spanrec *spanrec, enum policy_right right)
 	__attribute__((warn_unused_result));
 
 /**

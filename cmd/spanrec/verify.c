@@ -69,7 +69,8 @@ struct check {
 	struct spanrec *spanrec;
 	struct spanrec_ids ids;
 	uint64_t checked, bad, busy;
-	uint64_t others; /**< files, slots, ledger */
+	uint64_t others;                    /**< files, slots, ledger */
+	char first[STORE_SEGMENT_ID_BYTES]; /**< that was found damaged */
 	struct progress progress;
 };
 
@@ -109,6 +110,8 @@ print_finding(struct check *check, const char *id,
 	char clean[SPANREC_TEXT_BYTES];
 
 	progress_fini(&check->progress);
+	if (!*check->first && finding->type != STORE_FINDING_KEY_UNUSED)
+		(void)!snprintf(check->first, sizeof(check->first), "%s", id);
 	fprintf(check->spanrec->out, "%s: %s", id, finding_name(finding->type));
 	if (*finding->detail)
 		fprintf(
@@ -251,6 +254,25 @@ check_archive(struct check *check)
 	return 0;
 }
 
+/* Damage that was found is worth remembering. */
+static void
+note_damage(const struct check *check)
+{
+	struct store_ledger_entry entry = { .action = "verify" };
+
+	if (!check->bad && !check->others)
+		return;
+	(void)!snprintf(entry.subject, sizeof(entry.subject), "%s",
+			check->first);
+	(void)!snprintf(entry.detail, sizeof(entry.detail),
+			"%" PRIu64 " of %" PRIu64
+			" recordings damaged, %" PRIu64
+			" other findings; the first: %s%s",
+			check->bad, check->checked, check->others, check->first,
+			*check->first ? "" : "the ledger");
+	spanrec_ledger_note(check->spanrec, &entry);
+}
+
 /* ---- the command ------------------------------------------------------- */
 
 /* @return exit code */
@@ -335,6 +357,8 @@ spanrec_verify(struct spanrec *spanrec, int argc, char **argv)
 		rc = check_archive(&check);
 	if (!rc)
 		rc = report(&check);
+	if (rc == EXIT_DAMAGED)
+		note_damage(&check);
 	spanrec_ids_fini(&check.ids);
 	return rc;
 }

@@ -13,7 +13,8 @@
  * says "stored" only when its file is durable too.
  *
  * For the control thread it keeps the live table and the ledger, and while the
- * recorder is live it purges each minute what is due, a little at a time.
+ * recorder is live it purges each minute what is due, a little at a time, and
+ * signs the ledger each hour.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -28,6 +29,8 @@
 #include "cmd/spanrecd/taken_back.h"
 
 enum { BATCH_ROWS = 1000 };
+/* Who waits for one commit. */
+enum { BATCH_TOKENS = 64 };
 /* Deletions before the others get their turn. */
 enum { SWEEP_LIMIT = STORE_PURGE_MANY };
 static const int64_t NAP_NS = 20 * 1000000LL;
@@ -60,6 +63,7 @@ struct archiver_state {
 	bool urgent;             /* one of those that ended is to go at once */
 	bool over;               /* nothing more will come */
 	int64_t synced_ns;       /* monotonic */
+	int64_t signed_ns;       /* monotonic */
 	int64_t swept_ns;        /* monotonic: when the last sweep was over */
 	bool sweeping;           /* it is not over, only the others' turn */
 	int64_t clock_offset_ns; /* wall clock less time since boot, at first */
@@ -434,17 +438,23 @@ answer_token(struct archiver_state *a, uint64_t token, int error)
 }
 
 static bool
-of_live_table(const struct control_request *request)
+of_a_batch(const struct control_request *request)
 {
 	return request->type == CONTROL_LIVE_PUT ||
-	       request->type == CONTROL_LIVE_DELETE;
+	       request->type == CONTROL_LIVE_DELETE ||
+	       request->type == CONTROL_LEDGER;
 }
 
 static int
-put_live(struct archiver_state *a, const struct control_request *request)
+put_kept(struct archiver_state *a, const struct control_request *request)
 {
+	struct store_ledger_entry entry;
 	struct store_segment row = { 0 };
 
+	if (request->type == CONTROL_LEDGER) {
+		entry = request->entry;
+		return store_ledger_put(a->archive, &entry);
+	}
 	if (request->type == CONTROL_LIVE_DELETE)
 		return store_live_delete(a->archive, request->live.key);
 	memcpy(&row, request->live.head, SEGMENT_HEAD_BYTES);
@@ -452,19 +462,25 @@ put_live(struct archiver_state *a, const struct control_request *request)
 			      request->state, request->state_bytes);
 }
 
-/* As many changes of the live table as are there, in one transaction. */
-static int
-run_live(struct archiver_state *a)
+/* As many changes of the live table and entries of the ledger as are there, in
+ * one transaction: who waits for one waits for what stands before it, too. */
+static void
+run_kept(struct archiver_state *a)
 {
 	struct capture_ring *ring = a->pipeline->control.requests;
 	const struct control_request *request;
+	uint64_t tokens[BATCH_TOKENS];
+	uint32_t count = 0, i;
 	int r = store_batch_begin(a->archive);
 	bool begun = r == 0;
 
-	while ((request = capture_ring_peek(ring, NULL)) &&
-	       of_live_table(request)) {
+	while (count < BATCH_TOKENS &&
+	       (request = capture_ring_peek(ring, NULL)) &&
+	       of_a_batch(request)) {
 		if (r == 0)
-			r = put_live(a, request);
+			r = put_kept(a, request);
+		if (request->token)
+			tokens[count++] = request->token;
 		capture_ring_release(ring);
 	}
 	if (begun && r == 0)
@@ -472,8 +488,38 @@ run_live(struct archiver_state *a)
 	else if (begun)
 		store_batch_abort(a->archive);
 	if (r < 0)
-		fail(a, r, "cannot keep the calls in progress");
-	return r;
+		fail(a, r, "cannot keep the calls in progress, and the ledger");
+	for (i = 0; i < count; i++)
+		answer_token(a, tokens[i], r);
+}
+
+/* ---- heads of the ledger ------------------------------------------------- */
+
+static int
+sign(struct archiver_state *a)
+{
+	struct store_head head;
+	int r;
+
+	a->signed_ns = clock_ns(CLOCK_MONOTONIC);
+	if (!a->pipeline->config.signer)
+		return -ENOKEY;
+	r = store_head_sign(a->archive, a->pipeline->config.signer,
+			    clock_ns(CLOCK_REALTIME), "spanrecd", &head);
+	if (r < 0 && r != -ENOENT)
+		fail(a, r, "cannot sign the ledger");
+	return r < 0 ? r : 0;
+}
+
+static void
+sign_if_due(struct archiver_state *a)
+{
+	int64_t every_ns =
+	    (int64_t)a->pipeline->config.settings->sign_s * 1000000000;
+
+	if (a->pipeline->config.live && !a->over &&
+	    clock_ns(CLOCK_MONOTONIC) - a->signed_ns >= every_ns)
+		(void)sign(a);
 }
 
 /* What an earlier run recorded of a segment that is decided against now: it
@@ -516,22 +562,16 @@ run_control(struct archiver_state *a)
 {
 	struct capture_ring *ring = a->pipeline->control.requests;
 	const struct control_request *request;
-	struct store_ledger_entry entry;
-	int live = 0, r;
 
 	while ((request = capture_ring_peek(ring, NULL))) {
 		switch (request->type) {
 		case CONTROL_LIVE_PUT:
 		case CONTROL_LIVE_DELETE:
-			live = run_live(a);
-			continue;
 		case CONTROL_LEDGER:
-			entry = request->entry;
-			r = store_ledger_append(a->archive, &entry);
-			if (r < 0)
-				fail(a, r, "cannot write the ledger");
-			/* It tells of what stands before it in the ring. */
-			answer_token(a, request->token, live < 0 ? live : r);
+			run_kept(a);
+			continue;
+		case CONTROL_HEAD:
+			answer_token(a, request->token, sign(a));
 			break;
 		case CONTROL_TAKE_BACK:
 			take_back_earlier(a, request);
@@ -685,6 +725,7 @@ archiver_main(void *pipeline)
 		}
 		run_control(a);
 		sync_if_due(a);
+		sign_if_due(a);
 		sweep_if_due(a);
 		if (!a->over && !a->sweeping)
 			pipeline_nap(&p->archiver.wake, NAP_NS);
@@ -707,6 +748,7 @@ archiver_new(struct pipeline *p)
 	p->archiver.state->archive = p->config.archive;
 	p->archiver.state->policy = p->config.policy;
 	p->archiver.state->clock_offset_ns = clock_offset();
+	p->archiver.state->signed_ns = clock_ns(CLOCK_MONOTONIC);
 	p->archiver.state->swept_ns = clock_ns(CLOCK_MONOTONIC) - SWEEP_NS;
 	return 0;
 }

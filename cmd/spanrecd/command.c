@@ -11,6 +11,7 @@
  *   {"op":"reload"}                       settings and policy
  *   {"op":"ledger","action":A,"subjects":[id,...],"detail":D}
  *   {"op":"purge"}
+ *   {"op":"sign","detail":D}              a head of the ledger, for an anchor
  *
  *   {"ok":true,...}  or  {"ok":false,"error":"in words","exit":code}
  *
@@ -28,6 +29,9 @@
 #include "cmd/common/home.h"
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/control_priv.h"
+
+/* Refusals are entered so often at most. */
+static const int64_t REFUSED_NS = 60 * 1000000000LL;
 
 /** A request that cannot be answered yet. */
 struct command {
@@ -101,27 +105,50 @@ hand_over(struct control_state *c, struct command *command,
 	command->waits++;
 }
 
-/* An entry of the ledger; the command waits for it. */
-static void
-enter(struct control_state *c, struct command *command, const char *action,
-      const char *subject, const char *detail)
+static bool
+ledger(struct control_state *c, uint64_t token, const char *actor,
+       const char *action, const char *subject, const char *detail)
 {
 	struct control_request *request =
 	    control__request(c, CONTROL_LEDGER, 0);
 	struct store_ledger_entry *entry;
 
-	if (!request) {
-		command->error = -EBUSY;
-		return;
-	}
+	if (!request)
+		return false;
 	entry = &request->entry;
 	memset(entry, 0, sizeof(*entry));
 	entry->time_ns = control__wall_ns();
 	snprintf(entry->action, sizeof(entry->action), "%s", action);
 	snprintf(entry->subject, sizeof(entry->subject), "%s", subject);
-	snprintf(entry->actor, sizeof(entry->actor), "%s", command->asker.name);
+	snprintf(entry->actor, sizeof(entry->actor), "%s", actor);
 	snprintf(entry->detail, sizeof(entry->detail), "%s", detail);
-	hand_over(c, command, request);
+	request->token = token;
+	control__request_commit(c, request);
+	return true;
+}
+
+bool
+control__ledger(struct control_state *c, const char *actor, const char *action,
+		const char *subject, const char *detail)
+{
+	bool entered = ledger(c, 0, actor, action, subject, detail);
+
+	if (!entered)
+		log_error("no room for an entry of the ledger: %s %s: %s",
+			  action, subject, detail);
+	return entered;
+}
+
+/* An entry of the ledger; the command waits for it. */
+static void
+enter(struct control_state *c, struct command *command, const char *action,
+      const char *subject, const char *detail)
+{
+	if (ledger(c, command->token, command->asker.name, action, subject,
+		   detail))
+		command->waits++;
+	else
+		command->error = -EBUSY;
 }
 
 /* ---- pause and resume ---------------------------------------------------- */
@@ -270,6 +297,25 @@ write_ledger(struct control_state *c, struct command *command)
 	return NULL;
 }
 
+/* The act itself is the last entry that the head vouches for. */
+static json_t *
+sign_ledger(struct control_state *c, struct command *command)
+{
+	struct control_request *request;
+
+	if (!c->pipeline->config.signer)
+		return refusal(EXIT_FAILED,
+			       "the recorder has no key to sign with: its log "
+			       "says why");
+	enter(c, command, "anchor", "", text_of(command->request, "detail"));
+	request = control__request(c, CONTROL_HEAD, 0);
+	if (!request)
+		return refusal(EXIT_FAILED, "the archive does not keep up");
+	hand_over(c, command, request);
+	command->answer = json_pack("{s:b}", "ok", 1);
+	return NULL;
+}
+
 static json_t *
 begin_purge(struct control_state *c, struct command *command)
 {
@@ -331,10 +377,10 @@ control__answers_take(struct control_state *c)
 /* ---- reload -------------------------------------------------------------- */
 
 static json_t *
-reload(struct control_state *c)
+reload(struct control_state *c, const struct command *command)
 {
 	char text[512];
-	int r = control__reload(c, text, sizeof(text));
+	int r = control__reload(c, command->asker.name, text, sizeof(text));
 
 	if (r != 0)
 		return refusal(r, text);
@@ -355,10 +401,12 @@ run(struct control_state *c, struct command *command)
 		return pause_calls(c, command, false);
 	if (strcmp(op, "ledger") == 0)
 		return write_ledger(c, command);
+	if (strcmp(op, "sign") == 0)
+		return sign_ledger(c, command);
 	if (strcmp(op, "purge") == 0)
 		return begin_purge(c, command);
 	if (strcmp(op, "reload") == 0)
-		return reload(c);
+		return reload(c, command);
 	if (strcmp(op, "status") == 0)
 		return json_pack("{s:b,s:o}", "ok", 1, "status",
 				 control__status(c));
@@ -400,6 +448,20 @@ control__commands_run(struct control_state *c)
 		control__server_next(c->server);
 }
 
+/* Whoever may not ask anything shall not fill the ledger either. */
+static void
+note_refused(struct control_state *c, const struct control_asker *asker)
+{
+	int64_t now_ns = control__wall_ns();
+
+	if (now_ns - c->refused_ns < REFUSED_NS && now_ns >= c->refused_ns)
+		return;
+	c->refused_ns = now_ns;
+	log_warning("%s may not control the recorder, and tried", asker->name);
+	(void)control__ledger(c, asker->name, "denied", "",
+			      "to control the recorder; told once a minute");
+}
+
 void
 control__command(struct control_state *c, const struct control_asker *asker,
 		 const char *line, size_t n)
@@ -408,6 +470,7 @@ control__command(struct control_state *c, const struct control_asker *asker,
 	json_t *request;
 
 	if (!asker->allowed) {
+		note_refused(c, asker);
 		reply(c, asker,
 		      refusal(EXIT_NOT_ALLOWED,
 			      "this user may not control the recorder"));

@@ -439,7 +439,7 @@ act(struct control_state *c)
 	if (control__may_act(c) &&
 	    atomic_exchange_explicit(&c->pipeline->reload, 0,
 				     memory_order_relaxed))
-		(void)control__reload(c, text, sizeof(text));
+		(void)control__reload(c, "SIGHUP", text, sizeof(text));
 	control__commands_run(c);
 	(void)control__live_flush(c, false);
 }

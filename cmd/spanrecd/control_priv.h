@@ -214,6 +214,7 @@ struct control_state {
 	struct control_taken *taken;
 	int64_t kept_ns; /**< wall clock: live table last written */
 	struct server *server;
+	int64_t refused_ns; /**< when a refusal was entered last */
 	struct command *commands; /**< that wait */
 	uint64_t last_token;
 	struct sweep_result swept; /**< the last one */
@@ -517,16 +518,23 @@ void control__command(struct control_state *c,
 void control__commands_run(struct control_state *c);
 void control__answers_take(struct control_state *c);
 void control__commands_free(struct control_state *c);
+/** Enter something into the ledger; nobody waits for it. @return false: there
+ * is no room, which was logged */
+bool control__ledger(struct control_state *c, const char *actor,
+		     const char *action, const char *subject,
+		     const char *detail);
 
 /* reload.c */
 
 /**
  * Read the settings and the policy again. Only while control__may_act.
  *
+ * @param by who wants it, for the ledger
  * @param text [text_bytes] what came of it; the log has more
  * @return 0, or an exit code, and then all is as it was
  */
-int control__reload(struct control_state *c, char *text, size_t text_bytes);
+int control__reload(struct control_state *c, const char *by, char *text,
+		    size_t text_bytes);
 
 /* status.c */
 

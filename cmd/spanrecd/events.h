@@ -191,7 +191,8 @@ enum control_request_type {
 	CONTROL_TAKE_BACK,   /**< `taken`: what an earlier run recorded */
 	CONTROL_LEDGER,      /**< `entry` */
 	CONTROL_POLICY,      /**< `policy`: retention goes by it from now on */
-	CONTROL_SWEEP        /**< purge now, without waiting for the minute */
+	CONTROL_SWEEP,       /**< purge now, without waiting for the minute */
+	CONTROL_HEAD         /**< sign the ledger as it is now */
 };
 
 struct control_request {

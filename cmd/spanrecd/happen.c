@@ -94,27 +94,17 @@ keep_all(struct control_state *c, const struct control_family *family)
 static void
 raise_alarm(struct control_state *c, const struct control_family *family)
 {
-	struct control_request *request =
-	    control__request(c, CONTROL_LEDGER, 0);
-	struct store_ledger_entry *entry;
+	char detail[256];
 
 	COUNT_ONE(c, card_numbers);
 	log_error("%s: a card number was keyed while the call was recorded; "
 		  "nothing had paused it",
 		  family->id);
-	if (!request)
-		return;
-	entry = &request->entry;
-	memset(entry, 0, sizeof(*entry));
-	entry->time_ns = control__wall_ns();
-	snprintf(entry->action, sizeof(entry->action), "card-number");
-	snprintf(entry->subject, sizeof(entry->subject), "%s", family->id);
-	snprintf(entry->actor, sizeof(entry->actor), "spanrecd");
-	snprintf(entry->detail, sizeof(entry->detail),
+	snprintf(detail, sizeof(detail),
 		 "keyed while the call was recorded; it is left out from then "
 		 "on, by '%s'",
 		 family->state.rule);
-	control__request_commit(c, request);
+	(void)control__ledger(c, "spanrecd", "card-number", family->id, detail);
 }
 
 /* For good: what follows is no pause, but a part of the call that is not

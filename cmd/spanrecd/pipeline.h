@@ -154,6 +154,7 @@ struct pipeline_config {
 	const struct policy *policy;
 	uint8_t policy_hash[STORE_HASH_BYTES];
 	struct store_archive *archive; /**< opened STORE_WRITE */
+	struct store_signer *signer;   /**< of its ledger; NULL: none */
 	/** [sources_count] one for each capture thread. Of files each gives
 	 * all frames, of interfaces its own. Taken by pipeline_start. */
 	struct capture_source **sources;

@@ -71,8 +71,32 @@ enforce(struct control_state *c, struct fresh *fresh)
 	control__decide_again(c);
 }
 
+/* Before it is in force. */
+static void
+enter_change(struct control_state *c, const char *by, const struct fresh *fresh)
+{
+	char before[2 * STORE_HASH_BYTES + 1], now[sizeof(before)], detail[256];
+	struct policy_document document;
+
+	store_hex(before, c->policy_hash, STORE_HASH_BYTES);
+	store_hex(now, fresh->hash, STORE_HASH_BYTES);
+	policy_document_peek(fresh->policy, &document);
+	if (memcmp(fresh->hash, c->policy_hash, sizeof(fresh->hash)) == 0)
+		snprintf(detail, sizeof(detail),
+			 "settings read again, policy %.16s as before", now);
+	else
+		snprintf(detail, sizeof(detail),
+			 "policy %.16s after %.16s%s%.30s%s%.40s", now, before,
+			 *document.revision ? ", revision " : "",
+			 document.revision,
+			 *document.approver ? ", approved by " : "",
+			 document.approver);
+	(void)control__ledger(c, by, "reload", "", detail);
+}
+
 int
-control__reload(struct control_state *c, char *text, size_t text_bytes)
+control__reload(struct control_state *c, const char *by, char *text,
+		size_t text_bytes)
 {
 	struct fresh fresh = { 0 };
 	struct control_request *request = NULL;
@@ -95,6 +119,7 @@ control__reload(struct control_state *c, char *text, size_t text_bytes)
 		request->policy = fresh.archive;
 		fresh.archive = NULL;
 		control__request_commit(c, request);
+		enter_change(c, by, &fresh);
 		enforce(c, &fresh);
 		snprintf(text, text_bytes,
 			 "settings read again; the policy %s%s%s",
@@ -106,6 +131,9 @@ control__reload(struct control_state *c, char *text, size_t text_bytes)
 		snprintf(text, text_bytes,
 			 "settings and policy stay as they were: the log of "
 			 "the recorder says why");
+		(void)control__ledger(c, by, "reload", "",
+				      "refused: settings and policy stay as "
+				      "they were");
 		log_error("settings and policy stay as they were");
 	}
 	policy_free(&fresh.policy);

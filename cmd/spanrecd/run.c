@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/common/audit.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 
@@ -69,14 +70,14 @@ run_reads_stdin(const struct run_options *o)
 }
 
 int
-run_open_archive(const struct home *home, struct store_archive **archive)
+run_open_archive(const struct home *home, struct pipeline_config *config,
+		 struct store_recovery *recovery)
 {
-	const struct store_archive_config config = {
+	const struct store_archive_config opening = {
 		.map_bytes = home->settings.index_map_mib << 20,
 	};
-	struct store_recovery recovery = { 0 };
-	int r = store_archive_open(archive, home->archive_path, STORE_WRITE,
-				   &config, &recovery);
+	int r = store_archive_open(&config->archive, home->archive_path,
+				   STORE_WRITE, &opening, recovery);
 
 	if (r == -EBUSY)
 		log_error("%s is being written by process %d: wait for it, or "
@@ -92,18 +93,26 @@ run_open_archive(const struct home *home, struct store_archive **archive)
 			  strerror(-r));
 	if (r < 0)
 		return exit_code(r);
-	if (recovery.interrupted || recovery.empty || recovery.purges)
+	if (recovery->interrupted || recovery->empty || recovery->purges)
 		log_info("recovered after an interruption: %" PRIu64
 			 " recordings closed, %" PRIu64 " bytes of half-"
 			 "written chunks cut, %" PRIu64 " empty, %" PRIu64
 			 " purges finished",
-			 recovery.interrupted, recovery.cut_bytes,
-			 recovery.empty, recovery.purges);
-	if (recovery.failed)
+			 recovery->interrupted, recovery->cut_bytes,
+			 recovery->empty, recovery->purges);
+	if (recovery->failed)
 		log_warning("%" PRIu64 " things in the archive could not be "
 			    "mended; 'spanrec verify' names them",
-			    recovery.failed);
+			    recovery->failed);
+	config->signer = audit_signer(home, false);
 	return 0;
+}
+
+void
+run_close_archive(struct pipeline_config *config)
+{
+	store_archive_close(&config->archive);
+	store_signer_free(&config->signer);
 }
 
 int

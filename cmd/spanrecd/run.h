@@ -4,6 +4,7 @@
  *
  *   main.c        arguments, home
  *   run.c         what both ways of running need
+ *   acts.c        what it enters into the ledger: start, stop
  *   run_files.c   record from captures, until they end
  *   run_live.c    record from interfaces, until told to stop
  */
@@ -46,9 +47,11 @@ bool run_reload_asked(void);
 /** Is standard input one of the captures? */
 bool run_reads_stdin(const struct run_options *options);
 
-/** Open the archive to write. @return 0, or an exit code; the error is said */
-int run_open_archive(const struct home *home,
-			  struct store_archive **archive)
+/** Open the archive to write, and the key that signs its ledger.
+ * @param recovery what the last run left
+ * @return 0, or an exit code; the error is said */
+int run_open_archive(const struct home *home, struct pipeline_config *config,
+		     struct store_recovery *recovery)
 	__attribute__((warn_unused_result));
 /**
  * Read the policy, and keep it in the archive.
@@ -64,6 +67,23 @@ int run_open_policy(const struct run_options *options,
 	__attribute__((warn_unused_result));
 /** What went wrong while it ran, worst first. @return 0, or an exit code */
 int run_verdict(const struct pipeline *pipeline);
+
+/** Close what run_open_archive opened. */
+void run_close_archive(struct pipeline_config *config);
+
+/* acts.c */
+
+/**
+ * Enter into the ledger that recording begins, by which policy, and what the
+ * last run left; signed. Before the pipeline starts. What cannot be entered is
+ * logged, and recording begins all the same.
+ */
+void run_enter_start(const struct pipeline_config *config,
+		     const struct store_recovery *recovery);
+/** ... that it ended, and what was seen, stored and lost. After the join.
+ * @param pipeline NULL: it did not begin @param code exit code */
+void run_enter_stop(const struct pipeline_config *config,
+		    const struct pipeline *pipeline, int code);
 
 /* run_live.c */
 

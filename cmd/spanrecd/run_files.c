@@ -87,15 +87,19 @@ watch(struct pipeline *pipeline, bool quiet)
 }
 
 static int
-record(const struct run_options *o, const struct pipeline_config *config)
+record(const struct run_options *o, const struct pipeline_config *config,
+       const struct store_recovery *recovery)
 {
 	char error[CAPTURE_ERROR_BYTES];
 	struct pipeline *pipeline;
 	int64_t began_ns = summary_clock();
-	int r = pipeline_start(&pipeline, config, error);
+	int r;
 
+	run_enter_start(config, recovery);
+	r = pipeline_start(&pipeline, config, error);
 	if (r < 0) {
 		log_error("%s", error);
+		run_enter_stop(config, NULL, exit_code(r));
 		return exit_code(r);
 	}
 	watch(pipeline, o->quiet);
@@ -106,6 +110,7 @@ record(const struct run_options *o, const struct pipeline_config *config)
 			    "before is recorded");
 		r = EXIT_FAILED;
 	}
+	run_enter_stop(config, pipeline, r);
 	if (!o->quiet)
 		summary_print(pipeline, summary_clock() - began_ns, stdout);
 	pipeline_free(&pipeline);
@@ -121,7 +126,8 @@ run_files(const struct run_options *o, const struct home *home)
 					  .control_fd = -1 };
 	uint32_t threads = o->threads ? o->threads : home->settings.threads;
 	struct policy *policy = NULL;
-	int r = run_open_archive(home, &config.archive);
+	struct store_recovery recovery = { 0 };
+	int r = run_open_archive(home, &config, &recovery);
 
 	if (run_reads_stdin(o))
 		threads = 1;
@@ -134,9 +140,9 @@ run_files(const struct run_options *o, const struct home *home)
 		if (r == 0)
 			r = open_sources(o, &config, threads);
 		if (r == 0)
-			r = record(o, &config);
+			r = record(o, &config, &recovery);
 	}
 	policy_free(&policy);
-	store_archive_close(&config.archive);
+	run_close_archive(&config);
 	return r;
 }

@@ -231,7 +231,8 @@ announce(const struct pipeline_config *config)
 }
 
 static int
-record(const struct run_options *o, struct pipeline_config *config)
+record(const struct run_options *o, struct pipeline_config *config,
+       const struct store_recovery *recovery)
 {
 	char error[CAPTURE_ERROR_BYTES];
 	struct pipeline *pipeline;
@@ -245,16 +246,19 @@ record(const struct run_options *o, struct pipeline_config *config)
 		return EXIT_FAILED;
 	}
 	announce(config);
+	run_enter_start(config, recovery);
 	r = pipeline_start(&pipeline, config, error);
 	config->sources_count = 0; /* it has them */
 	if (r < 0) {
 		log_error("%s", error);
+		run_enter_stop(config, NULL, exit_code(r));
 		return exit_code(r);
 	}
 	notify_ready();
 	watch(pipeline);
 	pipeline_join(pipeline);
 	r = run_verdict(pipeline);
+	run_enter_stop(config, pipeline, r);
 	if (!o->quiet)
 		summary_print(pipeline, summary_clock() - began_ns, stdout);
 	pipeline_free(&pipeline);
@@ -266,7 +270,8 @@ run(const struct run_options *o, const struct home *home,
     struct pipeline_config *config)
 {
 	struct policy *policy = NULL;
-	int r = run_open_archive(home, &config->archive);
+	struct store_recovery recovery = { 0 };
+	int r = run_open_archive(home, config, &recovery);
 
 	if (r == 0)
 		r = run_open_policy(o, home, config, &policy);
@@ -277,9 +282,9 @@ run(const struct run_options *o, const struct home *home,
 	if (r == 0)
 		r = run_confine(o, home);
 	if (r == 0)
-		r = record(o, config);
+		r = record(o, config, &recovery);
 	policy_free(&policy);
-	store_archive_close(&config->archive);
+	run_close_archive(config);
 	return r;
 }
 

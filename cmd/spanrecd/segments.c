@@ -294,11 +294,43 @@ start_of(const struct control_call *call)
 	return row.start_ns;
 }
 
+static enum store_decision
+decision_of(const struct control_call *call)
+{
+	struct store_segment row;
+
+	memcpy(&row, call->head, SEGMENT_HEAD_BYTES);
+	return row.decision;
+}
+
+/* The ledger knows when a call was decided otherwise. Not where nothing may be
+ * left of it. */
+static void
+note_change(struct control_state *c, const struct control_call *call,
+	    enum store_decision before)
+{
+	const struct policy_verdict *v = &call->verdict;
+	char detail[256], hex[2 * STORE_HASH_BYTES + 1];
+	struct store_segment row;
+
+	memcpy(&row, call->head, SEGMENT_HEAD_BYTES);
+	if (row.decision == before || v->traces != POLICY_TRACES_FULL)
+		return;
+	store_hex(hex, row.policy, STORE_HASH_BYTES);
+	snprintf(detail, sizeof(detail),
+		 "%s after %s: %s%s%s%s (%s), policy %.16s",
+		 store_decision_name(row.decision), store_decision_name(before),
+		 row.reason, *row.rule ? " by '" : "", row.rule,
+		 *row.rule ? "'" : "", row.began, hex);
+	(void)control__ledger(c, "spanrecd", "decision", row.id, detail);
+}
+
 static void
 begin(struct control_state *c, struct control_call *call,
       const struct control_parties *parties, struct control_cause cause,
       int64_t time_ns)
 {
+	enum store_decision before = decision_of(call);
 	bool first = call->segment == 0;
 	/* Several causes at one moment begin one segment. */
 	bool same = !first && start_of(call) == time_ns;
@@ -315,6 +347,8 @@ begin(struct control_state *c, struct control_call *call,
 		call->before.count = 0;
 	note_call_ids(call, true);
 	make_head(c, call, parties, time_ns);
+	if (!first)
+		note_change(c, call, before);
 	if (first) {
 		struct store_segment row;
 
