@@ -259,3 +259,9 @@ policy_clock_earliest(const struct policy *policy, const char *retention,
 	*metadata_ns =
 	    earliest_end_ns(policy, start_ns, &policy->metadata, false);
 }
+
+bool
+policy_clock_synchronised(const struct policy *policy)
+{
+	return policy->clock_synchronised;
+}

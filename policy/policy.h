@@ -474,6 +474,9 @@ void policy_clock_earliest(const struct policy *policy, const char *retention,
 			   int64_t start_ns, int64_t *due_ns,
 			   int64_t *metadata_ns);
 
+/** May nothing be deleted by a clock that no time server keeps right? */
+bool policy_clock_synchronised(const struct policy *policy);
+
 /* ---- time zones -------------------------------------------------------- */
 
 struct policy_zone;
