@@ -46,8 +46,8 @@ read_boot(uint8_t boot[STORE_BOOT_BYTES])
 
 		if (!isxdigit((unsigned char)text[i]))
 			continue;
-		*byte =
-		    (uint8_t)(*byte << 4 | hex_value((char)tolower(text[i])));
+		*byte = (uint8_t)((unsigned)*byte << 4 |
+				  hex_value((char)tolower(text[i])));
 		digits++;
 	}
 }
@@ -149,16 +149,17 @@ guard_text(enum guard_verdict verdict)
 	static const char *const texts[GUARD_VERDICT_COUNT] = {
 		[GUARD_TRUSTED] = "",
 		[GUARD_SET_BACK] =
-		    "the clock was set back behind the time at which it was "
-		    "trusted last: nothing is purged until it is right, or "
-		    "'spanrec purge --clock-is-right' says that it is",
+		    ("the clock was set back behind the time at which it was "
+		     "trusted last: nothing is purged until it is right, or "
+		     "'spanrec purge --clock-is-right' says that it is"),
 		[GUARD_AHEAD] =
-		    "the clock is far ahead of the time at which it was "
-		    "trusted last: nothing is purged until it is right, a time "
-		    "server says so, or 'spanrec purge --clock-is-right' does",
+		    ("the clock is far ahead of the time at which it was "
+		     "trusted last: nothing is purged until it is right, a "
+		     "time server says so, or 'spanrec purge "
+		     "--clock-is-right' does"),
 		[GUARD_UNSYNCHRONISED] =
-		    "the policy wants a clock that is synchronised, and it is "
-		    "not: nothing is purged until a time server is heard",
+		    ("the policy wants a clock that is synchronised, and it is "
+		     "not: nothing is purged until a time server is heard"),
 	};
 
 	return verdict < GUARD_VERDICT_COUNT ? texts[verdict] : "";

@@ -666,8 +666,7 @@ clock_trusted(struct archiver_state *a)
 	if (a->confirmed_by[0])
 		confirm_clock(a, &now);
 	verdict = guard_decide(&a->pulse, &now, synchronised);
-	before = (enum guard_verdict)atomic_exchange(
-	    &a->pipeline->clock_verdict, (int)verdict);
+	before = atomic_exchange(&a->pipeline->clock_verdict, verdict);
 	if (verdict != GUARD_TRUSTED) {
 		note_refused(a, &now, verdict, verdict != before);
 		return false;

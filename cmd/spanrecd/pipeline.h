@@ -52,6 +52,7 @@
 #include "capture/source.h"
 #include "capture/tcp.h"
 #include "cmd/common/counters.h"
+#include "cmd/common/guard.h"
 #include "cmd/common/home.h"
 #include "cmd/spanrecd/flows.h"
 #include "cmd/spanrecd/hold.h"
@@ -196,7 +197,7 @@ struct pipeline {
 	_Atomic int archive_error;   /**< first failure of the index or keyring */
 	_Atomic int recording_error; /**< ... of a recording */
 	_Atomic int64_t failed_ns;   /**< wall clock: the last of either */
-	_Atomic int clock_verdict;   /**< enum guard_verdict: is it purged? */
+	_Atomic enum guard_verdict clock_verdict; /**< is it purged? */
 	_Atomic int64_t purged_ns;   /**< since boot: when a purge last ended
 				      * well; at first, when we began */
 	struct sip_counters sip_counters; /**< after the join */

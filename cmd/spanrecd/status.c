@@ -338,7 +338,7 @@ unrecordable_json(const struct pipeline *p)
 static void
 warn_purge(struct pipeline *p, json_t *warnings)
 {
-	int verdict = atomic_load(&p->clock_verdict);
+	enum guard_verdict verdict = atomic_load(&p->clock_verdict);
 	int64_t quiet_ns = pipeline_purge_quiet_ns(p);
 	char text[TEXT_BYTES];
 
