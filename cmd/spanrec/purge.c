@@ -201,8 +201,8 @@ confirm_clock(struct spanrec *spanrec, struct store_pulse *pulse,
 
 /* @return exit code, or EXIT_REFUSED */
 static int
-sweep_guarded(struct spanrec *spanrec, bool clock_is_right,
-	      struct shown *shown, struct sweep_result *purge)
+sweep_guarded(struct spanrec *spanrec, bool clock_is_right, struct shown *shown,
+	      struct sweep_result *purge)
 {
 	bool synchronised = policy_clock_synchronised(spanrec->policy);
 	enum guard_verdict verdict;
