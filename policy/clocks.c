@@ -294,3 +294,9 @@ policy_metadata_over(const struct policy *policy, int64_t now_ns)
 	}
 	return over_ns;
 }
+
+bool
+policy_clock_synchronised(const struct policy *policy)
+{
+	return policy->clock_synchronised;
+}

@@ -23,6 +23,7 @@ const char *const policy__section_names[POLICY__SECTIONS] = {
 	[POLICY__IN_RULE] = "rule",
 	[POLICY__IN_RETENTION] = "retention class",
 	[POLICY__IN_METADATA] = "metadata",
+	[POLICY__IN_CLOCK] = "clock",
 	[POLICY__IN_PURPOSE] = "purpose",
 	[POLICY__IN_OWNER] = "owner",
 	[POLICY__IN_ROLE] = "role",
@@ -446,6 +447,9 @@ facts_of_retention(const struct policy *p, struct policy__facts *facts)
 	}
 	object(facts, POLICY__IN_METADATA, "");
 	duration(facts, "at most", &p->metadata);
+	object(facts, POLICY__IN_CLOCK, "");
+	text(facts, "synchronised",
+	     p->clock_synchronised ? "required" : "optional");
 }
 
 /* ---- people -------------------------------------------------------------- */

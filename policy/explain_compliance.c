@@ -452,6 +452,10 @@ explain_retention(struct policy__explain *e)
 	fputs("; of calls that no rule fits, and where only a count is kept, "
 	      "only how many there were.",
 	      e->to);
+	if (p->clock_synchronised)
+		fputs(" Nothing is deleted while no time server keeps the "
+		      "clock of the recorder right.",
+		      e->to);
 	policy__explain_end(e);
 	for (size_t i = 0; i < p->classes_count; i++) {
 		if (class_concerns(e, p->classes[i].name))

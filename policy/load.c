@@ -107,6 +107,7 @@ static const struct {
 	{ "access", true, policy__access_read },
 	{ "retention", true, policy__retention_read },
 	{ "metadata", true, policy__metadata_read },
+	{ "clock", false, policy__clock_read },
 	{ "exemptions", false, policy__exemptions_read },
 	{ "listen_deny", false, policy__listen_denies_read },
 	{ "payments", false, policy__payments_read },

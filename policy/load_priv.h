@@ -173,6 +173,7 @@ POLICY__SECTION(policy__opt_out_read);
 POLICY__SECTION(policy__rules_read);
 POLICY__SECTION(policy__retention_read);
 POLICY__SECTION(policy__metadata_read);
+POLICY__SECTION(policy__clock_read);
 POLICY__SECTION(policy__approval_read);
 POLICY__SECTION(policy__roles_read);
 POLICY__SECTION(policy__purposes_read);

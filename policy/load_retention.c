@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The sections 'retention' and 'metadata'. */
+/* The sections 'retention', 'metadata' and 'clock'. */
 #include "policy/load_priv.h"
 
 #include <string.h>
@@ -84,4 +84,20 @@ policy__metadata_read(struct policy__yaml *yaml, yaml_node_t *node,
 					 "recordings of class '%s' do",
 					 class->name);
 	}
+}
+
+void
+policy__clock_read(struct policy__yaml *yaml, yaml_node_t *node,
+		   struct policy *policy)
+{
+#define AT(m) offsetof(struct policy, m)
+	static const char *const words[] = { "optional", "required" };
+	static const struct policy__words needs = { COUNT(words), words };
+	static const struct policy__key keys[] = {
+		{ "synchronised", true, policy__read_either,
+		  AT(clock_synchronised), &needs },
+	};
+#undef AT
+
+	policy__mapping_read(yaml, node, "'clock'", keys, COUNT(keys), policy);
 }

@@ -123,7 +123,8 @@ static const struct {
 	{ "purposes:", "purpose:", 0, 1,
 	  "the policy knows no key 'purpose'; it knows: version, "
 	  "organisation, numbering, networks, groups, sites, areas, roles, "
-	  "purposes, access, retention, metadata, exemptions, listen_deny, "
+	  "purposes, access, retention, metadata, clock, exemptions, "
+	  "listen_deny, "
 	  "payments, opt_out, rules, approval, release, reminders, announced, "
 	  "sampling, tests" },
 	{ "Europe/London", "Europe/Londn", 0, 14,
@@ -306,7 +307,8 @@ static const struct {
 	  "1:1: the policy knows no key '?[2J?"
 	  "?'; it knows: version, "
 	  "organisation, numbering, networks, groups, sites, areas, roles, "
-	  "purposes, access, retention, metadata, exemptions, listen_deny, "
+	  "purposes, access, retention, metadata, clock, exemptions, "
+	  "listen_deny, "
 	  "payments, opt_out, rules, approval, release, reminders, announced, "
 	  "sampling, tests" },
 };

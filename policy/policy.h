@@ -478,6 +478,9 @@ void policy_clock_earliest(const struct policy *policy, const char *retention,
  * tombstone at now_ns. @cost a few hundred time zone look-ups */
 int64_t policy_metadata_over(const struct policy *policy, int64_t now_ns);
 
+/** May nothing be deleted by a clock that no time server keeps right? */
+bool policy_clock_synchronised(const struct policy *policy);
+
 /* ---- time zones -------------------------------------------------------- */
 
 struct policy_zone;

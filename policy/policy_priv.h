@@ -322,6 +322,7 @@ struct policy {
 	size_t classes_count;
 	struct policy__class *classes;
 	struct policy__duration metadata; /**< tombstones */
+	bool clock_synchronised; /**< or nothing is deleted */
 	size_t purposes_count;
 	struct policy__purpose *purposes;
 	struct policy__names owners;

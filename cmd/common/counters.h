@@ -88,6 +88,8 @@
 	  "recordings that could not be written to the end")                   \
 	X(overdue, "recordings",                                               \
 	  "recordings past their time already: the next purge takes them")     \
+	X(purge_refused, "times",                                              \
+	  "times nothing was purged, because the clock was not trusted")       \
 	X(payload_bytes, "bytes", "payload stored")                            \
 	X(index_failed, "rows", "rows that could not be written to the index")
 

@@ -732,7 +732,7 @@ test_purge(void **state)
 	assert_has(output, "1 segment deleted");
 	assert_has_not(output, "notes");
 	free(output);
-	output = run(f, END_A - 1, EXIT_DONE, "purge");
+	output = run(f, END_A - 1, EXIT_DONE, "purge --clock-is-right");
 	assert_has(output, "2 segments deleted");
 	assert_has_not(output, "notes");
 	free(output);

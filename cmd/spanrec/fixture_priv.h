@@ -37,6 +37,7 @@ struct fixture {
 	char call[TESTING_CALLS][STORE_CALL_ID_BYTES]; /**< A, B, C, D */
 	unsigned fail_allocation; /**< in the next command; 0: none */
 	int patience_ms; /**< for answers of a recorder; 0: as is usual */
+	const struct guard_reading *clock; /**< NULL: one that is trusted */
 };
 
 /* ---- running commands -------------------------------------------------- */
@@ -52,7 +53,11 @@ static inline char *
 run_bytes(const struct fixture *f, int64_t now_ns, int expected, size_t *bytes,
 	  const char *line)
 {
+	/* A time server says so, and no start of the machine is known. */
+	const struct guard_reading clock = { .wall_ns = now_ns,
+					     .synchronised = true };
 	struct spanrec spanrec = { .now_ns = now_ns,
+				   .clocks_read = f->clock ? f->clock : &clock,
 				   .home_option = f->home,
 				   .patience_ms = f->patience_ms,
 				   .sample_ms = 1 };

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include <jansson.h>
 
@@ -14,12 +15,13 @@
 #include "cmd/common/progress.h"
 #include "cmd/common/sweep.h"
 
-enum { DRY_RUN = 0x200, AS_OF };
+enum { DRY_RUN = 0x200, AS_OF, CLOCK_IS_RIGHT };
 
 struct arguments {
 	struct spanrec *spanrec;
 	bool dry;
 	const char *as_of;
+	bool clock_is_right;
 };
 
 static const struct argp_option options[] = {
@@ -27,6 +29,10 @@ static const struct argp_option options[] = {
 	  "Delete nothing; show what would be deleted", 0 },
 	{ "as-of", AS_OF, "T", 0,
 	  "With --dry-run: what would be deleted at T, such as 2027-01-31", 0 },
+	{ "clock-is-right", CLOCK_IS_RIGHT, NULL, 0,
+	  "Go by the clock though it was set: you have looked at it, and the "
+	  "ledger says that you did",
+	  0 },
 	{ 0 },
 };
 
@@ -34,6 +40,9 @@ static const char doc[] =
     "Delete what the policy says must be gone: its key is overwritten, its "
     "file removed, and a certificate goes into the ledger. A note that there "
     "was a call remains until its own time is over.\v"
+    "A clock that was set back, is far ahead of the last purge, or is not "
+    "synchronised where the policy wants that, is not gone by: see spanrec(1)."
+    "\n\n"
     "Due times are ten minutes before a recording must be gone: let cron or "
     "a timer run this every five minutes. While a recorder runs, it is asked to "
     "do it; beside another process that writes to the archive, nothing is "
@@ -58,6 +67,9 @@ parse(int key, char *value, struct argp_state *state)
 	case AS_OF:
 		arguments->as_of = value;
 		return 0;
+	case CLOCK_IS_RIGHT:
+		arguments->clock_is_right = true;
+		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state,
 			   "purge goes by the clocks alone; it takes "
@@ -68,6 +80,9 @@ parse(int key, char *value, struct argp_state *state)
 		if (arguments->as_of && !arguments->dry)
 			argp_error(state, "--as-of needs --dry-run: nothing is "
 					  "deleted before its time");
+		if (arguments->clock_is_right && arguments->dry)
+			argp_error(state, "--clock-is-right is for what is "
+					  "deleted, not with --dry-run");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -151,6 +166,75 @@ sweep(struct spanrec *spanrec, int64_t now_ns, bool dry, struct shown *shown,
 	return exit_code(rc);
 }
 
+/* ---- the clock ---------------------------------------------------------- */
+
+#define EXIT_REFUSED 256 /* by the guard: never the exit code of a program */
+
+/* @return exit code */
+static int
+keep_pulse(struct spanrec *spanrec, const struct store_pulse *pulse,
+	   struct store_ledger_entry *entry)
+{
+	int rc = store_pulse_put(spanrec->archive, pulse, entry);
+
+	if (!rc)
+		return 0;
+	log_error("what the purge came to could not be noted in the archive: "
+		  "%s",
+		  strerror(-rc));
+	return exit_code(rc);
+}
+
+/* Somebody looked at the clock. @return exit code */
+static int
+confirm_clock(struct spanrec *spanrec, struct store_pulse *pulse,
+	      const struct guard_reading *clock)
+{
+	struct store_ledger_entry entry = { .time_ns = spanrec->now_ns,
+					    .action = "clock",
+					    .detail = GUARD_CONFIRMED };
+
+	spanrec_actor(entry.actor);
+	guard_confirm(pulse, clock);
+	return keep_pulse(spanrec, pulse, &entry);
+}
+
+/* @return exit code, or EXIT_REFUSED */
+static int
+sweep_guarded(struct spanrec *spanrec, bool clock_is_right, struct shown *shown,
+	      struct sweep_result *purge)
+{
+	bool synchronised = policy_clock_synchronised(spanrec->policy);
+	enum guard_verdict verdict;
+	struct guard_reading clock;
+	struct store_pulse pulse;
+	int rc = store_pulse_get(spanrec->archive, &pulse), noted;
+
+	if (rc && rc != -ENOENT)
+		log_warning("when the clock was trusted last cannot be read: "
+			    "%s",
+			    strerror(-rc));
+	if (spanrec->clocks_read)
+		clock = *spanrec->clocks_read;
+	else
+		guard_read(&clock);
+	rc = clock_is_right ? confirm_clock(spanrec, &pulse, &clock) : 0;
+	if (rc)
+		return EXIT_REFUSED;
+	verdict = guard_decide(&pulse, &clock, synchronised);
+	if (verdict != GUARD_TRUSTED) {
+		log_error("%s", guard_text(verdict));
+		guard_note(&pulse, clock.wall_ns, verdict, NULL, 0);
+		(void)keep_pulse(spanrec, &pulse, NULL);
+		return EXIT_REFUSED;
+	}
+	guard_trust(&pulse, &clock);
+	rc = sweep(spanrec, clock.wall_ns, false, shown, purge);
+	guard_note(&pulse, clock.wall_ns, verdict, purge, rc);
+	noted = keep_pulse(spanrec, &pulse, NULL);
+	return rc ? rc : noted;
+}
+
 /* ---- the command ------------------------------------------------------- */
 
 static void
@@ -229,11 +313,13 @@ when(const struct arguments *arguments, int64_t *now_ns)
 /* The recorder makes the sweep, and has said in its log what failed.
  * @return exit code */
 static int
-ask_sweep(struct spanrec *spanrec)
+ask_sweep(struct spanrec *spanrec, bool clock_is_right)
 {
 	struct sweep_result purge = { 0 };
 	json_t *answer;
-	int rc = spanrec_ask(spanrec, json_pack("{ss}", "op", "purge"),
+	int rc = spanrec_ask(spanrec,
+			     json_pack("{sssb}", "op", "purge",
+				       "clock_is_right", clock_is_right),
 			     CONTROL_PURGE_TIMEOUT_MS, &answer);
 
 	if (rc)
@@ -273,12 +359,17 @@ spanrec_purge(struct spanrec *spanrec, int argc, char **argv)
 	if (!rc)
 		rc = spanrec_may_all(spanrec, POLICY_RIGHT_DELETE);
 	if (!rc && spanrec->beside)
-		return ask_sweep(spanrec);
+		return ask_sweep(spanrec, arguments.clock_is_right);
 	if (!rc)
 		rc = when(&arguments, &now_ns);
 	if (rc)
 		return rc;
-	rc = sweep(spanrec, now_ns, arguments.dry, &shown, &purge);
-	report(spanrec, &purge, arguments.dry ? &shown : NULL);
-	return rc;
+	if (arguments.dry)
+		rc = sweep(spanrec, now_ns, true, &shown, &purge);
+	else
+		rc = sweep_guarded(spanrec, arguments.clock_is_right, &shown,
+				   &purge);
+	if (rc != EXIT_REFUSED)
+		report(spanrec, &purge, arguments.dry ? &shown : NULL);
+	return rc == EXIT_REFUSED ? EXIT_FAILED : rc;
 }

@@ -318,6 +318,135 @@ test_a_row_is_damaged(void **state)
 	free(run(f, due, EXIT_DAMAGED, "verify"));
 }
 
+/* ---- the clock --------------------------------------------------------- */
+
+static const char *const wants_server = "  standard: {max: 90 days}\n"
+					"clock: {synchronised: required}\n";
+
+/* 90 days and more after the calls. */
+#define DUE (TESTING_CALL_A_NS + 91 * DAY)
+
+/* Purge by a clock of a machine that was just started. */
+static char *
+purge_by(struct fixture *f, int64_t wall_ns, uint8_t boot, bool synchronised,
+	 int expected, const char *command)
+{
+	struct guard_reading clock = { .wall_ns = wall_ns,
+				       .boottime_ns = 60 * SECOND,
+				       .synchronised = synchronised };
+	char *output;
+
+	memset(clock.boot, boot, sizeof(clock.boot));
+	f->clock = &clock;
+	output = run(f, wall_ns, expected, "%s", command);
+	f->clock = NULL;
+	return output;
+}
+
+static void
+test_clock_is_ahead(void **state)
+{
+	struct fixture *f = *state;
+	char *output;
+
+	free(purge_by(f, NOW, 1, false, EXIT_DONE, "purge"));
+	output = run(f, NOW + 5 * SECOND, EXIT_NOT_FOUND, "status");
+	assert_has(output, "Purge      last ended well 2019-03-30");
+	assert_has_not(output, "Warning");
+	free(output);
+	output = run(f, NOW + 3600 * SECOND, EXIT_NOT_FOUND, "status");
+	assert_has(output, "no purge has ended well for 60 minutes");
+	free(output);
+
+	/* three months later, after a start, and nobody says that it is so */
+	output = purge_by(f, DUE, 2, false, EXIT_FAILED, "purge");
+	assert_string_equal(output, "");
+	free(output);
+	output = run(f, DUE, EXIT_NOT_FOUND, "status");
+	assert_has(output, "the clock is far ahead");
+	assert_has(output, "last ended well 2019-03-30");
+	free(output);
+	output = run(f, DUE, EXIT_DONE, "list --json");
+	assert_has_not(output, "\"state\":\"purged\"");
+	free(output);
+	/* seeing what would go is free */
+	output = purge_by(f, DUE, 2, false, EXIT_DONE, "purge --dry-run");
+	assert_has(output, "would be deleted");
+	free(output);
+
+	output =
+	    purge_by(f, DUE, 2, false, EXIT_DONE, "purge --clock-is-right");
+	assert_has(output, "5 segments deleted");
+	free(output);
+	output = run(f, DUE, EXIT_NOT_FOUND, "status");
+	assert_has_not(output, "Warning");
+	free(output);
+	/* and from then on */
+	free(purge_by(f, DUE + DAY, 3, false, EXIT_DONE, "purge"));
+}
+
+static int
+find_entry(void *ctx, const struct store_ledger_entry *entry)
+{
+	if (strcmp(entry->action, "clock") == 0)
+		++*(unsigned *)ctx;
+	return 0;
+}
+
+static void
+test_clock_is_confirmed_in_the_ledger(void **state)
+{
+	struct fixture *f = *state;
+	struct store_archive *archive;
+	unsigned found = 0;
+	char path[512];
+
+	free(purge_by(f, NOW, 1, false, EXIT_DONE, "purge"));
+	free(purge_by(f, NOW - DAY, 1, false, EXIT_FAILED, "purge"));
+	free(purge_by(f, NOW - DAY, 1, false, EXIT_DONE,
+		      "purge --clock-is-right"));
+	free(purge_by(f, NOW - DAY, 2, false, EXIT_DONE, "purge"));
+	snprintf(path, sizeof(path), "%s/archive", f->home);
+	assert_int_equal(
+	    store_archive_open(&archive, path, STORE_READ, NULL, NULL), 0);
+	assert_int_equal(store_ledger_walk(archive, find_entry, &found), 0);
+	store_archive_close(&archive);
+	assert_int_equal(found, 1);
+}
+
+/* A time server says that three months have passed: nobody is needed. */
+static void
+test_a_time_server_is_enough(void **state)
+{
+	struct fixture *f = *state;
+	char *output;
+
+	free(purge_by(f, NOW, 1, true, EXIT_DONE, "purge"));
+	output = purge_by(f, DUE, 2, true, EXIT_DONE, "purge");
+	assert_has(output, "5 segments deleted");
+	free(output);
+}
+
+static void
+test_the_policy_wants_a_time_server(void **state)
+{
+	struct fixture *f = *state;
+	char *output;
+
+	set_policy(f, wants_server);
+	free(purge_by(f, DUE, 1, false, EXIT_FAILED, "purge"));
+	free(purge_by(f, DUE, 1, false, EXIT_FAILED, "purge --clock-is-right"));
+	output = run(f, DUE, EXIT_NOT_FOUND, "status");
+	assert_has(output, "the policy wants a clock that is synchronised");
+	free(output);
+	output = purge_by(f, DUE, 1, true, EXIT_DONE, "purge");
+	assert_has(output, "5 segments deleted");
+	free(output);
+	output = run(f, DUE, EXIT_DONE, "policy explain");
+	assert_has(output, "while no time server keeps the clock");
+	free(output);
+}
+
 int
 main(void)
 {
@@ -328,6 +457,10 @@ main(void)
 		FIXTURE_TEST(test_policy_of_then),
 		FIXTURE_TEST(test_one_fails),
 		FIXTURE_TEST(test_a_row_is_damaged),
+		FIXTURE_TEST(test_clock_is_ahead),
+		FIXTURE_TEST(test_clock_is_confirmed_in_the_ledger),
+		FIXTURE_TEST(test_a_time_server_is_enough),
+		FIXTURE_TEST(test_the_policy_wants_a_time_server),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_begin, NULL);

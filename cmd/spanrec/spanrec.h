@@ -38,6 +38,7 @@
 #include <stdio.h>
 
 #include "cmd/common/clocks.h"
+#include "cmd/common/guard.h"
 #include "cmd/common/home.h"
 #include "cmd/common/version.h"
 #include "policy/policy.h"
@@ -51,6 +52,7 @@ struct spanrec {
 	/* given by main or by a test */
 	FILE *out;       /**< where results go */
 	int64_t now_ns;  /**< the wall clock */
+	const struct guard_reading *clocks_read; /**< NULL: of this machine */
 	int patience_ms; /**< for answers of the recorder; 0: as is usual */
 	int sample_ms;   /**< rates are measured so long; 0: a second */
 	/* options of all commands */

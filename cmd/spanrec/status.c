@@ -11,6 +11,7 @@
 #include "cmd/spanrec/spanrec.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,6 +168,48 @@ pause_ms(int ms)
 
 /* ---- without a recorder ------------------------------------------------ */
 
+/* What the archive remembers of the purge, for those who may read it. */
+static void
+print_purge(const struct spanrec *spanrec)
+{
+	const char *path = spanrec->home.archive_path;
+	struct store_archive *archive;
+	char when[SPANREC_TIME_BYTES];
+	struct store_pulse pulse;
+	int64_t quiet_ns;
+	int rc = store_archive_open(&archive, path, STORE_READ, NULL, NULL);
+
+	if (rc)
+		return;
+	rc = store_pulse_get(archive, &pulse);
+	store_archive_close(&archive);
+	if (rc && rc != -ENOENT)
+		return;
+	if (!pulse.well_ns) {
+		fputs("Purge      none has ended well yet\n", spanrec->out);
+	} else {
+		spanrec_time_local(spanrec->zone, pulse.well_ns, when);
+		fprintf(spanrec->out, "Purge      last ended well %s\n", when);
+	}
+	quiet_ns = spanrec->now_ns - pulse.well_ns;
+	if (pulse.well_ns && quiet_ns > GUARD_STALE_NS)
+		fprintf(spanrec->out,
+			"Warning    no purge has ended well for %" PRId64
+			" minutes: what is due may not be gone\n",
+			quiet_ns / (60 * INT64_C(1000000000)));
+	if (pulse.overdue)
+		fprintf(spanrec->out,
+			"Warning    %" PRIu64
+			" recordings were past their time and not deleted\n",
+			pulse.overdue);
+	if (pulse.failed)
+		fputs("Warning    not all that was due could be purged\n",
+		      spanrec->out);
+	if (pulse.verdict)
+		fprintf(spanrec->out, "Warning    %s\n",
+			guard_text((enum guard_verdict)pulse.verdict));
+}
+
 /* What can be seen all the same. */
 static void
 print_without(const struct spanrec *spanrec)
@@ -181,6 +224,7 @@ print_without(const struct spanrec *spanrec)
 	counter_bytes_text((uint64_t)disk.f_blocks * disk.f_frsize, total);
 	counter_bytes_text((uint64_t)disk.f_bavail * disk.f_frsize, left);
 	fprintf(spanrec->out, "Disk       %s of %s free\n", left, total);
+	print_purge(spanrec);
 }
 
 /* ---- once -------------------------------------------------------------- */

@@ -23,6 +23,7 @@
 #include <time.h>
 
 #include "cmd/common/clocks.h"
+#include "cmd/common/guard.h"
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/events.h"
 #include "cmd/spanrecd/pipeline.h"
@@ -35,9 +36,6 @@ enum { BATCH_TOKENS = 64 };
 enum { SWEEP_LIMIT = STORE_PURGE_MANY };
 static const int64_t NAP_NS = 20 * 1000000LL;
 static const int64_t SWEEP_NS = 60 * 1000000000LL;
-/* A clock on the wall that moves by so much more or less than time has passed
- * was set: what is due by it may not be. */
-static const int64_t CLOCK_JUMP_NS = 300 * 1000000000LL;
 
 struct answer {
 	uint32_t writer;
@@ -59,18 +57,20 @@ struct archiver_state {
 	struct answer answers[BATCH_ROWS];
 	struct ended *first, *last;
 	uint32_t ended_count;
-	uint32_t open_count;     /* recordings that grow */
-	bool urgent;             /* one of those that ended is to go at once */
-	bool over;               /* nothing more will come */
-	int64_t synced_ns;       /* monotonic */
-	int64_t signed_ns;       /* monotonic */
-	int64_t swept_ns;        /* monotonic: when the last sweep was over */
-	bool sweeping;           /* it is not over, only the others' turn */
-	int64_t clock_offset_ns; /* wall clock less time since boot, at first */
-	uint64_t sweep_token;    /* who waits for it; 0: nobody */
-	struct sweep_result swept;   /* so far */
-	const struct policy *policy; /* by which is purged */
-	struct policy *own_policy;   /* the same, if it was reloaded */
+	uint32_t open_count;      /* recordings that grow */
+	bool urgent;              /* one of those that ended is to go at once */
+	bool over;                /* nothing more will come */
+	int64_t synced_ns;        /* monotonic */
+	int64_t signed_ns;        /* monotonic */
+	int64_t swept_ns;         /* monotonic: when the last sweep was over */
+	bool sweeping;            /* it is not over, only the others' turn */
+	struct store_pulse pulse; /* as the archive has it */
+	bool pulse_known;
+	char confirmed_by[STORE_NAME_BYTES]; /* the clock; "": nobody did */
+	uint64_t sweep_token;                /* who waits for it; 0: nobody */
+	struct sweep_result swept;           /* so far */
+	const struct policy *policy;         /* by which is purged */
+	struct policy *own_policy;           /* the same, if it was reloaded */
 	struct clocks *clocks;
 };
 
@@ -582,6 +582,9 @@ run_control(struct archiver_state *a)
 		case CONTROL_SWEEP:
 			answer_token(a, a->sweep_token, -EINTR);
 			a->sweep_token = request->token;
+			if (request->sweep.clock_is_right)
+				memcpy(a->confirmed_by, request->sweep.by,
+				       sizeof(a->confirmed_by));
 			a->sweeping = true;
 			a->swept = (struct sweep_result){ 0 };
 			break;
@@ -613,6 +616,15 @@ tell(void *ctx, bool error, const char *words)
 }
 
 static void
+keep_pulse(struct archiver_state *a, struct store_ledger_entry *entry)
+{
+	int r = store_pulse_put(a->archive, &a->pulse, entry);
+
+	if (r < 0)
+		fail(a, r, "cannot note how the purge went");
+}
+
+static void
 sweep(struct archiver_state *a)
 {
 	struct sweep_config config = { .archive = a->archive,
@@ -637,31 +649,72 @@ sweep(struct archiver_state *a)
 		log_info("purged %llu segments, %llu with audio",
 			 (unsigned long long)a->swept.segments,
 			 (unsigned long long)a->swept.recordings);
+	guard_note(&a->pulse, config.now_ns, GUARD_TRUSTED, &a->swept,
+		   answer.error);
+	keep_pulse(a, NULL);
+	if (answer.error == 0)
+		atomic_store(&a->pipeline->purged_ns, clock_ns(CLOCK_BOOTTIME));
 	answer.sweep = a->swept;
 	answer_control(a, &answer);
 	a->sweep_token = 0;
 	a->swept_ns = clock_ns(CLOCK_MONOTONIC);
 }
 
-static int64_t
-clock_offset(void)
+/* Somebody says that the clock is right, whatever it shows. */
+static void
+confirm_clock(struct archiver_state *a, const struct guard_reading *now)
 {
-	return clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_BOOTTIME);
+	struct store_ledger_entry entry = { .time_ns = now->wall_ns,
+					    .action = "clock",
+					    .detail = GUARD_CONFIRMED };
+
+	memcpy(entry.actor, a->confirmed_by, sizeof(entry.actor));
+	log_warning("%s says that the clock is right", a->confirmed_by);
+	a->confirmed_by[0] = '\0';
+	guard_confirm(&a->pulse, now);
+	keep_pulse(a, &entry);
 }
 
-/* Nothing is deleted by a clock that was set while we ran. */
+static void
+note_refused(struct archiver_state *a, const struct guard_reading *now,
+	     enum guard_verdict verdict, bool news)
+{
+	if (news)
+		log_error("%s", guard_text(verdict));
+	counter_add(&a->pipeline->archiver.counters, COUNTER_purge_refused, 1);
+	guard_note(&a->pulse, now->wall_ns, verdict, NULL, 0);
+	keep_pulse(a, NULL);
+}
+
+/* Nothing is deleted by a clock that may be wrong; what can be read of before
+ * is asked, and kept with what the sweep comes to. */
 static bool
 clock_trusted(struct archiver_state *a)
 {
-	bool jumped =
-	    llabs(clock_offset() - a->clock_offset_ns) > CLOCK_JUMP_NS;
-	bool before = atomic_exchange(&a->pipeline->clock_jumped, jumped);
+	bool synchronised = policy_clock_synchronised(a->policy);
+	enum guard_verdict verdict, before;
+	struct guard_reading now;
+	int r;
 
-	if (jumped && !before)
-		log_error("the clock was set by more than %lld s: nothing is "
-			  "purged; restart the recorder if it is right now",
-			  (long long)(CLOCK_JUMP_NS / 1000000000));
-	return !jumped;
+	if (!a->pulse_known) {
+		r = store_pulse_get(a->archive, &a->pulse);
+		if (r < 0 && r != -ENOENT)
+			fail(a, r, "cannot read when the clock was trusted");
+		a->pulse_known = true;
+	}
+	guard_read(&now);
+	if (a->confirmed_by[0])
+		confirm_clock(a, &now);
+	verdict = guard_decide(&a->pulse, &now, synchronised);
+	before = atomic_exchange(&a->pipeline->clock_verdict, verdict);
+	if (verdict != GUARD_TRUSTED) {
+		note_refused(a, &now, verdict, verdict != before);
+		return false;
+	}
+	if (before != GUARD_TRUSTED)
+		log_info("the clock is trusted again: the purge goes on");
+	guard_trust(&a->pulse, &now);
+	return true;
 }
 
 static void
@@ -747,8 +800,8 @@ archiver_new(struct pipeline *p)
 	p->archiver.state->pipeline = p;
 	p->archiver.state->archive = p->config.archive;
 	p->archiver.state->policy = p->config.policy;
-	p->archiver.state->clock_offset_ns = clock_offset();
 	p->archiver.state->signed_ns = clock_ns(CLOCK_MONOTONIC);
+	atomic_store(&p->purged_ns, clock_ns(CLOCK_BOOTTIME));
 	p->archiver.state->swept_ns = clock_ns(CLOCK_MONOTONIC) - SWEEP_NS;
 	return 0;
 }

@@ -10,7 +10,7 @@
  *   {"op":"resume",...}                   likewise
  *   {"op":"reload"}                       settings and policy
  *   {"op":"ledger","action":A,"subjects":[id,...],"detail":D}
- *   {"op":"purge"}
+ *   {"op":"purge"}                        "clock_is_right":true confirms it
  *   {"op":"sign","detail":D}              a head of the ledger, for an anchor
  *
  *   {"ok":true,...}  or  {"ok":false,"error":"in words","exit":code}
@@ -26,6 +26,7 @@
 #include <utlist.h>
 
 #include "cmd/common/exit.h"
+#include "cmd/common/guard.h"
 #include "cmd/common/home.h"
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/control_priv.h"
@@ -81,7 +82,11 @@ command_end(struct control_state *c, struct command *command)
 	json_t *answer = command->answer;
 	char text[160];
 
-	if (command->error < 0) {
+	if (command->error == -ETIME) {
+		answer = refusal(
+		    EXIT_FAILED,
+		    guard_text(atomic_load(&c->pipeline->clock_verdict)));
+	} else if (command->error < 0) {
 		snprintf(text, sizeof(text),
 			 "the archive could not be written: %s",
 			 strerror(-command->error));
@@ -323,6 +328,10 @@ begin_purge(struct control_state *c, struct command *command)
 
 	if (!request)
 		return refusal(EXIT_FAILED, "the archive does not keep up");
+	request->sweep.clock_is_right =
+	    json_is_true(json_object_get(command->request, "clock_is_right"));
+	memcpy(request->sweep.by, command->asker.name,
+	       sizeof(request->sweep.by));
 	hand_over(c, command, request);
 	return NULL;
 }

@@ -211,6 +211,10 @@ struct control_request {
 		} taken;
 		struct store_ledger_entry entry;
 		struct policy *policy; /**< taken */
+		struct {
+			bool clock_is_right; /**< says `by` */
+			char by[STORE_NAME_BYTES];
+		} sweep;
 	};
 	uint32_t state_bytes;
 	uint8_t state[];

@@ -421,6 +421,16 @@ pipeline_counters(const struct pipeline *p, const struct sip_counters *sip,
 	memcpy(values, of_sip, sizeof(of_sip));
 }
 
+int64_t
+pipeline_purge_quiet_ns(struct pipeline *p)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec -
+	       atomic_load(&p->purged_ns);
+}
+
 int
 pipeline_sightings(const struct pipeline *p, struct capture_sighting **hosts)
 {

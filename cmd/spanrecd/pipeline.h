@@ -52,6 +52,7 @@
 #include "capture/source.h"
 #include "capture/tcp.h"
 #include "cmd/common/counters.h"
+#include "cmd/common/guard.h"
 #include "cmd/common/home.h"
 #include "cmd/spanrecd/flows.h"
 #include "cmd/spanrecd/hold.h"
@@ -197,7 +198,9 @@ struct pipeline {
 	_Atomic int archive_error;   /**< first failure of the index or keyring */
 	_Atomic int recording_error; /**< ... of a recording */
 	_Atomic int64_t failed_ns;   /**< wall clock: the last of either */
-	_Atomic bool clock_jumped;   /**< so nothing is purged */
+	_Atomic enum guard_verdict clock_verdict; /**< is it purged? */
+	_Atomic int64_t purged_ns;   /**< since boot: when a purge last ended
+				      * well; at first, when we began */
 	struct sip_counters sip_counters; /**< after the join */
 };
 
@@ -253,6 +256,10 @@ void pipeline_counters(const struct pipeline *pipeline,
 int pipeline_sightings(const struct pipeline *pipeline,
 		       struct capture_sighting **hosts)
 	__attribute__((warn_unused_result));
+
+/** How long ago the last purge ended well, or, if none did, it began to run.
+ * @thread any */
+int64_t pipeline_purge_quiet_ns(struct pipeline *pipeline);
 
 /** Every frame up to this time was taken, by whichever writer. @thread any */
 int64_t pipeline_drained(struct pipeline *pipeline);

@@ -16,6 +16,7 @@
 #include <time.h>
 
 #include "cmd/common/exit.h"
+#include "cmd/common/guard.h"
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/listen.h"
 #include "cmd/spanrecd/notify.h"
@@ -193,12 +194,27 @@ feed_watchdog(struct pipeline *pipeline, int64_t *seen_ns, int64_t *fed_ns)
 	tell_status(pipeline);
 }
 
+/* Whatever keeps the archive thread, this one sees it. Told once. */
+static void
+watch_purge(struct pipeline *pipeline, bool *told)
+{
+	bool stale = pipeline_purge_quiet_ns(pipeline) > GUARD_STALE_NS;
+
+	if (stale && !*told)
+		log_error("no purge has ended well for %d minutes: what is due "
+			  "may not be gone",
+			  (int)(GUARD_STALE_NS / 60000000000LL));
+	else if (!stale && *told)
+		log_info("a purge has ended well again");
+	*told = stale;
+}
+
 static void
 watch(struct pipeline *pipeline)
 {
 	const struct timespec pause = { 0, 100 * 1000000L };
 	int64_t seen_ns = 0, fed_ns = 0;
-	bool stopping = false;
+	bool stopping = false, told = false;
 
 	while (pipeline_running(pipeline)) {
 		if (run_stop_asked() && !stopping) {
@@ -209,6 +225,7 @@ watch(struct pipeline *pipeline)
 		if (run_reload_asked())
 			pipeline_reload(pipeline);
 		feed_watchdog(pipeline, &seen_ns, &fed_ns);
+		watch_purge(pipeline, &told);
 		nanosleep(&pause, NULL);
 	}
 }

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/common/guard.h"
 #include "cmd/common/home.h"
 #include "cmd/common/json.h"
 #include "cmd/common/version.h"
@@ -333,6 +334,25 @@ unrecordable_json(const struct pipeline *p)
 
 /* ---- all of it ----------------------------------------------------------- */
 
+/* A purge that stands still is as bad as one that fails, and cannot tell. */
+static void
+warn_purge(struct pipeline *p, json_t *warnings)
+{
+	enum guard_verdict verdict = atomic_load(&p->clock_verdict);
+	int64_t quiet_ns = pipeline_purge_quiet_ns(p);
+	char text[TEXT_BYTES];
+
+	if (verdict != GUARD_TRUSTED)
+		warn(warnings, guard_text(verdict));
+	if (quiet_ns <= GUARD_STALE_NS)
+		return;
+	snprintf(text, sizeof(text),
+		 "no purge has ended well for %" PRId64 " minutes: what is due "
+		 "may not be gone",
+		 quiet_ns / (60 * SECOND_NS));
+	warn(warnings, text);
+}
+
 static void
 warn_state(const struct control_state *c, const uint64_t *values,
 	   json_t *warnings)
@@ -357,9 +377,7 @@ warn_state(const struct control_state *c, const uint64_t *values,
 				     "are not recorded"
 				   : "the recorder does not keep up: packets "
 				     "are lost");
-	if (atomic_load(&p->clock_jumped))
-		warn(warnings, "the clock was set while the recorder ran: "
-			       "nothing is purged until it is restarted");
+	warn_purge(p, warnings);
 	if (summary_unclaimed(values, text))
 		warn(warnings, text);
 	if (values[COUNTER_keys_shed])
