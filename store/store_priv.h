@@ -301,6 +301,13 @@ size_t store__entry_encode(uint8_t *row, const struct store_ledger_entry *e);
 int store__entry_decode(struct store_ledger_entry *e, const uint8_t *row,
 			size_t n) __attribute__((warn_unused_result));
 
+size_t store__case_encode(uint8_t *row, const struct store_case *c);
+int store__case_decode(struct store_case *c, const uint8_t *row, size_t n)
+	__attribute__((warn_unused_result));
+size_t store__hold_encode(uint8_t *row, const struct store_hold *hold);
+int store__hold_decode(struct store_hold *hold, const uint8_t *row, size_t n)
+	__attribute__((warn_unused_result));
+
 /* ---- index (index.c, search.c) ----------------------------------------- */
 
 /** The databases of the index: name of the member and in the file. */
@@ -322,7 +329,10 @@ int store__entry_decode(struct store_ledger_entry *e, const uint8_t *row,
  * who only read they are 0, which is no table of ours. */
 #define STORE__TABLES_LATER(X)                                            \
 	X(calls)      /* call -> call in progress */              \
-	X(tombstones) /* class, 0, call start, call, 0, segment */
+	X(tombstones) /* class, 0, call start, call, 0, segment */ \
+	X(cases)      /* name, 0 -> case */                        \
+	X(holds)      /* call, 0, segment, case, 0 -> hold */      \
+	X(held_for)   /* case, 0, call, 0, segment */
 
 struct store__tables {
 #define X(name) MDB_dbi name;
@@ -460,6 +470,17 @@ int store__ledger_put(struct store_archive *archive, MDB_txn *txn,
  * were finished, and those that again were not. */
 int store__purge_finish_all(struct store_archive *archive,
 			    struct store_recovery *found)
+	__attribute__((warn_unused_result));
+
+/* ---- cases (cases.c) ---------------------------------------------------- */
+
+/** Is it held for any case? @return 1, 0, negative errno */
+int store__hold_any(const struct store_archive *archive, MDB_txn *txn,
+		    const struct store_segment *segment)
+	__attribute__((warn_unused_result));
+/** The row goes: its holds do too. */
+int store__holds_remove(const struct store_archive *archive, MDB_txn *txn,
+			const struct store_segment *segment)
 	__attribute__((warn_unused_result));
 
 /* ---- archive (archive.c) ----------------------------------------------- */
