@@ -33,6 +33,8 @@ static const struct command commands[] = {
 	  spanrec_hold },
 	{ "case", "open|list|show|close", "what recordings are held for",
 	  spanrec_case },
+	{ "sar", "open|search|certificate|...", "somebody asks what is kept",
+	  spanrec_sar },
 	{ "status", "[--watch]", "what the recorder does, what is lost",
 	  spanrec_status },
 	{ "registrations", "[--json]", "who is logged in where",
