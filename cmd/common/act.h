@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Acts on cases between `spanrec` and the recorder that runs beside it: as JSON,
- * and what their errors mean.
+ * Acts on cases between `spanrec` and the recorder that runs beside it: as
+ * JSON, and what their errors mean.
  */
 #ifndef CMD_COMMON_ACT_H
 #define CMD_COMMON_ACT_H

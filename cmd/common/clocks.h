@@ -47,9 +47,10 @@ int clocks_policy(struct clocks *clocks, struct store_archive *archive,
 
 /**
  * Clocks of a segment: the latest of its own, of those that count since holds
- * of it ended, and of the time of grace. Each by the policy of today, or, if that does not know the
- * class, by the policy that decided, which the archive keeps. Only where that
- * one is missing, or not the file it was, the fallback of policy_clock holds.
+ * of it ended, and of the time of grace. Each by the policy of today, or, if
+ * that does not know the class, by the policy that decided, which the archive
+ * keeps. Only where that one is missing, or not the file it was, the fallback
+ * of policy_clock holds.
  *
  * @param policy of today
  * @return 0; CLOCKS_KEPT: by the policy of then; -ENOENT: the fallback;

@@ -4,7 +4,8 @@
 #include "cmd/spanrec/fixture_priv.h"
 
 /** "2019-06-01": within a year of NOW. */
-#define REVIEW "2019-06-01"
+#define REVIEW   "2019-06-01"
+#define REVIEWED "--review 2019-06-01"
 
 static void
 hold(const struct fixture *f, int64_t now_ns, const char *id, const char *name)
@@ -65,8 +66,7 @@ test_each_is_needed(void **state)
 {
 	const struct fixture *f = *state;
 	static const char *const options[] = { "--case C-1", "--reason r",
-					       "--approver bob",
-					       "--review " REVIEW };
+					       "--approver bob", REVIEWED };
 	char line[256];
 
 	open_case(f, "C-1", "");
