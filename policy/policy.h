@@ -18,6 +18,7 @@
  *   canary.c   the payments, and calls that may come to them
  *   access.c   who may do what with a recording
  *   clocks.c   floor, ceiling and due time of a retention class
+ *   law.c      until when a subject has to be answered
  *   zone.c     time zones (TZif, RFC 8536) without setenv(TZ)
  *   explain.c  the policy in plain English, explain_*.c: for whom; diff.c what
  *              another one says otherwise; words.c pieces of sentences
@@ -554,5 +555,38 @@ int policy_fields_load(const struct policy_field *fields, size_t count,
 /** Write the table as a commented YAML file of all defaults. */
 int policy_fields_write(const struct policy_field *fields, size_t count,
 			FILE *to);
+
+/* ---- the clocks of the law (law.c) ---------------------------------------- */
+
+/** How long somebody has to answer who is asked for what he keeps of a person. */
+enum policy_law {
+	POLICY_LAW_UK,     /**< one calendar month: UK GDPR, article 12(3) */
+	POLICY_LAW_JERSEY, /**< four weeks: Data Protection (Jersey) Law 2018,
+			    * article 27 */
+	POLICY_LAW_COUNT
+};
+const char *policy_law_name(enum policy_law law); /**< "uk", "jersey" */
+/** "one calendar month, UK GDPR article 12(3)" */
+const char *policy_law_text(enum policy_law law);
+/** @return a law, or -ENOENT */
+int policy_law_find(const char *name);
+
+/** A day of the calendar. */
+struct policy_date {
+	int32_t year;
+	uint8_t month, day; /**< from 1 */
+};
+
+/** Days from one to another; 0: the same. */
+int32_t policy_date_days(const struct policy_date *from,
+			 const struct policy_date *to);
+
+/**
+ * The last day for the answer. A month ends on the day of the same number, or
+ * the last of the month if it has none; a week-end does not make it longer. Days
+ * in which who asked was waited for (who he is, what he means) come on top.
+ */
+void policy_law_due(enum policy_law law, const struct policy_date *received,
+		    uint32_t paused_days, struct policy_date *due);
 
 #endif

@@ -458,12 +458,33 @@ store__length_class(char class[2], const struct store_segment *segment)
 	return true;
 }
 
+void
+store_segment_counts(const struct store_segment *segment,
+		     const char **retention, int64_t *from_ns)
+{
+	*retention = segment->retention;
+	*from_ns = segment->call_start_ns;
+	/* Of what was purged the note counts, from the start of the call. */
+	if (segment->state == STORE_STATE_PURGED)
+		return;
+	for (size_t i = 0; i < STORE_SUCCESSORS_MAX; i++) {
+		const struct store_successor *one = &segment->successors[i];
+
+		if (!one->retention[0] || one->from_ns < *from_ns)
+			continue;
+		*retention = one->retention;
+		*from_ns = one->from_ns;
+	}
+}
+
 static void
 ways_of(struct ways *ways, const struct store__tables *tables,
 	const struct store_segment *segment)
 {
 	struct numbers numbers;
-	char class[2];
+	const char *class;
+	char length[2];
+	int64_t from_ns;
 
 	ways->count = 0;
 	way_add(ways, tables->times, NULL, &segment->start_ns, segment);
@@ -474,16 +495,16 @@ ways_of(struct ways *ways, const struct store__tables *tables,
 	if (segment->local[0])
 		way_add(ways, tables->extensions, segment->local,
 			&segment->start_ns, segment);
+	store_segment_counts(segment, &class, &from_ns);
 	if (segment->state != STORE_STATE_PURGED)
-		way_add(ways, tables->clocks, segment->retention,
-			&segment->call_start_ns, segment);
+		way_add(ways, tables->clocks, class, &from_ns, segment);
 	else if (tables->tombstones)
 		way_add(ways, tables->tombstones, segment->retention,
 			&segment->call_start_ns, segment);
 	if (segment->state == STORE_STATE_RECORDING)
 		way_add(ways, tables->live, NULL, NULL, segment);
-	else if (tables->longer && store__length_class(class, segment))
-		way_add(ways, tables->longer, class, &segment->start_ns,
+	else if (tables->longer && store__length_class(length, segment))
+		way_add(ways, tables->longer, length, &segment->start_ns,
 			segment);
 }
 
@@ -654,10 +675,39 @@ store__row_get(const struct store_archive *archive, MDB_txn *txn,
 	return r;
 }
 
+/**
+ * Whoever writes an old row anew does not end what holds it.
+ *
+ * @param held filled if it is to be written in place of *segment
+ * @return 1: it is, 0, negative errno
+ */
+static int
+stays_held(const struct store_archive *archive, MDB_txn *txn,
+	   const struct store_segment *old, const struct store_segment *segment,
+	   struct store_segment *held)
+{
+	int r;
+
+	if (old->state != STORE_STATE_HELD ||
+	    segment->state == STORE_STATE_HELD ||
+	    segment->state == STORE_STATE_PURGED)
+		return 0;
+	r = store__hold_any(archive, txn, segment);
+	if (r <= 0)
+		return r;
+	*held = *segment;
+	held->state = STORE_STATE_HELD;
+	held->held_from = segment->state;
+	held->not_before_ns = old->not_before_ns;
+	memcpy(held->successors, old->successors, sizeof(held->successors));
+	return 1;
+}
+
 int
 store__row_put(const struct store_archive *archive, MDB_txn *txn,
 	       const struct store_segment *segment)
 {
+	struct store_segment held;
 	uint8_t row[STORE__ROW_BYTES];
 	struct ways from = { 0 }, to;
 	struct store__key key = { 0 };
@@ -672,6 +722,11 @@ store__row_put(const struct store_archive *archive, MDB_txn *txn,
 		return -EALREADY;
 	if (r == 0)
 		ways_of(&from, &archive->tables, &old);
+	r = stays_held(archive, txn, &old, segment, &held);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		segment = &held;
 	ways_of(&to, &archive->tables, segment);
 	store__key_segment(&key, segment->call, segment->segment);
 	k = store__key_val(&key);
@@ -698,6 +753,8 @@ store__row_remove(const struct store_archive *archive, MDB_txn *txn,
 
 	ways_of(&from, &archive->tables, segment);
 	r = ways_change(txn, &from, &to);
+	if (r == 0)
+		r = store__holds_remove(archive, txn, segment);
 	if (r)
 		return r;
 	store__key_segment(&key, segment->call, segment->segment);

@@ -83,6 +83,16 @@ static const struct field segment_fields[] = {
 	TEXT_FIELD(31, store_segment, from_name),
 	TEXT_FIELD(32, store_segment, to_name),
 	TEXT_FIELD(33, store_segment, others),
+	NUMBER_FIELD(34, store_segment, held_from, STORE_STATE_COUNT - 1),
+	NUMBER_FIELD(35, store_segment, not_before_ns, UINT64_MAX),
+	TEXT_FIELD(36, store_segment, successors[0].retention),
+	NUMBER_FIELD(37, store_segment, successors[0].from_ns, UINT64_MAX),
+	TEXT_FIELD(38, store_segment, successors[1].retention),
+	NUMBER_FIELD(39, store_segment, successors[1].from_ns, UINT64_MAX),
+	TEXT_FIELD(40, store_segment, successors[2].retention),
+	NUMBER_FIELD(41, store_segment, successors[2].from_ns, UINT64_MAX),
+	TEXT_FIELD(42, store_segment, successors[3].retention),
+	NUMBER_FIELD(43, store_segment, successors[3].from_ns, UINT64_MAX),
 };
 
 static const struct field stream_fields[] = {
@@ -111,6 +121,41 @@ static const struct field entry_fields[] = {
 	TEXT_FIELD(3, store_ledger_entry, subject),
 	TEXT_FIELD(4, store_ledger_entry, actor),
 	TEXT_FIELD(5, store_ledger_entry, detail),
+};
+
+static const struct field case_fields[] = {
+	TEXT_FIELD(1, store_case, name),
+	NUMBER_FIELD(2, store_case, kind, STORE_CASE_SAR),
+	TEXT_FIELD(3, store_case, title),
+	TEXT_FIELD(4, store_case, approver),
+	TEXT_FIELD(5, store_case, then),
+	TEXT_FIELD(6, store_case, opened_by),
+	TEXT_FIELD(7, store_case, closed_by),
+	NUMBER_FIELD(8, store_case, opened_ns, UINT64_MAX),
+	NUMBER_FIELD(9, store_case, closed_ns, UINT64_MAX),
+	TEXT_FIELD(10, store_case, outcome),
+	TEXT_FIELD(11, store_case, subjects),
+	TEXT_FIELD(12, store_case, law),
+	NUMBER_FIELD(13, store_case, received_ns, UINT64_MAX),
+	NUMBER_FIELD(14, store_case, answered_ns, UINT64_MAX),
+	NUMBER_FIELD(15, store_case, paused_ns, UINT64_MAX),
+	NUMBER_FIELD(16, store_case, paused_days, UINT32_MAX),
+	NUMBER_FIELD(17, store_case, searched_ns, UINT64_MAX),
+	NUMBER_FIELD(18, store_case, from_ns, UINT64_MAX),
+	NUMBER_FIELD(19, store_case, to_ns, UINT64_MAX),
+};
+
+static const struct field hold_fields[] = {
+	TEXT_FIELD(1, store_hold, id),
+	TEXT_FIELD(2, store_hold, name),
+	TEXT_FIELD(3, store_hold, reason),
+	TEXT_FIELD(4, store_hold, approver),
+	TEXT_FIELD(5, store_hold, by),
+	TEXT_FIELD(6, store_hold, ended_by),
+	NUMBER_FIELD(7, store_hold, held_ns, UINT64_MAX),
+	NUMBER_FIELD(8, store_hold, review_ns, UINT64_MAX),
+	NUMBER_FIELD(9, store_hold, ended_ns, UINT64_MAX),
+	TEXT_FIELD(10, store_hold, end_reason),
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -319,21 +364,61 @@ store__row_decode(struct store_segment *segment, const uint8_t *row, size_t n)
 								   : 0;
 }
 
+static size_t
+plain_encode(uint8_t *row, const struct field *fields, size_t count,
+	     const void *from)
+{
+	row[0] = VERSION;
+	return 1 + fields_encode(row + 1, fields, count, from);
+}
+
+/** @param into all zero */
+static int
+plain_decode(void *into, const struct field *fields, size_t count,
+	     const uint8_t *row, size_t n)
+{
+	if (n < 1)
+		return -EBADMSG;
+	if (row[0] != VERSION)
+		return -EPROTO;
+	return fields_decode(fields, count, into, row + 1, n - 1);
+}
+
 size_t
 store__entry_encode(uint8_t *row, const struct store_ledger_entry *e)
 {
-	row[0] = VERSION;
-	return 1 + fields_encode(row + 1, entry_fields, COUNT(entry_fields), e);
+	return plain_encode(row, entry_fields, COUNT(entry_fields), e);
 }
 
 int
 store__entry_decode(struct store_ledger_entry *e, const uint8_t *row, size_t n)
 {
 	memset(e, 0, sizeof(*e));
-	if (n < 1)
-		return -EBADMSG;
-	if (row[0] != VERSION)
-		return -EPROTO;
-	return fields_decode(entry_fields, COUNT(entry_fields), e, row + 1,
-			     n - 1);
+	return plain_decode(e, entry_fields, COUNT(entry_fields), row, n);
+}
+
+size_t
+store__case_encode(uint8_t *row, const struct store_case *c)
+{
+	return plain_encode(row, case_fields, COUNT(case_fields), c);
+}
+
+int
+store__case_decode(struct store_case *c, const uint8_t *row, size_t n)
+{
+	memset(c, 0, sizeof(*c));
+	return plain_decode(c, case_fields, COUNT(case_fields), row, n);
+}
+
+size_t
+store__hold_encode(uint8_t *row, const struct store_hold *hold)
+{
+	return plain_encode(row, hold_fields, COUNT(hold_fields), hold);
+}
+
+int
+store__hold_decode(struct store_hold *hold, const uint8_t *row, size_t n)
+{
+	memset(hold, 0, sizeof(*hold));
+	return plain_decode(hold, hold_fields, COUNT(hold_fields), row, n);
 }

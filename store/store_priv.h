@@ -326,6 +326,13 @@ size_t store__entry_encode(uint8_t *row, const struct store_ledger_entry *e);
 int store__entry_decode(struct store_ledger_entry *e, const uint8_t *row,
 			size_t n) __attribute__((warn_unused_result));
 
+size_t store__case_encode(uint8_t *row, const struct store_case *c);
+int store__case_decode(struct store_case *c, const uint8_t *row, size_t n)
+	__attribute__((warn_unused_result));
+size_t store__hold_encode(uint8_t *row, const struct store_hold *hold);
+int store__hold_decode(struct store_hold *hold, const uint8_t *row, size_t n)
+	__attribute__((warn_unused_result));
+
 /* ---- index (index.c, search.c) ----------------------------------------- */
 
 /** The databases of the index: name of the member and in the file. */
@@ -350,7 +357,10 @@ int store__entry_decode(struct store_ledger_entry *e, const uint8_t *row,
 	X(tombstones) /* class, 0, call start, call, 0, segment */        \
 	X(longer)     /* length, 0, start, call, 0, segment: those over   \
 		       * STORE__LONG_NS */                                \
-	X(heads)      /* number of an entry of the ledger -> signature */
+	X(heads)      /* number of an entry of the ledger -> signature */             \
+	X(cases)      /* name, 0 -> case */                        \
+	X(holds)      /* call, 0, segment, case, 0 -> hold */      \
+	X(held_for)   /* case, 0, call, 0, segment */
 
 struct store__tables {
 #define X(name) MDB_dbi name;
@@ -531,6 +541,17 @@ int store__audit_keys(const struct store_archive *archive,
 /** @return 0, -ENOENT: it has none yet, ... */
 int store__archive_id(const struct store_archive *archive, MDB_txn *txn,
 		      uint8_t id[STORE_ARCHIVE_ID_BYTES])
+	__attribute__((warn_unused_result));
+
+/* ---- cases (cases.c) ---------------------------------------------------- */
+
+/** Is it held for any case? @return 1, 0, negative errno */
+int store__hold_any(const struct store_archive *archive, MDB_txn *txn,
+		    const struct store_segment *segment)
+	__attribute__((warn_unused_result));
+/** The row goes: its holds do too. */
+int store__holds_remove(const struct store_archive *archive, MDB_txn *txn,
+			const struct store_segment *segment)
 	__attribute__((warn_unused_result));
 
 /* ---- archive (archive.c) ----------------------------------------------- */

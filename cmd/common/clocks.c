@@ -140,23 +140,23 @@ get_one(void *ctx, const uint8_t hash[STORE_HASH_BYTES])
 
 /* ---- whose word it is -------------------------------------------------- */
 
-int
-clocks_of(struct clocks *clocks, struct store_archive *archive,
-	  const struct policy *policy, const struct store_segment *segment,
-	  struct policy_clock *clock)
+/* A class that counts from a time, and by whose word. */
+static int
+clock_of(struct clocks *clocks, struct store_archive *archive,
+	 const struct policy *policy, const struct store_segment *segment,
+	 const struct store_successor *counts, struct policy_clock *clock)
 {
+	const char *class = counts->retention;
 	const struct policy *decided;
 	struct policy_clock then;
-	int r = policy_clock(policy, segment->retention, segment->call_start_ns,
-			     clock);
+	int r = policy_clock(policy, class, counts->from_ns, clock);
 
 	if (r != -ENOENT)
 		return r;
 	r = clocks_policy(clocks, archive, segment->policy, &decided);
 	if (r)
 		return r;
-	if (!decided || policy_clock(decided, segment->retention,
-				     segment->call_start_ns, &then))
+	if (!decided || policy_clock(decided, class, counts->from_ns, &then))
 		return -ENOENT;
 	/* how long notes stay is no matter of classes: today's policy says */
 	if (then.ceiling_ns > clock->metadata_ns)
@@ -166,12 +166,57 @@ clocks_of(struct clocks *clocks, struct store_archive *archive,
 	return CLOCKS_KEPT;
 }
 
+static void
+later(int64_t *time_ns, int64_t other_ns)
+{
+	if (other_ns > *time_ns)
+		*time_ns = other_ns;
+}
+
+/* Nothing becomes shorter because there was a hold. */
+static void
+clock_extend(struct policy_clock *clock, const struct policy_clock *other)
+{
+	later(&clock->floor_ns, other->floor_ns);
+	later(&clock->due_ns, other->due_ns);
+	later(&clock->ceiling_ns, other->ceiling_ns);
+	later(&clock->metadata_ns, other->metadata_ns);
+}
+
+int
+clocks_of(struct clocks *clocks, struct store_archive *archive,
+	  const struct policy *policy, const struct store_segment *segment,
+	  struct policy_clock *clock)
+{
+	struct store_successor own = { .from_ns = segment->call_start_ns };
+	struct policy_clock other;
+	int result, r;
+
+	memcpy(own.retention, segment->retention, sizeof(own.retention));
+	result = clock_of(clocks, archive, policy, segment, &own, clock);
+	for (size_t i = 0; i < STORE_SUCCESSORS_MAX; i++) {
+		if (!segment->successors[i].retention[0])
+			continue;
+		r = clock_of(clocks, archive, policy, segment,
+			     &segment->successors[i], &other);
+		clock_extend(clock, &other);
+		/* the fallback, and what could not be read, are told first */
+		if (r < 0 && (result >= 0 || result == -ENOENT))
+			result = r;
+	}
+	if (!segment->not_before_ns)
+		return result;
+	later(&clock->due_ns, segment->not_before_ns);
+	later(&clock->ceiling_ns, segment->not_before_ns + CLOCKS_MARGIN_NS);
+	later(&clock->metadata_ns, clock->ceiling_ns);
+	return result;
+}
+
 /* The earliest of all policies of then that know the class. */
 static void
-earliest_of_kept(const struct clocks *clocks,
-		 const struct store_segment *segment, int64_t *due_ns)
+earliest_of_kept(const struct clocks *clocks, const char *class,
+		 int64_t start_ns, int64_t *due_ns)
 {
-	const int64_t start_ns = segment->call_start_ns;
 	int64_t then_ns, metadata_ns;
 	struct policy_clock clock;
 	bool known = false;
@@ -180,11 +225,10 @@ earliest_of_kept(const struct clocks *clocks,
 	for (i = 0; i < clocks->count; i++) {
 		const struct policy *then = clocks->kept[i].policy;
 
-		if (!then ||
-		    policy_clock(then, segment->retention, start_ns, &clock))
+		if (!then || policy_clock(then, class, start_ns, &clock))
 			continue;
-		policy_clock_earliest(then, segment->retention, start_ns,
-				      &then_ns, &metadata_ns);
+		policy_clock_earliest(then, class, start_ns, &then_ns,
+				      &metadata_ns);
 		if (!known || then_ns < *due_ns)
 			*due_ns = then_ns;
 		known = true;
@@ -199,12 +243,13 @@ clocks_earliest(struct clocks *clocks, struct store_archive *archive,
 {
 	struct get_all all = { .clocks = clocks, .archive = archive };
 	struct policy_clock clock;
+	const char *class;
+	int64_t start_ns;
 	int r;
 
-	policy_clock_earliest(policy, segment->retention,
-			      segment->call_start_ns, due_ns, metadata_ns);
-	if (policy_clock(policy, segment->retention, segment->call_start_ns,
-			 &clock) == 0)
+	store_segment_counts(segment, &class, &start_ns);
+	policy_clock_earliest(policy, class, start_ns, due_ns, metadata_ns);
+	if (policy_clock(policy, class, start_ns, &clock) == 0)
 		return 0;
 	if (!clocks->all) {
 		r = store_archive_policies(archive, get_one, &all);
@@ -212,6 +257,6 @@ clocks_earliest(struct clocks *clocks, struct store_archive *archive,
 			return r;
 		clocks->all = true;
 	}
-	earliest_of_kept(clocks, segment, due_ns);
+	earliest_of_kept(clocks, class, start_ns, due_ns);
 	return 0;
 }

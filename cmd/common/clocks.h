@@ -40,10 +40,17 @@ int clocks_policy(struct clocks *clocks, struct store_archive *archive,
 
 #define CLOCKS_KEPT 1
 
+/** When a hold ends, nothing goes before so much time has passed. */
+#define CLOCKS_GRACE_NS (INT64_C(7) * 86400 * 1000000000)
+/** ... and it must be gone so much later, as with all clocks. */
+#define CLOCKS_MARGIN_NS (INT64_C(600) * 1000000000)
+
 /**
- * Clocks of a segment: by the policy of today, or, if that does not know the
- * class, by the policy that decided, which the archive keeps. Only where that
- * one is missing, or not the file it was, the fallback of policy_clock holds.
+ * Clocks of a segment: the latest of its own, of those that count since holds
+ * of it ended, and of the time of grace. Each by the policy of today, or, if
+ * that does not know the class, by the policy that decided, which the archive
+ * keeps. Only where that one is missing, or not the file it was, the fallback
+ * of policy_clock holds.
  *
  * @param policy of today
  * @return 0; CLOCKS_KEPT: by the policy of then; -ENOENT: the fallback;
@@ -56,7 +63,8 @@ int clocks_of(struct clocks *clocks, struct store_archive *archive,
 	      struct policy_clock *clock) __attribute__((warn_unused_result));
 
 /**
- * policy_clock_earliest for a class that may be of policies of then. Of a class
+ * policy_clock_earliest for the class by which store_due finds a segment, which
+ * may be of policies of then. Of a class
  * that none of those that are kept knows, the fallback; segments whose policy
  * is missing are not thought of where another one knows their class.
  *

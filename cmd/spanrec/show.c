@@ -317,6 +317,21 @@ show_decision(const struct spanrec *spanrec, const struct store_segment *s)
 		line_time(spanrec, "Deleted", s->purged_ns);
 		return;
 	}
+	for (size_t i = 0; i < STORE_SUCCESSORS_MAX; i++) {
+		char from[SPANREC_TIME_BYTES];
+
+		if (!s->successors[i].retention[0])
+			continue;
+		spanrec_time_zoned(spanrec->zone, s->successors[i].from_ns,
+				   from);
+		snprintf(text, sizeof(text), "%s, from %s",
+			 s->successors[i].retention, from);
+		line(spanrec, "After a hold", text);
+	}
+	if (s->state == STORE_STATE_HELD) {
+		line(spanrec, "Gone by", "it is held: 'spanrec hold list'");
+		return;
+	}
 	if (clock.floor_ns > s->call_start_ns)
 		line_time(spanrec, "Kept until", clock.floor_ns);
 	line_time(spanrec, "Gone by", clock.ceiling_ns);

@@ -19,6 +19,7 @@
  *   wav.c       sound -> WAV
  *   gaps.c      what is missing of a recording
  *   init.c list.c show.c why.c play.c export.c verify.c purge.c key.c
+ *   hold.c case.c sar.c (cases_priv.h, sar_priv.h)
  *   status.c live.c registrations.c pause.c reload.c
  *               one command each (live.c: list --live)
  *   policy.c    the commands about policies; policy_*.c: one each
@@ -110,6 +111,9 @@ int spanrec_verify(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_audit(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_report(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_purge(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_hold(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_case(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_sar(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_status(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_pause(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_resume(struct spanrec *spanrec, int argc, char **argv);

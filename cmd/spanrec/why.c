@@ -185,6 +185,66 @@ tell_silence(FILE *to, const struct store_segment *segment)
 	fputs(", so there is nothing to hear. ", to);
 }
 
+struct telling {
+	FILE *to;
+	const struct spanrec *spanrec;
+};
+
+static int
+tell_hold(void *ctx, const struct store_hold *hold)
+{
+	const struct telling *t = ctx;
+	char when[SPANREC_TIME_BYTES], clean[SPANREC_TEXT_BYTES];
+
+	if (hold->ended_ns)
+		return 0;
+	spanrec_time_local(t->spanrec->zone, hold->held_ns, when);
+	when[strcspn(when, " ")] = '\0';
+	fprintf(t->to, "Case %s holds it since %s (%s)", hold->name, when,
+		spanrec_text_clean(hold->reason, clean, sizeof(clean)));
+	spanrec_time_local(t->spanrec->zone, hold->review_ns, when);
+	when[strcspn(when, " ")] = '\0';
+	fprintf(t->to, ", approved by %s, to be looked at on %s. ",
+		spanrec_text_clean(hold->approver, clean, sizeof(clean)), when);
+	return 0;
+}
+
+/* What cannot be read here is told by `hold list`. */
+static void
+tell_holds(FILE *to, const struct spanrec *spanrec,
+	   const struct store_segment *segment)
+{
+	struct telling t = { .to = to, .spanrec = spanrec };
+
+	(void)!store_holds(spanrec->archive, NULL, segment->id, tell_hold, &t);
+}
+
+/* A hold that ended: nothing goes by surprise. */
+static void
+tell_successors(FILE *to, const struct spanrec *spanrec,
+		const struct store_segment *segment)
+{
+	char when[SPANREC_TIME_BYTES], clean[SPANREC_TEXT_BYTES];
+
+	for (size_t i = 0; i < STORE_SUCCESSORS_MAX; i++) {
+		const struct store_successor *one = &segment->successors[i];
+
+		if (!one->retention[0])
+			continue;
+		spanrec_time_zoned(spanrec->zone, one->from_ns, when);
+		fprintf(
+		    to,
+		    "It was held, and since that ended on %s the retention "
+		    "class '%s' counts from then too. ",
+		    when,
+		    spanrec_text_clean(one->retention, clean, sizeof(clean)));
+	}
+	if (!segment->not_before_ns || segment->state == STORE_STATE_PURGED)
+		return;
+	spanrec_time_zoned(spanrec->zone, segment->not_before_ns, when);
+	fprintf(to, "After the hold it stays until %s at least. ", when);
+}
+
 /* "Nothing was heard", "it is stored", "it was deleted on ...". */
 static void
 tell_state(FILE *to, const struct spanrec *spanrec,
@@ -202,6 +262,7 @@ tell_state(FILE *to, const struct spanrec *spanrec,
 	} else if (segment->state == STORE_STATE_HELD) {
 		fprintf(to, "It is held, and is not deleted before the hold "
 			    "ends. ");
+		tell_holds(to, spanrec, segment);
 	} else if (segment->state == STORE_STATE_INTERRUPTED) {
 		fprintf(to,
 			"The recorder stopped before the call ended: "
@@ -309,6 +370,7 @@ tell_clocks(FILE *to, const struct spanrec *spanrec,
 			text);
 	else if (*text)
 		fprintf(to, "Its retention class is '%s'. ", text);
+	tell_successors(to, spanrec, segment);
 	if (segment->state == STORE_STATE_PURGED) {
 		spanrec_time_zoned(spanrec->zone, clock.metadata_ns, when);
 		fprintf(to, "This entry goes on %s.", when);
@@ -319,6 +381,11 @@ tell_clocks(FILE *to, const struct spanrec *spanrec,
 		fprintf(to, "It must be kept until %s. ", when);
 	}
 	spanrec_time_zoned(spanrec->zone, clock.ceiling_ns, when);
+	if (segment->state == STORE_STATE_HELD) {
+		fprintf(to, "Without the hold it would have to be gone by %s.",
+			when);
+		return;
+	}
 	fprintf(to, "It must be gone by %s; ", when);
 	spanrec_time_zoned(spanrec->zone, clock.due_ns, when);
 	fprintf(to, "the next purge after %s deletes it.", when);

@@ -12,8 +12,8 @@
  * so that a key is durable before the first chunk is sealed with it, and a row
  * says "stored" only when its file is durable too.
  *
- * For the control thread it keeps the live table and the ledger, and while the
- * recorder is live it purges each minute what is due, a little at a time, and
+ * For the control thread it keeps the live table, the ledger and cases, and while
+ * the recorder is live it purges each minute what is due, a little at a time, and
  * signs the ledger each hour.
  */
 #include <errno.h>
@@ -557,6 +557,17 @@ take_policy(struct archiver_state *a, struct policy *policy)
 	a->policy = policy;
 }
 
+/* On a case. Others than those who asked need not know why it was refused. */
+static void
+run_act(struct archiver_state *a, const struct control_request *request)
+{
+	struct control_answer answer = { .token = request->token,
+					 .act = request->act };
+
+	answer.error = store_act(a->archive, request->act, answer.failed);
+	answer_control(a, &answer);
+}
+
 static void
 run_control(struct archiver_state *a)
 {
@@ -575,6 +586,9 @@ run_control(struct archiver_state *a)
 			break;
 		case CONTROL_TAKE_BACK:
 			take_back_earlier(a, request);
+			break;
+		case CONTROL_ACT:
+			run_act(a, request);
 			break;
 		case CONTROL_POLICY:
 			take_policy(a, request->policy);

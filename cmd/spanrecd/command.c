@@ -12,6 +12,7 @@
  *   {"op":"ledger","action":A,"subjects":[id,...],"detail":D}
  *   {"op":"purge"}                        "clock_is_right":true confirms it
  *   {"op":"sign","detail":D}              a head of the ledger, for an anchor
+ *   {"op":"act",...}                      on a case: cmd/common/act.h
  *
  *   {"ok":true,...}  or  {"ok":false,"error":"in words","exit":code}
  *
@@ -25,6 +26,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "cmd/common/act.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/guard.h"
 #include "cmd/common/home.h"
@@ -321,6 +323,40 @@ sign_ledger(struct control_state *c, struct command *command)
 	return NULL;
 }
 
+/* A hold, a case: the archive thread does it, and says what became of it. */
+static json_t *
+begin_act(struct control_state *c, struct command *command)
+{
+	struct control_request *request;
+	struct store_act *act;
+
+	if (act_parse(command->request, &act) < 0)
+		return refusal(EXIT_USAGE, "that is nothing to do with a case");
+	act->now_ns = control__wall_ns();
+	snprintf(act->actor, sizeof(act->actor), "%s", command->asker.name);
+	request = control__request(c, CONTROL_ACT, 0);
+	if (!request) {
+		act_free(&act);
+		return refusal(EXIT_FAILED, "the archive does not keep up");
+	}
+	request->act = act;
+	hand_over(c, command, request);
+	return NULL;
+}
+
+static json_t *
+act_answer(const struct control_answer *answer)
+{
+	char text[320];
+	int exit;
+
+	if (answer->error >= 0)
+		return json_pack("{s:b}", "ok", 1);
+	exit = act_error(answer->act, answer->error, answer->failed, text,
+			 sizeof(text));
+	return refusal(exit, text);
+}
+
 static json_t *
 begin_purge(struct control_state *c, struct command *command)
 {
@@ -363,6 +399,8 @@ take_answer(struct control_state *c, const struct control_answer *answer)
 		command->waits--;
 		if (answer->swept)
 			command->answer = purge_answer(&answer->sweep);
+		else if (answer->act)
+			command->answer = act_answer(answer);
 		else if (answer->error < 0)
 			command->error = answer->error;
 		if (command->waits == 0)
@@ -378,7 +416,10 @@ control__answers_take(struct control_state *c)
 	const struct control_answer *answer;
 
 	while ((answer = capture_ring_peek(ring, NULL))) {
+		struct store_act *act = answer->act;
+
 		take_answer(c, answer);
+		act_free(&act);
 		capture_ring_release(ring);
 	}
 }
@@ -414,6 +455,8 @@ run(struct control_state *c, struct command *command)
 		return sign_ledger(c, command);
 	if (strcmp(op, "purge") == 0)
 		return begin_purge(c, command);
+	if (strcmp(op, "act") == 0)
+		return begin_act(c, command);
 	if (strcmp(op, "reload") == 0)
 		return reload(c, command);
 	if (strcmp(op, "status") == 0)

@@ -191,6 +191,7 @@ enum control_request_type {
 	CONTROL_TAKE_BACK,   /**< `taken`: what an earlier run recorded */
 	CONTROL_LEDGER,      /**< `entry` */
 	CONTROL_POLICY,      /**< `policy`: retention goes by it from now on */
+	CONTROL_ACT,         /**< `act` on a case; it comes back in the answer */
 	CONTROL_SWEEP,       /**< purge now, without waiting for the minute */
 	CONTROL_HEAD         /**< sign the ledger as it is now */
 };
@@ -215,6 +216,7 @@ struct control_request {
 			bool clock_is_right; /**< says `by` */
 			char by[STORE_NAME_BYTES];
 		} sweep;
+		struct store_act *act; /**< taken */
 	};
 	uint32_t state_bytes;
 	uint8_t state[];
@@ -224,6 +226,8 @@ struct control_request {
 struct control_answer {
 	uint64_t token; /**< 0: the archive thread swept by itself */
 	int error;
+	struct store_act *act; /**< that was done, or failed; taken */
+	char failed[STORE_SEGMENT_ID_BYTES]; /**< ... as store_act tells */
 	bool swept; /**< `sweep` is filled */
 	struct sweep_result sweep;
 };

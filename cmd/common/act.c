@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Acts on cases as JSON, and their errors in words. */
+#include "cmd/common/act.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "cmd/common/exit.h"
+
+enum kind { TEXT, TIME, COUNT };
+
+struct member {
+	const char *name;
+	enum kind kind;
+	size_t offset, bytes;
+};
+
+#define MEMBER(n, k, m)                                                        \
+	{                                                                      \
+		.name = (n), .kind = (k),                                      \
+		.offset = offsetof(struct store_act, m),                       \
+		.bytes = sizeof(((struct store_act *)0)->m)                    \
+	}
+
+static const struct member members[] = {
+	MEMBER("case", TEXT, of.name),
+	MEMBER("title", TEXT, of.title),
+	MEMBER("opener", TEXT, of.approver),
+	MEMBER("then", TEXT, of.then),
+	MEMBER("subjects", TEXT, of.subjects),
+	MEMBER("law", TEXT, of.law),
+	MEMBER("received", TIME, of.received_ns),
+	MEMBER("answered", TIME, of.answered_ns),
+	MEMBER("paused_days", COUNT, of.paused_days),
+	MEMBER("from", TIME, of.from_ns),
+	MEMBER("to", TIME, of.to_ns),
+	MEMBER("reason", TEXT, reason),
+	MEMBER("approver", TEXT, approver),
+	MEMBER("review", TIME, review_ns),
+	MEMBER("not_before", TIME, not_before_ns),
+};
+#define MEMBERS (sizeof(members) / sizeof(*members))
+
+static json_t *
+member_json(const struct store_act *act, const struct member *member)
+{
+	const char *at = (const char *)act + member->offset;
+	int64_t time_ns;
+	uint32_t count;
+
+	switch (member->kind) {
+	case TEXT:
+		return json_string(at);
+	case TIME:
+		memcpy(&time_ns, at, sizeof(time_ns));
+		return json_integer(time_ns);
+	case COUNT:
+		memcpy(&count, at, sizeof(count));
+		return json_integer(count);
+	}
+	return NULL;
+}
+
+json_t *
+act_json(const struct store_act *act)
+{
+	json_t *json = json_pack("{si si}", "type", (int)act->type, "kind",
+				 (int)act->of.kind);
+	json_t *ids = json_array();
+	int failed = !json || !ids;
+
+	for (size_t i = 0; !failed && i < MEMBERS; i++)
+		failed = json_object_set_new(json, members[i].name,
+					     member_json(act, &members[i]));
+	for (uint32_t i = 0; !failed && i < act->count; i++)
+		failed = json_array_append_new(ids, json_string(act->ids[i]));
+	if (!failed)
+		failed = json_object_set(json, "ids", ids);
+	json_decref(ids);
+	if (!failed)
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
+static int
+member_parse(const json_t *json, const struct member *member,
+	     struct store_act *act)
+{
+	const json_t *value = json_object_get(json, member->name);
+	char *at = (char *)act + member->offset;
+	json_int_t number = json_integer_value(value);
+	int64_t time_ns = number;
+	uint32_t count = (uint32_t)number;
+
+	if (!value)
+		return 0;
+	switch (member->kind) {
+	case TEXT:
+		if (!json_is_string(value) ||
+		    json_string_length(value) >= member->bytes)
+			return -EINVAL;
+		memcpy(at, json_string_value(value),
+		       json_string_length(value) + 1);
+		return 0;
+	case TIME:
+		memcpy(at, &time_ns, sizeof(time_ns));
+		break;
+	case COUNT:
+		if (number < 0 || number > UINT32_MAX)
+			return -EINVAL;
+		memcpy(at, &count, sizeof(count));
+		break;
+	}
+	return json_is_integer(value) ? 0 : -EINVAL;
+}
+
+static int
+ids_parse(const json_t *ids, struct store_act *act)
+{
+	size_t n = json_array_size(ids);
+
+	if (n > ACT_IDS_MAX)
+		return -EINVAL;
+	act->ids = calloc(n + 1, sizeof(*act->ids));
+	if (!act->ids)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		const json_t *id = json_array_get(ids, i);
+
+		if (!json_is_string(id) ||
+		    json_string_length(id) >= sizeof(*act->ids))
+			return -EINVAL;
+		memcpy(act->ids[i], json_string_value(id),
+		       json_string_length(id) + 1);
+	}
+	act->count = (uint32_t)n;
+	return 0;
+}
+
+int
+act_parse(const json_t *json, struct store_act **act)
+{
+	json_int_t type = json_integer_value(json_object_get(json, "type"));
+	json_int_t kind = json_integer_value(json_object_get(json, "kind"));
+	int r = 0;
+
+	*act = NULL;
+	if (type < 0 || type >= STORE_ACT_COUNT || kind < STORE_CASE ||
+	    kind > STORE_CASE_SAR)
+		return -EINVAL;
+	*act = calloc(1, sizeof(**act));
+	if (!*act)
+		return -ENOMEM;
+	(*act)->type = (enum store_act_type)type;
+	(*act)->of.kind = (enum store_case_kind)kind;
+	for (size_t i = 0; i < MEMBERS && r == 0; i++)
+		r = member_parse(json, &members[i], *act);
+	if (r == 0)
+		r = ids_parse(json_object_get(json, "ids"), *act);
+	if (r)
+		act_free(act);
+	return r;
+}
+
+void
+act_free(struct store_act **act)
+{
+	if (*act)
+		free((*act)->ids);
+	free(*act);
+	*act = NULL;
+}
+
+/* ---- errors -------------------------------------------------------------- */
+
+/** What is wrong with the case. @return NULL: it is something else */
+static const char *
+case_words(enum store_act_type type, int error)
+{
+	switch (error) {
+	case -EEXIST:
+		return type == STORE_ACT_PAUSE ? "it is paused already"
+					       : "there is one of that name";
+	case -ENOENT:
+		return "there is none of that name";
+	case -ESTALE:
+		return "it is closed";
+	case -EINVAL:
+		if (type == STORE_ACT_OPEN)
+			return "a name has 1 to 39 characters, and no blank";
+		return type == STORE_ACT_RESUME
+			   ? "it is no request of a subject that is paused"
+			   : "it is no request of a subject";
+	default:
+		return NULL;
+	}
+}
+
+/** What is wrong with a segment. */
+static const char *
+segment_words(enum store_act_type type, int error)
+{
+	switch (error) {
+	case -ENOENT:
+		return type == STORE_ACT_END ? "it is not held for it"
+					     : "there is no such segment";
+	case -EEXIST:
+		return "it is held for it already";
+	case -EALREADY:
+		return "it was purged before";
+	case -EAGAIN:
+		return "it is being recorded; hold it when the call is over";
+	case -EOVERFLOW:
+		return "too many retention classes count for it already";
+	default:
+		return NULL;
+	}
+}
+
+int
+act_error(const struct store_act *act, int error, const char *failed,
+	  char *text, size_t text_bytes)
+{
+	const char *words = *failed ? segment_words(act->type, error)
+				    : case_words(act->type, error);
+
+	if (!words) {
+		snprintf(text, text_bytes,
+			 "the archive could not be written: %s",
+			 strerror(-error));
+		return exit_code(error);
+	}
+	if (*failed)
+		snprintf(text, text_bytes, "%s: %s (case %s); nothing was done",
+			 failed, words, act->of.name);
+	else
+		snprintf(text, text_bytes, "case '%s': %s", act->of.name,
+			 words);
+	return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED;
+}

@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Cases and holds: what is held stays, what ended counts on, what is refused
+ * leaves nothing behind; and a hold and a purge that want the same recording.
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+#include "cmd/testing/testing.h"
+#include "store/fixture_priv.h"
+
+#define NOW   (FIXTURE_START_NS + INT64_C(86400) * NS_PER_S)
+#define GRACE (INT64_C(7) * 86400 * NS_PER_S)
+
+static struct fixture fx;
+
+static int
+setup(void **state)
+{
+	fixture_init(&fx);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	fixture_fini(&fx);
+	return 0;
+}
+
+/* ---- acts ---------------------------------------------------------------- */
+
+static int
+act(enum store_act_type type, const char *name, const char *id, int64_t now_ns)
+{
+	char ids[1][STORE_SEGMENT_ID_BYTES], failed[STORE_SEGMENT_ID_BYTES];
+	struct store_act a = { .type = type,
+			       .now_ns = now_ns,
+			       .actor = "ann",
+			       .reason = "since it is needed",
+			       .approver = "bob",
+			       .review_ns = now_ns + GRACE,
+			       .not_before_ns = now_ns + GRACE };
+
+	snprintf(a.of.name, sizeof(a.of.name), "%s", name);
+	if (id) {
+		snprintf(ids[0], sizeof(ids[0]), "%s", id);
+		a.count = 1;
+		a.ids = ids;
+	}
+	return store_act(fx.archive, &a, failed);
+}
+
+static void
+case_open(const char *name, const char *then)
+{
+	char failed[STORE_SEGMENT_ID_BYTES];
+	struct store_act a = { .type = STORE_ACT_OPEN,
+			       .now_ns = NOW,
+			       .actor = "ann",
+			       .of = { .title = "a complaint",
+				       .approver = "bob" } };
+
+	snprintf(a.of.name, sizeof(a.of.name), "%s", name);
+	snprintf(a.of.then, sizeof(a.of.then), "%s", then);
+	assert_int_equal(store_act(fx.archive, &a, failed), 0);
+}
+
+static enum store_state
+state_of(const char *id, struct store_segment *segment)
+{
+	assert_int_equal(store_segment_get(fx.archive, id, segment), 0);
+	return segment->state;
+}
+
+static int
+count_one(void *ctx, const struct store_segment *segment)
+{
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+static unsigned
+count_due(const char *retention, int64_t before_ns)
+{
+	unsigned n = 0;
+
+	assert_int_equal(
+	    store_due(fx.archive, retention, before_ns, count_one, &n), 0);
+	return n;
+}
+
+struct counts {
+	unsigned held, ended;
+};
+
+static int
+count_hold(void *ctx, const struct store_hold *hold)
+{
+	struct counts *counts = ctx;
+
+	if (hold->ended_ns)
+		counts->ended++;
+	else
+		counts->held++;
+	return 0;
+}
+
+static struct counts
+holds_of(const char *name, const char *id)
+{
+	struct counts counts = { 0 };
+
+	assert_int_equal(store_holds(fx.archive, name, id, count_hold, &counts),
+			 0);
+	return counts;
+}
+
+static uint64_t
+entries(void)
+{
+	struct store_ledger_entry entry;
+	int r = store_ledger_head(fx.archive, &entry);
+
+	return r == -ENOENT ? 0 : entry.number;
+}
+
+/* ---- one recording --------------------------------------------------------
+ */
+
+static void
+test_held_stays(void **state)
+{
+	struct store_segment s, now;
+
+	fixture_record(&fx, &s, 1, 100);
+	case_open("C-1", "complaints");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
+	assert_int_equal(now.held_from, STORE_STATE_STORED);
+	assert_int_equal(store_purge(fx.archive, s.id, NOW, "x", "y"), -EPERM);
+	assert_int_equal(store_discard(fx.archive, s.id, NOW, "x", "y", "z"),
+			 -EPERM);
+	assert_int_equal(holds_of("C-1", NULL).held, 1);
+	assert_int_equal(holds_of(NULL, s.id).held, 1);
+
+	assert_int_equal(act(STORE_ACT_CLOSE, "C-1", NULL, NOW + 1), 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
+	assert_int_equal(now.held_from, 0);
+	assert_int_equal(now.not_before_ns, NOW + 1 + GRACE);
+	assert_string_equal(now.successors[0].retention, "complaints");
+	assert_int_equal(now.successors[0].from_ns, NOW + 1);
+	assert_int_equal(holds_of("C-1", NULL).ended, 1);
+	assert_int_equal(store_purge(fx.archive, s.id, NOW, "x", "y"), 0);
+	/* the note stays with the tombstone, and goes with it */
+	assert_int_equal(holds_of("C-1", NULL).ended, 1);
+	assert_int_equal(store_forget_one(fx.archive, s.id), 0);
+	assert_int_equal(holds_of("C-1", NULL).ended, 0);
+	assert_int_equal(holds_of(NULL, NULL).ended, 0);
+}
+
+/* The walk of the purge finds it by what counts last. */
+static void
+test_found_by_successor(void **state)
+{
+	struct store_segment s, now;
+
+	fixture_record(&fx, &s, 1, 100);
+	assert_int_equal(count_due("standard", INT64_MAX), 1);
+	case_open("C-1", "complaints");
+	case_open("C-2", "legal");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(act(STORE_ACT_HOLD, "C-2", s.id, NOW), 0);
+	assert_int_equal(act(STORE_ACT_CLOSE, "C-1", NULL, NOW + 10), 0);
+	/* C-2 holds it yet */
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
+	assert_int_equal(count_due("standard", INT64_MAX), 0);
+	assert_int_equal(count_due("complaints", NOW + 10), 0);
+	assert_int_equal(count_due("complaints", NOW + 11), 1);
+	assert_int_equal(act(STORE_ACT_END, "C-2", s.id, NOW + 20), 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
+	assert_int_equal(count_due("complaints", INT64_MAX), 0);
+	assert_int_equal(count_due("legal", NOW + 21), 1);
+	/* both count */
+	assert_string_equal(now.successors[0].retention, "complaints");
+	assert_string_equal(now.successors[1].retention, "legal");
+	assert_int_equal(act(STORE_ACT_END, "C-2", s.id, NOW + 30), -ENOENT);
+	/* a case that names no class: that of the recording */
+	case_open("C-3", "");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-3", s.id, NOW + 40), 0);
+	assert_int_equal(act(STORE_ACT_CLOSE, "C-3", NULL, NOW + 50), 0);
+	assert_int_equal(count_due("standard", NOW + 51), 1);
+}
+
+static int
+see_finding(void *ctx, const struct store_finding *finding)
+{
+	print_message("%s: %s\n", finding->id, finding->detail);
+	return -EIO;
+}
+
+/* Whoever still has an old row does not end a hold. */
+static void
+test_old_row(void **state)
+{
+	struct store_segment s, now;
+
+	fixture_record(&fx, &s, 1, 100);
+	case_open("C-1", "complaints");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	s.state = STORE_STATE_DAMAGED;
+	fixture_put(&fx, &s);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
+	assert_int_equal(now.held_from, STORE_STATE_DAMAGED);
+	assert_int_equal(act(STORE_ACT_CLOSE, "C-1", NULL, NOW), 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_DAMAGED);
+	assert_int_equal(store_verify_orphans(fx.archive, see_finding, NULL),
+			 0);
+}
+
+/* ---- refused: all or nothing ----------------------------------------------
+ */
+
+static void
+test_refused(void **state)
+{
+	char ids[2][STORE_SEGMENT_ID_BYTES], failed[STORE_SEGMENT_ID_BYTES];
+	struct store_act two = { .type = STORE_ACT_HOLD,
+				 .now_ns = NOW,
+				 .of = { .name = "C-1" },
+				 .count = 2,
+				 .ids = ids };
+	struct store_segment s, gone, growing, now;
+	struct store_recording *rec;
+	uint64_t before;
+
+	fixture_record(&fx, &s, 1, 100);
+	fixture_record(&fx, &gone, 2, 100);
+	fixture_segment(&growing, 3);
+	rec = fixture_begin(&fx, &growing);
+	assert_int_equal(store_purge(fx.archive, gone.id, NOW, "x", "y"), 0);
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), -ENOENT);
+	case_open("C-1", "");
+	before = entries();
+	assert_int_equal(act(STORE_ACT_OPEN, "C-1", NULL, NOW), -EEXIST);
+	assert_int_equal(act(STORE_ACT_OPEN, "", NULL, NOW), -EINVAL);
+	assert_int_equal(act(STORE_ACT_OPEN, "C 1", NULL, NOW), -EINVAL);
+	assert_int_equal(act(STORE_ACT_SEARCH, "C-1", NULL, NOW), -EINVAL);
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", "none", NOW), -ENOENT);
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", gone.id, NOW), -EALREADY);
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", growing.id, NOW), -EAGAIN);
+	memcpy(ids[0], s.id, sizeof(ids[0]));
+	memcpy(ids[1], gone.id, sizeof(ids[1]));
+	assert_int_equal(store_act(fx.archive, &two, failed), -EALREADY);
+	assert_string_equal(failed, gone.id);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
+	assert_int_equal(holds_of(NULL, NULL).held, 0);
+	assert_int_equal(entries(), before);
+
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), -EEXIST);
+	assert_int_equal(act(STORE_ACT_CLOSE, "C-1", NULL, NOW), 0);
+	assert_int_equal(act(STORE_ACT_CLOSE, "C-1", NULL, NOW), -ESTALE);
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), -ESTALE);
+	store_recording_free(&rec, true);
+}
+
+static void
+test_too_many_classes(void **state)
+{
+	char name[STORE_CASE_BYTES], class[16];
+	struct store_segment s, now;
+
+	fixture_record(&fx, &s, 1, 100);
+	for (int i = 0; i <= STORE_SUCCESSORS_MAX; i++) {
+		snprintf(name, sizeof(name), "C-%d", i);
+		snprintf(class, sizeof(class), "class-%d", i);
+		case_open(name, class);
+		assert_int_equal(act(STORE_ACT_HOLD, name, s.id, NOW), 0);
+		assert_int_equal(act(STORE_ACT_CLOSE, name, NULL, NOW + i),
+				 i < STORE_SUCCESSORS_MAX ? 0 : -EOVERFLOW);
+	}
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
+}
+
+/* ---- a request of a subject -----------------------------------------------
+ */
+
+static void
+test_subject(void **state)
+{
+	char ids[2][STORE_SEGMENT_ID_BYTES], failed[STORE_SEGMENT_ID_BYTES];
+	struct store_act a = { .type = STORE_ACT_OPEN,
+			       .now_ns = NOW,
+			       .of = { .name = "S-1",
+				       .kind = STORE_CASE_SAR,
+				       .law = "uk",
+				       .subjects = "2041" },
+			       .count = 2,
+			       .ids = ids };
+	struct store_segment s, gone, now;
+	struct store_case found;
+
+	fixture_record(&fx, &s, 1, 100);
+	fixture_record(&fx, &gone, 2, 100);
+	assert_int_equal(store_purge(fx.archive, gone.id, NOW, "x", "y"), 0);
+	memcpy(ids[0], gone.id, sizeof(ids[0]));
+	memcpy(ids[1], s.id, sizeof(ids[1]));
+	assert_int_equal(store_act(fx.archive, &a, failed), 0);
+	a.type = STORE_ACT_SEARCH;
+	a.of.from_ns = 5;
+	/* what is gone does not keep the rest, and again nothing is new */
+	assert_int_equal(store_act(fx.archive, &a, failed), 0);
+	assert_int_equal(store_act(fx.archive, &a, failed), 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
+	assert_int_equal(act(STORE_ACT_RESUME, "S-1", NULL, NOW), -EINVAL);
+	assert_int_equal(act(STORE_ACT_PAUSE, "S-1", NULL, NOW), 0);
+	assert_int_equal(act(STORE_ACT_PAUSE, "S-1", NULL, NOW), -EEXIST);
+	a.type = STORE_ACT_RESUME;
+	a.of.paused_days = 3;
+	assert_int_equal(store_act(fx.archive, &a, failed), 0);
+	assert_int_equal(store_case_get(fx.archive, "S-1", &found), 0);
+	assert_int_equal(found.paused_days, 3);
+	assert_int_equal(found.paused_ns, 0);
+	assert_int_equal(found.from_ns, 5);
+	assert_int_equal(found.searched_ns, NOW);
+	/* it makes nothing last longer than the time of grace */
+	assert_int_equal(act(STORE_ACT_CLOSE, "S-1", NULL, NOW), 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
+	assert_int_equal(now.successors[0].from_ns, 0);
+	assert_int_equal(now.not_before_ns, NOW + GRACE);
+}
+
+/* ---- a hold and a purge ----------------------------------------------------
+ */
+
+/** SPANREC_RACES says how many: each costs some syncs. */
+enum { RACES_MAX = 10000 };
+
+static int
+races_count(void)
+{
+	const char *text = getenv("SPANREC_RACES");
+	long n = text ? strtol(text, NULL, 10) : 200;
+
+	return n < 1 || n > RACES_MAX ? RACES_MAX : (int)n;
+}
+
+/** One writer at a time: whoever gets the archive first. As in the recorder,
+ * where both wait in one ring, in the order in which they came. */
+struct race {
+	pthread_mutex_t archive;
+	pthread_barrier_t start;
+	char (*ids)[STORE_SEGMENT_ID_BYTES];
+	int count;
+	int held[RACES_MAX], purged[RACES_MAX];
+};
+
+static void *
+hold_all(void *ctx)
+{
+	struct race *race = ctx;
+
+	for (int i = 0; i < race->count; i++) {
+		pthread_barrier_wait(&race->start);
+		pthread_mutex_lock(&race->archive);
+		race->held[i] = act(STORE_ACT_HOLD, "C-1", race->ids[i], NOW);
+		pthread_mutex_unlock(&race->archive);
+	}
+	return NULL;
+}
+
+static void *
+purge_all(void *ctx)
+{
+	struct race *race = ctx;
+
+	for (int i = 0; i < race->count; i++) {
+		pthread_barrier_wait(&race->start);
+		pthread_mutex_lock(&race->archive);
+		race->purged[i] = store_purge(fx.archive, race->ids[i], NOW,
+					      "spanrecd", "past its time");
+		pthread_mutex_unlock(&race->archive);
+	}
+	return NULL;
+}
+
+/** What the ledger tells of each. */
+struct told {
+	struct race *race;
+	unsigned holds[RACES_MAX], purges[RACES_MAX];
+};
+
+static int
+see_entry(void *ctx, const struct store_ledger_entry *entry)
+{
+	struct told *told = ctx;
+	int low = 0, high = told->race->count - 1;
+
+	while (low < high) {
+		int middle = (low + high) / 2;
+
+		if (strcmp(told->race->ids[middle], entry->subject) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (strcmp(told->race->ids[low], entry->subject) != 0)
+		return 0;
+	told->holds[low] += !strcmp(entry->action, "hold");
+	told->purges[low] += !strcmp(entry->action, "purge");
+	return 0;
+}
+
+static void
+test_race(void **state)
+{
+	struct race *race = calloc(1, sizeof(*race));
+	struct told *told = calloc(1, sizeof(*told));
+	struct store_segment s;
+	pthread_t threads[2];
+	int held = 0;
+
+	assert_true(race && told);
+	race->count = races_count();
+	race->ids = calloc((size_t)race->count, sizeof(*race->ids));
+	assert_non_null(race->ids);
+	told->race = race;
+	case_open("C-1", "");
+	assert_int_equal(store_batch_begin(fx.archive), 0);
+	for (int i = 0; i < race->count; i++) {
+		fixture_segment(&s, (unsigned)i);
+		s.state = STORE_STATE_STORED;
+		assert_int_equal(store_segment_put(fx.archive, &s), 0);
+		memcpy(race->ids[i], s.id, sizeof(s.id));
+	}
+	assert_int_equal(store_batch_commit(fx.archive), 0);
+	pthread_mutex_init(&race->archive, NULL);
+	pthread_barrier_init(&race->start, NULL, 2);
+	assert_int_equal(pthread_create(&threads[0], NULL, hold_all, race), 0);
+	assert_int_equal(pthread_create(&threads[1], NULL, purge_all, race), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+
+	assert_int_equal(store_ledger_walk(fx.archive, see_entry, told), 0);
+	for (int i = 0; i < race->count; i++) {
+		bool won = race->held[i] == 0;
+
+		held += won;
+		assert_int_equal(race->held[i], won ? 0 : -EALREADY);
+		assert_int_equal(race->purged[i], won ? -EPERM : 0);
+		assert_int_equal(state_of(race->ids[i], &s),
+				 won ? STORE_STATE_HELD : STORE_STATE_PURGED);
+		assert_int_equal(told->holds[i], won);
+		assert_int_equal(told->purges[i], !won);
+	}
+	print_message("%d races: %d held, %d purged\n", race->count, held,
+		      race->count - held);
+	/* each of them may win */
+	assert_in_range(held, 1, race->count - 1);
+	assert_int_equal(holds_of("C-1", NULL).held, held);
+	pthread_barrier_destroy(&race->start);
+	pthread_mutex_destroy(&race->archive);
+	free(race->ids);
+	free(race);
+	free(told);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_held_stays), TEST(test_found_by_successor),
+		TEST(test_old_row),    TEST(test_refused),
+		TEST(test_subject),    TEST(test_too_many_classes),
+		TEST(test_race),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
