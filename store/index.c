@@ -23,7 +23,7 @@
 #define SCHEMA           1
 #define MAP_BYTES        (UINT64_C(64) << 30)
 #define CREATE_MAP_BYTES (UINT64_C(1) << 20) /* the tables, empty */
-#define TABLES_MAX       16
+#define TABLES_MAX       32
 #define INDEX_PATH_BYTES 4096
 /* Fewer free blocks than this: the disk is full. */
 #define FULL_BLOCKS 256

@@ -77,7 +77,8 @@ file_remove(const struct store_archive *archive,
 	char path[STORE__PATH_BYTES];
 	int fd, r;
 
-	store__recording_path(path, segment->key_day, segment->id);
+	store__recording_path(path, segment->key_day, segment->id,
+			      segment->scrubs);
 	if (unlinkat(archive->dir_fd, path, 0) && errno != ENOENT)
 		return -errno;
 	*strrchr(path, '/') = '\0';
@@ -159,7 +160,9 @@ finish(struct store_archive *archive, const struct store_segment *segment)
 			return r;
 		store__step(archive, 4);
 	}
-	r = certify(archive, segment, key_found);
+	r = store__scrub_drop(archive, segment);
+	if (r == 0)
+		r = certify(archive, segment, key_found);
 	if (r == 0)
 		store__step(archive, 5);
 	return r;

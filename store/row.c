@@ -83,6 +83,8 @@ static const struct field segment_fields[] = {
 	TEXT_FIELD(31, store_segment, from_name),
 	TEXT_FIELD(32, store_segment, to_name),
 	TEXT_FIELD(33, store_segment, others),
+	NUMBER_FIELD(50, store_segment, scrubs, UINT32_MAX - 1),
+	BYTES_FIELD(51, store_segment, replaced),
 };
 
 static const struct field stream_fields[] = {
@@ -111,6 +113,24 @@ static const struct field entry_fields[] = {
 	TEXT_FIELD(3, store_ledger_entry, subject),
 	TEXT_FIELD(4, store_ledger_entry, actor),
 	TEXT_FIELD(5, store_ledger_entry, detail),
+};
+
+static const struct field scrub_fields[] = {
+	NUMBER_FIELD(1, store_scrub, state, STORE_SCRUB_STATE_COUNT - 1),
+	NUMBER_FIELD(2, store_scrub, from_ns, UINT64_MAX),
+	NUMBER_FIELD(3, store_scrub, until_ns, UINT64_MAX),
+	NUMBER_FIELD(4, store_scrub, sides, STORE_SIDES_BOTH),
+	TEXT_FIELD(5, store_scrub, why),
+	NUMBER_FIELD(6, store_scrub, proposer.uid, UINT32_MAX),
+	TEXT_FIELD(7, store_scrub, proposer.name),
+	NUMBER_FIELD(8, store_scrub, proposed_ns, UINT64_MAX),
+	NUMBER_FIELD(9, store_scrub, agreer.uid, UINT32_MAX),
+	TEXT_FIELD(10, store_scrub, agreer.name),
+	NUMBER_FIELD(11, store_scrub, agreed_ns, UINT64_MAX),
+	NUMBER_FIELD(12, store_scrub, key_day, UINT32_MAX),
+	NUMBER_FIELD(13, store_scrub, key_slot, UINT32_MAX),
+	NUMBER_FIELD(14, store_scrub, scrubs, UINT32_MAX - 1),
+	BYTES_FIELD(15, store_scrub, file_hash),
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -317,6 +337,26 @@ store__row_decode(struct store_segment *segment, const uint8_t *row, size_t n)
 	store__segment_id_make(segment->id, segment->call, segment->segment);
 	return store__segment_id_parse(segment->id, call, &number) ? -EBADMSG
 								   : 0;
+}
+
+size_t
+store__scrub_encode(uint8_t *row, const struct store_scrub *scrub)
+{
+	row[0] = VERSION;
+	return 1 + fields_encode(row + 1, scrub_fields, COUNT(scrub_fields),
+				 scrub);
+}
+
+int
+store__scrub_decode(struct store_scrub *scrub, const uint8_t *row, size_t n)
+{
+	memset(scrub, 0, sizeof(*scrub));
+	if (n < 1)
+		return -EBADMSG;
+	if (row[0] != VERSION)
+		return -EPROTO;
+	return fields_decode(scrub_fields, COUNT(scrub_fields), scrub, row + 1,
+			     n - 1);
 }
 
 size_t

@@ -208,7 +208,7 @@ test_paths(void **state)
 {
 	char path[STORE__PATH_BYTES];
 
-	store__recording_path(path, 20190328, "c-1");
+	store__recording_path(path, 20190328, "c-1", 0);
 	assert_string_equal(path, "audio/2019/03/28/c-1.rec");
 	store__keyring_path(path, 20190328);
 	assert_string_equal(path, "keyring/2019-03-28.keys");
