@@ -61,6 +61,11 @@ void store_hash(uint8_t hash[STORE_HASH_BYTES], const void *bytes, size_t n);
 /** 2 * n hexadecimal digits and a NUL. */
 void store_hex(char *text, const void *bytes, size_t n);
 
+/** The other way round. @param text 2 * n hexadecimal digits and a NUL
+ * @return 0, -EINVAL */
+int store_unhex(void *bytes, size_t n, const char *text)
+	__attribute__((warn_unused_result));
+
 /**
  * Call id: UTC start, then 8 characters of base-32 (RFC 4648 alphabet, lower
  * case) of a hash of the dialog's Call-ID and From tag, and of `bump`, which

@@ -29,6 +29,8 @@ static const struct command commands[] = {
 	  spanrec_purge },
 	{ "report", "retention|deletions", "what is kept, what was deleted",
 	  spanrec_report },
+	{ "scrub", "ID --range A-B --why W", "take a part out of a recording",
+	  spanrec_scrub },
 	{ "status", "[--watch]", "what the recorder does, what is lost",
 	  spanrec_status },
 	{ "registrations", "[--json]", "who is logged in where",

@@ -22,6 +22,7 @@
  *   status.c live.c registrations.c pause.c reload.c
  *               one command each (live.c: list --live)
  *   policy.c    the commands about policies; policy_*.c: one each
+ *   scrub.c     scrub; scrub_agree.c: its second half (scrub_priv.h)
  *   canary.c    canary; canary_*.c: its parts (canary_priv.h)
  *
  * Functions that return int and are documented with "exit code" have said on
@@ -99,6 +100,7 @@ int spanrec_export(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_verify(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_report(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_purge(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_scrub(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_status(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_pause(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_resume(struct spanrec *spanrec, int argc, char **argv);
