@@ -108,7 +108,9 @@ store__key_name(char name[STORE__KEY_NAME_BYTES], const struct store__key *key)
 
 /* ---- opening ----------------------------------------------------------- */
 
-/** A table that may not be there yet. @return LMDB code */
+/** A table that may not be there yet. @param made set if that of the
+ * tombstones was not, which the rows are to be entered into
+ * @return LMDB code */
 static int
 later_open(MDB_txn *txn, const char *name, bool reading, MDB_dbi *table,
 	   bool *made)
@@ -120,11 +122,10 @@ later_open(MDB_txn *txn, const char *name, bool reading, MDB_dbi *table,
 	*table = 0;
 	if (reading)
 		return 0;
-	*made = true;
+	*made |= strcmp(name, "tombstones") == 0;
 	return mdb_dbi_open(txn, name, MDB_CREATE, table);
 }
 
-/** @param made whether there are new ones, which the others know nothing of */
 static int
 tables_open(struct store__tables *tables, MDB_txn *txn, unsigned flags,
 	    bool reading, bool *made)
