@@ -136,8 +136,7 @@ make(struct fixture *fx, const char *id, const struct store_person *who,
 	}
 	fd = memfd_create("scrub", MFD_CLOEXEC);
 	assert_true(fd >= 0);
-	r = store_scrub_make(fx->archive, fx->identity, &s, begun, rec, fd,
-			     result);
+	r = store_scrub_make(fx->archive, fx->identity, begun, rec, fd, result);
 	store_recording_free(&rec, false);
 	if (r)
 		close(fd);

@@ -54,7 +54,7 @@ struct stream {
 struct making {
 	struct store_reader *reader;
 	struct store_recording *recording;
-	const struct store_segment *segment;
+	struct store_segment segment;
 	const struct store_scrub *scrub;
 	struct store_scrub_result *result;
 	uint32_t streams_count;
@@ -340,7 +340,7 @@ finish(struct making *m)
 	struct store_recording_result written;
 	int r;
 
-	memcpy(scrubbed.file_hash, m->segment->file_hash, STORE_HASH_BYTES);
+	memcpy(scrubbed.file_hash, m->segment.file_hash, STORE_HASH_BYTES);
 	r = store__recording_scrubbed(m->recording, &scrubbed);
 	if (r == 0)
 		r = store__scrub_counts(&m->totals, m->result);
@@ -369,10 +369,32 @@ begin(struct store_recording *recording, const struct store_scrub *begun,
 	return r;
 }
 
+/** Both readings, and the end. */
+static int
+make(struct making *m, struct store_archive *archive,
+     const struct store_identity *identity, int fd)
+{
+	const struct store_segment *segment = &m->segment;
+	int r = store_reader_open(&m->reader, archive, identity, segment);
+
+	if (r == 0)
+		r = survey(m);
+	store_reader_close(&m->reader);
+	if (r == 0)
+		r = store_reader_open(&m->reader, archive, identity, segment);
+	if (r == 0)
+		r = begin(m->recording, m->scrub, fd);
+	if (r == 0)
+		r = copy(m);
+	if (r == 0)
+		r = finish(m);
+	store_reader_close(&m->reader);
+	return r;
+}
+
 int
 store_scrub_make(struct store_archive *archive,
 		 const struct store_identity *identity,
-		 const struct store_segment *segment,
 		 const struct store_scrub *begun,
 		 struct store_recording *recording, int fd,
 		 struct store_scrub_result *result)
@@ -385,27 +407,19 @@ store_scrub_make(struct store_archive *archive,
 	if (!m)
 		return -ENOMEM;
 	m->recording = recording;
-	m->segment = segment;
 	m->scrub = begun;
 	m->result = result;
-	m->totals = *segment;
-	r = store_reader_open(&m->reader, archive, identity, segment);
+	r = store_segment_get(archive, begun->id, &m->segment);
+	if (r == 0 && memcmp(m->segment.file_hash, begun->file_hash,
+			     STORE_HASH_BYTES) != 0)
+		r = -ESTALE;
+	m->totals = m->segment;
 	if (r == 0)
-		r = survey(m);
-	store_reader_close(&m->reader);
-	if (r == 0)
-		r = store_reader_open(&m->reader, archive, identity, segment);
-	if (r == 0)
-		r = begin(recording, begun, fd);
-	if (r == 0)
-		r = copy(m);
-	if (r == 0)
-		r = finish(m);
+		r = make(m, archive, identity, fd);
 	if (r == 0 && fstat(fd, &st))
 		r = -errno;
 	if (r == 0)
 		result->file_bytes = (uint64_t)st.st_size;
-	store_reader_close(&m->reader);
 	free(m);
 	return r;
 }

@@ -933,13 +933,12 @@ struct store_scrub_result {
  * @param archive may be opened to read
  * @param recording new, with the key that was sealed for store_scrub_begin;
  *        of no use afterwards but to be freed
- * @param segment its row, as it is before
  * @param fd empty, to write; stays open. Holds no plaintext
- * @return 0, -EBADMSG (damaged), -ENOKEY, -ENOENT, -ENOSPC, -EIO, ...
+ * @return 0, -EBADMSG (damaged), -ESTALE (it has changed), -ENOKEY, -ENOENT,
+ *         -ENOSPC, -EIO, ...
  */
 int store_scrub_make(struct store_archive *archive,
 		     const struct store_identity *identity,
-		     const struct store_segment *segment,
 		     const struct store_scrub *begun,
 		     struct store_recording *recording, int fd,
 		     struct store_scrub_result *result)

@@ -104,8 +104,8 @@ make(struct agreeing *a)
 	if (!a->file)
 		return failed(a, -errno);
 	r = store_scrub_make(a->spanrec->archive, a->spanrec->identity,
-			     a->segment, &a->begun, a->recording,
-			     fileno(a->file), &a->result);
+			     &a->begun, a->recording, fileno(a->file),
+			     &a->result);
 	return r ? failed(a, r) : 0;
 }
 
