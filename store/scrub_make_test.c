@@ -176,7 +176,8 @@ expect_told(struct fixture *fx, const struct store_segment *s, int64_t from_ns,
 			continue;
 		}
 		if (told_ns != INT64_MIN)
-			assert_true(begin_ns <= told_ns + PACKET_MS * MS);
+			assert_in_range(begin_ns, told_ns - PACKET_MS * MS,
+					told_ns + PACKET_MS * MS);
 		if (end_ns > told_ns)
 			told_ns = end_ns;
 	}

@@ -377,6 +377,13 @@ test_begun_twice(void **state)
 	assert_int_equal(
 	    store_scrub_write(fx->archive, &begun[1], UINT64_MAX, "x", 1),
 	    -EFBIG);
+	/* Not the one that it is said to be. */
+	assert_int_equal(hand_over(fx, &begun[1], fd[1]), 0);
+	result[1].file_hash[0] ^= 1;
+	assert_int_equal(
+	    store_scrub_commit(fx->archive, &begun[1], &result[1], 1),
+	    -EBADMSG);
+	result[1].file_hash[0] ^= 1;
 	/* More taken out than there was. */
 	assert_int_equal(hand_over(fx, &begun[1], fd[1]), 0);
 	result[1].removed[0] += 1000;
@@ -469,6 +476,23 @@ die(int step)
 		_exit(77);
 }
 
+static int
+count_unused(void *ctx, const struct store_finding *finding)
+{
+	*(unsigned *)ctx += finding->type == STORE_FINDING_KEY_UNUSED;
+	return 0;
+}
+
+static unsigned
+keys_unused(struct fixture *fx)
+{
+	unsigned count = 0;
+
+	assert_int_equal(
+	    store_verify_orphans(fx->archive, count_unused, &count), 0);
+	return count;
+}
+
 /** In a process of its own, which is killed there. */
 static void
 agree_until(struct fixture *fx, const char *id, int step)
@@ -497,8 +521,10 @@ test_crash_at_every_step(void **state)
 	const int steps[] = { 11, 12, 13, 14, 2, 15, 16, 17 };
 	struct fixture *fx = *state;
 	struct store_recovery recovery;
-	struct store_segment s, now;
+	struct store_segment s, now, next;
+	struct store_scrub scrub;
 	struct before before;
+	char path[512];
 
 	for (unsigned i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		const int step = steps[i];
@@ -533,6 +559,14 @@ test_crash_at_every_step(void **state)
 			expect_sound(fx, s.id, &now);
 			assert_memory_equal(&now, &s, sizeof(s));
 			/* What was made of the new one is undone. */
+			assert_int_equal(
+			    store_scrub_get(fx->archive, s.id, &scrub), 0);
+			assert_int_equal(scrub.state, STORE_SCRUB_PROPOSED);
+			assert_int_equal(keys_unused(fx), step == 11);
+			next = s;
+			next.scrubs = 1;
+			fixture_path(fx, &next, path);
+			assert_int_equal(access(path, F_OK), -1);
 			assert_int_equal(entries(fx, "scrub", NULL), 0);
 			assert_int_equal(agree(fx, s.id, &bob), 0);
 		}
@@ -548,6 +582,7 @@ static void
 test_verify_tells(void **state)
 {
 	struct fixture *fx = *state;
+	struct store_finding finding;
 	struct store_scrub scrub;
 	struct store_segment s, now;
 	struct before before;
@@ -564,6 +599,14 @@ test_verify_tells(void **state)
 	store_archive_close(&fx->archive);
 	fixture_open(fx);
 	expect_sound(fx, s.id, &now);
+	/* A row that names another file as the one before. */
+	now.replaced[0] ^= 1;
+	assert_int_equal(
+	    store_verify(fx->archive, fx->identity, &now, &finding), 1);
+	now.replaced[0] ^= 1;
+	now.scrubs++;
+	assert_true(store_verify(fx->archive, fx->identity, &now, &finding) !=
+		    0);
 	/* An old file that somebody brought back. */
 	fixture_path(fx, &s, path);
 	testing_write_file(path, before.file, before.file_bytes);
