@@ -703,14 +703,33 @@ store__row_get(const struct store_archive *archive, MDB_txn *txn,
 	return r;
 }
 
+/** What was taken out stays out: whoever still holds a row from before does
+ * not bring back the key and the file that went. */
+static void
+keep_scrubbed(struct store_segment *segment, const struct store_segment *old)
+{
+	if (old->scrubs <= segment->scrubs)
+		return;
+	segment->scrubs = old->scrubs;
+	segment->key_slot = old->key_slot;
+	segment->chunks = old->chunks;
+	segment->bytes = old->bytes;
+	memcpy(segment->replaced, old->replaced, STORE_HASH_BYTES);
+	memcpy(segment->file_hash, old->file_hash, STORE_HASH_BYTES);
+	segment->streams_count = old->streams_count;
+	memcpy(segment->streams, old->streams, sizeof(old->streams));
+}
+
 int
 store__row_put(const struct store_archive *archive, MDB_txn *txn,
-	       const struct store_segment *segment)
+	       const struct store_segment *given)
 {
 	uint8_t row[STORE__ROW_BYTES];
 	struct ways from = { 0 }, to;
 	struct store__key key = { 0 };
 	struct store_segment old = { .state = STORE_STATE_NONE };
+	struct store_segment copy = *given;
+	const struct store_segment *segment = &copy;
 	MDB_val k, value = { .mv_data = row };
 	int r = store__row_get(archive, txn, segment->id, &old);
 
@@ -719,8 +738,10 @@ store__row_put(const struct store_archive *archive, MDB_txn *txn,
 	/* What is purged stays purged, whoever still holds an old row. */
 	if (r == 0 && old.state == STORE_STATE_PURGED)
 		return -EALREADY;
-	if (r == 0)
+	if (r == 0) {
 		ways_of(&from, &archive->tables, &old);
+		keep_scrubbed(&copy, &old);
+	}
 	ways_of(&to, &archive->tables, segment);
 	store__key_segment(&key, segment->call, segment->segment);
 	k = store__key_val(&key);

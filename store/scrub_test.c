@@ -401,6 +401,37 @@ test_begun_twice(void **state)
 	close(fd[1]);
 }
 
+/** Who still holds a row from before does not bring back what went, and what
+ * came instead goes with a purge. */
+static void
+test_old_row(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key got;
+	struct store_segment s, now, later;
+
+	fixture_record(fx, &s, 0, LONG_MS);
+	assert_int_equal(propose(fx, &s, STORE_SIDES_BOTH), 0);
+	assert_int_equal(agree(fx, s.id, &bob), 0);
+	expect_sound(fx, s.id, &now);
+	snprintf(s.area, sizeof(s.area), "elsewhere");
+	fixture_put(fx, &s);
+	expect_sound(fx, s.id, &later);
+	assert_string_equal(later.area, "elsewhere");
+	memcpy(later.area, now.area, sizeof(now.area));
+	assert_memory_equal(&later, &now, sizeof(now));
+	assert_int_equal(store_batch_begin(fx->archive), 0);
+	assert_int_equal(
+	    store_purge_begin(fx->archive, &s, 5555, "clock", "x", NULL), 0);
+	assert_int_equal(store_batch_commit(fx->archive), 0);
+	assert_int_equal(store_purge(fx->archive, s.id, 5555, "clock", "x"), 0);
+	assert_int_equal(
+	    store__keyring_read(fx->archive, now.key_day, now.key_slot, &got),
+	    -ENOKEY);
+	expect_sound(fx, s.id, &now);
+	assert_int_equal(now.state, STORE_STATE_PURGED);
+}
+
 /** Time is over for a recording whose scrub is on its way: all of it goes. */
 static void
 test_purge_wins(void **state)
@@ -668,10 +699,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_gone),         TEST(test_two_people),
-		TEST(test_refused),      TEST(test_begun_twice),
-		TEST(test_purge_wins),   TEST(test_crash_at_every_step),
-		TEST(test_verify_tells), TEST(test_damaged),
+		TEST(test_gone),
+		TEST(test_two_people),
+		TEST(test_refused),
+		TEST(test_begun_twice),
+		TEST(test_old_row),
+		TEST(test_purge_wins),
+		TEST(test_crash_at_every_step),
+		TEST(test_verify_tells),
+		TEST(test_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
