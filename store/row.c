@@ -343,8 +343,8 @@ size_t
 store__scrub_encode(uint8_t *row, const struct store_scrub *scrub)
 {
 	row[0] = VERSION;
-	return 1 + fields_encode(row + 1, scrub_fields, COUNT(scrub_fields),
-				 scrub);
+	return 1 +
+	       fields_encode(row + 1, scrub_fields, COUNT(scrub_fields), scrub);
 }
 
 int
