@@ -277,7 +277,8 @@ recover_one(void *ctx, const struct store_segment *found)
 	segment.chunks = 0;
 	if (segment.end_ns < segment.start_ns)
 		segment.end_ns = segment.start_ns;
-	store__recording_path(path, segment.key_day, segment.id);
+	store__recording_path(path, segment.key_day, segment.id,
+			      segment.scrubs);
 	fd = store__file_open(archive->dir_fd, path, O_RDONLY);
 	if (fd >= 0) {
 		r = salvage(recover, &segment, fd, path);
@@ -328,7 +329,9 @@ recover_all(struct store_archive *archive, struct store_recovery *found)
 		r = store_batch_commit(archive);
 	else
 		store_batch_abort(archive);
-	return r ? r : store__purge_finish_all(archive, found);
+	if (r == 0)
+		r = store__purge_finish_all(archive, found);
+	return r ? r : store__scrub_finish_all(archive, found);
 }
 
 /* ---- opening ----------------------------------------------------------- */

@@ -278,7 +278,7 @@ fixture_path(const struct fixture *fx, const struct store_segment *s,
 {
 	char below[STORE__PATH_BYTES];
 
-	store__recording_path(below, s->key_day, s->id);
+	store__recording_path(below, s->key_day, s->id, s->scrubs);
 	snprintf(path, 512, "%s/%s", fx->dir, below);
 }
 

@@ -678,13 +678,11 @@ store__row_get(const struct store_archive *archive, MDB_txn *txn,
 /**
  * Whoever writes an old row anew does not end what holds it.
  *
- * @param held filled if it is to be written in place of *segment
- * @return 1: it is, 0, negative errno
+ * @return 0, or negative errno
  */
 static int
-stays_held(const struct store_archive *archive, MDB_txn *txn,
-	   const struct store_segment *old, const struct store_segment *segment,
-	   struct store_segment *held)
+keep_held(const struct store_archive *archive, MDB_txn *txn,
+	  struct store_segment *segment, const struct store_segment *old)
 {
 	int r;
 
@@ -695,23 +693,41 @@ stays_held(const struct store_archive *archive, MDB_txn *txn,
 	r = store__hold_any(archive, txn, segment);
 	if (r <= 0)
 		return r;
-	*held = *segment;
-	held->state = STORE_STATE_HELD;
-	held->held_from = segment->state;
-	held->not_before_ns = old->not_before_ns;
-	memcpy(held->successors, old->successors, sizeof(held->successors));
-	return 1;
+	segment->held_from = segment->state;
+	segment->state = STORE_STATE_HELD;
+	segment->not_before_ns = old->not_before_ns;
+	memcpy(segment->successors, old->successors,
+	       sizeof(segment->successors));
+	return 0;
+}
+
+/** What was taken out stays out: whoever still holds a row from before does
+ * not bring back the key and the file that went. */
+static void
+keep_scrubbed(struct store_segment *segment, const struct store_segment *old)
+{
+	if (old->scrubs <= segment->scrubs)
+		return;
+	segment->scrubs = old->scrubs;
+	segment->key_slot = old->key_slot;
+	segment->chunks = old->chunks;
+	segment->bytes = old->bytes;
+	memcpy(segment->replaced, old->replaced, STORE_HASH_BYTES);
+	memcpy(segment->file_hash, old->file_hash, STORE_HASH_BYTES);
+	segment->streams_count = old->streams_count;
+	memcpy(segment->streams, old->streams, sizeof(old->streams));
 }
 
 int
 store__row_put(const struct store_archive *archive, MDB_txn *txn,
-	       const struct store_segment *segment)
+	       const struct store_segment *given)
 {
-	struct store_segment held;
 	uint8_t row[STORE__ROW_BYTES];
 	struct ways from = { 0 }, to;
 	struct store__key key = { 0 };
 	struct store_segment old = { .state = STORE_STATE_NONE };
+	struct store_segment copy = *given;
+	const struct store_segment *segment = &copy;
 	MDB_val k, value = { .mv_data = row };
 	int r = store__row_get(archive, txn, segment->id, &old);
 
@@ -720,13 +736,13 @@ store__row_put(const struct store_archive *archive, MDB_txn *txn,
 	/* What is purged stays purged, whoever still holds an old row. */
 	if (r == 0 && old.state == STORE_STATE_PURGED)
 		return -EALREADY;
-	if (r == 0)
+	if (r == 0) {
 		ways_of(&from, &archive->tables, &old);
-	r = stays_held(archive, txn, &old, segment, &held);
-	if (r < 0)
-		return r;
-	if (r > 0)
-		segment = &held;
+		keep_scrubbed(&copy, &old);
+		r = keep_held(archive, txn, &copy, &old);
+		if (r < 0)
+			return r;
+	}
 	ways_of(&to, &archive->tables, segment);
 	store__key_segment(&key, segment->call, segment->segment);
 	k = store__key_val(&key);

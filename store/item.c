@@ -26,7 +26,8 @@ enum {
 	ITEM_FORMAT = 2,
 	ITEM_FRAME = 3,
 	ITEM_GAP = 4,
-	ITEM_TOTALS = 5
+	ITEM_TOTALS = 5,
+	ITEM_SCRUBBED = 6
 };
 
 enum { KIND_CHUNK = 'C', KIND_FINAL = 'F' };
@@ -273,6 +274,31 @@ totals_decode(struct store_stream *totals, const uint8_t *body, size_t n)
 	return 0;
 }
 
+size_t
+store__scrubbed_encode(uint8_t *p, const struct store_scrubbed *scrubbed)
+{
+	uint8_t *body = p + STORE__ITEM_HEAD_BYTES;
+
+	memcpy(body, scrubbed->file_hash, STORE_HASH_BYTES);
+	store__le_put(body + 32, (uint64_t)scrubbed->from_ns, 8);
+	store__le_put(body + 40, (uint64_t)scrubbed->until_ns, 8);
+	store__le_put(body + 48, scrubbed->sides, 4);
+	store__le_put(body + 52, 0, 4);
+	return item_begin(p, ITEM_SCRUBBED, 0, STORE__SCRUBBED_BYTES);
+}
+
+static int
+scrubbed_decode(struct store_scrubbed *scrubbed, const uint8_t *body, size_t n)
+{
+	if (n < STORE__SCRUBBED_BYTES - STORE__ITEM_HEAD_BYTES)
+		return -EBADMSG;
+	memcpy(scrubbed->file_hash, body, STORE_HASH_BYTES);
+	scrubbed->from_ns = (int64_t)store__le_get(body + 32, 8);
+	scrubbed->until_ns = (int64_t)store__le_get(body + 40, 8);
+	scrubbed->sides = (uint32_t)store__le_get(body + 48, 4);
+	return 0;
+}
+
 int
 store__item_decode(struct store_item *item, bool *known, const uint8_t *p,
 		   size_t n)
@@ -310,6 +336,10 @@ store__item_decode(struct store_item *item, bool *known, const uint8_t *p,
 	case ITEM_TOTALS:
 		item->type = STORE_ITEM_TOTALS;
 		r = totals_decode(&item->totals, body, body_bytes);
+		break;
+	case ITEM_SCRUBBED:
+		item->type = STORE_ITEM_SCRUBBED;
+		r = scrubbed_decode(&item->scrubbed, body, body_bytes);
 		break;
 	default:
 		*known = false;

@@ -362,16 +362,18 @@ test_items_cut(void **state)
 	const struct store_frame frame = { .payload_bytes = 0 };
 	const struct store_gap gap = { .packets = 1 };
 	const struct store_stream totals = { .codec = "PCMA" };
+	const struct store_scrubbed scrubbed = { .sides = 1 };
 	uint8_t item[STORE__TOTALS_BYTES + 1], *copy;
 	struct store_item got;
 	bool known;
 	size_t n;
 
-	for (unsigned type = 0; type < 5; type++) {
+	for (unsigned type = 0; type < 6; type++) {
 		n = type == 0   ? store__stream_encode(item, 0, &info)
 		    : type == 1 ? store__format_encode(item, 0, &format)
 		    : type == 2 ? store__frame_encode(item, &frame)
 		    : type == 3 ? store__gap_encode(item, &gap)
+		    : type == 4 ? store__scrubbed_encode(item, &scrubbed)
 				: store__totals_encode(item, 0, &totals);
 		for (size_t i = 0; i <= n; i++) {
 			copy = testing_copy(item, i);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -167,12 +168,49 @@ store__segment_id_make(char id[STORE_SEGMENT_ID_BYTES], const char *call,
 
 void
 store__recording_path(char path[STORE__PATH_BYTES], uint32_t day,
-		      const char *id)
+		      const char *id, uint32_t scrubs)
 {
+	char again[16] = "";
+
+	if (scrubs)
+		snprintf(again, sizeof(again), ".%" PRIu64,
+			 (uint64_t)scrubs + 1);
 	snprintf(path, STORE__PATH_BYTES,
-		 "audio/%04" PRIu32 "/%02" PRIu32 "/%02" PRIu32 "/%.*s.rec",
+		 "audio/%04" PRIu32 "/%02" PRIu32 "/%02" PRIu32 "/%.*s%s.rec",
 		 day / 10000 % 10000, day / 100 % 100, day % 100,
-		 STORE_SEGMENT_ID_BYTES - 1, id);
+		 STORE_SEGMENT_ID_BYTES - 1, id, again);
+}
+
+int
+store__recording_name_parse(const char *name, char id[STORE_SEGMENT_ID_BYTES],
+			    uint32_t *scrubs)
+{
+	char call[STORE_CALL_ID_BYTES], text[STORE__PATH_BYTES];
+	uint32_t segment;
+	char *dot, *after;
+	unsigned long v;
+	size_t n = strlen(name);
+
+	if (n < 4 || n - 4 >= sizeof(text) || strcmp(name + n - 4, ".rec") != 0)
+		return -EINVAL;
+	memcpy(text, name, n - 4);
+	text[n - 4] = '\0';
+	*scrubs = 0;
+	if (store__segment_id_parse(text, call, &segment)) {
+		/* "<id>.2": an id itself ends with a dash and digits. */
+		dot = strrchr(text, '.');
+		if (!dot || dot[1] < '1' || dot[1] > '9')
+			return -EINVAL;
+		v = strtoul(dot + 1, &after, 10);
+		if (*after || v < 2 || v > UINT32_MAX)
+			return -EINVAL;
+		*scrubs = (uint32_t)(v - 1);
+		*dot = '\0';
+		if (store__segment_id_parse(text, call, &segment))
+			return -EINVAL;
+	}
+	memcpy(id, text, strlen(text) + 1); /* parsed: it is no longer */
+	return 0;
 }
 
 void

@@ -247,7 +247,7 @@ files_remove(const struct store_archive *archive, const struct day *day)
 
 		if (one->result)
 			continue;
-		store__recording_path(path, day->day, one->id);
+		store__recording_path(path, day->day, one->id, one->scrubs);
 		if (unlinkat(archive->dir_fd, path, 0) && errno != ENOENT)
 			one->result = -errno;
 		else
@@ -258,6 +258,18 @@ files_remove(const struct store_archive *archive, const struct day *day)
 	for (size_t i = 0; i < day->count && r; i++)
 		if (day->many[i]->result == 0)
 			day->many[i]->result = r;
+}
+
+/** What was to be taken out of them, or was: the key and the file of that go
+ * too. */
+static void
+scrubs_drop(struct store_archive *archive, struct store_purge *const *many,
+	    size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (many[i]->result == 0)
+			many[i]->result =
+			    store__scrub_drop(archive, many[i]->id);
 }
 
 /** @param why what the note says */
@@ -334,6 +346,7 @@ finish(const struct purge *purge, struct store_purge *const *given,
 	while (day_next(&day, &many, &left))
 		if (day.day)
 			files_remove(archive, &day);
+	scrubs_drop(archive, given, count);
 	r = in_transaction(purge, given, count, certify);
 	if (r == 0)
 		store__step(archive, 5);
@@ -370,6 +383,7 @@ take(struct store_purge *one, const struct store_segment *segment)
 {
 	one->key_day = segment->key_day;
 	one->key_slot = segment->key_slot;
+	one->scrubs = segment->scrubs;
 	one->key_found = false;
 	one->chunks = segment->chunks;
 	one->bytes = segment->bytes;

@@ -114,7 +114,8 @@ store_reader_open(struct store_reader **reader, struct store_archive *archive,
 	/* Even while a purge is on its way, and file and key still whole. */
 	if (segment->state == STORE_STATE_PURGED || segment->key_day == 0)
 		return -ENOENT;
-	store__recording_path(path, segment->key_day, segment->id);
+	store__recording_path(path, segment->key_day, segment->id,
+			      segment->scrubs);
 	fd = store__file_open(archive->dir_fd, path, O_RDONLY);
 	if (fd < 0)
 		return fd;
@@ -239,6 +240,7 @@ item_is_news(struct store_reader *rd, const struct store_item *item,
 	if (item->type == STORE_ITEM_STREAM)
 		rd->streams_told |= UINT32_C(1) << item->stream;
 	else if (item->type != STORE_ITEM_TOTALS &&
+		 item->type != STORE_ITEM_SCRUBBED &&
 		 !(rd->streams_told >> item->stream & 1))
 		return -EBADMSG;
 	if (item->type != STORE_ITEM_STREAM && item->type != STORE_ITEM_FORMAT)

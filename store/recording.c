@@ -109,36 +109,48 @@ file_create(int dir_fd, const char *path)
 }
 
 int
-store_recording_begin(struct store_recording *recording, uint32_t day,
-		      uint32_t slot)
+store__recording_begin_at(struct store_recording *recording, int fd,
+			  uint32_t day, uint32_t slot)
 {
 	struct store_recording *rec = recording;
 	struct store__header header = { .cipher = rec->archive->cipher->id,
 					.key_day = day,
 					.key_slot = slot,
 					.start_ns = rec->start_ns };
-	char path[STORE__PATH_BYTES];
-	int fd, r;
+	int r;
 
 	assert(rec->fd < 0 && !rec->error);
 	memcpy(header.id, rec->id, sizeof(header.id));
 	store__header_encode(rec->ad, &header);
-	store__recording_path(path, day, rec->id);
-	fd = file_create(rec->archive->dir_fd, path);
-	if (fd < 0)
-		return fd;
 	r = store__pwrite(fd, rec->ad, STORE__HEADER_BYTES, 0);
-	if (r) {
-		(void)unlinkat(rec->archive->dir_fd, path, 0);
-		close(fd);
+	if (r)
 		return r;
-	}
 	crypto_generichash_init(&rec->hash, NULL, 0, STORE_HASH_BYTES);
 	crypto_generichash_update(&rec->hash, rec->ad, STORE__HEADER_BYTES);
 	rec->offset = STORE__HEADER_BYTES;
 	rec->day = day;
 	rec->fd = fd;
 	return 0;
+}
+
+int
+store_recording_begin(struct store_recording *recording, uint32_t day,
+		      uint32_t slot)
+{
+	const int dir_fd = recording->archive->dir_fd;
+	char path[STORE__PATH_BYTES];
+	int fd, r;
+
+	store__recording_path(path, day, recording->id, 0);
+	fd = file_create(dir_fd, path);
+	if (fd < 0)
+		return fd;
+	r = store__recording_begin_at(recording, fd, day, slot);
+	if (r) {
+		(void)unlinkat(dir_fd, path, 0);
+		close(fd);
+	}
+	return r;
 }
 
 /* ---- chunks ------------------------------------------------------------ */
@@ -344,6 +356,19 @@ store_recording_gap(struct store_recording *recording,
 }
 
 int
+store__recording_scrubbed(struct store_recording *recording,
+			  const struct store_scrubbed *scrubbed)
+{
+	uint8_t *at;
+	int r = chunk_room(recording, INT64_MIN, STORE__SCRUBBED_BYTES, &at);
+
+	if (r)
+		return r;
+	recording->used += (uint32_t)store__scrubbed_encode(at, scrubbed);
+	return 0;
+}
+
+int
 store_recording_flush(struct store_recording *recording, int64_t now_ns)
 {
 	if (recording->error)
@@ -407,7 +432,7 @@ store_recording_free(struct store_recording **recording, bool unlink)
 	if (rec->fd >= 0)
 		close(rec->fd);
 	if (unlink && rec->offset) {
-		store__recording_path(path, rec->day, rec->id);
+		store__recording_path(path, rec->day, rec->id, 0);
 		(void)unlinkat(rec->archive->dir_fd, path, 0);
 	}
 	free(rec->preamble.items);

@@ -93,6 +93,8 @@ static const struct field segment_fields[] = {
 	NUMBER_FIELD(41, store_segment, successors[2].from_ns, UINT64_MAX),
 	TEXT_FIELD(42, store_segment, successors[3].retention),
 	NUMBER_FIELD(43, store_segment, successors[3].from_ns, UINT64_MAX),
+	NUMBER_FIELD(50, store_segment, scrubs, UINT32_MAX - 1),
+	BYTES_FIELD(51, store_segment, replaced),
 };
 
 static const struct field stream_fields[] = {
@@ -156,6 +158,24 @@ static const struct field hold_fields[] = {
 	NUMBER_FIELD(8, store_hold, review_ns, UINT64_MAX),
 	NUMBER_FIELD(9, store_hold, ended_ns, UINT64_MAX),
 	TEXT_FIELD(10, store_hold, end_reason),
+};
+
+static const struct field scrub_fields[] = {
+	NUMBER_FIELD(1, store_scrub, state, STORE_SCRUB_STATE_COUNT - 1),
+	NUMBER_FIELD(2, store_scrub, from_ns, UINT64_MAX),
+	NUMBER_FIELD(3, store_scrub, until_ns, UINT64_MAX),
+	NUMBER_FIELD(4, store_scrub, sides, STORE_SIDES_BOTH),
+	TEXT_FIELD(5, store_scrub, why),
+	NUMBER_FIELD(6, store_scrub, proposer.uid, UINT32_MAX),
+	TEXT_FIELD(7, store_scrub, proposer.name),
+	NUMBER_FIELD(8, store_scrub, proposed_ns, UINT64_MAX),
+	NUMBER_FIELD(9, store_scrub, agreer.uid, UINT32_MAX),
+	TEXT_FIELD(10, store_scrub, agreer.name),
+	NUMBER_FIELD(11, store_scrub, agreed_ns, UINT64_MAX),
+	NUMBER_FIELD(12, store_scrub, key_day, UINT32_MAX),
+	NUMBER_FIELD(13, store_scrub, key_slot, UINT32_MAX),
+	NUMBER_FIELD(14, store_scrub, scrubs, UINT32_MAX - 1),
+	BYTES_FIELD(15, store_scrub, file_hash),
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))
@@ -382,6 +402,26 @@ plain_decode(void *into, const struct field *fields, size_t count,
 	if (row[0] != VERSION)
 		return -EPROTO;
 	return fields_decode(fields, count, into, row + 1, n - 1);
+}
+
+size_t
+store__scrub_encode(uint8_t *row, const struct store_scrub *scrub)
+{
+	row[0] = VERSION;
+	return 1 +
+	       fields_encode(row + 1, scrub_fields, COUNT(scrub_fields), scrub);
+}
+
+int
+store__scrub_decode(struct store_scrub *scrub, const uint8_t *row, size_t n)
+{
+	memset(scrub, 0, sizeof(*scrub));
+	if (n < 1)
+		return -EBADMSG;
+	if (row[0] != VERSION)
+		return -EPROTO;
+	return fields_decode(scrub_fields, COUNT(scrub_fields), scrub, row + 1,
+			     n - 1);
 }
 
 size_t

@@ -50,6 +50,40 @@ ledger_row(const uint8_t *data, size_t size)
 	assert(memcmp(&a, &b, sizeof(a)) == 0);
 }
 
+static void
+scrub_row(const uint8_t *data, size_t size)
+{
+	struct store_scrub a, b;
+	uint8_t row[STORE__ROW_BYTES];
+	size_t n;
+
+	if (store__scrub_decode(&a, data, size))
+		return;
+	assert(memchr(a.why, 0, sizeof(a.why)));
+	assert(a.state < STORE_SCRUB_STATE_COUNT && !a.id[0]);
+	n = store__scrub_encode(row, &a);
+	assert(store__scrub_decode(&b, row, n) == 0);
+	assert(memcmp(&a, &b, sizeof(a)) == 0);
+}
+
+/** A name of a file below audio/, and the path that it is the end of. */
+static void
+file_name(const uint8_t *data, size_t size)
+{
+	char name[STORE__PATH_BYTES], path[STORE__PATH_BYTES];
+	char id[STORE_SEGMENT_ID_BYTES];
+	uint32_t scrubs;
+
+	if (size >= sizeof(name))
+		return;
+	memcpy(name, data, size);
+	name[size] = '\0';
+	if (strchr(name, '/') || store__recording_name_parse(name, id, &scrubs))
+		return;
+	store__recording_path(path, 20190328, id, scrubs);
+	assert(strcmp(strrchr(path, '/') + 1, name) == 0);
+}
+
 /** A call in progress: what is told lies within what there is. */
 static void
 live_entry(const uint8_t *data, size_t size)
@@ -98,5 +132,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	segment_row(data, size);
 	live_entry(data, size);
 	ledger_row(data, size);
+	scrub_row(data, size);
+	file_name(data, size);
 	return 0;
 }

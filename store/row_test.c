@@ -43,6 +43,8 @@ full_segment(struct store_segment *s)
 	s->key_slot = 256;
 	memset(s->file_hash, 0x5a, sizeof(s->file_hash));
 	s->purged_ns = 12;
+	s->scrubs = 3;
+	memset(s->replaced, 0x3c, sizeof(s->replaced));
 	s->streams_count = STORE_STREAMS_MAX;
 	for (unsigned i = 0; i < STORE_STREAMS_MAX; i++) {
 		struct store_stream *t = &s->streams[i];
@@ -218,6 +220,48 @@ test_entry(void **state)
 	assert_int_equal(store__entry_decode(&b, row, n), -EPROTO);
 }
 
+static void
+test_scrub(void **state)
+{
+	struct store_scrub a = { .state = STORE_SCRUB_DONE,
+				 .from_ns = -1,
+				 .until_ns = FIXTURE_START_NS,
+				 .sides = STORE_SIDES_BOTH,
+				 .why = "a card number",
+				 .proposer = { .uid = 0, .name = "root" },
+				 .agreer = { .uid = UINT32_MAX, .name = "bob" },
+				 .proposed_ns = 5,
+				 .agreed_ns = 6,
+				 .key_day = 20190328,
+				 .key_slot = 7,
+				 .scrubs = 8 },
+			   b;
+	uint8_t row[STORE__ROW_BYTES], *copy;
+	size_t n;
+
+	memset(a.file_hash, 0xa5, sizeof(a.file_hash));
+	n = store__scrub_encode(row, &a);
+	copy = testing_copy(row, n);
+	assert_int_equal(store__scrub_decode(&b, copy, n), 0);
+	assert_memory_equal(&a, &b, sizeof(a));
+	free(copy);
+	for (size_t i = 0; i < n; i++) {
+		copy = testing_copy(row, i);
+		(void)!store__scrub_decode(&b, copy, i);
+		free(copy);
+	}
+	/* A state, and a side, that there is not. */
+	a.state = STORE_SCRUB_STATE_COUNT;
+	n = store__scrub_encode(row, &a);
+	assert_int_equal(store__scrub_decode(&b, row, n), -EBADMSG);
+	a.state = STORE_SCRUB_DONE;
+	a.sides = 4;
+	n = store__scrub_encode(row, &a);
+	assert_int_equal(store__scrub_decode(&b, row, n), -EBADMSG);
+	row[0] = 9;
+	assert_int_equal(store__scrub_decode(&b, row, n), -EPROTO);
+}
+
 int
 main(void)
 {
@@ -229,6 +273,7 @@ main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_too_many_streams),
 		cmocka_unit_test(test_entry),
+		cmocka_unit_test(test_scrub),
 	};
 
 	return store_init() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

@@ -453,7 +453,7 @@ files_make(void)
 
 	for (uint64_t i = purged; i < purged + WITH_FILES; i++) {
 		segment_make(&s, i);
-		store__recording_path(path, s.key_day, s.id);
+		store__recording_path(path, s.key_day, s.id, s.scrubs);
 		for (char *p = strchr(path, '/'); p; p = strchr(p + 1, '/')) {
 			*p = '\0';
 			if (mkdirat(archive->dir_fd, path, 0700) &&

@@ -34,6 +34,18 @@ store_hex(char *text, const void *bytes, size_t n)
 	sodium_bin2hex(text, 2 * n + 1, bytes, n);
 }
 
+int
+store_unhex(void *bytes, size_t n, const char *text)
+{
+	const char *end;
+	size_t got;
+
+	return sodium_hex2bin(bytes, n, text, strlen(text), NULL, &got, &end) ||
+		       got != n || *end
+		   ? -EINVAL
+		   : 0;
+}
+
 /* ---- memory ------------------------------------------------------------ */
 
 void *

@@ -208,10 +208,69 @@ test_paths(void **state)
 {
 	char path[STORE__PATH_BYTES];
 
-	store__recording_path(path, 20190328, "c-1");
+	store__recording_path(path, 20190328, "c-1", 0);
 	assert_string_equal(path, "audio/2019/03/28/c-1.rec");
+	store__recording_path(path, 20190328, "c-1", 1);
+	assert_string_equal(path, "audio/2019/03/28/c-1.2.rec");
 	store__keyring_path(path, 20190328);
 	assert_string_equal(path, "keyring/2019-03-28.keys");
+}
+
+/** Which recording a file is of, and how often it was made anew. */
+static void
+test_recording_names(void **state)
+{
+	const struct {
+		const char *name, *id;
+		uint32_t scrubs;
+	} rows[] = {
+		{ "c-1.rec", "c-1", 0 },
+		{ "c-1.2.rec", "c-1", 1 },
+		{ "c-12.30.rec", "c-12", 29 },
+		{ "c.2-1.rec", "c.2-1", 0 },
+		{ "a.rec-1.rec", "a.rec-1", 0 },
+		{ "c-1.4294967295.rec", "c-1", 4294967294 },
+		{ "c-1.4294967296.rec", NULL, 0 },
+		{ "c-1.1.rec", NULL, 0 },
+		{ "c-1.02.rec", NULL, 0 },
+		{ "c-1.2.3.rec", NULL, 0 },
+		{ "c-1.2x.rec", NULL, 0 },
+		{ "c-01.rec", NULL, 0 },
+		{ "c-1", NULL, 0 },
+		{ ".rec", NULL, 0 },
+		{ "", NULL, 0 },
+	};
+	char id[STORE_SEGMENT_ID_BYTES], long_name[200];
+	uint32_t scrubs;
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int r = store__recording_name_parse(rows[i].name, id, &scrubs);
+
+		assert_int_equal(r, rows[i].id ? 0 : -EINVAL);
+		if (r)
+			continue;
+		assert_string_equal(id, rows[i].id);
+		assert_int_equal(scrubs, rows[i].scrubs);
+	}
+	memset(long_name, 'c', sizeof(long_name));
+	memcpy(long_name + 150, "-1.rec", 7);
+	assert_int_equal(store__recording_name_parse(long_name, id, &scrubs),
+			 -EINVAL);
+}
+
+static void
+test_unhex(void **state)
+{
+	uint8_t bytes[2] = { 0 };
+
+	assert_int_equal(store_unhex(bytes, 2, "a05F"), 0);
+	assert_memory_equal(bytes, "\xa0\x5f", 2);
+	assert_int_equal(store_unhex(bytes, 2, "a05"), -EINVAL);
+	assert_int_equal(store_unhex(bytes, 2, "a05fa"), -EINVAL);
+	assert_int_equal(store_unhex(bytes, 2, "a05fa0"), -EINVAL);
+	assert_int_equal(store_unhex(bytes, 2, "a0 5"), -EINVAL);
+	assert_int_equal(store_unhex(bytes, 2, ""), -EINVAL);
+	assert_int_equal(store_unhex(bytes, 0, ""), 0);
 }
 
 int
@@ -229,6 +288,8 @@ main(void)
 		cmocka_unit_test(test_day),
 		cmocka_unit_test(test_segment_id),
 		cmocka_unit_test(test_paths),
+		cmocka_unit_test(test_recording_names),
+		cmocka_unit_test(test_unhex),
 	};
 
 	return store_init() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,8 @@
  *   heads.c      signed heads of it, and anchors that are kept elsewhere
  *   audit.c      is the chain what it was?
  *   pseudonym.c  what stands in it for numbers
+ *   scrub.c      a part taken out of a recording by two people
+ *   scrub_make.c ... the new file
  *   purge.c      tombstone -> key slot overwritten -> unlink -> certificate
  *   pulse.c      when the clock was trusted last, how the purge went
  *   cases.c      cases, and recordings that are held for them
@@ -63,6 +65,11 @@ void store_hash(uint8_t hash[STORE_HASH_BYTES], const void *bytes, size_t n);
 
 /** 2 * n hexadecimal digits and a NUL. */
 void store_hex(char *text, const void *bytes, size_t n);
+
+/** The other way round. @param text 2 * n hexadecimal digits and a NUL
+ * @return 0, -EINVAL */
+int store_unhex(void *bytes, size_t n, const char *text)
+	__attribute__((warn_unused_result));
 
 /**
  * Call id: UTC start, then 8 characters of base-32 (RFC 4648 alphabet, lower
@@ -222,7 +229,8 @@ enum store_state { STORE_STATE_RECORDING, STORE_STATE_INTERRUPTED,
 	X(kernel, "lost while the kernel dropped frames: this recorder "  \
 		  "did not keep up")                                        \
 	X(payment, "left out while a payment was made")                   \
-	X(opt_out, "left out since the caller did not want to be recorded")
+	X(opt_out, "left out since the caller did not want to be recorded") \
+	X(scrub, "taken out afterwards by two people")
 
 enum store_reason {
 #define X(name, text) STORE_REASON_##name,
@@ -302,6 +310,8 @@ struct store_segment {
 	int64_t not_before_ns;  /**< a hold ended: kept until then; 0: none did */
 	/** Classes that count beside its own since holds ended. */
 	struct store_successor successors[STORE_SUCCESSORS_MAX];
+	uint32_t scrubs;        /**< how often a part was taken out of it */
+	uint8_t replaced[STORE_HASH_BYTES]; /**< file_hash before the last */
 	uint32_t streams_count;
 	struct store_stream streams[STORE_STREAMS_MAX];
 };
@@ -636,8 +646,18 @@ int store_reader_open(struct store_reader **reader,
 	__attribute__((warn_unused_result));
 void store_reader_close(struct store_reader **reader);
 
+/** Sides of a recording, as bits: 1 << STORE_LEFT, 1 << STORE_RIGHT. */
+#define STORE_SIDES_BOTH 3
+
+/** The file replaces another one, from which a part was taken out. */
+struct store_scrubbed {
+	uint8_t file_hash[STORE_HASH_BYTES]; /**< of the other one */
+	int64_t from_ns, until_ns;           /**< what was taken out */
+	uint32_t sides;
+};
+
 enum store_item_type { STORE_ITEM_STREAM, STORE_ITEM_FORMAT, STORE_ITEM_FRAME,
-		       STORE_ITEM_GAP, STORE_ITEM_TOTALS };
+		       STORE_ITEM_GAP, STORE_ITEM_TOTALS, STORE_ITEM_SCRUBBED };
 
 struct store_item {
 	enum store_item_type type;
@@ -648,6 +668,7 @@ struct store_item {
 		struct store_frame frame;
 		struct store_gap gap;
 		struct store_stream totals;
+		struct store_scrubbed scrubbed; /**< of no stream */
 	};
 };
 
@@ -835,7 +856,7 @@ struct store_purge {
 			  * return */
 	uint64_t bytes;  /**< of payload, of what was purged */
 	uint32_t chunks; /**< 0: there was no sound */
-	uint32_t key_day, key_slot;
+	uint32_t key_day, key_slot, scrubs;
 	bool key_found;
 };
 
@@ -1177,5 +1198,149 @@ int store_holds(struct store_archive *archive, const char *name, const char *id,
  * own from the start of the call, or the one that came last. */
 void store_segment_counts(const struct store_segment *segment,
 			  const char **retention, int64_t *from_ns);
+
+/* ---- a part taken out (scrub.c) ---------------------------------------- */
+
+#define STORE_WHY_BYTES 160
+
+/** A relay that passes sound on is behind by no more. Where it may be one, so
+ * much more is taken out. */
+#define STORE_RELAY_NS INT64_C(200000000)
+
+/** Somebody, as the system knows them. */
+struct store_person {
+	uint32_t uid;
+	char name[STORE_NAME_BYTES];
+};
+
+enum store_scrub_state {
+	STORE_SCRUB_PROPOSED, /**< waits for a second person */
+	STORE_SCRUB_BEGUN,    /**< has a new key; the old file holds */
+	STORE_SCRUB_DONE,     /**< the new file holds; the old key has to go */
+	STORE_SCRUB_STATE_COUNT
+};
+
+/**
+ * A part of a recording that is to be taken out. There is one at a time for a
+ * recording; it ends with the certificate in the ledger.
+ */
+struct store_scrub {
+	char id[STORE_SEGMENT_ID_BYTES];
+	enum store_scrub_state state;
+	int64_t from_ns, until_ns; /**< [from, until) */
+	uint32_t sides;            /**< bits, STORE_SIDES_BOTH */
+	char why[STORE_WHY_BYTES];
+	struct store_person proposer, agreer;
+	int64_t proposed_ns, agreed_ns;
+	uint32_t key_day;  /**< BEGUN: the new key; DONE: the one that goes */
+	uint32_t key_slot;
+	uint32_t scrubs;   /**< BEGUN, DONE: the old row's */
+	uint8_t file_hash[STORE_HASH_BYTES]; /**< BEGUN, DONE: of the old file */
+};
+
+/**
+ * Propose it: an entry of `scrubs` and one of the ledger, in one transaction.
+ *
+ * @param scrub id, times, sides, why, proposer and proposed_ns are given
+ * @return 0; -EINVAL (times, sides, or no reason); -ENOENT (no such recording);
+ *         -EPERM (held); -EBUSY (being recorded, or a batch is open);
+ *         -EBADMSG (damaged); -EEXIST (one was proposed); -EROFS, -ENOSPC,
+ *         -EIO
+ */
+int store_scrub_propose(struct store_archive *archive,
+			const struct store_scrub *scrub)
+	__attribute__((warn_unused_result));
+
+/** @return 0, -ENOENT, -EBADMSG, -EIO */
+int store_scrub_get(struct store_archive *archive, const char *id,
+		    struct store_scrub *scrub)
+	__attribute__((warn_unused_result));
+
+/** All that are there, by id; fn may write. @return 0, what fn returned,
+ * -EBADMSG, -EIO */
+int store_scrubs(struct store_archive *archive,
+		 int (*fn)(void *ctx, const struct store_scrub *scrub),
+		 void *ctx) __attribute__((warn_unused_result));
+
+/** @return 0, -ENOENT, -EALREADY (it was done), -EBUSY, -EROFS, -ENOSPC, -EIO */
+int store_scrub_withdraw(struct store_archive *archive, const char *id,
+			 const struct store_person *who, int64_t now_ns)
+	__attribute__((warn_unused_result));
+
+/**
+ * A second person agrees: the new key gets its slot, durably. Whatever an
+ * earlier attempt left goes first. Then come store_scrub_write for the new file
+ * from its beginning to its end, and store_scrub_commit.
+ *
+ * @param sealed the key of the new file (store_recording_seal_key)
+ * @param begun what store_scrub_make needs to know
+ * @return 0; -EACCES (it is the person who proposed it); -ENOENT (nobody
+ *         proposed it); else as store_scrub_propose
+ */
+int store_scrub_begin(struct store_archive *archive, const char *id,
+		      const struct store_person *who, int64_t now_ns,
+		      const struct store_sealed_key *sealed,
+		      struct store_scrub *begun)
+	__attribute__((warn_unused_result));
+
+/** What became of a recording: packets of a stream that went, and gaps that
+ * came, how long the file is. */
+struct store_scrub_result {
+	uint64_t removed[STORE_STREAMS_MAX];
+	uint64_t gaps[STORE_STREAMS_MAX];
+	uint64_t payload_bytes; /**< that went */
+	uint64_t file_bytes;
+	uint32_t chunks;
+	uint8_t file_hash[STORE_HASH_BYTES];
+};
+
+/**
+ * Make the new file: read the recording, and write what stays.
+ *
+ * A packet goes if it was captured in the range, or if any of its sound is
+ * heard there. So as not to cut into one that reaches over the end, its neighbour
+ * tells how long packets are.
+ *
+ * @param archive may be opened to read
+ * @param recording new, with the key that was sealed for store_scrub_begin;
+ *        of no use afterwards but to be freed
+ * @param fd empty, to write; stays open. Holds no plaintext
+ * @return 0, -EBADMSG (damaged), -ESTALE (it has changed), -ENOKEY, -ENOENT,
+ *         -ENOSPC, -EIO, ...
+ */
+int store_scrub_make(struct store_archive *archive,
+		     const struct store_identity *identity,
+		     const struct store_scrub *begun,
+		     struct store_recording *recording, int fd,
+		     struct store_scrub_result *result)
+	__attribute__((warn_unused_result));
+
+/**
+ * A piece of the new file, each behind the one before.
+ *
+ * @param begun who goes on with what: id and slot
+ * @return 0; -ESTALE (it was begun anew by somebody else, or ended); -EFBIG
+ *         (longer than it can be); -ENOENT, -EROFS, -ENOSPC, -EIO
+ */
+int store_scrub_write(struct store_archive *archive,
+		      const struct store_scrub *begun, uint64_t offset,
+		      const void *bytes, size_t n)
+	__attribute__((warn_unused_result));
+
+/**
+ * The new file is whole: it takes the place of the old one, whose key and file
+ * go. What a crash leaves undone, the next STORE_WRITE open finishes.
+ *
+ * What can be seen without the key is checked: header, framing, hash, counts.
+ *
+ * @param begun id, slot and agreer
+ * @return 0; -ESTALE (as above, or the recording has changed); -EBADMSG (it is
+ *         not the file that it should be); -EPERM (held by now); -ENOENT,
+ *         -EBUSY, -EROFS, -ENOSPC, -EIO
+ */
+int store_scrub_commit(struct store_archive *archive,
+		       const struct store_scrub *begun,
+		       const struct store_scrub_result *result, int64_t now_ns)
+	__attribute__((warn_unused_result));
 
 #endif

@@ -157,9 +157,16 @@ int store__segment_id_parse(const char *id, char call[STORE_CALL_ID_BYTES],
 	__attribute__((warn_unused_result));
 void store__segment_id_make(char id[STORE_SEGMENT_ID_BYTES], const char *call,
 			    uint32_t segment);
-/** "audio/2019/03/28/<id>.rec" */
+/** "audio/2019/03/28/<id>.rec"; "<id>.2.rec" after the first scrub, ...
+ * @param scrubs as the row says */
 void store__recording_path(char path[STORE__PATH_BYTES], uint32_t day,
-			   const char *id);
+			   const char *id, uint32_t scrubs);
+/** The other way round, from the last part of such a path.
+ * @return 0, or -EINVAL */
+int store__recording_name_parse(const char *name,
+				char id[STORE_SEGMENT_ID_BYTES],
+				uint32_t *scrubs)
+	__attribute__((warn_unused_result));
 /** "keyring/2019-03-28.keys" */
 void store__keyring_path(char path[STORE__PATH_BYTES], uint32_t day);
 /** Names become parts of paths: no slash, no leading dot, printable. */
@@ -180,6 +187,7 @@ bool store__id_sound(const char *id);
 #define STORE__FORMAT_BYTES (STORE__ITEM_HEAD_BYTES + 32)
 #define STORE__FRAME_BYTES (STORE__ITEM_HEAD_BYTES + 16) /**< and payload */
 #define STORE__GAP_BYTES (STORE__ITEM_HEAD_BYTES + 24)
+#define STORE__SCRUBBED_BYTES (STORE__ITEM_HEAD_BYTES + 56)
 #define STORE__TOTALS_BYTES                                               \
 	(STORE__ITEM_HEAD_BYTES + 80 + 8 * STORE_REASON_COUNT +           \
 	 STORE_NAME_BYTES)
@@ -227,6 +235,8 @@ size_t store__frame_encode(uint8_t *p, const struct store_frame *frame);
 size_t store__gap_encode(uint8_t *p, const struct store_gap *gap);
 size_t store__totals_encode(uint8_t *p, uint8_t stream,
 			    const struct store_stream *totals);
+size_t store__scrubbed_encode(uint8_t *p,
+			      const struct store_scrubbed *scrubbed);
 
 /**
  * @param known false: an item of a type that later versions may write
@@ -255,6 +265,16 @@ struct store__preamble {
  */
 int store__preamble_put(struct store__preamble *preamble, const uint8_t *item,
 			size_t n) __attribute__((warn_unused_result));
+
+/** store_recording_begin with a file that is there already.
+ * @param fd empty; taken only if 0 is returned */
+int store__recording_begin_at(struct store_recording *recording, int fd,
+			      uint32_t day, uint32_t slot)
+	__attribute__((warn_unused_result));
+/** As store_recording_gap, for the item that tells what a file replaces. */
+int store__recording_scrubbed(struct store_recording *recording,
+			      const struct store_scrubbed *scrubbed)
+	__attribute__((warn_unused_result));
 
 /** What can be told of a .rec file without its key. */
 struct store__walk {
@@ -322,6 +342,11 @@ size_t store__row_encode(uint8_t *row, const struct store_segment *segment);
 /** @return 0, -EBADMSG, -EPROTO */
 int store__row_decode(struct store_segment *segment, const uint8_t *row,
 		      size_t n) __attribute__((warn_unused_result));
+/** All but the id. @return bytes written to row [STORE__ROW_BYTES] */
+size_t store__scrub_encode(uint8_t *row, const struct store_scrub *scrub);
+/** All but the id, which is left empty. @return 0, -EBADMSG, -EPROTO */
+int store__scrub_decode(struct store_scrub *scrub, const uint8_t *row, size_t n)
+	__attribute__((warn_unused_result));
 size_t store__entry_encode(uint8_t *row, const struct store_ledger_entry *e);
 int store__entry_decode(struct store_ledger_entry *e, const uint8_t *row,
 			size_t n) __attribute__((warn_unused_result));
@@ -360,7 +385,8 @@ int store__hold_decode(struct store_hold *hold, const uint8_t *row, size_t n)
 	X(heads)      /* number of an entry of the ledger -> signature */             \
 	X(cases)      /* name, 0 -> case */                        \
 	X(holds)      /* call, 0, segment, case, 0 -> hold */      \
-	X(held_for)   /* case, 0, call, 0, segment */
+	X(held_for)   /* case, 0, call, 0, segment */      \
+	X(scrubs)     /* call, 0, segment -> part to be taken out */
 
 struct store__tables {
 #define X(name) MDB_dbi name;
@@ -552,6 +578,29 @@ int store__hold_any(const struct store_archive *archive, MDB_txn *txn,
 /** The row goes: its holds do too. */
 int store__holds_remove(const struct store_archive *archive, MDB_txn *txn,
 			const struct store_segment *segment)
+	__attribute__((warn_unused_result));
+
+/* ---- a part taken out (scrub.c) ---------------------------------------- */
+
+typedef int (*store__scrub_fn)(void *ctx, const struct store_scrub *scrub);
+
+/** store_scrubs that tells what it steps over. @param fn may be NULL */
+int store__scrub_walk(struct store_archive *archive, store__scrub_fn fn,
+		      store__skipped_fn skipped, void *ctx)
+	__attribute__((warn_unused_result));
+/** What went, in the counts of the streams of a row.
+ * @return 0, -EBADMSG: more than there was */
+int store__scrub_counts(struct store_segment *segment,
+			const struct store_scrub_result *result)
+	__attribute__((warn_unused_result));
+/** Those that wait for their end: what was done is finished, what was begun is
+ * undone. Counted as store__purge_finish_all counts. */
+int store__scrub_finish_all(struct store_archive *archive,
+			    struct store_recovery *found)
+	__attribute__((warn_unused_result));
+/** The recording goes: so does what there is of a new file and its key, and
+ * the proposal. Safe to repeat. */
+int store__scrub_drop(struct store_archive *archive, const char *id)
 	__attribute__((warn_unused_result));
 
 /* ---- archive (archive.c) ----------------------------------------------- */

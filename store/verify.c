@@ -49,7 +49,8 @@ check_erased(const struct store_archive *archive,
 
 	if (!segment->key_day)
 		return 0;
-	store__recording_path(path, segment->key_day, segment->id);
+	store__recording_path(path, segment->key_day, segment->id,
+			      segment->scrubs);
 	if (faccessat(archive->dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return found(finding, STORE_FINDING_NOT_ERASED,
 			     "purged, but %s is there", path);
@@ -131,7 +132,9 @@ struct counted {
 	uint64_t frames[STORE_STREAMS_MAX];
 	uint64_t missing[STORE_STREAMS_MAX][STORE_REASON_COUNT]; /**< in gaps */
 	uint64_t payload_bytes;
-	uint32_t totals; /**< items seen */
+	uint32_t totals;                    /**< items seen */
+	uint32_t scrubs;                    /**< likewise */
+	uint8_t replaced[STORE_HASH_BYTES]; /**< as the last of them says */
 	struct store_stream streams[STORE_STREAMS_MAX];
 };
 
@@ -216,6 +219,21 @@ check_counts(const struct counted *counted, const struct store_segment *segment,
 	return 0;
 }
 
+/** Do file and index name the same file as the one that was before? */
+static int
+check_scrubs(const struct counted *counted, const struct store_segment *segment,
+	     struct store_finding *finding)
+{
+	if (counted->scrubs == segment->scrubs &&
+	    memcmp(counted->replaced, segment->replaced, STORE_HASH_BYTES) == 0)
+		return 0;
+	return found(finding, STORE_FINDING_COUNTS,
+		     "parts were taken out %" PRIu32
+		     " times by the file, %" PRIu32
+		     " times by the index, or of another file",
+		     counted->scrubs, segment->scrubs);
+}
+
 static int
 count_items(struct store_reader *reader, struct counted *counted,
 	    struct store_finding *finding)
@@ -236,6 +254,11 @@ count_items(struct store_reader *reader, struct counted *counted,
 		if (item.type == STORE_ITEM_TOTALS) {
 			counted->streams[item.stream] = item.totals;
 			counted->totals++;
+		}
+		if (item.type == STORE_ITEM_SCRUBBED) {
+			memcpy(counted->replaced, item.scrubbed.file_hash,
+			       STORE_HASH_BYTES);
+			counted->scrubs++;
 		}
 	}
 	if (r != -EBADMSG)
@@ -276,6 +299,8 @@ check_contents(struct store_archive *archive,
 		if (final && segment->state != STORE_STATE_INTERRUPTED &&
 		    segment->state != STORE_STATE_RECORDING)
 			r = check_counts(counted, segment, finding);
+		if (r == 0)
+			r = check_scrubs(counted, segment, finding);
 	}
 	free(counted);
 	store_reader_close(&reader);
@@ -290,7 +315,8 @@ check_file(struct store_archive *archive, const struct store_identity *identity,
 	char path[STORE__PATH_BYTES];
 	int fd, r;
 
-	store__recording_path(path, segment->key_day, segment->id);
+	store__recording_path(path, segment->key_day, segment->id,
+			      segment->scrubs);
 	fd = store__file_open(archive->dir_fd, path, O_RDONLY);
 	if (fd == -EBADMSG)
 		return found(finding, STORE_FINDING_DAMAGED, "%s is no file",
@@ -381,6 +407,32 @@ row_find(const struct orphans *o, const char *id, struct store_segment *segment)
 	return r;
 }
 
+/** A file of a recording that has another one now, or had. */
+static int
+audio_version(struct orphans *o, const char *path,
+	      const struct store_segment *segment, uint32_t scrubs)
+{
+	struct store_scrub scrub;
+	int r = store_scrub_get(o->archive, segment->id, &scrub);
+
+	if (r && r != -ENOENT && r != -EBADMSG && r != -EPROTO)
+		return r;
+	/* Beside a writer: it is being made. What is done and not finished is
+	 * told by itself. */
+	if (r == 0 && scrub.state == STORE_SCRUB_BEGUN &&
+	    scrubs == segment->scrubs + 1)
+		return 0;
+	if (r == 0 && scrub.state == STORE_SCRUB_DONE &&
+	    scrubs == segment->scrubs - 1)
+		return 0;
+	if (scrubs < segment->scrubs)
+		return tell(o, STORE_FINDING_NOT_ERASED, path,
+			    "a part was taken out of this recording, and this "
+			    "is a file from before");
+	return tell(o, STORE_FINDING_FILE_UNKNOWN, path,
+		    "no row of the index knows this file");
+}
+
 /** @param path of a file below audio/ */
 static int
 audio_file(struct orphans *o, const char *path)
@@ -388,14 +440,10 @@ audio_file(struct orphans *o, const char *path)
 	const char *name = strrchr(path, '/') + 1;
 	char id[STORE_SEGMENT_ID_BYTES], right_path[STORE__PATH_BYTES];
 	struct store_segment segment;
-	size_t n = strlen(name);
-	int r = -ENOENT;
+	uint32_t scrubs;
+	int r = store__recording_name_parse(name, id, &scrubs);
 
-	if (n > 4 && n - 4 < sizeof(id) && strcmp(name + n - 4, ".rec") == 0) {
-		memcpy(id, name, n - 4);
-		id[n - 4] = '\0';
-		r = row_find(o, id, &segment);
-	}
+	r = r ? -ENOENT : row_find(o, id, &segment);
 	if (r == -ENOENT)
 		return tell(o, STORE_FINDING_FILE_UNKNOWN, path,
 			    "no row of the index knows this file");
@@ -406,11 +454,13 @@ audio_file(struct orphans *o, const char *path)
 	if (segment.state == STORE_STATE_PURGED)
 		return tell(o, STORE_FINDING_NOT_ERASED, path,
 			    "this recording was purged");
-	store__recording_path(right_path, segment.key_day, segment.id);
+	store__recording_path(right_path, segment.key_day, segment.id, scrubs);
 	if (strcmp(path, right_path) != 0)
 		return tell(o, STORE_FINDING_FILE_UNKNOWN, path,
 			    "this recording belongs in another folder");
-	return 0;
+	return scrubs == segment.scrubs
+		   ? 0
+		   : audio_version(o, path, &segment, scrubs);
 }
 
 /** @param depth of folders below: audio/2019/03/28 has three */
@@ -448,14 +498,11 @@ audio_folder(struct orphans *o, const char *path, int depth)
 }
 
 static int
-slot_note(void *ctx, const struct store_segment *segment)
+slot_add(struct orphans *o, const struct used_slot *slot)
 {
-	struct orphans *o = ctx;
 	struct used_slot *slots;
 	size_t room;
 
-	if (!segment->key_day)
-		return 0;
 	if (o->count == o->room) {
 		room = o->room ? 2 * o->room : 1024;
 		slots = realloc(o->slots, room * sizeof(*slots));
@@ -464,12 +511,59 @@ slot_note(void *ctx, const struct store_segment *segment)
 		o->slots = slots;
 		o->room = room;
 	}
-	o->slots[o->count++] = (struct used_slot){
+	o->slots[o->count++] = *slot;
+	return 0;
+}
+
+static int
+slot_note(struct orphans *o, const struct store_segment *segment)
+{
+	const struct used_slot slot = {
 		.day_slot =
 		    (uint64_t)segment->key_day << 32 | segment->key_slot,
 		.purged = segment->state == STORE_STATE_PURGED,
 	};
-	return 0;
+
+	return segment->key_day ? slot_add(o, &slot) : 0;
+}
+
+/** The key of a file that is being made, or that is to go. */
+static int
+scrub_check(void *ctx, const struct store_scrub *scrub)
+{
+	const struct used_slot slot = {
+		.day_slot = (uint64_t)scrub->key_day << 32 | scrub->key_slot
+	};
+	struct orphans *o = ctx;
+	struct store_segment segment;
+	int r = scrub->key_day ? slot_add(o, &slot) : 0;
+
+	if (r == 0 && scrub->state == STORE_SCRUB_DONE)
+		return tell(o, STORE_FINDING_NOT_ERASED, scrub->id,
+			    "a part was taken out of it, and what was before "
+			    "is not deleted yet");
+	if (r == 0)
+		r = row_find(o, scrub->id, &segment);
+	if (r == -ENOENT)
+		return tell(o, STORE_FINDING_INDEX, scrub->id,
+			    "a part is to be taken out of it, but the index "
+			    "has no row of it");
+	return r == -EBADMSG || r == -EPROTO ? 0 : r;
+}
+
+static int
+scrub_skipped(void *ctx, const struct store__key *key, int error)
+{
+	struct orphans *o = ctx;
+	char name[STORE__KEY_NAME_BYTES];
+
+	store__key_name(name, key);
+	return tell(o, STORE_FINDING_INDEX, name,
+		    error == -EPROTO
+			? "that a part is to be taken out of it is noted in a "
+			  "version that is not known"
+			: "that a part is to be taken out of it is noted, but "
+			  "cannot be read");
 }
 
 /* ---- the index --------------------------------------------------------- */
@@ -584,6 +678,9 @@ index_check(struct orphans *o)
 		r = store__table_walk(o->archive, ways[i], way_check,
 				      way_skipped, o);
 	}
+	if (r == 0)
+		r = store__scrub_walk(o->archive, scrub_check, scrub_skipped,
+				      o);
 	return r ? r : store__live_walk(o->archive, NULL, call_skipped, o);
 }
 

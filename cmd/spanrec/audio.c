@@ -237,6 +237,10 @@ measure_segment(struct spanrec *spanrec, struct spanrec_audio *audio, size_t i)
 	int rc;
 
 	audio->heard_ns = segment->start_ns;
+	if (segment->scrubs)
+		log_info("%s: a part of it was taken out afterwards, and is "
+			 "silence here; 'spanrec show %s' tells where",
+			 segment->id, segment->id);
 	rc = spanrec_source_open(&source, spanrec, segment);
 	if (rc)
 		return rc;

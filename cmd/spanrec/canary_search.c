@@ -230,6 +230,7 @@ take_item(struct search *search, struct recording *recording,
 		return take_frame(search, recording, stream, &item->frame);
 	case STORE_ITEM_GAP:
 	case STORE_ITEM_TOTALS:
+	case STORE_ITEM_SCRUBBED:
 		break;
 	}
 	return 0;

@@ -37,6 +37,8 @@ static const struct command commands[] = {
 	  spanrec_case },
 	{ "sar", "open|search|certificate|...", "somebody asks what is kept",
 	  spanrec_sar },
+	{ "scrub", "ID --range A-B --why W", "take a part out of a recording",
+	  spanrec_scrub },
 	{ "status", "[--watch]", "what the recorder does, what is lost",
 	  spanrec_status },
 	{ "registrations", "[--json]", "who is logged in where",

@@ -145,17 +145,18 @@ spanrec_open(struct spanrec *spanrec, enum store_mode mode)
 	return error < 0 ? archive_failed(spanrec, error) : 0;
 }
 
-/* Is who holds the archive a recorder that can be asked? Better known before
- * recordings are read than after. @return exit code */
+/* Is who holds the archive, or may write it where we may not, a recorder that
+ * can be asked? Better known before recordings are read than after.
+ * @param error why we do not write it @return exit code */
 static int
-find_recorder(struct spanrec *spanrec)
+find_recorder(struct spanrec *spanrec, int error)
 {
 	struct control_client client;
 	int rc = control_client_init(&client, &spanrec->home);
 
 	spanrec->beside = !rc;
 	if (rc == EXIT_NOT_FOUND)
-		rc = archive_failed(spanrec, -EBUSY);
+		rc = archive_failed(spanrec, error);
 	else if (rc)
 		control_client_complain(&client);
 	control_client_fini(&client);
@@ -170,8 +171,8 @@ spanrec_open_beside(struct spanrec *spanrec, enum store_mode mode)
 	if (rc)
 		return rc;
 	error = open_archive(spanrec, mode);
-	if (error == -EBUSY) {
-		rc = find_recorder(spanrec);
+	if (error == -EBUSY || error == -EACCES) {
+		rc = find_recorder(spanrec, error);
 		if (rc)
 			return rc;
 		error = open_archive(spanrec, STORE_READ);

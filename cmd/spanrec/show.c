@@ -190,6 +190,12 @@ show_json(struct spanrec *spanrec, const struct store_segment *segment,
 
 	store_hex(hash, segment->policy, STORE_HASH_BYTES);
 	rc |= json_object_set_new(object, "policy", json_string(hash));
+	store_hex(hash, segment->replaced, STORE_HASH_BYTES);
+	rc |= json_object_set_new(object, "scrubs",
+				  json_integer(segment->scrubs));
+	rc |= json_object_set_new(object, "replaced",
+				  segment->scrubs ? json_string(hash)
+						  : json_null());
 	rc |= json_object_set_new(object, "gaps", gaps_json(gaps));
 	rc |= json_object_set_new(object, "history", history_json(history));
 	if (rc)
@@ -297,6 +303,14 @@ show_decision(const struct spanrec *spanrec, const struct store_segment *s)
 		snprintf(text, sizeof(text), "%s, %" PRIu64 " bytes",
 			 spanrec_segment_state(s), s->bytes);
 	line(spanrec, "State", text);
+	if (s->scrubs) {
+		store_hex(hash, s->replaced, STORE_HASH_BYTES);
+		snprintf(text, sizeof(text),
+			 "a part, %" PRIu32 " time%s; the file before it had "
+			 "the hash %s",
+			 s->scrubs, s->scrubs == 1 ? "" : "s", hash);
+		line(spanrec, "Taken out", text);
+	}
 
 	rc = clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy, s,
 		       &clock);

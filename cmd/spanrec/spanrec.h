@@ -24,6 +24,7 @@
  *               one command each (live.c: list --live)
  *   policy.c    the commands about policies; policy_*.c: one each
  *   audit.c     audit; audit_*.c: its parts (audit_priv.h)
+ *   scrub.c     scrub; scrub_agree.c: its second half (scrub_priv.h)
  *   canary.c    canary; canary_*.c: its parts (canary_priv.h)
  *
  * Functions that return int and are documented with "exit code" have said on
@@ -114,6 +115,7 @@ int spanrec_purge(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_hold(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_case(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_sar(struct spanrec *spanrec, int argc, char **argv);
+int spanrec_scrub(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_status(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_pause(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_resume(struct spanrec *spanrec, int argc, char **argv);

@@ -338,6 +338,27 @@ tell_gaps(FILE *to, const struct store_segment *segment,
 		fputs(". ", to);
 }
 
+/* What was taken out, and what is to be. */
+static void
+tell_scrubs(FILE *to, const struct spanrec *spanrec,
+	    const struct store_segment *segment)
+{
+	struct store_scrub scrub;
+	uint64_t packets = 0;
+
+	for (uint32_t i = 0; i < segment->streams_count; i++)
+		packets += segment->streams[i].dropped[STORE_REASON_scrub];
+	if (segment->scrubs)
+		fprintf(to,
+			"A part of it was taken out afterwards, by two "
+			"people: %" PRIu64 " packet%s. ",
+			packets, packets == 1 ? "" : "s");
+	if (store_scrub_get(spanrec->archive, segment->id, &scrub) == 0)
+		fputs("A part of it is to be taken out, once a second person "
+		      "agrees ('spanrec scrub list'). ",
+		      to);
+}
+
 static void
 tell_clocks(FILE *to, const struct spanrec *spanrec,
 	    const struct store_segment *segment)
@@ -411,6 +432,7 @@ tell_segment(struct spanrec *spanrec, const struct store_segment *segment)
 	if (!rc)
 		tell_gaps(to, segment, &gaps);
 	spanrec_gaps_fini(&gaps);
+	tell_scrubs(to, spanrec, segment);
 	tell_clocks(to, spanrec, segment);
 	if (fclose(to) == EOF) {
 		free(text);

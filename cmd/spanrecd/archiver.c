@@ -568,6 +568,19 @@ run_act(struct archiver_state *a, const struct control_request *request)
 	answer_control(a, &answer);
 }
 
+/* A step that is refused is no fault of the archive. */
+static void
+run_scrub(struct archiver_state *a, const struct control_request *request)
+{
+	int r = scrub_step_run(a->archive, request->scrub,
+			       clock_ns(CLOCK_REALTIME));
+
+	if (r == -ENOSPC || r == -EIO)
+		fail(a, r, "cannot take a part out of a recording");
+	free(request->scrub);
+	answer_token(a, request->token, r);
+}
+
 static void
 run_control(struct archiver_state *a)
 {
@@ -589,6 +602,9 @@ run_control(struct archiver_state *a)
 			break;
 		case CONTROL_ACT:
 			run_act(a, request);
+			break;
+		case CONTROL_SCRUB:
+			run_scrub(a, request);
 			break;
 		case CONTROL_POLICY:
 			take_policy(a, request->policy);

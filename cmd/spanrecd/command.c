@@ -13,6 +13,7 @@
  *   {"op":"purge"}                        "clock_is_right":true confirms it
  *   {"op":"sign","detail":D}              a head of the ledger, for an anchor
  *   {"op":"act",...}                      on a case: cmd/common/act.h
+ *   {"op":"scrub","step":S,...}           cmd/common/scrub.h
  *
  *   {"ok":true,...}  or  {"ok":false,"error":"in words","exit":code}
  *
@@ -31,6 +32,7 @@
 #include "cmd/common/guard.h"
 #include "cmd/common/home.h"
 #include "cmd/common/log.h"
+#include "cmd/common/scrub.h"
 #include "cmd/spanrecd/control_priv.h"
 
 /* Refusals are entered so often at most. */
@@ -45,6 +47,8 @@ struct command {
 	uint64_t token;
 	uint32_t waits; /* for so many answers of the archive thread */
 	int error;      /* the worst of them */
+	/* of whose scrub it is a step; what fails is told in its words */
+	char scrub[STORE_SEGMENT_ID_BYTES];
 };
 
 /* ---- answers ------------------------------------------------------------- */
@@ -88,6 +92,10 @@ command_end(struct control_state *c, struct command *command)
 		answer = refusal(
 		    EXIT_FAILED,
 		    guard_text(atomic_load(&c->pipeline->clock_verdict)));
+	} else if (command->error < 0 && *command->scrub) {
+		snprintf(text, sizeof(text), "%s: %s", command->scrub,
+			 scrub_step_error(command->error));
+		answer = refusal(exit_code(command->error), text);
 	} else if (command->error < 0) {
 		snprintf(text, sizeof(text),
 			 "the archive could not be written: %s",
@@ -372,6 +380,30 @@ begin_purge(struct control_state *c, struct command *command)
 	return NULL;
 }
 
+/* ---- scrub --------------------------------------------------------------- */
+
+static json_t *
+begin_scrub(struct control_state *c, struct command *command)
+{
+	struct control_request *request;
+	struct scrub_step *step;
+
+	if (scrub_step_parse(&step, command->request) < 0)
+		return refusal(EXIT_USAGE, "that is no step of a scrub");
+	step->who.uid = command->asker.uid;
+	memcpy(step->who.name, command->asker.name, sizeof(step->who.name));
+	request = control__request(c, CONTROL_SCRUB, 0);
+	if (!request) {
+		free(step);
+		return refusal(EXIT_FAILED, "the archive does not keep up");
+	}
+	request->scrub = step;
+	memcpy(command->scrub, step->scrub.id, sizeof(command->scrub));
+	command->answer = json_pack("{s:b}", "ok", 1);
+	hand_over(c, command, request);
+	return NULL;
+}
+
 static json_t *
 purge_answer(const struct sweep_result *swept)
 {
@@ -457,6 +489,8 @@ run(struct control_state *c, struct command *command)
 		return begin_purge(c, command);
 	if (strcmp(op, "act") == 0)
 		return begin_act(c, command);
+	if (strcmp(op, "scrub") == 0)
+		return begin_scrub(c, command);
 	if (strcmp(op, "reload") == 0)
 		return reload(c, command);
 	if (strcmp(op, "status") == 0)

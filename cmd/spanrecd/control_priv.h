@@ -508,6 +508,7 @@ void control__server_free(struct server **server);
 struct control_asker {
 	uint64_t client; /**< for control__server_reply */
 	char name[STORE_NAME_BYTES];
+	uint32_t uid;
 	bool allowed; /**< to ask anything at all */
 };
 /** A request: begin to do it. */

@@ -17,6 +17,7 @@
 
 #include "capture/pkt.h"
 #include "capture/table.h"
+#include "cmd/common/scrub.h"
 #include "cmd/common/sweep.h"
 #include "rtp/rtp.h"
 #include "sip/sip.h"
@@ -191,6 +192,7 @@ enum control_request_type {
 	CONTROL_TAKE_BACK,   /**< `taken`: what an earlier run recorded */
 	CONTROL_LEDGER,      /**< `entry` */
 	CONTROL_POLICY,      /**< `policy`: retention goes by it from now on */
+	CONTROL_SCRUB,       /**< `scrub`: a step of one */
 	CONTROL_ACT,         /**< `act` on a case; it comes back in the answer */
 	CONTROL_SWEEP,       /**< purge now, without waiting for the minute */
 	CONTROL_HEAD         /**< sign the ledger as it is now */
@@ -217,6 +219,7 @@ struct control_request {
 			char by[STORE_NAME_BYTES];
 		} sweep;
 		struct store_act *act; /**< taken */
+		struct scrub_step *scrub; /**< likewise */
 	};
 	uint32_t state_bytes;
 	uint8_t state[];

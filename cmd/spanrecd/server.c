@@ -157,6 +157,7 @@ identify(struct client *client)
 	    control_peer(fd, &peer) < 0)
 		return;
 	memcpy(client->asker.name, peer.name, sizeof(client->asker.name));
+	client->asker.uid = peer.uid;
 	client->asker.allowed =
 	    control_peer_allowed(fd, &peer, c->settings.control_group);
 }
