@@ -317,10 +317,10 @@ metadata_over(void **state)
 		assert_true(last_ns > now_ns);
 	}
 	/* ten years, from 29 February */
-	assert_int_equal(policy_metadata_over(policy,
-					      utc_ns("2038-02-28 10:00:00")) /
-			     (86400 * NS),
-			 utc_ns("2028-02-29 10:00:00") / (86400 * NS));
+	assert_int_equal(
+	    policy_metadata_over(policy, utc_ns("2038-02-28 10:00:00")) /
+		(86400 * NS),
+	    utc_ns("2028-02-29 10:00:00") / (86400 * NS));
 	policy_free(&policy);
 }
 

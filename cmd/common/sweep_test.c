@@ -719,8 +719,7 @@ test_pseudonyms(void **state)
 	struct fixture *f = *state;
 	char before[STORE_PSEUDONYM_BYTES], now[STORE_PSEUDONYM_BYTES];
 
-	assert_int_equal(
-	    store_pseudonym(f->archive, START, "2041", before), 0);
+	assert_int_equal(store_pseudonym(f->archive, START, "2041", before), 0);
 	(void)sweep_at(f, START + 367 * DAY, 0);
 	assert_int_equal(store_pseudonym(f->archive, START, "2041", now), 0);
 	assert_string_equal(before, now);

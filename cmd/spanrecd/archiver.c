@@ -12,9 +12,9 @@
  * so that a key is durable before the first chunk is sealed with it, and a row
  * says "stored" only when its file is durable too.
  *
- * For the control thread it keeps the live table, the ledger and cases, and while
- * the recorder is live it purges each minute what is due, a little at a time, and
- * signs the ledger each hour.
+ * For the control thread it keeps the live table, the ledger and cases, and
+ * while the recorder is live it purges each minute what is due, a little at a
+ * time, and signs the ledger each hour.
  */
 #include <errno.h>
 #include <pthread.h>
