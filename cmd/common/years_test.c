@@ -16,6 +16,7 @@
  * clock is wrong.
  *
  *   YEARS_SEED=1 YEARS_DAYS=1095 YEARS_LOAD=100000 (calls in 90 days)
+ *   YEARS_MINUTES=5 (between sweeps: no more than the ten that there are)
  *
  * A short one unless they are set: see .ci/years.
  */
@@ -90,6 +91,7 @@ struct years {
 	int64_t boottime_ns;
 	uint8_t boot;
 	bool synchronised;
+	int64_t step_ns; /* between sweeps, where something is due */
 	int64_t call_ns; /* mean time between calls */
 	int64_t next_call_ns;
 	/* the model */
@@ -412,8 +414,9 @@ go_on(struct years *y, int64_t ns)
 		if (y->heaped) {
 			due_ns = y->items[y->heap[0]].due_ns - y->now_ns;
 			/* due now: one that was let go */
-			due_ns = due_ns < 0 ? MINUTE
-					    : (due_ns / MINUTE + 1) * MINUTE;
+			due_ns = due_ns < 0
+				     ? y->step_ns
+				     : (due_ns / y->step_ns + 1) * y->step_ns;
 			if (due_ns < step_ns)
 				step_ns = due_ns;
 		}
@@ -681,6 +684,7 @@ test_years(void **state)
 	int64_t days = setting("YEARS_DAYS", 400);
 
 	y->random = (uint64_t)setting("YEARS_SEED", 1);
+	y->step_ns = MINUTE * setting("YEARS_MINUTES", 1);
 	y->call_ns = 90 * DAY / setting("YEARS_LOAD", 700);
 	y->now_ns = y->next_call_ns = BEGIN;
 	y->end_ns = BEGIN + days * DAY;
