@@ -84,6 +84,32 @@ file_name(const uint8_t *data, size_t size)
 	assert(strcmp(strrchr(path, '/') + 1, name) == 0);
 }
 
+static void
+case_row(const uint8_t *data, size_t size)
+{
+	uint8_t row[STORE__ROW_BYTES];
+	struct store_case a, b;
+
+	if (store__case_decode(&a, data, size))
+		return;
+	assert(memchr(a.name, 0, sizeof(a.name)));
+	assert(store__case_decode(&b, row, store__case_encode(row, &a)) == 0);
+	assert(memcmp(&a, &b, sizeof(a)) == 0);
+}
+
+static void
+hold_row(const uint8_t *data, size_t size)
+{
+	uint8_t row[STORE__ROW_BYTES];
+	struct store_hold a, b;
+
+	if (store__hold_decode(&a, data, size))
+		return;
+	assert(memchr(a.name, 0, sizeof(a.name)));
+	assert(store__hold_decode(&b, row, store__hold_encode(row, &a)) == 0);
+	assert(memcmp(&a, &b, sizeof(a)) == 0);
+}
+
 /** A call in progress: what is told lies within what there is. */
 static void
 live_entry(const uint8_t *data, size_t size)
@@ -134,5 +160,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ledger_row(data, size);
 	scrub_row(data, size);
 	file_name(data, size);
+	case_row(data, size);
+	hold_row(data, size);
 	return 0;
 }

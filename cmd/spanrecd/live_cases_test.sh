@@ -130,5 +130,6 @@ print(sum(json.load(open("answers")).values()) + 1)')" \
 	"$(holds 'sum(r["case"] == "C-1" and r["state"] == "to be deleted"
 		for r in rows)')"
 stop
+check "the recorder ends well" is "$rc" 0
 check "the archive is sound" spanrec verify --all
 exit $failed

@@ -306,7 +306,7 @@ home b
 "$BIN/spanrecd" -q --home b --read - <pipe 2>/dev/null &
 pid=$!
 exec 9>pipe
-until [ -s b/archive/lock ] || ! kill -0 $pid; do
+until grep -qx "$pid" b/archive/lock || ! kill -0 $pid; do
 	sleep 0.1
 done
 expect_error "a second recorder on one archive" 1 "process $pid" --home b \
