@@ -215,29 +215,27 @@ card_number_keyed(const struct policy_keys *keys, int side, int64_t *first_ns)
 	return false;
 }
 
-/** Of the payments that look for card numbers. @return -1: none does */
+/** Of the payments that look for card numbers, of any area: the rest of one may
+ * be keyed after a transfer. @return -1: none does */
 static int64_t
-card_lookback(const struct policy *policy, const struct policy_verdict *verdict)
+card_lookback(const struct policy *policy)
 {
 	int64_t most_ns = -1;
 
-	for (size_t i = 0;
-	     policy__is_recorded(verdict) && i < policy->payments_count; i++) {
+	for (size_t i = 0; i < policy->payments_count; i++) {
 		const struct policy__payment *payment = &policy->payments[i];
 
-		if (verdict->payments >> i & 1 && payment->card_numbers &&
-		    payment->lookback_ns > most_ns)
+		if (payment->card_numbers && payment->lookback_ns > most_ns)
 			most_ns = payment->lookback_ns;
 	}
 	return most_ns;
 }
 
 int64_t
-policy_keys_since(const struct policy *policy,
-		  const struct policy_verdict *verdict,
-		  const struct policy_keys *keys, int64_t now_ns)
+policy_keys_since(const struct policy *policy, const struct policy_keys *keys,
+		  int64_t now_ns)
 {
-	int64_t lookback_ns = card_lookback(policy, verdict);
+	int64_t lookback_ns = card_lookback(policy);
 	int64_t since_ns = INT64_MAX;
 
 	for (int side = OUTSIDE; lookback_ns >= 0 && side <= INSIDE; side++) {
@@ -295,6 +293,8 @@ pay(const struct happening *h, const struct policy__payment *payment,
 				? h->event->time_ns + payment->after_ns
 				: 0;
 
+	if (h->keys && h->event->time_ns > h->keys->paid_ns)
+		h->keys->paid_ns = h->event->time_ns;
 	if (state->for_good)
 		return;
 	state->resume_ns = state->pause == POLICY_NOT_PAUSED
@@ -434,7 +434,8 @@ keys_resume(const struct happening *h)
 {
 	const struct policy_state *state = h->state;
 
-	if (state->pause != POLICY_PAUSED_FOR_PAYMENT)
+	if (state->pause != POLICY_PAUSED_FOR_PAYMENT ||
+	    h->event->time_ns < h->keys->paid_ns)
 		return;
 	for (size_t i = 0; i < h->policy->payments_count; i++) {
 		const struct policy__payment *payment = &h->policy->payments[i];
@@ -543,8 +544,12 @@ static void
 on_time(const struct happening *h)
 {
 	const struct policy_state *state = h->state;
-	int64_t waiting_ns = h->event->time_ns - h->verdict->lookback_ns;
+	int64_t back_ns = policy__lookup_back_ns(h->policy), waiting_ns;
 
+	/* Others of the call wait though this one may not be recorded. */
+	if (h->verdict->lookback_ns > back_ns)
+		back_ns = h->verdict->lookback_ns;
+	waiting_ns = h->event->time_ns - back_ns;
 	/* It was over then, but what is sealed by now stays left out. */
 	if (state->resume_ns && h->event->time_ns >= state->resume_ns)
 		resume(h, state->resume_ns > waiting_ns ? state->resume_ns

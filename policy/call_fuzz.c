@@ -142,7 +142,7 @@ happens(struct world *w, uint8_t what, uint8_t how)
 			  &effect);
 	effect_check(&before, &w->state, &effect);
 	world_check(w);
-	(void)policy_keys_since(w->policy, &w->verdict, &w->keys, w->now_ns);
+	(void)policy_keys_since(w->policy, &w->keys, w->now_ns);
 	if (event.type == POLICY_EVENT_TIME)
 		assert(policy_call_due(&w->state) > w->now_ns);
 }

@@ -441,9 +441,8 @@ a_card_number_is_an_alarm(void **state)
 	(void)state;
 	keyed(s, AT(60) - SECOND_NS / 5, false, "411111111111111");
 	assert_nothing(s);
-	assert_int_equal(
-	    policy_keys_since(s->policy, &s->verdict, &s->keys, AT(60)),
-	    AT(40) - 15 * (SECOND_NS / 5));
+	assert_int_equal(policy_keys_since(s->policy, &s->keys, AT(60)),
+			 AT(40) - 15 * (SECOND_NS / 5));
 	keyed(s, AT(60), false, "1");
 	assert_paused(s, first_ns - 20 * SECOND_NS, "card", "card number");
 	assert_true(s->effect.card_number);
@@ -520,14 +519,17 @@ a_card_number_where_a_control_held(void **state)
 	moves(s, "2001", POLICY_KIND_QUEUE);
 	keyed(s, AT(60), false, "4111111111111111");
 	assert_nothing(s);
-	assert_int_equal(
-	    policy_keys_since(s->policy, &s->verdict, &s->keys, AT(60)),
-	    INT64_MAX);
 	scene_free(s);
-	/* no payment here looks for any */
+	/* no payment here looks for any; but the call may be passed on to where
+	 * one does, and the rest be keyed there */
 	s = scene_new("2201");
-	keyed(s, AT(60), false, "4111111111111111");
+	keyed(s, AT(60), false, "411111111111111");
 	assert_nothing(s);
+	assert_int_equal(policy_keys_since(s->policy, &s->keys, AT(60)),
+			 AT(40) - 14 * (SECOND_NS / 5));
+	moves(s, "2001", POLICY_KIND_TRANSFER);
+	keyed(s, AT(61), false, "1");
+	assert_paused(s, AT(40) - 14 * (SECOND_NS / 5), "card", "card number");
 	scene_free(s);
 }
 
@@ -553,24 +555,55 @@ static void
 digits_hold_what_they_were_heard_in(void **state)
 {
 	struct scene *s = scene_new("2001");
-	const struct policy_verdict *v = &s->verdict;
 
 	(void)state;
-	assert_int_equal(policy_keys_since(s->policy, v, &s->keys, AT(60)),
+	assert_int_equal(policy_keys_since(s->policy, &s->keys, AT(60)),
 			 INT64_MAX);
 	keyed(s, AT(60), true, "#7");
-	assert_int_equal(policy_keys_since(s->policy, v, &s->keys, AT(60)),
+	assert_int_equal(policy_keys_since(s->policy, &s->keys, AT(60)),
 			 AT(40));
 	keyed(s, AT(65), false, "12");
-	assert_int_equal(policy_keys_since(s->policy, v, &s->keys, AT(65)),
+	assert_int_equal(policy_keys_since(s->policy, &s->keys, AT(65)),
 			 AT(40));
-	assert_int_equal(policy_keys_since(s->policy, v, &s->keys, AT(70.1)),
+	assert_int_equal(policy_keys_since(s->policy, &s->keys, AT(70.1)),
 			 AT(44.8));
-	assert_int_equal(policy_keys_since(s->policy, v, &s->keys, AT(75.1)),
+	assert_int_equal(policy_keys_since(s->policy, &s->keys, AT(75.1)),
 			 INT64_MAX);
 	keyed(s, AT(66), false, "*");
-	assert_int_equal(policy_keys_since(s->policy, v, &s->keys, AT(71)),
+	assert_int_equal(policy_keys_since(s->policy, &s->keys, AT(71)),
 			 INT64_MAX);
+	scene_free(s);
+}
+
+/** Keys are heard of a moment after SIP of the same time. */
+static void
+resume_keyed_before_the_trigger(void **state)
+{
+	struct scene *s = scene_new("2001");
+
+	(void)state;
+	told(s, AT(60), POLICY_EVENT_HEADER, "X-Pay", "begin");
+	assert_paused(s, AT(40), "card", "header");
+	keyed(s, AT(59.8), true, "*6");
+	assert_nothing(s);
+	assert_int_equal(s->state.pause, POLICY_PAUSED_FOR_PAYMENT);
+	assert_true(keyed(s, AT(60), true, "*6")->resumed);
+	scene_free(s);
+}
+
+/** It was over then: also where time is told of to what is not recorded. */
+static void
+resume_by_time_in_what_is_not_recorded(void **state)
+{
+	struct scene *s = scene_new("2101");
+
+	(void)state;
+	keyed(s, AT(60), true, "*7");
+	moves(s, "2101", POLICY_KIND_QUEUE);
+	assert_int_equal(s->verdict.lookback_ns, 0);
+	simply(s, AT(661), POLICY_EVENT_TIME);
+	assert_true(s->effect.resumed);
+	assert_int_equal(s->effect.from_ns, AT(660));
 	scene_free(s);
 }
 
@@ -776,6 +809,8 @@ main(void)
 		cmocka_unit_test(digits_hold_what_they_were_heard_in),
 		cmocka_unit_test(keys_are_forgotten),
 		cmocka_unit_test(more_keys_than_are_kept),
+		cmocka_unit_test(resume_keyed_before_the_trigger),
+		cmocka_unit_test(resume_by_time_in_what_is_not_recorded),
 		cmocka_unit_test(opt_out_and_return),
 		cmocka_unit_test(opt_out_is_final),
 		cmocka_unit_test(opt_out_after_payment),

@@ -261,6 +261,8 @@ struct policy_keys {
 		char key[POLICY_KEYS_KEPT];
 		int64_t time_ns[POLICY_KEYS_KEPT];
 	} side[2];
+	int64_t paid_ns; /**< the latest trigger: what was keyed before it, and is
+			  * heard of later, resumes nothing */
 };
 void policy_keys_wipe(struct policy_keys *keys);
 /** Wipe those of which nothing can come any more. */
@@ -300,7 +302,6 @@ void policy_call_event(const struct policy *policy,
  * @return since when, look-back included; INT64_MAX: nobody does
  */
 int64_t policy_keys_since(const struct policy *policy,
-			  const struct policy_verdict *verdict,
 			  const struct policy_keys *keys, int64_t now_ns);
 
 /** When POLICY_EVENT_TIME has something to do; INT64_MAX: never. */

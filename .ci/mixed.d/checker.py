@@ -564,9 +564,8 @@ class Checker:
                 return False
             if any(low <= at < high for low, high, _, _ in self.gaps):
                 return False
-            # Where audio began in the pause, that it goes on is known too late.
-            if any(high <= at < known and (self.waits < TIMER_S or
-                                           low < segment.start < high)
+            # Where nothing waits so long, that it goes on is known too late.
+            if any(high <= at < known and self.waits < TIMER_S
                    for low, high, _, known in self.gaps):
                 return None
             return True

@@ -4,7 +4,6 @@ the same as statements of mkpcap."""
 import json
 
 APART_S = 0.3       # distinct events keep so far apart
-KEYS_S = 1.5        # keys are known so late, SIP at once
 FORGET_S = 70       # the recorder knows so long who may follow whom
 EVERY_S = 0.6       # a call begins, on the average
 AREAS = ("alpha", "bravo", "charlie", "delta", "echo", "annex")
@@ -305,7 +304,6 @@ class Call:
         self.talk = 0
         self.held = self.consult = None
         self.session = None
-        self.settled = 0
         self.make()
 
     # -- words
@@ -318,8 +316,7 @@ class Call:
         self.events.append({"at": round(at, 6), "what": what, **more})
 
     def wait(self, low=0.5, high=3.0):
-        self.now = round(max(self.now + self.chance.uniform(low, high),
-                             self.settled), 3)
+        self.now = round(self.now + self.chance.uniform(low, high), 3)
         return self.now
 
     def party(self):
@@ -427,7 +424,6 @@ class Call:
             leg.digits.append((inside, self.now, key))
             self.happens(self.now, "key", talk=self.talk,
                          end=leg.side(inside), key=key)
-        self.settled = self.now + KEYS_S
 
     def do_code(self):
         code = self.chance.choice((CODES["pay"],) * 3 + (CODES["back"],) * 3 +

@@ -111,6 +111,9 @@ struct control_call {
 	char target[SIP_USER_BYTES]; /**< who was asked to be called */
 	int64_t answer_ns;           /**< 0: not answered */
 	struct policy_verdict verdict;
+	struct policy_verdict earlier; /**< until decided_ns, for keys, which
+					* are heard of later than SIP */
+	int64_t decided_ns;
 	struct policy_verdict bound[2]; /**< [held] the last one of the same
 					 * talk: it may only get stricter */
 	bool is_bound[2];

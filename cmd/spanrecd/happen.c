@@ -217,10 +217,9 @@ is_inside(const struct policy_verdict *verdict, enum sip_party end)
  * number nothing since their beginning is sealed. */
 static void
 watch_digits(struct control_state *c, struct control_family *family,
-	     const struct policy_verdict *verdict, int64_t now_ns)
+	     int64_t now_ns)
 {
-	int64_t since_ns =
-	    policy_keys_since(c->policy, verdict, &family->keys, now_ns);
+	int64_t since_ns = policy_keys_since(c->policy, &family->keys, now_ns);
 
 	if (since_ns == family->since_ns)
 		return;
@@ -241,8 +240,16 @@ key_of_past(struct control_state *c, uint64_t number,
 		return;
 	event->inside = is_inside(&past->verdict, end);
 	(void)control__happened(c, past->family, &past->verdict, event);
+	watch_digits(c, past->family, event->time_ns);
 	if (!past->family->first)
 		(void)control__happened(c, past->family, &past->verdict, &over);
+}
+
+/* Keys are heard of a moment after SIP of the same time. */
+static const struct policy_verdict *
+verdict_at(const struct control_call *call, int64_t time_ns)
+{
+	return time_ns < call->decided_ns ? &call->earlier : &call->verdict;
 }
 
 void
@@ -256,10 +263,12 @@ control__key_pressed(struct control_state *c, uint64_t number,
 
 	COUNT_ONE(c, keys);
 	if (call) {
-		event.inside = is_inside(&call->verdict, report->end);
-		(void)control__happened(c, call->family, &call->verdict,
-					&event);
-		watch_digits(c, call->family, &call->verdict, event.time_ns);
+		const struct policy_verdict *verdict =
+		    verdict_at(call, event.time_ns);
+
+		event.inside = is_inside(verdict, report->end);
+		(void)control__happened(c, call->family, verdict, &event);
+		watch_digits(c, call->family, event.time_ns);
 	} else {
 		key_of_past(c, number, &event, report->end);
 	}
@@ -365,7 +374,7 @@ control__time_passed(struct control_state *c, int64_t time_ns)
 			(void)control__happened(c, family, &call->verdict,
 						&event);
 		if (call && family->since_ns != INT64_MAX)
-			watch_digits(c, family, &call->verdict, time_ns);
+			watch_digits(c, family, time_ns);
 		policy_keys_expire(&family->keys, time_ns);
 	}
 }
@@ -397,13 +406,16 @@ strictness(const struct policy_state *state)
 
 /* Of two pauses that holds which lasts longest, and both reach back. */
 static void
-pause_joined(struct control_state *c, const struct policy_state *joins,
+pause_joined(struct control_state *c, const struct control_family *from,
 	     struct control_family *to)
 {
+	const struct policy_state *joins = &from->state;
 	struct policy_state *state = &to->state;
 	struct policy_state both =
 	    strictness(joins) > strictness(state) ? *joins : *state;
 
+	if (from->keys.paid_ns > to->keys.paid_ns)
+		to->keys.paid_ns = from->keys.paid_ns;
 	if (!joins->pause)
 		return;
 	if (state->pause) {
@@ -461,7 +473,7 @@ control__state_joined(struct control_state *c,
 		state->opt = joins->opt;
 		state->opt_ns = joins->opt_ns;
 	}
-	pause_joined(c, joins, to);
+	pause_joined(c, from, to);
 	if (state->opt == POLICY_OPT_OUT)
 		discard_all(c, to);
 	else if (state->opt != opt)

@@ -167,10 +167,18 @@ decide_for_room(struct control_state *c, const struct control_call *call,
 		    call->family->id);
 }
 
+/* May the same come of a key? */
+static bool
+pays_alike(const struct policy_verdict *a, const struct policy_verdict *b)
+{
+	return a->payments == b->payments && a->opt_out == b->opt_out &&
+	       a->route == b->route && a->decision == b->decision;
+}
+
 /* @param anew what was decided before does not bind */
 static void
 decide(struct control_state *c, struct control_call *call,
-       const struct control_parties *parties, bool anew)
+       const struct control_parties *parties, bool anew, int64_t time_ns)
 {
 	struct policy_verdict v;
 
@@ -181,6 +189,10 @@ decide(struct control_state *c, struct control_call *call,
 	if (!keep_strict(call, &v))
 		memcpy(call->policy, c->policy_hash, sizeof(call->policy));
 	decide_for_room(c, call, &v);
+	if (call->segment && !c->restoring && !pays_alike(&v, &call->verdict)) {
+		call->earlier = call->verdict;
+		call->decided_ns = time_ns;
+	}
 	call->verdict = call->bound[call->held] = v;
 	call->is_bound[call->held] = true;
 	call->sided = true;
@@ -398,7 +410,7 @@ control__segment_begin(struct control_state *c, struct control_call *call,
 
 	control__legs_prune(call);
 	control__parties(c, call, &parties);
-	decide(c, call, &parties, cause.anew);
+	decide(c, call, &parties, cause.anew, time_ns);
 	if (call->verdict.reach_ns)
 		time_ns = reach_back(call, before, time_ns);
 	begin(c, call, &parties, cause, time_ns);
@@ -412,7 +424,7 @@ control__segment_reached(struct control_state *c, struct control_call *call,
 	struct control_parties parties;
 
 	control__parties(c, call, &parties);
-	decide(c, call, &parties, true);
+	decide(c, call, &parties, true, time_ns);
 	if (strictness(call->verdict.decision) < strictness(before)) {
 		begin(c, call, &parties, cause, time_ns);
 		return;
@@ -431,7 +443,7 @@ control__segment_update(struct control_state *c, struct control_call *call,
 
 	control__parties(c, call, &parties);
 	if (again)
-		decide(c, call, &parties, false);
+		decide(c, call, &parties, false, time_ns);
 	note_call_ids(call, false);
 	make_head(c, call, &parties, start_of(call));
 	update(c, call, before, call->verdict.decision, time_ns);
@@ -454,7 +466,7 @@ control__segment_review(struct control_state *c, struct control_call *call,
 	struct control_parties parties;
 
 	control__parties(c, call, &parties);
-	decide(c, call, &parties, false);
+	decide(c, call, &parties, false, time_ns);
 	if (strictness(now->decision) > strictness(before.decision)) {
 		begin(c, call, &parties, cause,
 		      reach_back(call, before.decision, time_ns));
@@ -580,7 +592,7 @@ control__segment_go_on(struct control_state *c, struct control_call *call,
 	call->bound[call->held] = call->verdict;
 	call->is_bound[call->held] = true;
 	control__parties(c, call, &parties);
-	decide(c, call, &parties, false);
+	decide(c, call, &parties, false, time_ns);
 	if (strictness(call->verdict.decision) < 2)
 		control__saved_before(saved, &call->before);
 	make_head(c, call, &parties, start_ns);
