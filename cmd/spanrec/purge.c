@@ -315,12 +315,16 @@ when(const struct arguments *arguments, int64_t *now_ns)
 static int
 ask_sweep(struct spanrec *spanrec, bool clock_is_right)
 {
+	json_t *answer, *request = json_pack("{ss}", "op", "purge");
 	struct sweep_result purge = { 0 };
-	json_t *answer;
-	int rc = spanrec_ask(spanrec,
-			     json_pack("{sssb}", "op", "purge",
-				       "clock_is_right", clock_is_right),
-			     CONTROL_PURGE_TIMEOUT_MS, &answer);
+	int rc;
+
+	if (clock_is_right &&
+	    json_object_set_new(request, "clock_is_right", json_true())) {
+		json_decref(request);
+		request = NULL;
+	}
+	rc = spanrec_ask(spanrec, request, CONTROL_PURGE_TIMEOUT_MS, &answer);
 
 	if (rc)
 		return rc;
