@@ -346,241 +346,6 @@ store_batch_abort(struct store_archive *archive)
 
 /* ---- rows and what leads to them --------------------------------------- */
 
-/** A key under which a row can be found. */
-struct way {
-	MDB_dbi table;
-	struct store__key key;
-};
-
-/* Numbers of a row that it is found by; ways to it in all: these, and times,
- * extensions, clocks or tombstones, live or longer. */
-#define NUMBERS_MAX 20
-#define WAYS_MAX    (NUMBERS_MAX + 4)
-
-struct ways {
-	size_t count;
-	struct way way[WAYS_MAX];
-};
-
-/** @param text NULL: none @param time_ns NULL: none */
-static void
-way_add(struct ways *ways, MDB_dbi table, const char *text,
-	const int64_t *time_ns, const struct store_segment *segment)
-{
-	struct way *way = &ways->way[ways->count++];
-
-	assert(ways->count <= WAYS_MAX);
-	way->table = table;
-	way->key.bytes = 0;
-	if (text)
-		store__key_text(&way->key, text);
-	if (time_ns)
-		store__key_time(&way->key, *time_ns);
-	store__key_segment(&way->key, segment->call, segment->segment);
-}
-
-/** Different numbers that are not empty. */
-struct numbers {
-	size_t count;
-	char number[NUMBERS_MAX][STORE_NUMBER_BYTES];
-};
-
-static void
-number_add(struct numbers *numbers, const char *number, size_t n)
-{
-	char *to = numbers->number[numbers->count];
-
-	if (n == 0 || n >= STORE_NUMBER_BYTES || numbers->count == NUMBERS_MAX)
-		return;
-	for (size_t i = 0; i < numbers->count; i++)
-		if (strncmp(numbers->number[i], number, n) == 0 &&
-		    numbers->number[i][n] == '\0')
-			return;
-	memcpy(to, number, n);
-	to[n] = '\0';
-	numbers->count++;
-}
-
-static void
-numbers_of(struct numbers *numbers, const struct store_segment *segment)
-{
-	const char *parties[] = { segment->from, segment->to, segment->local,
-				  segment->remote };
-	const char *line = segment->others;
-	size_t n;
-
-	numbers->count = 0;
-	for (size_t i = 0; i < sizeof(parties) / sizeof(*parties); i++)
-		number_add(numbers, parties[i], strlen(parties[i]));
-	for (; *line; line += n + (line[n] == '\n')) {
-		n = strcspn(line, "\n");
-		number_add(numbers, line, n);
-	}
-}
-
-bool
-store__has_number(const struct store_segment *segment, const char *number)
-{
-	struct numbers numbers;
-
-	numbers_of(&numbers, segment);
-	for (size_t i = 0; i < numbers.count; i++)
-		if (strcmp(numbers.number[i], number) == 0)
-			return true;
-	return false;
-}
-
-int64_t
-store__length_most(const char *class)
-{
-	int64_t most = STORE__LONG_NS;
-
-	if (class[0] < 'a' || class[0] > 'z' || class[1])
-		return INT64_MAX;
-	for (char c = 'a'; c <= class[0]; c++)
-		if (__builtin_mul_overflow(most, 2, &most))
-			return INT64_MAX;
-	return most;
-}
-
-bool
-store__length_class(char class[2], const struct store_segment *segment)
-{
-	int64_t length;
-
-	if (__builtin_sub_overflow(segment->end_ns, segment->start_ns, &length))
-		length = segment->end_ns > segment->start_ns ? INT64_MAX : 0;
-	if (length <= STORE__LONG_NS)
-		return false;
-	memcpy(class, "a", 2);
-	while (length > store__length_most(class))
-		class[0]++;
-	return true;
-}
-
-void
-store_segment_counts(const struct store_segment *segment,
-		     const char **retention, int64_t *from_ns)
-{
-	*retention = segment->retention;
-	*from_ns = segment->call_start_ns;
-	/* Of what was purged the note counts, from the start of the call. */
-	if (segment->state == STORE_STATE_PURGED)
-		return;
-	for (size_t i = 0; i < STORE_SUCCESSORS_MAX; i++) {
-		const struct store_successor *one = &segment->successors[i];
-
-		if (!one->retention[0] || one->from_ns < *from_ns)
-			continue;
-		*retention = one->retention;
-		*from_ns = one->from_ns;
-	}
-}
-
-static void
-ways_of(struct ways *ways, const struct store__tables *tables,
-	const struct store_segment *segment)
-{
-	struct numbers numbers;
-	const char *class;
-	char length[2];
-	int64_t from_ns;
-
-	ways->count = 0;
-	way_add(ways, tables->times, NULL, &segment->start_ns, segment);
-	numbers_of(&numbers, segment);
-	for (size_t i = 0; i < numbers.count; i++)
-		way_add(ways, tables->numbers, numbers.number[i],
-			&segment->start_ns, segment);
-	if (segment->local[0])
-		way_add(ways, tables->extensions, segment->local,
-			&segment->start_ns, segment);
-	store_segment_counts(segment, &class, &from_ns);
-	if (segment->state != STORE_STATE_PURGED)
-		way_add(ways, tables->clocks, class, &from_ns, segment);
-	else if (tables->tombstones)
-		way_add(ways, tables->tombstones, segment->retention,
-			&segment->call_start_ns, segment);
-	if (segment->state == STORE_STATE_RECORDING)
-		way_add(ways, tables->live, NULL, NULL, segment);
-	else if (tables->longer && store__length_class(length, segment))
-		way_add(ways, tables->longer, length, &segment->start_ns,
-			segment);
-}
-
-static bool
-ways_hold(const struct ways *ways, const struct way *way)
-{
-	for (size_t i = 0; i < ways->count; i++)
-		if (ways->way[i].table == way->table &&
-		    ways->way[i].key.bytes == way->key.bytes &&
-		    memcmp(ways->way[i].key.data, way->key.data,
-			   way->key.bytes) == 0)
-			return true;
-	return false;
-}
-
-bool
-store__way_right(const struct store_archive *archive, MDB_dbi table,
-		 const MDB_val *key, const struct store_segment *segment)
-{
-	const struct store__tables *tables = &archive->tables;
-	struct way way = { .table = table };
-	struct ways ways;
-
-	if (table == tables->segments)
-		return true;
-	if (table == tables->purging)
-		return segment->state == STORE_STATE_PURGED;
-	if (key->mv_size > sizeof(way.key.data))
-		return false;
-	way.key.bytes = key->mv_size;
-	memcpy(way.key.data, key->mv_data, key->mv_size);
-	ways_of(&ways, tables, segment);
-	return ways_hold(&ways, &way);
-}
-
-const char *
-store__way_missing(const struct store_archive *archive, MDB_txn *txn,
-		   const struct store_segment *segment)
-{
-	struct ways ways;
-	MDB_val key, none;
-
-	ways_of(&ways, &archive->tables, segment);
-	for (size_t i = 0; i < ways.count; i++) {
-		key = store__key_val(&ways.way[i].key);
-		if (mdb_get(txn, ways.way[i].table, &key, &none) ==
-		    MDB_NOTFOUND)
-			return store__table_name(archive, ways.way[i].table);
-	}
-	return NULL;
-}
-
-/** From the ways that led to the old row to those of the new one. */
-static int
-ways_change(MDB_txn *txn, struct ways *from, struct ways *to)
-{
-	MDB_val key, none = { .mv_size = 0, .mv_data = NULL };
-	int rc = 0;
-
-	for (size_t i = 0; i < from->count && rc == 0; i++) {
-		if (ways_hold(to, &from->way[i]))
-			continue;
-		key = store__key_val(&from->way[i].key);
-		rc = mdb_del(txn, from->way[i].table, &key, NULL);
-		if (rc == MDB_NOTFOUND)
-			rc = 0;
-	}
-	for (size_t i = 0; i < to->count && rc == 0; i++) {
-		if (ways_hold(from, &to->way[i]))
-			continue;
-		key = store__key_val(&to->way[i].key);
-		rc = mdb_put(txn, to->way[i].table, &key, &none, 0);
-	}
-	return store__index_error(rc);
-}
-
 int
 store__index_longest(const struct store_archive *archive, MDB_txn *txn,
 		     uint64_t *longest_ns)
@@ -723,7 +488,7 @@ store__row_put(const struct store_archive *archive, MDB_txn *txn,
 	       const struct store_segment *given)
 {
 	uint8_t row[STORE__ROW_BYTES];
-	struct ways from = { 0 }, to;
+	struct store__ways from = { 0 }, to;
 	struct store__key key = { 0 };
 	struct store_segment old = { .state = STORE_STATE_NONE };
 	struct store_segment copy = *given;
@@ -737,20 +502,20 @@ store__row_put(const struct store_archive *archive, MDB_txn *txn,
 	if (r == 0 && old.state == STORE_STATE_PURGED)
 		return -EALREADY;
 	if (r == 0) {
-		ways_of(&from, &archive->tables, &old);
+		store__ways_of(&from, &archive->tables, &old);
 		keep_scrubbed(&copy, &old);
 		r = keep_held(archive, txn, &copy, &old);
 		if (r < 0)
 			return r;
 	}
-	ways_of(&to, &archive->tables, segment);
+	store__ways_of(&to, &archive->tables, segment);
 	store__key_segment(&key, segment->call, segment->segment);
 	k = store__key_val(&key);
 	value.mv_size = store__row_encode(row, segment);
 	r = store__index_error(
 	    mdb_put(txn, archive->tables.segments, &k, &value, 0));
 	if (r == 0)
-		r = ways_change(txn, &from, &to);
+		r = store__ways_change(txn, &from, &to);
 	if (r == 0)
 		r = longest_grow(archive, txn, segment);
 	if (r == 0)
@@ -762,13 +527,13 @@ int
 store__row_remove(const struct store_archive *archive, MDB_txn *txn,
 		  const struct store_segment *segment)
 {
-	struct ways from, to = { 0 };
+	struct store__ways from, to = { 0 };
 	struct store__key key = { 0 };
 	MDB_val k;
 	int r;
 
-	ways_of(&from, &archive->tables, segment);
-	r = ways_change(txn, &from, &to);
+	store__ways_of(&from, &archive->tables, segment);
+	r = store__ways_change(txn, &from, &to);
 	if (r == 0)
 		r = store__holds_remove(archive, txn, segment);
 	if (r)
@@ -826,13 +591,14 @@ store_segment_put(struct store_archive *archive,
 
 /** What of the ways to a row leads through tables that are new. */
 static int
-ways_add(MDB_txn *txn, struct ways *ways, const struct store__tables *made)
+ways_add(MDB_txn *txn, struct store__ways *ways,
+	 const struct store__tables *made)
 {
 	MDB_val key, none = { .mv_size = 0, .mv_data = NULL };
 	int rc = 0;
 
 	for (size_t i = 0; i < ways->count && rc == 0; i++) {
-		struct way *way = &ways->way[i];
+		struct store__way *way = &ways->way[i];
 
 		if (way->table != made->tombstones &&
 		    way->table != made->longer)
@@ -850,7 +616,7 @@ ways_fill(const struct store_archive *archive, MDB_txn *txn,
 {
 	struct store_segment segment;
 	MDB_cursor *cursor;
-	struct ways ways;
+	struct store__ways ways;
 	MDB_val key, row;
 	int r, rc = mdb_cursor_open(txn, archive->tables.segments, &cursor);
 
@@ -861,7 +627,7 @@ ways_fill(const struct store_archive *archive, MDB_txn *txn,
 		/* What cannot be read is told by whoever looks for it. */
 		if (store__row_decode(&segment, row.mv_data, row.mv_size) ==
 		    0) {
-			ways_of(&ways, &archive->tables, &segment);
+			store__ways_of(&ways, &archive->tables, &segment);
 			r = ways_add(txn, &ways, made);
 		}
 		if (r == 0)

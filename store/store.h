@@ -11,6 +11,7 @@
  *   keyring.c    fixed slots, one file a day: file keys sealed to recipients
  *   row.c        rows of the index as bytes
  *   index.c      LMDB: the tables, transactions, rows and what leads to them
+ *   ways.c       what leads to a row
  *   live.c       calls in progress, for the recorder that is started again
  *   search.c     walks over rows in short read transactions
  *   ledger.c     hash-chained log of what was done to the archive

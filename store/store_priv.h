@@ -481,6 +481,29 @@ bool store__segment_sound(const struct store_segment *segment);
 
 const char *store__table_name(const struct store_archive *archive,
 			      MDB_dbi table);
+/* Numbers of a row that it is found by; ways to it in all: these, and times,
+ * extensions, clocks or tombstones, live or longer (ways.c). */
+#define STORE__NUMBERS_MAX 20
+#define STORE__WAYS_MAX    (STORE__NUMBERS_MAX + 4)
+
+/** A key under which a row can be found. */
+struct store__way {
+	MDB_dbi table;
+	struct store__key key;
+};
+
+struct store__ways {
+	size_t count;
+	struct store__way way[STORE__WAYS_MAX];
+};
+
+void store__ways_of(struct store__ways *ways,
+		    const struct store__tables *tables,
+		    const struct store_segment *segment);
+/** From the ways that led to the old row to those of the new one. */
+int store__ways_change(MDB_txn *txn, struct store__ways *from,
+		       struct store__ways *to)
+	__attribute__((warn_unused_result));
 /** Does this row have this key in this table? */
 bool store__way_right(const struct store_archive *archive, MDB_dbi table,
 		      const MDB_val *key, const struct store_segment *segment);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * report deletions: every certificate of a deletion, with the clock of what was
- * deleted, as long as its tombstone is there to tell it.
+ * report deletions: every certificate of a deletion, or of a part that was
+ * taken out of a recording, with the clock of what was deleted, as long as its
+ * tombstone is there to tell it.
  */
 #include "cmd/spanrec/report_priv.h"
 
@@ -109,7 +110,10 @@ set_clock(struct spanrec *spanrec, json_t *row,
 static int
 set_certificate(json_t *row, const struct store_ledger_entry *entry)
 {
+	bool part = strcmp(entry->action, "scrub") == 0;
+
 	return spanrec_json_set(row, "id", entry->subject) |
+	       spanrec_json_set(row, "what", part ? "a part of it" : "all") |
 	       spanrec_report_time(row, "deleted", entry->time_ns) |
 	       spanrec_report_count(row, "certificate", entry->number) |
 	       spanrec_json_set(row, "by", entry->actor) |
@@ -132,7 +136,8 @@ take(void *ctx, const struct store_ledger_entry *entry)
 	json_t *row;
 	int r;
 
-	if (strcmp(entry->action, "purge") != 0 ||
+	if ((strcmp(entry->action, "purge") != 0 &&
+	     strcmp(entry->action, "scrub") != 0) ||
 	    !in_period(&deletions->period, entry->time_ns))
 		return 0;
 	row = json_object();
@@ -156,7 +161,7 @@ take(void *ctx, const struct store_ledger_entry *entry)
 
 /* ---- the report ---------------------------------------------------------- */
 
-enum { DELETED, ID, CLASS, CEILING, LATENESS, BY, CERTIFICATE };
+enum { DELETED, ID, WHAT, CLASS, CEILING, LATENESS, BY, CERTIFICATE };
 
 static const char *const headings[] = { "DELETED",    "ID",   "CLASS",
 					"TO BE GONE", "LATE", "BY",

@@ -189,17 +189,56 @@ floor_of(const struct store_segment *segment, const struct policy_clock *clock)
 	return clock->floor_ns > segment->call_start_ns ? clock->floor_ns : 0;
 }
 
+struct reasons {
+	const struct spanrec *spanrec;
+	char text[512];
+};
+
+static int
+add_reason(void *ctx, const struct store_hold *hold)
+{
+	struct reasons *reasons = ctx;
+	size_t used = strlen(reasons->text);
+	char review[SPANREC_TIME_BYTES];
+
+	if (hold->ended_ns)
+		return 0;
+	spanrec_time_local(reasons->spanrec->zone, hold->review_ns, review);
+	(void)!snprintf(reasons->text + used, sizeof(reasons->text) - used,
+			"%scase %s: %s (review %.10s)", used ? "; " : "",
+			hold->name, hold->reason, review);
+	return 0;
+}
+
+/* @param reasons empty where it is not held */
+static int
+why(const struct survey *survey, const struct store_segment *segment,
+    struct reasons *reasons)
+{
+	*reasons = (struct reasons){ .spanrec = survey->spanrec };
+	if (segment->state != STORE_STATE_HELD)
+		return 0;
+	return store_holds(survey->spanrec->archive, NULL, segment->id,
+			   add_reason, reasons);
+}
+
 static int
 add_row(struct survey *survey, const struct store_segment *segment,
 	const struct policy_clock *clock, enum finding finding)
 {
-	json_t *row = json_object();
+	struct reasons reasons;
+	int r = why(survey, segment, &reasons);
+	json_t *row;
 
+	if (r)
+		return r;
+	row = json_object();
 	if (!row)
 		return -ENOMEM;
 	if (spanrec_json_set(row, "id", segment->id) |
 	    spanrec_json_set(row, "class", segment->retention) |
 	    spanrec_json_set(row, "finding", finding_words[finding]) |
+	    spanrec_json_set(row, "why", reasons.text) |
 	    spanrec_report_time(row, "start", segment->call_start_ns) |
 	    spanrec_report_time(row, "floor", floor_of(segment, clock)) |
 	    spanrec_report_time(row, "due", clock->due_ns) |
@@ -381,14 +420,14 @@ print_classes(const struct survey *survey)
 
 /* ---- a line for each recording ------------------------------------------- */
 
-enum { ID, ROW_CLASS, FINDING, START, FLOOR, DUE, CEILING };
+enum { ID, ROW_CLASS, FINDING, START, FLOOR, DUE, CEILING, WHY };
 
-static const char *const row_headings[] = { "ID",     "CLASS", "FINDING",
-					    "START",  "FLOOR", "DUE",
-					    "CEILING" };
-static const char *const row_names[] = { "id",      "class",   "finding",
-					 "start",   "floor",   "due",
-					 "ceiling", "deleted", "bytes" };
+static const char *const row_headings[] = { "ID",      "CLASS", "FINDING",
+					    "START",   "FLOOR", "DUE",
+					    "CEILING", "WHY" };
+static const char *const row_names[] = { "id",      "class", "finding", "start",
+					 "floor",   "due",   "ceiling", "why",
+					 "deleted", "bytes" };
 
 static const char *
 row_cell(const struct spanrec *spanrec, const json_t *row, size_t column,
@@ -396,7 +435,9 @@ row_cell(const struct spanrec *spanrec, const json_t *row, size_t column,
 {
 	const char *value = spanrec_json_text(row, row_names[column]);
 
-	return column < START ? value : spanrec_rows_time(spanrec, value, text);
+	return column < START || column == WHY
+		   ? value
+		   : spanrec_rows_time(spanrec, value, text);
 }
 
 static int
@@ -406,7 +447,7 @@ print_rows(const struct survey *survey)
 		.headings = row_headings,
 		.headings_count = sizeof(row_headings) / sizeof(*row_headings),
 		.cell = row_cell,
-		.may_be_cut = 1U << ROW_CLASS,
+		.may_be_cut = 1U << ROW_CLASS | 1U << WHY,
 		.names = row_names,
 		.names_count = sizeof(row_names) / sizeof(*row_names),
 		.none = "Nothing is overdue, held, damaged, due soon, or was "

@@ -135,6 +135,23 @@ test_deletions(void **state)
 }
 
 static void
+test_held(void **state)
+{
+	const struct fixture *f = *state;
+	char *output;
+
+	free(RUN(0, EXIT_DONE, "case open C-9 --title fall --approver ann"));
+	free(RUN(0, EXIT_DONE,
+		 "hold add %.27s-1 --case C-9 --reason claim --approver ann "
+		 "--review 2019-06-01",
+		 f->call[1]));
+	output = RUN(0, EXIT_DONE, "report retention --list --json");
+	assert_has(output, "\"finding\":\"held\",\"why\":\"case C-9: claim "
+			   "(review 2019-06-01)\"");
+	free(output);
+}
+
+static void
 test_usage(void **state)
 {
 	const struct fixture *f = *state;
@@ -150,7 +167,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_retention),   FIXTURE_TEST(test_floor),
 		FIXTURE_TEST(test_below_floor), FIXTURE_TEST(test_deletions),
-		FIXTURE_TEST(test_usage),
+		FIXTURE_TEST(test_held),        FIXTURE_TEST(test_usage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
