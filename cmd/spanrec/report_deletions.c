@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * report deletions: every certificate of a deletion, or of a part that was
- * taken out of a recording, with the clock of what was deleted, as long as its
- * tombstone is there to tell it.
+ * report deletions: every certificate of a deletion, or of a part that was taken
+ * out, with the clock of the recording, as long as there is a row to tell it.
  */
 #include "cmd/spanrec/report_priv.h"
 
