@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * report deletions: every certificate of a deletion, or of a part that was taken
- * out, with the clock of the recording, as long as there is a row to tell it.
+ * report deletions: every certificate of a deletion, or of a part that was
+ * taken out, with the clock of the recording, as long as there is a row to tell
+ * it.
  */
 #include "cmd/spanrec/report_priv.h"
 
