@@ -16,13 +16,17 @@ entries() {
 	grep -a -o "$1" home/archive/index/data.mdb | wc -l
 }
 
-# ---- 5,000 that are due, while calls are recorded ----------------------------
+# ---- many that are due, while calls are recorded ------------------------------
 
+many=5000
+case ${V:-release} in
+asan | tsan) many=500 ;; # more takes minutes
+esac
 cat >old.call <<-CALL
 start 2019-03-28T14:15:00Z
 host a 10.0.0.11
 host b 10.0.0.12
-repeat 5000 every 0.4 ports 2 users 1
+repeat $many every 0.4 ports 2 users 1
 call c from a:1000 to b:5000
 at 0 c invite rtp 10000
 at 0.1 c ok rtp 20000
@@ -36,8 +40,8 @@ home
 "$BIN/mkpcap" -q -o old.pcap old.call
 "$BIN/spanrecd" -q --home home --read old.pcap 2>log
 chown -R nobody: home
-check "5,000 recordings are due, and none is purged from captures" \
-	is "$(spanrec list --json | wc -l)" 5000
+check "many recordings are due, and none is purged from captures" \
+	is "$(spanrec list --json | wc -l)" $many
 start
 traffic 20 3
 sleep 3
