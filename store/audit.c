@@ -11,6 +11,7 @@
  * hash than it has, is the wrong one of the two.
  */
 #include "store/store.h"
+#include "store/audit.h"
 
 #include <errno.h>
 #include <stdlib.h>

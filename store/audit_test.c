@@ -6,6 +6,7 @@
  */
 #include "cmd/testing/testing.h"
 #include "store/fixture_priv.h"
+#include "store/audit.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -10,6 +10,7 @@
  * there.
  */
 #include "store/store.h"
+#include "store/cases.h"
 
 #include <errno.h>
 #include <stdio.h>

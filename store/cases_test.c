@@ -3,6 +3,7 @@
  * leaves nothing behind; and a hold and a purge that want the same recording.
  */
 #include "store/store.h"
+#include "store/cases.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -10,6 +10,7 @@
  *   signed     "spanrec-head-1", 0 | u64 number | the value up to the key
  */
 #include "store/store.h"
+#include "store/audit.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,6 +10,7 @@
  *   hash   BLAKE2b-256 of u64 number | previous hash | entry
  */
 #include "store/store.h"
+#include "store/audit.h"
 
 #include <assert.h>
 #include <errno.h>

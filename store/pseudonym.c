@@ -11,6 +11,7 @@
  *   slot   u32 month, 202611 | u32 state | key 32 | random 24
  */
 #include "store/store.h"
+#include "store/audit.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,6 +2,7 @@
 /* What stands in the ledger for numbers, and what is left when its key goes. */
 #include "cmd/testing/testing.h"
 #include "store/fixture_priv.h"
+#include "store/audit.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "store/store.h"
+#include "store/cases.h"
+#include "store/scrub.h"
 #include "store/store_priv.h"
 
 #define VERSION          1

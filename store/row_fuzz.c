@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "store/store.h"
+#include "store/audit.h"
+#include "store/cases.h"
+#include "store/scrub.h"
 #include "store/store_priv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,6 +3,7 @@
  * newer versions. */
 #include "cmd/testing/testing.h"
 #include "store/fixture_priv.h"
+#include "store/scrub.h"
 
 #include <errno.h>
 

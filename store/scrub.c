@@ -17,6 +17,7 @@
  * leads to it, but for one that was made a moment ago and opens nothing.
  */
 #include "store/store.h"
+#include "store/scrub.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,6 +5,7 @@
 #define STORE_SCRUB_FIXTURE_PRIV_H
 
 #include "store/fixture_priv.h"
+#include "store/scrub.h"
 
 #include <sys/mman.h>
 #include <unistd.h>

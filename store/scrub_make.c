@@ -10,6 +10,7 @@
  * of the two places where it may lie.
  */
 #include "store/store.h"
+#include "store/scrub.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,6 +3,7 @@
  * may and who may not, and a crash between any two steps. */
 #include "cmd/testing/testing.h"
 #include "store/scrub_fixture_priv.h"
+#include "store/scrub.h"
 
 #include <errno.h>
 #include <ftw.h>

@@ -12,6 +12,9 @@
 #include <string.h>
 
 #include "store/store.h"
+#include "store/audit.h"
+#include "store/cases.h"
+#include "store/scrub.h"
 
 #define STORE__DIR_MODE 0750
 #define STORE__FILE_MODE 0640

@@ -6,6 +6,7 @@
  * packets add up. And the other way round: what is there that should not be.
  */
 #include "store/store.h"
+#include "store/scrub.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "store/store_priv.h"
+#include "store/cases.h"
 
 /** @param text NULL: none @param time_ns NULL: none */
 static void

@@ -10,6 +10,7 @@
 #include <jansson.h>
 
 #include "cmd/common/exit.h"
+#include "store/cases.h"
 
 enum kind { TEXT, TIME, COUNT };
 

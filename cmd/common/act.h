@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "store/store.h"
+#include "store/cases.h"
 
 struct json_t;
 

@@ -13,6 +13,7 @@
 
 #include "cmd/common/exit.h"
 #include "cmd/testing/testing.h"
+#include "store/cases.h"
 
 static char ids[2][STORE_SEGMENT_ID_BYTES] = { "a-1", "b-2" };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cmd/common/log.h"
+#include "store/audit.h"
 
 /* Root makes it for whoever records. */
 static void

@@ -8,6 +8,7 @@
 
 #include "cmd/common/home.h"
 #include "store/store.h"
+#include "store/audit.h"
 
 /**
  * Load the key that signs heads; where there is none, make one, which belongs

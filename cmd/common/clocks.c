@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Policies of then, and who has the word about a segment. */
 #include "cmd/common/clocks.h"
+#include "store/cases.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "cmd/testing/testing.h"
+#include "store/cases.h"
 
 #define SECOND INT64_C(1000000000)
 #define DAY    (86400 * SECOND)

@@ -2,6 +2,7 @@
 /* One step of a scrub as JSON, and done. Nothing that comes through the socket
  * is trusted: store_scrub_commit looks at what became of it. */
 #include "cmd/common/scrub.h"
+#include "store/scrub.h"
 
 #include <errno.h>
 #include <stdlib.h>

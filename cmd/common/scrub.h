@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "store/store.h"
+#include "store/scrub.h"
 
 /** Of a new file in one step: with its hexadecimal digits it fits a request. */
 #define SCRUB_PIECE_BYTES 30000

@@ -5,6 +5,7 @@
  * no class waits for another one.
  */
 #include "cmd/common/sweep.h"
+#include "store/audit.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "cmd/testing/testing.h"
+#include "store/audit.h"
 
 #define SECOND INT64_C(1000000000)
 #define MINUTE (60 * SECOND)

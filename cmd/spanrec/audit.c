@@ -13,6 +13,7 @@
 #include "cmd/common/control.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "store/audit.h"
 
 static const struct spanrec_action list[] = {
 	{ "list", "[--from T] [--id ID]", "who did what, when and why",

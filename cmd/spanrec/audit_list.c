@@ -12,6 +12,7 @@
 #include "cmd/common/log.h"
 #include "cmd/spanrec/audit_priv.h"
 #include "cmd/spanrec/report_priv.h"
+#include "store/audit.h"
 
 enum { JSON = 0x200, CSV, FROM, TO, ID, ACTOR, ACTION, NUMBER, OUT };
 

@@ -11,6 +11,7 @@
 #include "cmd/common/log.h"
 #include "cmd/spanrec/audit_priv.h"
 #include "cmd/spanrec/report_priv.h"
+#include "store/audit.h"
 
 enum { JSON = 0x200, ANCHOR };
 

@@ -9,6 +9,7 @@
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "store/cases.h"
 
 /* ---- open, close --------------------------------------------------------- */
 

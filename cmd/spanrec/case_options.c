@@ -11,6 +11,7 @@
 #include "cmd/common/control.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "store/cases.h"
 
 /* ---- options ------------------------------------------------------------- */
 

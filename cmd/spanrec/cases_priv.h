@@ -4,6 +4,7 @@
 #define CMD_SPANREC_CASES_PRIV_H
 
 #include "cmd/spanrec/spanrec.h"
+#include "store/cases.h"
 
 struct json_t;
 

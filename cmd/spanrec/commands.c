@@ -6,6 +6,7 @@
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "store/audit.h"
 
 struct command {
 	const char *name;

@@ -12,6 +12,7 @@
 #include "cmd/common/act.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "store/cases.h"
 
 /* Nothing is held without somebody looking at it once a year. */
 #define REVIEW_MAX_NS (INT64_C(366) * 86400 * 1000000000)

@@ -18,6 +18,7 @@
 #include "cmd/common/audit.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "store/audit.h"
 
 enum { PUBLIC_KEY = 0x200 };
 

@@ -16,6 +16,7 @@
 #include "cmd/common/control.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "store/audit.h"
 
 static int
 archive_failed(const struct spanrec *spanrec, int error)

@@ -18,6 +18,7 @@
 #include "cmd/common/clocks.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "store/cases.h"
 
 #define DAY_NS    (INT64_C(86400) * 1000000000)
 #define SOON_DAYS 7

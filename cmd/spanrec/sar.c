@@ -17,6 +17,7 @@
 #include "cmd/common/act.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "store/cases.h"
 
 /* A hold is looked at when the answer is due; that may be past. */
 #define DAY_NS (INT64_C(86400) * 1000000000)

@@ -12,6 +12,7 @@
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "store/cases.h"
 
 /* ---- one call ------------------------------------------------------------ */
 

@@ -4,6 +4,7 @@
 #define CMD_SPANREC_SAR_PRIV_H
 
 #include "cmd/spanrec/cases_priv.h"
+#include "store/cases.h"
 
 /** Segments in which a subject had part, in order of time. */
 struct spanrec_sar_found {

@@ -17,6 +17,7 @@
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 #include "rtp/tracks.h"
+#include "store/scrub.h"
 
 _Static_assert(STORE_RELAY_NS >= RTP_TRACKS_RELAY_SAMPLES *
 				     (INT64_C(1000000000) / SPANREC_SAMPLE_HZ),

@@ -14,6 +14,7 @@
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "store/scrub.h"
 
 struct arguments {
 	struct spanrec *spanrec;

@@ -5,6 +5,7 @@
 
 #include "cmd/common/scrub.h"
 #include "cmd/spanrec/spanrec.h"
+#include "store/scrub.h"
 
 /**
  * Have a step done, here or by the recorder.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Taking a part out of a recording, as people do it and as they hear it. */
 #include "cmd/spanrec/fixture_priv.h"
+#include "store/scrub.h"
 
 #include <math.h>
 

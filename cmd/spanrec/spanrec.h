@@ -46,6 +46,7 @@
 #include "policy/policy.h"
 #include "rtp/rtp.h"
 #include "store/store.h"
+#include "store/audit.h"
 
 struct spanrec_selection;
 

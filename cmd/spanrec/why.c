@@ -9,6 +9,8 @@
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "store/cases.h"
+#include "store/scrub.h"
 
 struct arguments {
 	struct spanrec *spanrec;

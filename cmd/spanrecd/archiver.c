@@ -28,6 +28,8 @@
 #include "cmd/spanrecd/events.h"
 #include "cmd/spanrecd/pipeline.h"
 #include "cmd/spanrecd/taken_back.h"
+#include "store/audit.h"
+#include "store/cases.h"
 
 enum { BATCH_ROWS = 1000 };
 /* Who waits for one commit. */

@@ -34,6 +34,7 @@
 #include "cmd/common/log.h"
 #include "cmd/common/scrub.h"
 #include "cmd/spanrecd/control_priv.h"
+#include "store/cases.h"
 
 /* Refusals are entered so often at most. */
 static const int64_t REFUSED_NS = 60 * 1000000000LL;

@@ -22,6 +22,7 @@
 #include "rtp/rtp.h"
 #include "sip/sip.h"
 #include "store/store.h"
+#include "store/cases.h"
 
 /** A SIP message, as captured; `bytes` of it follow. */
 struct sip_record {

@@ -60,6 +60,7 @@
 #include "policy/policy.h"
 #include "sip/sip.h"
 #include "store/store.h"
+#include "store/audit.h"
 
 /** Most threads of one kind. */
 #define PIPELINE_THREADS_MAX 64

@@ -11,6 +11,7 @@
 #include "cmd/common/audit.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "store/audit.h"
 
 /* ---- signals ------------------------------------------------------------- */
 
