@@ -646,17 +646,107 @@ store_holds(struct store_archive *archive, const char *name, const char *id,
 	return r;
 }
 
+/* ---- the end of a case --------------------------------------------------- */
+
+static int
+hold_remove(const struct store_archive *archive, MDB_txn *txn,
+	    const struct store_segment *segment, const char *name)
+{
+	struct store__key key;
+	MDB_val k;
+	int rc;
+
+	hold_key(&key, segment, name);
+	k = store__key_val(&key);
+	rc = mdb_del(txn, archive->tables.holds, &k, NULL);
+	if (rc && rc != MDB_NOTFOUND)
+		return store__index_error(rc);
+	held_for_key(&key, name, segment);
+	k = store__key_val(&key);
+	rc = mdb_del(txn, archive->tables.held_for, &k, NULL);
+	return rc == MDB_NOTFOUND ? 0 : store__index_error(rc);
+}
+
+/** The holds of a case that is closed, and so ended. */
+static int
+holds_forget(const struct doing *d)
+{
+	struct store_segment segment = { 0 };
+	struct store__key at = { 0 };
+	struct ids ids = { 0 };
+	int r;
+
+	store__key_text(&at, d->of.name);
+	r = walk(d->txn, d->archive->tables.held_for, &at, collect_held, &ids);
+	if (r == 0 && ids.count && d->of.kind == STORE_CASE)
+		r = -EAGAIN;
+	for (size_t i = 0; i < ids.count && r == 0; i++) {
+		r = store__segment_id_parse(ids.ids[i], segment.call,
+					    &segment.segment);
+		if (r == 0)
+			r = hold_remove(d->archive, d->txn, &segment,
+					d->of.name);
+	}
+	free(ids.ids);
+	return r;
+}
+
+static int
+case_forget(struct doing *d, const char *name)
+{
+	struct store__key key = { 0 };
+	MDB_val k;
+	int r = case_get(d->archive, d->txn, name, &d->of);
+
+	if (r == 0 && !d->of.closed_ns)
+		r = -EPERM;
+	if (r == 0)
+		r = holds_forget(d);
+	if (r)
+		return r;
+	store__key_text(&key, d->of.name);
+	k = store__key_val(&key);
+	r = store__index_error(
+	    mdb_del(d->txn, d->archive->tables.cases, &k, NULL));
+	return r ? r
+		 : enter(d, d->of.kind ? "sar forget" : "case forget",
+			 d->of.name, "past its time by the policy");
+}
+
+int
+store_case_forget(struct store_archive *archive, const char *name,
+		  int64_t now_ns, const char *actor)
+{
+	struct store_act act = { .now_ns = now_ns };
+	struct doing d = { .archive = archive, .act = &act };
+	int r = store__write_begin(archive, &d.txn);
+
+	if (r)
+		return r;
+	snprintf(act.actor, sizeof(act.actor), "%s", actor);
+	r = case_forget(&d, name);
+	if (r == 0)
+		return store__write_commit(archive, d.txn);
+	mdb_txn_abort(d.txn);
+	return r;
+}
+
 /* ---- the end of a row ---------------------------------------------------- */
 
+/** By its key: a hold that cannot be read goes too. */
 static int
 collect_cases(void *ctx, const MDB_val *key, const MDB_val *value)
 {
-	struct store_hold hold;
-	int r = store__hold_decode(&hold, value->mv_data, value->mv_size);
+	const char *name = key->mv_data;
+	size_t left = key->mv_size, n = strnlen(name, left);
 
-	(void)key;
+	(void)value;
+	if (left < n + 6)
+		return -EBADMSG;
+	name += n + 5;
+	left -= n + 5;
 	/* names of cases are as long as ids */
-	return r ? r : ids_add(ctx, hold.name);
+	return memchr(name, 0, left) ? ids_add(ctx, name) : -EBADMSG;
 }
 
 int
@@ -665,22 +755,12 @@ store__holds_remove(const struct store_archive *archive, MDB_txn *txn,
 {
 	struct store__key at = { 0 };
 	struct ids names = { 0 };
-	MDB_val k;
 	int r;
 
 	store__key_segment(&at, segment->call, segment->segment);
 	r = walk(txn, archive->tables.holds, &at, collect_cases, &names);
-	for (size_t i = 0; i < names.count && r == 0; i++) {
-		hold_key(&at, segment, names.ids[i]);
-		k = store__key_val(&at);
-		r = store__index_error(
-		    mdb_del(txn, archive->tables.holds, &k, NULL));
-		held_for_key(&at, names.ids[i], segment);
-		k = store__key_val(&at);
-		if (r == 0)
-			r = store__index_error(
-			    mdb_del(txn, archive->tables.held_for, &k, NULL));
-	}
+	for (size_t i = 0; i < names.count && r == 0; i++)
+		r = hold_remove(archive, txn, segment, names.ids[i]);
 	free(names.ids);
 	return r;
 }

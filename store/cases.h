@@ -94,6 +94,19 @@ int store_act(struct store_archive *archive, const struct store_act *act,
 	      char failed[STORE_SEGMENT_ID_BYTES])
 	__attribute__((warn_unused_result));
 
+/**
+ * Forget a case that was closed, with an entry in the ledger. What was held for
+ * a request of a subject is known by its own row alone from then on; a case
+ * stays as long as there is a row of what was held for it, since it says why.
+ *
+ * @return 0; -ENOENT (there is none); -EPERM (it is open); -EAGAIN (there are
+ *         rows of what was held for it); -EROFS, -EBUSY (a batch is open),
+ *         -EBADMSG, -ENOSPC, -EIO
+ */
+int store_case_forget(struct store_archive *archive, const char *name,
+		      int64_t now_ns, const char *actor)
+	__attribute__((warn_unused_result));
+
 /** @return 0, -ENOENT, -EBADMSG, -EIO */
 int store_case_get(struct store_archive *archive, const char *name,
 		   struct store_case *found)

@@ -68,6 +68,20 @@ case_open(const char *name, const char *then)
 	assert_int_equal(store_act(fx.archive, &a, failed), 0);
 }
 
+static void
+subject_open(const char *name, const char *numbers)
+{
+	char failed[STORE_SEGMENT_ID_BYTES];
+	struct store_act a = { .type = STORE_ACT_OPEN,
+			       .now_ns = NOW,
+			       .actor = "ann",
+			       .of = { .kind = STORE_CASE_SAR, .law = "uk" } };
+
+	snprintf(a.of.name, sizeof(a.of.name), "%s", name);
+	snprintf(a.of.subjects, sizeof(a.of.subjects), "%s", numbers);
+	assert_int_equal(store_act(fx.archive, &a, failed), 0);
+}
+
 static enum store_state
 state_of(const char *id, struct store_segment *segment)
 {
@@ -333,6 +347,80 @@ test_subject(void **state)
 	assert_int_equal(now.not_before_ns, NOW + GRACE);
 }
 
+/** Its numbers go, and what names it; the ledger says so. */
+static void
+test_forget_subject(void **state)
+{
+	struct store_ledger_entry entry;
+	struct store_segment s, now;
+	struct store_case found;
+
+	fixture_record(&fx, &s, 1, 100);
+	subject_open("S-1", "2041");
+	assert_int_equal(act(STORE_ACT_SEARCH, "S-1", s.id, NOW), 0);
+	assert_int_equal(store_case_forget(fx.archive, "S-1", NOW, "clock"),
+			 -EPERM);
+	assert_int_equal(store_case_forget(fx.archive, "S-2", NOW, "clock"),
+			 -ENOENT);
+	assert_int_equal(act(STORE_ACT_CLOSE, "S-1", NULL, NOW), 0);
+	assert_int_equal(store_case_forget(fx.archive, "S-1", NOW + 9, "clock"),
+			 0);
+	assert_int_equal(store_case_get(fx.archive, "S-1", &found), -ENOENT);
+	assert_int_equal(holds_of(NULL, s.id).ended, 0);
+	assert_int_equal(holds_of("S-1", NULL).ended, 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
+	assert_int_equal(store_ledger_head(fx.archive, &entry), 0);
+	assert_string_equal(entry.action, "sar forget");
+	assert_string_equal(entry.subject, "S-1");
+	assert_string_equal(entry.actor, "clock");
+	assert_int_equal(entry.time_ns, NOW + 9);
+}
+
+/** As long as there is a row that it is the reason of. */
+static void
+test_forget_case(void **state)
+{
+	struct store_ledger_entry entry;
+	struct store_case found;
+	struct store_segment s;
+
+	fixture_record(&fx, &s, 1, 100);
+	case_open("C-1", "");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(act(STORE_ACT_CLOSE, "C-1", NULL, NOW), 0);
+	assert_int_equal(store_case_forget(fx.archive, "C-1", NOW, "clock"),
+			 -EAGAIN);
+	assert_int_equal(store_purge(fx.archive, s.id, NOW, "x", "y"), 0);
+	assert_int_equal(store_case_forget(fx.archive, "C-1", NOW, "clock"),
+			 -EAGAIN);
+	assert_int_equal(holds_of("C-1", NULL).ended, 1);
+	assert_int_equal(store_forget_one(fx.archive, s.id), 0);
+	assert_int_equal(store_case_forget(fx.archive, "C-1", NOW, "clock"), 0);
+	assert_int_equal(store_case_get(fx.archive, "C-1", &found), -ENOENT);
+	assert_int_equal(store_ledger_head(fx.archive, &entry), 0);
+	assert_string_equal(entry.action, "case forget");
+}
+
+/** What cannot be read does not keep the note of a deleted call for ever. */
+static void
+test_damaged_hold(void **state)
+{
+	struct store__key key;
+	struct store_segment s, now;
+
+	fixture_record(&fx, &s, 1, 100);
+	case_open("C-1", "");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(act(STORE_ACT_CLOSE, "C-1", NULL, NOW), 0);
+	assert_int_equal(store_purge(fx.archive, s.id, NOW, "x", "y"), 0);
+	key = fixture_key(&s);
+	store__key_text(&key, "C-1");
+	fixture_index_set(&fx, fx.archive->tables.holds, &key, "\1\1", 2);
+	assert_int_equal(store_forget_one(fx.archive, s.id), 0);
+	assert_int_equal(store_segment_get(fx.archive, s.id, &now), -ENOENT);
+	assert_int_equal(holds_of(NULL, NULL).ended, 0);
+}
+
 /* ---- a hold and a purge ----------------------------------------------------
  */
 
@@ -474,10 +562,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_held_stays), TEST(test_found_by_successor),
-		TEST(test_old_row),    TEST(test_refused),
-		TEST(test_subject),    TEST(test_too_many_classes),
-		TEST(test_race),
+		TEST(test_held_stays),  TEST(test_found_by_successor),
+		TEST(test_old_row),     TEST(test_refused),
+		TEST(test_subject),     TEST(test_too_many_classes),
+		TEST(test_race),        TEST(test_forget_subject),
+		TEST(test_forget_case), TEST(test_damaged_hold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

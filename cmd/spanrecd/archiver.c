@@ -636,6 +636,7 @@ add_up(struct sweep_result *sum, const struct sweep_result *part)
 	total.segments += sum->segments;
 	total.bytes += sum->bytes;
 	total.tombstones += sum->tombstones;
+	total.cases += sum->cases;
 	*sum = total;
 }
 
