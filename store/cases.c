@@ -208,47 +208,26 @@ ids_add(struct ids *ids, const char *id)
 	return 0;
 }
 
-/* ---- the end of a hold --------------------------------------------------- */
-
-/** A class that counts from now; of one that does already it is the later one
- * that matters. @return 0, -EOVERFLOW */
-static int
-successor_add(struct store_segment *segment, const char *retention,
-	      int64_t now_ns)
+/** What counts for a segment once a case is closed. */
+static const char *
+class_after(const struct store_case *c, const struct store_segment *segment)
 {
-	struct store_successor *room = NULL;
-
-	if (!*retention)
-		return 0;
-	for (size_t i = STORE_SUCCESSORS_MAX; i-- > 0;) {
-		struct store_successor *one = &segment->successors[i];
-
-		if (!one->retention[0])
-			room = one;
-		if (strcmp(one->retention, retention) == 0) {
-			if (one->from_ns < now_ns)
-				one->from_ns = now_ns;
-			return 0;
-		}
-	}
-	if (!room)
-		return -EOVERFLOW;
-	snprintf(room->retention, sizeof(room->retention), "%s", retention);
-	room->from_ns = now_ns;
-	return 0;
+	return *c->then ? c->then : segment->retention;
 }
+
+/* ---- the end of a hold --------------------------------------------------- */
 
 static int
 row_release(const struct doing *d, struct store_segment *segment)
 {
-	const char *then = *d->of.then ? d->of.then : segment->retention;
 	int r = 0;
 
 	if (segment->state == STORE_STATE_PURGED)
 		return 0;
 	/* A request of a subject is no reason to keep anything longer. */
 	if (d->of.kind == STORE_CASE)
-		r = successor_add(segment, then, d->act->now_ns);
+		r = store__successor_add(segment, class_after(&d->of, segment),
+					 d->act->now_ns);
 	if (r)
 		return r;
 	if (segment->not_before_ns < d->act->not_before_ns)
@@ -292,6 +271,47 @@ end_one(const struct doing *d, const char *id)
 
 /* ---- its beginning ------------------------------------------------------- */
 
+struct ending {
+	const struct doing *d;
+	struct store_segment segment; /**< as it will be */
+};
+
+static int
+end_later(void *ctx, const MDB_val *key, const MDB_val *value)
+{
+	struct ending *e = ctx;
+	struct store_hold hold;
+	struct store_case c;
+	int r = store__hold_decode(&hold, value->mv_data, value->mv_size);
+
+	(void)key;
+	if (r || hold.ended_ns)
+		return r;
+	r = case_get(e->d->archive, e->d->txn, hold.name, &c);
+	if (r || c.kind != STORE_CASE)
+		return r;
+	return store__successor_add(&e->segment, class_after(&c, &e->segment),
+				    0);
+}
+
+/** Can all holds end, this one too? Else no case could be closed any more.
+ * @return 0, -EOVERFLOW */
+static int
+can_end(const struct doing *d, const struct store_segment *segment)
+{
+	struct ending e = { .d = d, .segment = *segment };
+	struct store__key at = { 0 };
+	int r;
+
+	if (d->of.kind != STORE_CASE)
+		return 0;
+	store__key_segment(&at, segment->call, segment->segment);
+	r = walk(d->txn, d->archive->tables.holds, &at, end_later, &e);
+	return r ? r
+		 : store__successor_add(&e.segment,
+					class_after(&d->of, segment), 0);
+}
+
 static int
 may_hold(const struct doing *d, const struct store_segment *segment)
 {
@@ -304,7 +324,7 @@ may_hold(const struct doing *d, const struct store_segment *segment)
 		return -EALREADY;
 	r = hold_get(d, segment, &hold);
 	if (r == -ENOENT || (r == 0 && hold.ended_ns))
-		return 0;
+		return can_end(d, segment);
 	return r ? r : -EEXIST;
 }
 

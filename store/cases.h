@@ -87,8 +87,8 @@ struct store_act {
  *         none), -ESTALE (it is closed), -EINVAL (no name, not a SAR, RESUME:
  *         not paused); of a segment: -ENOENT (there is none, END: it is not
  *         held for it), -EEXIST (it is held for it), -EALREADY (it was purged),
- *         -EAGAIN (it is being recorded), -EOVERFLOW (too many classes count
- *         already)
+ *         -EAGAIN (it is being recorded), -EOVERFLOW (HOLD: more classes would
+ *         count for it when all its holds end than there is room for)
  */
 int store_act(struct store_archive *archive, const struct store_act *act,
 	      char failed[STORE_SEGMENT_ID_BYTES])

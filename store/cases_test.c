@@ -230,6 +230,11 @@ test_old_row(void **state)
 	assert_int_equal(now.held_from, STORE_STATE_DAMAGED);
 	assert_int_equal(act(STORE_ACT_CLOSE, "C-1", NULL, NOW), 0);
 	assert_int_equal(state_of(s.id, &now), STORE_STATE_DAMAGED);
+	fixture_put(&fx, &s);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_DAMAGED);
+	assert_string_equal(now.successors[0].retention, "complaints");
+	assert_int_equal(now.successors[0].from_ns, NOW);
+	assert_int_equal(now.not_before_ns, NOW + GRACE);
 	assert_int_equal(store_verify_orphans(fx.archive, see_finding, NULL),
 			 0);
 }
@@ -281,6 +286,8 @@ test_refused(void **state)
 	store_recording_free(&rec, true);
 }
 
+/** More than there is room for are refused when a recording is to be held, not
+ * when the case is closed: that could never be then. */
 static void
 test_too_many_classes(void **state)
 {
@@ -288,15 +295,31 @@ test_too_many_classes(void **state)
 	struct store_segment s, now;
 
 	fixture_record(&fx, &s, 1, 100);
-	for (int i = 0; i <= STORE_SUCCESSORS_MAX; i++) {
+	for (int i = 0; i < STORE_SUCCESSORS_MAX; i++) {
 		snprintf(name, sizeof(name), "C-%d", i);
 		snprintf(class, sizeof(class), "class-%d", i);
 		case_open(name, class);
 		assert_int_equal(act(STORE_ACT_HOLD, name, s.id, NOW), 0);
-		assert_int_equal(act(STORE_ACT_CLOSE, name, NULL, NOW + i),
-				 i < STORE_SUCCESSORS_MAX ? 0 : -EOVERFLOW);
 	}
-	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
+	case_open("one-more", "another");
+	case_open("known", "class-2");
+	assert_int_equal(act(STORE_ACT_HOLD, "one-more", s.id, NOW),
+			 -EOVERFLOW);
+	assert_int_equal(act(STORE_ACT_HOLD, "known", s.id, NOW), 0);
+	for (int i = 0; i < STORE_SUCCESSORS_MAX; i++) {
+		snprintf(name, sizeof(name), "C-%d", i);
+		assert_int_equal(act(STORE_ACT_CLOSE, name, NULL, NOW + i), 0);
+	}
+	assert_int_equal(act(STORE_ACT_CLOSE, "known", NULL, NOW + 100), 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
+	assert_int_equal(count_due("class-2", NOW + 101), 1);
+	for (int i = 0; i < STORE_SUCCESSORS_MAX; i++)
+		assert_int_equal(now.successors[i].from_ns,
+				 NOW + (i == 2 ? 100 : i));
+	/* neither later */
+	assert_int_equal(act(STORE_ACT_HOLD, "one-more", s.id, NOW),
+			 -EOVERFLOW);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
 }
 
 /* ---- a request of a subject -----------------------------------------------

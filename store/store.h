@@ -268,7 +268,7 @@ struct store_successor {
 	char retention[STORE_NAME_BYTES]; /**< "": none */
 	int64_t from_ns;
 };
-#define STORE_SUCCESSORS_MAX 4
+#define STORE_SUCCESSORS_MAX 8
 
 /** A segment: recorded, or not and why. The row that `spanrec list` shows. */
 struct store_segment {

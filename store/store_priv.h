@@ -500,6 +500,11 @@ struct store__ways {
 	struct store__way way[STORE__WAYS_MAX];
 };
 
+/** A class that counts from a time; of one that does already the later time
+ * matters. @return 0, -EOVERFLOW: there is no room for another one */
+int store__successor_add(struct store_segment *segment, const char *retention,
+			 int64_t from_ns) __attribute__((warn_unused_result));
+
 void store__ways_of(struct store__ways *ways,
 		    const struct store__tables *tables,
 		    const struct store_segment *segment);
