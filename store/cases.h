@@ -128,6 +128,9 @@ int store_holds(struct store_archive *archive, const char *name, const char *id,
 		int (*fn)(void *ctx, const struct store_hold *hold), void *ctx)
 	__attribute__((warn_unused_result));
 
+/** What it is, apart from being held. */
+enum store_state store_segment_unheld(const struct store_segment *segment);
+
 /** The class by which store_due finds a segment, and from when that counts: its
  * own from the start of the call, or the one that came last. */
 void store_segment_counts(const struct store_segment *segment,

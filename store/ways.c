@@ -105,6 +105,13 @@ store__length_class(char class[2], const struct store_segment *segment)
 	return true;
 }
 
+enum store_state
+store_segment_unheld(const struct store_segment *segment)
+{
+	return segment->state == STORE_STATE_HELD ? segment->held_from
+						  : segment->state;
+}
+
 void
 store_segment_counts(const struct store_segment *segment,
 		     const char **retention, int64_t *from_ns)
