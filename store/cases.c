@@ -26,6 +26,7 @@ struct doing {
 	const struct store_act *act;
 	struct store_case of; /**< as it stands in the archive */
 	char *failed;
+	char *reason; /**< of a case that is closed, for the ledger */
 };
 
 /* ---- keys and values ----------------------------------------------------- */
@@ -118,7 +119,6 @@ hold_put(const struct doing *d, const struct store_segment *segment,
 	return r ? r : put(d->txn, d->archive->tables.held_for, &key, NULL, 0);
 }
 
-/** Whoever reads it may know what a case was about, not who called. */
 static int
 enter(const struct doing *d, const char *action, const char *subject,
       const char *detail)
@@ -133,6 +133,28 @@ enter(const struct doing *d, const char *action, const char *subject,
 }
 
 #define DETAIL_BYTES sizeof(((struct store_ledger_entry *)0)->detail)
+
+/**
+ * Why it is done, for the ledger: whoever reads that may know what a case was
+ * about, not who called.
+ *
+ * @param segment NULL: none
+ */
+static int
+reason_of(const struct doing *d, const struct store_segment *segment,
+	  char text[DETAIL_BYTES])
+{
+	const int64_t now_ns = d->act->now_ns;
+	int r = 0;
+
+	snprintf(text, DETAIL_BYTES, "%s", d->act->reason);
+	if (segment)
+		r = store__hide_parties(d->archive, now_ns, segment, text,
+					DETAIL_BYTES);
+	return r ? r
+		 : store__hide_numbers(d->archive, now_ns, d->of.subjects, text,
+				       DETAIL_BYTES);
+}
 
 /* ---- walks --------------------------------------------------------------- */
 
@@ -249,7 +271,7 @@ end_one(const struct doing *d, const char *id)
 	const struct store_act *act = d->act;
 	struct store_segment segment;
 	struct store_hold hold;
-	char detail[DETAIL_BYTES];
+	char reason[DETAIL_BYTES], detail[DETAIL_BYTES];
 	int r = store__row_get(d->archive, d->txn, id, &segment);
 
 	if (r == 0)
@@ -264,9 +286,15 @@ end_one(const struct doing *d, const char *id)
 	r = hold_put(d, &segment, &hold);
 	if (r == 0)
 		r = row_release(d, &segment);
-	snprintf(detail, sizeof(detail), "case %s: %.150s", d->of.name,
-		 act->reason);
-	return r ? r : enter(d, "hold end", segment.id, detail);
+	if (r == 0 && d->reason)
+		r = store__hide_parties(d->archive, act->now_ns, &segment,
+					d->reason, DETAIL_BYTES);
+	if (r == 0)
+		r = reason_of(d, &segment, reason);
+	if (r)
+		return r;
+	snprintf(detail, sizeof(detail), "case %s: %.200s", d->of.name, reason);
+	return enter(d, "hold end", segment.id, detail);
 }
 
 /* ---- its beginning ------------------------------------------------------- */
@@ -335,7 +363,7 @@ hold_one(const struct doing *d, const char *id)
 	struct store_hold hold = { .held_ns = act->now_ns,
 				   .review_ns = act->review_ns };
 	struct store_segment segment;
-	char detail[DETAIL_BYTES];
+	char reason[DETAIL_BYTES], detail[DETAIL_BYTES];
 	int r = store__row_get(d->archive, d->txn, id, &segment);
 
 	if (r == 0)
@@ -353,9 +381,13 @@ hold_one(const struct doing *d, const char *id)
 		segment.state = STORE_STATE_HELD;
 		r = store__row_put(d->archive, d->txn, &segment);
 	}
-	snprintf(detail, sizeof(detail), "case %s, approved by %s: %.120s",
-		 d->of.name, act->approver, act->reason);
-	return r ? r : enter(d, "hold", segment.id, detail);
+	if (r == 0)
+		r = reason_of(d, &segment, reason);
+	if (r)
+		return r;
+	snprintf(detail, sizeof(detail), "case %s, approved by %s: %.148s",
+		 d->of.name, act->approver, reason);
+	return enter(d, "hold", segment.id, detail);
 }
 
 /* ---- acts ---------------------------------------------------------------- */
@@ -439,12 +471,16 @@ collect_held(void *ctx, const MDB_val *key, const MDB_val *value)
 static int
 act_close(struct doing *d)
 {
+	char reason[DETAIL_BYTES];
 	struct store__key at = { 0 };
 	struct ids ids = { 0 };
-	int r;
+	int r = reason_of(d, NULL, reason);
 
+	d->reason = reason;
 	store__key_text(&at, d->of.name);
-	r = walk(d->txn, d->archive->tables.held_for, &at, collect_held, &ids);
+	if (r == 0)
+		r = walk(d->txn, d->archive->tables.held_for, &at, collect_held,
+			 &ids);
 	for (size_t i = 0; i < ids.count && r == 0; i++) {
 		r = end_one(d, ids.ids[i]);
 		if (r == -ENOENT)
@@ -463,7 +499,7 @@ act_close(struct doing *d)
 	r = case_put(d, &d->of);
 	return r ? r
 		 : enter(d, d->of.kind ? "sar answer" : "case close",
-			 d->of.name, d->act->reason);
+			 d->of.name, reason);
 }
 
 static int
@@ -484,6 +520,7 @@ static int
 act_pause(struct doing *d)
 {
 	const bool pause = d->act->type == STORE_ACT_PAUSE;
+	char reason[DETAIL_BYTES];
 	int r;
 
 	if (pause && d->of.paused_ns)
@@ -494,9 +531,11 @@ act_pause(struct doing *d)
 	if (!pause)
 		d->of.paused_days += d->act->of.paused_days;
 	r = case_put(d, &d->of);
+	if (r == 0)
+		r = reason_of(d, NULL, reason);
 	return r ? r
 		 : enter(d, pause ? "sar pause" : "sar resume", d->of.name,
-			 d->act->reason);
+			 reason);
 }
 
 static int

@@ -242,6 +242,105 @@ test_old_row(void **state)
 /* ---- refused: all or nothing ----------------------------------------------
  */
 
+/** What was killed when all but its row was written is sound, held or not; and
+ * one that was whole has to be. */
+static void
+test_held_interrupted(void **state)
+{
+	struct store_recording_result result;
+	struct store_finding finding;
+	struct store_recording *rec;
+	struct store_segment s, now;
+
+	fixture_segment(&s, 1);
+	rec = fixture_begin(&fx, &s);
+	assert_int_equal(fixture_speak(rec, &s, 0, 1200), 0);
+	fixture_totals(&s, 1200);
+	assert_int_equal(store_recording_finish(rec, &s, &result), 0);
+	store_recording_free(&rec, false);
+	store_archive_close(&fx.archive);
+	fixture_open(&fx);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_INTERRUPTED);
+	case_open("C-1", "");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
+	assert_int_equal(store_verify(fx.archive, fx.identity, &now, &finding),
+			 0);
+	/* as it would be of one that was stored */
+	now.held_from = STORE_STATE_STORED;
+	assert_int_equal(store_verify(fx.archive, fx.identity, &now, &finding),
+			 1);
+	assert_int_equal(finding.type, STORE_FINDING_COUNTS);
+	now.key_day = 0;
+	assert_int_equal(store_verify(fx.archive, NULL, &now, &finding), 1);
+	assert_int_equal(finding.type, STORE_FINDING_FILE_MISSING);
+}
+
+static void
+expect_last(const char *action, const char *detail)
+{
+	struct store_ledger_entry entry;
+
+	assert_int_equal(store_ledger_head(fx.archive, &entry), 0);
+	assert_string_equal(entry.action, action);
+	assert_string_equal(entry.detail, detail);
+}
+
+static int
+act_because(enum store_act_type type, const char *name, const char *id,
+	    const char *reason)
+{
+	char ids[1][STORE_SEGMENT_ID_BYTES], failed[STORE_SEGMENT_ID_BYTES];
+	struct store_act a = { .type = type,
+			       .now_ns = NOW,
+			       .actor = "ann",
+			       .approver = "bob",
+			       .review_ns = NOW + GRACE,
+			       .count = id != NULL,
+			       .ids = ids };
+
+	snprintf(a.of.name, sizeof(a.of.name), "%s", name);
+	snprintf(a.reason, sizeof(a.reason), "%s", reason);
+	snprintf(ids[0], sizeof(ids[0]), "%s", id ? id : "");
+	return store_act(fx.archive, &a, failed);
+}
+
+/** Whatever people type: who called does not stand in the ledger, not even
+ * where a text is cut. */
+static void
+test_no_numbers(void **state)
+{
+	char local[STORE_PSEUDONYM_BYTES], remote[STORE_PSEUDONYM_BYTES];
+	char expected[256], reason[STORE_WORDS_BYTES];
+	struct store_segment s;
+
+	fixture_record(&fx, &s, 1, 100);
+	assert_int_equal(store_pseudonym(fx.archive, NOW, s.local, local), 0);
+	assert_int_equal(store_pseudonym(fx.archive, NOW, s.remote, remote), 0);
+	case_open("C-1", "");
+	snprintf(reason, sizeof(reason), "2041 called %s", s.remote);
+	assert_int_equal(act_because(STORE_ACT_HOLD, "C-1", s.id, reason), 0);
+	snprintf(expected, sizeof(expected),
+		 "case C-1, approved by bob: %s called %s", local, remote);
+	expect_last("hold", expected);
+	assert_int_equal(act_because(STORE_ACT_END, "C-1", s.id, reason), 0);
+	snprintf(expected, sizeof(expected), "case C-1: %s called %s", local,
+		 remote);
+	expect_last("hold end", expected);
+	assert_int_equal(act_because(STORE_ACT_HOLD, "C-1", s.id, reason), 0);
+	assert_int_equal(act_because(STORE_ACT_CLOSE, "C-1", NULL, reason), 0);
+	snprintf(expected, sizeof(expected), "%s called %s", local, remote);
+	expect_last("case close", expected);
+
+	subject_open("S-1", "2041\n+441495123401");
+	assert_int_equal(act_because(STORE_ACT_PAUSE, "S-1", NULL, reason), 0);
+	expect_last("sar pause", expected);
+	assert_int_equal(act_because(STORE_ACT_RESUME, "S-1", NULL, reason), 0);
+	expect_last("sar resume", expected);
+	assert_int_equal(act_because(STORE_ACT_CLOSE, "S-1", NULL, reason), 0);
+	expect_last("sar answer", expected);
+}
+
 static void
 test_refused(void **state)
 {
@@ -589,6 +688,7 @@ main(void)
 		TEST(test_old_row),     TEST(test_refused),
 		TEST(test_subject),     TEST(test_too_many_classes),
 		TEST(test_race),        TEST(test_forget_subject),
+		TEST(test_no_numbers),  TEST(test_held_interrupted),
 		TEST(test_forget_case), TEST(test_damaged_hold),
 	};
 
