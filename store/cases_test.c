@@ -215,6 +215,25 @@ see_finding(void *ctx, const struct store_finding *finding)
 	return -EIO;
 }
 
+/** Whoever wants it gone, and does not know that it is held by now. */
+static void
+test_old_row_to_purge(void **state)
+{
+	struct store_segment s, other, now;
+
+	fixture_record(&fx, &s, 1, 100);
+	fixture_segment(&other, 2);
+	case_open("C-1", "complaints");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(store_batch_begin(fx.archive), 0);
+	assert_int_equal(
+	    store_purge_begin(fx.archive, &s, NOW, "clock", "x", NULL), -EPERM);
+	assert_int_equal(store_segment_put(fx.archive, &other), 0);
+	assert_int_equal(store_batch_commit(fx.archive), 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
+	assert_int_equal(state_of(other.id, &now), STORE_STATE_NONE);
+}
+
 /* Whoever still has an old row does not end a hold. */
 static void
 test_old_row(void **state)
@@ -684,12 +703,19 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_held_stays),  TEST(test_found_by_successor),
-		TEST(test_old_row),     TEST(test_refused),
-		TEST(test_subject),     TEST(test_too_many_classes),
-		TEST(test_race),        TEST(test_forget_subject),
-		TEST(test_no_numbers),  TEST(test_held_interrupted),
-		TEST(test_forget_case), TEST(test_damaged_hold),
+		TEST(test_held_stays),
+		TEST(test_found_by_successor),
+		TEST(test_old_row),
+		TEST(test_refused),
+		TEST(test_subject),
+		TEST(test_too_many_classes),
+		TEST(test_race),
+		TEST(test_forget_subject),
+		TEST(test_old_row_to_purge),
+		TEST(test_no_numbers),
+		TEST(test_held_interrupted),
+		TEST(test_forget_case),
+		TEST(test_damaged_hold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
