@@ -870,15 +870,42 @@ test_keys(void **state)
 	free(text);
 }
 
+/** The list of keys is written before the entry that tells of a new one is
+ * durable: that comes all the same. */
+static void
+test_key_entered(void **state)
+{
+	struct ledger *l = *state;
+	struct store_ledger_entry entry;
+	struct store_audit audit;
+	struct store_head head;
+
+	signer_make(l, "other.key", &l->stranger);
+	assert_int_equal(store_batch_begin(l->fx.archive), 0);
+	assert_int_equal(
+	    store_head_sign(l->fx.archive, l->stranger, NS_PER_S, "bob", &head),
+	    0);
+	store_batch_abort(l->fx.archive);
+	assert_int_equal(store_head_sign(l->fx.archive, l->stranger,
+					 2 * NS_PER_S, "bob", &head),
+			 0);
+	assert_int_equal(store_ledger_head(l->fx.archive, &entry), 0);
+	assert_string_equal(entry.action, "audit-key");
+	assert_int_equal(entry.time_ns, 2 * NS_PER_S);
+	assert_int_equal(head.number, entry.number);
+	verify(l, &head, &audit);
+	assert_int_equal(audit.findings, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(test_sound),   TEST(test_tampering), TEST(test_places),
-		TEST(test_foreign), TEST(test_empty),     TEST(test_read),
-		TEST(test_sign),    TEST(test_anchor),    TEST(test_example),
-		TEST(test_keys),
+		TEST(test_sound),   TEST(test_tampering),   TEST(test_places),
+		TEST(test_foreign), TEST(test_empty),       TEST(test_read),
+		TEST(test_sign),    TEST(test_anchor),      TEST(test_example),
+		TEST(test_keys),    TEST(test_key_entered),
 #undef TEST
 	};
 

@@ -87,11 +87,24 @@ struct store_act {
  *         none), -ESTALE (it is closed), -EINVAL (no name, not a SAR, RESUME:
  *         not paused); of a segment: -ENOENT (there is none, END: it is not
  *         held for it), -EEXIST (it is held for it), -EALREADY (it was purged),
- *         -EAGAIN (it is being recorded), -EOVERFLOW (too many classes count
- *         already)
+ *         -EAGAIN (it is being recorded), -EOVERFLOW (HOLD: more classes would
+ *         count for it when all its holds end than there is room for)
  */
 int store_act(struct store_archive *archive, const struct store_act *act,
 	      char failed[STORE_SEGMENT_ID_BYTES])
+	__attribute__((warn_unused_result));
+
+/**
+ * Forget a case that was closed, with an entry in the ledger. What was held for
+ * a request of a subject is known by its own row alone from then on; a case
+ * stays as long as there is a row of what was held for it, since it says why.
+ *
+ * @return 0; -ENOENT (there is none); -EPERM (it is open); -EAGAIN (there are
+ *         rows of what was held for it); -EROFS, -EBUSY (a batch is open),
+ *         -EBADMSG, -ENOSPC, -EIO
+ */
+int store_case_forget(struct store_archive *archive, const char *name,
+		      int64_t now_ns, const char *actor)
 	__attribute__((warn_unused_result));
 
 /** @return 0, -ENOENT, -EBADMSG, -EIO */
@@ -114,6 +127,9 @@ int store_cases(struct store_archive *archive,
 int store_holds(struct store_archive *archive, const char *name, const char *id,
 		int (*fn)(void *ctx, const struct store_hold *hold), void *ctx)
 	__attribute__((warn_unused_result));
+
+/** What it is, apart from being held. */
+enum store_state store_segment_unheld(const struct store_segment *segment);
 
 /** The class by which store_due finds a segment, and from when that counts: its
  * own from the start of the call, or the one that came last. */

@@ -164,7 +164,36 @@ _Static_assert((size_t)STORE__AUDIT_KEYS_MAX *STORE_PUBLIC_TEXT_BYTES <
 		   STORE__KEY_FILE_BYTES,
 	       "audit.pub does not fit");
 
-/** A key that was not heard of before. */
+/** Is there a head by this key? It was kept together with the entry that tells
+ * of the key, which audit.pub was not. @return 1, 0, negative errno */
+static int
+key_signed(const struct store_archive *archive, MDB_txn *txn,
+	   const uint8_t pub[STORE_AUDIT_KEY_BYTES])
+{
+	struct store_head head;
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	int r = store__index_error(
+	    mdb_cursor_open(txn, archive->tables.heads, &cursor));
+
+	if (r)
+		return r;
+	r = store__index_error(mdb_cursor_get(cursor, &key, &value, MDB_LAST));
+	while (r == 0) {
+		if (store__head_value_decode(&head, key.mv_data, key.mv_size,
+					     value.mv_data,
+					     value.mv_size) == 0 &&
+		    memcmp(head.key, pub, STORE_AUDIT_KEY_BYTES) == 0)
+			r = 1;
+		else
+			r = store__index_error(
+			    mdb_cursor_get(cursor, &key, &value, MDB_PREV));
+	}
+	mdb_cursor_close(cursor);
+	return r == -ENOENT ? 0 : r;
+}
+
+/** A key of which the ledger or audit.pub does not tell yet. */
 static int
 key_introduce(struct store_archive *archive, MDB_txn *txn,
 	      const struct store_signer *signer, int64_t now_ns,
@@ -174,20 +203,25 @@ key_introduce(struct store_archive *archive, MDB_txn *txn,
 	struct store_ledger_entry entry = { .time_ns = now_ns,
 					    .action = "audit-key" };
 	int count = store__audit_keys(archive, keys);
+	bool listed = false;
 	int r;
 
 	if (count < 0)
 		return count;
-	for (int i = 0; i < count; i++)
-		if (memcmp(keys[i], signer->pub, sizeof(signer->pub)) == 0)
-			return 0;
-	if (count == STORE__AUDIT_KEYS_MAX)
+	for (int i = 0; i < count && !listed; i++)
+		listed = memcmp(keys[i], signer->pub, sizeof(signer->pub)) == 0;
+	r = listed ? key_signed(archive, txn, signer->pub) : 0;
+	if (r)
+		return r < 0 ? r : 0;
+	if (!listed && count == STORE__AUDIT_KEYS_MAX)
 		return -ENOSPC;
-	memcpy(keys[count], signer->pub, sizeof(signer->pub));
 	snprintf(entry.actor, sizeof(entry.actor), "%s", actor);
 	store__key_text_make(entry.detail, PUBLIC_WORD, signer->pub);
 	r = store__ledger_put(archive, txn, &entry);
-	return r ? r : keys_write(archive, keys, count + 1);
+	if (r || listed)
+		return r;
+	memcpy(keys[count], signer->pub, sizeof(signer->pub));
+	return keys_write(archive, keys, count + 1);
 }
 
 /* ---- which archive ----------------------------------------------------- */

@@ -515,7 +515,7 @@ store_purge_begin(struct store_archive *archive,
 				     .actor = actor,
 				     .why = why,
 				     .reason = reason };
-	struct store_segment segment = *row;
+	struct store_segment segment;
 	int r;
 
 	if (archive->batch_error)
@@ -523,6 +523,11 @@ store_purge_begin(struct store_archive *archive,
 	assert(archive->batch);
 	if (!store__segment_sound(row))
 		return store__batch_fail(archive, -EINVAL);
+	/* Whoever has an old row does not know that it is held by now. */
+	r = store__row_get(archive, archive->batch, row->id, &segment);
+	if (r == 0 && segment.state == STORE_STATE_HELD)
+		return -EPERM;
+	segment = *row;
 	r = entomb(&purge, archive->batch, &segment);
 	return r && r != -EALREADY ? store__batch_fail(archive, r) : r;
 }

@@ -224,6 +224,17 @@ ledger_enter(struct store_archive *archive, MDB_txn *txn,
 	return store__ledger_put(archive, txn, entry);
 }
 
+/** Why, without the numbers and names of who called. */
+static int
+why_of(struct store_archive *archive, const struct store_scrub *scrub,
+       const struct store_segment *segment, int64_t time_ns,
+       char why[STORE_WHY_BYTES])
+{
+	memcpy(why, scrub->why, STORE_WHY_BYTES);
+	return store__hide_parties(archive, time_ns, segment, why,
+				   STORE_WHY_BYTES);
+}
+
 static struct store_ledger_entry
 entry_of(const struct store_scrub *scrub, const char *action,
 	 const struct store_person *who, int64_t now_ns)
@@ -285,6 +296,7 @@ store_scrub_propose(struct store_archive *archive,
 	struct store_scrub known, new = { .state = STORE_SCRUB_PROPOSED };
 	struct store_ledger_entry entry;
 	struct store_segment segment;
+	char why[STORE_WHY_BYTES];
 	MDB_txn *txn;
 	int r;
 
@@ -308,6 +320,8 @@ store_scrub_propose(struct store_archive *archive,
 	}
 	if (r == 0)
 		r = entry_put(archive, txn, &new);
+	if (r == 0)
+		r = why_of(archive, &new, &segment, new.proposed_ns, why);
 	if (r == 0) {
 		entry = entry_of(&new, "scrub-propose", &new.proposer,
 				 new.proposed_ns);
@@ -315,7 +329,7 @@ store_scrub_propose(struct store_archive *archive,
 				 "%.3f s to %.3f s, %s: %s",
 				 seconds(segment.start_ns, new.from_ns),
 				 seconds(segment.start_ns, new.until_ns),
-				 sides_words(new.sides), new.why);
+				 sides_words(new.sides), why);
 	}
 	return end(archive, txn, r);
 }
@@ -360,8 +374,11 @@ certify_in(struct store_archive *archive, MDB_txn *txn,
 	struct store_ledger_entry entry =
 	    entry_of(scrub, "scrub", &scrub->agreer, scrub->agreed_ns);
 	struct store_segment segment;
+	char why[STORE_WHY_BYTES];
 	int r = store__row_get(archive, txn, scrub->id, &segment);
 
+	if (r == 0)
+		r = why_of(archive, scrub, &segment, scrub->agreed_ns, why);
 	if (r == 0)
 		r = ledger_enter(
 		    archive, txn, &entry,
@@ -375,7 +392,7 @@ certify_in(struct store_archive *archive, MDB_txn *txn,
 		    scrub->key_day, scrub->key_slot,
 		    key_found ? " overwritten, old file removed"
 			      : ", old file removed",
-		    scrub->why);
+		    why);
 	if (r)
 		return r;
 	store_hex(old, scrub->file_hash, STORE_HASH_BYTES);
@@ -500,6 +517,8 @@ store_scrub_withdraw(struct store_archive *archive, const char *id,
 		     const struct store_person *who, int64_t now_ns)
 {
 	struct store_ledger_entry entry;
+	struct store_segment segment;
+	char why[STORE_WHY_BYTES];
 	struct store_scrub scrub;
 	MDB_txn *txn;
 	int r = archive->mode == STORE_WRITE ? 0 : -EROFS;
@@ -519,8 +538,12 @@ store_scrub_withdraw(struct store_archive *archive, const char *id,
 	r = store__write_begin(archive, &txn);
 	if (r)
 		return r;
-	r = ledger_enter(archive, txn, &entry, "proposed by %s: %s",
-			 scrub.proposer.name, scrub.why);
+	r = store__row_get(archive, txn, id, &segment);
+	if (r == 0)
+		r = why_of(archive, &scrub, &segment, now_ns, why);
+	if (r == 0)
+		r = ledger_enter(archive, txn, &entry, "proposed by %s: %s",
+				 scrub.proposer.name, why);
 	if (r == 0)
 		r = entry_delete(archive, txn, id);
 	return end(archive, txn, r);

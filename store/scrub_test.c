@@ -3,6 +3,7 @@
  * may and who may not, and a crash between any two steps. */
 #include "cmd/testing/testing.h"
 #include "store/scrub_fixture_priv.h"
+#include "store/audit.h"
 #include "store/scrub.h"
 
 #include <errno.h>
@@ -251,6 +252,38 @@ set_state(struct fixture *fx, struct store_segment *s, enum store_state state)
 	assert_int_equal(store_segment_get(fx->archive, s->id, s), 0);
 	s->state = state;
 	fixture_put(fx, s);
+}
+
+/** Why it is done is kept as it was typed; the ledger does not say who called.
+ */
+static void
+test_no_numbers(void **state)
+{
+	static const char *const actions[] = { "scrub-withdraw",
+					       "scrub-propose", "scrub" };
+	struct fixture *fx = *state;
+	char detail[256], local[STORE_PSEUDONYM_BYTES];
+	struct store_scrub scrub = { .sides = 1,
+				     .why = "2041 read a card number out",
+				     .proposer = ann,
+				     .proposed_ns = 1111 };
+	struct store_segment s;
+
+	fixture_record(fx, &s, 1, LONG_MS);
+	assert_int_equal(store_pseudonym(fx->archive, 1111, "2041", local), 0);
+	memcpy(scrub.id, s.id, sizeof(scrub.id));
+	scrub.from_ns = s.start_ns + FROM_MS * MS;
+	scrub.until_ns = s.start_ns + UNTIL_MS * MS;
+	assert_int_equal(store_scrub_propose(fx->archive, &scrub), 0);
+	assert_int_equal(store_scrub_withdraw(fx->archive, s.id, &bob, 1112),
+			 0);
+	assert_int_equal(store_scrub_propose(fx->archive, &scrub), 0);
+	assert_int_equal(agree(fx, s.id, &bob), 0);
+	for (unsigned i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
+		assert_true(entries(fx, actions[i], detail) > 0);
+		assert_null(strstr(detail, "2041"));
+		assert_non_null(strstr(detail, local));
+	}
 }
 
 static void
@@ -700,15 +733,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_gone),
-		TEST(test_two_people),
-		TEST(test_refused),
-		TEST(test_begun_twice),
-		TEST(test_old_row),
-		TEST(test_purge_wins),
-		TEST(test_crash_at_every_step),
-		TEST(test_verify_tells),
-		TEST(test_damaged),
+		TEST(test_gone),         TEST(test_no_numbers),
+		TEST(test_two_people),   TEST(test_refused),
+		TEST(test_begun_twice),  TEST(test_old_row),
+		TEST(test_purge_wins),   TEST(test_crash_at_every_step),
+		TEST(test_verify_tells), TEST(test_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

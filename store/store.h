@@ -268,7 +268,7 @@ struct store_successor {
 	char retention[STORE_NAME_BYTES]; /**< "": none */
 	int64_t from_ns;
 };
-#define STORE_SUCCESSORS_MAX 4
+#define STORE_SUCCESSORS_MAX 8
 
 /** A segment: recorded, or not and why. The row that `spanrec list` shows. */
 struct store_segment {
@@ -777,7 +777,8 @@ int store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
  * there is no moment at which the row would let anybody listen.
  *
  * @param reason as for store_discard; NULL: as for store_purge
- * @return as store_segment_put
+ * @return as store_segment_put; -EPERM (held: nothing was put, the batch goes
+ *         on)
  */
 int store_purge_begin(struct store_archive *archive,
 		      const struct store_segment *row, int64_t now_ns,

@@ -500,6 +500,11 @@ struct store__ways {
 	struct store__way way[STORE__WAYS_MAX];
 };
 
+/** A class that counts from a time; of one that does already the later time
+ * matters. @return 0, -EOVERFLOW: there is no room for another one */
+int store__successor_add(struct store_segment *segment, const char *retention,
+			 int64_t from_ns) __attribute__((warn_unused_result));
+
 void store__ways_of(struct store__ways *ways,
 		    const struct store__tables *tables,
 		    const struct store_segment *segment);
@@ -557,6 +562,20 @@ int store__live_walk(struct store_archive *archive, store_live_fn fn,
  * is none. */
 int store__ledger_put(struct store_archive *archive, MDB_txn *txn,
 		      struct store_ledger_entry *entry)
+	__attribute__((warn_unused_result));
+/**
+ * Put pseudonyms in place of the numbers and names of who had part in a
+ * segment, in what somebody typed for an entry of the ledger.
+ *
+ * @param text [bytes] what then is too long is cut
+ * @return as store_pseudonym
+ */
+int store__hide_parties(struct store_archive *archive, int64_t time_ns,
+			const struct store_segment *segment, char *text,
+			size_t bytes) __attribute__((warn_unused_result));
+/** The same for numbers, one a line. */
+int store__hide_numbers(struct store_archive *archive, int64_t time_ns,
+			const char *numbers, char *text, size_t bytes)
 	__attribute__((warn_unused_result));
 /** The last entry. @return 0, -ENOENT: the ledger is empty, -EBADMSG, ... */
 int store__ledger_last(struct store_archive *archive, MDB_txn *txn,

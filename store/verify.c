@@ -92,7 +92,7 @@ check_length(const struct store__walk *walk,
 			     "there is more than the %" PRIu32
 			     " chunks that the index knows",
 			     segment->chunks);
-	if (segment->state == STORE_STATE_STORED && !walk->final)
+	if (store_segment_unheld(segment) == STORE_STATE_STORED && !walk->final)
 		return found(finding, STORE_FINDING_CUT,
 			     "chunk %" PRIu32 " at offset %" PRIu64
 			     " should be there and be the last",
@@ -277,6 +277,7 @@ check_contents(struct store_archive *archive,
 	       const struct store_segment *segment,
 	       struct store_finding *finding)
 {
+	const enum store_state state = store_segment_unheld(segment);
 	struct counted *counted = NULL;
 	struct store_reader *reader;
 	bool final;
@@ -297,8 +298,8 @@ check_contents(struct store_archive *archive,
 	/* One that was interrupted has no totals to hold against. */
 	if (r == 0) {
 		(void)store__reader_chunks(reader, &final);
-		if (final && segment->state != STORE_STATE_INTERRUPTED &&
-		    segment->state != STORE_STATE_RECORDING)
+		if (final && state != STORE_STATE_INTERRUPTED &&
+		    state != STORE_STATE_RECORDING)
 			r = check_counts(counted, segment, finding);
 		if (r == 0)
 			r = check_scrubs(counted, segment, finding);
@@ -325,7 +326,7 @@ check_file(struct store_archive *archive, const struct store_identity *identity,
 	if (fd < 0 && fd != -ENOENT)
 		return fd;
 	if (fd < 0 && segment->chunks == 0 &&
-	    segment->state != STORE_STATE_STORED)
+	    store_segment_unheld(segment) != STORE_STATE_STORED)
 		return 0; /* stopped before anything was on the disk */
 	if (fd < 0)
 		return found(finding, STORE_FINDING_FILE_MISSING,
@@ -354,7 +355,7 @@ store_verify(struct store_archive *archive,
 		r = check_erased(archive, segment, finding);
 	else if (segment->key_day)
 		r = check_file(archive, identity, segment, finding);
-	else if (segment->state == STORE_STATE_STORED)
+	else if (store_segment_unheld(segment) == STORE_STATE_STORED)
 		r = found(finding, STORE_FINDING_FILE_MISSING,
 			  "the index names no key for it");
 	/* A bad place on the disk is damage like any other. */

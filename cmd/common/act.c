@@ -217,7 +217,8 @@ segment_words(enum store_act_type type, int error)
 	case -EAGAIN:
 		return "it is being recorded; hold it when the call is over";
 	case -EOVERFLOW:
-		return "too many retention classes count for it already";
+		return "too many retention classes would count for it in the "
+		       "end; a case with one of those that do is possible";
 	default:
 		return NULL;
 	}
