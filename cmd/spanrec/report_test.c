@@ -2,6 +2,8 @@
 /* The reports, on a home with the known calls. */
 #include "cmd/spanrec/fixture_priv.h"
 
+#include <pwd.h>
+
 #define RUN(day, code, ...) run(f, NOW + (day)*DAY, code, __VA_ARGS__)
 
 static void
@@ -119,6 +121,20 @@ test_deletions(void **state)
 	assert_has(output, "\"ceiling\":\"2019-06-26T14:15:03.000Z\","
 			   "\"late_s\":172800,\"recorded\":true");
 	assert_has(output, "overwritten, file removed");
+	free(output);
+	/* in the zone of the organisation, which is an hour ahead; late by two
+	 * days; one of the certificates */
+	output = RUN(90, EXIT_DONE, "report deletions");
+	assert_has(output, "LATE");
+	assert_has(output, "2019-06-26 15:15:03");
+	assert_has(output, "48:00:00");
+	assert_has(output, getpwuid(getuid())->pw_name);
+	assert_has(output, " all ");
+	free(output);
+	output = RUN(90, EXIT_DONE, "report deletions --csv");
+	assert_has(output, "deleted,id,what,class,start,floor,ceiling,late_s,"
+			   "recorded,by,why,certificate\r\n");
+	assert_has(output, ",all,standard,");
 	free(output);
 	output = RUN(90, EXIT_DONE, "report deletions --from 2019-06-29");
 	assert_string_equal(output, "Nothing was deleted.\n");
