@@ -243,6 +243,35 @@ set_complaints(const struct fixture *f)
 	assert_int_equal(system(command), 0);
 }
 
+static uint8_t decided[STORE_HASH_BYTES];
+
+static void
+decided_by(struct store_segment *segment)
+{
+	memcpy(segment->policy, decided, sizeof(segment->policy));
+}
+
+/* The policy of the home, as it is, decided about a segment. */
+static void
+keep_policy(const struct fixture *f, const char *id)
+{
+	struct store_archive *archive;
+	uint8_t *text;
+	char path[512];
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/policy.yaml", f->home);
+	text = testing_read_file(path, &n);
+	snprintf(path, sizeof(path), "%s/archive", f->home);
+	assert_int_equal(
+	    store_archive_open(&archive, path, STORE_WRITE, NULL, NULL), 0);
+	assert_int_equal(store_archive_keep_policy(archive, text, n, decided),
+			 0);
+	store_archive_close(&archive);
+	free(text);
+	edit(f, id, decided_by);
+}
+
 /* The floor of the class that counts since a hold ended is a floor too, also
  * where the policy that decided does not know the class. */
 static void
@@ -251,8 +280,9 @@ test_below_successor(void **state)
 	const struct fixture *f = *state;
 	char id[STORE_SEGMENT_ID_BYTES], *output;
 
-	set_complaints(f);
 	snprintf(id, sizeof(id), "%.27s-1", f->call[1]);
+	keep_policy(f, id);
+	set_complaints(f);
 	free(RUN(0, EXIT_DONE,
 		 "case open C-9 --title fall --approver ann --then "
 		 "complaints"));
