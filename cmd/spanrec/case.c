@@ -13,22 +13,6 @@
 
 /* ---- open, close --------------------------------------------------------- */
 
-/* A class that the policy of today knows. */
-static int
-check_class(const struct spanrec *spanrec, const char *class)
-{
-	char clean[SPANREC_TEXT_BYTES];
-	struct policy_clock clock;
-
-	if (!class || (*class && !policy_clock(spanrec->policy, class,
-					       spanrec->now_ns, &clock)))
-		return 0;
-	log_error("--then '%s': %s has no such retention class",
-		  spanrec_text_clean(class, clean, sizeof(clean)),
-		  spanrec->home.policy_path);
-	return EXIT_NOT_FOUND;
-}
-
 static int
 case_open(struct spanrec *spanrec, int argc, char **argv)
 {
@@ -49,10 +33,6 @@ case_open(struct spanrec *spanrec, int argc, char **argv)
 
 	if (!rc)
 		rc = spanrec_open_beside(spanrec, STORE_WRITE);
-	if (!rc)
-		rc = spanrec_may_all(spanrec, POLICY_RIGHT_HOLD);
-	if (!rc)
-		rc = check_class(spanrec, o.then);
 	if (!rc)
 		rc = spanrec_case_text(act.of.name, sizeof(act.of.name), "case",
 				       o.name);
@@ -90,9 +70,7 @@ case_close(struct spanrec *spanrec, int argc, char **argv)
 		.what = "case",
 	};
 	struct spanrec_case_options o = { .spanrec = spanrec };
-	struct store_act act = { .type = STORE_ACT_CLOSE,
-				 .not_before_ns =
-				     spanrec->now_ns + CLOCKS_GRACE_NS };
+	struct store_act act = { .type = STORE_ACT_CLOSE };
 	struct store_case found;
 	int rc = spanrec_case_parse(&o, &usage, argc, argv);
 

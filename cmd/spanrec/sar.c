@@ -497,9 +497,7 @@ sar_answer(struct spanrec *spanrec, int argc, char **argv)
 	};
 	struct spanrec_case_options o = { .spanrec = spanrec };
 	struct store_act act = { .type = STORE_ACT_CLOSE,
-				 .reason = "answered",
-				 .not_before_ns =
-				     spanrec->now_ns + CLOCKS_GRACE_NS };
+				 .reason = "answered" };
 	int rc = begin(&o, &usage, argc, argv, STORE_WRITE);
 
 	if (!rc)
