@@ -25,6 +25,7 @@ struct doing {
 	MDB_txn *txn;
 	const struct store_act *act;
 	struct store_case of; /**< as it stands in the archive */
+	char called[STORE_CASE_BYTES + 8]; /**< "case CMP-9" */
 	char *failed;
 	char *reason; /**< of a case that is closed, for the ledger */
 };
@@ -147,7 +148,9 @@ reason_of(const struct doing *d, const struct store_segment *segment,
 	const int64_t now_ns = d->act->now_ns;
 	int r = 0;
 
-	snprintf(text, DETAIL_BYTES, "%s", d->act->reason);
+	/* The note may be short of room, the reason is not. */
+	snprintf(text, DETAIL_BYTES, "%.90s%s%s", d->act->note,
+		 *d->act->note && *d->act->reason ? ": " : "", d->act->reason);
 	if (segment)
 		r = store__hide_parties(d->archive, now_ns, segment, text,
 					DETAIL_BYTES);
@@ -293,7 +296,7 @@ end_one(const struct doing *d, const char *id)
 		r = reason_of(d, &segment, reason);
 	if (r)
 		return r;
-	snprintf(detail, sizeof(detail), "case %s: %.200s", d->of.name, reason);
+	snprintf(detail, sizeof(detail), "%s: %.200s", d->called, reason);
 	return enter(d, "hold end", segment.id, detail);
 }
 
@@ -351,9 +354,22 @@ may_hold(const struct doing *d, const struct store_segment *segment)
 	if (segment->state == STORE_STATE_PURGED)
 		return -EALREADY;
 	r = hold_get(d, segment, &hold);
+	/* Somebody ended it with a reason; another search is none. */
+	if (r == 0 && hold.ended_ns && d->act->type == STORE_ACT_SEARCH)
+		return -EEXIST;
 	if (r == -ENOENT || (r == 0 && hold.ended_ns))
 		return can_end(d, segment);
 	return r ? r : -EEXIST;
+}
+
+static int
+row_hold(const struct doing *d, struct store_segment *segment)
+{
+	if (segment->state == STORE_STATE_HELD)
+		return 0;
+	segment->held_from = segment->state;
+	segment->state = STORE_STATE_HELD;
+	return store__row_put(d->archive, d->txn, segment);
 }
 
 static int
@@ -376,17 +392,77 @@ hold_one(const struct doing *d, const char *id)
 	memcpy(hold.approver, act->approver, sizeof(hold.approver));
 	memcpy(hold.by, act->actor, sizeof(hold.by));
 	r = hold_put(d, &segment, &hold);
-	if (r == 0 && segment.state != STORE_STATE_HELD) {
-		segment.held_from = segment.state;
-		segment.state = STORE_STATE_HELD;
-		r = store__row_put(d->archive, d->txn, &segment);
-	}
+	if (r == 0)
+		r = row_hold(d, &segment);
 	if (r == 0)
 		r = reason_of(d, &segment, reason);
 	if (r)
 		return r;
-	snprintf(detail, sizeof(detail), "case %s, approved by %s: %.148s",
-		 d->of.name, act->approver, reason);
+	snprintf(detail, sizeof(detail), "%s%s%s: %.148s", d->called,
+		 *act->approver ? ", approved by " : "", act->approver, reason);
+	return enter(d, "hold", segment.id, detail);
+}
+
+/** It is needed for longer: what was said before stays in the ledger. */
+static int
+review_one(const struct doing *d, const char *id)
+{
+	const struct store_act *act = d->act;
+	struct store_segment segment;
+	struct store_hold hold;
+	char reason[DETAIL_BYTES], detail[DETAIL_BYTES];
+	int r = store__row_get(d->archive, d->txn, id, &segment);
+
+	if (r == 0)
+		r = hold_get(d, &segment, &hold);
+	if (r == 0 && hold.ended_ns)
+		r = -ENOENT;
+	if (r)
+		return r;
+	hold.review_ns = act->review_ns;
+	hold.reviewed_ns = act->now_ns;
+	memcpy(hold.reviewed_by, act->actor, sizeof(hold.reviewed_by));
+	memcpy(hold.review_reason, act->reason, sizeof(hold.review_reason));
+	r = hold_put(d, &segment, &hold);
+	if (r == 0)
+		r = reason_of(d, &segment, reason);
+	if (r)
+		return r;
+	snprintf(detail, sizeof(detail), "%s, approved by %s: %.148s",
+		 d->called, act->approver, reason);
+	return enter(d, "hold review", segment.id, detail);
+}
+
+/** A hold that ended with the case. */
+static int
+hold_again(const struct doing *d, const char *id)
+{
+	const struct store_act *act = d->act;
+	struct store_segment segment;
+	struct store_hold hold;
+	char reason[DETAIL_BYTES], detail[DETAIL_BYTES];
+	int r = store__row_get(d->archive, d->txn, id, &segment);
+
+	if (r == 0)
+		r = hold_get(d, &segment, &hold);
+	if (r == 0 && (hold.ended_ns != d->of.closed_ns ||
+		       segment.state == STORE_STATE_PURGED))
+		r = -ENOENT;
+	if (r)
+		return r;
+	hold.ended_ns = 0;
+	hold.review_ns = act->review_ns;
+	memset(hold.ended_by, 0, sizeof(hold.ended_by));
+	memset(hold.end_reason, 0, sizeof(hold.end_reason));
+	r = hold_put(d, &segment, &hold);
+	if (r == 0)
+		r = row_hold(d, &segment);
+	if (r == 0)
+		r = reason_of(d, &segment, reason);
+	if (r)
+		return r;
+	snprintf(detail, sizeof(detail), "%s again: %.200s", d->called,
+		 reason);
 	return enter(d, "hold", segment.id, detail);
 }
 
@@ -438,7 +514,7 @@ act_open(const struct doing *d)
 	memcpy(c.opened_by, d->act->actor, sizeof(c.opened_by));
 	r = case_put(d, &c);
 	if (c.kind == STORE_CASE_SAR)
-		snprintf(detail, sizeof(detail), "by the clock of %s", c.law);
+		snprintf(detail, sizeof(detail), "%s", d->act->note);
 	else
 		snprintf(detail, sizeof(detail), "approved by %s%s%s",
 			 c.approver, *c.then ? ", then " : "", c.then);
@@ -468,28 +544,38 @@ collect_held(void *ctx, const MDB_val *key, const MDB_val *value)
 	return ids_add(ctx, id);
 }
 
+/** Of each that is or was held for the case. @param fn -ENOENT: not that one */
 static int
-act_close(struct doing *d)
+for_held(const struct doing *d,
+	 int (*fn)(const struct doing *d, const char *id))
 {
-	char reason[DETAIL_BYTES];
 	struct store__key at = { 0 };
 	struct ids ids = { 0 };
-	int r = reason_of(d, NULL, reason);
+	int r;
 
-	d->reason = reason;
 	store__key_text(&at, d->of.name);
-	if (r == 0)
-		r = walk(d->txn, d->archive->tables.held_for, &at, collect_held,
-			 &ids);
+	r = walk(d->txn, d->archive->tables.held_for, &at, collect_held, &ids);
 	for (size_t i = 0; i < ids.count && r == 0; i++) {
-		r = end_one(d, ids.ids[i]);
+		r = fn(d, ids.ids[i]);
 		if (r == -ENOENT)
-			r = 0; /* it had ended before */
+			r = 0;
 		else if (r)
 			snprintf(d->failed, STORE_SEGMENT_ID_BYTES, "%s",
 				 ids.ids[i]);
 	}
 	free(ids.ids);
+	return r;
+}
+
+static int
+act_close(struct doing *d)
+{
+	char reason[DETAIL_BYTES];
+	int r = reason_of(d, NULL, reason);
+
+	d->reason = reason;
+	if (r == 0)
+		r = for_held(d, end_one);
 	if (r)
 		return r;
 	d->of.closed_ns = d->act->now_ns;
@@ -502,18 +588,61 @@ act_close(struct doing *d)
 			 d->of.name, reason);
 }
 
+size_t
+store_case_searches(const struct store_case *found)
+{
+	size_t n = 0;
+
+	while (n < STORE_SEARCHES_MAX && found->searches[n].time_ns)
+		n++;
+	return n;
+}
+
+/** Of the same time, or a new one. @return NULL: no room */
+static struct store_case_search *
+search_at(struct doing *d)
+{
+	const struct store_case_search *new = &d->act->of.searches[0];
+	const size_t n = store_case_searches(&d->of);
+
+	for (size_t i = 0; i < n; i++)
+		if (d->of.searches[i].from_ns == new->from_ns &&
+		    d->of.searches[i].to_ns == new->to_ns)
+			return &d->of.searches[i];
+	return n < STORE_SEARCHES_MAX ? &d->of.searches[n] : NULL;
+}
+
 static int
 act_search(struct doing *d)
 {
+	struct store_case_search *at;
 	int r = for_ids(d, hold_one);
 
 	if (r)
 		return r;
-	d->of.from_ns = d->act->of.from_ns;
-	d->of.to_ns = d->act->of.to_ns;
-	d->of.searched_ns = d->act->now_ns;
+	at = search_at(d);
+	if (!at)
+		return -E2BIG;
+	*at = d->act->of.searches[0];
+	at->time_ns = d->act->now_ns;
 	r = case_put(d, &d->of);
-	return r ? r : enter(d, "sar search", d->of.name, "");
+	return r ? r : enter(d, "sar search", d->of.name, d->act->note);
+}
+
+/** The answer is due later, and so what is held for it is looked at later. */
+static int
+later(const struct doing *d, const char *id)
+{
+	struct store_segment segment;
+	struct store_hold hold;
+	int r = store__row_get(d->archive, d->txn, id, &segment);
+
+	if (r == 0)
+		r = hold_get(d, &segment, &hold);
+	if (r || hold.ended_ns)
+		return r;
+	hold.review_ns = d->act->review_ns;
+	return hold_put(d, &segment, &hold);
 }
 
 static int
@@ -531,11 +660,66 @@ act_pause(struct doing *d)
 	if (!pause)
 		d->of.paused_days += d->act->of.paused_days;
 	r = case_put(d, &d->of);
+	if (r == 0 && !pause)
+		r = for_held(d, later);
 	if (r == 0)
 		r = reason_of(d, NULL, reason);
 	return r ? r
 		 : enter(d, pause ? "sar pause" : "sar resume", d->of.name,
 			 reason);
+}
+
+static int
+act_extend(struct doing *d)
+{
+	char reason[DETAIL_BYTES];
+	int r;
+
+	if (d->of.extended_ns)
+		return -EEXIST;
+	d->of.extended_ns = d->act->now_ns;
+	r = case_put(d, &d->of);
+	if (r == 0)
+		r = for_held(d, later);
+	if (r == 0)
+		r = reason_of(d, NULL, reason);
+	return r ? r : enter(d, "sar extend", d->of.name, reason);
+}
+
+/** What was no answer after all. */
+static int
+act_reopen(struct doing *d)
+{
+	char reason[DETAIL_BYTES];
+	int r;
+
+	if (!d->of.closed_ns)
+		return -ESTALE;
+	r = for_held(d, hold_again);
+	if (r)
+		return r;
+	d->of.closed_ns = d->of.answered_ns = 0;
+	memset(d->of.closed_by, 0, sizeof(d->of.closed_by));
+	memset(d->of.outcome, 0, sizeof(d->of.outcome));
+	r = case_put(d, &d->of);
+	if (r == 0)
+		r = reason_of(d, NULL, reason);
+	return r ? r : enter(d, "sar reopen", d->of.name, reason);
+}
+
+static int
+act_sar(struct doing *d)
+{
+	switch (d->act->type) {
+	case STORE_ACT_SEARCH:
+		return act_search(d);
+	case STORE_ACT_EXTEND:
+		return act_extend(d);
+	case STORE_ACT_REOPEN:
+		return act_reopen(d);
+	default:
+		return act_pause(d);
+	}
 }
 
 static int
@@ -549,10 +733,12 @@ run(struct doing *d)
 	r = case_get(d->archive, d->txn, d->act->of.name, &d->of);
 	if (r)
 		return r;
-	if (d->of.closed_ns)
-		return -ESTALE;
+	snprintf(d->called, sizeof(d->called), "%s %s",
+		 d->of.kind == STORE_CASE_SAR ? "request" : "case", d->of.name);
 	if (type >= STORE_ACT_SEARCH && d->of.kind != STORE_CASE_SAR)
 		return -EINVAL;
+	if (d->of.closed_ns && type != STORE_ACT_REOPEN)
+		return -ESTALE;
 	switch (type) {
 	case STORE_ACT_CLOSE:
 		return act_close(d);
@@ -560,16 +746,11 @@ run(struct doing *d)
 		return for_ids(d, hold_one);
 	case STORE_ACT_END:
 		return for_ids(d, end_one);
-	case STORE_ACT_SEARCH:
-		return act_search(d);
-	case STORE_ACT_PAUSE:
-	case STORE_ACT_RESUME:
-		return act_pause(d);
-	case STORE_ACT_OPEN:
-	case STORE_ACT_COUNT:
-		break;
+	case STORE_ACT_REVIEW:
+		return for_ids(d, review_one);
+	default:
+		return act_sar(d);
 	}
-	return -EINVAL;
 }
 
 int
