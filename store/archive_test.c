@@ -329,6 +329,8 @@ test_lock(void **state)
 {
 	struct fixture *fx = *state;
 	struct store_archive *archive;
+	struct stat before, after;
+	char path[300];
 	int status;
 
 	assert_int_equal(store_archive_writer(fx->dir), getpid());
@@ -345,6 +347,19 @@ test_lock(void **state)
 	}
 	assert_true(wait(&status) > 0);
 	assert_int_equal(status, 0);
+	/* Nor does somebody who may not delete take the room that is set aside
+	 * for it. */
+	snprintf(path, sizeof(path), "%s/reserve", fx->dir);
+	assert_int_equal(stat(path, &before), 0);
+	if (fork() == 0)
+		_exit(store_archive_open(&archive, fx->dir, STORE_PURGE,
+					 &fixture_config, NULL) != -EBUSY);
+	assert_true(wait(&status) > 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(stat(path, &after), 0);
+	assert_true(before.st_size > 0);
+	assert_true(before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
+		    before.st_mtim.tv_nsec == after.st_mtim.tv_nsec);
 	/* Being refused has not changed whose it is. */
 	assert_int_equal(store_archive_writer(fx->dir), getpid());
 	store_archive_close(&fx->archive);
