@@ -163,6 +163,39 @@ test_purge(void **state)
 	assert_int_equal(ledger_count(fx, s[1].id), 1);
 }
 
+/** Most of a key in a slot that is none any more: it was put back. */
+static void
+test_key_put_back(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_finding finding;
+	struct store_segment s;
+	uint8_t *slots;
+	char path[512];
+	size_t n;
+	FILE *file;
+
+	fixture_record(fx, &s, 0, 1200);
+	snprintf(path, sizeof(path), "%s/keyring/2019-03-28.keys", fx->dir);
+	slots = testing_read_file(path, &n);
+	assert_int_equal(
+	    store_purge(fx->archive, s.id, 5555, "clock", "90 days"), 0);
+	assert_int_equal(store_segment_get(fx->archive, s.id, &s), 0);
+	assert_int_equal(store_verify(fx->archive, NULL, &s, &finding), 0);
+	slots[STORE__SLOT_BYTES - 1] ^= 1;
+	file = fopen(path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fwrite(slots, 1, n, file), n);
+	assert_int_equal(fclose(file), 0);
+	free(slots);
+	assert_int_equal(store_verify(fx->archive, NULL, &s, &finding), 1);
+	assert_int_equal(finding.type, STORE_FINDING_NOT_ERASED);
+	/* A file that is a new one has no key. */
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(truncate(path, (off_t)n), 0);
+	assert_int_equal(store_verify(fx->archive, NULL, &s, &finding), 0);
+}
+
 static void
 test_what_may_not_go(void **state)
 {
@@ -794,6 +827,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(test_key_put_back),
 		TEST(test_purge),
 		TEST(test_what_may_not_go),
 		TEST(test_discard),

@@ -64,7 +64,13 @@ check_erased(const struct store_archive *archive,
 			     "purged, but its key is there: day %" PRIu32
 			     ", slot %" PRIu32,
 			     segment->key_day, segment->key_slot);
-	return r == -ENOKEY || r == -EBADMSG ? 0 : r;
+	if (r == -EBADMSG)
+		return found(finding, STORE_FINDING_NOT_ERASED,
+			     "purged, but its key is not marked as destroyed: "
+			     "day %" PRIu32 ", slot %" PRIu32
+			     " holds other bytes",
+			     segment->key_day, segment->key_slot);
+	return r == -ENOKEY ? 0 : r;
 }
 
 /** Does the length of the file agree with the index? */
