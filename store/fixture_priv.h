@@ -245,6 +245,26 @@ fixture_record(struct fixture *fx, struct store_segment *s, unsigned nth,
 	fixture_finish(fx, s, rec, ms);
 }
 
+/** Held for a case of its own. */
+static inline void
+fixture_hold(struct fixture *fx, const char *id)
+{
+	char ids[1][STORE_SEGMENT_ID_BYTES], failed[STORE_SEGMENT_ID_BYTES];
+	struct store_act act = { .type = STORE_ACT_OPEN,
+				 .now_ns = 1,
+				 .reason = "needed",
+				 .approver = "bob",
+				 .review_ns = 2,
+				 .ids = ids };
+
+	snprintf(act.of.name, sizeof(act.of.name), "for-%.30s", id);
+	snprintf(ids[0], sizeof(ids[0]), "%s", id);
+	assert_int_equal(store_act(fx->archive, &act, failed), 0);
+	act.type = STORE_ACT_HOLD;
+	act.count = 1;
+	assert_int_equal(store_act(fx->archive, &act, failed), 0);
+}
+
 /** Write the index past all that keeps it sound. @param value NULL: delete */
 static inline void
 fixture_index_set(struct fixture *fx, MDB_dbi table,

@@ -139,9 +139,9 @@ count_one(void *ctx, const struct store_ledger_entry *entry)
 {
 	struct counting *counting = ctx;
 
-	if (strcmp(entry->subject, counting->subject) != 0)
+	if (strcmp(entry->subject, counting->subject) != 0 ||
+	    strcmp(entry->action, "purge") != 0)
 		return 0;
-	assert_string_equal(entry->action, "purge");
 	assert_string_equal(entry->actor, "clock");
 	assert_int_equal(entry->time_ns, 5555);
 	assert_non_null(strstr(entry->detail, "90 days"));
@@ -233,8 +233,7 @@ test_results(void **state)
 
 	record_many(fx, known, many, 0);
 	record(fx, &held, 10);
-	held.segment.state = STORE_STATE_HELD;
-	fixture_put(fx, &held.segment);
+	fixture_hold(fx, held.segment.id);
 	record(fx, &stays, 11);
 	fixture_segment(&bare, 12);
 	fixture_put(fx, &bare);

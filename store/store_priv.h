@@ -620,6 +620,11 @@ int store__archive_id(const struct store_archive *archive, MDB_txn *txn,
 int store__hold_any(const struct store_archive *archive, MDB_txn *txn,
 		    const struct store_segment *segment)
 	__attribute__((warn_unused_result));
+/** Do the holds of a segment fit its row, and their cases them?
+ * @return NULL, or what is wrong, in words */
+const char *store__holds_wrong(const struct store_archive *archive,
+			       MDB_txn *txn,
+			       const struct store_segment *segment);
 /** The row goes: its holds do too. */
 int store__holds_remove(const struct store_archive *archive, MDB_txn *txn,
 			const struct store_segment *segment)
