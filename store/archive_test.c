@@ -13,24 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int
-setup(void **state)
-{
-	struct fixture *fx = calloc(1, sizeof(*fx));
-
-	fixture_init(fx);
-	*state = fx;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	fixture_fini(*state);
-	free(*state);
-	return 0;
-}
-
 static void
 below(const struct fixture *fx, const char *name, char path[512])
 {
@@ -814,7 +796,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 		TEST(test_create),
 		TEST(test_create_fails),
 		TEST(test_open),

@@ -65,6 +65,25 @@ fixture_fini(struct fixture *fx)
 	testing_folder_remove(fx->home);
 }
 
+/** Of a test; its state is the fixture. */
+static inline int
+fixture_setup(void **state)
+{
+	struct fixture *fx = calloc(1, sizeof(*fx));
+
+	fixture_init(fx);
+	*state = fx;
+	return 0;
+}
+
+static inline int
+fixture_teardown(void **state)
+{
+	fixture_fini(*state);
+	free(*state);
+	return 0;
+}
+
 /** Segment 1 of the nth call; calls begin a minute apart. */
 static inline void
 fixture_segment(struct store_segment *s, unsigned nth)

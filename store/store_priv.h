@@ -478,9 +478,9 @@ int store__counter_put(const struct store_archive *archive, MDB_txn *txn,
 int store__batch_fail(struct store_archive *archive, int error);
 
 /** Does the id say what call and segment say, and does every text end? */
+bool store__segment_sound(const struct store_segment *segment);
 /** Does anybody in it bear this number? */
 bool store__has_number(const struct store_segment *segment, const char *number);
-bool store__segment_sound(const struct store_segment *segment);
 
 const char *store__table_name(const struct store_archive *archive,
 			      MDB_dbi table);
