@@ -159,8 +159,10 @@ store_archive_create(const char *dir, const struct store_public *recipients,
 
 /* ---- the lock ---------------------------------------------------------- */
 
+/** @param purge the room set aside is wanted: not before it is sure that nobody
+ * else writes */
 static int
-lock_take(struct store_archive *archive)
+lock_take(struct store_archive *archive, bool purge)
 {
 	char text[32];
 	int n;
@@ -169,8 +171,14 @@ lock_take(struct store_archive *archive)
 	    store__file_open(archive->dir_fd, "lock", O_RDWR | O_CREAT);
 	if (archive->lock_fd < 0)
 		return archive->lock_fd;
-	if (flock(archive->lock_fd, LOCK_EX | LOCK_NB))
-		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (flock(archive->lock_fd, LOCK_EX | LOCK_NB)) {
+		n = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		close(archive->lock_fd);
+		archive->lock_fd = -1;
+		return n;
+	}
+	if (purge)
+		reserve_give_up(archive->dir_fd);
 	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 	if (ftruncate(archive->lock_fd, 0))
 		return -errno;
@@ -380,10 +388,8 @@ store_archive_open(struct store_archive **archive, const char *dir,
 	r = a->dir_fd < 0 ? -errno : recipients_read(a);
 	if (r == -ENOTDIR)
 		r = -ENOENT;
-	if (r == 0 && mode == STORE_PURGE)
-		reserve_give_up(a->dir_fd);
 	if (r == 0 && a->mode == STORE_WRITE)
-		r = lock_take(a);
+		r = lock_take(a, mode == STORE_PURGE);
 	if (r == 0)
 		r = store__index_open(a, dir, config ? config->map_bytes : 0);
 	if (r == 0 && a->mode == STORE_WRITE)

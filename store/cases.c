@@ -498,10 +498,27 @@ name_sound(const char *name)
 	return n && n < STORE_CASE_BYTES;
 }
 
+/** What may be said of a case that begins: it was neither searched nor paused.
+ */
+static struct store_case
+case_new(const struct doing *d)
+{
+	struct store_case c = d->act->of;
+
+	c.opened_ns = d->act->now_ns;
+	memcpy(c.opened_by, d->act->actor, sizeof(c.opened_by));
+	c.closed_ns = c.answered_ns = c.paused_ns = c.extended_ns = 0;
+	memset(c.searches, 0, sizeof(c.searches));
+	c.paused_days = 0;
+	memset(c.closed_by, 0, sizeof(c.closed_by));
+	memset(c.outcome, 0, sizeof(c.outcome));
+	return c;
+}
+
 static int
 act_open(const struct doing *d)
 {
-	struct store_case c = d->act->of, found;
+	struct store_case c = case_new(d), found;
 	char detail[DETAIL_BYTES];
 	int r;
 
@@ -510,8 +527,6 @@ act_open(const struct doing *d)
 	r = case_get(d->archive, d->txn, c.name, &found);
 	if (r != -ENOENT)
 		return r ? r : -EEXIST;
-	c.opened_ns = d->act->now_ns;
-	memcpy(c.opened_by, d->act->actor, sizeof(c.opened_by));
 	r = case_put(d, &c);
 	if (c.kind == STORE_CASE_SAR)
 		snprintf(detail, sizeof(detail), "%s", d->act->note);
@@ -610,6 +625,18 @@ search_at(struct doing *d)
 		    d->of.searches[i].to_ns == new->to_ns)
 			return &d->of.searches[i];
 	return n < STORE_SEARCHES_MAX ? &d->of.searches[n] : NULL;
+}
+
+/** Only a hold with a reason, somebody who approves and a day on which it is
+ * looked at again lifts a ceiling. */
+static int
+act_hold(const struct doing *d)
+{
+	const struct store_act *act = d->act;
+
+	if (!*act->reason || !*act->approver || act->review_ns <= act->now_ns)
+		return -EINVAL;
+	return for_ids(d, act->type == STORE_ACT_HOLD ? hold_one : review_one);
 }
 
 static int
@@ -743,11 +770,10 @@ run(struct doing *d)
 	case STORE_ACT_CLOSE:
 		return act_close(d);
 	case STORE_ACT_HOLD:
-		return for_ids(d, hold_one);
+	case STORE_ACT_REVIEW:
+		return act_hold(d);
 	case STORE_ACT_END:
 		return for_ids(d, end_one);
-	case STORE_ACT_REVIEW:
-		return for_ids(d, review_one);
 	default:
 		return act_sar(d);
 	}
@@ -884,6 +910,60 @@ store_holds(struct store_archive *archive, const char *name, const char *id,
 		r = walk(txn, archive->tables.holds, &at, tell_hold, &t);
 	store__read_end(archive, txn);
 	return r;
+}
+
+/* ---- what hangs together ------------------------------------------------- */
+
+struct holding {
+	const struct store_archive *archive;
+	MDB_txn *txn;
+	const struct store_segment *segment;
+	bool held;
+	const char *wrong;
+};
+
+static int
+see_hold(void *ctx, const MDB_val *key, const MDB_val *value)
+{
+	struct holding *h = ctx;
+	struct store__key way = { 0 };
+	struct store_hold hold;
+	struct store_case c;
+	MDB_val k, none;
+
+	(void)key;
+	if (store__hold_decode(&hold, value->mv_data, value->mv_size)) {
+		h->wrong = "a hold of it cannot be read";
+		return 1;
+	}
+	h->held |= !hold.ended_ns;
+	held_for_key(&way, hold.name, h->segment);
+	k = store__key_val(&way);
+	if (case_get(h->archive, h->txn, hold.name, &c))
+		h->wrong = "it is held for a case that there is not";
+	else if (c.closed_ns && !hold.ended_ns)
+		h->wrong = "it is held for a case that is closed";
+	else if (mdb_get(h->txn, h->archive->tables.held_for, &k, &none))
+		h->wrong = "its case does not know that it holds it";
+	return h->wrong != NULL;
+}
+
+const char *
+store__holds_wrong(const struct store_archive *archive, MDB_txn *txn,
+		   const struct store_segment *segment)
+{
+	struct holding h = { .archive = archive,
+			     .txn = txn,
+			     .segment = segment };
+	struct store__key at = { 0 };
+
+	store__key_segment(&at, segment->call, segment->segment);
+	if (walk(txn, archive->tables.holds, &at, see_hold, &h) < 0)
+		return "its holds cannot be read";
+	if (h.wrong || h.held == (segment->state == STORE_STATE_HELD))
+		return h.wrong;
+	return h.held ? "a case holds it, but its row does not say so"
+		      : "its row says that it is held, but no case holds it";
 }
 
 /* ---- the end of a case --------------------------------------------------- */

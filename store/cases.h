@@ -101,8 +101,8 @@ struct store_act {
  * @return 0; -EROFS, -EBUSY (a batch is open), -ENOSPC, -EIO; of the case:
  *         -EEXIST (OPEN: there is one, PAUSE: it is paused, EXTEND: it was
  *         extended), -ENOENT (there is none), -ESTALE (it is closed; REOPEN: it
- *         is not), -EINVAL (no name, not a SAR, RESUME: not paused), -E2BIG
- *         (SEARCH: STORE_SEARCHES_MAX other times were searched); of a segment:
+ *         is not), -EINVAL (no name, not a SAR, RESUME: not paused, HOLD,
+ *         REVIEW: no reason or approver, or its review is past), -E2BIG (SEARCH: STORE_SEARCHES_MAX other times were searched); of a segment:
  *         -ENOENT (there is none, END, REVIEW: it is not
  *         held for it), -EEXIST (it is held for it), -EALREADY (it was purged),
  *         -EAGAIN (it is being recorded), -EOVERFLOW (HOLD: more classes would

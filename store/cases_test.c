@@ -295,6 +295,24 @@ test_held_interrupted(void **state)
 	assert_int_equal(finding.type, STORE_FINDING_FILE_MISSING);
 }
 
+static char found_words[256];
+
+static int
+keep_words(void *ctx, const struct store_finding *finding)
+{
+	snprintf(found_words, sizeof(found_words), "%s", finding->detail);
+	return 0;
+}
+
+/** What is wrong last, in words. */
+static const char *
+verify_words(void)
+{
+	found_words[0] = '\0';
+	assert_int_equal(store_verify_orphans(fx.archive, keep_words, NULL), 0);
+	return found_words;
+}
+
 static void
 expect_last(const char *action, const char *detail)
 {
@@ -367,6 +385,8 @@ test_refused(void **state)
 	struct store_act two = { .type = STORE_ACT_HOLD,
 				 .now_ns = NOW,
 				 .of = { .name = "C-1" },
+				 .reason = "needed",
+				 .approver = "bob",
 				 .count = 2,
 				 .ids = ids };
 	struct store_segment s, gone, growing, now;
@@ -390,6 +410,17 @@ test_refused(void **state)
 	assert_int_equal(act(STORE_ACT_HOLD, "C-1", growing.id, NOW), -EAGAIN);
 	memcpy(ids[0], s.id, sizeof(ids[0]));
 	memcpy(ids[1], gone.id, sizeof(ids[1]));
+	assert_int_equal(store_act(fx.archive, &two, failed), -EINVAL);
+	two.review_ns = NOW;
+	assert_int_equal(store_act(fx.archive, &two, failed), -EINVAL);
+	assert_string_equal(failed, "");
+	two.review_ns = NOW + 1;
+	two.reason[0] = '\0';
+	assert_int_equal(store_act(fx.archive, &two, failed), -EINVAL);
+	two.reason[0] = 'x';
+	two.approver[0] = '\0';
+	assert_int_equal(store_act(fx.archive, &two, failed), -EINVAL);
+	two.approver[0] = 'x';
 	assert_int_equal(store_act(fx.archive, &two, failed), -EALREADY);
 	assert_string_equal(failed, gone.id);
 	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
@@ -667,6 +698,94 @@ test_forget_subject(void **state)
 	assert_int_equal(entry.time_ns, NOW + 9);
 }
 
+/** Nobody begins with days on which the clock stood still. */
+static void
+test_opened_as_new(void **state)
+{
+	char failed[STORE_SEGMENT_ID_BYTES];
+	const struct store_act a = { .type = STORE_ACT_OPEN,
+				     .now_ns = NOW,
+				     .actor = "ann",
+				     .of = { .name = "S-1",
+					     .kind = STORE_CASE_SAR,
+					     .law = "uk",
+					     .subjects = "2041",
+					     .received_ns = 7,
+					     .paused_days = 300,
+					     .paused_ns = 1,
+					     .searched_ns = 1,
+					     .closed_ns = 1,
+					     .answered_ns = 1,
+					     .closed_by = "bob",
+					     .outcome = "well" } };
+	const struct store_case expected = { .name = "S-1",
+					     .kind = STORE_CASE_SAR,
+					     .opened_by = "ann",
+					     .opened_ns = NOW,
+					     .law = "uk",
+					     .subjects = "2041",
+					     .received_ns = 7 };
+	struct store_case found;
+
+	assert_int_equal(store_act(fx.archive, &a, failed), 0);
+	assert_int_equal(store_case_get(fx.archive, "S-1", &found), 0);
+	assert_memory_equal(&found, &expected, sizeof(found));
+}
+
+/** Row, hold and case say the same, or it is told. */
+static void
+test_verify_tells(void **state)
+{
+	struct store__key key, way = { 0 }, name = { 0 };
+	struct store_segment s, now;
+
+	fixture_record(&fx, &s, 1, 100);
+	case_open("C-1", "");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(act(STORE_ACT_END, "C-1", s.id, NOW), 0);
+	assert_string_equal(verify_words(), "");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_string_equal(verify_words(), "");
+	store__key_text(&way, "C-1");
+	store__key_segment(&way, s.call, s.segment);
+	fixture_index_set(&fx, fx.archive->tables.held_for, &way, NULL, 0);
+	assert_string_equal(verify_words(),
+			    "its case does not know that it holds it");
+	fixture_index_set(&fx, fx.archive->tables.held_for, &way, "", 0);
+	store__key_text(&name, "C-1");
+	fixture_index_set(&fx, fx.archive->tables.cases, &name, NULL, 0);
+	assert_string_equal(verify_words(),
+			    "it is held for a case that there is not");
+	key = fixture_key(&s);
+	store__key_text(&key, "C-1");
+	fixture_index_set(&fx, fx.archive->tables.holds, &key, "\1\1", 2);
+	assert_string_equal(verify_words(), "a hold of it cannot be read");
+	fixture_index_set(&fx, fx.archive->tables.holds, &key, NULL, 0);
+	assert_string_equal(verify_words(), "its row says that it is held, but "
+					    "no case holds it");
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
+}
+
+/** A row that somebody set back by hand: a purge would take it. */
+static void
+test_verify_tells_of_row(void **state)
+{
+	struct store_segment s, now;
+	uint8_t row[STORE__ROW_BYTES];
+	struct store__key key;
+
+	fixture_record(&fx, &s, 1, 100);
+	case_open("C-1", "");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
+	now.state = STORE_STATE_STORED;
+	key = fixture_key(&s);
+	fixture_index_set(&fx, fx.archive->tables.segments, &key, row,
+			  store__row_encode(row, &now));
+	assert_string_equal(verify_words(), "a case holds it, but its row does "
+					    "not say so");
+}
+
 /** As long as there is a row that it is the reason of. */
 static void
 test_forget_case(void **state)
@@ -866,6 +985,9 @@ main(void)
 		TEST(test_too_many_classes),
 		TEST(test_race),
 		TEST(test_forget_subject),
+		TEST(test_opened_as_new),
+		TEST(test_verify_tells),
+		TEST(test_verify_tells_of_row),
 		TEST(test_old_row_to_purge),
 		TEST(test_no_numbers),
 		TEST(test_held_interrupted),

@@ -2,45 +2,13 @@
 /* Taking a part out: that it is gone from every file and the rest is not, who
  * may and who may not, and a crash between any two steps. */
 #include "cmd/testing/testing.h"
+#include "store/purge_fixture_priv.h"
 #include "store/scrub_fixture_priv.h"
 #include "store/audit.h"
 #include "store/scrub.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-
-/* ---- search through every file ----------------------------------------- */
-
-/* nftw has no context. */
-static const uint8_t *needle;
-static size_t needle_bytes;
-static unsigned needle_files;
-
-static int
-look_into(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	uint8_t *bytes;
-	size_t n;
-
-	if (flag != FTW_F)
-		return 0;
-	bytes = testing_read_file(path, &n);
-	needle_files += memmem(bytes, n, needle, needle_bytes) != NULL;
-	free(bytes);
-	return 0;
-}
-
-static unsigned
-files_with(const char *dir, const void *bytes, size_t n)
-{
-	needle = bytes;
-	needle_bytes = n;
-	needle_files = 0;
-	assert_int_equal(nftw(dir, look_into, 16, FTW_PHYS), 0);
-	return needle_files;
-}
 
 /** What whoever has the file key can read: all chunks of a file, opened. */
 static uint8_t *
@@ -70,19 +38,6 @@ plaintext(const uint8_t *file, size_t n, const uint8_t *key, size_t *text_bytes)
 	}
 	free(copy);
 	return all;
-}
-
-static void
-file_key(struct fixture *fx, const struct store_segment *s,
-	 struct store_sealed_key *sealed, uint8_t key[STORE_FILE_KEY_BYTES])
-{
-	assert_int_equal(
-	    store__keyring_read(fx->archive, s->key_day, s->key_slot, sealed),
-	    0);
-	assert_int_equal(
-	    crypto_box_seal_open(key, sealed->sealed[0], STORE_SEALED_KEY_BYTES,
-				 fx->identity->pub.bytes, fx->identity->secret),
-	    0);
 }
 
 /** As it was before, for those who look for it afterwards. */
@@ -169,19 +124,17 @@ expect_scrubbed(struct fixture *fx, const struct before *before, uint32_t sides)
 	nothing = plaintext(file, n, before->key, &text_bytes);
 	assert_int_equal(text_bytes, 0);
 	free(nothing);
-	assert_int_equal(files_with(fx->home, before->sealed.sealed[0],
-				    STORE_SEALED_KEY_BYTES),
-			 0);
-	assert_int_equal(files_with(fx->home, before->key, sizeof(before->key)),
-			 0);
-	assert_int_equal(files_with(fx->home, key, sizeof(key)), 0);
+	assert_int_equal(
+	    files_with(fx, before->sealed.sealed[0], STORE_SEALED_KEY_BYTES),
+	    0);
+	assert_int_equal(files_with(fx, before->key, sizeof(before->key)), 0);
+	assert_int_equal(files_with(fx, key, sizeof(key)), 0);
 	/* The old file is nowhere: not a piece of its first sealed text. */
 	assert_int_equal(
-	    files_with(fx->home,
-		       before->file + STORE__HEADER_BYTES + STORE__HEAD_BYTES,
-		       64),
+	    files_with(
+		fx, before->file + STORE__HEADER_BYTES + STORE__HEAD_BYTES, 64),
 	    0);
-	assert_int_equal(files_with(fx->home, "PLAINTEXT", 9), 0);
+	assert_int_equal(files_with(fx, "PLAINTEXT", 9), 0);
 	text = plaintext(file, n, key, &text_bytes);
 	for (unsigned stream = 0; stream < 2; stream++)
 		for (unsigned i = 0; i < LONG_MS / PACKET_MS; i++)
@@ -508,11 +461,9 @@ test_purge_wins(void **state)
 		expect_sound(fx, s.id, &now);
 		assert_int_equal(now.state, STORE_STATE_PURGED);
 		assert_int_equal(
-		    files_with(fx->home, old.sealed[0], STORE_SEALED_KEY_BYTES),
-		    0);
+		    files_with(fx, old.sealed[0], STORE_SEALED_KEY_BYTES), 0);
 		assert_int_equal(
-		    files_with(fx->home, new.sealed[0], STORE_SEALED_KEY_BYTES),
-		    0);
+		    files_with(fx, new.sealed[0], STORE_SEALED_KEY_BYTES), 0);
 		assert_int_equal(store__keyring_read(fx->archive, s.key_day,
 						     s.key_slot, &got),
 				 -ENOKEY);
@@ -532,15 +483,6 @@ test_purge_wins(void **state)
 
 /* ---- a crash between any two steps ------------------------------------- */
 
-static int die_at;
-
-static void
-die(int step)
-{
-	if (step == die_at)
-		_exit(77);
-}
-
 static int
 count_unused(void *ctx, const struct store_finding *finding)
 {
@@ -558,25 +500,10 @@ keys_unused(struct fixture *fx)
 	return count;
 }
 
-/** In a process of its own, which is killed there. */
 static void
-agree_until(struct fixture *fx, const char *id, int step)
+agree_on(struct fixture *fx, void *ctx)
 {
-	int status;
-
-	store_archive_close(&fx->archive);
-	if (fork() == 0) {
-		if (store_archive_open(&fx->archive, fx->dir, STORE_WRITE,
-				       &fixture_config, NULL))
-			_exit(1);
-		die_at = step;
-		fx->archive->fault = die;
-		(void)!agree(fx, id, &bob);
-		_exit(2);
-	}
-	assert_true(wait(&status) > 0);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 77);
+	(void)!agree(fx, ctx, &bob);
 }
 
 static void
@@ -598,7 +525,7 @@ test_crash_at_every_step(void **state)
 		fixture_record(fx, &s, i, LONG_MS);
 		keep(fx, &s, &before);
 		assert_int_equal(propose(fx, &s, STORE_SIDES_BOTH), 0);
-		agree_until(fx, s.id, step);
+		crash(fx, step, 0, agree_on, s.id);
 		/* Also whoever only reads finds one of them whole. */
 		assert_int_equal(store_archive_open(&fx->archive, fx->dir,
 						    STORE_READ, &fixture_config,
@@ -656,7 +583,7 @@ test_verify_tells(void **state)
 	fixture_record(fx, &s, 0, LONG_MS);
 	keep(fx, &s, &before);
 	assert_int_equal(propose(fx, &s, STORE_SIDES_BOTH), 0);
-	agree_until(fx, s.id, 14);
+	crash(fx, 14, 0, agree_on, s.id);
 	assert_int_equal(store_archive_open(&fx->archive, fx->dir, STORE_READ,
 					    &fixture_config, NULL),
 			 0);

@@ -478,9 +478,9 @@ int store__counter_put(const struct store_archive *archive, MDB_txn *txn,
 int store__batch_fail(struct store_archive *archive, int error);
 
 /** Does the id say what call and segment say, and does every text end? */
+bool store__segment_sound(const struct store_segment *segment);
 /** Does anybody in it bear this number? */
 bool store__has_number(const struct store_segment *segment, const char *number);
-bool store__segment_sound(const struct store_segment *segment);
 
 const char *store__table_name(const struct store_archive *archive,
 			      MDB_dbi table);
@@ -620,6 +620,11 @@ int store__archive_id(const struct store_archive *archive, MDB_txn *txn,
 int store__hold_any(const struct store_archive *archive, MDB_txn *txn,
 		    const struct store_segment *segment)
 	__attribute__((warn_unused_result));
+/** Do the holds of a segment fit its row, and their cases them?
+ * @return NULL, or what is wrong, in words */
+const char *store__holds_wrong(const struct store_archive *archive,
+			       MDB_txn *txn,
+			       const struct store_segment *segment);
 /** The row goes: its holds do too. */
 int store__holds_remove(const struct store_archive *archive, MDB_txn *txn,
 			const struct store_segment *segment)

@@ -64,7 +64,13 @@ check_erased(const struct store_archive *archive,
 			     "purged, but its key is there: day %" PRIu32
 			     ", slot %" PRIu32,
 			     segment->key_day, segment->key_slot);
-	return r == -ENOKEY || r == -EBADMSG ? 0 : r;
+	if (r == -EBADMSG)
+		return found(finding, STORE_FINDING_NOT_ERASED,
+			     "purged, but its key is not marked as destroyed: "
+			     "day %" PRIu32 ", slot %" PRIu32
+			     " holds other bytes",
+			     segment->key_day, segment->key_slot);
+	return r == -ENOKEY ? 0 : r;
 }
 
 /** Does the length of the file agree with the index? */
@@ -570,13 +576,13 @@ scrub_skipped(void *ctx, const struct store__key *key, int error)
 
 /* ---- the index --------------------------------------------------------- */
 
-/** Do all keys lead to this row that should? */
+/** Do all keys lead to this row that should, and does it fit its holds? */
 static int
 row_ways(struct orphans *o, const char *id)
 {
 	struct store_finding finding = { .id = id };
 	struct store_segment segment;
-	const char *missing = NULL;
+	const char *missing = NULL, *holds = NULL;
 	MDB_txn *txn;
 	int r = store__read_begin(o->archive, &txn);
 
@@ -584,16 +590,21 @@ row_ways(struct orphans *o, const char *id)
 		return r;
 	/* Read again: beside a writer, row and keys have to be of one time. */
 	r = store__row_get(o->archive, txn, id, &segment);
-	if (r == 0)
+	if (r == 0) {
 		missing = store__way_missing(o->archive, txn, &segment);
+		holds = store__holds_wrong(o->archive, txn, &segment);
+	}
 	store__read_end(o->archive, txn);
 	if (r && r != -ENOENT && r != -EBADMSG && r != -EPROTO)
 		return r;
-	if (!missing)
-		return 0;
-	found(&finding, STORE_FINDING_INDEX,
-	      "the index has its row, but no key to it in '%s'", missing);
-	return o->fn(o->ctx, &finding);
+	r = 0;
+	if (missing) {
+		found(&finding, STORE_FINDING_INDEX,
+		      "the index has its row, but no key to it in '%s'",
+		      missing);
+		r = o->fn(o->ctx, &finding);
+	}
+	return r == 0 && holds ? tell(o, STORE_FINDING_INDEX, id, holds) : r;
 }
 
 static int

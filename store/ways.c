@@ -108,8 +108,11 @@ store__length_class(char class[2], const struct store_segment *segment)
 enum store_state
 store_segment_unheld(const struct store_segment *segment)
 {
-	return segment->state == STORE_STATE_HELD ? segment->held_from
-						  : segment->state;
+	/* What is being recorded cannot be held. */
+	return segment->state == STORE_STATE_HELD &&
+		       segment->held_from != STORE_STATE_RECORDING
+		   ? segment->held_from
+		   : segment->state;
 }
 
 void
