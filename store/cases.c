@@ -398,7 +398,7 @@ hold_one(const struct doing *d, const char *id)
 		r = reason_of(d, &segment, reason);
 	if (r)
 		return r;
-	snprintf(detail, sizeof(detail), "%s%s%s: %.148s", d->called,
+	snprintf(detail, sizeof(detail), "%s%s%s: %.140s", d->called,
 		 *act->approver ? ", approved by " : "", act->approver, reason);
 	return enter(d, "hold", segment.id, detail);
 }
@@ -428,7 +428,7 @@ review_one(const struct doing *d, const char *id)
 		r = reason_of(d, &segment, reason);
 	if (r)
 		return r;
-	snprintf(detail, sizeof(detail), "%s, approved by %s: %.148s",
+	snprintf(detail, sizeof(detail), "%s, approved by %s: %.140s",
 		 d->called, act->approver, reason);
 	return enter(d, "hold review", segment.id, detail);
 }

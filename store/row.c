@@ -214,6 +214,7 @@ static const struct field scrub_fields[] = {
 	NUMBER_FIELD(13, store_scrub, key_slot, UINT32_MAX),
 	NUMBER_FIELD(14, store_scrub, scrubs, UINT32_MAX - 1),
 	BYTES_FIELD(15, store_scrub, file_hash),
+	NUMBER_FIELD(16, store_scrub, although_held, 1),
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))

@@ -311,7 +311,7 @@ check_known(struct checking *c)
 static int
 check_new(struct checking *c)
 {
-	char before[64], day[REQUEST_DAY_BYTES];
+	char before[STORE_NAME_BYTES + 64], day[REQUEST_DAY_BYTES];
 
 	c->sar = c->act->of;
 	snprintf(before, sizeof(before), "clock %s, received %s, ",

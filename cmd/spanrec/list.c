@@ -307,7 +307,7 @@ show_segment(void *ctx, const struct store_segment *segment)
 {
 	struct listing *listing = ctx;
 
-	if (!spanrec_may_find(listing->arguments->spanrec, &listing->asked,
+	if (!spanrec_may_area(listing->arguments->spanrec, &listing->asked,
 			      segment->area)) {
 		listing->forbidden++;
 		return 0;

@@ -488,7 +488,7 @@ list_one(void *ctx, const struct store_scrub *scrub)
 		return 0; /* verify tells */
 	if (r)
 		return r;
-	if (!spanrec_may_find(listing->spanrec, &listing->asked, segment.area))
+	if (!spanrec_may_area(listing->spanrec, &listing->asked, segment.area))
 		return 0;
 	spanrec_time_utc(scrub->from_ns, from);
 	spanrec_time_utc(scrub->until_ns, until);

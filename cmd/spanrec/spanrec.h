@@ -323,16 +323,21 @@ int spanrec_person_check(struct spanrec *spanrec)
 bool spanrec_may(const struct spanrec *spanrec,
 		 const struct policy_wish *wish, char *why, size_t why_bytes);
 
-/** The area that was asked about last. Zeroed: none. */
+/** The area that was asked about last. Zeroed: none, and to find calls. */
 struct spanrec_asked {
+	enum policy_right right;
 	char area[STORE_NAME_BYTES];
 	bool asked, may;
 };
 
-/** May this user find the calls of an area? Rows of one area often stand
- * together, so the last answer is kept. */
-bool spanrec_may_find(const struct spanrec *spanrec,
+/** Has this user the right for the calls of an area? Rows of one area often
+ * stand together, so the last answer is kept. */
+bool spanrec_may_area(const struct spanrec *spanrec,
 		      struct spanrec_asked *last, const char *area);
+
+/** Has this user a right for one area at least? @return exit code */
+int spanrec_may_some(struct spanrec *spanrec, enum policy_right right)
+	__attribute__((warn_unused_result));
 
 /** Has this user a right wherever it may be? @return exit code */
 int spanrec_may_all(struct spanrec *spanrec, enum policy_right right)
