@@ -68,7 +68,7 @@ test_refused(void **state)
 {
 	static const char *const texts[] = {
 		"{\"type\": -1}",
-		"{\"type\": 7}",
+		"{\"type\": 10}",
 		"{\"type\": 0, \"kind\": 2}",
 		"{\"type\": 0, \"case\": 1}",
 		"{\"type\": 0, \"case\": "
@@ -116,8 +116,9 @@ test_words(void **state)
 
 	assert_int_equal(act_error(&act, -ENOENT, "", text, sizeof(text)),
 			 EXIT_NOT_FOUND);
-	assert_string_equal(text, "case 'S-1': there is none of that name");
+	assert_string_equal(text, "request 'S-1': there is none of that name");
 	act.type = STORE_ACT_HOLD;
+	act.of.kind = STORE_CASE;
 	assert_int_equal(act_error(&act, -EALREADY, "a-1", text, sizeof(text)),
 			 EXIT_FAILED);
 	assert_string_equal(
