@@ -551,12 +551,37 @@ store_scrub_withdraw(struct store_archive *archive, const char *id,
 
 /* ---- 2. agreed --------------------------------------------------------- */
 
+/** The note that leads to the new key, and who agreed. */
+static int
+begin_in(struct store_archive *archive, MDB_txn *txn,
+	 const struct store_scrub *scrub)
+{
+	struct store_ledger_entry entry =
+	    entry_of(scrub, "scrub-agree", &scrub->agreer, scrub->agreed_ns);
+	struct store_segment segment;
+	char why[STORE_WHY_BYTES];
+	int r = row_for(archive, txn, scrub->id, &segment);
+
+	if (r == 0 &&
+	    memcmp(segment.file_hash, scrub->file_hash, STORE_HASH_BYTES) != 0)
+		r = -ESTALE;
+	if (r == 0)
+		r = entry_put(archive, txn, scrub);
+	if (r == 0)
+		r = why_of(archive, scrub, &segment, scrub->agreed_ns, why);
+	return r ? r
+		 : ledger_enter(archive, txn, &entry,
+				"proposed by %s, new key %" PRIu32 "/%" PRIu32
+				": %s",
+				scrub->proposer.name, scrub->key_day,
+				scrub->key_slot, why);
+}
+
 /** The new key, and the note that leads to it. */
 static int
 allot(struct store_archive *archive, struct store_scrub *scrub,
       const struct store_sealed_key *sealed)
 {
-	struct store_segment segment;
 	MDB_txn *txn;
 	int r = store_keyring_add(archive, scrub->key_day, sealed,
 				  &scrub->key_slot);
@@ -570,13 +595,7 @@ allot(struct store_archive *archive, struct store_scrub *scrub,
 	r = store__write_begin(archive, &txn);
 	if (r)
 		return r;
-	r = row_for(archive, txn, scrub->id, &segment);
-	if (r == 0 &&
-	    memcmp(segment.file_hash, scrub->file_hash, STORE_HASH_BYTES) != 0)
-		r = -ESTALE;
-	if (r == 0)
-		r = entry_put(archive, txn, scrub);
-	r = end(archive, txn, r);
+	r = end(archive, txn, begin_in(archive, txn, scrub));
 	if (r)
 		/* It opens nothing; so it need not stay either. */
 		(void)!store__keyring_destroy(archive, scrub->key_day,

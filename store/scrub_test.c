@@ -213,7 +213,8 @@ static void
 test_no_numbers(void **state)
 {
 	static const char *const actions[] = { "scrub-withdraw",
-					       "scrub-propose", "scrub" };
+					       "scrub-propose", "scrub-agree",
+					       "scrub" };
 	struct fixture *fx = *state;
 	char detail[256], local[STORE_PSEUDONYM_BYTES];
 	struct store_scrub scrub = { .sides = 1,
@@ -560,6 +561,9 @@ test_crash_at_every_step(void **state)
 			fixture_path(fx, &next, path);
 			assert_int_equal(access(path, F_OK), -1);
 			assert_int_equal(entries(fx, "scrub", NULL), 0);
+			/* Who agreed did, whatever became of it. */
+			assert_int_equal(entries(fx, "scrub-agree", NULL),
+					 step > 11);
 			assert_int_equal(agree(fx, s.id, &bob), 0);
 		}
 		expect_scrubbed(fx, &before, STORE_SIDES_BOTH);
