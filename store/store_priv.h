@@ -587,7 +587,7 @@ int store__ledger_decode(struct store_ledger_entry *entry, const MDB_val *key,
 	__attribute__((warn_unused_result));
 /** Finish every purge that was begun, from any step on, and count those that
  * were finished, and those that again were not. */
-int store__purge_finish_all(struct store_archive *archive,
+int store__purge_finish_all(struct store_archive *archive, int64_t now_ns,
 			    struct store_recovery *found)
 	__attribute__((warn_unused_result));
 
@@ -645,12 +645,13 @@ int store__scrub_counts(struct store_segment *segment,
 	__attribute__((warn_unused_result));
 /** Those that wait for their end: what was done is finished, what was begun is
  * undone. Counted as store__purge_finish_all counts. */
-int store__scrub_finish_all(struct store_archive *archive,
+int store__scrub_finish_all(struct store_archive *archive, int64_t now_ns,
 			    struct store_recovery *found)
 	__attribute__((warn_unused_result));
 /** The recording goes: so does what there is of a new file and its key, and
  * the proposal. Safe to repeat. */
-int store__scrub_drop(struct store_archive *archive, const char *id)
+int store__scrub_drop(struct store_archive *archive, const char *id,
+		      int64_t now_ns)
 	__attribute__((warn_unused_result));
 
 /* ---- archive (archive.c) ----------------------------------------------- */
