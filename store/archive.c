@@ -55,6 +55,36 @@ reserve_give_up(int dir_fd)
 	close(fd);
 }
 
+bool
+store__reserve_use(struct store_archive *archive)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	/* Else it is the index that is full, not the disk. */
+	if (fstatvfs(archive->dir_fd, &fs) ||
+	    fs.f_bavail * fs.f_frsize >= RESERVE_BYTES ||
+	    fstatat(archive->dir_fd, "reserve", &st, AT_SYMLINK_NOFOLLOW) ||
+	    st.st_size == 0)
+		return false;
+	reserve_give_up(archive->dir_fd);
+	archive->reserve_used = true;
+	return true;
+}
+
+void
+store__reserve_keep(struct store_archive *archive)
+{
+	struct stat st;
+
+	if (!archive->reserve_used)
+		return;
+	reserve_keep(archive->dir_fd);
+	archive->reserve_used =
+	    fstatat(archive->dir_fd, "reserve", &st, AT_SYMLINK_NOFOLLOW) ||
+	    st.st_size == 0;
+}
+
 /* ---- making one -------------------------------------------------------- */
 
 static const char *const folders[] = { "index", "keyring", "audio", "policy" };

@@ -153,10 +153,14 @@ in_transaction(const struct purge *purge, struct store_purge *const *many,
 
 	for (size_t i = 0; i < count; i++)
 		results[i] = many[i]->result;
-	r = together(purge, many, count, fn);
+	do {
+		/* Nothing was done to any of them. */
+		for (size_t i = 0; i < count; i++)
+			many[i]->result = results[i];
+		r = together(purge, many, count, fn);
+	} while (r == -ENOSPC && store__reserve_use(purge->archive));
 	if (r == 0)
 		return 0;
-	/* Nothing was done to any of them. */
 	for (size_t i = 0; i < count; i++)
 		many[i]->result = results[i];
 	if (count > 1 && r != -EROFS && r != -EBUSY) {
@@ -552,6 +556,7 @@ purge_many(const struct purge *purge, struct store_purge *given, size_t count)
 		return r;
 	store__step(purge->archive, 1);
 	finished = finish(purge, many, count);
+	store__reserve_keep(purge->archive);
 	return r ? r : finished;
 }
 

@@ -681,10 +681,17 @@ struct store_archive {
 	struct store__tables tables;
 	MDB_txn *batch;
 	int batch_error;
+	bool reserve_used; /**< by a deletion; not set aside again yet */
 	uint64_t skipped; /**< keys, by the last walk that ended */
 	/** Tests die in here, between the steps of a purge. */
 	void (*fault)(int step);
 };
+
+/** A deletion finds no room on the disk: give up what is set aside for that.
+ * @return true: it is worth another try */
+bool store__reserve_use(struct store_archive *archive);
+/** Set it aside again, if it was used and there is room. */
+void store__reserve_keep(struct store_archive *archive);
 
 static inline void
 store__step(const struct store_archive *archive, int step)
