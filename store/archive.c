@@ -14,6 +14,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/store_priv.h"
@@ -52,6 +53,36 @@ reserve_give_up(int dir_fd)
 		return;
 	(void)!ftruncate(fd, 0);
 	close(fd);
+}
+
+bool
+store__reserve_use(struct store_archive *archive)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	/* Else it is the index that is full, not the disk. */
+	if (fstatvfs(archive->dir_fd, &fs) ||
+	    fs.f_bavail * fs.f_frsize >= RESERVE_BYTES ||
+	    fstatat(archive->dir_fd, "reserve", &st, AT_SYMLINK_NOFOLLOW) ||
+	    st.st_size == 0)
+		return false;
+	reserve_give_up(archive->dir_fd);
+	archive->reserve_used = true;
+	return true;
+}
+
+void
+store__reserve_keep(struct store_archive *archive)
+{
+	struct stat st;
+
+	if (!archive->reserve_used)
+		return;
+	reserve_keep(archive->dir_fd);
+	archive->reserve_used =
+	    fstatat(archive->dir_fd, "reserve", &st, AT_SYMLINK_NOFOLLOW) ||
+	    st.st_size == 0;
 }
 
 /* ---- making one -------------------------------------------------------- */
@@ -321,7 +352,8 @@ recover_skipped(void *ctx, const struct store__key *key, int error)
 }
 
 static int
-recover_all(struct store_archive *archive, struct store_recovery *found)
+recover_all(struct store_archive *archive, int64_t now_ns,
+	    struct store_recovery *found)
 {
 	struct recover recover = { .archive = archive, .found = found };
 	int r = store_batch_begin(archive);
@@ -338,8 +370,20 @@ recover_all(struct store_archive *archive, struct store_recovery *found)
 	else
 		store_batch_abort(archive);
 	if (r == 0)
-		r = store__purge_finish_all(archive, found);
-	return r ? r : store__scrub_finish_all(archive, found);
+		r = store__purge_finish_all(archive, now_ns, found);
+	return r ? r : store__scrub_finish_all(archive, now_ns, found);
+}
+
+/** When what is recovered is finished. */
+static int64_t
+recovered_ns(const struct store_archive_config *config)
+{
+	struct timespec now;
+
+	if (config && config->now_ns)
+		return config->now_ns;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
 /* ---- opening ----------------------------------------------------------- */
@@ -393,7 +437,7 @@ store_archive_open(struct store_archive **archive, const char *dir,
 	if (r == 0)
 		r = store__index_open(a, dir, config ? config->map_bytes : 0);
 	if (r == 0 && a->mode == STORE_WRITE)
-		r = recover_all(a, &found);
+		r = recover_all(a, recovered_ns(config), &found);
 	if (r)
 		store_archive_close(&a);
 	if (recovery)

@@ -32,7 +32,8 @@ struct fixture {
 
 /** Small, so that sanitizers do not have to reserve much. */
 static const struct store_archive_config fixture_config = {
-	.map_bytes = UINT64_C(32) << 20
+	.map_bytes = UINT64_C(32) << 20,
+	.now_ns = 5555,
 };
 
 static inline void

@@ -378,6 +378,31 @@ signed_already(const struct store_archive *archive, MDB_txn *txn,
 	       store__head_signed(head);
 }
 
+/** Does a head vouch for another entry of this number? Whoever cut the ledger
+ * and went on with it does not get that out of the way. @return 0, -EBADMSG */
+static int
+head_agrees(const struct store_archive *archive, MDB_txn *txn,
+	    const struct store_head *head)
+{
+	uint8_t number[8];
+	MDB_val key = { .mv_size = 8, .mv_data = number }, value;
+	struct store_head known;
+	int r;
+
+	store__be_put(number, head->number, 8);
+	r = store__index_error(
+	    mdb_get(txn, archive->tables.heads, &key, &value));
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	if (store__head_value_decode(&known, number, 8, value.mv_data,
+				     value.mv_size) ||
+	    !store__head_signed(&known))
+		return 0;
+	return memcmp(known.hash, head->hash, sizeof(known.hash)) == 0
+		   ? 0
+		   : -EBADMSG;
+}
+
 static int
 sign(struct store_archive *archive, MDB_txn *txn,
      const struct store_signer *signer, int64_t now_ns, const char *actor,
@@ -402,7 +427,9 @@ sign(struct store_archive *archive, MDB_txn *txn,
 				     .time_ns = now_ns / NS_PER_S * NS_PER_S };
 	memcpy(head->hash, entry.hash, sizeof(head->hash));
 	memcpy(head->key, signer->pub, sizeof(head->key));
-	r = id_make(archive, txn, head->archive);
+	r = head_agrees(archive, txn, head);
+	if (r == 0)
+		r = id_make(archive, txn, head->archive);
 	if (r)
 		return r;
 	crypto_sign_detached(head->signature, NULL, text,

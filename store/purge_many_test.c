@@ -6,6 +6,9 @@
 #include "store/purge_fixture_priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 
 #define MANY 4
 
@@ -434,6 +437,74 @@ test_forget_many(void **state)
 	assert_int_equal(purge(fx, &many[4], 1), -EROFS);
 }
 
+/* ---- a disk without room ------------------------------------------------- */
+
+#define DISK_MANY STORE_PURGE_MANY
+
+static void
+disk_fill(int dir_fd)
+{
+	static const uint8_t zeros[4096];
+	int fd = openat(dir_fd, "filler", O_WRONLY | O_CREAT, 0600);
+
+	assert_true(fd >= 0);
+	while (write(fd, zeros, sizeof(zeros)) > 0)
+		;
+	close(fd);
+}
+
+static bool
+set_aside(int dir_fd)
+{
+	struct stat st;
+
+	assert_int_equal(fstatat(dir_fd, "reserve", &st, 0), 0);
+	return st.st_size > 0;
+}
+
+/** The recorder, which has the archive open all the time, deletes on a full
+ * disk too, and sets the room for that aside again. */
+static void
+test_full_disk(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_purge many[STORE_PURGE_MANY];
+	struct store_segment s;
+	char path[300];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/small", fx->home);
+	assert_int_equal(mkdir(path, 0755), 0);
+	if (mount("tmpfs", path, "tmpfs", 0, "size=24m")) {
+		print_message("skipped: no right to mount a small tmpfs\n");
+		skip();
+	}
+	store_archive_close(&fx->archive);
+	snprintf(fx->dir, sizeof(fx->dir), "%.200s/small/archive", fx->home);
+	assert_int_equal(store_archive_create(fx->dir, &fx->pub, 1), 0);
+	fixture_open(fx);
+	/* From now on it lives by what is open in it, and ends with that. */
+	assert_int_equal(umount2(path, MNT_DETACH), 0);
+	fd = fx->archive->dir_fd;
+	for (unsigned i = 0; i < STORE_PURGE_MANY; i++) {
+		fixture_segment(&s, i);
+		fixture_put(fx, &s);
+		id_set(&many[i], s.id);
+	}
+	assert_true(set_aside(fd));
+	disk_fill(fd);
+	assert_int_equal(purge(fx, many, STORE_PURGE_MANY), 0);
+	for (unsigned i = 0; i < STORE_PURGE_MANY; i++)
+		assert_int_equal(many[i].result, 0);
+	assert_false(set_aside(fd));
+	assert_int_equal(unlinkat(fd, "filler", 0), 0);
+	fixture_segment(&s, STORE_PURGE_MANY);
+	fixture_put(fx, &s);
+	id_set(&many[0], s.id);
+	assert_int_equal(purge(fx, many, 1), 0);
+	assert_true(set_aside(fd));
+}
+
 int
 main(void)
 {
@@ -442,7 +513,8 @@ main(void)
 	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 		TEST(test_results),       TEST(test_obstinate),
 		TEST(test_key_not_there), TEST(test_crash_at_every_step),
-		TEST(test_no_room),       TEST(test_forget_many),
+		TEST(test_no_room),       TEST(test_full_disk),
+		TEST(test_forget_many),
 #undef TEST
 	};
 

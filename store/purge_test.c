@@ -44,6 +44,7 @@ expect_gone(struct fixture *fx, const struct store_segment *s,
 
 struct counting {
 	const char *subject;
+	int64_t time_ns; /**< of the last */
 	unsigned count;
 };
 
@@ -56,7 +57,7 @@ count_one(void *ctx, const struct store_ledger_entry *entry)
 		return 0;
 	assert_string_equal(entry->action, "purge");
 	assert_string_equal(entry->actor, "clock");
-	assert_int_equal(entry->time_ns, 5555);
+	counting->time_ns = entry->time_ns;
 	assert_non_null(strstr(entry->detail, "key 20190328/"));
 	assert_non_null(strstr(entry->detail, "overwritten"));
 	assert_non_null(strstr(entry->detail, "90 days"));
@@ -72,6 +73,17 @@ ledger_count(struct fixture *fx, const char *subject)
 	assert_int_equal(store_ledger_walk(fx->archive, count_one, &counting),
 			 0);
 	return counting.count;
+}
+
+/** When the last of it was gone. */
+static int64_t
+gone_ns(struct fixture *fx, const char *subject)
+{
+	struct counting counting = { .subject = subject };
+
+	assert_int_equal(store_ledger_walk(fx->archive, count_one, &counting),
+			 0);
+	return counting.time_ns;
 }
 
 /* ---- tests ------------------------------------------------------------- */
@@ -563,6 +575,7 @@ static void
 test_again_after_error(void **state)
 {
 	struct fixture *fx = *state;
+	struct store_archive_config later = fixture_config;
 	struct store_sealed_key sealed;
 	struct store_segment s;
 	char path[512], aside[512];
@@ -588,10 +601,15 @@ test_again_after_error(void **state)
 			    store_purge(fx->archive, s.id, 6666, "other", "x"),
 			    0);
 		} else {
+			later.now_ns = 6666;
 			store_archive_close(&fx->archive);
-			fixture_open(fx);
+			assert_int_equal(
+			    store_archive_open(&fx->archive, fx->dir,
+					       STORE_WRITE, &later, NULL),
+			    0);
 		}
 		expect_gone(fx, &s, &sealed);
+		assert_int_equal(gone_ns(fx, s.id), 6666);
 	}
 }
 

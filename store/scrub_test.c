@@ -74,6 +74,7 @@ has_mark(const uint8_t *text, size_t n, unsigned stream, unsigned sequence)
 struct counting {
 	const char *action;
 	unsigned count;
+	int64_t time_ns; /**< of the last */
 	char detail[256];
 };
 
@@ -85,6 +86,7 @@ count_entry(void *ctx, const struct store_ledger_entry *entry)
 	if (strcmp(entry->action, counting->action) != 0)
 		return 0;
 	counting->count++;
+	counting->time_ns = entry->time_ns;
 	memcpy(counting->detail, entry->detail, sizeof(counting->detail));
 	return 0;
 }
@@ -99,6 +101,17 @@ entries(struct fixture *fx, const char *action, char detail[256])
 	if (detail)
 		memcpy(detail, counting.detail, 256);
 	return counting.count;
+}
+
+/** When the last of it was gone. */
+static int64_t
+gone_ns(struct fixture *fx)
+{
+	struct counting counting = { .action = "scrub" };
+
+	assert_int_equal(store_ledger_walk(fx->archive, count_entry, &counting),
+			 0);
+	return counting.time_ns;
 }
 
 /** What is left of the two streams, the right one 5 ms behind the left one, in
@@ -213,7 +226,8 @@ static void
 test_no_numbers(void **state)
 {
 	static const char *const actions[] = { "scrub-withdraw",
-					       "scrub-propose", "scrub" };
+					       "scrub-propose", "scrub-agree",
+					       "scrub" };
 	struct fixture *fx = *state;
 	char detail[256], local[STORE_PSEUDONYM_BYTES];
 	struct store_scrub scrub = { .sides = 1,
@@ -560,8 +574,12 @@ test_crash_at_every_step(void **state)
 			fixture_path(fx, &next, path);
 			assert_int_equal(access(path, F_OK), -1);
 			assert_int_equal(entries(fx, "scrub", NULL), 0);
+			/* Who agreed did, whatever became of it. */
+			assert_int_equal(entries(fx, "scrub-agree", NULL),
+					 step > 11);
 			assert_int_equal(agree(fx, s.id, &bob), 0);
 		}
+		assert_int_equal(gone_ns(fx), done && step != 17 ? 5555 : 3333);
 		expect_scrubbed(fx, &before, STORE_SIDES_BOTH);
 		free(before.file);
 		fixture_fini(fx);

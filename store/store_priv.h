@@ -587,7 +587,7 @@ int store__ledger_decode(struct store_ledger_entry *entry, const MDB_val *key,
 	__attribute__((warn_unused_result));
 /** Finish every purge that was begun, from any step on, and count those that
  * were finished, and those that again were not. */
-int store__purge_finish_all(struct store_archive *archive,
+int store__purge_finish_all(struct store_archive *archive, int64_t now_ns,
 			    struct store_recovery *found)
 	__attribute__((warn_unused_result));
 
@@ -645,12 +645,13 @@ int store__scrub_counts(struct store_segment *segment,
 	__attribute__((warn_unused_result));
 /** Those that wait for their end: what was done is finished, what was begun is
  * undone. Counted as store__purge_finish_all counts. */
-int store__scrub_finish_all(struct store_archive *archive,
+int store__scrub_finish_all(struct store_archive *archive, int64_t now_ns,
 			    struct store_recovery *found)
 	__attribute__((warn_unused_result));
 /** The recording goes: so does what there is of a new file and its key, and
  * the proposal. Safe to repeat. */
-int store__scrub_drop(struct store_archive *archive, const char *id)
+int store__scrub_drop(struct store_archive *archive, const char *id,
+		      int64_t now_ns)
 	__attribute__((warn_unused_result));
 
 /* ---- archive (archive.c) ----------------------------------------------- */
@@ -680,10 +681,17 @@ struct store_archive {
 	struct store__tables tables;
 	MDB_txn *batch;
 	int batch_error;
+	bool reserve_used; /**< by a deletion; not set aside again yet */
 	uint64_t skipped; /**< keys, by the last walk that ended */
 	/** Tests die in here, between the steps of a purge. */
 	void (*fault)(int step);
 };
+
+/** A deletion finds no room on the disk: give up what is set aside for that.
+ * @return true: it is worth another try */
+bool store__reserve_use(struct store_archive *archive);
+/** Set it aside again, if it was used and there is room. */
+void store__reserve_keep(struct store_archive *archive);
 
 static inline void
 store__step(const struct store_archive *archive, int step)
