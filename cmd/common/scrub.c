@@ -173,7 +173,7 @@ propose_get(struct store_scrub *scrub, const json_t *request)
 		r = time_get(request, "until", &scrub->until_ns);
 	if (r == 0)
 		r = small_get(request, "sides", &scrub->sides);
-	if (r == 0)
+	if (r == 0 && json_object_get(request, "although_held"))
 		r = small_get(request, "although_held", &scrub->although_held);
 	if (r == 0 && scrub->although_held > 1)
 		r = -EINVAL;

@@ -6,7 +6,7 @@
  * know it, and as JSON:
  *
  *   {"op":"scrub","step":"propose","id":I,"from":NS,"until":NS,"sides":3,
- *    "why":W,"although_held":0}
+ *    "why":W,"although_held":0}   the last may be left out
  *   {"op":"scrub","step":"withdraw","id":I}
  *   {"op":"scrub","step":"begin","id":I,"keys":[HEX,...]}
  *   {"op":"scrub","step":"write","id":I,"slot":N,"offset":N,"bytes":HEX}

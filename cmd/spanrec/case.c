@@ -212,28 +212,39 @@ show_json(struct spanrec *spanrec, const struct store_case *found)
 	return rc;
 }
 
+/* What others wrote does nothing to a terminal. */
+static void
+print_words(FILE *to, const char *before, const char *words, const char *after)
+{
+	char clean[SPANREC_TEXT_BYTES];
+
+	fprintf(to, "%s%s%s", before,
+		spanrec_text_clean(words, clean, sizeof(clean)), after);
+}
+
 static int
 show_text(struct spanrec *spanrec, const struct store_case *found)
 {
 	char date[SPANREC_TIME_BYTES];
 	FILE *to = spanrec->out;
 
+	print_words(to, "Case      ", found->name, ": ");
+	print_words(to, "", found->title, "\n");
 	spanrec_case_date(spanrec, found->opened_ns, date);
-	fprintf(to, "Case      %s: %s\n", found->name, found->title);
-	fprintf(to, "Opened    %s by %s, approved by %s\n", date,
-		found->opened_by, found->approver);
+	fprintf(to, "Opened    %s", date);
+	print_words(to, " by ", found->opened_by, "");
+	print_words(to, ", approved by ", found->approver, "\n");
 	if (*found->then)
-		fprintf(to,
-			"Then      retention class '%s', from when it is "
-			"closed\n",
-			found->then);
+		print_words(to, "Then      retention class '", found->then,
+			    "', from when it is closed\n");
 	else
 		fprintf(to, "Then      the retention class of each recording, "
 			    "from when it is closed\n");
 	if (found->closed_ns) {
 		spanrec_case_date(spanrec, found->closed_ns, date);
-		fprintf(to, "Closed    %s by %s: %s\n", date, found->closed_by,
-			found->outcome);
+		fprintf(to, "Closed    %s", date);
+		print_words(to, " by ", found->closed_by, ": ");
+		print_words(to, "", found->outcome, "\n");
 	}
 	fputc('\n', to);
 	return spanrec_holds_print(spanrec, found->name, false, SPANREC_TABLE);
@@ -260,8 +271,15 @@ case_show(struct spanrec *spanrec, int argc, char **argv)
 		rc = spanrec_case_get(spanrec, o.name, STORE_CASE, &found);
 	if (rc)
 		return rc;
-	return o.format == SPANREC_JSON ? show_json(spanrec, &found)
-					: show_text(spanrec, &found);
+	switch (o.format) {
+	case SPANREC_JSON:
+		return show_json(spanrec, &found);
+	case SPANREC_CSV:
+		return spanrec_holds_print(spanrec, found.name, false,
+					   SPANREC_CSV);
+	default:
+		return show_text(spanrec, &found);
+	}
 }
 
 int

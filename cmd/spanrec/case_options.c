@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The command lines of hold, case and sar, and having done what they say. */
+/* The command lines of hold, case, sar and scrub, and having done what they say
+ * about cases. */
 #include "cmd/spanrec/cases_priv.h"
 
 #include <errno.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the commands about cases share: hold.c, case.c, sar.c. */
+/* What the commands about cases share: hold.c, case.c, sar.c; and scrub.c, of
+ * their command lines. */
 #ifndef CMD_SPANREC_CASES_PRIV_H
 #define CMD_SPANREC_CASES_PRIV_H
 

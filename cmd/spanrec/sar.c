@@ -24,16 +24,16 @@ static int
 take(void *ctx, const struct store_segment *segment)
 {
 	struct spanrec_sar_found *found = ctx;
-	size_t room = found->room ? 2 * found->room : 16;
+	size_t room = found->capacity ? 2 * found->capacity : 16;
 	void *grown;
 
-	if (found->count == found->room) {
+	if (found->count == found->capacity) {
 		grown = reallocarray(found->segments, room,
 				     sizeof(*found->segments));
 		if (!grown)
 			return -ENOMEM;
 		found->segments = grown;
-		found->room = room;
+		found->capacity = room;
 	}
 	found->segments[found->count++] = *segment;
 	return 0;
@@ -297,20 +297,27 @@ freeze(struct spanrec *spanrec, struct store_act *act,
 	return rc;
 }
 
+/* As they are now: some may have been purged before they could be held. */
+static void
+look_again(struct spanrec *spanrec, struct spanrec_sar_found *found)
+{
+	struct store_segment now;
+
+	for (size_t i = 0; i < found->count; i++)
+		if (!store_segment_get(spanrec->archive, found->segments[i].id,
+				       &now))
+			found->segments[i] = now;
+}
+
 static int
 print_found(struct spanrec *spanrec, const struct spanrec_sar_found *found,
 	    enum spanrec_format format)
 {
 	struct spanrec_output *output;
-	struct store_segment now;
 	int rc = spanrec_output_new(&output, spanrec, format);
 
-	for (size_t i = 0; !rc && i < found->count; i++) {
-		rc = store_segment_get(spanrec->archive, found->segments[i].id,
-				       &now);
-		rc = spanrec_output_segment(output,
-					    rc ? &found->segments[i] : &now);
-	}
+	for (size_t i = 0; !rc && i < found->count; i++)
+		rc = spanrec_output_segment(output, &found->segments[i]);
 	if (!rc)
 		rc = spanrec_output_end(output);
 	spanrec_output_free(&output);
@@ -418,8 +425,10 @@ sar_search(struct spanrec *spanrec, int argc, char **argv)
 		rc = read_period(&o, &search);
 	if (!rc)
 		rc = search_for(spanrec, &sar, &search, &found);
-	if (!rc)
+	if (!rc) {
+		look_again(spanrec, &found);
 		rc = print_found(spanrec, &found, o.format);
+	}
 	if (!rc && o.format == SPANREC_TABLE && !spanrec->quiet)
 		print_counts(spanrec, &found);
 	if (!rc)

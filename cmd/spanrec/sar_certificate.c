@@ -196,17 +196,37 @@ was_recorded(const struct store_segment *segment)
 }
 
 static void
+tell_scrubs(const struct known *known, const struct store_segment *segment,
+	    FILE *to)
+{
+	if (segment->scrubs)
+		fprintf(to, " A part of it was taken out%s%s.",
+			known && known->scrubs ? " " : "",
+			known && known->scrubs ? known->scrubs : "");
+}
+
+static void
 tell_purged(const struct certificate *c, const struct store_segment *segment,
 	    const struct known *known, FILE *to)
 {
 	char when[SPANREC_TIME_BYTES], clean[SPANREC_TEXT_BYTES];
 
 	spanrec_time_zoned(c->spanrec->zone, segment->purged_ns, when);
+	if (segment->decision != STORE_RECORD &&
+	    segment->decision != STORE_LISTEN_DENY) {
+		fprintf(to,
+			"Not to be recorded; what had been recorded before "
+			"that was known was destroyed with its key on %s",
+			when);
+		tell_rule(c->spanrec, segment, to);
+		return;
+	}
 	fprintf(to,
 		"Recorded, and purged on %s under the retention class '%s' of "
 		"the policy: the recording and its key do not exist any more.",
 		when,
 		spanrec_text_clean(segment->retention, clean, sizeof(clean)));
+	tell_scrubs(known, segment, to);
 	if (known && known->purge)
 		fprintf(to,
 			" It was done by %s; the certificate is entry %" PRIu64
@@ -220,7 +240,9 @@ static void
 tell_kept(const struct certificate *c, const struct store_segment *segment,
 	  FILE *to)
 {
-	fprintf(to, "Recorded and kept (%s).%s", segment->id,
+	fprintf(to, "Recorded and kept (%s).", segment->id);
+	tell_scrubs(known_find(c, segment->id), segment, to);
+	fprintf(to, "%s",
 		segment->state == STORE_STATE_HELD && !c->sar->closed_ns
 		    ? " It is held until this request is answered."
 		    : "");
@@ -247,9 +269,6 @@ tell_state(const struct certificate *c, const struct store_segment *segment,
 		fputs("Never recorded", to);
 		tell_rule(c->spanrec, segment, to);
 	}
-	if (segment->scrubs)
-		fprintf(to, " A part of it was taken out %s.",
-			known && known->scrubs ? known->scrubs : "before");
 	if (known && known->copies)
 		fprintf(to, " Copies of it were exported: %s.", known->copies);
 }
@@ -353,15 +372,15 @@ tell_head(const struct certificate *c)
 {
 	const struct spanrec *spanrec = c->spanrec;
 	const struct store_case *sar = c->sar;
-	char time[SPANREC_TIME_BYTES], day[REQUEST_DAY_BYTES],
-	    words[REQUEST_WORDS_BYTES], actor[STORE_NAME_BYTES];
+	char time[SPANREC_TIME_BYTES], clean[SPANREC_TEXT_BYTES],
+	    day[REQUEST_DAY_BYTES], words[REQUEST_WORDS_BYTES], actor[STORE_NAME_BYTES];
 	FILE *to = c->to;
 	int rc;
 
 	fprintf(to, "Certificate of search\n\n%s\n\n",
 		policy_organisation_peek(spanrec->policy));
 	fprintf(to, "Request     %s%s%s\n", sar->name, *sar->title ? ", " : "",
-		sar->title);
+		spanrec_text_clean(sar->title, clean, sizeof(clean)));
 	fprintf(to, "Received    %s\n",
 		request_day(spanrec->zone, sar->received_ns, day));
 	fprintf(to, "Due         %s (%s)\n",
@@ -577,6 +596,8 @@ spanrec_sar_certify(struct spanrec *spanrec, const struct store_case *sar,
 		rc = write_file(path, text);
 	else if (!rc)
 		fputs(text, spanrec->out);
+	if (!rc)
+		rc = spanrec_rows_skipped(found.skipped);
 	free(text);
 	known_free(&c);
 	spanrec_sar_found_fini(&found);

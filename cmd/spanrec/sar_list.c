@@ -216,12 +216,12 @@ show_text(struct spanrec *spanrec, const struct store_case *sar)
 {
 	char day[REQUEST_DAY_BYTES], words[REQUEST_WORDS_BYTES],
 	    period[2 * SPANREC_TIME_BYTES + 16],
-	    subjects[2 * STORE_OTHERS_BYTES];
+	    subjects[2 * STORE_OTHERS_BYTES], clean[SPANREC_TEXT_BYTES];
 	const struct policy_zone *zone = spanrec->zone;
 	FILE *to = spanrec->out;
 
 	fprintf(to, "Request   %s%s%s\n", sar->name, *sar->title ? ": " : "",
-		sar->title);
+		spanrec_text_clean(sar->title, clean, sizeof(clean)));
 	fprintf(to, "Subject   %s\n", spanrec_sar_subjects(sar, subjects));
 	fprintf(to, "State     %s\n",
 		request_state(zone, sar, spanrec->now_ns));

@@ -73,6 +73,7 @@ struct archiver_state {
 	char confirmed_by[STORE_NAME_BYTES]; /* the clock; "": nobody did */
 	uint64_t sweep_token;                /* who waits for it; 0: nobody */
 	struct sweep_result swept;           /* so far */
+	int sweep_error;                     /* so far; the first */
 	const struct policy *policy;         /* by which is purged */
 	struct policy *own_policy;           /* the same, if it was reloaded */
 	struct clocks *clocks;
@@ -632,6 +633,14 @@ run_scrub(struct archiver_state *a, const struct control_request *request)
 }
 
 static void
+sweep_begin(struct archiver_state *a)
+{
+	a->sweeping = true;
+	a->swept = (struct sweep_result){ 0 };
+	a->sweep_error = 0;
+}
+
+static void
 run_control(struct archiver_state *a)
 {
 	struct capture_ring *ring = a->pipeline->control.requests;
@@ -665,8 +674,7 @@ run_control(struct archiver_state *a)
 			if (request->sweep.clock_is_right)
 				memcpy(a->confirmed_by, request->sweep.by,
 				       sizeof(a->confirmed_by));
-			a->sweeping = true;
-			a->swept = (struct sweep_result){ 0 };
+			sweep_begin(a);
 			break;
 		}
 		capture_ring_release(ring);
@@ -721,9 +729,13 @@ sweep(struct archiver_state *a)
 
 	answer.error = sweep_run(&config, &part);
 	add_up(&a->swept, &part);
-	a->sweeping = answer.error == 0 && part.more;
+	if (!a->sweep_error)
+		a->sweep_error = answer.error;
+	/* One that cannot be deleted does not keep the others. */
+	a->sweeping = part.more && (part.segments || part.tombstones);
 	if (a->sweeping)
 		return;
+	answer.error = a->sweep_error;
 	if (answer.error < 0)
 		fail(a, answer.error, "not all that is due could be purged");
 	if (a->swept.segments)
@@ -806,7 +818,7 @@ sweep_if_due(struct archiver_state *a)
 	if (!a->sweeping) {
 		if (clock_ns(CLOCK_MONOTONIC) - a->swept_ns < SWEEP_NS)
 			return;
-		a->swept = (struct sweep_result){ 0 };
+		sweep_begin(a);
 	}
 	if (clock_trusted(a)) {
 		sweep(a);
