@@ -2,6 +2,7 @@
 /* The clock of a request, and what of it may be changed when. */
 #include "cmd/common/request.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -146,6 +147,69 @@ request_state(const struct policy_zone *zone, const struct store_case *sar,
 	if (sar->paused_ns)
 		return "paused";
 	return store_case_searches(sar) ? "searched" : "open";
+}
+
+/* ---- what somebody has to see to ----------------------------------------- */
+
+struct watching {
+	const struct policy_zone *zone;
+	int64_t now_ns;
+	struct request_watch *watch;
+};
+
+static int
+watch_case(void *ctx, const struct store_case *found)
+{
+	const struct watching *w = ctx;
+
+	w->watch->overdue += found->kind == STORE_CASE_SAR &&
+			     !found->closed_ns &&
+			     request_days_late(w->zone, found, w->now_ns) > 0;
+	return 0;
+}
+
+/* Those of a request are looked at when it is answered. */
+static int
+watch_hold(void *ctx, const struct store_hold *hold)
+{
+	const struct watching *w = ctx;
+
+	w->watch->reviews += !hold->ended_ns && *hold->approver &&
+			     hold->review_ns <= w->now_ns;
+	return 0;
+}
+
+int
+request_watch(struct store_archive *archive, const struct policy_zone *zone,
+	      int64_t now_ns, struct request_watch *watch)
+{
+	struct watching w = { .zone = zone, .now_ns = now_ns, .watch = watch };
+	int r;
+
+	*watch = (struct request_watch){ 0 };
+	r = store_cases(archive, watch_case, &w);
+	return r ? r : store_holds(archive, NULL, NULL, watch_hold, &w);
+}
+
+const char *
+request_watch_words(const struct request_watch *watch, unsigned which,
+		    char text[REQUEST_WORDS_BYTES])
+{
+	if (watch->overdue && which-- == 0)
+		snprintf(text, REQUEST_WORDS_BYTES,
+			 "%" PRIu64 " request%s of subjects %s overdue: see "
+			 "'spanrec sar list'",
+			 watch->overdue, watch->overdue == 1 ? "" : "s",
+			 watch->overdue == 1 ? "is" : "are");
+	else if (watch->reviews && which == 0)
+		snprintf(text, REQUEST_WORDS_BYTES,
+			 "%" PRIu64 " hold%s %s to be looked at again: see "
+			 "'spanrec hold list --due-review'",
+			 watch->reviews, watch->reviews == 1 ? "" : "s",
+			 watch->reviews == 1 ? "is" : "are");
+	else
+		return NULL;
+	return text;
 }
 
 /* ---- what may be changed ------------------------------------------------- */

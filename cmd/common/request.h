@@ -53,6 +53,23 @@ uint32_t request_days_late(const struct policy_zone *zone,
 const char *request_state(const struct policy_zone *zone,
 			  const struct store_case *sar, int64_t now_ns);
 
+/** What somebody has to see to. */
+struct request_watch {
+	uint64_t overdue; /**< requests that are to be answered since */
+	uint64_t reviews; /**< holds that were to be looked at again since */
+};
+
+/** @return 0, -EBADMSG, -EIO @cost reads all cases and holds */
+int request_watch(struct store_archive *archive, const struct policy_zone *zone,
+		  int64_t now_ns, struct request_watch *watch)
+	__attribute__((warn_unused_result));
+
+/** In words, one after the other: "2 requests are overdue: ...".
+ * @return text; NULL: there are no more */
+const char *request_watch_words(const struct request_watch *watch,
+				unsigned which,
+				char text[REQUEST_WORDS_BYTES]);
+
 /**
  * Of act_check, for requests: may the clock be stopped, was the answer sent on a
  * day that can be? Whoever does it knows the days: paused_days, review_ns, the

@@ -306,6 +306,9 @@ test_sar_answer(void **state)
 	text = run(f, NOW + 50 * DAY, EXIT_DONE, "sar list");
 	assert_has(text, "overdue");
 	free(text);
+	text = run(f, NOW + 50 * DAY, EXIT_NOT_FOUND, "status");
+	assert_has(text, "Warning    1 request of subjects is overdue");
+	free(text);
 	text = run(f, NOW + 50 * DAY, EXIT_DONE, "hold list --json");
 	assert_has(text, "\"ended\":null");
 	free(text);
@@ -425,6 +428,9 @@ test_review(void **state)
 		 "hold review %s --case C-1 --reason r --approver b --until "
 		 "2019-12-01",
 		 f->call[1]));
+	text = run(f, later, EXIT_NOT_FOUND, "status");
+	assert_has(text, "2 holds are to be looked at again");
+	free(text);
 	free(run(f, later, EXIT_DONE,
 		 "hold review %s --case C-1 --reason court --approver b "
 		 "--until 2019-12-01",
