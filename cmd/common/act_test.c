@@ -123,6 +123,9 @@ test_words(void **state)
 			 EXIT_FAILED);
 	assert_string_equal(
 	    text, "a-1: it was purged before (case S-1); nothing was done");
+	act.type = STORE_ACT_OPEN;
+	assert_int_equal(act_error(&act, -EINVAL, "", text, sizeof(text)),
+			 EXIT_USAGE);
 	assert_int_equal(act_error(&act, -ENOSPC, "", text, sizeof(text)),
 			 EXIT_FAILED);
 	assert_non_null(strstr(text, "could not be written"));

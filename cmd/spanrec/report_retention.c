@@ -245,8 +245,9 @@ add_reason(void *ctx, const struct store_hold *hold)
 		return 0;
 	spanrec_time_local(reasons->spanrec->zone, hold->review_ns, review);
 	(void)!snprintf(reasons->text + used, sizeof(reasons->text) - used,
-			"%scase %s: %s (review %.10s)", used ? "; " : "",
-			hold->name, hold->reason, review);
+			"%s%s %s: %s (review %.10s)", used ? "; " : "",
+			*hold->approver ? "case" : "request", hold->name,
+			hold->reason, review);
 	return 0;
 }
 
