@@ -113,7 +113,7 @@ int store_case_get(struct store_archive *archive, const char *name,
 	__attribute__((warn_unused_result));
 
 /** All, by name. @param fn may not write; returns 0 to go on @return 0, what fn
- * returned, -EBADMSG, -EIO */
+ * returned, -EBADMSG (one cannot be read; the others were told), -EIO */
 int store_cases(struct store_archive *archive,
 		int (*fn)(void *ctx, const struct store_case *found), void *ctx)
 	__attribute__((warn_unused_result));
@@ -123,6 +123,7 @@ int store_cases(struct store_archive *archive,
  *
  * @param name of a case; NULL: all @param id of a segment; NULL: all
  * @param fn may not write; returns 0 to go on
+ * @return as store_cases
  */
 int store_holds(struct store_archive *archive, const char *name, const char *id,
 		int (*fn)(void *ctx, const struct store_hold *hold), void *ctx)
