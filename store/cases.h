@@ -85,10 +85,11 @@ struct store_act {
  * @return 0; -EROFS, -EBUSY (a batch is open), -ENOSPC, -EIO; of the case:
  *         -EEXIST (OPEN: there is one, PAUSE: it is paused), -ENOENT (there is
  *         none), -ESTALE (it is closed), -EINVAL (no name, not a SAR, RESUME:
- *         not paused, HOLD: no reason or approver, or its review is past); of a segment: -ENOENT (there is none, END: it is not
- *         held for it), -EEXIST (it is held for it), -EALREADY (it was purged),
- *         -EAGAIN (it is being recorded), -EOVERFLOW (HOLD: more classes would
- *         count for it when all its holds end than there is room for)
+ *         not paused, HOLD: no reason or approver, or its review is past); of a
+ *         segment: -ENOENT (there is none, END: it is not held for it), -EEXIST
+ *         (it is held for it), -EALREADY (it was purged), -EAGAIN (it is being
+ *         recorded), -EOVERFLOW (HOLD: more classes would count for it when all
+ *         its holds end than there is room for)
  */
 int store_act(struct store_archive *archive, const struct store_act *act,
 	      char failed[STORE_SEGMENT_ID_BYTES])
