@@ -817,17 +817,27 @@ struct telling {
 	int (*tell_hold)(void *ctx, const struct store_hold *hold);
 	void *ctx;
 	const char *name; /**< of the only case; NULL: any */
+	int error;        /**< of one that cannot be read; the rest is told */
 };
+
+/** What a walk ended with, or else what it had to step over. */
+static int
+told(const struct telling *t, int r)
+{
+	return r ? r : t->error;
+}
 
 static int
 tell_case(void *ctx, const MDB_val *key, const MDB_val *value)
 {
-	const struct telling *t = ctx;
+	struct telling *t = ctx;
 	struct store_case found;
 	int r = store__case_decode(&found, value->mv_data, value->mv_size);
 
 	(void)key;
-	return r ? r : t->tell_case(t->ctx, &found);
+	if (r)
+		t->error = r;
+	return r ? 0 : t->tell_case(t->ctx, &found);
 }
 
 int
@@ -843,19 +853,21 @@ store_cases(struct store_archive *archive,
 		return r;
 	r = walk(txn, archive->tables.cases, &all, tell_case, &t);
 	store__read_end(archive, txn);
-	return r;
+	return told(&t, r);
 }
 
 static int
 tell_hold(void *ctx, const MDB_val *key, const MDB_val *value)
 {
-	const struct telling *t = ctx;
+	struct telling *t = ctx;
 	struct store_hold hold;
 	int r = store__hold_decode(&hold, value->mv_data, value->mv_size);
 
 	(void)key;
+	if (r)
+		t->error = r;
 	if (r || (t->name && strcmp(t->name, hold.name) != 0))
-		return r;
+		return 0;
 	return t->tell_hold(t->ctx, &hold);
 }
 
@@ -909,7 +921,7 @@ store_holds(struct store_archive *archive, const char *name, const char *id,
 	else
 		r = walk(txn, archive->tables.holds, &at, tell_hold, &t);
 	store__read_end(archive, txn);
-	return r;
+	return told(&t, r);
 }
 
 /* ---- what hangs together ------------------------------------------------- */
@@ -987,6 +999,15 @@ hold_remove(const struct store_archive *archive, MDB_txn *txn,
 	return rc == MDB_NOTFOUND ? 0 : store__index_error(rc);
 }
 
+static int
+is_one(void *ctx, const MDB_val *key, const MDB_val *value)
+{
+	(void)ctx;
+	(void)key;
+	(void)value;
+	return 1;
+}
+
 /** The holds of a case that is closed, and so ended. */
 static int
 holds_forget(const struct doing *d)
@@ -997,9 +1018,12 @@ holds_forget(const struct doing *d)
 	int r;
 
 	store__key_text(&at, d->of.name);
+	if (d->of.kind == STORE_CASE) {
+		r = walk(d->txn, d->archive->tables.held_for, &at, is_one,
+			 NULL);
+		return r > 0 ? -EAGAIN : r;
+	}
 	r = walk(d->txn, d->archive->tables.held_for, &at, collect_held, &ids);
-	if (r == 0 && ids.count && d->of.kind == STORE_CASE)
-		r = -EAGAIN;
 	for (size_t i = 0; i < ids.count && r == 0; i++) {
 		r = store__segment_id_parse(ids.ids[i], segment.call,
 					    &segment.segment);

@@ -102,11 +102,12 @@ struct store_act {
  *         -EEXIST (OPEN: there is one, PAUSE: it is paused, EXTEND: it was
  *         extended), -ENOENT (there is none), -ESTALE (it is closed; REOPEN: it
  *         is not), -EINVAL (no name, not a SAR, RESUME: not paused, HOLD,
- *         REVIEW: no reason or approver, or its review is past), -E2BIG (SEARCH: STORE_SEARCHES_MAX other times were searched); of a segment:
- *         -ENOENT (there is none, END, REVIEW: it is not
- *         held for it), -EEXIST (it is held for it), -EALREADY (it was purged),
- *         -EAGAIN (it is being recorded), -EOVERFLOW (HOLD: more classes would
- *         count for it when all its holds end than there is room for)
+ *         REVIEW: no reason or approver, or its review is past), -E2BIG
+ *         (SEARCH: STORE_SEARCHES_MAX other times were searched); of a segment:
+ *         -ENOENT (there is none, END, REVIEW: it is not held for it), -EEXIST
+ *         (it is held for it), -EALREADY (it was purged), -EAGAIN (it is being
+ *         recorded), -EOVERFLOW (HOLD: more classes would count for it when all
+ *         its holds end than there is room for)
  */
 int store_act(struct store_archive *archive, const struct store_act *act,
 	      char failed[STORE_SEGMENT_ID_BYTES])
@@ -134,7 +135,7 @@ int store_case_get(struct store_archive *archive, const char *name,
 	__attribute__((warn_unused_result));
 
 /** All, by name. @param fn may not write; returns 0 to go on @return 0, what fn
- * returned, -EBADMSG, -EIO */
+ * returned, -EBADMSG (one cannot be read; the others were told), -EIO */
 int store_cases(struct store_archive *archive,
 		int (*fn)(void *ctx, const struct store_case *found), void *ctx)
 	__attribute__((warn_unused_result));
@@ -144,6 +145,7 @@ int store_cases(struct store_archive *archive,
  *
  * @param name of a case; NULL: all @param id of a segment; NULL: all
  * @param fn may not write; returns 0 to go on
+ * @return as store_cases
  */
 int store_holds(struct store_archive *archive, const char *name, const char *id,
 		int (*fn)(void *ctx, const struct store_hold *hold), void *ctx)

@@ -698,6 +698,39 @@ test_forget_subject(void **state)
 	assert_int_equal(entry.time_ns, NOW + 9);
 }
 
+static int
+count_case(void *ctx, const struct store_case *found)
+{
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+/** One bad place does not hide the others. */
+static void
+test_damaged_others(void **state)
+{
+	struct counts counts = { 0 };
+	struct store__key key = { 0 };
+	struct store_segment s;
+	unsigned n = 0;
+
+	fixture_record(&fx, &s, 1, 100);
+	case_open("C-1", "");
+	case_open("C-2", "");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(act(STORE_ACT_HOLD, "C-2", s.id, NOW), 0);
+	store__key_text(&key, "C-1");
+	fixture_index_set(&fx, fx.archive->tables.cases, &key, "\1\1", 2);
+	assert_int_equal(store_cases(fx.archive, count_case, &n), -EBADMSG);
+	assert_int_equal(n, 1);
+	key = fixture_key(&s);
+	store__key_text(&key, "C-1");
+	fixture_index_set(&fx, fx.archive->tables.holds, &key, "\1\1", 2);
+	assert_int_equal(
+	    store_holds(fx.archive, NULL, NULL, count_hold, &counts), -EBADMSG);
+	assert_int_equal(counts.held, 1);
+}
+
 /** Nobody begins with days on which the clock stood still. */
 static void
 test_opened_as_new(void **state)
@@ -987,6 +1020,7 @@ main(void)
 		TEST(test_race),
 		TEST(test_forget_subject),
 		TEST(test_opened_as_new),
+		TEST(test_damaged_others),
 		TEST(test_verify_tells),
 		TEST(test_verify_tells_of_row),
 		TEST(test_old_row_to_purge),
