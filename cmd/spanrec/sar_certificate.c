@@ -137,14 +137,17 @@ static void
 tell_search(const struct spanrec *spanrec, const struct store_case *sar,
 	    FILE *to)
 {
-	char time[SPANREC_TIME_BYTES];
+	char time[SPANREC_TIME_BYTES], number[STORE_OTHERS_BYTES],
+	    clean[SPANREC_TEXT_BYTES];
 	const char *line = sar->subjects;
 	size_t n;
 
 	fputs("Searched    calls in which one of these had any part:", to);
 	for (; *line; line += n + (line[n] == '\n')) {
 		n = strcspn(line, "\n");
-		fprintf(to, " %.*s", (int)n, line);
+		(void)!snprintf(number, sizeof(number), "%.*s", (int)n, line);
+		fprintf(to, " %s",
+			spanrec_text_clean(number, clean, sizeof(clean)));
 	}
 	fputc('\n', to);
 	if (sar->from_ns) {
