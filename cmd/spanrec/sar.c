@@ -167,9 +167,9 @@ spanrec_sar_period(const struct spanrec *spanrec,
 
 const char *
 spanrec_sar_subjects(const struct store_case *sar,
-		     char text[2 * STORE_OTHERS_BYTES])
+		     char text[SPANREC_TEXT_BYTES])
 {
-	char *to = text;
+	char list[2 * STORE_OTHERS_BYTES], *to = list;
 
 	for (const char *p = sar->subjects; *p; p++) {
 		if (*p == '\n') {
@@ -180,7 +180,7 @@ spanrec_sar_subjects(const struct store_case *sar,
 		*to++ = *p;
 	}
 	*to = '\0';
-	return text;
+	return spanrec_text_clean(list, text, SPANREC_TEXT_BYTES);
 }
 
 /* ---- open ---------------------------------------------------------------- */

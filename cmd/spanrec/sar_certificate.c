@@ -308,7 +308,7 @@ static void
 tell_searches(const struct certificate *c)
 {
 	char day[REQUEST_DAY_BYTES], period[2 * SPANREC_TIME_BYTES + 16],
-	    subjects[2 * STORE_OTHERS_BYTES];
+	    subjects[SPANREC_TEXT_BYTES];
 
 	fprintf(c->to,
 		"Searched    calls in which one of these had any part: %s\n",

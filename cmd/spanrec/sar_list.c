@@ -216,7 +216,7 @@ show_text(struct spanrec *spanrec, const struct store_case *sar)
 {
 	char day[REQUEST_DAY_BYTES], words[REQUEST_WORDS_BYTES],
 	    period[2 * SPANREC_TIME_BYTES + 16],
-	    subjects[2 * STORE_OTHERS_BYTES], clean[SPANREC_TEXT_BYTES];
+	    subjects[SPANREC_TEXT_BYTES], clean[SPANREC_TEXT_BYTES];
 	const struct policy_zone *zone = spanrec->zone;
 	FILE *to = spanrec->out;
 

@@ -41,7 +41,7 @@ spanrec_sar_period(const struct spanrec *spanrec,
 
 /** Numbers of the subject, with commas. @return text */
 const char *spanrec_sar_subjects(const struct store_case *sar,
-				 char text[2 * STORE_OTHERS_BYTES]);
+				 char text[SPANREC_TEXT_BYTES]);
 
 /** "SAR-1 was answered on 2019-05-02, 2 days late: it was due by ..." */
 void spanrec_sar_print_answer(const struct spanrec *spanrec,

@@ -161,8 +161,10 @@ agree_all(struct spanrec *spanrec, const struct spanrec_selection *selection)
 	struct scrub_step *step = calloc(1, sizeof(*step));
 	struct store_scrub scrub;
 	size_t found = 0;
-	int rc = step ? 0 : exit_code(-ENOMEM);
+	int rc = 0;
 
+	if (!step)
+		return exit_code(-ENOMEM);
 	for (size_t i = 0; !rc && i < selection->count; i++) {
 		const struct store_segment *segment = &selection->segments[i];
 
