@@ -24,7 +24,7 @@ struct doing {
 	struct store_archive *archive;
 	MDB_txn *txn;
 	const struct store_act *act;
-	struct store_case of; /**< as it stands in the archive */
+	struct store_case of;              /**< as it stands in the archive */
 	char called[STORE_CASE_BYTES + 8]; /**< "case CMP-9" */
 	char *failed;
 	char *reason; /**< of a case that is closed, for the ledger */
@@ -461,8 +461,7 @@ hold_again(const struct doing *d, const char *id)
 		r = reason_of(d, &segment, reason);
 	if (r)
 		return r;
-	snprintf(detail, sizeof(detail), "%s again: %.200s", d->called,
-		 reason);
+	snprintf(detail, sizeof(detail), "%s again: %.200s", d->called, reason);
 	return enter(d, "hold", segment.id, detail);
 }
 

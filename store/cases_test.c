@@ -655,8 +655,8 @@ test_review(void **state)
 	assert_int_equal(act(STORE_ACT_REVIEW, "C-1", s.id, NOW), -ENOENT);
 	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
 	assert_int_equal(act(STORE_ACT_REVIEW, "C-1", s.id, NOW + 9), 0);
-	assert_int_equal(store_holds(fx.archive, "C-1", NULL, see_review, &hold),
-			 0);
+	assert_int_equal(
+	    store_holds(fx.archive, "C-1", NULL, see_review, &hold), 0);
 	assert_int_equal(hold.held_ns, NOW);
 	assert_int_equal(hold.reviewed_ns, NOW + 9);
 	assert_int_equal(hold.review_ns, NOW + 9 + GRACE);

@@ -307,7 +307,7 @@ case_words(enum store_act_type type, int error)
 {
 	switch (error) {
 	case -EEXIST:
-		return type == STORE_ACT_PAUSE	  ? "it is paused already"
+		return type == STORE_ACT_PAUSE    ? "it is paused already"
 		       : type == STORE_ACT_EXTEND ? "its time was extended "
 						    "before, and that can be "
 						    "done once"

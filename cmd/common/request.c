@@ -118,8 +118,8 @@ request_due_words(const struct policy_zone *zone, const struct store_case *sar,
 
 	if (paused && n >= 0 && n < REQUEST_WORDS_BYTES)
 		snprintf(text + n, REQUEST_WORDS_BYTES - (size_t)n,
-			 ", and %u day%s in which the clock stood still", paused,
-			 paused == 1 ? "" : "s");
+			 ", and %u day%s in which the clock stood still",
+			 paused, paused == 1 ? "" : "s");
 	return text;
 }
 
@@ -174,8 +174,8 @@ watch_hold(void *ctx, const struct store_hold *hold)
 {
 	const struct watching *w = ctx;
 
-	w->watch->reviews += !hold->ended_ns && *hold->approver &&
-			     hold->review_ns <= w->now_ns;
+	w->watch->reviews +=
+	    !hold->ended_ns && *hold->approver && hold->review_ns <= w->now_ns;
 	return 0;
 }
 
@@ -222,7 +222,7 @@ struct checking {
 };
 
 static int refuse(const struct checking *c, int code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 /* @return code */
 static int
@@ -254,8 +254,7 @@ note_due(const struct checking *c, const char *before)
 {
 	char due[REQUEST_DAY_BYTES];
 
-	c->act->review_ns =
-	    request_due_ns(c->zone, &c->sar, c->act->now_ns);
+	c->act->review_ns = request_due_ns(c->zone, &c->sar, c->act->now_ns);
 	snprintf(c->act->note, sizeof(c->act->note), "%sdue %s", before,
 		 request_due(c->zone, &c->sar, c->act->now_ns, due));
 }
@@ -378,8 +377,8 @@ check_new(struct checking *c)
 	char before[STORE_NAME_BYTES + 64], day[REQUEST_DAY_BYTES];
 
 	c->sar = c->act->of;
-	snprintf(before, sizeof(before), "clock %s, received %s, ",
-		 c->sar.law, request_day(c->zone, c->sar.received_ns, day));
+	snprintf(before, sizeof(before), "clock %s, received %s, ", c->sar.law,
+		 request_day(c->zone, c->sar.received_ns, day));
 	note_due(c, before);
 	return 0;
 }

@@ -593,9 +593,9 @@ static void
 watch_requests(struct sweep *sweep)
 {
 	const struct sweep_config *config = sweep->config;
-	int rc = request_watch(config->archive,
-			       policy_zone_peek(config->policy), config->now_ns,
-			       &sweep->result->watch);
+	int rc =
+	    request_watch(config->archive, policy_zone_peek(config->policy),
+			  config->now_ns, &sweep->result->watch);
 
 	if (rc < 0)
 		tell(sweep, false, "not all cases and holds could be read: %s",

@@ -157,8 +157,7 @@ bool
 spanrec_may_area(const struct spanrec *spanrec, struct spanrec_asked *last,
 		 const char *area)
 {
-	const struct policy_wish wish = { .right = last->right,
-					  .area = area };
+	const struct policy_wish wish = { .right = last->right, .area = area };
 
 	if (!last->asked || strcmp(last->area, area) != 0) {
 		snprintf(last->area, sizeof(last->area), "%s", area);

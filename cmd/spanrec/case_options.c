@@ -322,8 +322,8 @@ spanrec_case_get(struct spanrec *spanrec, const char *name,
 		 enum store_case_kind kind, struct store_case *found)
 {
 	char clean[SPANREC_TEXT_BYTES];
-	int rc = get(spanrec, name, kind == STORE_CASE ? "case" : "request",
-		     found);
+	int rc =
+	    get(spanrec, name, kind == STORE_CASE ? "case" : "request", found);
 
 	if (rc || found->kind == kind)
 		return rc;

@@ -213,8 +213,7 @@ test_sar_due(void **state)
 	assert_has(text, "\"subjects\":[\"2750\",\"2751\"]");
 	free(text);
 	/* one that has run out is neither stopped nor made longer */
-	free(run(f, NOW + 60 * DAY, EXIT_FAILED,
-		 "sar pause S-1 --reason who"));
+	free(run(f, NOW + 60 * DAY, EXIT_FAILED, "sar pause S-1 --reason who"));
 	free(run(f, NOW + 60 * DAY, EXIT_FAILED,
 		 "sar extend S-1 --reason long"));
 	/* a name that is none, a case that is not there */
@@ -243,8 +242,9 @@ test_sar_extend(void **state)
 		 "uk"));
 	free(run(f, NOW, EXIT_DONE, "sar search S-1"));
 	free(run(f, NOW, EXIT_USAGE, "sar extend S-1"));
-	text = run(f, NOW + 10 * DAY, EXIT_DONE, "sar extend S-1 --reason "
-						 "many");
+	text = run(f, NOW + 10 * DAY, EXIT_DONE,
+		   "sar extend S-1 --reason "
+		   "many");
 	assert_has(text, "due by 2019-06-30");
 	assert_has(text, "two further months");
 	free(text);
@@ -290,8 +290,7 @@ test_sar_answer(void **state)
 	text = run(f, NOW + 50 * DAY, EXIT_DONE, "sar show S-1");
 	assert_has(text, "2 days late");
 	free(text);
-	text = run(f, NOW + 50 * DAY, EXIT_DONE,
-		   "audit list --json");
+	text = run(f, NOW + 50 * DAY, EXIT_DONE, "audit list --json");
 	assert_has(text, "sent 2019-05-02, due 2019-04-30, 2 days late");
 	assert_has(text, "clock uk, received 2019-03-31, due 2019-04-30");
 	assert_has(text, "calls from the first to the last: 5 found");
@@ -299,8 +298,8 @@ test_sar_answer(void **state)
 	/* "case 'S-1'" it is not */
 	free(run(f, NOW + 50 * DAY, EXIT_FAILED,
 		 "sar answer S-1 --sent 2019-05-02"));
-	text = run(f, NOW + 50 * DAY, EXIT_DONE,
-		   "sar reopen S-1 --reason date");
+	text =
+	    run(f, NOW + 50 * DAY, EXIT_DONE, "sar reopen S-1 --reason date");
 	assert_has(text, "due by 2019-04-30");
 	free(text);
 	text = run(f, NOW + 50 * DAY, EXIT_DONE, "sar list");
@@ -337,7 +336,8 @@ test_subjects(void **state)
 	free(run(f, NOW, EXIT_DONE, "find --number 1632960001"));
 }
 
-/* One search does not undo another, and a count is no call that was not seen. */
+/* One search does not undo another, and a count is no call that was not seen.
+ */
 static void
 test_searches(void **state)
 {
@@ -355,15 +355,17 @@ test_searches(void **state)
 	free(run(f, NOW, EXIT_DONE,
 		 "sar open S-1 --subject 2750 --received 2019-03-30 --clock "
 		 "uk"));
-	free(run(f, NOW, EXIT_DONE, "sar search S-1 --from 2019-03-27 --to "
-				    "2019-03-27"));
+	free(run(f, NOW, EXIT_DONE,
+		 "sar search S-1 --from 2019-03-27 --to "
+		 "2019-03-27"));
 	text = unwrapped(run(f, NOW, EXIT_DONE, "sar certificate S-1"));
 	assert_has(text, "Nothing is kept of such a call.");
 	assert_has(text, "no more than a count of each day: 7 secret.");
 	free(text);
 	free(run(f, NOW, EXIT_DONE, "sar search S-1 --from 2019-03-28"));
-	free(run(f, NOW, EXIT_DONE, "sar search S-1 --from 2019-03-27 --to "
-				    "2019-03-27"));
+	free(run(f, NOW, EXIT_DONE,
+		 "sar search S-1 --from 2019-03-27 --to "
+		 "2019-03-27"));
 	text = unwrapped(run(f, NOW, EXIT_DONE, "sar certificate S-1"));
 	assert_has(text, "Recorded and kept");
 	assert_has(text, ": 0 found");

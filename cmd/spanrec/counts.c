@@ -29,10 +29,9 @@ spanrec_counts_read(const struct spanrec *spanrec, int64_t from_ns,
 		    int64_t to_ns, struct spanrec_counts *counts)
 {
 	*counts = (struct spanrec_counts){ 0 };
-	return store_counters(spanrec->archive,
-			      from_ns ? store_day(from_ns) : 0,
-			      to_ns ? store_day(to_ns - 1) : UINT32_MAX,
-			      add_count, counts);
+	return store_counters(
+	    spanrec->archive, from_ns ? store_day(from_ns) : 0,
+	    to_ns ? store_day(to_ns - 1) : UINT32_MAX, add_count, counts);
 }
 
 void

@@ -112,9 +112,8 @@ know(struct certificate *c)
 		c->known[i].segment = &c->found->segments[i];
 	if (c->known)
 		qsort(c->known, c->found->count, sizeof(*c->known), by_id);
-	r = c->known
-		? store_ledger_walk(c->spanrec->archive, see_entry, c)
-		: -ENOMEM;
+	r = c->known ? store_ledger_walk(c->spanrec->archive, see_entry, c)
+		     : -ENOMEM;
 	if (r >= 0)
 		return 0;
 	log_error("the ledger cannot be read: %s", strerror(-r));
@@ -228,12 +227,12 @@ tell_purged(const struct certificate *c, const struct store_segment *segment,
 		spanrec_text_clean(segment->retention, clean, sizeof(clean)));
 	tell_scrubs(known, segment, to);
 	if (known && known->purge)
-		fprintf(to,
-			" It was done by %s; the certificate is entry %" PRIu64
-			" of the ledger.",
-			spanrec_text_clean(known->purged_by, clean,
-					   sizeof(clean)),
-			known->purge);
+		fprintf(
+		    to,
+		    " It was done by %s; the certificate is entry %" PRIu64
+		    " of the ledger.",
+		    spanrec_text_clean(known->purged_by, clean, sizeof(clean)),
+		    known->purge);
 }
 
 static void
@@ -373,7 +372,8 @@ tell_head(const struct certificate *c)
 	const struct spanrec *spanrec = c->spanrec;
 	const struct store_case *sar = c->sar;
 	char time[SPANREC_TIME_BYTES], clean[SPANREC_TEXT_BYTES],
-	    day[REQUEST_DAY_BYTES], words[REQUEST_WORDS_BYTES], actor[STORE_NAME_BYTES];
+	    day[REQUEST_DAY_BYTES], words[REQUEST_WORDS_BYTES],
+	    actor[STORE_NAME_BYTES];
 	FILE *to = c->to;
 	int rc;
 
@@ -503,12 +503,13 @@ enter(const struct certificate *c, const char *hex, uint64_t *number)
 	int rc, r;
 
 	memcpy(entry.subject, c->sar->name, sizeof(entry.subject));
-	snprintf(entry.detail, sizeof(entry.detail),
-		 "%zu found in %zu searches, received %s, due %s, BLAKE2b-256 %s",
-		 c->found->count, store_case_searches(c->sar),
-		 request_day(c->spanrec->zone, c->sar->received_ns, received),
-		 request_due(c->spanrec->zone, c->sar, c->spanrec->now_ns, due),
-		 hex);
+	snprintf(
+	    entry.detail, sizeof(entry.detail),
+	    "%zu found in %zu searches, received %s, due %s, BLAKE2b-256 %s",
+	    c->found->count, store_case_searches(c->sar),
+	    request_day(c->spanrec->zone, c->sar->received_ns, received),
+	    request_due(c->spanrec->zone, c->sar, c->spanrec->now_ns, due),
+	    hex);
 	rc = spanrec_ledger_enter(c->spanrec, &entry);
 	if (rc)
 		return rc;
@@ -529,8 +530,8 @@ write_file(const char *path, const char *text)
 	int error = errno;
 
 	if (to) {
-		error = fputs(text, to) < 0 || fflush(to) || fsync(fd) ? errno
-									: 0;
+		error =
+		    fputs(text, to) < 0 || fflush(to) || fsync(fd) ? errno : 0;
 		fclose(to);
 	} else if (fd >= 0) {
 		close(fd);
@@ -565,10 +566,11 @@ make(struct certificate *c, char **text)
 		store_hex(hex, hash, sizeof(hash));
 		rc = enter(c, hex, &number);
 	}
-	fprintf(c->to,
-		"\nEntry %" PRIu64 " of the ledger has the BLAKE2b-256 of all "
-		"that stands above this\nline and the empty one before it (b2sum -l 256):\n%s\n",
-		number, hex);
+	fprintf(
+	    c->to,
+	    "\nEntry %" PRIu64 " of the ledger has the BLAKE2b-256 of all "
+	    "that stands above this\nline and the empty one before it (b2sum -l 256):\n%s\n",
+	    number, hex);
 	fclose(c->to);
 	return rc;
 }

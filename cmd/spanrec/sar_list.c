@@ -116,9 +116,9 @@ add_sar(void *ctx, const struct store_case *sar)
 
 enum { SUBJECT = 2, PAUSED = 6 };
 
-static const char *const headings[] = { "NAME",     "STATE",     "SUBJECT",
-					"RECEIVED", "CLOCK",     "EXTENDED",
-					"PAUSED",   "DUE",       "SENT",
+static const char *const headings[] = { "NAME",     "STATE", "SUBJECT",
+					"RECEIVED", "CLOCK", "EXTENDED",
+					"PAUSED",   "DUE",   "SENT",
 					"REQUESTER" };
 static const char *const members[] = { "name",        "state", "subjects",
 				       "received",    "clock", "extended",
@@ -139,7 +139,8 @@ cell(const struct spanrec *spanrec, const json_t *row, size_t column,
 
 	(void)spanrec;
 	if (column == SUBJECT && count < 2)
-		return count ? json_string_value(json_array_get(member, 0)) : "";
+		return count ? json_string_value(json_array_get(member, 0))
+			     : "";
 	if (column == SUBJECT)
 		snprintf(text, SPANREC_TIME_BYTES, "%.24s +%zu",
 			 json_string_value(json_array_get(member, 0)),
@@ -148,9 +149,9 @@ cell(const struct spanrec *spanrec, const json_t *row, size_t column,
 		snprintf(text, SPANREC_TIME_BYTES, "%d day%s", (int)days,
 			 days == 1 ? "" : "s");
 	else
-		return column == PAUSED ? ""
-					: spanrec_json_text(row,
-							    members[column]);
+		return column == PAUSED
+			   ? ""
+			   : spanrec_json_text(row, members[column]);
 	return text;
 }
 
@@ -215,8 +216,8 @@ static int
 show_text(struct spanrec *spanrec, const struct store_case *sar)
 {
 	char day[REQUEST_DAY_BYTES], words[REQUEST_WORDS_BYTES],
-	    period[2 * SPANREC_TIME_BYTES + 16],
-	    subjects[SPANREC_TEXT_BYTES], clean[SPANREC_TEXT_BYTES];
+	    period[2 * SPANREC_TIME_BYTES + 16], subjects[SPANREC_TEXT_BYTES],
+	    clean[SPANREC_TEXT_BYTES];
 	const struct policy_zone *zone = spanrec->zone;
 	FILE *to = spanrec->out;
 

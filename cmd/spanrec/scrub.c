@@ -480,10 +480,11 @@ static const char *const headings[] = { "RECORDING",   "TO BE TAKEN OUT",
 					"WHY",         "STATE" };
 static const char *const members[] = { "id",       "part", "proposed_by",
 				       "proposed", "why",  "state" };
-static const char *const names[] = { "id",   "state",       "part",
-				     "from", "until",       "proposed",
-				     "side", "although_held",
-				     "proposed_by", "agreed_by", "why" };
+static const char *const names[] = {
+	"id",          "state",     "part", "from",
+	"until",       "proposed",  "side", "although_held",
+	"proposed_by", "agreed_by", "why"
+};
 
 static const char *
 cell(const struct spanrec *spanrec, const json_t *row, size_t column,

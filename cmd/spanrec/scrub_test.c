@@ -290,10 +290,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(heard),
-		FIXTURE_TEST(alone),
-		FIXTURE_TEST(refused),
-		FIXTURE_TEST(although_held),
+		FIXTURE_TEST(heard),   FIXTURE_TEST(alone),
+		FIXTURE_TEST(refused), FIXTURE_TEST(although_held),
 		FIXTURE_TEST(denied),
 	};
 

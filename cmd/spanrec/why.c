@@ -206,9 +206,9 @@ tell_hold(void *ctx, const struct store_hold *hold)
 		*hold->approver ? "Case" : "Request", hold->name, when,
 		spanrec_text_clean(hold->reason, clean, sizeof(clean)));
 	if (*hold->approver)
-		fprintf(t->to, ", approved by %s",
-			spanrec_text_clean(hold->approver, clean,
-					   sizeof(clean)));
+		fprintf(
+		    t->to, ", approved by %s",
+		    spanrec_text_clean(hold->approver, clean, sizeof(clean)));
 	spanrec_case_date(t->spanrec, hold->review_ns, when);
 	fprintf(t->to, ", to be looked at on %s. ", when);
 	if (!hold->reviewed_ns)
