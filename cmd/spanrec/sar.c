@@ -95,6 +95,25 @@ find_one(struct spanrec *spanrec, const struct store_case *sar,
 	return r;
 }
 
+struct holding {
+	struct spanrec *spanrec;
+	struct spanrec_sar_found *found;
+};
+
+/* What cannot be read is told by verify. */
+static int
+see_held(void *ctx, const struct store_hold *hold)
+{
+	struct holding *h = ctx;
+	struct store_segment segment;
+
+	if (store_segment_get(h->spanrec->archive, hold->id, &segment)) {
+		h->found->skipped++;
+		return 0;
+	}
+	return take(h->found, &segment);
+}
+
 int
 spanrec_sar_find(struct spanrec *spanrec, const struct store_case *sar,
 		 const struct store_case_search *only,
@@ -102,11 +121,16 @@ spanrec_sar_find(struct spanrec *spanrec, const struct store_case *sar,
 {
 	const struct store_case_search *searches = only ? only : sar->searches;
 	const size_t count = only ? 1 : store_case_searches(sar);
+	struct holding h = { .spanrec = spanrec, .found = found };
 	int r = 0;
 
 	*found = (struct spanrec_sar_found){ 0 };
 	for (size_t i = 0; i < count && !r; i++)
 		r = find_one(spanrec, sar, &searches[i], found);
+	/* nothing that is held for it is left out */
+	if (!r && !only)
+		r = store_holds(spanrec->archive, sar->name, NULL, see_held,
+				&h);
 	settle(found);
 	if (!r)
 		return 0;

@@ -13,7 +13,8 @@ struct spanrec_sar_found {
 	uint64_t skipped; /**< rows that cannot be read */
 };
 
-/** What there is of the numbers of a request, in any of the searches for it.
+/** What there is of the numbers of a request, in any of the searches for it, and
+ * what is held for it.
  * @param only in this one; NULL: in all
  * @param found spanrec_sar_found_fini it, also on failure @return exit code */
 int spanrec_sar_find(struct spanrec *spanrec, const struct store_case *sar,
