@@ -54,6 +54,7 @@ test_subject(void **state)
 	assert_int_equal(now.not_before_ns, NOW + GRACE);
 }
 
+/** @param from_ns -1: from 5 to 9 */
 static int
 search(const char *name, const char *id, int64_t from_ns, int64_t now_ns)
 {
@@ -66,7 +67,8 @@ search(const char *name, const char *id, int64_t from_ns, int64_t now_ns)
 
 	snprintf(a.of.name, sizeof(a.of.name), "%s", name);
 	snprintf(ids[0], sizeof(ids[0]), "%s", id ? id : "");
-	a.of.searches[0].from_ns = from_ns;
+	a.of.searches[0].from_ns = from_ns < 0 ? 5 : from_ns;
+	a.of.searches[0].to_ns = from_ns < 0 ? 9 : 0;
 	a.of.searches[0].found = a.count;
 	return store_act(fx.archive, &a, failed);
 }
@@ -90,7 +92,9 @@ test_searches(void **state)
 	assert_int_equal(found.searches[1].from_ns, 6);
 	assert_int_equal(found.searches[1].found, 0);
 	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
-	for (int i = 2; i < STORE_SEARCHES_MAX; i++)
+	/* ... nor does another one from the same time on */
+	assert_int_equal(search("S-1", NULL, -1, NOW), 0);
+	for (int i = 3; i < STORE_SEARCHES_MAX; i++)
 		assert_int_equal(search("S-1", NULL, 5 + i, NOW), 0);
 	assert_int_equal(search("S-1", NULL, 1000, NOW), -E2BIG);
 	assert_int_equal(search("S-1", NULL, 6, NOW + 9), 0);
