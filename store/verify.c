@@ -372,7 +372,8 @@ struct orphans {
 	struct store_archive *archive;
 	finding_fn fn;
 	void *ctx;
-	MDB_dbi table; /**< whose keys are looked at */
+	MDB_dbi table;                   /**< whose keys are looked at */
+	struct store__policies policies; /**< those that decided */
 	struct used_slot *slots;
 	size_t count, room;
 };
@@ -601,6 +602,8 @@ row_check(void *ctx, const struct store_segment *segment)
 	struct orphans *o = ctx;
 	int r = slot_note(o, segment);
 
+	if (r == 0)
+		r = store__policies_note(&o->policies, segment->policy);
 	return r ? r : row_ways(o, segment->id);
 }
 
@@ -816,6 +819,9 @@ store_verify_orphans(struct store_archive *archive,
 		qsort(o.slots, o.count, sizeof(*o.slots), slot_compare);
 	if (r == 0)
 		r = keyring_folder(&o);
+	if (r == 0)
+		r = store__policies_check(archive, &o.policies, fn, ctx);
+	store__policies_fini(&o.policies);
 	free(o.slots);
 	return r;
 }
