@@ -189,11 +189,16 @@ policy_clock(const struct policy *policy, const char *retention,
 		clock->due_ns = add_saturated(clock->ceiling_ns, -MARGIN_NS);
 	if (clock->due_ns < clock->floor_ns)
 		clock->due_ns = clock->floor_ns;
-	clock->metadata_ns =
-	    duration_end_ns(policy, start_ns, &policy->metadata, false);
+	clock->metadata_ns = policy_metadata_ns(policy, start_ns);
 	if (clock->metadata_ns < clock->ceiling_ns)
 		clock->metadata_ns = clock->ceiling_ns;
 	return class || *retention == '\0' ? 0 : -ENOENT;
+}
+
+int64_t
+policy_metadata_ns(const struct policy *policy, int64_t end_ns)
+{
+	return duration_end_ns(policy, end_ns, &policy->metadata, false);
 }
 
 /* ---- order ------------------------------------------------------------- */

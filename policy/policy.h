@@ -476,6 +476,9 @@ void policy_clock_earliest(const struct policy *policy, const char *retention,
 			   int64_t start_ns, int64_t *due_ns,
 			   int64_t *metadata_ns);
 
+/** Until when notes stay of what ended at end_ns: a case, a request. */
+int64_t policy_metadata_ns(const struct policy *policy, int64_t end_ns);
+
 /** Of what began before this, to a second, no class of the policy leaves even a
  * tombstone at now_ns. @cost a few hundred time zone look-ups */
 int64_t policy_metadata_over(const struct policy *policy, int64_t now_ns);

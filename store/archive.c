@@ -14,6 +14,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/store_priv.h"
@@ -52,6 +53,36 @@ reserve_give_up(int dir_fd)
 		return;
 	(void)!ftruncate(fd, 0);
 	close(fd);
+}
+
+bool
+store__reserve_use(struct store_archive *archive)
+{
+	struct statvfs fs;
+	struct stat st;
+
+	/* Else it is the index that is full, not the disk. */
+	if (fstatvfs(archive->dir_fd, &fs) ||
+	    fs.f_bavail * fs.f_frsize >= RESERVE_BYTES ||
+	    fstatat(archive->dir_fd, "reserve", &st, AT_SYMLINK_NOFOLLOW) ||
+	    st.st_size == 0)
+		return false;
+	reserve_give_up(archive->dir_fd);
+	archive->reserve_used = true;
+	return true;
+}
+
+void
+store__reserve_keep(struct store_archive *archive)
+{
+	struct stat st;
+
+	if (!archive->reserve_used)
+		return;
+	reserve_keep(archive->dir_fd);
+	archive->reserve_used =
+	    fstatat(archive->dir_fd, "reserve", &st, AT_SYMLINK_NOFOLLOW) ||
+	    st.st_size == 0;
 }
 
 /* ---- making one -------------------------------------------------------- */
@@ -159,8 +190,10 @@ store_archive_create(const char *dir, const struct store_public *recipients,
 
 /* ---- the lock ---------------------------------------------------------- */
 
+/** @param purge the room set aside is wanted: not before it is sure that nobody
+ * else writes */
 static int
-lock_take(struct store_archive *archive)
+lock_take(struct store_archive *archive, bool purge)
 {
 	char text[32];
 	int n;
@@ -169,8 +202,14 @@ lock_take(struct store_archive *archive)
 	    store__file_open(archive->dir_fd, "lock", O_RDWR | O_CREAT);
 	if (archive->lock_fd < 0)
 		return archive->lock_fd;
-	if (flock(archive->lock_fd, LOCK_EX | LOCK_NB))
-		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	if (flock(archive->lock_fd, LOCK_EX | LOCK_NB)) {
+		n = errno == EWOULDBLOCK ? -EBUSY : -errno;
+		close(archive->lock_fd);
+		archive->lock_fd = -1;
+		return n;
+	}
+	if (purge)
+		reserve_give_up(archive->dir_fd);
 	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 	if (ftruncate(archive->lock_fd, 0))
 		return -errno;
@@ -313,7 +352,8 @@ recover_skipped(void *ctx, const struct store__key *key, int error)
 }
 
 static int
-recover_all(struct store_archive *archive, struct store_recovery *found)
+recover_all(struct store_archive *archive, int64_t now_ns,
+	    struct store_recovery *found)
 {
 	struct recover recover = { .archive = archive, .found = found };
 	int r = store_batch_begin(archive);
@@ -330,8 +370,20 @@ recover_all(struct store_archive *archive, struct store_recovery *found)
 	else
 		store_batch_abort(archive);
 	if (r == 0)
-		r = store__purge_finish_all(archive, found);
-	return r ? r : store__scrub_finish_all(archive, found);
+		r = store__purge_finish_all(archive, now_ns, found);
+	return r ? r : store__scrub_finish_all(archive, now_ns, found);
+}
+
+/** When what is recovered is finished. */
+static int64_t
+recovered_ns(const struct store_archive_config *config)
+{
+	struct timespec now;
+
+	if (config && config->now_ns)
+		return config->now_ns;
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
 /* ---- opening ----------------------------------------------------------- */
@@ -380,14 +432,12 @@ store_archive_open(struct store_archive **archive, const char *dir,
 	r = a->dir_fd < 0 ? -errno : recipients_read(a);
 	if (r == -ENOTDIR)
 		r = -ENOENT;
-	if (r == 0 && mode == STORE_PURGE)
-		reserve_give_up(a->dir_fd);
 	if (r == 0 && a->mode == STORE_WRITE)
-		r = lock_take(a);
+		r = lock_take(a, mode == STORE_PURGE);
 	if (r == 0)
 		r = store__index_open(a, dir, config ? config->map_bytes : 0);
 	if (r == 0 && a->mode == STORE_WRITE)
-		r = recover_all(a, &found);
+		r = recover_all(a, recovered_ns(config), &found);
 	if (r)
 		store_archive_close(&a);
 	if (recovery)

@@ -13,24 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int
-setup(void **state)
-{
-	struct fixture *fx = calloc(1, sizeof(*fx));
-
-	fixture_init(fx);
-	*state = fx;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	fixture_fini(*state);
-	free(*state);
-	return 0;
-}
-
 static void
 below(const struct fixture *fx, const char *name, char path[512])
 {
@@ -329,6 +311,8 @@ test_lock(void **state)
 {
 	struct fixture *fx = *state;
 	struct store_archive *archive;
+	struct stat before, after;
+	char path[300];
 	int status;
 
 	assert_int_equal(store_archive_writer(fx->dir), getpid());
@@ -345,6 +329,19 @@ test_lock(void **state)
 	}
 	assert_true(wait(&status) > 0);
 	assert_int_equal(status, 0);
+	/* Nor does somebody who may not delete take the room that is set aside
+	 * for it. */
+	snprintf(path, sizeof(path), "%s/reserve", fx->dir);
+	assert_int_equal(stat(path, &before), 0);
+	if (fork() == 0)
+		_exit(store_archive_open(&archive, fx->dir, STORE_PURGE,
+					 &fixture_config, NULL) != -EBUSY);
+	assert_true(wait(&status) > 0);
+	assert_int_equal(status, 0);
+	assert_int_equal(stat(path, &after), 0);
+	assert_true(before.st_size > 0);
+	assert_true(before.st_mtim.tv_sec == after.st_mtim.tv_sec &&
+		    before.st_mtim.tv_nsec == after.st_mtim.tv_nsec);
 	/* Being refused has not changed whose it is. */
 	assert_int_equal(store_archive_writer(fx->dir), getpid());
 	store_archive_close(&fx->archive);
@@ -799,7 +796,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 		TEST(test_create),
 		TEST(test_create_fails),
 		TEST(test_open),

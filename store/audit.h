@@ -43,7 +43,8 @@ struct store_head {
  *
  * @param actor for that entry
  * @return 0; 1: there is nothing new, *head is the last one; -ENOENT: the
- *         ledger is empty; -EBADMSG: its last entry is damaged; -EROFS, ...
+ *         ledger is empty; -EBADMSG: its last entry is damaged, or a head
+ *         vouches for another one of its number; -EROFS, ...
  */
 int store_head_sign(struct store_archive *archive,
 		    const struct store_signer *signer, int64_t now_ns,

@@ -870,15 +870,73 @@ test_keys(void **state)
 	free(text);
 }
 
+/** Entries cut off, and others in their place: the head that tells is not
+ * replaced by one of the new chain. */
+static void
+test_head_stays(void **state)
+{
+	struct ledger *l = *state;
+	struct store__key key = { .bytes = 8 };
+	struct store_head head, last;
+	struct store_audit audit;
+
+	assert_int_equal(
+	    store_head_sign(l->fx.archive, l->signer, NS_PER_S, "eve", &head),
+	    0);
+	store__be_put(key.data, head.number, 8);
+	fixture_index_set(&l->fx, l->fx.archive->tables.ledger, &key, NULL, 0);
+	add(l, 98);
+	assert_int_equal(
+	    store_head_sign(l->fx.archive, l->signer, NS_PER_S, "eve", &last),
+	    -EBADMSG);
+	add(l, 99);
+	assert_int_equal(
+	    store_head_sign(l->fx.archive, l->signer, NS_PER_S, "eve", &last),
+	    0);
+	assert_int_equal(
+	    store_audit_verify(l->fx.archive, NULL, 0, NULL, NULL, &audit), 0);
+	assert_int_not_equal(audit.findings, 0);
+	assert_in_range(audit.first_wrong, 1, head.number);
+}
+
+/** The list of keys is written before the entry that tells of a new one is
+ * durable: that comes all the same. */
+static void
+test_key_entered(void **state)
+{
+	struct ledger *l = *state;
+	struct store_ledger_entry entry;
+	struct store_audit audit;
+	struct store_head head;
+
+	signer_make(l, "other.key", &l->stranger);
+	assert_int_equal(store_batch_begin(l->fx.archive), 0);
+	assert_int_equal(
+	    store_head_sign(l->fx.archive, l->stranger, NS_PER_S, "bob", &head),
+	    0);
+	store_batch_abort(l->fx.archive);
+	assert_int_equal(store_head_sign(l->fx.archive, l->stranger,
+					 2 * NS_PER_S, "bob", &head),
+			 0);
+	assert_int_equal(store_ledger_head(l->fx.archive, &entry), 0);
+	assert_string_equal(entry.action, "audit-key");
+	assert_int_equal(entry.time_ns, 2 * NS_PER_S);
+	assert_int_equal(head.number, entry.number);
+	verify(l, &head, &audit);
+	assert_int_equal(audit.findings, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-		TEST(test_sound),   TEST(test_tampering), TEST(test_places),
-		TEST(test_foreign), TEST(test_empty),     TEST(test_read),
-		TEST(test_sign),    TEST(test_anchor),    TEST(test_example),
-		TEST(test_keys),
+		TEST(test_sound),       TEST(test_tampering),
+		TEST(test_places),      TEST(test_foreign),
+		TEST(test_empty),       TEST(test_read),
+		TEST(test_sign),        TEST(test_anchor),
+		TEST(test_example),     TEST(test_keys),
+		TEST(test_key_entered), TEST(test_head_stays),
 #undef TEST
 	};
 

@@ -26,6 +26,7 @@ struct doing {
 	const struct store_act *act;
 	struct store_case of; /**< as it stands in the archive */
 	char *failed;
+	char *reason; /**< of a case that is closed, for the ledger */
 };
 
 /* ---- keys and values ----------------------------------------------------- */
@@ -118,7 +119,6 @@ hold_put(const struct doing *d, const struct store_segment *segment,
 	return r ? r : put(d->txn, d->archive->tables.held_for, &key, NULL, 0);
 }
 
-/** Whoever reads it may know what a case was about, not who called. */
 static int
 enter(const struct doing *d, const char *action, const char *subject,
       const char *detail)
@@ -133,6 +133,28 @@ enter(const struct doing *d, const char *action, const char *subject,
 }
 
 #define DETAIL_BYTES sizeof(((struct store_ledger_entry *)0)->detail)
+
+/**
+ * Why it is done, for the ledger: whoever reads that may know what a case was
+ * about, not who called.
+ *
+ * @param segment NULL: none
+ */
+static int
+reason_of(const struct doing *d, const struct store_segment *segment,
+	  char text[DETAIL_BYTES])
+{
+	const int64_t now_ns = d->act->now_ns;
+	int r = 0;
+
+	snprintf(text, DETAIL_BYTES, "%s", d->act->reason);
+	if (segment)
+		r = store__hide_parties(d->archive, now_ns, segment, text,
+					DETAIL_BYTES);
+	return r ? r
+		 : store__hide_numbers(d->archive, now_ns, d->of.subjects, text,
+				       DETAIL_BYTES);
+}
 
 /* ---- walks --------------------------------------------------------------- */
 
@@ -208,47 +230,26 @@ ids_add(struct ids *ids, const char *id)
 	return 0;
 }
 
-/* ---- the end of a hold --------------------------------------------------- */
-
-/** A class that counts from now; of one that does already it is the later one
- * that matters. @return 0, -EOVERFLOW */
-static int
-successor_add(struct store_segment *segment, const char *retention,
-	      int64_t now_ns)
+/** What counts for a segment once a case is closed. */
+static const char *
+class_after(const struct store_case *c, const struct store_segment *segment)
 {
-	struct store_successor *room = NULL;
-
-	if (!*retention)
-		return 0;
-	for (size_t i = STORE_SUCCESSORS_MAX; i-- > 0;) {
-		struct store_successor *one = &segment->successors[i];
-
-		if (!one->retention[0])
-			room = one;
-		if (strcmp(one->retention, retention) == 0) {
-			if (one->from_ns < now_ns)
-				one->from_ns = now_ns;
-			return 0;
-		}
-	}
-	if (!room)
-		return -EOVERFLOW;
-	snprintf(room->retention, sizeof(room->retention), "%s", retention);
-	room->from_ns = now_ns;
-	return 0;
+	return *c->then ? c->then : segment->retention;
 }
+
+/* ---- the end of a hold --------------------------------------------------- */
 
 static int
 row_release(const struct doing *d, struct store_segment *segment)
 {
-	const char *then = *d->of.then ? d->of.then : segment->retention;
 	int r = 0;
 
 	if (segment->state == STORE_STATE_PURGED)
 		return 0;
 	/* A request of a subject is no reason to keep anything longer. */
 	if (d->of.kind == STORE_CASE)
-		r = successor_add(segment, then, d->act->now_ns);
+		r = store__successor_add(segment, class_after(&d->of, segment),
+					 d->act->now_ns);
 	if (r)
 		return r;
 	if (segment->not_before_ns < d->act->not_before_ns)
@@ -270,7 +271,7 @@ end_one(const struct doing *d, const char *id)
 	const struct store_act *act = d->act;
 	struct store_segment segment;
 	struct store_hold hold;
-	char detail[DETAIL_BYTES];
+	char reason[DETAIL_BYTES], detail[DETAIL_BYTES];
 	int r = store__row_get(d->archive, d->txn, id, &segment);
 
 	if (r == 0)
@@ -285,12 +286,59 @@ end_one(const struct doing *d, const char *id)
 	r = hold_put(d, &segment, &hold);
 	if (r == 0)
 		r = row_release(d, &segment);
-	snprintf(detail, sizeof(detail), "case %s: %.150s", d->of.name,
-		 act->reason);
-	return r ? r : enter(d, "hold end", segment.id, detail);
+	if (r == 0 && d->reason)
+		r = store__hide_parties(d->archive, act->now_ns, &segment,
+					d->reason, DETAIL_BYTES);
+	if (r == 0)
+		r = reason_of(d, &segment, reason);
+	if (r)
+		return r;
+	snprintf(detail, sizeof(detail), "case %s: %.200s", d->of.name, reason);
+	return enter(d, "hold end", segment.id, detail);
 }
 
 /* ---- its beginning ------------------------------------------------------- */
+
+struct ending {
+	const struct doing *d;
+	struct store_segment segment; /**< as it will be */
+};
+
+static int
+end_later(void *ctx, const MDB_val *key, const MDB_val *value)
+{
+	struct ending *e = ctx;
+	struct store_hold hold;
+	struct store_case c;
+	int r = store__hold_decode(&hold, value->mv_data, value->mv_size);
+
+	(void)key;
+	if (r || hold.ended_ns)
+		return r;
+	r = case_get(e->d->archive, e->d->txn, hold.name, &c);
+	if (r || c.kind != STORE_CASE)
+		return r;
+	return store__successor_add(&e->segment, class_after(&c, &e->segment),
+				    0);
+}
+
+/** Can all holds end, this one too? Else no case could be closed any more.
+ * @return 0, -EOVERFLOW */
+static int
+can_end(const struct doing *d, const struct store_segment *segment)
+{
+	struct ending e = { .d = d, .segment = *segment };
+	struct store__key at = { 0 };
+	int r;
+
+	if (d->of.kind != STORE_CASE)
+		return 0;
+	store__key_segment(&at, segment->call, segment->segment);
+	r = walk(d->txn, d->archive->tables.holds, &at, end_later, &e);
+	return r ? r
+		 : store__successor_add(&e.segment,
+					class_after(&d->of, segment), 0);
+}
 
 static int
 may_hold(const struct doing *d, const struct store_segment *segment)
@@ -304,7 +352,7 @@ may_hold(const struct doing *d, const struct store_segment *segment)
 		return -EALREADY;
 	r = hold_get(d, segment, &hold);
 	if (r == -ENOENT || (r == 0 && hold.ended_ns))
-		return 0;
+		return can_end(d, segment);
 	return r ? r : -EEXIST;
 }
 
@@ -315,7 +363,7 @@ hold_one(const struct doing *d, const char *id)
 	struct store_hold hold = { .held_ns = act->now_ns,
 				   .review_ns = act->review_ns };
 	struct store_segment segment;
-	char detail[DETAIL_BYTES];
+	char reason[DETAIL_BYTES], detail[DETAIL_BYTES];
 	int r = store__row_get(d->archive, d->txn, id, &segment);
 
 	if (r == 0)
@@ -333,9 +381,13 @@ hold_one(const struct doing *d, const char *id)
 		segment.state = STORE_STATE_HELD;
 		r = store__row_put(d->archive, d->txn, &segment);
 	}
-	snprintf(detail, sizeof(detail), "case %s, approved by %s: %.120s",
-		 d->of.name, act->approver, act->reason);
-	return r ? r : enter(d, "hold", segment.id, detail);
+	if (r == 0)
+		r = reason_of(d, &segment, reason);
+	if (r)
+		return r;
+	snprintf(detail, sizeof(detail), "case %s, approved by %s: %.148s",
+		 d->of.name, act->approver, reason);
+	return enter(d, "hold", segment.id, detail);
 }
 
 /* ---- acts ---------------------------------------------------------------- */
@@ -370,10 +422,27 @@ name_sound(const char *name)
 	return n && n < STORE_CASE_BYTES;
 }
 
+/** What may be said of a case that begins: it was neither searched nor paused.
+ */
+static struct store_case
+case_new(const struct doing *d)
+{
+	struct store_case c = d->act->of;
+
+	c.opened_ns = d->act->now_ns;
+	memcpy(c.opened_by, d->act->actor, sizeof(c.opened_by));
+	c.closed_ns = c.answered_ns = c.paused_ns = c.searched_ns = 0;
+	c.from_ns = c.to_ns = 0;
+	c.paused_days = 0;
+	memset(c.closed_by, 0, sizeof(c.closed_by));
+	memset(c.outcome, 0, sizeof(c.outcome));
+	return c;
+}
+
 static int
 act_open(const struct doing *d)
 {
-	struct store_case c = d->act->of, found;
+	struct store_case c = case_new(d), found;
 	char detail[DETAIL_BYTES];
 	int r;
 
@@ -382,8 +451,6 @@ act_open(const struct doing *d)
 	r = case_get(d->archive, d->txn, c.name, &found);
 	if (r != -ENOENT)
 		return r ? r : -EEXIST;
-	c.opened_ns = d->act->now_ns;
-	memcpy(c.opened_by, d->act->actor, sizeof(c.opened_by));
 	r = case_put(d, &c);
 	if (c.kind == STORE_CASE_SAR)
 		snprintf(detail, sizeof(detail), "by the clock of %s", c.law);
@@ -419,12 +486,16 @@ collect_held(void *ctx, const MDB_val *key, const MDB_val *value)
 static int
 act_close(struct doing *d)
 {
+	char reason[DETAIL_BYTES];
 	struct store__key at = { 0 };
 	struct ids ids = { 0 };
-	int r;
+	int r = reason_of(d, NULL, reason);
 
+	d->reason = reason;
 	store__key_text(&at, d->of.name);
-	r = walk(d->txn, d->archive->tables.held_for, &at, collect_held, &ids);
+	if (r == 0)
+		r = walk(d->txn, d->archive->tables.held_for, &at, collect_held,
+			 &ids);
 	for (size_t i = 0; i < ids.count && r == 0; i++) {
 		r = end_one(d, ids.ids[i]);
 		if (r == -ENOENT)
@@ -443,7 +514,19 @@ act_close(struct doing *d)
 	r = case_put(d, &d->of);
 	return r ? r
 		 : enter(d, d->of.kind ? "sar answer" : "case close",
-			 d->of.name, d->act->reason);
+			 d->of.name, reason);
+}
+
+/** Only a hold with a reason, somebody who approves and a day on which it is
+ * looked at again lifts a ceiling. */
+static int
+act_hold(const struct doing *d)
+{
+	const struct store_act *act = d->act;
+
+	if (!*act->reason || !*act->approver || act->review_ns <= act->now_ns)
+		return -EINVAL;
+	return for_ids(d, hold_one);
 }
 
 static int
@@ -464,6 +547,7 @@ static int
 act_pause(struct doing *d)
 {
 	const bool pause = d->act->type == STORE_ACT_PAUSE;
+	char reason[DETAIL_BYTES];
 	int r;
 
 	if (pause && d->of.paused_ns)
@@ -474,9 +558,11 @@ act_pause(struct doing *d)
 	if (!pause)
 		d->of.paused_days += d->act->of.paused_days;
 	r = case_put(d, &d->of);
+	if (r == 0)
+		r = reason_of(d, NULL, reason);
 	return r ? r
 		 : enter(d, pause ? "sar pause" : "sar resume", d->of.name,
-			 d->act->reason);
+			 reason);
 }
 
 static int
@@ -498,7 +584,7 @@ run(struct doing *d)
 	case STORE_ACT_CLOSE:
 		return act_close(d);
 	case STORE_ACT_HOLD:
-		return for_ids(d, hold_one);
+		return act_hold(d);
 	case STORE_ACT_END:
 		return for_ids(d, end_one);
 	case STORE_ACT_SEARCH:
@@ -551,17 +637,27 @@ struct telling {
 	int (*tell_hold)(void *ctx, const struct store_hold *hold);
 	void *ctx;
 	const char *name; /**< of the only case; NULL: any */
+	int error;        /**< of one that cannot be read; the rest is told */
 };
+
+/** What a walk ended with, or else what it had to step over. */
+static int
+told(const struct telling *t, int r)
+{
+	return r ? r : t->error;
+}
 
 static int
 tell_case(void *ctx, const MDB_val *key, const MDB_val *value)
 {
-	const struct telling *t = ctx;
+	struct telling *t = ctx;
 	struct store_case found;
 	int r = store__case_decode(&found, value->mv_data, value->mv_size);
 
 	(void)key;
-	return r ? r : t->tell_case(t->ctx, &found);
+	if (r)
+		t->error = r;
+	return r ? 0 : t->tell_case(t->ctx, &found);
 }
 
 int
@@ -577,19 +673,21 @@ store_cases(struct store_archive *archive,
 		return r;
 	r = walk(txn, archive->tables.cases, &all, tell_case, &t);
 	store__read_end(archive, txn);
-	return r;
+	return told(&t, r);
 }
 
 static int
 tell_hold(void *ctx, const MDB_val *key, const MDB_val *value)
 {
-	const struct telling *t = ctx;
+	struct telling *t = ctx;
 	struct store_hold hold;
 	int r = store__hold_decode(&hold, value->mv_data, value->mv_size);
 
 	(void)key;
+	if (r)
+		t->error = r;
 	if (r || (t->name && strcmp(t->name, hold.name) != 0))
-		return r;
+		return 0;
 	return t->tell_hold(t->ctx, &hold);
 }
 
@@ -643,20 +741,176 @@ store_holds(struct store_archive *archive, const char *name, const char *id,
 	else
 		r = walk(txn, archive->tables.holds, &at, tell_hold, &t);
 	store__read_end(archive, txn);
+	return told(&t, r);
+}
+
+/* ---- what hangs together ------------------------------------------------- */
+
+struct holding {
+	const struct store_archive *archive;
+	MDB_txn *txn;
+	const struct store_segment *segment;
+	bool held;
+	const char *wrong;
+};
+
+static int
+see_hold(void *ctx, const MDB_val *key, const MDB_val *value)
+{
+	struct holding *h = ctx;
+	struct store__key way = { 0 };
+	struct store_hold hold;
+	struct store_case c;
+	MDB_val k, none;
+
+	(void)key;
+	if (store__hold_decode(&hold, value->mv_data, value->mv_size)) {
+		h->wrong = "a hold of it cannot be read";
+		return 1;
+	}
+	h->held |= !hold.ended_ns;
+	held_for_key(&way, hold.name, h->segment);
+	k = store__key_val(&way);
+	if (case_get(h->archive, h->txn, hold.name, &c))
+		h->wrong = "it is held for a case that there is not";
+	else if (c.closed_ns && !hold.ended_ns)
+		h->wrong = "it is held for a case that is closed";
+	else if (mdb_get(h->txn, h->archive->tables.held_for, &k, &none))
+		h->wrong = "its case does not know that it holds it";
+	return h->wrong != NULL;
+}
+
+const char *
+store__holds_wrong(const struct store_archive *archive, MDB_txn *txn,
+		   const struct store_segment *segment)
+{
+	struct holding h = { .archive = archive,
+			     .txn = txn,
+			     .segment = segment };
+	struct store__key at = { 0 };
+
+	store__key_segment(&at, segment->call, segment->segment);
+	if (walk(txn, archive->tables.holds, &at, see_hold, &h) < 0)
+		return "its holds cannot be read";
+	if (h.wrong || h.held == (segment->state == STORE_STATE_HELD))
+		return h.wrong;
+	return h.held ? "a case holds it, but its row does not say so"
+		      : "its row says that it is held, but no case holds it";
+}
+
+/* ---- the end of a case --------------------------------------------------- */
+
+static int
+hold_remove(const struct store_archive *archive, MDB_txn *txn,
+	    const struct store_segment *segment, const char *name)
+{
+	struct store__key key;
+	MDB_val k;
+	int rc;
+
+	hold_key(&key, segment, name);
+	k = store__key_val(&key);
+	rc = mdb_del(txn, archive->tables.holds, &k, NULL);
+	if (rc && rc != MDB_NOTFOUND)
+		return store__index_error(rc);
+	held_for_key(&key, name, segment);
+	k = store__key_val(&key);
+	rc = mdb_del(txn, archive->tables.held_for, &k, NULL);
+	return rc == MDB_NOTFOUND ? 0 : store__index_error(rc);
+}
+
+static int
+is_one(void *ctx, const MDB_val *key, const MDB_val *value)
+{
+	(void)ctx;
+	(void)key;
+	(void)value;
+	return 1;
+}
+
+/** The holds of a case that is closed, and so ended. */
+static int
+holds_forget(const struct doing *d)
+{
+	struct store_segment segment = { 0 };
+	struct store__key at = { 0 };
+	struct ids ids = { 0 };
+	int r;
+
+	store__key_text(&at, d->of.name);
+	if (d->of.kind == STORE_CASE) {
+		r = walk(d->txn, d->archive->tables.held_for, &at, is_one,
+			 NULL);
+		return r > 0 ? -EAGAIN : r;
+	}
+	r = walk(d->txn, d->archive->tables.held_for, &at, collect_held, &ids);
+	for (size_t i = 0; i < ids.count && r == 0; i++) {
+		r = store__segment_id_parse(ids.ids[i], segment.call,
+					    &segment.segment);
+		if (r == 0)
+			r = hold_remove(d->archive, d->txn, &segment,
+					d->of.name);
+	}
+	free(ids.ids);
+	return r;
+}
+
+static int
+case_forget(struct doing *d, const char *name)
+{
+	struct store__key key = { 0 };
+	MDB_val k;
+	int r = case_get(d->archive, d->txn, name, &d->of);
+
+	if (r == 0 && !d->of.closed_ns)
+		r = -EPERM;
+	if (r == 0)
+		r = holds_forget(d);
+	if (r)
+		return r;
+	store__key_text(&key, d->of.name);
+	k = store__key_val(&key);
+	r = store__index_error(
+	    mdb_del(d->txn, d->archive->tables.cases, &k, NULL));
+	return r ? r
+		 : enter(d, d->of.kind ? "sar forget" : "case forget",
+			 d->of.name, "past its time by the policy");
+}
+
+int
+store_case_forget(struct store_archive *archive, const char *name,
+		  int64_t now_ns, const char *actor)
+{
+	struct store_act act = { .now_ns = now_ns };
+	struct doing d = { .archive = archive, .act = &act };
+	int r = store__write_begin(archive, &d.txn);
+
+	if (r)
+		return r;
+	snprintf(act.actor, sizeof(act.actor), "%s", actor);
+	r = case_forget(&d, name);
+	if (r == 0)
+		return store__write_commit(archive, d.txn);
+	mdb_txn_abort(d.txn);
 	return r;
 }
 
 /* ---- the end of a row ---------------------------------------------------- */
 
+/** By its key: a hold that cannot be read goes too. */
 static int
 collect_cases(void *ctx, const MDB_val *key, const MDB_val *value)
 {
-	struct store_hold hold;
-	int r = store__hold_decode(&hold, value->mv_data, value->mv_size);
+	const char *name = key->mv_data;
+	size_t left = key->mv_size, n = strnlen(name, left);
 
-	(void)key;
+	(void)value;
+	if (left < n + 6)
+		return -EBADMSG;
+	name += n + 5;
+	left -= n + 5;
 	/* names of cases are as long as ids */
-	return r ? r : ids_add(ctx, hold.name);
+	return memchr(name, 0, left) ? ids_add(ctx, name) : -EBADMSG;
 }
 
 int
@@ -665,22 +919,12 @@ store__holds_remove(const struct store_archive *archive, MDB_txn *txn,
 {
 	struct store__key at = { 0 };
 	struct ids names = { 0 };
-	MDB_val k;
 	int r;
 
 	store__key_segment(&at, segment->call, segment->segment);
 	r = walk(txn, archive->tables.holds, &at, collect_cases, &names);
-	for (size_t i = 0; i < names.count && r == 0; i++) {
-		hold_key(&at, segment, names.ids[i]);
-		k = store__key_val(&at);
-		r = store__index_error(
-		    mdb_del(txn, archive->tables.holds, &k, NULL));
-		held_for_key(&at, names.ids[i], segment);
-		k = store__key_val(&at);
-		if (r == 0)
-			r = store__index_error(
-			    mdb_del(txn, archive->tables.held_for, &k, NULL));
-	}
+	for (size_t i = 0; i < names.count && r == 0; i++)
+		r = hold_remove(archive, txn, segment, names.ids[i]);
 	free(names.ids);
 	return r;
 }

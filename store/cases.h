@@ -85,13 +85,27 @@ struct store_act {
  * @return 0; -EROFS, -EBUSY (a batch is open), -ENOSPC, -EIO; of the case:
  *         -EEXIST (OPEN: there is one, PAUSE: it is paused), -ENOENT (there is
  *         none), -ESTALE (it is closed), -EINVAL (no name, not a SAR, RESUME:
- *         not paused); of a segment: -ENOENT (there is none, END: it is not
- *         held for it), -EEXIST (it is held for it), -EALREADY (it was purged),
- *         -EAGAIN (it is being recorded), -EOVERFLOW (too many classes count
- *         already)
+ *         not paused, HOLD: no reason or approver, or its review is past); of a
+ *         segment: -ENOENT (there is none, END: it is not held for it), -EEXIST
+ *         (it is held for it), -EALREADY (it was purged), -EAGAIN (it is being
+ *         recorded), -EOVERFLOW (HOLD: more classes would count for it when all
+ *         its holds end than there is room for)
  */
 int store_act(struct store_archive *archive, const struct store_act *act,
 	      char failed[STORE_SEGMENT_ID_BYTES])
+	__attribute__((warn_unused_result));
+
+/**
+ * Forget a case that was closed, with an entry in the ledger. What was held for
+ * a request of a subject is known by its own row alone from then on; a case
+ * stays as long as there is a row of what was held for it, since it says why.
+ *
+ * @return 0; -ENOENT (there is none); -EPERM (it is open); -EAGAIN (there are
+ *         rows of what was held for it); -EROFS, -EBUSY (a batch is open),
+ *         -EBADMSG, -ENOSPC, -EIO
+ */
+int store_case_forget(struct store_archive *archive, const char *name,
+		      int64_t now_ns, const char *actor)
 	__attribute__((warn_unused_result));
 
 /** @return 0, -ENOENT, -EBADMSG, -EIO */
@@ -100,7 +114,7 @@ int store_case_get(struct store_archive *archive, const char *name,
 	__attribute__((warn_unused_result));
 
 /** All, by name. @param fn may not write; returns 0 to go on @return 0, what fn
- * returned, -EBADMSG, -EIO */
+ * returned, -EBADMSG (one cannot be read; the others were told), -EIO */
 int store_cases(struct store_archive *archive,
 		int (*fn)(void *ctx, const struct store_case *found), void *ctx)
 	__attribute__((warn_unused_result));
@@ -110,10 +124,14 @@ int store_cases(struct store_archive *archive,
  *
  * @param name of a case; NULL: all @param id of a segment; NULL: all
  * @param fn may not write; returns 0 to go on
+ * @return as store_cases
  */
 int store_holds(struct store_archive *archive, const char *name, const char *id,
 		int (*fn)(void *ctx, const struct store_hold *hold), void *ctx)
 	__attribute__((warn_unused_result));
+
+/** What it is, apart from being held. */
+enum store_state store_segment_unheld(const struct store_segment *segment);
 
 /** The class by which store_due finds a segment, and from when that counts: its
  * own from the start of the call, or the one that came last. */

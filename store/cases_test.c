@@ -68,6 +68,20 @@ case_open(const char *name, const char *then)
 	assert_int_equal(store_act(fx.archive, &a, failed), 0);
 }
 
+static void
+subject_open(const char *name, const char *numbers)
+{
+	char failed[STORE_SEGMENT_ID_BYTES];
+	struct store_act a = { .type = STORE_ACT_OPEN,
+			       .now_ns = NOW,
+			       .actor = "ann",
+			       .of = { .kind = STORE_CASE_SAR, .law = "uk" } };
+
+	snprintf(a.of.name, sizeof(a.of.name), "%s", name);
+	snprintf(a.of.subjects, sizeof(a.of.subjects), "%s", numbers);
+	assert_int_equal(store_act(fx.archive, &a, failed), 0);
+}
+
 static enum store_state
 state_of(const char *id, struct store_segment *segment)
 {
@@ -201,6 +215,25 @@ see_finding(void *ctx, const struct store_finding *finding)
 	return -EIO;
 }
 
+/** Whoever wants it gone, and does not know that it is held by now. */
+static void
+test_old_row_to_purge(void **state)
+{
+	struct store_segment s, other, now;
+
+	fixture_record(&fx, &s, 1, 100);
+	fixture_segment(&other, 2);
+	case_open("C-1", "complaints");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(store_batch_begin(fx.archive), 0);
+	assert_int_equal(
+	    store_purge_begin(fx.archive, &s, NOW, "clock", "x", NULL), -EPERM);
+	assert_int_equal(store_segment_put(fx.archive, &other), 0);
+	assert_int_equal(store_batch_commit(fx.archive), 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
+	assert_int_equal(state_of(other.id, &now), STORE_STATE_NONE);
+}
+
 /* Whoever still has an old row does not end a hold. */
 static void
 test_old_row(void **state)
@@ -216,12 +249,134 @@ test_old_row(void **state)
 	assert_int_equal(now.held_from, STORE_STATE_DAMAGED);
 	assert_int_equal(act(STORE_ACT_CLOSE, "C-1", NULL, NOW), 0);
 	assert_int_equal(state_of(s.id, &now), STORE_STATE_DAMAGED);
+	fixture_put(&fx, &s);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_DAMAGED);
+	assert_string_equal(now.successors[0].retention, "complaints");
+	assert_int_equal(now.successors[0].from_ns, NOW);
+	assert_int_equal(now.not_before_ns, NOW + GRACE);
 	assert_int_equal(store_verify_orphans(fx.archive, see_finding, NULL),
 			 0);
 }
 
 /* ---- refused: all or nothing ----------------------------------------------
  */
+
+/** What was killed when all but its row was written is sound, held or not; and
+ * one that was whole has to be. */
+static void
+test_held_interrupted(void **state)
+{
+	struct store_recording_result result;
+	struct store_finding finding;
+	struct store_recording *rec;
+	struct store_segment s, now;
+
+	fixture_segment(&s, 1);
+	rec = fixture_begin(&fx, &s);
+	assert_int_equal(fixture_speak(rec, &s, 0, 1200), 0);
+	fixture_totals(&s, 1200);
+	assert_int_equal(store_recording_finish(rec, &s, &result), 0);
+	store_recording_free(&rec, false);
+	store_archive_close(&fx.archive);
+	fixture_open(&fx);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_INTERRUPTED);
+	case_open("C-1", "");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
+	assert_int_equal(store_verify(fx.archive, fx.identity, &now, &finding),
+			 0);
+	/* as it would be of one that was stored */
+	now.held_from = STORE_STATE_STORED;
+	assert_int_equal(store_verify(fx.archive, fx.identity, &now, &finding),
+			 1);
+	assert_int_equal(finding.type, STORE_FINDING_COUNTS);
+	now.key_day = 0;
+	assert_int_equal(store_verify(fx.archive, NULL, &now, &finding), 1);
+	assert_int_equal(finding.type, STORE_FINDING_FILE_MISSING);
+}
+
+static char found_words[256];
+
+static int
+keep_words(void *ctx, const struct store_finding *finding)
+{
+	snprintf(found_words, sizeof(found_words), "%s", finding->detail);
+	return 0;
+}
+
+/** What is wrong last, in words. */
+static const char *
+verify_words(void)
+{
+	found_words[0] = '\0';
+	assert_int_equal(store_verify_orphans(fx.archive, keep_words, NULL), 0);
+	return found_words;
+}
+
+static void
+expect_last(const char *action, const char *detail)
+{
+	struct store_ledger_entry entry;
+
+	assert_int_equal(store_ledger_head(fx.archive, &entry), 0);
+	assert_string_equal(entry.action, action);
+	assert_string_equal(entry.detail, detail);
+}
+
+static int
+act_because(enum store_act_type type, const char *name, const char *id,
+	    const char *reason)
+{
+	char ids[1][STORE_SEGMENT_ID_BYTES], failed[STORE_SEGMENT_ID_BYTES];
+	struct store_act a = { .type = type,
+			       .now_ns = NOW,
+			       .actor = "ann",
+			       .approver = "bob",
+			       .review_ns = NOW + GRACE,
+			       .count = id != NULL,
+			       .ids = ids };
+
+	snprintf(a.of.name, sizeof(a.of.name), "%s", name);
+	snprintf(a.reason, sizeof(a.reason), "%s", reason);
+	snprintf(ids[0], sizeof(ids[0]), "%s", id ? id : "");
+	return store_act(fx.archive, &a, failed);
+}
+
+/** Whatever people type: who called does not stand in the ledger, not even
+ * where a text is cut. */
+static void
+test_no_numbers(void **state)
+{
+	char local[STORE_PSEUDONYM_BYTES], remote[STORE_PSEUDONYM_BYTES];
+	char expected[256], reason[STORE_WORDS_BYTES];
+	struct store_segment s;
+
+	fixture_record(&fx, &s, 1, 100);
+	assert_int_equal(store_pseudonym(fx.archive, NOW, s.local, local), 0);
+	assert_int_equal(store_pseudonym(fx.archive, NOW, s.remote, remote), 0);
+	case_open("C-1", "");
+	snprintf(reason, sizeof(reason), "2041 called %s", s.remote);
+	assert_int_equal(act_because(STORE_ACT_HOLD, "C-1", s.id, reason), 0);
+	snprintf(expected, sizeof(expected),
+		 "case C-1, approved by bob: %s called %s", local, remote);
+	expect_last("hold", expected);
+	assert_int_equal(act_because(STORE_ACT_END, "C-1", s.id, reason), 0);
+	snprintf(expected, sizeof(expected), "case C-1: %s called %s", local,
+		 remote);
+	expect_last("hold end", expected);
+	assert_int_equal(act_because(STORE_ACT_HOLD, "C-1", s.id, reason), 0);
+	assert_int_equal(act_because(STORE_ACT_CLOSE, "C-1", NULL, reason), 0);
+	snprintf(expected, sizeof(expected), "%s called %s", local, remote);
+	expect_last("case close", expected);
+
+	subject_open("S-1", "2041\n+441495123401");
+	assert_int_equal(act_because(STORE_ACT_PAUSE, "S-1", NULL, reason), 0);
+	expect_last("sar pause", expected);
+	assert_int_equal(act_because(STORE_ACT_RESUME, "S-1", NULL, reason), 0);
+	expect_last("sar resume", expected);
+	assert_int_equal(act_because(STORE_ACT_CLOSE, "S-1", NULL, reason), 0);
+	expect_last("sar answer", expected);
+}
 
 static void
 test_refused(void **state)
@@ -230,6 +385,8 @@ test_refused(void **state)
 	struct store_act two = { .type = STORE_ACT_HOLD,
 				 .now_ns = NOW,
 				 .of = { .name = "C-1" },
+				 .reason = "needed",
+				 .approver = "bob",
 				 .count = 2,
 				 .ids = ids };
 	struct store_segment s, gone, growing, now;
@@ -253,6 +410,17 @@ test_refused(void **state)
 	assert_int_equal(act(STORE_ACT_HOLD, "C-1", growing.id, NOW), -EAGAIN);
 	memcpy(ids[0], s.id, sizeof(ids[0]));
 	memcpy(ids[1], gone.id, sizeof(ids[1]));
+	assert_int_equal(store_act(fx.archive, &two, failed), -EINVAL);
+	two.review_ns = NOW;
+	assert_int_equal(store_act(fx.archive, &two, failed), -EINVAL);
+	assert_string_equal(failed, "");
+	two.review_ns = NOW + 1;
+	two.reason[0] = '\0';
+	assert_int_equal(store_act(fx.archive, &two, failed), -EINVAL);
+	two.reason[0] = 'x';
+	two.approver[0] = '\0';
+	assert_int_equal(store_act(fx.archive, &two, failed), -EINVAL);
+	two.approver[0] = 'x';
 	assert_int_equal(store_act(fx.archive, &two, failed), -EALREADY);
 	assert_string_equal(failed, gone.id);
 	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
@@ -267,6 +435,8 @@ test_refused(void **state)
 	store_recording_free(&rec, true);
 }
 
+/** More than there is room for are refused when a recording is to be held, not
+ * when the case is closed: that could never be then. */
 static void
 test_too_many_classes(void **state)
 {
@@ -274,15 +444,31 @@ test_too_many_classes(void **state)
 	struct store_segment s, now;
 
 	fixture_record(&fx, &s, 1, 100);
-	for (int i = 0; i <= STORE_SUCCESSORS_MAX; i++) {
+	for (int i = 0; i < STORE_SUCCESSORS_MAX; i++) {
 		snprintf(name, sizeof(name), "C-%d", i);
 		snprintf(class, sizeof(class), "class-%d", i);
 		case_open(name, class);
 		assert_int_equal(act(STORE_ACT_HOLD, name, s.id, NOW), 0);
-		assert_int_equal(act(STORE_ACT_CLOSE, name, NULL, NOW + i),
-				 i < STORE_SUCCESSORS_MAX ? 0 : -EOVERFLOW);
 	}
-	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
+	case_open("one-more", "another");
+	case_open("known", "class-2");
+	assert_int_equal(act(STORE_ACT_HOLD, "one-more", s.id, NOW),
+			 -EOVERFLOW);
+	assert_int_equal(act(STORE_ACT_HOLD, "known", s.id, NOW), 0);
+	for (int i = 0; i < STORE_SUCCESSORS_MAX; i++) {
+		snprintf(name, sizeof(name), "C-%d", i);
+		assert_int_equal(act(STORE_ACT_CLOSE, name, NULL, NOW + i), 0);
+	}
+	assert_int_equal(act(STORE_ACT_CLOSE, "known", NULL, NOW + 100), 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
+	assert_int_equal(count_due("class-2", NOW + 101), 1);
+	for (int i = 0; i < STORE_SUCCESSORS_MAX; i++)
+		assert_int_equal(now.successors[i].from_ns,
+				 NOW + (i == 2 ? 100 : i));
+	/* neither later */
+	assert_int_equal(act(STORE_ACT_HOLD, "one-more", s.id, NOW),
+			 -EOVERFLOW);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
 }
 
 /* ---- a request of a subject -----------------------------------------------
@@ -331,6 +517,201 @@ test_subject(void **state)
 	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
 	assert_int_equal(now.successors[0].from_ns, 0);
 	assert_int_equal(now.not_before_ns, NOW + GRACE);
+}
+
+/** Its numbers go, and what names it; the ledger says so. */
+static void
+test_forget_subject(void **state)
+{
+	struct store_ledger_entry entry;
+	struct store_segment s, now;
+	struct store_case found;
+
+	fixture_record(&fx, &s, 1, 100);
+	subject_open("S-1", "2041");
+	assert_int_equal(act(STORE_ACT_SEARCH, "S-1", s.id, NOW), 0);
+	assert_int_equal(store_case_forget(fx.archive, "S-1", NOW, "clock"),
+			 -EPERM);
+	assert_int_equal(store_case_forget(fx.archive, "S-2", NOW, "clock"),
+			 -ENOENT);
+	assert_int_equal(act(STORE_ACT_CLOSE, "S-1", NULL, NOW), 0);
+	assert_int_equal(store_case_forget(fx.archive, "S-1", NOW + 9, "clock"),
+			 0);
+	assert_int_equal(store_case_get(fx.archive, "S-1", &found), -ENOENT);
+	assert_int_equal(holds_of(NULL, s.id).ended, 0);
+	assert_int_equal(holds_of("S-1", NULL).ended, 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
+	assert_int_equal(store_ledger_head(fx.archive, &entry), 0);
+	assert_string_equal(entry.action, "sar forget");
+	assert_string_equal(entry.subject, "S-1");
+	assert_string_equal(entry.actor, "clock");
+	assert_int_equal(entry.time_ns, NOW + 9);
+}
+
+static int
+count_case(void *ctx, const struct store_case *found)
+{
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+/** One bad place does not hide the others. */
+static void
+test_damaged_others(void **state)
+{
+	struct counts counts = { 0 };
+	struct store__key key = { 0 };
+	struct store_segment s;
+	unsigned n = 0;
+
+	fixture_record(&fx, &s, 1, 100);
+	case_open("C-1", "");
+	case_open("C-2", "");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(act(STORE_ACT_HOLD, "C-2", s.id, NOW), 0);
+	store__key_text(&key, "C-1");
+	fixture_index_set(&fx, fx.archive->tables.cases, &key, "\1\1", 2);
+	assert_int_equal(store_cases(fx.archive, count_case, &n), -EBADMSG);
+	assert_int_equal(n, 1);
+	key = fixture_key(&s);
+	store__key_text(&key, "C-1");
+	fixture_index_set(&fx, fx.archive->tables.holds, &key, "\1\1", 2);
+	assert_int_equal(
+	    store_holds(fx.archive, NULL, NULL, count_hold, &counts), -EBADMSG);
+	assert_int_equal(counts.held, 1);
+}
+
+/** Nobody begins with days on which the clock stood still. */
+static void
+test_opened_as_new(void **state)
+{
+	char failed[STORE_SEGMENT_ID_BYTES];
+	const struct store_act a = { .type = STORE_ACT_OPEN,
+				     .now_ns = NOW,
+				     .actor = "ann",
+				     .of = { .name = "S-1",
+					     .kind = STORE_CASE_SAR,
+					     .law = "uk",
+					     .subjects = "2041",
+					     .received_ns = 7,
+					     .paused_days = 300,
+					     .paused_ns = 1,
+					     .searched_ns = 1,
+					     .closed_ns = 1,
+					     .answered_ns = 1,
+					     .closed_by = "bob",
+					     .outcome = "well" } };
+	const struct store_case expected = { .name = "S-1",
+					     .kind = STORE_CASE_SAR,
+					     .opened_by = "ann",
+					     .opened_ns = NOW,
+					     .law = "uk",
+					     .subjects = "2041",
+					     .received_ns = 7 };
+	struct store_case found;
+
+	assert_int_equal(store_act(fx.archive, &a, failed), 0);
+	assert_int_equal(store_case_get(fx.archive, "S-1", &found), 0);
+	assert_memory_equal(&found, &expected, sizeof(found));
+}
+
+/** Row, hold and case say the same, or it is told. */
+static void
+test_verify_tells(void **state)
+{
+	struct store__key key, way = { 0 }, name = { 0 };
+	struct store_segment s, now;
+
+	fixture_record(&fx, &s, 1, 100);
+	case_open("C-1", "");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(act(STORE_ACT_END, "C-1", s.id, NOW), 0);
+	assert_string_equal(verify_words(), "");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_string_equal(verify_words(), "");
+	store__key_text(&way, "C-1");
+	store__key_segment(&way, s.call, s.segment);
+	fixture_index_set(&fx, fx.archive->tables.held_for, &way, NULL, 0);
+	assert_string_equal(verify_words(),
+			    "its case does not know that it holds it");
+	fixture_index_set(&fx, fx.archive->tables.held_for, &way, "", 0);
+	store__key_text(&name, "C-1");
+	fixture_index_set(&fx, fx.archive->tables.cases, &name, NULL, 0);
+	assert_string_equal(verify_words(),
+			    "it is held for a case that there is not");
+	key = fixture_key(&s);
+	store__key_text(&key, "C-1");
+	fixture_index_set(&fx, fx.archive->tables.holds, &key, "\1\1", 2);
+	assert_string_equal(verify_words(), "a hold of it cannot be read");
+	fixture_index_set(&fx, fx.archive->tables.holds, &key, NULL, 0);
+	assert_string_equal(verify_words(), "its row says that it is held, but "
+					    "no case holds it");
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
+}
+
+/** A row that somebody set back by hand: a purge would take it. */
+static void
+test_verify_tells_of_row(void **state)
+{
+	struct store_segment s, now;
+	uint8_t row[STORE__ROW_BYTES];
+	struct store__key key;
+
+	fixture_record(&fx, &s, 1, 100);
+	case_open("C-1", "");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
+	now.state = STORE_STATE_STORED;
+	key = fixture_key(&s);
+	fixture_index_set(&fx, fx.archive->tables.segments, &key, row,
+			  store__row_encode(row, &now));
+	assert_string_equal(verify_words(), "a case holds it, but its row does "
+					    "not say so");
+}
+
+/** As long as there is a row that it is the reason of. */
+static void
+test_forget_case(void **state)
+{
+	struct store_ledger_entry entry;
+	struct store_case found;
+	struct store_segment s;
+
+	fixture_record(&fx, &s, 1, 100);
+	case_open("C-1", "");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(act(STORE_ACT_CLOSE, "C-1", NULL, NOW), 0);
+	assert_int_equal(store_case_forget(fx.archive, "C-1", NOW, "clock"),
+			 -EAGAIN);
+	assert_int_equal(store_purge(fx.archive, s.id, NOW, "x", "y"), 0);
+	assert_int_equal(store_case_forget(fx.archive, "C-1", NOW, "clock"),
+			 -EAGAIN);
+	assert_int_equal(holds_of("C-1", NULL).ended, 1);
+	assert_int_equal(store_forget_one(fx.archive, s.id), 0);
+	assert_int_equal(store_case_forget(fx.archive, "C-1", NOW, "clock"), 0);
+	assert_int_equal(store_case_get(fx.archive, "C-1", &found), -ENOENT);
+	assert_int_equal(store_ledger_head(fx.archive, &entry), 0);
+	assert_string_equal(entry.action, "case forget");
+}
+
+/** What cannot be read does not keep the note of a deleted call for ever. */
+static void
+test_damaged_hold(void **state)
+{
+	struct store__key key;
+	struct store_segment s, now;
+
+	fixture_record(&fx, &s, 1, 100);
+	case_open("C-1", "");
+	assert_int_equal(act(STORE_ACT_HOLD, "C-1", s.id, NOW), 0);
+	assert_int_equal(act(STORE_ACT_CLOSE, "C-1", NULL, NOW), 0);
+	assert_int_equal(store_purge(fx.archive, s.id, NOW, "x", "y"), 0);
+	key = fixture_key(&s);
+	store__key_text(&key, "C-1");
+	fixture_index_set(&fx, fx.archive->tables.holds, &key, "\1\1", 2);
+	assert_int_equal(store_forget_one(fx.archive, s.id), 0);
+	assert_int_equal(store_segment_get(fx.archive, s.id, &now), -ENOENT);
+	assert_int_equal(holds_of(NULL, NULL).ended, 0);
 }
 
 /* ---- a hold and a purge ----------------------------------------------------
@@ -474,10 +855,23 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_held_stays), TEST(test_found_by_successor),
-		TEST(test_old_row),    TEST(test_refused),
-		TEST(test_subject),    TEST(test_too_many_classes),
+		TEST(test_held_stays),
+		TEST(test_found_by_successor),
+		TEST(test_old_row),
+		TEST(test_refused),
+		TEST(test_subject),
+		TEST(test_too_many_classes),
 		TEST(test_race),
+		TEST(test_forget_subject),
+		TEST(test_opened_as_new),
+		TEST(test_damaged_others),
+		TEST(test_verify_tells),
+		TEST(test_verify_tells_of_row),
+		TEST(test_old_row_to_purge),
+		TEST(test_no_numbers),
+		TEST(test_held_interrupted),
+		TEST(test_forget_case),
+		TEST(test_damaged_hold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,7 +32,8 @@ struct fixture {
 
 /** Small, so that sanitizers do not have to reserve much. */
 static const struct store_archive_config fixture_config = {
-	.map_bytes = UINT64_C(32) << 20
+	.map_bytes = UINT64_C(32) << 20,
+	.now_ns = 5555,
 };
 
 static inline void
@@ -63,6 +64,25 @@ fixture_fini(struct fixture *fx)
 	store_archive_close(&fx->archive);
 	store_identity_free(&fx->identity);
 	testing_folder_remove(fx->home);
+}
+
+/** Of a test; its state is the fixture. */
+static inline int
+fixture_setup(void **state)
+{
+	struct fixture *fx = calloc(1, sizeof(*fx));
+
+	fixture_init(fx);
+	*state = fx;
+	return 0;
+}
+
+static inline int
+fixture_teardown(void **state)
+{
+	fixture_fini(*state);
+	free(*state);
+	return 0;
 }
 
 /** Segment 1 of the nth call; calls begin a minute apart. */
@@ -243,6 +263,26 @@ fixture_record(struct fixture *fx, struct store_segment *s, unsigned nth,
 	rec = fixture_begin(fx, s);
 	assert_int_equal(fixture_speak(rec, s, 0, ms), 0);
 	fixture_finish(fx, s, rec, ms);
+}
+
+/** Held for a case of its own. */
+static inline void
+fixture_hold(struct fixture *fx, const char *id)
+{
+	char ids[1][STORE_SEGMENT_ID_BYTES], failed[STORE_SEGMENT_ID_BYTES];
+	struct store_act act = { .type = STORE_ACT_OPEN,
+				 .now_ns = 1,
+				 .reason = "needed",
+				 .approver = "bob",
+				 .review_ns = 2,
+				 .ids = ids };
+
+	snprintf(act.of.name, sizeof(act.of.name), "for-%.30s", id);
+	snprintf(ids[0], sizeof(ids[0]), "%s", id);
+	assert_int_equal(store_act(fx->archive, &act, failed), 0);
+	act.type = STORE_ACT_HOLD;
+	act.count = 1;
+	assert_int_equal(store_act(fx->archive, &act, failed), 0);
 }
 
 /** Write the index past all that keeps it sound. @param value NULL: delete */

@@ -164,7 +164,36 @@ _Static_assert((size_t)STORE__AUDIT_KEYS_MAX *STORE_PUBLIC_TEXT_BYTES <
 		   STORE__KEY_FILE_BYTES,
 	       "audit.pub does not fit");
 
-/** A key that was not heard of before. */
+/** Is there a head by this key? It was kept together with the entry that tells
+ * of the key, which audit.pub was not. @return 1, 0, negative errno */
+static int
+key_signed(const struct store_archive *archive, MDB_txn *txn,
+	   const uint8_t pub[STORE_AUDIT_KEY_BYTES])
+{
+	struct store_head head;
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	int r = store__index_error(
+	    mdb_cursor_open(txn, archive->tables.heads, &cursor));
+
+	if (r)
+		return r;
+	r = store__index_error(mdb_cursor_get(cursor, &key, &value, MDB_LAST));
+	while (r == 0) {
+		if (store__head_value_decode(&head, key.mv_data, key.mv_size,
+					     value.mv_data,
+					     value.mv_size) == 0 &&
+		    memcmp(head.key, pub, STORE_AUDIT_KEY_BYTES) == 0)
+			r = 1;
+		else
+			r = store__index_error(
+			    mdb_cursor_get(cursor, &key, &value, MDB_PREV));
+	}
+	mdb_cursor_close(cursor);
+	return r == -ENOENT ? 0 : r;
+}
+
+/** A key of which the ledger or audit.pub does not tell yet. */
 static int
 key_introduce(struct store_archive *archive, MDB_txn *txn,
 	      const struct store_signer *signer, int64_t now_ns,
@@ -174,20 +203,25 @@ key_introduce(struct store_archive *archive, MDB_txn *txn,
 	struct store_ledger_entry entry = { .time_ns = now_ns,
 					    .action = "audit-key" };
 	int count = store__audit_keys(archive, keys);
+	bool listed = false;
 	int r;
 
 	if (count < 0)
 		return count;
-	for (int i = 0; i < count; i++)
-		if (memcmp(keys[i], signer->pub, sizeof(signer->pub)) == 0)
-			return 0;
-	if (count == STORE__AUDIT_KEYS_MAX)
+	for (int i = 0; i < count && !listed; i++)
+		listed = memcmp(keys[i], signer->pub, sizeof(signer->pub)) == 0;
+	r = listed ? key_signed(archive, txn, signer->pub) : 0;
+	if (r)
+		return r < 0 ? r : 0;
+	if (!listed && count == STORE__AUDIT_KEYS_MAX)
 		return -ENOSPC;
-	memcpy(keys[count], signer->pub, sizeof(signer->pub));
 	snprintf(entry.actor, sizeof(entry.actor), "%s", actor);
 	store__key_text_make(entry.detail, PUBLIC_WORD, signer->pub);
 	r = store__ledger_put(archive, txn, &entry);
-	return r ? r : keys_write(archive, keys, count + 1);
+	if (r || listed)
+		return r;
+	memcpy(keys[count], signer->pub, sizeof(signer->pub));
+	return keys_write(archive, keys, count + 1);
 }
 
 /* ---- which archive ----------------------------------------------------- */
@@ -344,6 +378,31 @@ signed_already(const struct store_archive *archive, MDB_txn *txn,
 	       store__head_signed(head);
 }
 
+/** Does a head vouch for another entry of this number? Whoever cut the ledger
+ * and went on with it does not get that out of the way. @return 0, -EBADMSG */
+static int
+head_agrees(const struct store_archive *archive, MDB_txn *txn,
+	    const struct store_head *head)
+{
+	uint8_t number[8];
+	MDB_val key = { .mv_size = 8, .mv_data = number }, value;
+	struct store_head known;
+	int r;
+
+	store__be_put(number, head->number, 8);
+	r = store__index_error(
+	    mdb_get(txn, archive->tables.heads, &key, &value));
+	if (r)
+		return r == -ENOENT ? 0 : r;
+	if (store__head_value_decode(&known, number, 8, value.mv_data,
+				     value.mv_size) ||
+	    !store__head_signed(&known))
+		return 0;
+	return memcmp(known.hash, head->hash, sizeof(known.hash)) == 0
+		   ? 0
+		   : -EBADMSG;
+}
+
 static int
 sign(struct store_archive *archive, MDB_txn *txn,
      const struct store_signer *signer, int64_t now_ns, const char *actor,
@@ -368,7 +427,9 @@ sign(struct store_archive *archive, MDB_txn *txn,
 				     .time_ns = now_ns / NS_PER_S * NS_PER_S };
 	memcpy(head->hash, entry.hash, sizeof(head->hash));
 	memcpy(head->key, signer->pub, sizeof(head->key));
-	r = id_make(archive, txn, head->archive);
+	r = head_agrees(archive, txn, head);
+	if (r == 0)
+		r = id_make(archive, txn, head->archive);
 	if (r)
 		return r;
 	crypto_sign_detached(head->signature, NULL, text,

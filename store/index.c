@@ -534,10 +534,21 @@ keep_held(const struct store_archive *archive, MDB_txn *txn,
 		return r;
 	segment->held_from = segment->state;
 	segment->state = STORE_STATE_HELD;
-	segment->not_before_ns = old->not_before_ns;
-	memcpy(segment->successors, old->successors,
-	       sizeof(segment->successors));
 	return 0;
+}
+
+/** ... nor what holds left that ended. @return 0, -EOVERFLOW */
+static int
+keep_successors(struct store_segment *segment, const struct store_segment *old)
+{
+	int r = 0;
+
+	if (segment->not_before_ns < old->not_before_ns)
+		segment->not_before_ns = old->not_before_ns;
+	for (size_t i = 0; i < STORE_SUCCESSORS_MAX && r == 0; i++)
+		r = store__successor_add(segment, old->successors[i].retention,
+					 old->successors[i].from_ns);
+	return r;
 }
 
 /** What was taken out stays out: whoever still holds a row from before does
@@ -578,7 +589,9 @@ store__row_put(const struct store_archive *archive, MDB_txn *txn,
 	if (r == 0) {
 		store__ways_of(&from, &archive->tables, &old);
 		keep_scrubbed(&copy, &old);
-		r = keep_held(archive, txn, &copy, &old);
+		r = keep_successors(&copy, &old);
+		if (r == 0)
+			r = keep_held(archive, txn, &copy, &old);
 		if (r < 0)
 			return r;
 	}

@@ -9,24 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int
-setup(void **state)
-{
-	struct fixture *fx = calloc(1, sizeof(*fx));
-
-	fixture_init(fx);
-	*state = fx;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	fixture_fini(*state);
-	free(*state);
-	return 0;
-}
-
 struct hits {
 	unsigned count;
 	unsigned stop_at;
@@ -706,7 +688,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 		TEST(test_put_and_get),
 		TEST(test_prefix),
 		TEST(test_search),

@@ -96,6 +96,8 @@ store__keyring_read(const struct store_archive *archive, uint32_t day,
 	close(fd);
 	if (r)
 		return r;
+	if (sodium_is_zero(bytes, sizeof(bytes)))
+		return -ENOKEY; /* the file is a new one */
 	r = store__slot_decode(bytes, day, slot, sealed);
 	if (r == STORE__SLOT_DESTROYED)
 		return -ENOKEY;

@@ -195,72 +195,81 @@ replace(char *text, size_t bytes, char *at, size_t n, const char *by)
 /** Put a pseudonym in place of a number or a name, where it stands as a word
  * of its own. */
 static int
-hide(struct store_archive *archive, struct store_ledger_entry *entry,
-     const char *number)
+hide(struct store_archive *archive, int64_t time_ns, const char *number,
+     char *text, size_t bytes)
 {
 	const size_t n = strlen(number);
 	char name[STORE_PSEUDONYM_BYTES];
-	char *at = entry->detail;
+	char *at = text;
 	int r;
 
 	if (n < HIDE_BYTES_MIN)
 		return 0;
 	while ((at = strstr(at, number)) != NULL) {
-		if ((at > entry->detail && of_a_word((unsigned char)at[-1])) ||
+		if ((at > text && of_a_word((unsigned char)at[-1])) ||
 		    of_a_word((unsigned char)at[n])) {
 			at++;
 			continue;
 		}
-		r = store_pseudonym(archive, entry->time_ns, number, name);
+		r = store_pseudonym(archive, time_ns, number, name);
 		if (r)
 			return r;
-		at = replace(entry->detail, sizeof(entry->detail), at, n, name);
+		at = replace(text, bytes, at, n, name);
 	}
 	return 0;
 }
 
-/** What people type (a case, the path of a copy) may name who called. */
-static int
-hide_parties(struct store_archive *archive, MDB_txn *txn,
-	     struct store_ledger_entry *entry)
+int
+store__hide_numbers(struct store_archive *archive, int64_t time_ns,
+		    const char *numbers, char *text, size_t bytes)
 {
-	struct store_segment segment;
-	char other[STORE_OTHERS_BYTES];
-	const char *line;
+	char number[STORE_OTHERS_BYTES];
 	size_t n;
-	int r = store__row_get(archive, txn, entry->subject, &segment);
+	int r = 0;
 
-	/* Without a row nobody knows of numbers. */
-	if (r)
-		return 0;
-	{
-		const char *const parties[] = {
-			segment.from_sent, segment.to_sent, segment.from,
-			segment.to,        segment.local,   segment.remote,
-			segment.from_name, segment.to_name,
-		};
+	for (; *numbers && r == 0; numbers += n + (numbers[n] == '\n')) {
+		n = strcspn(numbers, "\n");
+		if (n >= sizeof(number))
+			continue;
+		memcpy(number, numbers, n);
+		number[n] = '\0';
+		r = hide(archive, time_ns, number, text, bytes);
+	}
+	return r;
+}
 
-		for (size_t i = 0; i < sizeof(parties) / sizeof(*parties); i++)
-			if ((r = hide(archive, entry, parties[i])) < 0)
-				return r;
-	}
-	for (line = segment.others; *line; line += n + (line[n] == '\n')) {
-		n = strcspn(line, "\n");
-		memcpy(other, line, n);
-		other[n] = '\0';
-		r = hide(archive, entry, other);
-		if (r)
-			return r;
-	}
-	return 0;
+int
+store__hide_parties(struct store_archive *archive, int64_t time_ns,
+		    const struct store_segment *segment, char *text,
+		    size_t bytes)
+{
+	const char *const parties[] = {
+		segment->from_sent, segment->to_sent, segment->from,
+		segment->to,        segment->local,   segment->remote,
+		segment->from_name, segment->to_name,
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < sizeof(parties) / sizeof(*parties) && r == 0;
+	     i++)
+		r = hide(archive, time_ns, parties[i], text, bytes);
+	return r ? r
+		 : store__hide_numbers(archive, time_ns, segment->others, text,
+				       bytes);
 }
 
 static int
 append(struct store_archive *archive, MDB_txn *txn,
        struct store_ledger_entry *entry)
 {
-	int r = hide_parties(archive, txn, entry);
+	struct store_segment segment;
+	int r = store__row_get(archive, txn, entry->subject, &segment);
 
+	/* What people type (a case, the path of a copy) may name who called;
+	 * without a row nobody knows of numbers. */
+	r = r ? 0
+	      : store__hide_parties(archive, entry->time_ns, &segment,
+				    entry->detail, sizeof(entry->detail));
 	return r ? r : store__ledger_put(archive, txn, entry);
 }
 

@@ -9,24 +9,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static int
-setup(void **state)
-{
-	struct fixture *fx = calloc(1, sizeof(*fx));
-
-	fixture_init(fx);
-	*state = fx;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	fixture_fini(*state);
-	free(*state);
-	return 0;
-}
-
 /** What a walk told, one after the other. */
 struct calls {
 	unsigned count, stop_at;
@@ -536,7 +518,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 		TEST(test_put_walk_delete), TEST(test_walk_stops),
 		TEST(test_longest),         TEST(test_truncations),
 		TEST(test_damaged),         TEST(test_map_full),

@@ -153,10 +153,14 @@ in_transaction(const struct purge *purge, struct store_purge *const *many,
 
 	for (size_t i = 0; i < count; i++)
 		results[i] = many[i]->result;
-	r = together(purge, many, count, fn);
+	do {
+		/* Nothing was done to any of them. */
+		for (size_t i = 0; i < count; i++)
+			many[i]->result = results[i];
+		r = together(purge, many, count, fn);
+	} while (r == -ENOSPC && store__reserve_use(purge->archive));
 	if (r == 0)
 		return 0;
-	/* Nothing was done to any of them. */
 	for (size_t i = 0; i < count; i++)
 		many[i]->result = results[i];
 	if (count > 1 && r != -EROFS && r != -EBUSY) {
@@ -263,13 +267,13 @@ files_remove(const struct store_archive *archive, const struct day *day)
 /** What was to be taken out of them, or was: the key and the file of that go
  * too. */
 static void
-scrubs_drop(struct store_archive *archive, struct store_purge *const *many,
+scrubs_drop(const struct purge *purge, struct store_purge *const *many,
 	    size_t count)
 {
 	for (size_t i = 0; i < count; i++)
 		if (many[i]->result == 0)
-			many[i]->result =
-			    store__scrub_drop(archive, many[i]->id);
+			many[i]->result = store__scrub_drop(
+			    purge->archive, many[i]->id, purge->now_ns);
 }
 
 /** @param why what the note says */
@@ -307,6 +311,9 @@ certify(const struct purge *purge, MDB_txn *txn, struct store_purge *one)
 		one->result = r == -ENOENT ? -EALREADY : r;
 		return 0;
 	}
+	/* What stopped on its way was not gone before now. */
+	if (entry.time_ns < purge->now_ns)
+		entry.time_ns = purge->now_ns;
 	memcpy(why, entry.detail, sizeof(why));
 	detail_make(&entry, one, why);
 	r = store__ledger_put(purge->archive, txn, &entry);
@@ -346,7 +353,7 @@ finish(const struct purge *purge, struct store_purge *const *given,
 	while (day_next(&day, &many, &left))
 		if (day.day)
 			files_remove(archive, &day);
-	scrubs_drop(archive, given, count);
+	scrubs_drop(purge, given, count);
 	r = in_transaction(purge, given, count, certify);
 	if (r == 0)
 		store__step(archive, 5);
@@ -415,10 +422,11 @@ finish_skipped(void *ctx, const struct store__key *key, int error)
 }
 
 int
-store__purge_finish_all(struct store_archive *archive,
+store__purge_finish_all(struct store_archive *archive, int64_t now_ns,
 			struct store_recovery *found)
 {
-	struct finish_all all = { .purge = { .archive = archive },
+	struct finish_all all = { .purge = { .archive = archive,
+					     .now_ns = now_ns },
 				  .found = found };
 	int r = store__table_walk(archive, archive->tables.purging, finish_take,
 				  finish_skipped, &all);
@@ -515,7 +523,7 @@ store_purge_begin(struct store_archive *archive,
 				     .actor = actor,
 				     .why = why,
 				     .reason = reason };
-	struct store_segment segment = *row;
+	struct store_segment segment;
 	int r;
 
 	if (archive->batch_error)
@@ -523,6 +531,11 @@ store_purge_begin(struct store_archive *archive,
 	assert(archive->batch);
 	if (!store__segment_sound(row))
 		return store__batch_fail(archive, -EINVAL);
+	/* Whoever has an old row does not know that it is held by now. */
+	r = store__row_get(archive, archive->batch, row->id, &segment);
+	if (r == 0 && segment.state == STORE_STATE_HELD)
+		return -EPERM;
+	segment = *row;
 	r = entomb(&purge, archive->batch, &segment);
 	return r && r != -EALREADY ? store__batch_fail(archive, r) : r;
 }
@@ -543,6 +556,7 @@ purge_many(const struct purge *purge, struct store_purge *given, size_t count)
 		return r;
 	store__step(purge->archive, 1);
 	finished = finish(purge, many, count);
+	store__reserve_keep(purge->archive);
 	return r ? r : finished;
 }
 

@@ -2,61 +2,9 @@
 /* Purging: what may go and what may not, a crash between any two steps, and
  * that neither key nor sound is left in any file. */
 #include "cmd/testing/testing.h"
-#include "store/fixture_priv.h"
+#include "store/purge_fixture_priv.h"
 
 #include <errno.h>
-#include <ftw.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static int
-setup(void **state)
-{
-	struct fixture *fx = calloc(1, sizeof(*fx));
-
-	fixture_init(fx);
-	*state = fx;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	fixture_fini(*state);
-	free(*state);
-	return 0;
-}
-
-/* ---- search through every file ----------------------------------------- */
-
-/* nftw has no context. */
-static const uint8_t *needle;
-static size_t needle_bytes;
-static unsigned needle_files;
-
-static int
-look_into(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	uint8_t *bytes;
-	size_t n;
-
-	if (flag != FTW_F)
-		return 0;
-	bytes = testing_read_file(path, &n);
-	needle_files += memmem(bytes, n, needle, needle_bytes) != NULL;
-	free(bytes);
-	return 0;
-}
-
-static unsigned
-files_with(const char *dir, const void *bytes, size_t n)
-{
-	needle = bytes;
-	needle_bytes = n;
-	needle_files = 0;
-	assert_int_equal(nftw(dir, look_into, 16, FTW_PHYS), 0);
-	return needle_files;
-}
 
 static unsigned ledger_count(struct fixture *fx, const char *subject);
 
@@ -87,8 +35,8 @@ expect_gone(struct fixture *fx, const struct store_segment *s,
 	fixture_path(fx, s, path);
 	assert_int_equal(access(path, F_OK), -1);
 	assert_int_equal(
-	    files_with(fx->home, sealed->sealed[0], STORE_SEALED_KEY_BYTES), 0);
-	assert_int_equal(files_with(fx->home, "PLAINTEXT", 9), 0);
+	    files_with(fx, sealed->sealed[0], STORE_SEALED_KEY_BYTES), 0);
+	assert_int_equal(files_with(fx, "PLAINTEXT", 9), 0);
 	assert_int_equal(ledger_count(fx, s->id), 1);
 }
 
@@ -96,6 +44,7 @@ expect_gone(struct fixture *fx, const struct store_segment *s,
 
 struct counting {
 	const char *subject;
+	int64_t time_ns; /**< of the last */
 	unsigned count;
 };
 
@@ -108,7 +57,7 @@ count_one(void *ctx, const struct store_ledger_entry *entry)
 		return 0;
 	assert_string_equal(entry->action, "purge");
 	assert_string_equal(entry->actor, "clock");
-	assert_int_equal(entry->time_ns, 5555);
+	counting->time_ns = entry->time_ns;
 	assert_non_null(strstr(entry->detail, "key 20190328/"));
 	assert_non_null(strstr(entry->detail, "overwritten"));
 	assert_non_null(strstr(entry->detail, "90 days"));
@@ -126,6 +75,17 @@ ledger_count(struct fixture *fx, const char *subject)
 	return counting.count;
 }
 
+/** When the last of it was gone. */
+static int64_t
+gone_ns(struct fixture *fx, const char *subject)
+{
+	struct counting counting = { .subject = subject };
+
+	assert_int_equal(store_ledger_walk(fx->archive, count_one, &counting),
+			 0);
+	return counting.time_ns;
+}
+
 /* ---- tests ------------------------------------------------------------- */
 
 static void
@@ -141,9 +101,9 @@ test_purge(void **state)
 		assert_int_equal(store__keyring_read(fx->archive, s[i].key_day,
 						     s[i].key_slot, &sealed[i]),
 				 0);
-		assert_int_equal(files_with(fx->home, sealed[i].sealed[0],
-					    STORE_SEALED_KEY_BYTES),
-				 1);
+		assert_int_equal(
+		    files_with(fx, sealed[i].sealed[0], STORE_SEALED_KEY_BYTES),
+		    1);
 	}
 	assert_int_equal(
 	    store_purge(fx->archive, s[1].id, 5555, "clock", "90 days"), 0);
@@ -161,6 +121,39 @@ test_purge(void **state)
 	assert_int_equal(
 	    store_purge(fx->archive, s[0].call, 6666, "clock", "x"), -ENOENT);
 	assert_int_equal(ledger_count(fx, s[1].id), 1);
+}
+
+/** Most of a key in a slot that is none any more: it was put back. */
+static void
+test_key_put_back(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_finding finding;
+	struct store_segment s;
+	uint8_t *slots;
+	char path[512];
+	size_t n;
+	FILE *file;
+
+	fixture_record(fx, &s, 0, 1200);
+	snprintf(path, sizeof(path), "%s/keyring/2019-03-28.keys", fx->dir);
+	slots = testing_read_file(path, &n);
+	assert_int_equal(
+	    store_purge(fx->archive, s.id, 5555, "clock", "90 days"), 0);
+	assert_int_equal(store_segment_get(fx->archive, s.id, &s), 0);
+	assert_int_equal(store_verify(fx->archive, NULL, &s, &finding), 0);
+	slots[STORE__SLOT_BYTES - 1] ^= 1;
+	file = fopen(path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fwrite(slots, 1, n, file), n);
+	assert_int_equal(fclose(file), 0);
+	free(slots);
+	assert_int_equal(store_verify(fx->archive, NULL, &s, &finding), 1);
+	assert_int_equal(finding.type, STORE_FINDING_NOT_ERASED);
+	/* A file that is a new one has no key. */
+	assert_int_equal(truncate(path, 0), 0);
+	assert_int_equal(truncate(path, (off_t)n), 0);
+	assert_int_equal(store_verify(fx->archive, NULL, &s, &finding), 0);
 }
 
 static void
@@ -364,7 +357,7 @@ test_discard(void **state)
 	fixture_path(fx, &s[0], path);
 	assert_int_equal(access(path, F_OK), -1);
 	assert_int_equal(
-	    files_with(fx->home, sealed.sealed[0], STORE_SEALED_KEY_BYTES), 0);
+	    files_with(fx, sealed.sealed[0], STORE_SEALED_KEY_BYTES), 0);
 	assert_int_equal(ledger_count(fx, s[0].id), 1);
 	assert_int_equal(opted_out(fx, &s[0]), 1);
 	assert_int_equal(store_segment_get(fx->archive, s[0].id, &now),
@@ -546,13 +539,10 @@ test_refused_while_purging(void **state)
 
 /* ---- a crash between any two steps ------------------------------------- */
 
-static int die_at;
-
 static void
-die(int step)
+purge(struct fixture *fx, void *ctx)
 {
-	if (step == die_at)
-		_exit(77);
+	(void)!store_purge(fx->archive, ctx, 5555, "clock", "90 days");
 }
 
 static void
@@ -562,28 +552,13 @@ test_crash_at_every_step(void **state)
 	struct store_sealed_key sealed;
 	struct store_recovery recovery;
 	struct store_segment s;
-	int status;
 
 	for (int step = 1; step <= 5; step++) {
 		fixture_record(fx, &s, (unsigned)step, 1200);
 		assert_int_equal(store__keyring_read(fx->archive, s.key_day,
 						     s.key_slot, &sealed),
 				 0);
-		store_archive_close(&fx->archive);
-		if (fork() == 0) {
-			if (store_archive_open(&fx->archive, fx->dir,
-					       STORE_WRITE, &fixture_config,
-					       NULL))
-				_exit(1);
-			die_at = step;
-			fx->archive->fault = die;
-			(void)!store_purge(fx->archive, s.id, 5555, "clock",
-					   "90 days");
-			_exit(2);
-		}
-		assert_true(wait(&status) > 0);
-		assert_true(WIFEXITED(status));
-		assert_int_equal(WEXITSTATUS(status), 77);
+		crash(fx, step, 0, purge, s.id);
 		assert_int_equal(store_archive_open(&fx->archive, fx->dir,
 						    STORE_WRITE,
 						    &fixture_config, &recovery),
@@ -600,6 +575,7 @@ static void
 test_again_after_error(void **state)
 {
 	struct fixture *fx = *state;
+	struct store_archive_config later = fixture_config;
 	struct store_sealed_key sealed;
 	struct store_segment s;
 	char path[512], aside[512];
@@ -625,10 +601,15 @@ test_again_after_error(void **state)
 			    store_purge(fx->archive, s.id, 6666, "other", "x"),
 			    0);
 		} else {
+			later.now_ns = 6666;
 			store_archive_close(&fx->archive);
-			fixture_open(fx);
+			assert_int_equal(
+			    store_archive_open(&fx->archive, fx->dir,
+					       STORE_WRITE, &later, NULL),
+			    0);
 		}
 		expect_gone(fx, &s, &sealed);
+		assert_int_equal(gone_ns(fx, s.id), 6666);
 	}
 }
 
@@ -793,7 +774,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+		TEST(test_key_put_back),
 		TEST(test_purge),
 		TEST(test_what_may_not_go),
 		TEST(test_discard),

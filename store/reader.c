@@ -70,7 +70,7 @@ store__reader_new(struct store_reader **reader, int fd,
 		return -ENOMEM;
 	}
 	rd->fd = fd;
-	rd->state = segment->state;
+	rd->state = store_segment_unheld(segment);
 	rd->chunks_known = segment->chunks;
 	rd->offset = STORE__HEADER_BYTES;
 	memcpy(rd->key, key, sizeof(rd->key));

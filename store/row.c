@@ -36,6 +36,8 @@ struct field {
 	uint64_t max;
 };
 
+_Static_assert(STORE_SUCCESSORS_MAX == 8, "each has its fields below");
+
 #define MEMBER(s, m)                                                           \
 	.offset = offsetof(struct s, m), .bytes = sizeof(((struct s *)0)->m)
 #define NUMBER_FIELD(t, s, m, limit)                                           \
@@ -95,8 +97,16 @@ static const struct field segment_fields[] = {
 	NUMBER_FIELD(41, store_segment, successors[2].from_ns, UINT64_MAX),
 	TEXT_FIELD(42, store_segment, successors[3].retention),
 	NUMBER_FIELD(43, store_segment, successors[3].from_ns, UINT64_MAX),
+	TEXT_FIELD(44, store_segment, successors[4].retention),
+	NUMBER_FIELD(45, store_segment, successors[4].from_ns, UINT64_MAX),
+	TEXT_FIELD(46, store_segment, successors[5].retention),
+	NUMBER_FIELD(47, store_segment, successors[5].from_ns, UINT64_MAX),
+	TEXT_FIELD(48, store_segment, successors[6].retention),
+	NUMBER_FIELD(49, store_segment, successors[6].from_ns, UINT64_MAX),
 	NUMBER_FIELD(50, store_segment, scrubs, UINT32_MAX - 1),
 	BYTES_FIELD(51, store_segment, replaced),
+	TEXT_FIELD(52, store_segment, successors[7].retention),
+	NUMBER_FIELD(53, store_segment, successors[7].from_ns, UINT64_MAX),
 };
 
 static const struct field stream_fields[] = {

@@ -224,6 +224,17 @@ ledger_enter(struct store_archive *archive, MDB_txn *txn,
 	return store__ledger_put(archive, txn, entry);
 }
 
+/** Why, without the numbers and names of who called. */
+static int
+why_of(struct store_archive *archive, const struct store_scrub *scrub,
+       const struct store_segment *segment, int64_t time_ns,
+       char why[STORE_WHY_BYTES])
+{
+	memcpy(why, scrub->why, STORE_WHY_BYTES);
+	return store__hide_parties(archive, time_ns, segment, why,
+				   STORE_WHY_BYTES);
+}
+
 static struct store_ledger_entry
 entry_of(const struct store_scrub *scrub, const char *action,
 	 const struct store_person *who, int64_t now_ns)
@@ -285,6 +296,7 @@ store_scrub_propose(struct store_archive *archive,
 	struct store_scrub known, new = { .state = STORE_SCRUB_PROPOSED };
 	struct store_ledger_entry entry;
 	struct store_segment segment;
+	char why[STORE_WHY_BYTES];
 	MDB_txn *txn;
 	int r;
 
@@ -308,6 +320,8 @@ store_scrub_propose(struct store_archive *archive,
 	}
 	if (r == 0)
 		r = entry_put(archive, txn, &new);
+	if (r == 0)
+		r = why_of(archive, &new, &segment, new.proposed_ns, why);
 	if (r == 0) {
 		entry = entry_of(&new, "scrub-propose", &new.proposer,
 				 new.proposed_ns);
@@ -315,7 +329,7 @@ store_scrub_propose(struct store_archive *archive,
 				 "%.3f s to %.3f s, %s: %s",
 				 seconds(segment.start_ns, new.from_ns),
 				 seconds(segment.start_ns, new.until_ns),
-				 sides_words(new.sides), new.why);
+				 sides_words(new.sides), why);
 	}
 	return end(archive, txn, r);
 }
@@ -354,14 +368,19 @@ undo(struct store_archive *archive, const struct store_scrub *scrub)
 
 static int
 certify_in(struct store_archive *archive, MDB_txn *txn,
-	   const struct store_scrub *scrub, bool key_found)
+	   const struct store_scrub *scrub, bool key_found, int64_t now_ns)
 {
+	const int64_t gone_ns =
+	    now_ns > scrub->agreed_ns ? now_ns : scrub->agreed_ns;
 	char old[2 * STORE_HASH_BYTES + 1], new[2 * STORE_HASH_BYTES + 1];
 	struct store_ledger_entry entry =
-	    entry_of(scrub, "scrub", &scrub->agreer, scrub->agreed_ns);
+	    entry_of(scrub, "scrub", &scrub->agreer, gone_ns);
 	struct store_segment segment;
+	char why[STORE_WHY_BYTES];
 	int r = store__row_get(archive, txn, scrub->id, &segment);
 
+	if (r == 0)
+		r = why_of(archive, scrub, &segment, gone_ns, why);
 	if (r == 0)
 		r = ledger_enter(
 		    archive, txn, &entry,
@@ -375,19 +394,20 @@ certify_in(struct store_archive *archive, MDB_txn *txn,
 		    scrub->key_day, scrub->key_slot,
 		    key_found ? " overwritten, old file removed"
 			      : ", old file removed",
-		    scrub->why);
+		    why);
 	if (r)
 		return r;
 	store_hex(old, scrub->file_hash, STORE_HASH_BYTES);
 	store_hex(new, segment.file_hash, STORE_HASH_BYTES);
-	entry = entry_of(scrub, "scrub-file", &scrub->agreer, scrub->agreed_ns);
+	entry = entry_of(scrub, "scrub-file", &scrub->agreer, gone_ns);
 	r = ledger_enter(archive, txn, &entry, "%s replaced by %s", old, new);
 	return r ? r : entry_delete(archive, txn, scrub->id);
 }
 
 /** 5 and 6. */
 static int
-finish(struct store_archive *archive, const struct store_scrub *scrub)
+finish(struct store_archive *archive, const struct store_scrub *scrub,
+       int64_t now_ns)
 {
 	bool key_found;
 	MDB_txn *txn;
@@ -405,7 +425,8 @@ finish(struct store_archive *archive, const struct store_scrub *scrub)
 	r = store__write_begin(archive, &txn);
 	if (r)
 		return r;
-	r = end(archive, txn, certify_in(archive, txn, scrub, key_found));
+	r = end(archive, txn,
+		certify_in(archive, txn, scrub, key_found, now_ns));
 	if (r == 0)
 		store__step(archive, 17);
 	return r;
@@ -416,6 +437,7 @@ finish(struct store_archive *archive, const struct store_scrub *scrub)
 struct finishing {
 	struct store_archive *archive;
 	struct store_recovery *found;
+	int64_t now_ns;
 };
 
 /** It waits again, as before anybody agreed. */
@@ -444,7 +466,7 @@ finish_one(void *ctx, const struct store_scrub *found)
 	int r = 0;
 
 	if (scrub.state == STORE_SCRUB_DONE)
-		r = finish(f->archive, &scrub);
+		r = finish(f->archive, &scrub, f->now_ns);
 	else if (scrub.state == STORE_SCRUB_BEGUN)
 		r = back_to_proposed(f->archive, &scrub);
 	if (r)
@@ -466,16 +488,16 @@ finish_skipped(void *ctx, const struct store__key *key, int error)
 }
 
 int
-store__scrub_finish_all(struct store_archive *archive,
+store__scrub_finish_all(struct store_archive *archive, int64_t now_ns,
 			struct store_recovery *found)
 {
-	struct finishing f = { archive, found };
+	struct finishing f = { archive, found, now_ns };
 
 	return store__scrub_walk(archive, finish_one, finish_skipped, &f);
 }
 
 int
-store__scrub_drop(struct store_archive *archive, const char *id)
+store__scrub_drop(struct store_archive *archive, const char *id, int64_t now_ns)
 {
 	struct store_scrub scrub;
 	MDB_txn *txn;
@@ -487,7 +509,7 @@ store__scrub_drop(struct store_archive *archive, const char *id)
 	if (r)
 		return r;
 	if (scrub.state == STORE_SCRUB_DONE)
-		return finish(archive, &scrub);
+		return finish(archive, &scrub, now_ns);
 	r = undo(archive, &scrub);
 	if (r)
 		return r;
@@ -500,6 +522,8 @@ store_scrub_withdraw(struct store_archive *archive, const char *id,
 		     const struct store_person *who, int64_t now_ns)
 {
 	struct store_ledger_entry entry;
+	struct store_segment segment;
+	char why[STORE_WHY_BYTES];
 	struct store_scrub scrub;
 	MDB_txn *txn;
 	int r = archive->mode == STORE_WRITE ? 0 : -EROFS;
@@ -509,7 +533,7 @@ store_scrub_withdraw(struct store_archive *archive, const char *id,
 	if (r)
 		return r;
 	if (scrub.state == STORE_SCRUB_DONE) {
-		r = finish(archive, &scrub);
+		r = finish(archive, &scrub, now_ns);
 		return r ? r : -EALREADY;
 	}
 	r = undo(archive, &scrub);
@@ -519,8 +543,12 @@ store_scrub_withdraw(struct store_archive *archive, const char *id,
 	r = store__write_begin(archive, &txn);
 	if (r)
 		return r;
-	r = ledger_enter(archive, txn, &entry, "proposed by %s: %s",
-			 scrub.proposer.name, scrub.why);
+	r = store__row_get(archive, txn, id, &segment);
+	if (r == 0)
+		r = why_of(archive, &scrub, &segment, now_ns, why);
+	if (r == 0)
+		r = ledger_enter(archive, txn, &entry, "proposed by %s: %s",
+				 scrub.proposer.name, why);
 	if (r == 0)
 		r = entry_delete(archive, txn, id);
 	return end(archive, txn, r);
@@ -528,12 +556,37 @@ store_scrub_withdraw(struct store_archive *archive, const char *id,
 
 /* ---- 2. agreed --------------------------------------------------------- */
 
+/** The note that leads to the new key, and who agreed. */
+static int
+begin_in(struct store_archive *archive, MDB_txn *txn,
+	 const struct store_scrub *scrub)
+{
+	struct store_ledger_entry entry =
+	    entry_of(scrub, "scrub-agree", &scrub->agreer, scrub->agreed_ns);
+	struct store_segment segment;
+	char why[STORE_WHY_BYTES];
+	int r = row_for(archive, txn, scrub->id, &segment);
+
+	if (r == 0 &&
+	    memcmp(segment.file_hash, scrub->file_hash, STORE_HASH_BYTES) != 0)
+		r = -ESTALE;
+	if (r == 0)
+		r = entry_put(archive, txn, scrub);
+	if (r == 0)
+		r = why_of(archive, scrub, &segment, scrub->agreed_ns, why);
+	return r ? r
+		 : ledger_enter(archive, txn, &entry,
+				"proposed by %s, new key %" PRIu32 "/%" PRIu32
+				": %s",
+				scrub->proposer.name, scrub->key_day,
+				scrub->key_slot, why);
+}
+
 /** The new key, and the note that leads to it. */
 static int
 allot(struct store_archive *archive, struct store_scrub *scrub,
       const struct store_sealed_key *sealed)
 {
-	struct store_segment segment;
 	MDB_txn *txn;
 	int r = store_keyring_add(archive, scrub->key_day, sealed,
 				  &scrub->key_slot);
@@ -547,13 +600,7 @@ allot(struct store_archive *archive, struct store_scrub *scrub,
 	r = store__write_begin(archive, &txn);
 	if (r)
 		return r;
-	r = row_for(archive, txn, scrub->id, &segment);
-	if (r == 0 &&
-	    memcmp(segment.file_hash, scrub->file_hash, STORE_HASH_BYTES) != 0)
-		r = -ESTALE;
-	if (r == 0)
-		r = entry_put(archive, txn, scrub);
-	r = end(archive, txn, r);
+	r = end(archive, txn, begin_in(archive, txn, scrub));
 	if (r)
 		/* It opens nothing; so it need not stay either. */
 		(void)!store__keyring_destroy(archive, scrub->key_day,
@@ -769,5 +816,5 @@ store_scrub_commit(struct store_archive *archive,
 	if (r)
 		return r;
 	store__step(archive, 14);
-	return finish(archive, &scrub);
+	return finish(archive, &scrub, now_ns);
 }

@@ -20,24 +20,6 @@ static const struct store_person ann = { .uid = 1001, .name = "ann" };
 static const struct store_person bob = { .uid = 1002, .name = "bob" };
 
 static inline int
-scrub_setup(void **state)
-{
-	struct fixture *fx = calloc(1, sizeof(*fx));
-
-	fixture_init(fx);
-	*state = fx;
-	return 0;
-}
-
-static inline int
-scrub_teardown(void **state)
-{
-	fixture_fini(*state);
-	free(*state);
-	return 0;
-}
-
-static inline int
 count_finding(void *ctx, const struct store_finding *finding)
 {
 	if (finding->type != STORE_FINDING_KEY_UNUSED) {
@@ -159,6 +141,6 @@ agree(struct fixture *fx, const char *id, const struct store_person *who)
 }
 
 #define TEST(name)                                                             \
-	cmocka_unit_test_setup_teardown(name, scrub_setup, scrub_teardown)
+	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 #endif

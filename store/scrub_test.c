@@ -2,44 +2,13 @@
 /* Taking a part out: that it is gone from every file and the rest is not, who
  * may and who may not, and a crash between any two steps. */
 #include "cmd/testing/testing.h"
+#include "store/purge_fixture_priv.h"
 #include "store/scrub_fixture_priv.h"
+#include "store/audit.h"
 #include "store/scrub.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-
-/* ---- search through every file ----------------------------------------- */
-
-/* nftw has no context. */
-static const uint8_t *needle;
-static size_t needle_bytes;
-static unsigned needle_files;
-
-static int
-look_into(const char *path, const struct stat *st, int flag, struct FTW *ftw)
-{
-	uint8_t *bytes;
-	size_t n;
-
-	if (flag != FTW_F)
-		return 0;
-	bytes = testing_read_file(path, &n);
-	needle_files += memmem(bytes, n, needle, needle_bytes) != NULL;
-	free(bytes);
-	return 0;
-}
-
-static unsigned
-files_with(const char *dir, const void *bytes, size_t n)
-{
-	needle = bytes;
-	needle_bytes = n;
-	needle_files = 0;
-	assert_int_equal(nftw(dir, look_into, 16, FTW_PHYS), 0);
-	return needle_files;
-}
 
 /** What whoever has the file key can read: all chunks of a file, opened. */
 static uint8_t *
@@ -69,19 +38,6 @@ plaintext(const uint8_t *file, size_t n, const uint8_t *key, size_t *text_bytes)
 	}
 	free(copy);
 	return all;
-}
-
-static void
-file_key(struct fixture *fx, const struct store_segment *s,
-	 struct store_sealed_key *sealed, uint8_t key[STORE_FILE_KEY_BYTES])
-{
-	assert_int_equal(
-	    store__keyring_read(fx->archive, s->key_day, s->key_slot, sealed),
-	    0);
-	assert_int_equal(
-	    crypto_box_seal_open(key, sealed->sealed[0], STORE_SEALED_KEY_BYTES,
-				 fx->identity->pub.bytes, fx->identity->secret),
-	    0);
 }
 
 /** As it was before, for those who look for it afterwards. */
@@ -118,6 +74,7 @@ has_mark(const uint8_t *text, size_t n, unsigned stream, unsigned sequence)
 struct counting {
 	const char *action;
 	unsigned count;
+	int64_t time_ns; /**< of the last */
 	char detail[256];
 };
 
@@ -129,6 +86,7 @@ count_entry(void *ctx, const struct store_ledger_entry *entry)
 	if (strcmp(entry->action, counting->action) != 0)
 		return 0;
 	counting->count++;
+	counting->time_ns = entry->time_ns;
 	memcpy(counting->detail, entry->detail, sizeof(counting->detail));
 	return 0;
 }
@@ -143,6 +101,17 @@ entries(struct fixture *fx, const char *action, char detail[256])
 	if (detail)
 		memcpy(detail, counting.detail, 256);
 	return counting.count;
+}
+
+/** When the last of it was gone. */
+static int64_t
+gone_ns(struct fixture *fx)
+{
+	struct counting counting = { .action = "scrub" };
+
+	assert_int_equal(store_ledger_walk(fx->archive, count_entry, &counting),
+			 0);
+	return counting.time_ns;
 }
 
 /** What is left of the two streams, the right one 5 ms behind the left one, in
@@ -168,19 +137,17 @@ expect_scrubbed(struct fixture *fx, const struct before *before, uint32_t sides)
 	nothing = plaintext(file, n, before->key, &text_bytes);
 	assert_int_equal(text_bytes, 0);
 	free(nothing);
-	assert_int_equal(files_with(fx->home, before->sealed.sealed[0],
-				    STORE_SEALED_KEY_BYTES),
-			 0);
-	assert_int_equal(files_with(fx->home, before->key, sizeof(before->key)),
-			 0);
-	assert_int_equal(files_with(fx->home, key, sizeof(key)), 0);
+	assert_int_equal(
+	    files_with(fx, before->sealed.sealed[0], STORE_SEALED_KEY_BYTES),
+	    0);
+	assert_int_equal(files_with(fx, before->key, sizeof(before->key)), 0);
+	assert_int_equal(files_with(fx, key, sizeof(key)), 0);
 	/* The old file is nowhere: not a piece of its first sealed text. */
 	assert_int_equal(
-	    files_with(fx->home,
-		       before->file + STORE__HEADER_BYTES + STORE__HEAD_BYTES,
-		       64),
+	    files_with(
+		fx, before->file + STORE__HEADER_BYTES + STORE__HEAD_BYTES, 64),
 	    0);
-	assert_int_equal(files_with(fx->home, "PLAINTEXT", 9), 0);
+	assert_int_equal(files_with(fx, "PLAINTEXT", 9), 0);
 	text = plaintext(file, n, key, &text_bytes);
 	for (unsigned stream = 0; stream < 2; stream++)
 		for (unsigned i = 0; i < LONG_MS / PACKET_MS; i++)
@@ -251,6 +218,39 @@ set_state(struct fixture *fx, struct store_segment *s, enum store_state state)
 	assert_int_equal(store_segment_get(fx->archive, s->id, s), 0);
 	s->state = state;
 	fixture_put(fx, s);
+}
+
+/** Why it is done is kept as it was typed; the ledger does not say who called.
+ */
+static void
+test_no_numbers(void **state)
+{
+	static const char *const actions[] = { "scrub-withdraw",
+					       "scrub-propose", "scrub-agree",
+					       "scrub" };
+	struct fixture *fx = *state;
+	char detail[256], local[STORE_PSEUDONYM_BYTES];
+	struct store_scrub scrub = { .sides = 1,
+				     .why = "2041 read a card number out",
+				     .proposer = ann,
+				     .proposed_ns = 1111 };
+	struct store_segment s;
+
+	fixture_record(fx, &s, 1, LONG_MS);
+	assert_int_equal(store_pseudonym(fx->archive, 1111, "2041", local), 0);
+	memcpy(scrub.id, s.id, sizeof(scrub.id));
+	scrub.from_ns = s.start_ns + FROM_MS * MS;
+	scrub.until_ns = s.start_ns + UNTIL_MS * MS;
+	assert_int_equal(store_scrub_propose(fx->archive, &scrub), 0);
+	assert_int_equal(store_scrub_withdraw(fx->archive, s.id, &bob, 1112),
+			 0);
+	assert_int_equal(store_scrub_propose(fx->archive, &scrub), 0);
+	assert_int_equal(agree(fx, s.id, &bob), 0);
+	for (unsigned i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
+		assert_true(entries(fx, actions[i], detail) > 0);
+		assert_null(strstr(detail, "2041"));
+		assert_non_null(strstr(detail, local));
+	}
 }
 
 static void
@@ -475,11 +475,9 @@ test_purge_wins(void **state)
 		expect_sound(fx, s.id, &now);
 		assert_int_equal(now.state, STORE_STATE_PURGED);
 		assert_int_equal(
-		    files_with(fx->home, old.sealed[0], STORE_SEALED_KEY_BYTES),
-		    0);
+		    files_with(fx, old.sealed[0], STORE_SEALED_KEY_BYTES), 0);
 		assert_int_equal(
-		    files_with(fx->home, new.sealed[0], STORE_SEALED_KEY_BYTES),
-		    0);
+		    files_with(fx, new.sealed[0], STORE_SEALED_KEY_BYTES), 0);
 		assert_int_equal(store__keyring_read(fx->archive, s.key_day,
 						     s.key_slot, &got),
 				 -ENOKEY);
@@ -499,15 +497,6 @@ test_purge_wins(void **state)
 
 /* ---- a crash between any two steps ------------------------------------- */
 
-static int die_at;
-
-static void
-die(int step)
-{
-	if (step == die_at)
-		_exit(77);
-}
-
 static int
 count_unused(void *ctx, const struct store_finding *finding)
 {
@@ -525,25 +514,10 @@ keys_unused(struct fixture *fx)
 	return count;
 }
 
-/** In a process of its own, which is killed there. */
 static void
-agree_until(struct fixture *fx, const char *id, int step)
+agree_on(struct fixture *fx, void *ctx)
 {
-	int status;
-
-	store_archive_close(&fx->archive);
-	if (fork() == 0) {
-		if (store_archive_open(&fx->archive, fx->dir, STORE_WRITE,
-				       &fixture_config, NULL))
-			_exit(1);
-		die_at = step;
-		fx->archive->fault = die;
-		(void)!agree(fx, id, &bob);
-		_exit(2);
-	}
-	assert_true(wait(&status) > 0);
-	assert_true(WIFEXITED(status));
-	assert_int_equal(WEXITSTATUS(status), 77);
+	(void)!agree(fx, ctx, &bob);
 }
 
 static void
@@ -565,7 +539,7 @@ test_crash_at_every_step(void **state)
 		fixture_record(fx, &s, i, LONG_MS);
 		keep(fx, &s, &before);
 		assert_int_equal(propose(fx, &s, STORE_SIDES_BOTH), 0);
-		agree_until(fx, s.id, step);
+		crash(fx, step, 0, agree_on, s.id);
 		/* Also whoever only reads finds one of them whole. */
 		assert_int_equal(store_archive_open(&fx->archive, fx->dir,
 						    STORE_READ, &fixture_config,
@@ -600,8 +574,12 @@ test_crash_at_every_step(void **state)
 			fixture_path(fx, &next, path);
 			assert_int_equal(access(path, F_OK), -1);
 			assert_int_equal(entries(fx, "scrub", NULL), 0);
+			/* Who agreed did, whatever became of it. */
+			assert_int_equal(entries(fx, "scrub-agree", NULL),
+					 step > 11);
 			assert_int_equal(agree(fx, s.id, &bob), 0);
 		}
+		assert_int_equal(gone_ns(fx), done && step != 17 ? 5555 : 3333);
 		expect_scrubbed(fx, &before, STORE_SIDES_BOTH);
 		free(before.file);
 		fixture_fini(fx);
@@ -623,7 +601,7 @@ test_verify_tells(void **state)
 	fixture_record(fx, &s, 0, LONG_MS);
 	keep(fx, &s, &before);
 	assert_int_equal(propose(fx, &s, STORE_SIDES_BOTH), 0);
-	agree_until(fx, s.id, 14);
+	crash(fx, 14, 0, agree_on, s.id);
 	assert_int_equal(store_archive_open(&fx->archive, fx->dir, STORE_READ,
 					    &fixture_config, NULL),
 			 0);
@@ -700,15 +678,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_gone),
-		TEST(test_two_people),
-		TEST(test_refused),
-		TEST(test_begun_twice),
-		TEST(test_old_row),
-		TEST(test_purge_wins),
-		TEST(test_crash_at_every_step),
-		TEST(test_verify_tells),
-		TEST(test_damaged),
+		TEST(test_gone),         TEST(test_no_numbers),
+		TEST(test_two_people),   TEST(test_refused),
+		TEST(test_begun_twice),  TEST(test_old_row),
+		TEST(test_purge_wins),   TEST(test_crash_at_every_step),
+		TEST(test_verify_tells), TEST(test_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

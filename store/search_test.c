@@ -14,24 +14,6 @@
 
 static struct store_segment rows[ROWS];
 
-static int
-setup(void **state)
-{
-	struct fixture *fx = calloc(1, sizeof(*fx));
-
-	fixture_init(fx);
-	*state = fx;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	fixture_fini(*state);
-	free(*state);
-	return 0;
-}
-
 /* The same numbers in each run. */
 static uint64_t
 next_random(uint64_t *seed)
@@ -319,7 +301,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 		TEST(test_all_lengths),
 		TEST(test_of_before),
 		cmocka_unit_test(test_classes),

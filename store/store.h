@@ -145,6 +145,8 @@ struct store_recovery {
 /** Zero means the default. */
 struct store_archive_config {
 	uint64_t map_bytes;  /**< LMDB map, reserved sparse; 0: 64 GiB */
+	int64_t now_ns;      /**< when what a crash stopped is finished, for
+			      * the certificates; 0: by the clock */
 };
 
 /**
@@ -268,7 +270,7 @@ struct store_successor {
 	char retention[STORE_NAME_BYTES]; /**< "": none */
 	int64_t from_ns;
 };
-#define STORE_SUCCESSORS_MAX 4
+#define STORE_SUCCESSORS_MAX 8
 
 /** A segment: recorded, or not and why. The row that `spanrec list` shows. */
 struct store_segment {
@@ -762,7 +764,11 @@ int store_tombstone_classes(struct store_archive *archive,
  * Segments without a recording lose nothing but get their tombstone too. Where
  * the key is not there any more, the certificate says so in words.
  *
- * @param why rule and reason, for the certificate
+ * The tombstone has the time at which it began, the certificate that at which
+ * the last of it was gone.
+ *
+ * @param why rule and reason, for the certificate; of one that had begun before,
+ *        what was given then
  * @return 0, -ENOENT, -EPERM (held), -EALREADY (purged before), -EBUSY (being
  *         recorded, or a batch is open), -EROFS, -ENOSPC, -EIO
  */
@@ -777,7 +783,8 @@ int store_purge(struct store_archive *archive, const char *id, int64_t now_ns,
  * there is no moment at which the row would let anybody listen.
  *
  * @param reason as for store_discard; NULL: as for store_purge
- * @return as store_segment_put
+ * @return as store_segment_put; -EPERM (held: nothing was put, the batch goes
+ *         on)
  */
 int store_purge_begin(struct store_archive *archive,
 		      const struct store_segment *row, int64_t now_ns,

@@ -482,9 +482,9 @@ int store__counter_put(const struct store_archive *archive, MDB_txn *txn,
 int store__batch_fail(struct store_archive *archive, int error);
 
 /** Does the id say what call and segment say, and does every text end? */
+bool store__segment_sound(const struct store_segment *segment);
 /** Does anybody in it bear this number? */
 bool store__has_number(const struct store_segment *segment, const char *number);
-bool store__segment_sound(const struct store_segment *segment);
 
 const char *store__table_name(const struct store_archive *archive,
 			      MDB_dbi table);
@@ -503,6 +503,11 @@ struct store__ways {
 	size_t count;
 	struct store__way way[STORE__WAYS_MAX];
 };
+
+/** A class that counts from a time; of one that does already the later time
+ * matters. @return 0, -EOVERFLOW: there is no room for another one */
+int store__successor_add(struct store_segment *segment, const char *retention,
+			 int64_t from_ns) __attribute__((warn_unused_result));
 
 void store__ways_of(struct store__ways *ways,
 		    const struct store__tables *tables,
@@ -562,6 +567,20 @@ int store__live_walk(struct store_archive *archive, store_live_fn fn,
 int store__ledger_put(struct store_archive *archive, MDB_txn *txn,
 		      struct store_ledger_entry *entry)
 	__attribute__((warn_unused_result));
+/**
+ * Put pseudonyms in place of the numbers and names of who had part in a
+ * segment, in what somebody typed for an entry of the ledger.
+ *
+ * @param text [bytes] what then is too long is cut
+ * @return as store_pseudonym
+ */
+int store__hide_parties(struct store_archive *archive, int64_t time_ns,
+			const struct store_segment *segment, char *text,
+			size_t bytes) __attribute__((warn_unused_result));
+/** The same for numbers, one a line. */
+int store__hide_numbers(struct store_archive *archive, int64_t time_ns,
+			const char *numbers, char *text, size_t bytes)
+	__attribute__((warn_unused_result));
 /** The last entry. @return 0, -ENOENT: the ledger is empty, -EBADMSG, ... */
 int store__ledger_last(struct store_archive *archive, MDB_txn *txn,
 		       struct store_ledger_entry *entry)
@@ -572,7 +591,7 @@ int store__ledger_decode(struct store_ledger_entry *entry, const MDB_val *key,
 	__attribute__((warn_unused_result));
 /** Finish every purge that was begun, from any step on, and count those that
  * were finished, and those that again were not. */
-int store__purge_finish_all(struct store_archive *archive,
+int store__purge_finish_all(struct store_archive *archive, int64_t now_ns,
 			    struct store_recovery *found)
 	__attribute__((warn_unused_result));
 
@@ -605,6 +624,11 @@ int store__archive_id(const struct store_archive *archive, MDB_txn *txn,
 int store__hold_any(const struct store_archive *archive, MDB_txn *txn,
 		    const struct store_segment *segment)
 	__attribute__((warn_unused_result));
+/** Do the holds of a segment fit its row, and their cases them?
+ * @return NULL, or what is wrong, in words */
+const char *store__holds_wrong(const struct store_archive *archive,
+			       MDB_txn *txn,
+			       const struct store_segment *segment);
 /** The row goes: its holds do too. */
 int store__holds_remove(const struct store_archive *archive, MDB_txn *txn,
 			const struct store_segment *segment)
@@ -625,12 +649,13 @@ int store__scrub_counts(struct store_segment *segment,
 	__attribute__((warn_unused_result));
 /** Those that wait for their end: what was done is finished, what was begun is
  * undone. Counted as store__purge_finish_all counts. */
-int store__scrub_finish_all(struct store_archive *archive,
+int store__scrub_finish_all(struct store_archive *archive, int64_t now_ns,
 			    struct store_recovery *found)
 	__attribute__((warn_unused_result));
 /** The recording goes: so does what there is of a new file and its key, and
  * the proposal. Safe to repeat. */
-int store__scrub_drop(struct store_archive *archive, const char *id)
+int store__scrub_drop(struct store_archive *archive, const char *id,
+		      int64_t now_ns)
 	__attribute__((warn_unused_result));
 
 /* ---- archive (archive.c) ----------------------------------------------- */
@@ -660,10 +685,17 @@ struct store_archive {
 	struct store__tables tables;
 	MDB_txn *batch;
 	int batch_error;
+	bool reserve_used; /**< by a deletion; not set aside again yet */
 	uint64_t skipped; /**< keys, by the last walk that ended */
 	/** Tests die in here, between the steps of a purge. */
 	void (*fault)(int step);
 };
+
+/** A deletion finds no room on the disk: give up what is set aside for that.
+ * @return true: it is worth another try */
+bool store__reserve_use(struct store_archive *archive);
+/** Set it aside again, if it was used and there is room. */
+void store__reserve_keep(struct store_archive *archive);
 
 static inline void
 store__step(const struct store_archive *archive, int step)

@@ -64,7 +64,13 @@ check_erased(const struct store_archive *archive,
 			     "purged, but its key is there: day %" PRIu32
 			     ", slot %" PRIu32,
 			     segment->key_day, segment->key_slot);
-	return r == -ENOKEY || r == -EBADMSG ? 0 : r;
+	if (r == -EBADMSG)
+		return found(finding, STORE_FINDING_NOT_ERASED,
+			     "purged, but its key is not marked as destroyed: "
+			     "day %" PRIu32 ", slot %" PRIu32
+			     " holds other bytes",
+			     segment->key_day, segment->key_slot);
+	return r == -ENOKEY ? 0 : r;
 }
 
 /** Does the length of the file agree with the index? */
@@ -92,7 +98,7 @@ check_length(const struct store__walk *walk,
 			     "there is more than the %" PRIu32
 			     " chunks that the index knows",
 			     segment->chunks);
-	if (segment->state == STORE_STATE_STORED && !walk->final)
+	if (store_segment_unheld(segment) == STORE_STATE_STORED && !walk->final)
 		return found(finding, STORE_FINDING_CUT,
 			     "chunk %" PRIu32 " at offset %" PRIu64
 			     " should be there and be the last",
@@ -277,6 +283,7 @@ check_contents(struct store_archive *archive,
 	       const struct store_segment *segment,
 	       struct store_finding *finding)
 {
+	const enum store_state state = store_segment_unheld(segment);
 	struct counted *counted = NULL;
 	struct store_reader *reader;
 	bool final;
@@ -297,8 +304,8 @@ check_contents(struct store_archive *archive,
 	/* One that was interrupted has no totals to hold against. */
 	if (r == 0) {
 		(void)store__reader_chunks(reader, &final);
-		if (final && segment->state != STORE_STATE_INTERRUPTED &&
-		    segment->state != STORE_STATE_RECORDING)
+		if (final && state != STORE_STATE_INTERRUPTED &&
+		    state != STORE_STATE_RECORDING)
 			r = check_counts(counted, segment, finding);
 		if (r == 0)
 			r = check_scrubs(counted, segment, finding);
@@ -325,7 +332,7 @@ check_file(struct store_archive *archive, const struct store_identity *identity,
 	if (fd < 0 && fd != -ENOENT)
 		return fd;
 	if (fd < 0 && segment->chunks == 0 &&
-	    segment->state != STORE_STATE_STORED)
+	    store_segment_unheld(segment) != STORE_STATE_STORED)
 		return 0; /* stopped before anything was on the disk */
 	if (fd < 0)
 		return found(finding, STORE_FINDING_FILE_MISSING,
@@ -354,7 +361,7 @@ store_verify(struct store_archive *archive,
 		r = check_erased(archive, segment, finding);
 	else if (segment->key_day)
 		r = check_file(archive, identity, segment, finding);
-	else if (segment->state == STORE_STATE_STORED)
+	else if (store_segment_unheld(segment) == STORE_STATE_STORED)
 		r = found(finding, STORE_FINDING_FILE_MISSING,
 			  "the index names no key for it");
 	/* A bad place on the disk is damage like any other. */
@@ -570,13 +577,13 @@ scrub_skipped(void *ctx, const struct store__key *key, int error)
 
 /* ---- the index --------------------------------------------------------- */
 
-/** Do all keys lead to this row that should? */
+/** Do all keys lead to this row that should, and does it fit its holds? */
 static int
 row_ways(struct orphans *o, const char *id)
 {
 	struct store_finding finding = { .id = id };
 	struct store_segment segment;
-	const char *missing = NULL;
+	const char *missing = NULL, *holds = NULL;
 	MDB_txn *txn;
 	int r = store__read_begin(o->archive, &txn);
 
@@ -584,16 +591,21 @@ row_ways(struct orphans *o, const char *id)
 		return r;
 	/* Read again: beside a writer, row and keys have to be of one time. */
 	r = store__row_get(o->archive, txn, id, &segment);
-	if (r == 0)
+	if (r == 0) {
 		missing = store__way_missing(o->archive, txn, &segment);
+		holds = store__holds_wrong(o->archive, txn, &segment);
+	}
 	store__read_end(o->archive, txn);
 	if (r && r != -ENOENT && r != -EBADMSG && r != -EPROTO)
 		return r;
-	if (!missing)
-		return 0;
-	found(&finding, STORE_FINDING_INDEX,
-	      "the index has its row, but no key to it in '%s'", missing);
-	return o->fn(o->ctx, &finding);
+	r = 0;
+	if (missing) {
+		found(&finding, STORE_FINDING_INDEX,
+		      "the index has its row, but no key to it in '%s'",
+		      missing);
+		r = o->fn(o->ctx, &finding);
+	}
+	return r == 0 && holds ? tell(o, STORE_FINDING_INDEX, id, holds) : r;
 }
 
 static int

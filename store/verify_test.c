@@ -8,24 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int
-setup(void **state)
-{
-	struct fixture *fx = calloc(1, sizeof(*fx));
-
-	fixture_init(fx);
-	*state = fx;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	fixture_fini(*state);
-	free(*state);
-	return 0;
-}
-
 static void
 expect(struct fixture *fx, const struct store_segment *s, bool with_key,
        enum store_finding_type type, const char *detail)
@@ -680,7 +662,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                             \
+	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 		TEST(test_sound),
 		TEST(test_bit_flips),
 		TEST(test_cuts),

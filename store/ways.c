@@ -2,6 +2,7 @@
 /* What leads to a row of the index: its keys in the other tables. */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "store/store_priv.h"
@@ -104,6 +105,16 @@ store__length_class(char class[2], const struct store_segment *segment)
 	return true;
 }
 
+enum store_state
+store_segment_unheld(const struct store_segment *segment)
+{
+	/* What is being recorded cannot be held. */
+	return segment->state == STORE_STATE_HELD &&
+		       segment->held_from != STORE_STATE_RECORDING
+		   ? segment->held_from
+		   : segment->state;
+}
+
 void
 store_segment_counts(const struct store_segment *segment,
 		     const char **retention, int64_t *from_ns)
@@ -121,6 +132,32 @@ store_segment_counts(const struct store_segment *segment,
 		*retention = one->retention;
 		*from_ns = one->from_ns;
 	}
+}
+
+int
+store__successor_add(struct store_segment *segment, const char *retention,
+		     int64_t from_ns)
+{
+	struct store_successor *room = NULL;
+
+	if (!*retention)
+		return 0;
+	for (size_t i = STORE_SUCCESSORS_MAX; i-- > 0;) {
+		struct store_successor *one = &segment->successors[i];
+
+		if (!one->retention[0])
+			room = one;
+		if (strcmp(one->retention, retention) == 0) {
+			if (one->from_ns < from_ns)
+				one->from_ns = from_ns;
+			return 0;
+		}
+	}
+	if (!room)
+		return -EOVERFLOW;
+	snprintf(room->retention, sizeof(room->retention), "%s", retention);
+	room->from_ns = from_ns;
+	return 0;
 }
 
 void

@@ -194,6 +194,9 @@ case_words(enum store_act_type type, int error)
 	case -EINVAL:
 		if (type == STORE_ACT_OPEN)
 			return "a name has 1 to 39 characters, and no blank";
+		if (type == STORE_ACT_HOLD)
+			return "a hold needs a reason, an approver and a day "
+			       "to come on which it is reviewed";
 		return type == STORE_ACT_RESUME
 			   ? "it is no request of a subject that is paused"
 			   : "it is no request of a subject";
@@ -217,7 +220,8 @@ segment_words(enum store_act_type type, int error)
 	case -EAGAIN:
 		return "it is being recorded; hold it when the call is over";
 	case -EOVERFLOW:
-		return "too many retention classes count for it already";
+		return "too many retention classes would count for it in the "
+		       "end; a case with one of those that do is possible";
 	default:
 		return NULL;
 	}

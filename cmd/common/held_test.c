@@ -122,6 +122,9 @@ act(struct fixture *f, enum store_act_type type, const char *name,
 	char ids[1][STORE_SEGMENT_ID_BYTES], failed[STORE_SEGMENT_ID_BYTES];
 	struct store_act a = { .type = type,
 			       .now_ns = f->now_ns,
+			       .reason = "needed",
+			       .approver = "somebody",
+			       .review_ns = f->now_ns + DAY,
 			       .count = id != NULL,
 			       .ids = ids,
 			       .not_before_ns = f->now_ns + CLOCKS_GRACE_NS };

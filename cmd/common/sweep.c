@@ -6,6 +6,7 @@
  */
 #include "cmd/common/sweep.h"
 #include "store/audit.h"
+#include "store/cases.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -507,6 +508,68 @@ forget_over(struct sweep *sweep)
 	sweep->result->more |= i < sweep->over.count;
 }
 
+/* ---- cases -------------------------------------------------------------- */
+
+struct closed {
+	const struct sweep *sweep;
+	char (*names)[STORE_CASE_BYTES];
+	size_t count;
+};
+
+static int
+see_case(void *ctx, const struct store_case *found)
+{
+	struct closed *closed = ctx;
+	const struct sweep_config *config = closed->sweep->config;
+	void *grown;
+
+	if (!found->closed_ns ||
+	    policy_metadata_ns(config->policy, found->closed_ns) >
+		config->now_ns)
+		return 0;
+	grown = reallocarray(closed->names, closed->count + 1,
+			     sizeof(*closed->names));
+	if (!grown)
+		return -ENOMEM;
+	closed->names = grown;
+	memcpy(closed->names[closed->count++], found->name, STORE_CASE_BYTES);
+	return 0;
+}
+
+/* Cases that were closed and requests that were answered, when notes of that
+ * time go: a request has the numbers of who asked. */
+static void
+forget_cases(struct sweep *sweep)
+{
+	const struct sweep_config *config = sweep->config;
+	struct closed closed = { .sweep = sweep };
+	int rc = store_cases(config->archive, see_case, &closed);
+
+	if (rc < 0) {
+		tell(sweep, true, "not all cases could be read: %s",
+		     strerror(-rc));
+		note_failure(sweep, rc);
+	}
+	for (size_t i = 0; i < closed.count && !sweep->full; i++) {
+		if (sweep->result->cases == SWEEP_CASES) {
+			sweep->result->more = true;
+			break;
+		}
+		rc = store_case_forget(config->archive, closed.names[i],
+				       config->now_ns, config->actor);
+		/* what was held for it is not gone: another time */
+		if (rc == -EAGAIN)
+			continue;
+		sweep->result->cases += rc == 0;
+		if (rc == 0)
+			continue;
+		tell(sweep, true, "case '%s' could not be removed: %s",
+		     closed.names[i], strerror(-rc));
+		note_failure(sweep, rc);
+	}
+	free(closed.names);
+}
+
 /* What stood for numbers in the ledger, in months for which no metadata is kept
  * any more. */
 static void
@@ -540,6 +603,8 @@ sweep_run(const struct sweep_config *config, struct sweep_result *result)
 	purge_due(&sweep);
 	if (!config->dry) {
 		forget_over(&sweep);
+		if (!limit_reached(&sweep))
+			forget_cases(&sweep);
 		if (!result->more)
 			forget_numbers(&sweep);
 	}

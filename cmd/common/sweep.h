@@ -19,6 +19,9 @@
  * cannot be deleted do not keep the others for ever. */
 #define SWEEP_AHEAD 1000
 
+/** So many cases are forgotten in one sweep, at most: each is a sync. */
+#define SWEEP_CASES 64
+
 struct sweep_config {
 	struct store_archive *archive; /**< to write, unless dry; no batch */
 	const struct policy *policy;   /**< of today */
@@ -45,6 +48,7 @@ struct sweep_result {
 	uint64_t recordings; /**< ... of these, with audio */
 	uint64_t bytes;      /**< ... of it */
 	uint64_t tombstones; /**< notes of deleted calls, removed */
+	uint64_t cases;      /**< closed ones that were forgotten */
 	uint64_t failed;     /**< not found or not deleted */
 	uint64_t held;       /**< due, and held */
 	uint64_t overdue;    /**< past the ceiling and still there, those that
@@ -61,10 +65,10 @@ struct sweep_result {
 
 /**
  * Delete what is due, the longest due first, and what an earlier sweep could
- * delete only to half; then the tombstones whose own time is over, and what tells
- * whose the pseudonyms of the ledger were in months as old as that. What fails
- * does not keep the rest, but for a full disk and such. What is being recorded
- * is never deleted.
+ * delete only to half; then the tombstones whose own time is over, closed cases
+ * and answered requests that are as old, and what tells whose the pseudonyms of
+ * the ledger were in such months. What fails does not keep the rest, but for a
+ * full disk and such. What is being recorded is never deleted.
  *
  * @param result filled in any case
  * @return 0, or the worst of what was told: -EBADMSG (damaged) before others

@@ -16,6 +16,7 @@
 
 #include "cmd/testing/testing.h"
 #include "store/audit.h"
+#include "store/cases.h"
 
 #define SECOND INT64_C(1000000000)
 #define MINUTE (60 * SECOND)
@@ -773,6 +774,73 @@ test_tombstones(void **state)
 	assert_int_equal(r.tombstones, 0);
 }
 
+static void
+case_act(struct fixture *f, enum store_act_type type, enum store_case_kind kind,
+	 const char *name, const char *id)
+{
+	char ids[1][STORE_SEGMENT_ID_BYTES], failed[STORE_SEGMENT_ID_BYTES];
+	struct store_act act = { .type = type,
+				 .now_ns = START,
+				 .actor = "ann",
+				 .of.kind = kind,
+				 .reason = "needed",
+				 .approver = "bob",
+				 .review_ns = START + DAY,
+				 .ids = ids,
+				 .count = id != NULL };
+
+	snprintf(act.of.name, sizeof(act.of.name), "%s", name);
+	snprintf(ids[0], sizeof(ids[0]), "%s", id ? id : "");
+	assert_int_equal(store_act(f->archive, &act, failed), 0);
+}
+
+/* Twelve months after it was closed: a request with its numbers at once, a case
+ * when what was held for it has no row any more. What is open stays. */
+static void
+test_cases(void **state)
+{
+	struct fixture *f = *state;
+	struct store_segment s;
+	struct store_case found;
+	struct sweep_result r;
+	char name[STORE_CASE_BYTES];
+
+	/* its own time is over some days after those of the cases */
+	add(f, &s, 0, "short", START + 5 * DAY);
+	case_act(f, STORE_ACT_OPEN, STORE_CASE_SAR, "S-1", NULL);
+	case_act(f, STORE_ACT_OPEN, STORE_CASE_SAR, "S-2", NULL);
+	case_act(f, STORE_ACT_OPEN, STORE_CASE, "C-1", NULL);
+	case_act(f, STORE_ACT_HOLD, STORE_CASE, "C-1", s.id);
+	case_act(f, STORE_ACT_SEARCH, STORE_CASE_SAR, "S-1", s.id);
+	case_act(f, STORE_ACT_CLOSE, STORE_CASE, "C-1", NULL);
+	case_act(f, STORE_ACT_CLOSE, STORE_CASE_SAR, "S-1", NULL);
+	(void)sweep_at(f, START + 100 * DAY, 0);
+	assert_int_equal(state_of(f, &s), STORE_STATE_PURGED);
+	assert_int_equal(sweep_at(f, START + 366 * DAY - 1, 0).cases, 0);
+	assert_int_equal(store_case_get(f->archive, "S-1", &found), 0);
+	assert_int_equal(sweep_at(f, START + 366 * DAY, 0).cases, 1);
+	assert_int_equal(store_case_get(f->archive, "S-1", &found), -ENOENT);
+	assert_int_equal(store_case_get(f->archive, "C-1", &found), 0);
+	r = sweep_at(f, START + 371 * DAY, 0);
+	assert_int_equal(r.tombstones, 1);
+	assert_int_equal(r.cases, 1);
+	assert_int_equal(store_case_get(f->archive, "C-1", &found), -ENOENT);
+	assert_int_equal(store_case_get(f->archive, "S-2", &found), 0);
+
+	/* some at a time: the archive waits for each */
+	for (int i = 0; i <= SWEEP_CASES; i++) {
+		snprintf(name, sizeof(name), "D-%d", i);
+		case_act(f, STORE_ACT_OPEN, STORE_CASE, name, NULL);
+		case_act(f, STORE_ACT_CLOSE, STORE_CASE, name, NULL);
+	}
+	r = sweep_at(f, START + 371 * DAY, 0);
+	assert_int_equal(r.cases, SWEEP_CASES);
+	assert_true(r.more);
+	r = sweep_at(f, START + 371 * DAY, 0);
+	assert_int_equal(r.cases, 1);
+	assert_false(r.more);
+}
+
 /* What stood in the ledger for a number, in March: as long as there may be a
  * note of a call of that month, and not longer. */
 static void
@@ -900,6 +968,7 @@ main(void)
 		TEST(test_looks_no_further),
 		TEST(test_half_a_year),
 		TEST(test_tombstones),
+		TEST(test_cases),
 		TEST(test_pseudonyms),
 		TEST(test_tombstones_in_order),
 		TEST(test_limit_before_tombstones),

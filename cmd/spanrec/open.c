@@ -143,6 +143,7 @@ open_archive(struct spanrec *spanrec, enum store_mode mode)
 	int rc;
 
 	config.map_bytes = spanrec->home.settings.index_map_mib << 20;
+	config.now_ns = spanrec->now_ns;
 	rc = store_archive_open(&spanrec->archive, spanrec->home.archive_path,
 				mode, &config, &recovery);
 	spanrec->writes = !rc && mode != STORE_READ;
@@ -327,6 +328,7 @@ spanrec_ledger_note(struct spanrec *spanrec, struct store_ledger_entry *entry)
 		/* One process must not have it open twice. */
 		store_archive_close(&spanrec->archive);
 		config.map_bytes = spanrec->home.settings.index_map_mib << 20;
+		config.now_ns = spanrec->now_ns;
 		if (store_archive_open(&spanrec->archive,
 				       spanrec->home.archive_path, STORE_WRITE,
 				       &config, NULL))

@@ -287,6 +287,12 @@ report(const struct spanrec *spanrec, const struct sweep_result *purge,
 			"%" PRIu64 " notes of deleted calls removed, their "
 			"time was over too\n",
 			purge->tombstones);
+	if (purge->cases)
+		fprintf(spanrec->out,
+			"%" PRIu64 " closed case%s removed, %s time was over "
+			"too\n",
+			purge->cases, purge->cases == 1 ? "" : "s",
+			purge->cases == 1 ? "its" : "their");
 }
 
 /* @return exit code */
@@ -332,6 +338,7 @@ ask_sweep(struct spanrec *spanrec, bool clock_is_right)
 	purge.recordings = spanrec_json_count(answer, "recordings");
 	purge.bytes = spanrec_json_count(answer, "bytes");
 	purge.tombstones = spanrec_json_count(answer, "tombstones");
+	purge.cases = spanrec_json_count(answer, "cases");
 	purge.held = spanrec_json_count(answer, "held");
 	purge.failed = spanrec_json_count(answer, "failed");
 	json_decref(answer);

@@ -164,16 +164,9 @@ alone(void **state)
 }
 
 static void
-hold(struct store_segment *segment)
-{
-	segment->state = STORE_STATE_HELD;
-}
-
-static void
 refused(void **state)
 {
 	const struct fixture *f = *state;
-	char segment[STORE_SEGMENT_ID_BYTES];
 
 	free(run(f, NOW, EXIT_USAGE, "scrub %s --range 2-1 --why x",
 		 f->call[1]));
@@ -186,8 +179,11 @@ refused(void **state)
 	free(run(f, NOW, EXIT_NOT_FOUND, "scrub %s --range 0-1 --why x",
 		 f->call[2]));
 	free(run(f, NOW, EXIT_NOT_FOUND, "scrub nothing --range 0-1 --why x"));
-	snprintf(segment, sizeof(segment), "%s-1", f->call[1]);
-	edit(f, segment, hold);
+	free(run(f, NOW, EXIT_DONE, "case open C-1 --title x --approver y"));
+	free(run(f, NOW, EXIT_DONE,
+		 "hold add %s --case C-1 --reason x --approver y --review "
+		 "2019-06-01",
+		 f->call[1]));
 	free(run(f, NOW, EXIT_NOT_ALLOWED, "scrub %s --range 0-1 --why x",
 		 f->call[1]));
 	free(run(f, NOW, EXIT_DONE, "verify"));

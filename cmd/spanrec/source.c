@@ -8,6 +8,7 @@
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "store/cases.h"
 
 int
 spanrec_reader_failed(const struct store_segment *segment, int error)
@@ -114,7 +115,7 @@ static int
 ended(struct spanrec_source *source, int error)
 {
 	if (error == -EBADMSG &&
-	    source->segment->state == STORE_STATE_INTERRUPTED)
+	    store_segment_unheld(source->segment) == STORE_STATE_INTERRUPTED)
 		source->torn = true;
 	else if (error < 0)
 		return spanrec_reader_failed(source->segment, error);

@@ -246,6 +246,13 @@ take_back(struct archiver_state *a, const struct ended *ended)
 {
 	int r = taken_back_finish(a->archive, &ended->row, ended->traces);
 
+	/* Who holds it knows why; asking again would change nothing. */
+	if (r == -EPERM) {
+		log_warning("%s is held: it stays, though it was decided "
+			    "against (%s)",
+			    ended->row.id, ended->row.reason);
+		return 0;
+	}
 	if (r < 0)
 		fail(a, r, "cannot take a recording back");
 	return r;
@@ -331,7 +338,8 @@ put_row(struct archiver_state *a, struct ended *ended)
 	r = ended->type == ARCHIVE_TAKE_BACK
 		? taken_back_begin(a->archive, row, ended->traces)
 		: store_segment_put(a->archive, row);
-	return r == -EALREADY ? 0 : r;
+	/* One that is held by now is told when it is to go. */
+	return r == -EALREADY || r == -EPERM ? 0 : r;
 }
 
 static int
@@ -636,6 +644,7 @@ add_up(struct sweep_result *sum, const struct sweep_result *part)
 	total.segments += sum->segments;
 	total.bytes += sum->bytes;
 	total.tombstones += sum->tombstones;
+	total.cases += sum->cases;
 	*sum = total;
 }
 

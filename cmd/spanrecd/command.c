@@ -409,11 +409,12 @@ static json_t *
 purge_answer(const struct sweep_result *swept)
 {
 	return json_pack(
-	    "{s:b,s:I,s:I,s:I,s:I,s:I,s:I}", "ok", 1, "segments",
+	    "{s:b,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "ok", 1, "segments",
 	    (json_int_t)swept->segments, "recordings",
 	    (json_int_t)swept->recordings, "bytes", (json_int_t)swept->bytes,
-	    "tombstones", (json_int_t)swept->tombstones, "held",
-	    (json_int_t)swept->held, "failed", (json_int_t)swept->failed);
+	    "tombstones", (json_int_t)swept->tombstones, "cases",
+	    (json_int_t)swept->cases, "held", (json_int_t)swept->held, "failed",
+	    (json_int_t)swept->failed);
 }
 
 static void
