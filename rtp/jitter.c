@@ -403,7 +403,7 @@ static enum rtp_put
 full(struct rtp_jitter *jitter, int64_t clock_ns)
 {
 	struct producer *p = &jitter->producer;
-	int64_t due_ns = clock_ns - p->window_ns;
+	int64_t due_ns = clock_ns - p->window_ns - 1;
 	uint64_t lowest;
 	struct entry *e;
 
@@ -493,6 +493,22 @@ stored(struct rtp_jitter *jitter, uint32_t sequence)
 		p->fast_until = 0;
 }
 
+/* The slot has a frame that was not taken yet. While that is not even due,
+ * nobody sends so many packets that those since the last one, stored or shed,
+ * were lost: the sender has jumped. */
+static enum rtp_put
+slot_in_use(struct rtp_jitter *jitter, uint32_t sequence, int64_t clock_ns)
+{
+	enum rtp_put put = full(jitter, clock_ns);
+	uint32_t last = jitter->producer.newest;
+
+	if (jitter->shed.newest > last)
+		last = jitter->shed.newest;
+	return put == RTP_PUT_NO_ROOM && sequence > last + MAX_MISORDER
+		   ? RTP_PUT_RESTART
+		   : put;
+}
+
 /* Out of order, at the edge of a block, or the first for a while. Kept out of
  * rtp_jitter_put, which then saves fewer registers. */
 static __attribute__((noinline)) enum rtp_put
@@ -514,9 +530,8 @@ put_slowly(struct rtp_jitter *jitter, const struct rtp_hdr *hdr,
 				    memory_order_relaxed);
 	if (slot_sequence(slot) == sequence)
 		return put_note(jitter, DUPLICATE, sequence, hdr, time_ns);
-	/* The slot may hold a frame that was not taken yet. */
 	if ((uint32_t)slot != MARK && slot_sequence(slot) >= p->next_seen)
-		return full(jitter, clock_ns);
+		return slot_in_use(jitter, sequence, clock_ns);
 	if (ahead < 0 && is_late(jitter, sequence, clock_ns))
 		return put_note(jitter, LATE, sequence, hdr, time_ns);
 	if (hdr->payload_bytes > RTP_JITTER_PAYLOAD_MAX)

@@ -17,8 +17,8 @@
  * the consumer has got: a packet is late if a frame with a higher sequence
  * number was captured `window` or more before it. So the same packets give
  * the same frames, gaps and counts for any timing of the two threads, as long
- * as the consumer asks for nothing younger than `capture time - window`. Where
- * it does (a clock that ticks on a quiet wire), a packet that comes too late
+ * as the consumer asks only for what is older than `capture time - window`. Where
+ * it asks for more (a clock that ticks on a quiet wire), a packet that comes too late
  * for the consumer is late, and nothing is lost from the counts.
  *
  * The log uses the room again that was freed last, so that a flow touches
@@ -97,12 +97,13 @@ struct rtp_jitter *rtp_jitter_init(void *memory,
  * Put a packet where it belongs.
  *
  * RTP_PUT_RESTART: the sequence number jumped by more than 3000 forward or
- * 100 back (RFC 3550 appendix A.1: MAX_DROPOUT, MAX_MISORDER), or the flow
- * has used 2^31 numbers. Nothing was put; the caller begins a new buffer with
- * this packet.
+ * 100 back (RFC 3550 appendix A.1: MAX_DROPOUT, MAX_MISORDER), or by more than
+ * 100 forward into the slot of a frame that is not due yet, or the flow has
+ * used 2^31 numbers. Nothing was put; the caller begins a new buffer with this
+ * packet.
  *
  * RTP_PUT_FULL and RTP_PUT_NO_ROOM: nothing was put, nothing noted. FULL: the
- * consumer has something to take that is due at time_ns - window; if it may
+ * consumer has something to take that is due before time_ns - window; if it may
  * ask for that, it will make room, or else this becomes NO_ROOM. So a file
  * reader puts again while it is FULL, and sheds when there is NO_ROOM (too
  * much within one window, or a payload beyond RTP_JITTER_PAYLOAD_MAX); both

@@ -147,7 +147,7 @@ put(struct run *r, uint16_t sequence)
 static void
 step(struct run *r, const uint8_t *op)
 {
-	int64_t latest = r->clock_ns - config.window_ns;
+	int64_t latest = r->clock_ns - config.window_ns - 1;
 
 	switch (op[0] % 8) {
 	case 0: /* far ahead or back */

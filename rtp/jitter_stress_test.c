@@ -199,7 +199,7 @@ consume(void *arg)
 		t = atomic_load_explicit(&s->watermark_ns,
 					 memory_order_acquire);
 		due_ns =
-		    t == INT64_MAX ? t : t - config.window_ns + s->ahead_ns;
+		    t == INT64_MAX ? t : t - config.window_ns - 1 + s->ahead_ns;
 		for (uint32_t takes = 1 + rnd(&seed, 60); takes; takes--) {
 			enum rtp_take kind;
 

@@ -338,6 +338,10 @@ jumps_restart(void **state)
 	expect_gap(j, CYCLE + 5001, 2999, 0, 20);
 	expect_frame(j, CYCLE + 8000, 20);
 	expect_none(j, INT64_MAX);
+	/* Into the slot of a frame that is not due; then it is. */
+	assert_int_equal(put(j, 8001, 40), RTP_PUT_STORED);
+	assert_int_equal(put(j, 8001 + SLOTS, 240), RTP_PUT_RESTART);
+	assert_int_equal(put(j, 8001 + SLOTS, 241), RTP_PUT_FULL);
 	free(j);
 }
 
@@ -377,15 +381,14 @@ full_slots(void **state)
 	for (uint16_t i = 0; i < SLOTS; i++)
 		assert_int_equal(put_bytes(j, i, i, 40), RTP_PUT_STORED);
 	/* All within the window: the consumer may not take any. */
-	assert_int_equal(put_bytes(j, SLOTS, 200 * MS - 1, 40),
-			 RTP_PUT_NO_ROOM);
-	assert_int_equal(put_bytes(j, SLOTS, 200 * MS, 40), RTP_PUT_FULL);
+	assert_int_equal(put_bytes(j, SLOTS, 200 * MS, 40), RTP_PUT_NO_ROOM);
+	assert_int_equal(put_bytes(j, SLOTS, 200 * MS + 1, 40), RTP_PUT_FULL);
 	expect_frame_bytes(j, CYCLE, 0, 40);
 	expect_none(j, 0);
-	assert_int_equal(put_bytes(j, SLOTS, 200 * MS, 40), RTP_PUT_STORED);
+	assert_int_equal(put_bytes(j, SLOTS, 200 * MS + 1, 40), RTP_PUT_STORED);
 	for (uint32_t i = 1; i < SLOTS; i++)
 		expect_frame_bytes(j, CYCLE + i, i, 40);
-	expect_frame_bytes(j, CYCLE + SLOTS, 200 * MS, 40);
+	expect_frame_bytes(j, CYCLE + SLOTS, 200 * MS + 1, 40);
 	free(j);
 }
 
@@ -436,7 +439,7 @@ full_behind_a_frame_not_due(void **state)
 		assert_int_equal(put(j, i, 206), RTP_PUT_STORED);
 	/* 2 is due at 210, but its turn comes after 1, which is not. */
 	assert_int_equal(put(j, 22, 210), RTP_PUT_NO_ROOM);
-	assert_int_equal(put(j, 22, 405), RTP_PUT_FULL);
+	assert_int_equal(put(j, 22, 406), RTP_PUT_FULL);
 	free(j);
 }
 
@@ -793,14 +796,14 @@ replay(struct outputs *o, const struct packet *packets, uint32_t n,
 			clock_ns = p->time_ns;
 		while ((result = put_bytes(j, p->sequence, p->time_ns,
 					   p->bytes)) == RTP_PUT_FULL) {
-			due_ns = clock_ns - c->window_ns;
+			due_ns = clock_ns - c->window_ns - 1;
 			drain(j, o, &seed, due_ns, UINT32_MAX);
 		}
 		assert_int_not_equal(result, RTP_PUT_RESTART);
 		if (result == RTP_PUT_NO_ROOM)
 			shed(j, p->sequence, p->time_ns / MS);
 		if (rnd(&seed, lazy) == 0) {
-			int64_t latest = clock_ns - c->window_ns;
+			int64_t latest = clock_ns - c->window_ns - 1;
 
 			if (due_ns < latest)
 				due_ns += rnd(&seed, 4) ? latest - due_ns

@@ -32,6 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rtp/decoder.h"
 #include "rtp/tracks.h"
 
 #define SAMPLE_HZ 8000
@@ -63,6 +64,8 @@ struct stream {
 	int64_t position;    /* sample where the frame of that timestamp is */
 	uint32_t off_frames; /* in a row, to the same side */
 	int64_t off_least;   /* of these, in samples */
+	struct rtp_decoder *decoder;
+	struct rtp_format format; /* of the decoder */
 };
 
 struct rtp_render {
@@ -107,6 +110,8 @@ rtp_render_free(struct rtp_render **render)
 		return;
 	for (int i = 0; i < SIDES; i++)
 		rtp_tracks_fini(&r->sides[i]);
+	for (uint32_t i = 0; i < r->streams_count; i++)
+		rtp_decoder_close(&r->streams[i].decoder);
 	free(r->streams);
 	free(r);
 }
@@ -230,25 +235,34 @@ place(struct rtp_render *r, struct stream *s,
 	return position;
 }
 
-/* A decoder for this format at our rate. */
-static const struct rtp_codec *
-decoder(const struct rtp_format *format)
+/* The stream's decoder of this format at our rate. @return 0, -ENOTSUP,
+ * -ENOMEM */
+static int
+set_decoder(struct stream *s, const struct rtp_format *format)
 {
-	const struct rtp_codec *codec = rtp_codec_find(format->encoding);
+	int err;
 
-	if (!codec || codec->clock_hz != format->clock_hz ||
-	    codec->sample_hz != SAMPLE_HZ || format->channels > 1)
-		return NULL;
-	return codec;
+	if (s->decoder && s->format.clock_hz == format->clock_hz &&
+	    s->format.channels == format->channels &&
+	    strcmp(s->format.encoding, format->encoding) == 0)
+		return 0;
+	rtp_decoder_close(&s->decoder);
+	err = rtp_decoder_open(&s->decoder, format);
+	if (err < 0)
+		return err;
+	s->format = *format;
+	if (rtp_decoder_sample_hz(s->decoder) == SAMPLE_HZ)
+		return 0;
+	rtp_decoder_close(&s->decoder);
+	return -ENOTSUP;
 }
 
 int
 rtp_render_frame(struct rtp_render *render,
 		 const struct rtp_render_frame *frame)
 {
-	const struct rtp_codec *codec = decoder(frame->format);
 	struct rtp_tracks_owner owner;
-	struct stream *s;
+	struct stream *s = stream_of(render, frame->stream, frame->channel);
 	int64_t position;
 	int64_t from;
 	int64_t until;
@@ -256,19 +270,22 @@ rtp_render_frame(struct rtp_render *render,
 	int err;
 
 	assert(frame->channel < SIDES);
-	if (!codec) {
+	if (!s)
+		return -ENOMEM;
+	err = set_decoder(s, frame->format);
+	if (err == -ENOTSUP) {
 		render->stats.no_codec++;
 		return 0;
 	}
-	samples = codec->decode(render->decoded, FRAME_SAMPLES_MAX,
-				frame->payload, frame->payload_bytes);
+	if (err < 0)
+		return err;
+	samples =
+	    rtp_decoder_decode(s->decoder, render->decoded, FRAME_SAMPLES_MAX,
+			       frame->payload, frame->payload_bytes);
 	if (samples <= 0) {
 		render->stats.malformed++;
 		return 0;
 	}
-	s = stream_of(render, frame->stream, frame->channel);
-	if (!s)
-		return -ENOMEM;
 	position = place(render, s, frame, samples);
 	from = position > render->taken ? position : render->taken;
 	until = position + samples;

@@ -59,22 +59,6 @@ struct rtp_format {
  */
 bool rtp_format_static(uint8_t payload_type, struct rtp_format *format);
 
-/** A decoder of one payload format; stateless ones have no state. */
-struct rtp_codec {
-	const char *encoding;
-	uint32_t clock_hz;  /**< of the RTP timestamp */
-	uint32_t sample_hz; /**< of the PCM it gives */
-	/**
-	 * @param pcm [capacity] native-endian
-	 * @return samples, or -EBADMSG, or -ENOSPC
-	 */
-	int (*decode)(int16_t *pcm, size_t capacity, const uint8_t *payload,
-		      size_t n);
-};
-
-/** @return the decoder of an encoding name (any case), or NULL: none */
-const struct rtp_codec *rtp_codec_find(const char *encoding);
-
 /* ---- rendering --------------------------------------------------------- */
 
 /**

@@ -11,6 +11,8 @@
 #include <spandsp.h>
 #include <spandsp/expose.h>
 
+#include "rtp/g711.h"
+
 enum { HZ = 8000, ROWS = 4, TONES = 8 };
 
 /* Samples. spandsp's blocks are as long as two halves. */
@@ -365,7 +367,7 @@ coding_of(const struct rtp_format *format)
 {
 	if (!format || format->clock_hz != HZ || format->channels > 1)
 		return NOT_HEARD;
-	if (rtp_codec_find(format->encoding))
+	if (rtp_g711_values(format->encoding))
 		return G711;
 	if (strcasecmp(format->encoding, "G722") == 0)
 		return G722; /* its clock is half its rate: RFC 3551, 4.5.2 */
@@ -385,12 +387,15 @@ static uint32_t
 decode(struct rtp_tones *t, enum coding coding, const struct rtp_format *format,
        const uint8_t *payload, uint32_t n)
 {
+	const int16_t *values;
 	uint32_t i;
 
 	switch (coding) {
 	case G711:
-		return (uint32_t)rtp_codec_find(format->encoding)
-		    ->decode(t->pcm, CHUNK, payload, n);
+		values = rtp_g711_values(format->encoding);
+		for (i = 0; i < n; i++)
+			t->pcm[i] = values[payload[i]];
+		return n;
 	case G722:
 		return (uint32_t)g722_decode(&t->g722, t->pcm, payload, (int)n);
 	default:

@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@
 #define CREATE_MAP_BYTES (UINT64_C(1) << 20) /* the tables, empty */
 #define TABLES_MAX       32
 #define INDEX_PATH_BYTES 4096
+#define META_BYTES       8192 /* two pages, that of each last commit */
 /* Fewer free blocks than this: the disk is full. */
 #define FULL_BLOCKS 256
 
@@ -44,6 +46,10 @@ store__index_error(int rc)
 	case MDB_CORRUPTED:
 	case MDB_PAGE_NOTFOUND:
 	case MDB_INVALID:
+	case MDB_INCOMPATIBLE:
+	case MDB_BAD_DBI:
+	case MDB_CURSOR_FULL:
+	case MDB_BAD_TXN:
 		return -EBADMSG;
 	default:
 		return rc > 0 ? -rc : rc ? -EIO : 0;
@@ -104,6 +110,47 @@ store__key_name(char name[STORE__KEY_NAME_BYTES], const struct store__key *key)
 	if (n > (STORE__KEY_NAME_BYTES - 1) / 2)
 		n = (STORE__KEY_NAME_BYTES - 1) / 2;
 	store_hex(name, key->data, n);
+}
+
+/* ---- all of it ---------------------------------------------------------- */
+
+/** @return LMDB code */
+static int
+table_read(MDB_txn *txn, MDB_dbi table)
+{
+	MDB_cursor *cursor;
+	MDB_val key, value;
+	int rc;
+
+	if (!table)
+		return 0;
+	rc = mdb_cursor_open(txn, table, &cursor);
+	if (rc)
+		return rc;
+	while ((rc = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)) == 0)
+		;
+	mdb_cursor_close(cursor);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+int
+store__index_read(struct store_archive *archive, const char **table)
+{
+	MDB_txn *txn;
+	int rc = 0;
+	int r = store__read_begin(archive, &txn);
+
+	if (r)
+		return r;
+#define X(name)                                                                \
+	if (rc == 0) {                                                         \
+		*table = #name;                                                \
+		rc = table_read(txn, archive->tables.name);                    \
+	}
+	STORE__TABLES(X)
+#undef X
+	store__read_end(archive, txn);
+	return store__index_error(rc);
 }
 
 /* ---- opening ----------------------------------------------------------- */
@@ -191,6 +238,28 @@ meta_put(const struct store__tables *tables, MDB_txn *txn, const char *name,
 	return store__index_error(mdb_put(txn, tables->meta, &k, &value, 0));
 }
 
+/* LMDB met a page that cannot be; it would abort. Bad pages end in this signal
+ * otherwise, and who wants to tell of them waits for that. */
+static void
+on_assert(MDB_env *env, const char *message)
+{
+	raise(SIGBUS);
+}
+
+/** LMDB takes a file without its first pages for a new one. @return LMDB code
+ */
+static int
+file_begun(const char *path)
+{
+	char file[INDEX_PATH_BYTES + 16];
+	struct stat st;
+
+	snprintf(file, sizeof(file), "%s/data.mdb", path);
+	if (stat(file, &st))
+		return errno == ENOENT ? 0 : errno;
+	return st.st_size < META_BYTES ? MDB_INVALID : 0;
+}
+
 /** @return 0, or an LMDB code */
 static int
 env_open(MDB_env **env, const char *dir, uint64_t map_bytes, unsigned flags)
@@ -201,7 +270,12 @@ env_open(MDB_env **env, const char *dir, uint64_t map_bytes, unsigned flags)
 	*env = NULL;
 	if (snprintf(path, sizeof(path), "%s/index", dir) >= (int)sizeof(path))
 		return ENAMETOOLONG;
+	rc = file_begun(path);
+	if (rc)
+		return rc;
 	rc = mdb_env_create(env);
+	if (rc == 0)
+		rc = mdb_env_set_assert(*env, on_assert);
 	if (rc == 0)
 		rc = mdb_env_set_maxdbs(*env, TABLES_MAX);
 	if (rc == 0)

@@ -22,6 +22,8 @@
 /* Shorter numbers and names are too common in any text to tell of anybody. */
 #define HIDE_BYTES_MIN 3
 
+static const char applied_key[] = "applied";
+
 static void
 entry_hash(uint8_t hash[STORE_HASH_BYTES], uint64_t number,
 	   const uint8_t previous[STORE_HASH_BYTES], const uint8_t *row,
@@ -92,6 +94,49 @@ store_ledger_head(struct store_archive *archive,
 	return r;
 }
 
+/** A policy that was put in force: its hash is what the detail begins with. */
+static int
+note_applied(struct store_archive *archive, MDB_txn *txn,
+	     const struct store_ledger_entry *entry)
+{
+	uint8_t hash[STORE_HASH_BYTES];
+	char hex[2 * STORE_HASH_BYTES + 1];
+	MDB_val k, value = { .mv_size = sizeof(hash), .mv_data = hash };
+	struct store__key name = { 0 };
+
+	memcpy(hex, entry->detail, sizeof(hex) - 1);
+	hex[sizeof(hex) - 1] = '\0';
+	if (strcmp(entry->action, "policy") != 0 ||
+	    store_unhex(hash, sizeof(hash), hex))
+		return 0;
+	store__key_text(&name, applied_key);
+	k = store__key_val(&name);
+	return store__index_error(
+	    mdb_put(txn, archive->tables.meta, &k, &value, 0));
+}
+
+int
+store_policy_applied(struct store_archive *archive,
+		     uint8_t hash[STORE_HASH_BYTES])
+{
+	struct store__key name = { 0 };
+	MDB_val k, value;
+	MDB_txn *txn;
+	int r = store__read_begin(archive, &txn);
+
+	if (r)
+		return r;
+	store__key_text(&name, applied_key);
+	k = store__key_val(&name);
+	r = store__index_error(mdb_get(txn, archive->tables.meta, &k, &value));
+	if (r == 0 && value.mv_size != STORE_HASH_BYTES)
+		r = -EBADMSG;
+	if (r == 0)
+		memcpy(hash, value.mv_data, STORE_HASH_BYTES);
+	store__read_end(archive, txn);
+	return r;
+}
+
 int
 store__ledger_put(struct store_archive *archive, MDB_txn *txn,
 		  struct store_ledger_entry *entry)
@@ -114,8 +159,9 @@ store__ledger_put(struct store_archive *archive, MDB_txn *txn,
 	memcpy(bytes + STORE_HASH_BYTES, entry->hash, STORE_HASH_BYTES);
 	value.mv_size = ENTRY_AT + n;
 	store__be_put(number, entry->number, 8);
-	return store__index_error(mdb_put(txn, archive->tables.ledger, &key,
-					  &value, MDB_NOOVERWRITE));
+	r = store__index_error(mdb_put(txn, archive->tables.ledger, &key,
+				       &value, MDB_NOOVERWRITE));
+	return r ? r : note_applied(archive, txn, entry);
 }
 
 /* ---- whose names and numbers do not belong here ------------------------ */

@@ -845,6 +845,16 @@ int store_ledger_walk(struct store_archive *archive,
 		      int (*fn)(void *ctx, const struct store_ledger_entry *),
 		      void *ctx) __attribute__((warn_unused_result));
 
+/**
+ * The policy that was put in force last by an entry "policy" of the ledger, whose
+ * detail begins with its hash.
+ *
+ * @return 0, -ENOENT (none ever was), -EBADMSG, -EIO
+ */
+int store_policy_applied(struct store_archive *archive,
+			 uint8_t hash[STORE_HASH_BYTES])
+	__attribute__((warn_unused_result));
+
 /* ---- many at once (purge.c) ---------------------------------------------- */
 
 /** So many at once, at most: all others wait for the archive that long. */

@@ -421,6 +421,10 @@ store__key_val(struct store__key *key)
 
 /** Negative errno for what LMDB returns. */
 int store__index_error(int rc);
+/** Read every page of every table. @param table the one that was read last
+ * @return 0, -EBADMSG: a page of it cannot be read, -EIO */
+int store__index_read(struct store_archive *archive, const char **table)
+	__attribute__((warn_unused_result));
 int store__index_create(const char *dir) __attribute__((warn_unused_result));
 int store__index_open(struct store_archive *archive, const char *dir,
 		      uint64_t map_bytes) __attribute__((warn_unused_result));

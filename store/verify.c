@@ -802,8 +802,14 @@ store_verify_orphans(struct store_archive *archive,
 		     void *ctx)
 {
 	struct orphans o = { .archive = archive, .fn = fn, .ctx = ctx };
-	int r = audio_folder(&o, "audio", 3);
+	const char *table = "";
+	int r = store__index_read(archive, &table);
 
+	if (r == -EBADMSG)
+		r = tell(&o, STORE_FINDING_INDEX, table,
+			 "a page of this table of the index cannot be read");
+	if (r == 0)
+		r = audio_folder(&o, "audio", 3);
 	if (r == 0)
 		r = index_check(&o);
 	if (r == 0 && o.count)

@@ -16,6 +16,9 @@ struct clocks {
 	struct kept *kept;
 	size_t count, capacity;
 	bool all; /**< every policy of the archive is in here */
+	bool applied_known;
+	bool applied_any;
+	uint8_t applied[STORE_HASH_BYTES]; /**< the policy applied last */
 };
 
 int
@@ -50,6 +53,7 @@ clocks_refresh(struct clocks *clocks)
 			clocks->kept[count++] = clocks->kept[i];
 	clocks->count = count;
 	clocks->all = false;
+	clocks->applied_known = false;
 }
 
 /* ---- policies of then -------------------------------------------------- */
@@ -125,6 +129,35 @@ clocks_policy(struct clocks *clocks, struct store_archive *archive,
 	return 0;
 }
 
+static int
+know_applied(struct clocks *clocks, struct store_archive *archive)
+{
+	int r;
+
+	if (clocks->applied_known)
+		return 0;
+	r = store_policy_applied(archive, clocks->applied);
+	if (r && r != -ENOENT)
+		return r;
+	clocks->applied_any = r == 0;
+	clocks->applied_known = true;
+	return 0;
+}
+
+/* The policy that was applied last, else the one that decided. */
+static int
+agreed_policy(struct clocks *clocks, struct store_archive *archive,
+	      const struct store_segment *segment, const struct policy **policy)
+{
+	int r = know_applied(clocks, archive);
+
+	if (r)
+		return r;
+	return clocks_policy(
+	    clocks, archive,
+	    clocks->applied_any ? clocks->applied : segment->policy, policy);
+}
+
 struct get_all {
 	struct clocks *clocks;
 	struct store_archive *archive;
@@ -141,32 +174,6 @@ get_one(void *ctx, const uint8_t hash[STORE_HASH_BYTES])
 
 /* ---- whose word it is -------------------------------------------------- */
 
-/* A class that counts from a time, and by whose word. */
-static int
-clock_of(struct clocks *clocks, struct store_archive *archive,
-	 const struct policy *policy, const struct store_segment *segment,
-	 const struct store_successor *counts, struct policy_clock *clock)
-{
-	const char *class = counts->retention;
-	const struct policy *decided;
-	struct policy_clock then;
-	int r = policy_clock(policy, class, counts->from_ns, clock);
-
-	if (r != -ENOENT)
-		return r;
-	r = clocks_policy(clocks, archive, segment->policy, &decided);
-	if (r)
-		return r;
-	if (!decided || policy_clock(decided, class, counts->from_ns, &then))
-		return -ENOENT;
-	/* how long notes stay is no matter of classes: today's policy says */
-	if (then.ceiling_ns > clock->metadata_ns)
-		clock->metadata_ns = then.ceiling_ns;
-	then.metadata_ns = clock->metadata_ns;
-	*clock = then;
-	return CLOCKS_KEPT;
-}
-
 static void
 later(int64_t *time_ns, int64_t other_ns)
 {
@@ -174,7 +181,7 @@ later(int64_t *time_ns, int64_t other_ns)
 		*time_ns = other_ns;
 }
 
-/* Nothing becomes shorter because there was a hold. */
+/* Nothing becomes shorter because of another clock. */
 static void
 clock_extend(struct policy_clock *clock, const struct policy_clock *other)
 {
@@ -184,22 +191,75 @@ clock_extend(struct policy_clock *clock, const struct policy_clock *other)
 	later(&clock->metadata_ns, other->metadata_ns);
 }
 
-int
-clocks_of(struct clocks *clocks, struct store_archive *archive,
-	  const struct policy *policy, const struct store_segment *segment,
-	  struct policy_clock *clock)
+/* Of a segment, by a policy. */
+struct question {
+	struct clocks *clocks;
+	struct store_archive *archive;
+	const struct policy *policy;
+	const struct store_segment *segment;
+	bool alone; /* whatever was agreed to */
+};
+
+/* A class that counts from a time, by the policy asked for or else by the one
+ * that decided. */
+static int
+clock_known(const struct question *q, const struct store_successor *counts,
+	    struct policy_clock *clock)
 {
+	const char *class = counts->retention;
+	const struct policy *decided;
+	struct policy_clock then;
+	int r = policy_clock(q->policy, class, counts->from_ns, clock);
+
+	if (r != -ENOENT)
+		return r;
+	r = clocks_policy(q->clocks, q->archive, q->segment->policy, &decided);
+	if (r)
+		return r;
+	if (!decided || policy_clock(decided, class, counts->from_ns, &then))
+		return -ENOENT;
+	/* how long notes stay is no matter of classes: today's policy says */
+	later(&clock->metadata_ns, then.ceiling_ns);
+	then.metadata_ns = clock->metadata_ns;
+	*clock = then;
+	return CLOCKS_KEPT;
+}
+
+/* The same, and not earlier than what was agreed to. */
+static int
+clock_of(const struct question *q, const struct store_successor *counts,
+	 struct policy_clock *clock)
+{
+	const struct policy *agreed;
+	struct policy_clock other;
+	int result = clock_known(q, counts, clock);
+	int r;
+
+	if (result || q->alone)
+		return result;
+	r = agreed_policy(q->clocks, q->archive, q->segment, &agreed);
+	if (r)
+		return r;
+	if (agreed && policy_clock(agreed, counts->retention, counts->from_ns,
+				   &other) == 0)
+		clock_extend(clock, &other);
+	return 0;
+}
+
+static int
+answer(const struct question *q, struct policy_clock *clock)
+{
+	const struct store_segment *segment = q->segment;
 	struct store_successor own = { .from_ns = segment->call_start_ns };
 	struct policy_clock other;
 	int result, r;
 
 	memcpy(own.retention, segment->retention, sizeof(own.retention));
-	result = clock_of(clocks, archive, policy, segment, &own, clock);
+	result = clock_of(q, &own, clock);
 	for (size_t i = 0; i < STORE_SUCCESSORS_MAX; i++) {
 		if (!segment->successors[i].retention[0])
 			continue;
-		r = clock_of(clocks, archive, policy, segment,
-			     &segment->successors[i], &other);
+		r = clock_of(q, &segment->successors[i], &other);
 		clock_extend(clock, &other);
 		/* the fallback, and what could not be read, are told first */
 		if (r < 0 && (result >= 0 || result == -ENOENT))
@@ -211,6 +271,34 @@ clocks_of(struct clocks *clocks, struct store_archive *archive,
 	later(&clock->ceiling_ns, segment->not_before_ns + CLOCKS_MARGIN_NS);
 	later(&clock->metadata_ns, clock->ceiling_ns);
 	return result;
+}
+
+int
+clocks_of(struct clocks *clocks, struct store_archive *archive,
+	  const struct policy *policy, const struct store_segment *segment,
+	  struct policy_clock *clock)
+{
+	const struct question q = { .clocks = clocks,
+				    .archive = archive,
+				    .policy = policy,
+				    .segment = segment };
+
+	return answer(&q, clock);
+}
+
+int
+clocks_if_applied(struct clocks *clocks, struct store_archive *archive,
+		  const struct policy *policy,
+		  const struct store_segment *segment,
+		  struct policy_clock *clock)
+{
+	const struct question q = { .clocks = clocks,
+				    .archive = archive,
+				    .policy = policy,
+				    .segment = segment,
+				    .alone = true };
+
+	return answer(&q, clock);
 }
 
 /* The earliest of all policies of then that know the class. */
@@ -236,6 +324,29 @@ earliest_of_kept(const struct clocks *clocks, const char *class,
 	}
 }
 
+/* Of a class that the policy applied last knows too, the later of both: what
+ * would have gone by a changed file is not walked over in each sweep. */
+static int
+not_before_applied(const struct get_all *all, const char *class,
+		   int64_t start_ns, int64_t *due_ns, int64_t *metadata_ns)
+{
+	const struct policy *applied;
+	struct policy_clock clock;
+	int64_t applied_ns, notes_ns;
+	int r = know_applied(all->clocks, all->archive);
+
+	if (r || !all->clocks->applied_any)
+		return r;
+	r = clocks_policy(all->clocks, all->archive, all->clocks->applied,
+			  &applied);
+	if (r || !applied || policy_clock(applied, class, start_ns, &clock))
+		return r;
+	policy_clock_earliest(applied, class, start_ns, &applied_ns, &notes_ns);
+	later(due_ns, applied_ns);
+	later(metadata_ns, notes_ns);
+	return 0;
+}
+
 int
 clocks_earliest(struct clocks *clocks, struct store_archive *archive,
 		const struct policy *policy,
@@ -251,7 +362,8 @@ clocks_earliest(struct clocks *clocks, struct store_archive *archive,
 	store_segment_counts(segment, &class, &start_ns);
 	policy_clock_earliest(policy, class, start_ns, due_ns, metadata_ns);
 	if (policy_clock(policy, class, start_ns, &clock) == 0)
-		return 0;
+		return not_before_applied(&all, class, start_ns, due_ns,
+					  metadata_ns);
 	if (!clocks->all) {
 		r = store_archive_policies(archive, get_one, &all);
 		if (r)

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Until when a segment lives. The policy of today decides about every class
- * that it knows, so that a change holds for what is stored. A class that it
- * does not know may never have been in it (spanrecd can be given another policy
- * file than that of the home), or is not in it any more. Then the policy that
- * decided has the word, which the archive keeps under its hash.
+ * that it knows, so that a change holds for what is stored. But nothing goes
+ * earlier than by the policy that was applied last ('spanrec policy apply', which
+ * asks how much may go): a file that somebody edited deletes nothing. Where none
+ * was ever applied, not earlier than by the policy that decided.
+ *
+ * A class that a policy does not know may never have been in it (spanrecd can be
+ * given another policy file than that of the home), or is not in it any more.
+ * Then the policy that decided has the word, which the archive keeps under its
+ * hash.
  *
  * For one thread at a time.
  */
@@ -47,9 +52,9 @@ int clocks_policy(struct clocks *clocks, struct store_archive *archive,
 
 /**
  * Clocks of a segment: the latest of its own, of those that count since holds
- * of it ended, and of the time of grace. Each by the policy of today, or, if
- * that does not know the class, by the policy that decided, which the archive
- * keeps. Only where that one is missing, or not the file it was, the fallback
+ * of it ended, and of the time of grace. Each by the policy of today and by the
+ * one that was applied last, whichever is later, or, if today's does not know
+ * the class, by the policy that decided, which the archive keeps. Only where that one is missing, or not the file it was, the fallback
  * of policy_clock holds.
  *
  * @param policy of today
@@ -61,6 +66,13 @@ int clocks_policy(struct clocks *clocks, struct store_archive *archive,
 int clocks_of(struct clocks *clocks, struct store_archive *archive,
 	      const struct policy *policy, const struct store_segment *segment,
 	      struct policy_clock *clock) __attribute__((warn_unused_result));
+
+/** The same, as it would be with this policy applied. */
+int clocks_if_applied(struct clocks *clocks, struct store_archive *archive,
+		      const struct policy *policy,
+		      const struct store_segment *segment,
+		      struct policy_clock *clock)
+	__attribute__((warn_unused_result));
 
 /**
  * policy_clock_earliest for the class by which store_due finds a segment, which

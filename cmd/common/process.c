@@ -4,8 +4,10 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 int
 process_guard(void)
@@ -20,6 +22,27 @@ process_guard(void)
 	return 0;
 #else
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
+#endif
+}
+
+static const char *damage_words;
+static int damage_exit;
+
+static void
+on_damage(int number)
+{
+	(void)!write(STDERR_FILENO, damage_words, strlen(damage_words));
+	_exit(damage_exit);
+}
+
+void
+process_on_damage(const char *words, int exit_code)
+{
+	damage_words = words;
+	damage_exit = exit_code;
+#ifndef SPANREC_SANITIZED
+	signal(SIGBUS, on_damage);
+	signal(SIGSEGV, on_damage);
 #endif
 }
 

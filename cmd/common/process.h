@@ -14,4 +14,12 @@ int process_guard(void) __attribute__((warn_unused_result));
 /** As many open files as the hard limit allows: a recording takes one. */
 void process_raise_files(void);
 
+/**
+ * A page of a mapped file that is damaged, or cut off, ends in SIGBUS or
+ * SIGSEGV, wherever it is touched: say so, in these words, and exit.
+ *
+ * @param words a line, borrowed for good
+ */
+void process_on_damage(const char *words, int exit_code);
+
 #endif

@@ -160,6 +160,22 @@ teardown(void **state)
 	return 0;
 }
 
+/* What 'spanrec policy apply' leaves in the archive. */
+static void
+apply(struct fixture *f, const char *text)
+{
+	struct store_ledger_entry entry = { .time_ns = START,
+					    .action = "policy",
+					    .actor = "tester" };
+	uint8_t hash[STORE_HASH_BYTES];
+
+	assert_int_equal(
+	    store_archive_keep_policy(f->archive, text, strlen(text), hash), 0);
+	store_hex(entry.detail, hash, sizeof(hash));
+	assert_int_equal(store_ledger_append(f->archive, &entry), 0);
+	clocks_refresh(f->clocks);
+}
+
 /* The nth call, of which nothing is on the disk. */
 static void
 segment_make(struct store_segment *s, unsigned nth, const char *class,
@@ -594,6 +610,50 @@ add_needle(struct fixture *f, unsigned nth, const char *class, int64_t start_ns)
 	put(f, &s);
 }
 
+/* A file that was edited deletes nothing: not before what was applied says,
+ * nor, where nothing was, before what the policy that decided says. */
+static void
+test_edited_by_hand(void **state)
+{
+	static const char edited[] =
+	    "version: 1\n"
+	    "organisation: {name: here, time_zone: Europe/London}\n"
+	    "access: {owner: [somebody]}\n"
+	    "purposes: [quality]\n"
+	    "numbering: {country: 44}\n"
+	    "retention: {standard: {max: 30 days}}\n"
+	    "metadata: {max: 3 months}\n"
+	    "rules:\n"
+	    "  - {name: all, match: {direction: [in]}, decision: record,\n"
+	    "     retention: standard}\n";
+	struct fixture *f = *state;
+	struct policy_errors errors;
+	struct policy *policy;
+	struct store_segment s;
+	uint8_t hash[STORE_HASH_BYTES];
+
+	assert_int_equal(policy_load(&policy, edited, strlen(edited), &errors),
+			 0);
+	assert_int_equal(store_archive_keep_policy(f->archive, policy_today,
+						   strlen(policy_today), hash),
+			 0);
+	f->config.policy = policy;
+	segment_make(&s, 1, "standard", START);
+	memcpy(s.policy, hash, sizeof(hash));
+	put(f, &s);
+	assert_int_equal(sweep_at(f, START + 40 * DAY, 0).segments, 0);
+	apply(f, policy_today);
+	assert_int_equal(sweep_at(f, START + 89 * DAY, 0).segments, 0);
+	assert_int_equal(sweep_at(f, START + 89 * DAY, 0).overdue, 0);
+	/* somebody agrees */
+	apply(f, edited);
+	assert_int_equal(sweep_at(f, START + 40 * DAY, 0).segments, 1);
+	/* the note stays no longer either */
+	assert_int_equal(sweep_at(f, START + 100 * DAY, 0).tombstones, 1);
+	f->config.policy = f->policy;
+	policy_free(&policy);
+}
+
 /* Behind the first that is not due nothing is read, in classes that count
  * days, without class, and of policies of then; where months are counted a few
  * days more are. So damage there is not met before its time. */
@@ -608,6 +668,7 @@ test_looks_no_further(void **state)
 	struct sweep_result r;
 	unsigned n = 0;
 
+	apply(f, policy_today);
 	assert_int_equal(store_archive_keep_policy(f->archive, policy_then,
 						   strlen(policy_then), hash),
 			 0);
@@ -835,6 +896,7 @@ main(void)
 		TEST(test_read_only),
 		TEST(test_unknown_class),
 		TEST(test_policy_of_then),
+		TEST(test_edited_by_hand),
 		TEST(test_looks_no_further),
 		TEST(test_half_a_year),
 		TEST(test_tombstones),

@@ -16,6 +16,7 @@
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "rtp/decoder.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define SAMPLE_NS (SECOND_NS / SPANREC_SAMPLE_HZ)
@@ -87,7 +88,7 @@ measure_frame(struct spanrec_audio *audio, const struct spanrec_source *source,
 	if (end_ns > audio->heard_ns)
 		audio->heard_ns = end_ns;
 	audio->frames++;
-	if (!rtp_codec_find(format->encoding) && is_sound(format->encoding)) {
+	if (!rtp_decoder_knows(format) && is_sound(format->encoding)) {
 		audio->frames_unknown++;
 		snprintf(audio->encoding, sizeof(audio->encoding), "%s",
 			 format->encoding);

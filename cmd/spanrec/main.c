@@ -29,6 +29,11 @@ main(int argc, char **argv)
 			  strerror(-rc));
 		return EXIT_FAILED;
 	}
+	process_on_damage("spanrec: the index of the archive cannot be read "
+			  "any further: it is damaged, or its disk is (else "
+			  "this is a fault of spanrec). Take archive/index "
+			  "from a backup\n",
+			  EXIT_DAMAGED);
 	rc = store_init();
 	if (rc < 0) {
 		log_error("the system gives no random numbers: %s",

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,16 @@
 #include "cmd/common/log.h"
 #include "store/audit.h"
 
+/* Is it an archive that has lost its index? */
+static bool
+has_keys(const char *archive_path)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/keyring", archive_path);
+	return access(path, F_OK) == 0;
+}
+
 static int
 archive_failed(const struct spanrec *spanrec, int error)
 {
@@ -26,6 +37,13 @@ archive_failed(const struct spanrec *spanrec, int error)
 
 	switch (error) {
 	case -ENOENT:
+		if (has_keys(path)) {
+			log_error("the index of the archive %s is missing, and "
+				  "its keys are there: take archive/index from "
+				  "a backup",
+				  path);
+			return EXIT_DAMAGED;
+		}
 		log_error("there is no archive in %s; 'spanrec init HOME' "
 			  "makes one",
 			  path);

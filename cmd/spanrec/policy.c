@@ -94,7 +94,7 @@ spanrec_draft_clocks(const struct spanrec *spanrec, const struct policy *policy,
 
 	/* a class that none of them knows is none of our business here */
 	if (r >= 0 || r == -ENOENT)
-		r = clocks_of(spanrec->clocks, spanrec->archive, policy,
-			      segment, after);
+		r = clocks_if_applied(spanrec->clocks, spanrec->archive, policy,
+				      segment, after);
 	return r >= 0 || r == -ENOENT ? 0 : r;
 }

@@ -460,6 +460,32 @@ test_apply_notes(void **state)
 	free(output);
 }
 
+/* A file that was edited deletes nothing. */
+static void
+test_edited_in_place(void **state)
+{
+	const struct fixture *f = *state;
+	char path[600], *output;
+	uint8_t *edited;
+	size_t n;
+
+	draft(f, "max: 90 days", "max: 30 days");
+	free(
+	    RUN(EXIT_DONE, "policy apply --existing %s/draft.yaml", f->folder));
+	draft(f, "max: 30 days", "max: 1 day");
+	snprintf(path, sizeof(path), "%s/draft.yaml", f->folder);
+	edited = testing_read_file(path, &n);
+	snprintf(path, sizeof(path), "%s/policy.yaml", f->home);
+	testing_write_file(path, edited, n);
+	free(edited);
+	output = RUN(EXIT_DONE, "purge");
+	assert_has(output, "0 with audio");
+	free(output);
+	output = RUN(EXIT_DONE, "list --json");
+	assert_has(output, "\"ceiling\":\"2019-04-27T14:15:03.000Z\"");
+	free(output);
+}
+
 static void
 test_log(void **state)
 {
@@ -609,6 +635,7 @@ main(void)
 		FIXTURE_TEST(test_apply_ceiling),
 		FIXTURE_TEST(test_apply_existing),
 		FIXTURE_TEST(test_apply_notes),
+		FIXTURE_TEST(test_edited_in_place),
 		FIXTURE_TEST(test_log),
 		FIXTURE_TEST(test_apply_beside),
 		FIXTURE_TEST(test_apply_beside_refused),

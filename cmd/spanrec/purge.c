@@ -343,6 +343,26 @@ ask_sweep(struct spanrec *spanrec, bool clock_is_right)
 	return EXIT_FAILED;
 }
 
+/* Whoever edits the file may wonder why nothing goes earlier. */
+static void
+warn_edited(const struct spanrec *spanrec)
+{
+	uint8_t applied[STORE_HASH_BYTES], hash[STORE_HASH_BYTES];
+	char *text;
+	size_t n;
+
+	if (store_policy_applied(spanrec->archive, applied) ||
+	    home_file_read(spanrec->home.policy_path, &text, &n))
+		return;
+	store_hash(hash, text, n);
+	free(text);
+	if (memcmp(hash, applied, sizeof(hash)) != 0)
+		log_warning("%s is not the policy that was applied last; "
+			    "nothing is deleted earlier than by that one "
+			    "('spanrec policy apply' puts another in force)",
+			    spanrec->home.policy_path);
+}
+
 int
 spanrec_purge(struct spanrec *spanrec, int argc, char **argv)
 {
@@ -368,6 +388,7 @@ spanrec_purge(struct spanrec *spanrec, int argc, char **argv)
 		rc = when(&arguments, &now_ns);
 	if (rc)
 		return rc;
+	warn_edited(spanrec);
 	if (arguments.dry)
 		rc = sweep(spanrec, now_ns, true, &shown, &purge);
 	else

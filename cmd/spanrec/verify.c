@@ -297,7 +297,10 @@ collect(struct check *check, const struct arguments *arguments)
 				     &check->ids);
 	}
 	if (error < 0) {
-		log_error("the index could not be read: %s", strerror(-error));
+		log_error("the index could not be read: %s",
+			  error == -EBADMSG ? "it is damaged, and has to be "
+					      "taken from a backup"
+					    : strerror(-error));
 		return exit_code(error);
 	}
 	return 0;

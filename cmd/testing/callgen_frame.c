@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "cmd/testing/callgen.h"
+#include "rtp/g711.h"
 #include "rtp/rtp.h"
 
 #define PATIENCE 50     /* times a batch tries again before it gives up */
@@ -41,7 +42,7 @@
 
 /* The code whose value comes nearest. */
 static uint8_t
-nearest(const int16_t values[256], double sample)
+nearest(const int16_t *values, double sample)
 {
 	unsigned best = 0;
 
@@ -54,14 +55,9 @@ nearest(const int16_t values[256], double sample)
 void
 callgen_tones_make(struct callgen *generator, enum callgen_law law)
 {
-	const struct rtp_codec *codec =
-	    rtp_codec_find(law == PCMA ? "PCMA" : "PCMU");
-	uint8_t codes[256], wave[CALLGEN_TONE_BYTES];
-	int16_t values[256];
+	const int16_t *values = rtp_g711_values(law == PCMA ? "PCMA" : "PCMU");
+	uint8_t wave[CALLGEN_TONE_BYTES];
 
-	for (unsigned i = 0; i < 256; i++)
-		codes[i] = (uint8_t)i;
-	codec->decode(values, 256, codes, 256);
 	for (unsigned i = 0; i < CALLGEN_TONE_BYTES; i++)
 		wave[i] = nearest(
 		    values, PEAK * sin(2 * M_PI * i / CALLGEN_TONE_BYTES));

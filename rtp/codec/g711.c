@@ -5,9 +5,13 @@
  * sign, a segment of three bits and a step of four; each segment is twice as
  * coarse as the one below. Values are those of the standard scaled to 16 bits.
  */
-#include "rtp/codec/codec_priv.h"
+#include "rtp/g711.h"
 
 #include <errno.h>
+#include <stddef.h>
+#include <strings.h>
+
+#include "rtp/codec/codec_priv.h"
 
 #define STEP(c)    ((c)&0x0f)
 #define SEGMENT(c) (((c) >> 4) & 0x07)
@@ -40,28 +44,50 @@
 static const int16_t mu_law[256] = TABLE(MU);
 static const int16_t a_law[256] = TABLE(A);
 
+const int16_t *
+rtp_g711_values(const char *encoding)
+{
+	if (strcasecmp(encoding, "PCMA") == 0)
+		return a_law;
+	if (strcasecmp(encoding, "PCMU") == 0)
+		return mu_law;
+	return NULL;
+}
+
 static int
-decode(int16_t *pcm, size_t capacity, const uint8_t *payload, size_t n,
-       const int16_t *table)
+expand(int16_t *pcm, size_t capacity, const uint8_t *payload, size_t n,
+       const int16_t *values)
 {
 	if (n > capacity)
 		return -ENOSPC;
 	for (size_t i = 0; i < n; i++)
-		pcm[i] = table[payload[i]];
+		pcm[i] = values[payload[i]];
 	return (int)n;
 }
 
 static int
-decode_pcma(int16_t *pcm, size_t capacity, const uint8_t *payload, size_t n)
+decode_pcma(void *state, int16_t *pcm, size_t capacity, const uint8_t *payload,
+	    size_t n)
 {
-	return decode(pcm, capacity, payload, n, a_law);
+	return expand(pcm, capacity, payload, n, a_law);
 }
 
 static int
-decode_pcmu(int16_t *pcm, size_t capacity, const uint8_t *payload, size_t n)
+decode_pcmu(void *state, int16_t *pcm, size_t capacity, const uint8_t *payload,
+	    size_t n)
 {
-	return decode(pcm, capacity, payload, n, mu_law);
+	return expand(pcm, capacity, payload, n, mu_law);
 }
 
-const struct rtp_codec rtp__codec_pcma = { "PCMA", 8000, 8000, decode_pcma };
-const struct rtp_codec rtp__codec_pcmu = { "PCMU", 8000, 8000, decode_pcmu };
+const struct rtp__codec rtp__codec_pcma = {
+	.encoding = "PCMA",
+	.clock_hz = 8000,
+	.channels_max = 1,
+	.decode = decode_pcma,
+};
+const struct rtp__codec rtp__codec_pcmu = {
+	.encoding = "PCMU",
+	.clock_hz = 8000,
+	.channels_max = 1,
+	.decode = decode_pcmu,
+};
