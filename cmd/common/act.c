@@ -3,14 +3,19 @@
 #include "cmd/common/act.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <jansson.h>
 
+#include "cmd/common/clocks.h"
 #include "cmd/common/exit.h"
 #include "store/cases.h"
+
+/* Nothing is held without somebody looking at it once a year. */
+#define REVIEW_MAX_NS (INT64_C(366) * 86400 * 1000000000)
 
 enum kind { TEXT, TIME, COUNT };
 
@@ -42,7 +47,6 @@ static const struct member members[] = {
 	MEMBER("reason", TEXT, reason),
 	MEMBER("approver", TEXT, approver),
 	MEMBER("review", TIME, review_ns),
-	MEMBER("not_before", TIME, not_before_ns),
 };
 #define MEMBERS (sizeof(members) / sizeof(*members))
 
@@ -175,6 +179,116 @@ act_free(struct store_act **act)
 		free((*act)->ids);
 	free(*act);
 	*act = NULL;
+}
+
+/* ---- what has to be there ------------------------------------------------ */
+
+static int refuse(struct act_refusal *refusal, int code, const char *format,
+		  ...) __attribute__((format(printf, 3, 4)));
+
+/* @return code */
+static int
+refuse(struct act_refusal *refusal, int code, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(refusal->text, sizeof(refusal->text), format, arguments);
+	va_end(arguments);
+	return code;
+}
+
+static int
+check_texts(const struct store_act *act, struct act_refusal *refusal)
+{
+	const bool hold = act->type == STORE_ACT_HOLD;
+	const bool open =
+	    act->type == STORE_ACT_OPEN && act->of.kind == STORE_CASE;
+
+	if (!*act->reason && act->type != STORE_ACT_OPEN &&
+	    act->type != STORE_ACT_RESUME)
+		return refuse(refusal, EXIT_USAGE, "it needs a reason");
+	if ((hold && !*act->approver) || (open && !*act->of.approver))
+		return refuse(refusal, EXIT_USAGE,
+			      "it needs somebody who allowed it");
+	if (open && !*act->of.title)
+		return refuse(refusal, EXIT_USAGE, "it needs a title");
+	if (hold && (act->review_ns <= act->now_ns ||
+		     act->review_ns - act->now_ns > REVIEW_MAX_NS))
+		return refuse(refusal, EXIT_USAGE,
+			      "the day of the review has to come, and within "
+			      "12 months: a hold is looked at once a year at "
+			      "least");
+	return 0;
+}
+
+/* A class that the policy of today knows; a law that there is. */
+static int
+check_opened(const struct policy *policy, const struct store_act *act,
+	     struct act_refusal *refusal)
+{
+	const struct store_case *of = &act->of;
+	struct policy_clock clock;
+
+	if (*of->then && policy_clock(policy, of->then, act->now_ns, &clock))
+		return refuse(refusal, EXIT_NOT_FOUND,
+			      "the policy has no retention class '%s'",
+			      of->then);
+	if (of->kind != STORE_CASE_SAR)
+		return 0;
+	if (policy_law_find(of->law) < 0 || !*of->subjects || *of->then)
+		return refuse(refusal, EXIT_USAGE,
+			      "a request needs numbers, and the clock of a "
+			      "law; no retention class");
+	return of->received_ns <= act->now_ns
+		   ? 0
+		   : refuse(refusal, EXIT_USAGE,
+			    "the day on which it was received has not come "
+			    "yet");
+}
+
+/* Of segments it is their area that counts; of a case, all of them. */
+static int
+check_rights(struct person_asked *asked, const struct store_act *act,
+	     struct act_refusal *refusal)
+{
+	const bool some =
+	    act->type == STORE_ACT_HOLD || act->type == STORE_ACT_END;
+
+	asked->right = POLICY_RIGHT_HOLD;
+	if (!some &&
+	    !person_may_all(asked, refusal->text, sizeof(refusal->text)))
+		return EXIT_NOT_ALLOWED;
+	for (uint32_t i = 0; some && i < act->count; i++) {
+		int r = person_may_segment(asked, act->ids[i], refusal->text,
+					   sizeof(refusal->text));
+
+		if (!r)
+			continue;
+		snprintf(refusal->id, sizeof(refusal->id), "%s", act->ids[i]);
+		if (r == -EACCES)
+			return EXIT_NOT_ALLOWED;
+		return refuse(refusal, exit_code(r), "it cannot be read: %s",
+			      strerror(-r));
+	}
+	return 0;
+}
+
+int
+act_check(struct person_asked *asked, struct store_act *act,
+	  struct act_refusal *refusal)
+{
+	int rc;
+
+	*refusal = (struct act_refusal){ 0 };
+	rc = check_rights(asked, act, refusal);
+	if (!rc)
+		rc = check_texts(act, refusal);
+	if (!rc && act->type == STORE_ACT_OPEN)
+		rc = check_opened(asked->policy, act, refusal);
+	if (act->type == STORE_ACT_END || act->type == STORE_ACT_CLOSE)
+		act->not_before_ns = act->now_ns + CLOCKS_GRACE_NS;
+	return rc;
 }
 
 /* ---- errors -------------------------------------------------------------- */

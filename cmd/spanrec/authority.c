@@ -6,15 +6,14 @@
  */
 #include "cmd/spanrec/spanrec.h"
 
-#include <grp.h>
 #include <pwd.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "cmd/common/person.h"
 
 enum { PURPOSE = 0x300, CASE, APPROVER, ADVICE };
 
@@ -100,45 +99,6 @@ spanrec_actor(char actor[STORE_NAME_BYTES])
 		snprintf(actor, STORE_NAME_BYTES, "%s", user->pw_name);
 	else
 		snprintf(actor, STORE_NAME_BYTES, "uid %u", (unsigned)getuid());
-}
-
-enum { GROUPS_MAX = 64 };
-
-/** Somebody, with the names of his groups. */
-struct person {
-	struct policy_person person;
-	char user[STORE_NAME_BYTES];
-	char *groups[GROUPS_MAX];
-};
-
-static void
-person_fini(struct person *p)
-{
-	for (size_t i = 0; i < p->person.groups_count; i++)
-		free(p->groups[i]);
-}
-
-/* Who is not known to the system has no groups. */
-static void
-person_init(struct person *p, const char *user)
-{
-	const struct passwd *entry = getpwnam(user);
-	gid_t ids[GROUPS_MAX];
-	int count = GROUPS_MAX;
-
-	*p = (struct person){ .person = {
-				  .user = p->user,
-				  .groups = (const char *const *)p->groups } };
-	snprintf(p->user, sizeof(p->user), "%s", user);
-	if (!entry || getgrouplist(user, entry->pw_gid, ids, &count) < 0)
-		return;
-	for (int i = 0; i < count; i++) {
-		const struct group *group = getgrgid(ids[i]);
-		char **name = &p->groups[p->person.groups_count];
-
-		*name = group ? strdup(group->gr_name) : NULL;
-		p->person.groups_count += *name != NULL;
-	}
 }
 
 int

@@ -13,22 +13,6 @@
 
 /* ---- open, close --------------------------------------------------------- */
 
-/* A class that the policy of today knows. */
-static int
-check_class(const struct spanrec *spanrec, const char *class)
-{
-	char clean[SPANREC_TEXT_BYTES];
-	struct policy_clock clock;
-
-	if (!class || (*class && !policy_clock(spanrec->policy, class,
-					       spanrec->now_ns, &clock)))
-		return 0;
-	log_error("--then '%s': %s has no such retention class",
-		  spanrec_text_clean(class, clean, sizeof(clean)),
-		  spanrec->home.policy_path);
-	return EXIT_NOT_FOUND;
-}
-
 static int
 case_open(struct spanrec *spanrec, int argc, char **argv)
 {
@@ -49,10 +33,6 @@ case_open(struct spanrec *spanrec, int argc, char **argv)
 
 	if (!rc)
 		rc = spanrec_open_beside(spanrec, STORE_WRITE);
-	if (!rc)
-		rc = spanrec_may_all(spanrec, POLICY_RIGHT_HOLD);
-	if (!rc)
-		rc = check_class(spanrec, o.then);
 	if (!rc)
 		rc = spanrec_case_text(act.of.name, sizeof(act.of.name), "case",
 				       o.name);
@@ -90,9 +70,7 @@ case_close(struct spanrec *spanrec, int argc, char **argv)
 		.what = "case",
 	};
 	struct spanrec_case_options o = { .spanrec = spanrec };
-	struct store_act act = { .type = STORE_ACT_CLOSE,
-				 .not_before_ns =
-				     spanrec->now_ns + CLOCKS_GRACE_NS };
+	struct store_act act = { .type = STORE_ACT_CLOSE };
 	struct store_case found;
 	int rc = spanrec_case_parse(&o, &usage, argc, argv);
 
@@ -234,28 +212,39 @@ show_json(struct spanrec *spanrec, const struct store_case *found)
 	return rc;
 }
 
+/* What others wrote does nothing to a terminal. */
+static void
+print_words(FILE *to, const char *before, const char *words, const char *after)
+{
+	char clean[SPANREC_TEXT_BYTES];
+
+	fprintf(to, "%s%s%s", before,
+		spanrec_text_clean(words, clean, sizeof(clean)), after);
+}
+
 static int
 show_text(struct spanrec *spanrec, const struct store_case *found)
 {
 	char date[SPANREC_TIME_BYTES];
 	FILE *to = spanrec->out;
 
+	print_words(to, "Case      ", found->name, ": ");
+	print_words(to, "", found->title, "\n");
 	spanrec_case_date(spanrec, found->opened_ns, date);
-	fprintf(to, "Case      %s: %s\n", found->name, found->title);
-	fprintf(to, "Opened    %s by %s, approved by %s\n", date,
-		found->opened_by, found->approver);
+	fprintf(to, "Opened    %s", date);
+	print_words(to, " by ", found->opened_by, "");
+	print_words(to, ", approved by ", found->approver, "\n");
 	if (*found->then)
-		fprintf(to,
-			"Then      retention class '%s', from when it is "
-			"closed\n",
-			found->then);
+		print_words(to, "Then      retention class '", found->then,
+			    "', from when it is closed\n");
 	else
 		fprintf(to, "Then      the retention class of each recording, "
 			    "from when it is closed\n");
 	if (found->closed_ns) {
 		spanrec_case_date(spanrec, found->closed_ns, date);
-		fprintf(to, "Closed    %s by %s: %s\n", date, found->closed_by,
-			found->outcome);
+		fprintf(to, "Closed    %s", date);
+		print_words(to, " by ", found->closed_by, ": ");
+		print_words(to, "", found->outcome, "\n");
 	}
 	fputc('\n', to);
 	return spanrec_holds_print(spanrec, found->name, false, SPANREC_TABLE);
@@ -282,8 +271,15 @@ case_show(struct spanrec *spanrec, int argc, char **argv)
 		rc = spanrec_case_get(spanrec, o.name, STORE_CASE, &found);
 	if (rc)
 		return rc;
-	return o.format == SPANREC_JSON ? show_json(spanrec, &found)
-					: show_text(spanrec, &found);
+	switch (o.format) {
+	case SPANREC_JSON:
+		return show_json(spanrec, &found);
+	case SPANREC_CSV:
+		return spanrec_holds_print(spanrec, found.name, false,
+					   SPANREC_CSV);
+	default:
+		return show_text(spanrec, &found);
+	}
 }
 
 int

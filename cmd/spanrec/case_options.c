@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The command lines of hold, case and sar, and having done what they say. */
+/* The command lines of hold, case, sar and scrub, and having done what they say
+ * about cases. */
 #include "cmd/spanrec/cases_priv.h"
 
 #include <errno.h>
@@ -243,6 +244,28 @@ ask_act(struct spanrec *spanrec, const struct store_act *act)
 	return rc;
 }
 
+/* @return exit code */
+static int
+check(struct spanrec *spanrec, struct store_act *act)
+{
+	struct person person;
+	struct person_asked asked = { .person = &person,
+				      .policy = spanrec->policy,
+				      .archive = spanrec->archive };
+	struct act_refusal refusal;
+	int rc;
+
+	person_init(&person, act->actor);
+	rc = act_check(&asked, act, &refusal);
+	person_fini(&person);
+	if (rc == EXIT_NOT_ALLOWED)
+		return spanrec_deny(spanrec, refusal.id, "%s", refusal.text);
+	if (rc)
+		log_error("%s%s%s", refusal.id, *refusal.id ? ": " : "",
+			  refusal.text);
+	return rc;
+}
+
 int
 spanrec_case_act(struct spanrec *spanrec, struct store_act *act)
 {
@@ -251,6 +274,9 @@ spanrec_case_act(struct spanrec *spanrec, struct store_act *act)
 
 	act->now_ns = spanrec->now_ns;
 	spanrec_actor(act->actor);
+	rc = check(spanrec, act);
+	if (rc)
+		return rc;
 	if (spanrec->beside)
 		return ask_act(spanrec, act);
 	rc = store_act(spanrec->archive, act, failed);
@@ -286,18 +312,4 @@ spanrec_case_get(struct spanrec *spanrec, const char *name,
 				     : "no request of a subject",
 		  kind == STORE_CASE ? "sar" : "case");
 	return EXIT_USAGE;
-}
-
-int
-spanrec_case_may(const struct spanrec *spanrec,
-		 const struct store_segment *segment)
-{
-	const struct policy_wish wish = { .right = POLICY_RIGHT_HOLD,
-					  .area = segment->area };
-	char why[256];
-
-	if (spanrec_may(spanrec, &wish, why, sizeof(why)))
-		return 0;
-	log_error("%s: %s", segment->id, why);
-	return EXIT_NOT_ALLOWED;
 }

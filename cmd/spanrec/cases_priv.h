@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* What the commands about cases share: hold.c, case.c, sar.c. */
+/* What the commands about cases share: hold.c, case.c, sar.c; and scrub.c, of
+ * their command lines. */
 #ifndef CMD_SPANREC_CASES_PRIV_H
 #define CMD_SPANREC_CASES_PRIV_H
 
@@ -68,19 +69,14 @@ int spanrec_case_day(const struct spanrec *spanrec, const char *option,
 void spanrec_case_date(const struct spanrec *spanrec, int64_t time_ns,
 		       char text[SPANREC_TIME_BYTES]);
 
-/** The open archive does it, or the recorder. The actor and the time are filled
- * in here. @return exit code */
+/** If this user may (act_check), the open archive does it, or the recorder. The
+ * actor and the time are filled in here. @return exit code */
 int spanrec_case_act(struct spanrec *spanrec, struct store_act *act)
 	__attribute__((warn_unused_result));
 
 /** A case of a kind. @return exit code */
 int spanrec_case_get(struct spanrec *spanrec, const char *name,
 		     enum store_case_kind kind, struct store_case *found)
-	__attribute__((warn_unused_result));
-
-/** May this user hold what is of this area? Says why not. @return exit code */
-int spanrec_case_may(const struct spanrec *spanrec,
-		     const struct store_segment *segment)
 	__attribute__((warn_unused_result));
 
 /** Print the holds of a case (NULL: of all cases). @param due only those whose

@@ -297,6 +297,104 @@ test_certificate_unrecorded(void **state)
 	free(text);
 }
 
+static void
+take_back(struct store_segment *segment)
+{
+	segment->state = STORE_STATE_PURGED;
+	segment->decision = STORE_DROP;
+	segment->purged_ns = NOW;
+	snprintf(segment->reason, sizeof(segment->reason), "opt-out");
+	snprintf(segment->rule, sizeof(segment->rule), "keyed");
+}
+
+static void
+scrubbed(struct store_segment *segment)
+{
+	segment->scrubs = 1;
+}
+
+/* What was decided against after it had begun went by no retention class; of
+ * what is kept not all may be. */
+static void
+test_certificate_partly(void **state)
+{
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], *text;
+
+	snprintf(id, sizeof(id), "%s-1", f->call[0]);
+	edit(f, id, take_back);
+	snprintf(id, sizeof(id), "%s-2", f->call[0]);
+	edit(f, id, scrubbed);
+	free(run(f, NOW, EXIT_DONE,
+		 "sar open S-1 --subject 2750 --received 2019-03-30 --clock "
+		 "uk"));
+	free(run(f, NOW, EXIT_DONE, "sar search S-1"));
+	text = unwrapped(run(f, NOW, EXIT_DONE, "sar certificate S-1"));
+	assert_has(text, "Not to be recorded; what had been recorded before "
+			 "that was known was destroyed with its key on "
+			 "2019-03-30");
+	assert_has(text, "by the rule 'keyed' (opt-out)");
+	assert_has_not(text, "under the retention class");
+	assert_has(text, "-2). A part of it was taken out. It is held");
+	free(text);
+}
+
+/* A call is found once, however many of the numbers had part in it. */
+static void
+test_found_once(void **state)
+{
+	const struct fixture *f = *state;
+	char *text, *again;
+
+	free(run(f, NOW, EXIT_DONE,
+		 "sar open S-1 --subject 2750 --received 2019-03-30 --clock "
+		 "uk"));
+	free(run(f, NOW, EXIT_DONE,
+		 "sar open S-2 --subject 2750,2750,02750 --received 2019-03-30 "
+		 "--clock uk"));
+	text = run(f, NOW, EXIT_DONE, "sar search S-1 --json");
+	again = run(f, NOW, EXIT_DONE, "sar search S-2 --json");
+	assert_true(strlen(text) > 0);
+	assert_string_equal(text, again);
+	free(again);
+	free(text);
+}
+
+/* Who was answered while it was awaited who he is waits no more. */
+static void
+test_answered_in_a_pause(void **state)
+{
+	const struct fixture *f = *state;
+	char *text;
+
+	free(run(f, NOW + 2 * DAY, EXIT_DONE,
+		 "sar open S-1 --subject 2750 --received 2019-03-31 --clock "
+		 "uk"));
+	free(run(f, NOW + 3 * DAY, EXIT_DONE, "sar pause S-1 --reason who"));
+	free(run(f, NOW + 8 * DAY, EXIT_USAGE,
+		 "sar answer S-1 --sent 2019-03-30"));
+	free(run(f, NOW + 8 * DAY, EXIT_DONE,
+		 "sar answer S-1 --sent 2019-04-07"));
+	text = run(f, NOW + 300 * DAY, EXIT_DONE, "sar list --json");
+	assert_has(text, "\"due\":\"2019-05-05\"");
+	free(text);
+}
+
+static void
+test_case_show(void **state)
+{
+	const struct fixture *f = *state;
+	char *text;
+
+	open_case(f, "C-1", "");
+	hold(f, NOW, f->call[0], "C-1");
+	text = run(f, NOW, EXIT_DONE, "case show C-1 --csv");
+	assert_has(text, "id,case,state,held,");
+	assert_has(text, f->call[0]);
+	assert_has_not(text, "Opened");
+	free(text);
+}
+
 /* Nothing in the ledger tells a number. */
 static int
 see_entry(void *ctx, const struct store_ledger_entry *entry)
@@ -342,6 +440,10 @@ main(void)
 		FIXTURE_TEST(test_sar_due),
 		FIXTURE_TEST(test_certificate),
 		FIXTURE_TEST(test_certificate_unrecorded),
+		FIXTURE_TEST(test_certificate_partly),
+		FIXTURE_TEST(test_found_once),
+		FIXTURE_TEST(test_answered_in_a_pause),
+		FIXTURE_TEST(test_case_show),
 		FIXTURE_TEST(test_ledger),
 	};
 

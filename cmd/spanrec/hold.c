@@ -14,9 +14,6 @@
 #include "cmd/common/log.h"
 #include "store/cases.h"
 
-/* Nothing is held without somebody looking at it once a year. */
-#define REVIEW_MAX_NS (INT64_C(366) * 86400 * 1000000000)
-
 /* ---- ids ----------------------------------------------------------------- */
 
 static int
@@ -40,8 +37,7 @@ add_word(struct spanrec *spanrec, const char *word, struct spanrec_ids *ids)
 
 		if (!spanrec_segment_audible(segment))
 			continue;
-		rc = spanrec_case_may(spanrec, segment);
-		if (!rc && spanrec_ids_add(ids, segment->id))
+		if (spanrec_ids_add(ids, segment->id))
 			rc = no_memory();
 	}
 	if (!rc && ids->count == before) {
@@ -75,17 +71,6 @@ add_words(const struct spanrec_case_options *o, struct store_act *act,
 /* ---- add, end ------------------------------------------------------------ */
 
 static int
-check_review(const struct spanrec *spanrec, int64_t review_ns)
-{
-	if (review_ns > spanrec->now_ns &&
-	    review_ns - spanrec->now_ns <= REVIEW_MAX_NS)
-		return 0;
-	log_error("--review: the day has to come, and within 12 months: a hold "
-		  "is looked at once a year at least");
-	return EXIT_USAGE;
-}
-
-static int
 hold_add(struct spanrec *spanrec, int argc, char **argv)
 {
 	static const struct spanrec_case_usage usage = {
@@ -116,8 +101,6 @@ hold_add(struct spanrec *spanrec, int argc, char **argv)
 	if (!rc)
 		rc = spanrec_case_day(spanrec, "review", o.review,
 				      &act.review_ns);
-	if (!rc)
-		rc = check_review(spanrec, act.review_ns);
 	if (!rc)
 		rc = spanrec_case_text(act.reason, sizeof(act.reason), "reason",
 				       o.reason);
@@ -158,9 +141,7 @@ hold_end(struct spanrec *spanrec, int argc, char **argv)
 		.many = true,
 	};
 	struct spanrec_case_options o = { .spanrec = spanrec };
-	struct store_act act = { .type = STORE_ACT_END,
-				 .not_before_ns =
-				     spanrec->now_ns + CLOCKS_GRACE_NS };
+	struct store_act act = { .type = STORE_ACT_END };
 	struct spanrec_ids ids = { 0 };
 	struct store_case found;
 	int rc = spanrec_case_parse(&o, &usage, argc, argv);

@@ -290,11 +290,13 @@ make_entry(const struct arguments *arguments, const struct policy *policy,
 	snprintf(entry->action, sizeof(entry->action), "policy");
 	snprintf(entry->subject, sizeof(entry->subject), "%.16s", hex);
 	spanrec_actor(entry->actor);
-	if (existing->earlier || existing->later)
+	if (existing->earlier || existing->later || existing->notes)
 		snprintf(changed, sizeof(changed),
 			 ", existing: %" PRIu64 " earlier, %" PRIu64
-			 " later, %" PRIu64 " at once",
-			 existing->earlier, existing->later, existing->due);
+			 " later, %" PRIu64 " at once, notes: %" PRIu64
+			 ", %" PRIu64,
+			 existing->earlier, existing->later, existing->due,
+			 existing->notes, existing->notes_due);
 	snprintf(entry->detail, sizeof(entry->detail),
 		 "%s after %s revision '%.30s' approved by '%.40s'%s%s%s%.40s",
 		 hex, before, document.revision, document.approver, changed,

@@ -91,6 +91,28 @@ compare_clocks(void *ctx, const struct store_segment *segment)
 	return 0;
 }
 
+/* What there is of calls that were not recorded, or whose recording is gone. */
+static int
+compare_notes(void *ctx, const struct store_segment *segment)
+{
+	struct change *change = ctx;
+	const int64_t now_ns = change->spanrec->now_ns;
+	struct policy_clock before, after;
+	int r;
+
+	if (spanrec_segment_audible(segment) ||
+	    segment->state == STORE_STATE_RECORDING)
+		return 0;
+	r = spanrec_draft_clocks(change->spanrec, change->policy, segment,
+				 &before, &after);
+	if (r)
+		return r;
+	change->all->notes += after.metadata_ns < before.metadata_ns;
+	change->all->notes_due +=
+	    after.metadata_ns <= now_ns && before.metadata_ns > now_ns;
+	return 0;
+}
+
 /* ---- in words ------------------------------------------------------------ */
 
 static const char *
@@ -172,6 +194,30 @@ check_class(void *ctx, const char *class)
 	return 0;
 }
 
+static int
+check_notes(struct change *change)
+{
+	const struct store_query query = { .purged = true };
+	const struct spanrec_existing *all = change->all;
+	int r = store_search(change->spanrec->archive, &query, compare_notes,
+			     change);
+
+	if (r || !all->notes)
+		return r;
+	if (all->agreed)
+		fprintf(change->spanrec->out,
+			"notes of calls without a recording, or deleted: "
+			"%" PRIu64 " to be deleted earlier, %" PRIu64
+			" of them at once\n",
+			all->notes, all->notes_due);
+	else
+		log_error("%" PRIu64 " notes of calls without a recording, or "
+			  "deleted, would be deleted earlier than they are to "
+			  "be now, %" PRIu64 " of them at once",
+			  all->notes, all->notes_due);
+	return 0;
+}
+
 int
 spanrec_existing_check(struct spanrec *spanrec, const struct policy *policy,
 		       struct spanrec_existing *existing)
@@ -181,14 +227,16 @@ spanrec_existing_check(struct spanrec *spanrec, const struct policy *policy,
 				 .all = existing };
 	int r = store_classes(spanrec->archive, check_class, &change);
 
+	if (!r)
+		r = check_notes(&change);
 	if (r < 0) {
 		log_error("the archive cannot be read: %s", strerror(-r));
 		return exit_code(r);
 	}
-	if (!existing->earlier && !existing->later)
+	if (!existing->earlier && !existing->later && !existing->notes)
 		return 0;
 	if (!existing->agreed) {
-		log_error("a policy holds for new calls; give the class "
+		log_error("a policy holds for new calls; give a class "
 			  "another name, so that those that there are stay as "
 			  "they are, or change their time with --existing");
 		return EXIT_NOT_ALLOWED;

@@ -58,6 +58,8 @@ struct spanrec_existing {
 	uint64_t most_due; /**< of which so many may be due at once */
 	uint64_t earlier, later, due; /**< found: segments with audio; of the
 				       * earlier ones those that are due now */
+	uint64_t notes, notes_due; /**< without audio: the note goes earlier,
+				    * now */
 };
 
 /** @param deletes a number, or NULL: none may be due at once
@@ -71,7 +73,7 @@ int spanrec_existing_parse(struct spanrec_existing *existing, bool agreed,
  * concerned? Says what would change, by retention class.
  *
  * @return exit code; EXIT_NOT_ALLOWED: not as it was agreed
- * @cost reads every row of a recording
+ * @cost reads every row
  */
 int spanrec_existing_check(struct spanrec *spanrec, const struct policy *policy,
 			   struct spanrec_existing *existing)

@@ -444,6 +444,22 @@ test_apply_existing(void **state)
 	free(text);
 }
 
+/* The notes of calls that were not recorded go by the clock for metadata. */
+static void
+test_apply_notes(void **state)
+{
+	const struct fixture *f = *state;
+	char *output;
+
+	draft(f, "max: 24 months", "max: 91 days");
+	refused(f, EXIT_NOT_ALLOWED, "");
+	output =
+	    RUN(EXIT_DONE, "policy apply --existing %s/draft.yaml", f->folder);
+	assert_has(output, "notes of calls without a recording, or deleted: 2 "
+			   "to be deleted earlier, 0 of them at once\n");
+	free(output);
+}
+
 /* A file that was edited deletes nothing. */
 static void
 test_edited_in_place(void **state)
@@ -618,6 +634,7 @@ main(void)
 		FIXTURE_TEST(test_apply_classes),
 		FIXTURE_TEST(test_apply_ceiling),
 		FIXTURE_TEST(test_apply_existing),
+		FIXTURE_TEST(test_apply_notes),
 		FIXTURE_TEST(test_edited_in_place),
 		FIXTURE_TEST(test_log),
 		FIXTURE_TEST(test_apply_beside),

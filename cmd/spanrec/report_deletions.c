@@ -163,15 +163,19 @@ take(void *ctx, const struct store_ledger_entry *entry)
 
 enum { DELETED, ID, WHAT, CLASS, CEILING, LATENESS, BY, CERTIFICATE };
 
-static const char *const headings[] = { "DELETED",    "ID",   "CLASS",
-					"TO BE GONE", "LATE", "BY",
-					"CERTIFICATE" };
-static const char *const columns[] = { "deleted", "id", "class",      "ceiling",
-				       "late_s",  "by", "certificate" };
-static const char *const names[] = { "deleted", "id",         "class",
-				     "start",   "floor",      "ceiling",
-				     "late_s",  "recorded",   "by",
-				     "why",     "certificate" };
+static const char *const headings[] = { "DELETED", "ID",         "WHAT",
+					"CLASS",   "TO BE GONE", "LATE",
+					"BY",      "CERTIFICATE" };
+static const char *const columns[] = { "deleted", "id",         "what",
+				       "class",   "ceiling",    "late_s",
+				       "by",      "certificate" };
+static const char *const names[] = { "deleted", "id",     "what",
+				     "class",   "start",  "floor",
+				     "ceiling", "late_s", "recorded",
+				     "by",      "why",    "certificate" };
+
+_Static_assert(sizeof(columns) / sizeof(*columns) == CERTIFICATE + 1,
+	       "each column has its name");
 
 static const char *
 cell(const struct spanrec *spanrec, const json_t *row, size_t column,

@@ -34,8 +34,8 @@ struct arguments {
 
 static const struct argp_option options[] = {
 	{ "list", LIST, NULL, 0,
-	  "Each recording that is overdue, damaged, deleted before its floor, "
-	  "held, or due soon, instead of a line for each class",
+	  "Each recording that is overdue, damaged, deleted before its floor or "
+	  "to half, held, or due soon, instead of a line for each class",
 	  0 },
 	{ "days", DAYS, "N", 0, "Soon is within N days (7)", 0 },
 	{ 0 },
@@ -44,7 +44,8 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Show for each retention class how many recordings there are, the oldest "
     "one, how many are held, past their floor, due soon, and what must not be: "
-    "past their ceiling, or deleted before their floor.\v"
+    "past their ceiling, deleted before their floor or to half, or held though "
+    "the day is past on which that was to be looked at again.\v"
     "What is in brackets is no retention class: calls without a recording, of "
     "which only the notes are kept.\n\n"
     "Examples:\n"
@@ -77,13 +78,25 @@ parse(int key, char *value, struct argp_state *state)
 
 /* ---- one segment --------------------------------------------------------- */
 
-enum finding { FINE, SOON, HELD, EARLY, DAMAGED, OVERDUE, FINDINGS };
+enum finding {
+	FINE,
+	SOON,
+	HELD,
+	REVIEW,
+	EARLY,
+	DAMAGED,
+	UNFINISHED,
+	OVERDUE,
+	FINDINGS
+};
 
 static const char *const finding_words[FINDINGS] = {
 	[SOON] = "due soon",
 	[HELD] = "held",
+	[REVIEW] = "held, review is due",
 	[EARLY] = "deleted before its floor",
 	[DAMAGED] = "damaged",
+	[UNFINISHED] = "deletion not finished",
 	[OVERDUE] = "overdue",
 };
 
@@ -149,15 +162,40 @@ is_early(const struct survey *survey, const struct store_segment *segment,
 	struct policy_clock then;
 	int r;
 
-	if (!was_kept(segment) || segment->purged_ns >= clock->floor_ns)
+	if (!was_kept(segment))
+		return 0;
+	if (segment->purged_ns < segment->not_before_ns)
+		return 1;
+	if (segment->purged_ns >= clock->floor_ns)
 		return 0;
 	r = clocks_policy(spanrec->clocks, spanrec->archive, segment->policy,
 			  &policy);
 	if (r || !policy)
 		return r ? r : 1;
-	(void)policy_clock(policy, segment->retention, segment->call_start_ns,
-			   &then);
-	return segment->purged_ns < then.floor_ns;
+	r = clocks_of(spanrec->clocks, spanrec->archive, policy, segment,
+		      &then);
+	/* a class that came with a hold may be newer than that policy */
+	if (r == -ENOENT)
+		return 1;
+	return r < 0 ? r : segment->purged_ns < then.floor_ns;
+}
+
+static int
+see_review(void *ctx, const struct store_hold *hold)
+{
+	const struct spanrec *spanrec = ctx;
+
+	return !hold->ended_ns && hold->review_ns <= spanrec->now_ns;
+}
+
+/* @return enum finding, -errno */
+static int
+judge_held(const struct survey *survey, const struct store_segment *segment)
+{
+	int r = store_holds(survey->spanrec->archive, NULL, segment->id,
+			    see_review, survey->spanrec);
+
+	return r < 0 ? r : r ? REVIEW : HELD;
 }
 
 /* @return enum finding, -errno */
@@ -172,14 +210,14 @@ judge(const struct survey *survey, const struct store_segment *segment,
 		r = is_early(survey, segment, clock);
 		return r <= 0 ? r : EARLY;
 	case STORE_STATE_HELD:
-		return HELD;
-	case STORE_STATE_DAMAGED:
-		return DAMAGED;
+		return judge_held(survey, segment);
 	default:
 		break;
 	}
 	if (clock->ceiling_ns <= survey->spanrec->now_ns)
 		return OVERDUE;
+	if (segment->state == STORE_STATE_DAMAGED)
+		return DAMAGED;
 	return clock->due_ns <= survey->soon_ns ? SOON : FINE;
 }
 
@@ -296,6 +334,27 @@ see(void *ctx, const struct store_segment *segment)
 		   : 0;
 }
 
+/* Deleted to half: the index says that it is gone, and key or file may be there
+ * still. */
+static int
+see_pending(void *ctx, const struct store_segment *segment)
+{
+	struct survey *survey = ctx;
+	struct spanrec *spanrec = survey->spanrec;
+	struct class *class = class_of(survey, segment->retention);
+	struct policy_clock clock;
+	int r;
+
+	if (!class)
+		return -ENOMEM;
+	r = clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy,
+		      segment, &clock);
+	if (r < 0 && r != -ENOENT)
+		return r;
+	class->found[UNFINISHED]++;
+	return survey->rows ? add_row(survey, segment, &clock, UNFINISHED) : 0;
+}
+
 /* ---- a line for each class ----------------------------------------------- */
 
 enum {
@@ -305,23 +364,28 @@ enum {
 	OLDEST,
 	IN_WINDOW,
 	IS_HELD,
+	REVIEW_DUE,
 	DUE_SOON,
 	IS_OVERDUE,
 	IS_EARLY,
+	IS_UNFINISHED,
 	IS_DAMAGED,
 	NEXT
 };
 
 static const char *const class_headings[] = {
-	"CLASS",       "RECORDINGS", "MIB",      "OLDEST",
-	"PAST FLOOR",  "HELD",       "DUE SOON", "OVERDUE",
-	"BELOW FLOOR", "DAMAGED",    "NEXT DUE",
+	"CLASS",        "RECORDINGS", "MIB",      "OLDEST",  "PAST FLOOR",
+	"HELD",         "REVIEW DUE", "DUE SOON", "OVERDUE", "BELOW FLOOR",
+	"NOT FINISHED", "DAMAGED",    "NEXT DUE",
 };
 static const char *const class_names[] = {
-	"class",       "recordings", "bytes",    "oldest",
-	"past_floor",  "held",       "due_soon", "overdue",
-	"below_floor", "damaged",    "next_due",
+	"class",        "recordings", "bytes",    "oldest",  "past_floor",
+	"held",         "review_due", "due_soon", "overdue", "below_floor",
+	"not_finished", "damaged",    "next_due",
 };
+
+_Static_assert(sizeof(class_names) / sizeof(*class_names) == NEXT + 1,
+	       "each column has its name");
 
 static const char *
 class_cell(const struct spanrec *spanrec, const json_t *row, size_t column,
@@ -355,10 +419,12 @@ class_row(json_t *list, const struct class *class)
 		[RECORDINGS] = class->recordings,
 		[BYTES] = class->bytes,
 		[IN_WINDOW] = class->window,
-		[IS_HELD] = class->found[HELD],
+		[IS_HELD] = class->found[HELD] + class->found[REVIEW],
+		[REVIEW_DUE] = class->found[REVIEW],
 		[DUE_SOON] = class->found[SOON],
 		[IS_OVERDUE] = class->found[OVERDUE],
 		[IS_EARLY] = class->found[EARLY],
+		[IS_UNFINISHED] = class->found[UNFINISHED],
 		[IS_DAMAGED] = class->found[DAMAGED],
 		[NEXT] = 0,
 	};
@@ -451,8 +517,8 @@ print_rows(const struct survey *survey)
 		.may_be_cut = 1U << ROW_CLASS | 1U << WHY,
 		.names = row_names,
 		.names_count = sizeof(row_names) / sizeof(*row_names),
-		.none = "Nothing is overdue, held, damaged, due soon, or was "
-			"deleted too early.",
+		.none = "Nothing is overdue, held, damaged, due soon, deleted "
+			"too early or to half.",
 	};
 
 	return spanrec_report_print(&survey->arguments->report, &shown,
@@ -491,11 +557,16 @@ report(const struct arguments *arguments, int64_t days)
 				 .soon_ns = spanrec->now_ns + days * DAY_NS,
 				 .rows =
 				     arguments->list ? json_array() : NULL };
-	int r = arguments->list && !survey.rows
-		    ? -ENOMEM
-		    : store_search(spanrec->archive, &query, see, &survey);
-	int rc;
+	uint64_t skipped = 0;
+	int rc, r = arguments->list && !survey.rows
+			? -ENOMEM
+			: store_search(spanrec->archive, &query, see, &survey);
 
+	if (!r) {
+		skipped = store_rows_skipped(spanrec->archive);
+		r = store_purge_pending(spanrec->archive, see_pending, &survey);
+		skipped += store_rows_skipped(spanrec->archive);
+	}
 	if (r) {
 		log_error("the archive cannot be read: %s", strerror(-r));
 		rc = exit_code(r);
@@ -503,7 +574,7 @@ report(const struct arguments *arguments, int64_t days)
 		rc = survey.rows ? print_rows(&survey) : print_classes(&survey);
 	}
 	if (!rc)
-		rc = spanrec_rows_complete(spanrec);
+		rc = spanrec_rows_skipped(skipped);
 	json_decref(survey.rows);
 	free(survey.classes);
 	return rc;

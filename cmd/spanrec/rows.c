@@ -134,16 +134,20 @@ print_csv(FILE *to, const struct spanrec_rows *rows, const json_t *list)
 }
 
 int
-spanrec_rows_complete(const struct spanrec *spanrec)
+spanrec_rows_skipped(uint64_t skipped)
 {
-	uint64_t skipped = store_rows_skipped(spanrec->archive);
-
 	if (!skipped)
 		return 0;
 	log_error("%" PRIu64 " entries of the index cannot be read and are not "
 		  "shown; 'spanrec verify' names them",
 		  skipped);
 	return EXIT_DAMAGED;
+}
+
+int
+spanrec_rows_complete(const struct spanrec *spanrec)
+{
+	return spanrec_rows_skipped(store_rows_skipped(spanrec->archive));
 }
 
 /* ---- all three --------------------------------------------------------- */

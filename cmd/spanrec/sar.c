@@ -33,10 +33,14 @@ date_of(const struct spanrec *spanrec, int64_t time_ns)
 	return (struct policy_date){ civil.year, civil.month, civil.day };
 }
 
+/* Of the pause that is not over; one that was answered in a pause waits no
+ * more. */
 static uint32_t
 paused_days(const struct spanrec *spanrec, const struct store_case *found)
 {
-	struct policy_date since, now = date_of(spanrec, spanrec->now_ns);
+	struct policy_date since,
+	    now = date_of(spanrec, found->closed_ns ? found->closed_ns
+						    : spanrec->now_ns);
 	int32_t days;
 
 	if (!found->paused_ns)
@@ -78,16 +82,17 @@ static int
 take(void *ctx, const struct store_segment *segment)
 {
 	struct spanrec_sar_found *found = ctx;
+	size_t capacity = found->capacity ? 2 * found->capacity : 16;
 	void *grown;
 
-	for (size_t i = 0; i < found->count; i++)
-		if (!strcmp(found->segments[i].id, segment->id))
-			return 0;
-	grown = reallocarray(found->segments, found->count + 1,
-			     sizeof(*found->segments));
-	if (!grown)
-		return -ENOMEM;
-	found->segments = grown;
+	if (found->count == found->capacity) {
+		grown = reallocarray(found->segments, capacity,
+				     sizeof(*found->segments));
+		if (!grown)
+			return -ENOMEM;
+		found->segments = grown;
+		found->capacity = capacity;
+	}
 	found->segments[found->count++] = *segment;
 	return 0;
 }
@@ -100,6 +105,23 @@ by_start(const void *a, const void *b)
 	if (x->start_ns != y->start_ns)
 		return x->start_ns < y->start_ns ? -1 : 1;
 	return strcmp(x->id, y->id);
+}
+
+/* In order of time, each once: several of the numbers may have had part. */
+static void
+sort(struct spanrec_sar_found *found)
+{
+	struct store_segment *segments = found->segments;
+	size_t kept = 0;
+
+	if (!found->count)
+		return;
+	qsort(segments, found->count, sizeof(*segments), by_start);
+	for (size_t i = 1; i < found->count; i++)
+		if (strcmp(segments[i].id, segments[kept].id) != 0 &&
+		    ++kept != i)
+			segments[kept] = segments[i];
+	found->count = kept + 1;
 }
 
 int
@@ -125,9 +147,7 @@ spanrec_sar_find(struct spanrec *spanrec, const struct store_case *sar,
 		r = store_search(spanrec->archive, &query, take, found);
 		found->skipped += store_rows_skipped(spanrec->archive);
 	}
-	if (found->count)
-		qsort(found->segments, found->count, sizeof(*found->segments),
-		      by_start);
+	sort(found);
 	if (!r)
 		return 0;
 	log_error("the archive could not be searched: %s", strerror(-r));
@@ -295,20 +315,27 @@ freeze(struct spanrec *spanrec, struct store_act *act,
 	return rc;
 }
 
+/* As they are now: some may have been purged before they could be held. */
+static void
+look_again(struct spanrec *spanrec, struct spanrec_sar_found *found)
+{
+	struct store_segment now;
+
+	for (size_t i = 0; i < found->count; i++)
+		if (!store_segment_get(spanrec->archive, found->segments[i].id,
+				       &now))
+			found->segments[i] = now;
+}
+
 static int
 print_found(struct spanrec *spanrec, const struct spanrec_sar_found *found,
 	    enum spanrec_format format)
 {
 	struct spanrec_output *output;
-	struct store_segment now;
 	int rc = spanrec_output_new(&output, spanrec, format);
 
-	for (size_t i = 0; !rc && i < found->count; i++) {
-		rc = store_segment_get(spanrec->archive, found->segments[i].id,
-				       &now);
-		rc = spanrec_output_segment(output,
-					    rc ? &found->segments[i] : &now);
-	}
+	for (size_t i = 0; !rc && i < found->count; i++)
+		rc = spanrec_output_segment(output, &found->segments[i]);
 	if (!rc)
 		rc = spanrec_output_end(output);
 	spanrec_output_free(&output);
@@ -407,16 +434,14 @@ sar_search(struct spanrec *spanrec, int argc, char **argv)
 		snprintf(act.approver, sizeof(act.approver), "the law");
 		rc = freeze(spanrec, &act, &found);
 	}
-	if (!rc)
+	if (!rc) {
+		look_again(spanrec, &found);
 		rc = print_found(spanrec, &found, o.format);
+	}
 	if (!rc && o.format == SPANREC_TABLE && !spanrec->quiet)
 		print_counts(spanrec, &found);
-	if (!rc && found.skipped) {
-		log_error("%" PRIu64 " rows of the index cannot be read; "
-			  "'spanrec verify' names them",
-			  found.skipped);
-		rc = EXIT_DAMAGED;
-	}
+	if (!rc)
+		rc = spanrec_rows_skipped(found.skipped);
 	spanrec_sar_found_fini(&found);
 	return rc;
 }
@@ -434,6 +459,12 @@ change(struct spanrec *spanrec, const struct spanrec_case_options *o,
 	if (!rc)
 		rc = spanrec_case_text(act->reason, sizeof(act->reason),
 				       "reason", o->reason);
+	if (!rc && act->of.answered_ns &&
+	    act->of.answered_ns < sar.received_ns) {
+		log_error("--sent %s: that is before the request was received",
+			  o->sent);
+		rc = EXIT_USAGE;
+	}
 	if (rc)
 		return rc;
 	memcpy(act->of.name, sar.name, sizeof(act->of.name));
@@ -497,9 +528,7 @@ sar_answer(struct spanrec *spanrec, int argc, char **argv)
 	};
 	struct spanrec_case_options o = { .spanrec = spanrec };
 	struct store_act act = { .type = STORE_ACT_CLOSE,
-				 .reason = "answered",
-				 .not_before_ns =
-				     spanrec->now_ns + CLOCKS_GRACE_NS };
+				 .reason = "answered" };
 	int rc = begin(&o, &usage, argc, argv, STORE_WRITE);
 
 	if (!rc)

@@ -61,6 +61,16 @@ tell_purged(const struct spanrec *spanrec, const struct store_segment *segment,
 	char when[SPANREC_TIME_BYTES], clean[SPANREC_TEXT_BYTES];
 
 	spanrec_time_zoned(spanrec->zone, segment->purged_ns, when);
+	if (segment->decision != STORE_RECORD &&
+	    segment->decision != STORE_LISTEN_DENY) {
+		fprintf(
+		    to,
+		    "Not to be recorded; what had been recorded before that "
+		    "was known was destroyed with its key on %s",
+		    when);
+		tell_rule(spanrec, segment, to);
+		return;
+	}
 	fprintf(to,
 		"Recorded, and purged on %s under the retention class '%s' of "
 		"the policy: the recording and its key do not exist any more.",
@@ -73,7 +83,8 @@ tell_state(const struct spanrec *spanrec, const struct store_case *sar,
 	   const struct store_segment *segment, FILE *to)
 {
 	if (spanrec_segment_audible(segment)) {
-		fprintf(to, "Recorded and kept (%s).%s", segment->id,
+		fprintf(to, "Recorded and kept (%s).%s%s", segment->id,
+			segment->scrubs ? " A part of it was taken out." : "",
 			segment->state == STORE_STATE_HELD && !sar->closed_ns
 			    ? " It is held until this request is answered."
 			    : "");
@@ -126,14 +137,17 @@ static void
 tell_search(const struct spanrec *spanrec, const struct store_case *sar,
 	    FILE *to)
 {
-	char time[SPANREC_TIME_BYTES];
+	char time[SPANREC_TIME_BYTES], number[STORE_OTHERS_BYTES],
+	    clean[SPANREC_TEXT_BYTES];
 	const char *line = sar->subjects;
 	size_t n;
 
 	fputs("Searched    calls in which one of these had any part:", to);
 	for (; *line; line += n + (line[n] == '\n')) {
 		n = strcspn(line, "\n");
-		fprintf(to, " %.*s", (int)n, line);
+		(void)!snprintf(number, sizeof(number), "%.*s", (int)n, line);
+		fprintf(to, " %s",
+			spanrec_text_clean(number, clean, sizeof(clean)));
 	}
 	fputc('\n', to);
 	if (sar->from_ns) {
@@ -149,14 +163,14 @@ tell_search(const struct spanrec *spanrec, const struct store_case *sar,
 static void
 tell_head(const struct spanrec *spanrec, const struct store_case *sar, FILE *to)
 {
-	char time[SPANREC_TIME_BYTES];
+	char time[SPANREC_TIME_BYTES], clean[SPANREC_TEXT_BYTES];
 	struct policy_date due;
 	int law = policy_law_find(sar->law);
 
 	fprintf(to, "Certificate of search\n\n%s\n\n",
 		policy_organisation_peek(spanrec->policy));
 	fprintf(to, "Request     %s%s%s\n", sar->name, *sar->title ? ", " : "",
-		sar->title);
+		spanrec_text_clean(sar->title, clean, sizeof(clean)));
 	spanrec_case_date(spanrec, sar->received_ns, time);
 	fprintf(to, "Received    %s\n", time);
 	spanrec_sar_due(spanrec, sar, &due);
@@ -245,6 +259,8 @@ spanrec_sar_certify(struct spanrec *spanrec, const struct store_case *sar,
 	if (!rc)
 		rc = path ? write_file(spanrec, sar, &found, path)
 			  : write_all(spanrec, sar, &found, spanrec->out);
+	if (!rc)
+		rc = spanrec_rows_skipped(found.skipped);
 	spanrec_sar_found_fini(&found);
 	return rc;
 }

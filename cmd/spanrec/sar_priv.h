@@ -9,7 +9,7 @@
 /** Segments in which a subject had part, in order of time. */
 struct spanrec_sar_found {
 	struct store_segment *segments;
-	size_t count;
+	size_t count, capacity;
 	uint64_t skipped; /**< rows that cannot be read */
 };
 

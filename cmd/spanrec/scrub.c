@@ -16,6 +16,7 @@
 #include "cmd/common/control.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "cmd/spanrec/cases_priv.h"
 #include "rtp/tracks.h"
 #include "store/scrub.h"
 
@@ -64,8 +65,7 @@ spanrec_scrub_known(struct spanrec *spanrec, const char *id,
 }
 
 int
-spanrec_scrub_may(const struct spanrec *spanrec,
-		  const struct store_segment *segment)
+spanrec_scrub_may(struct spanrec *spanrec, const struct store_segment *segment)
 {
 	const struct policy_wish wish = { .right = POLICY_RIGHT_DELETE,
 					  .area = segment->area };
@@ -73,8 +73,7 @@ spanrec_scrub_may(const struct spanrec *spanrec,
 
 	if (spanrec_may(spanrec, &wish, why, sizeof(why)))
 		return 0;
-	log_error("%s: %s", segment->id, why);
-	return EXIT_NOT_ALLOWED;
+	return spanrec_deny(spanrec, segment->id, "%s", why);
 }
 
 static const char *
@@ -85,16 +84,31 @@ sides_words(uint32_t sides)
 					   : "the right side";
 }
 
+/* "1:10", "1:10.5": two people agree to no less than what was meant. */
+static void
+place(const struct store_segment *segment, int64_t time_ns,
+      char text[SPANREC_TIME_BYTES])
+{
+	const int64_t span_ns = spanrec_span_ns(segment->start_ns, time_ns);
+	const int ms = span_ns < 0 ? 0 : (int)(span_ns / 1000000 % 1000);
+	size_t n;
+
+	spanrec_duration(span_ns, text);
+	n = strlen(text);
+	if (ms)
+		(void)!snprintf(text + n, SPANREC_TIME_BYTES - n, ".%03d", ms);
+	for (n = strlen(text); ms && text[n - 1] == '0'; n--)
+		text[n - 1] = '\0';
+}
+
 void
 spanrec_scrub_words(const struct store_scrub *scrub,
 		    const struct store_segment *segment, char *text, size_t n)
 {
 	char from[SPANREC_TIME_BYTES], until[SPANREC_TIME_BYTES];
 
-	spanrec_duration(spanrec_span_ns(segment->start_ns, scrub->from_ns),
-			 from);
-	spanrec_duration(spanrec_span_ns(segment->start_ns, scrub->until_ns),
-			 until);
+	place(segment, scrub->from_ns, from);
+	place(segment, scrub->until_ns, until);
 	snprintf(text, n, "%s to %s of %s", from, until,
 		 sides_words(scrub->sides));
 }
@@ -330,38 +344,6 @@ propose(struct spanrec *spanrec, int argc, char **argv)
 
 /* ---- withdraw ------------------------------------------------------------ */
 
-struct withdraw_arguments {
-	struct spanrec *spanrec;
-	const char *id;
-};
-
-static const char withdraw_doc[] =
-    "Forget what was proposed: nothing is taken out.\v"
-    "Example:\n"
-    "  spanrec scrub withdraw 20190328T1415\n";
-
-static error_t
-parse_withdraw(int key, char *value, struct argp_state *state)
-{
-	struct withdraw_arguments *arguments = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = arguments->spanrec;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (arguments->id)
-			argp_error(state, "one ID at a time");
-		arguments->id = value;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "of which call? Give its ID");
-		return EINVAL;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
 /* @return exit code */
 static int
 withdraw_all(struct spanrec *spanrec, const struct spanrec_selection *selection,
@@ -397,24 +379,27 @@ withdraw_all(struct spanrec *spanrec, const struct spanrec_selection *selection,
 static int
 withdraw(struct spanrec *spanrec, int argc, char **argv)
 {
-	static const struct argp argp = { .parser = parse_withdraw,
-					  .args_doc = "ID",
-					  .doc = withdraw_doc,
-					  .children = spanrec_global_options };
-	struct withdraw_arguments arguments = { .spanrec = spanrec };
+	static const struct spanrec_case_usage usage = {
+		.arguments = "ID",
+		.doc = "Forget what was proposed: nothing is taken out.\v"
+		       "Example:\n"
+		       "  spanrec scrub withdraw 20190328T1415\n",
+		.what = "call",
+	};
+	struct spanrec_case_options o = { .spanrec = spanrec };
 	struct spanrec_selection selection = { 0 };
 	struct scrub_step *step;
-	int rc;
+	int rc = spanrec_case_parse(&o, &usage, argc, argv);
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
-		return EXIT_USAGE;
+	if (rc)
+		return rc;
 	step = calloc(1, sizeof(*step));
 	if (!step)
 		return exit_code(-ENOMEM);
 	step->type = SCRUB_WITHDRAW;
 	rc = spanrec_open_beside(spanrec, STORE_WRITE);
 	if (!rc)
-		rc = spanrec_select(spanrec, arguments.id, &selection);
+		rc = spanrec_select(spanrec, o.name, &selection);
 	if (!rc)
 		rc = withdraw_all(spanrec, &selection, step);
 	spanrec_selection_fini(&selection);
@@ -423,41 +408,6 @@ withdraw(struct spanrec *spanrec, int argc, char **argv)
 }
 
 /* ---- list ---------------------------------------------------------------- */
-
-struct list_arguments {
-	struct spanrec *spanrec;
-	bool json;
-};
-
-static const char list_doc[] =
-    "Show what is to be taken out of recordings, once a second person agrees."
-    "\vExample:\n"
-    "  spanrec scrub list\n";
-
-static const struct argp_option list_options[] = {
-	{ "json", 'j', NULL, 0, "One JSON object a line", 0 },
-	{ 0 },
-};
-
-static error_t
-parse_list(int key, char *value, struct argp_state *state)
-{
-	struct list_arguments *arguments = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = arguments->spanrec;
-		return 0;
-	case 'j':
-		arguments->json = true;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "list takes no '%s'", value);
-		return EINVAL;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
 
 struct listing {
 	struct spanrec *spanrec;
@@ -510,45 +460,51 @@ list_one(void *ctx, const struct store_scrub *scrub)
 	return 0;
 }
 
+static const char *const headings[] = { "RECORDING",   "TO BE TAKEN OUT",
+					"PROPOSED BY", "ON",
+					"WHY",         "STATE" };
+static const char *const members[] = { "id",       "part", "proposed_by",
+				       "proposed", "why",  "state" };
+static const char *const names[] = { "id",   "state",       "part",
+				     "from", "until",       "proposed",
+				     "side", "proposed_by", "agreed_by",
+				     "why" };
+
 static const char *
 cell(const struct spanrec *spanrec, const json_t *row, size_t column,
      char text[SPANREC_TIME_BYTES])
 {
-	static const char *const columns[] = { "id",          "part",
-					       "proposed_by", "proposed",
-					       "why",         "state" };
+	const char *value = spanrec_json_text(row, members[column]);
 
-	if (column == 3)
-		return spanrec_rows_time(
-		    spanrec, spanrec_json_text(row, "proposed"), text);
-	return spanrec_json_text(row, columns[column]);
+	return column == 3 ? spanrec_rows_time(spanrec, value, text) : value;
 }
 
 static int
 list(struct spanrec *spanrec, int argc, char **argv)
 {
-	static const char *const headings[] = {
-		"RECORDING", "TO BE TAKEN OUT", "PROPOSED BY", "ON", "WHY",
-		"STATE"
+	static const struct spanrec_case_usage usage = {
+		.arguments = "",
+		.doc = "Show what is to be taken out of recordings, once a "
+		       "second person agrees.\v"
+		       "Example:\n"
+		       "  spanrec scrub list\n",
+		.takes = SPANREC_CASE_LIST,
 	};
 	static const struct spanrec_rows rows = {
 		.headings = headings,
-		.headings_count = 6,
+		.headings_count = sizeof(headings) / sizeof(*headings),
 		.cell = cell,
 		.may_be_cut = 1u << 4,
-		.none = "nothing was proposed",
+		.names = names,
+		.names_count = sizeof(names) / sizeof(*names),
+		.none = "Nothing was proposed.",
 	};
-	static const struct argp argp = { .options = list_options,
-					  .parser = parse_list,
-					  .doc = list_doc,
-					  .children = spanrec_global_options };
-	struct list_arguments arguments = { .spanrec = spanrec };
+	struct spanrec_case_options o = { .spanrec = spanrec };
 	struct listing listing = { .spanrec = spanrec };
-	int r, rc;
+	int r, rc = spanrec_case_parse(&o, &usage, argc, argv);
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
-		return EXIT_USAGE;
-	rc = spanrec_open(spanrec, STORE_READ);
+	if (!rc)
+		rc = spanrec_open(spanrec, STORE_READ);
 	if (rc)
 		return rc;
 	listing.rows = json_array();
@@ -557,9 +513,7 @@ list(struct spanrec *spanrec, int argc, char **argv)
 		log_error("what was proposed cannot be read: %s", strerror(-r));
 		rc = exit_code(r);
 	} else {
-		rc = spanrec_rows_print(spanrec, &rows, listing.rows,
-					arguments.json ? SPANREC_JSON
-						       : SPANREC_TABLE);
+		rc = spanrec_rows_print(spanrec, &rows, listing.rows, o.format);
 	}
 	json_decref(listing.rows);
 	return rc;
@@ -568,7 +522,7 @@ list(struct spanrec *spanrec, int argc, char **argv)
 /* ---- the command --------------------------------------------------------- */
 
 static const struct spanrec_action actions_list[] = {
-	{ "list", "[--json]", "what was proposed and waits", list },
+	{ "list", "", "what was proposed and waits", list },
 	{ "agree", "ID", "do it, as the second person", spanrec_scrub_agree },
 	{ "withdraw", "ID", "forget it", withdraw },
 };

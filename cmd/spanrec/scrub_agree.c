@@ -14,12 +14,8 @@
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "cmd/spanrec/cases_priv.h"
 #include "store/scrub.h"
-
-struct arguments {
-	struct spanrec *spanrec;
-	const char *id;
-};
 
 /** One segment. */
 struct agreeing {
@@ -31,38 +27,6 @@ struct agreeing {
 	struct store_scrub begun;
 	struct store_scrub_result result;
 };
-
-static const char doc[] =
-    "Agree to what somebody else proposed: the part is taken out of the "
-    "recording, and cannot come back.\v"
-    "It takes the private key. Exit code 4: it was you who proposed it, or the "
-    "recording is held.\n\n"
-    "Example:\n"
-    "  spanrec scrub list\n"
-    "  spanrec scrub agree 20190328T1415\n";
-
-static error_t
-parse(int key, char *value, struct argp_state *state)
-{
-	struct arguments *arguments = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		state->child_inputs[0] = arguments->spanrec;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (arguments->id)
-			argp_error(state, "one ID at a time");
-		arguments->id = value;
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "to which? Give its ID; 'spanrec scrub list' "
-				  "shows them");
-		return EINVAL;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
 
 /* @return exit code */
 static int
@@ -197,8 +161,10 @@ agree_all(struct spanrec *spanrec, const struct spanrec_selection *selection)
 	struct scrub_step *step = calloc(1, sizeof(*step));
 	struct store_scrub scrub;
 	size_t found = 0;
-	int rc = step ? 0 : exit_code(-ENOMEM);
+	int rc = 0;
 
+	if (!step)
+		return exit_code(-ENOMEM);
 	for (size_t i = 0; !rc && i < selection->count; i++) {
 		const struct store_segment *segment = &selection->segments[i];
 
@@ -220,19 +186,25 @@ agree_all(struct spanrec *spanrec, const struct spanrec_selection *selection)
 int
 spanrec_scrub_agree(struct spanrec *spanrec, int argc, char **argv)
 {
-	static const struct argp argp = { .parser = parse,
-					  .args_doc = "ID",
-					  .doc = doc,
-					  .children = spanrec_global_options };
-	struct arguments arguments = { .spanrec = spanrec };
+	static const struct spanrec_case_usage usage = {
+		.arguments = "ID",
+		.doc = "Agree to what somebody else proposed: the part is "
+		       "taken out of the recording, and cannot come back.\v"
+		       "It takes the private key. Exit code 4: it was you who "
+		       "proposed it, or the recording is held.\n\n"
+		       "Example:\n"
+		       "  spanrec scrub list\n"
+		       "  spanrec scrub agree 20190328T1415\n",
+		.what = "call",
+	};
+	struct spanrec_case_options o = { .spanrec = spanrec };
 	struct spanrec_selection selection = { 0 };
-	int rc;
+	int rc = spanrec_case_parse(&o, &usage, argc, argv);
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
-		return EXIT_USAGE;
-	rc = spanrec_open_beside(spanrec, STORE_WRITE);
 	if (!rc)
-		rc = spanrec_select(spanrec, arguments.id, &selection);
+		rc = spanrec_open_beside(spanrec, STORE_WRITE);
+	if (!rc)
+		rc = spanrec_select(spanrec, o.name, &selection);
 	if (!rc)
 		rc = spanrec_open_key(spanrec, true);
 	if (!rc)

@@ -27,7 +27,7 @@ int spanrec_scrub_known(struct spanrec *spanrec, const char *id,
 	__attribute__((warn_unused_result));
 
 /** May this user delete in the area of a segment? @return exit code */
-int spanrec_scrub_may(const struct spanrec *spanrec,
+int spanrec_scrub_may(struct spanrec *spanrec,
 		      const struct store_segment *segment)
 	__attribute__((warn_unused_result));
 

@@ -4,6 +4,7 @@
 #include "store/scrub.h"
 
 #include <math.h>
+#include <pwd.h>
 
 #include <sndfile.h>
 
@@ -100,7 +101,7 @@ heard(void **state)
 			    start_ns + SECOND * 3 / 2, 1 << STORE_LEFT);
 	text = run(f, NOW, EXIT_DONE, "scrub list");
 	assert_has(text, "ann");
-	assert_has(text, "0:00 to 0:01 of the left side");
+	assert_has(text, "0:00.5 to 0:01.5 of the left side");
 	assert_has(text, "a card number");
 	free(text);
 	text = run(f, NOW, EXIT_DONE, "why %s", id);
@@ -145,7 +146,7 @@ alone(void **state)
 		"scrub %s --range 0:00.5-0:01.5 --why number", f->call[0]);
 
 	/* The range lies in one of its two segments. */
-	assert_has(text, "-1: 0:00 to 0:01 of both sides");
+	assert_has(text, "-1: 0:00.5 to 0:01.5 of both sides");
 	assert_has_not(text, "-2: ");
 	free(text);
 	free(run(f, NOW, EXIT_NOT_ALLOWED, "scrub agree %s", f->call[0]));
@@ -154,6 +155,10 @@ alone(void **state)
 	text = run(f, NOW, EXIT_DONE, "scrub list --json");
 	assert_has(text, "\"state\":\"proposed\"");
 	assert_has(text, "\"side\":\"both\"");
+	free(text);
+	text = run(f, NOW, EXIT_DONE, "scrub list --csv");
+	assert_has(text, "id,state,part,from,until,proposed,side,proposed_by,"
+			 "agreed_by,why\r\n");
 	free(text);
 	free(run(f, NOW, EXIT_DONE, "scrub withdraw %s", f->call[0]));
 	text = run(f, NOW, EXIT_DONE, "scrub list --json");
@@ -189,6 +194,44 @@ refused(void **state)
 	free(run(f, NOW, EXIT_DONE, "verify"));
 }
 
+/* Who finds the calls, and may neither hold nor delete. */
+static void
+lower(const struct fixture *f)
+{
+	char command[1024];
+
+	snprintf(command, sizeof(command),
+		 "sed -i 's/^  owner:.*/  owner: [nobody-else]\\n"
+		 "  matrix: [{role: tl, may: [find, report]}]/; "
+		 "$aroles: {tl: {users: [%s]}}' %s/policy.yaml",
+		 getpwuid(getuid())->pw_name, f->home);
+	assert_int_equal(system(command), 0);
+}
+
+/* ... is refused, and that is in the ledger. */
+static void
+denied(void **state)
+{
+	const struct fixture *f = *state;
+	char *text;
+
+	free(run(f, NOW, EXIT_DONE, "case open C-1 --title t --approver bob"));
+	lower(f);
+	free(run(f, NOW, EXIT_NOT_ALLOWED, "scrub %s --range 0-1 --why x",
+		 f->call[1]));
+	text = run(f, NOW, EXIT_DONE, "audit list --action denied");
+	assert_has(text, "scrub: the access matrix does not give");
+	assert_has(text, f->call[1]);
+	free(text);
+	free(run(f, NOW, EXIT_NOT_ALLOWED,
+		 "hold add %s --case C-1 --reason r --approver bob "
+		 "--review 2019-06-01",
+		 f->call[1]));
+	text = run(f, NOW, EXIT_DONE, "audit list --action denied");
+	assert_has(text, "hold: the access matrix does not give");
+	free(text);
+}
+
 int
 main(void)
 {
@@ -196,6 +239,7 @@ main(void)
 		FIXTURE_TEST(heard),
 		FIXTURE_TEST(alone),
 		FIXTURE_TEST(refused),
+		FIXTURE_TEST(denied),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_begin, NULL);

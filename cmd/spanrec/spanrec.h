@@ -553,6 +553,8 @@ int spanrec_rows_print(const struct spanrec *spanrec,
  * EXIT_DAMAGED: the reason was printed */
 int spanrec_rows_complete(const struct spanrec *spanrec)
 	__attribute__((warn_unused_result));
+/** The same of so many rows. */
+int spanrec_rows_skipped(uint64_t skipped) __attribute__((warn_unused_result));
 
 /** A time as the recorder tells it, in the time zone of the site; what is none,
  * as it is. @return text */

@@ -23,8 +23,10 @@
 #include <time.h>
 
 #include "cmd/common/clocks.h"
+#include "cmd/common/exit.h"
 #include "cmd/common/guard.h"
 #include "cmd/common/log.h"
+#include "cmd/common/person.h"
 #include "cmd/spanrecd/events.h"
 #include "cmd/spanrecd/pipeline.h"
 #include "cmd/spanrecd/taken_back.h"
@@ -71,6 +73,7 @@ struct archiver_state {
 	char confirmed_by[STORE_NAME_BYTES]; /* the clock; "": nobody did */
 	uint64_t sweep_token;                /* who waits for it; 0: nobody */
 	struct sweep_result swept;           /* so far */
+	int sweep_error;                     /* so far; the first */
 	const struct policy *policy;         /* by which is purged */
 	struct policy *own_policy;           /* the same, if it was reloaded */
 	struct clocks *clocks;
@@ -567,28 +570,74 @@ take_policy(struct archiver_state *a, struct policy *policy)
 	a->policy = policy;
 }
 
+/* By the policy by which is purged: that in force. */
+static struct person_asked
+asked_of(struct archiver_state *a, const struct person *person)
+{
+	return (struct person_asked){ .person = person,
+				      .policy = a->policy,
+				      .archive = a->archive };
+}
+
 /* On a case. Others than those who asked need not know why it was refused. */
 static void
 run_act(struct archiver_state *a, const struct control_request *request)
 {
 	struct control_answer answer = { .token = request->token,
 					 .act = request->act };
+	struct person_asked asked = asked_of(a, request->by);
+	struct person *by = request->by;
 
-	answer.error = store_act(a->archive, request->act, answer.failed);
+	answer.refused = act_check(&asked, request->act, &answer.refusal);
+	if (!answer.refused)
+		answer.error =
+		    store_act(a->archive, request->act, answer.failed);
+	person_free(&by);
 	answer_control(a, &answer);
+}
+
+/* May they delete of that recording? @return 0, -errno */
+static int
+check_scrub(struct archiver_state *a, const struct control_request *request,
+	    struct control_answer *answer)
+{
+	struct person_asked asked = asked_of(a, request->by);
+	struct act_refusal *refusal = &answer->refusal;
+	int r;
+
+	asked.right = POLICY_RIGHT_DELETE;
+	memcpy(refusal->id, request->scrub->scrub.id, sizeof(refusal->id));
+	r = person_may_segment(&asked, refusal->id, refusal->text,
+			       sizeof(refusal->text));
+	if (r == -EACCES)
+		answer->refused = EXIT_NOT_ALLOWED;
+	return r;
 }
 
 /* A step that is refused is no fault of the archive. */
 static void
 run_scrub(struct archiver_state *a, const struct control_request *request)
 {
-	int r = scrub_step_run(a->archive, request->scrub,
-			       clock_ns(CLOCK_REALTIME));
+	struct control_answer answer = { .token = request->token };
+	struct person *by = request->by;
 
-	if (r == -ENOSPC || r == -EIO)
-		fail(a, r, "cannot take a part out of a recording");
+	answer.error = check_scrub(a, request, &answer);
+	if (!answer.error)
+		answer.error = scrub_step_run(a->archive, request->scrub,
+					      clock_ns(CLOCK_REALTIME));
+	if (answer.error == -ENOSPC || answer.error == -EIO)
+		fail(a, answer.error, "cannot take a part out of a recording");
 	free(request->scrub);
-	answer_token(a, request->token, r);
+	person_free(&by);
+	answer_control(a, &answer);
+}
+
+static void
+sweep_begin(struct archiver_state *a)
+{
+	a->sweeping = true;
+	a->swept = (struct sweep_result){ 0 };
+	a->sweep_error = 0;
 }
 
 static void
@@ -625,8 +674,7 @@ run_control(struct archiver_state *a)
 			if (request->sweep.clock_is_right)
 				memcpy(a->confirmed_by, request->sweep.by,
 				       sizeof(a->confirmed_by));
-			a->sweeping = true;
-			a->swept = (struct sweep_result){ 0 };
+			sweep_begin(a);
 			break;
 		}
 		capture_ring_release(ring);
@@ -681,9 +729,13 @@ sweep(struct archiver_state *a)
 
 	answer.error = sweep_run(&config, &part);
 	add_up(&a->swept, &part);
-	a->sweeping = answer.error == 0 && part.more;
+	if (!a->sweep_error)
+		a->sweep_error = answer.error;
+	/* One that cannot be deleted does not keep the others. */
+	a->sweeping = part.more && (part.segments || part.tombstones);
 	if (a->sweeping)
 		return;
+	answer.error = a->sweep_error;
 	if (answer.error < 0)
 		fail(a, answer.error, "not all that is due could be purged");
 	if (a->swept.segments)
@@ -766,7 +818,7 @@ sweep_if_due(struct archiver_state *a)
 	if (!a->sweeping) {
 		if (clock_ns(CLOCK_MONOTONIC) - a->swept_ns < SWEEP_NS)
 			return;
-		a->swept = (struct sweep_result){ 0 };
+		sweep_begin(a);
 	}
 	if (clock_trusted(a)) {
 		sweep(a);

@@ -32,6 +32,7 @@
 #include "cmd/common/guard.h"
 #include "cmd/common/home.h"
 #include "cmd/common/log.h"
+#include "cmd/common/person.h"
 #include "cmd/common/scrub.h"
 #include "cmd/spanrecd/control_priv.h"
 #include "store/cases.h"
@@ -82,6 +83,36 @@ command_free(struct control_state *c, struct command *command)
 	free(command);
 }
 
+/* By the policy: that is entered into the ledger. @return the answer */
+static json_t *
+deny(struct control_state *c, const struct command *command, const char *id,
+     const char *why)
+{
+	char text[sizeof(((struct act_refusal *)0)->text) +
+		  STORE_SEGMENT_ID_BYTES + 2];
+
+	(void)control__ledger(c, command->asker.name, "denied", id, why);
+	snprintf(text, sizeof(text), "%s%s%s", id, *id ? ": " : "", why);
+	return refusal(EXIT_NOT_ALLOWED, text);
+}
+
+/* Has who asks a right wherever it may be, by the policy in force?
+ * @return NULL, or the answer */
+static json_t *
+lacks_right(struct control_state *c, const struct command *command,
+	    enum policy_right right)
+{
+	struct person *person = person_new(command->asker.name);
+	const struct person_asked asked = { .person = person,
+					    .policy = c->policy,
+					    .right = right };
+	char why[256];
+	bool may = person && person_may_all(&asked, why, sizeof(why));
+
+	person_free(&person);
+	return may ? NULL : deny(c, command, "", why);
+}
+
 /* All of it is durable, or something failed. */
 static void
 command_end(struct control_state *c, struct command *command)
@@ -93,6 +124,10 @@ command_end(struct control_state *c, struct command *command)
 		answer = refusal(
 		    EXIT_FAILED,
 		    guard_text(atomic_load(&c->pipeline->clock_verdict)));
+	} else if (command->error == -EINTR) {
+		answer = refusal(EXIT_FAILED,
+				 "somebody asked for a purge once more, and is "
+				 "told what it comes to");
 	} else if (command->error < 0 && *command->scrub) {
 		snprintf(text, sizeof(text), "%s: %s", command->scrub,
 			 scrub_step_error(command->error));
@@ -294,15 +329,51 @@ pause_calls(struct control_state *c, struct command *command, bool pause)
 
 /* ---- ledger, purge ------------------------------------------------------- */
 
+/* What spanrec does by itself, and has entered. What the recorder does, it
+ * enters: nobody is to ask for the certificate of a purge that was none. */
+static const struct entry_kind {
+	const char *action;
+	enum policy_right right; /* COUNT: none, or one for a purpose, which
+				  * spanrec asks about */
+} entry_kinds[] = {
+	{ "audit-export", POLICY_RIGHT_REPORT },
+	{ "canary", POLICY_RIGHT_OPERATE },
+	{ "denied", POLICY_RIGHT_COUNT },
+	{ "export", POLICY_RIGHT_COUNT },
+	{ "key-new", POLICY_RIGHT_COUNT },
+	{ "play", POLICY_RIGHT_COUNT },
+	{ "policy", POLICY_RIGHT_POLICY },
+	{ "sar certificate", POLICY_RIGHT_HOLD },
+	{ "verify", POLICY_RIGHT_COUNT },
+};
+
+/* @return NULL, or the answer */
+static json_t *
+may_enter(struct control_state *c, const struct command *command,
+	  const char *action)
+{
+	for (size_t i = 0; i < sizeof(entry_kinds) / sizeof(*entry_kinds); i++)
+		if (strcmp(entry_kinds[i].action, action) == 0)
+			return entry_kinds[i].right == POLICY_RIGHT_COUNT
+				   ? NULL
+				   : lacks_right(c, command,
+						 entry_kinds[i].right);
+	return refusal(EXIT_USAGE,
+		       "that is no entry that is made for somebody else");
+}
+
 static json_t *
 write_ledger(struct control_state *c, struct command *command)
 {
 	const json_t *subjects = json_object_get(command->request, "subjects");
 	const char *action = text_of(command->request, "action");
+	json_t *refused = may_enter(c, command, action);
 	size_t i;
 
-	if (!*action || json_array_size(subjects) == 0)
-		return refusal(EXIT_USAGE, "an entry needs action and subject");
+	if (refused)
+		return refused;
+	if (json_array_size(subjects) == 0)
+		return refusal(EXIT_USAGE, "an entry needs a subject");
 	for (i = 0; i < json_array_size(subjects); i++) {
 		const char *id = json_string_value(json_array_get(subjects, i));
 
@@ -317,8 +388,11 @@ write_ledger(struct control_state *c, struct command *command)
 static json_t *
 sign_ledger(struct control_state *c, struct command *command)
 {
+	json_t *denied = lacks_right(c, command, POLICY_RIGHT_REPORT);
 	struct control_request *request;
 
+	if (denied)
+		return denied;
 	if (!c->pipeline->config.signer)
 		return refusal(EXIT_FAILED,
 			       "the recorder has no key to sign with: its log "
@@ -332,7 +406,25 @@ sign_ledger(struct control_state *c, struct command *command)
 	return NULL;
 }
 
-/* A hold, a case: the archive thread does it, and says what became of it. */
+/* Room for what the archive thread is to do for who asks, who is looked up
+ * here: that may take a while. @return NULL: there is none */
+static struct control_request *
+request_by(struct control_state *c, const struct command *command,
+	   enum control_request_type type)
+{
+	struct person *by = person_new(command->asker.name);
+	struct control_request *request =
+	    by ? control__request(c, type, 0) : NULL;
+
+	if (request)
+		request->by = by;
+	else
+		person_free(&by);
+	return request;
+}
+
+/* A hold, a case: the archive thread looks whether it is allowed, does it, and
+ * says what became of it. */
 static json_t *
 begin_act(struct control_state *c, struct command *command)
 {
@@ -343,7 +435,7 @@ begin_act(struct control_state *c, struct command *command)
 		return refusal(EXIT_USAGE, "that is nothing to do with a case");
 	act->now_ns = control__wall_ns();
 	snprintf(act->actor, sizeof(act->actor), "%s", command->asker.name);
-	request = control__request(c, CONTROL_ACT, 0);
+	request = request_by(c, command, CONTROL_ACT);
 	if (!request) {
 		act_free(&act);
 		return refusal(EXIT_FAILED, "the archive does not keep up");
@@ -353,12 +445,22 @@ begin_act(struct control_state *c, struct command *command)
 	return NULL;
 }
 
+/* @return the answer to an act, or to what was not tried */
 static json_t *
-act_answer(const struct control_answer *answer)
+act_answer(struct control_state *c, const struct command *command,
+	   const struct control_answer *answer)
 {
-	char text[320];
+	const struct act_refusal *why = &answer->refusal;
+	char text[sizeof(why->text) + sizeof(why->id) + 2];
 	int exit;
 
+	if (answer->refused == EXIT_NOT_ALLOWED)
+		return deny(c, command, why->id, why->text);
+	if (answer->refused) {
+		snprintf(text, sizeof(text), "%s%s%s", why->id,
+			 *why->id ? ": " : "", why->text);
+		return refusal(answer->refused, text);
+	}
 	if (answer->error >= 0)
 		return json_pack("{s:b}", "ok", 1);
 	exit = act_error(answer->act, answer->error, answer->failed, text,
@@ -369,8 +471,12 @@ act_answer(const struct control_answer *answer)
 static json_t *
 begin_purge(struct control_state *c, struct command *command)
 {
-	struct control_request *request = control__request(c, CONTROL_SWEEP, 0);
+	json_t *denied = lacks_right(c, command, POLICY_RIGHT_DELETE);
+	struct control_request *request;
 
+	if (denied)
+		return denied;
+	request = control__request(c, CONTROL_SWEEP, 0);
 	if (!request)
 		return refusal(EXIT_FAILED, "the archive does not keep up");
 	request->sweep.clock_is_right =
@@ -393,14 +499,13 @@ begin_scrub(struct control_state *c, struct command *command)
 		return refusal(EXIT_USAGE, "that is no step of a scrub");
 	step->who.uid = command->asker.uid;
 	memcpy(step->who.name, command->asker.name, sizeof(step->who.name));
-	request = control__request(c, CONTROL_SCRUB, 0);
+	request = request_by(c, command, CONTROL_SCRUB);
 	if (!request) {
 		free(step);
 		return refusal(EXIT_FAILED, "the archive does not keep up");
 	}
 	request->scrub = step;
 	memcpy(command->scrub, step->scrub.id, sizeof(command->scrub));
-	command->answer = json_pack("{s:b}", "ok", 1);
 	hand_over(c, command, request);
 	return NULL;
 }
@@ -433,10 +538,12 @@ take_answer(struct control_state *c, const struct control_answer *answer)
 		command->waits--;
 		if (answer->swept)
 			command->answer = purge_answer(&answer->sweep);
-		else if (answer->act)
-			command->answer = act_answer(answer);
+		else if (answer->act || answer->refused)
+			command->answer = act_answer(c, command, answer);
 		else if (answer->error < 0)
 			command->error = answer->error;
+		else if (!command->answer)
+			command->answer = json_pack("{s:b}", "ok", 1);
 		if (command->waits == 0)
 			command_end(c, command);
 		return;

@@ -130,6 +130,7 @@ control__request(struct control_state *c, enum control_request_type type,
 		return NULL;
 	request->type = type;
 	request->token = 0;
+	request->by = NULL;
 	request->state_bytes = state_bytes;
 	return request;
 }

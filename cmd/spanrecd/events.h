@@ -18,6 +18,7 @@
 #include "capture/pkt.h"
 #include "capture/table.h"
 #include "cmd/common/scrub.h"
+#include "cmd/common/act.h"
 #include "cmd/common/sweep.h"
 #include "rtp/rtp.h"
 #include "sip/sip.h"
@@ -202,6 +203,7 @@ enum control_request_type {
 struct control_request {
 	enum control_request_type type;
 	uint64_t token; /**< of the answer; 0: none is wanted */
+	struct person *by; /**< ACT, SCRUB: who asks; taken */
 	union {
 		struct {
 			/** the conversation: id of its first segment */
@@ -232,6 +234,8 @@ struct control_answer {
 	int error;
 	struct store_act *act; /**< that was done, or failed; taken */
 	char failed[STORE_SEGMENT_ID_BYTES]; /**< ... as store_act tells */
+	int refused; /**< exit code: it was not tried, for `refusal` */
+	struct act_refusal refusal;
 	bool swept; /**< `sweep` is filled */
 	struct sweep_result sweep;
 };

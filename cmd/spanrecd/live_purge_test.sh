@@ -56,6 +56,32 @@ stop
 check "... and no call that was recorded meanwhile lacks a packet" \
 	is "$(rows 'sum(map(exact, rows)), len(rows)')" "(20, 20)"
 
+# ---- one that cannot be deleted does not keep the others ----------------------
+
+home
+"$BIN/mkpcap" -q -o old.pcap old.call
+"$BIN/spanrecd" -q --home home --read old.pcap 2>log
+obstinate=$(find home/archive/audio -name '*.rec' | sort | head -n 1)
+rm "$obstinate"
+mkdir "$obstinate"
+chown -R nobody: home
+start
+spanrec purge >told 2>&1
+check "a purge that fails" is $? 1
+check "... has deleted all the others" \
+	is "$(spanrec list --json | grep -vc '"state":"purged"')" 0
+check "... no file of them is left" \
+	is "$(find home/archive/audio/2019 -name '*.rec')" "$obstinate"
+check "... and says it a few times" \
+	between 1 "$(grep -c "could not be deleted" log)" 21
+check "... status warns" between 1 "$(warnings | grep -c "could be purged")" 1
+stop
+rmdir "$obstinate"
+start
+sleep 0.5
+check "... until it is gone" is "$(warnings | grep -c "could be purged")" 0
+stop
+
 # ---- a clock that was trusted at another time --------------------------------
 
 # What the archive remembers: two years later, and for sure.

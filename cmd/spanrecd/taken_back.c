@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/common/log.h"
 #include "policy/policy.h"
 
 enum { WHY_BYTES = 2 * STORE_NAME_BYTES };
@@ -41,12 +42,28 @@ taken_back_decide(struct store_segment *row, const struct store_segment *as)
 	return true;
 }
 
+/* The row that is to be written may be older than the hold. */
+static bool
+is_held(struct store_archive *archive, const char *id)
+{
+	struct store_segment there;
+
+	return store_segment_get(archive, id, &there) == 0 &&
+	       there.state == STORE_STATE_HELD;
+}
+
 int
 taken_back_begin(struct store_archive *archive, struct store_segment *row,
 		 uint8_t traces)
 {
 	char why[WHY_BYTES];
 
+	if (is_held(archive, row->id)) {
+		log_warning("%s is held: it stays, though it was decided "
+			    "against (%s)",
+			    row->id, row->reason);
+		return 0;
+	}
 	say_why(why, row);
 	if (traces != POLICY_TRACES_FULL)
 		store_segment_strip(row);
@@ -68,6 +85,6 @@ taken_back_finish(struct store_archive *archive,
 				  row->reason);
 	else
 		r = store_purge(archive, row->id, now_ns(), actor, why);
-	/* all of its call may have gone before it */
-	return r == -EALREADY || r == -ENOENT ? 0 : r;
+	/* all of its call may have gone before it; or it is held */
+	return r == -EALREADY || r == -ENOENT || r == -EPERM ? 0 : r;
 }

@@ -14,7 +14,7 @@
 
 /**
  * Enter its row: in a batch. From the commit on it is gone, whatever happens to
- * this process.
+ * this process. One that is held by now stays: who holds it knows why.
  *
  * @param row as it was decided; stripped if the traces are not full
  * @param traces enum policy_traces
@@ -24,8 +24,8 @@
 int taken_back_begin(struct store_archive *archive, struct store_segment *row,
 		     uint8_t traces) __attribute__((warn_unused_result));
 
-/** Destroy key and file. It can be repeated. @return as store_purge, but for
- * -EALREADY and -ENOENT: 0 @thread the archive's */
+/** Destroy key and file, unless it is held. It can be repeated. @return as
+ * store_purge, but for -EALREADY, -ENOENT and -EPERM: 0 @thread the archive's */
 int taken_back_finish(struct store_archive *archive,
 		      const struct store_segment *row, uint8_t traces)
 	__attribute__((warn_unused_result));

@@ -14,6 +14,7 @@
 #include "cmd/spanrecd/control_priv.h"
 #include "cmd/testing/calls.h"
 #include "cmd/testing/testing.h"
+#include "store/cases.h"
 
 struct world {
 	char *folder;
@@ -240,6 +241,37 @@ held(void **state)
 	assert_int_equal(row.decision, STORE_RECORD);
 }
 
+/* Somebody holds it between the decision and the row that says so. */
+static void
+held_meanwhile(void **state)
+{
+	struct world *w = *state;
+	char failed[STORE_SEGMENT_ID_BYTES];
+	struct store_act act = { .type = STORE_ACT_OPEN,
+				 .now_ns = 1,
+				 .actor = "ann",
+				 .of = { .name = "C-1" } };
+	struct store_segment row, there;
+
+	get(w, &row);
+	forbid(&row);
+	assert_int_equal(store_act(w->archive, &act, failed), 0);
+	act.type = STORE_ACT_HOLD;
+	act.ids = &w->id;
+	act.count = 1;
+	assert_int_equal(store_act(w->archive, &act, failed), 0);
+	assert_int_equal(store_batch_begin(w->archive), 0);
+	assert_int_equal(
+	    taken_back_begin(w->archive, &row, POLICY_TRACES_COUNT), 0);
+	assert_int_equal(store_batch_commit(w->archive), 0);
+	for (uint8_t traces = 0; traces <= POLICY_TRACES_COUNT; traces++)
+		assert_int_equal(taken_back_finish(w->archive, &row, traces),
+				 0);
+	get(w, &there);
+	assert_int_equal(there.state, STORE_STATE_HELD);
+	assert_int_equal(there.decision, STORE_RECORD);
+}
+
 /* Nothing of it was decided against. */
 static void
 goes_on(void **state)
@@ -260,7 +292,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(killed_in_between), T(finished), T(counted_only),
-		T(killed_before),     T(held),     T(goes_on),
+		T(killed_before),     T(held),     T(held_meanwhile),
+		T(goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
