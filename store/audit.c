@@ -465,6 +465,32 @@ end_check(struct check *c)
 	return most ? tell_point(c, STORE_AUDIT_CUT, c->last + 1, most) : 0;
 }
 
+/** 1 stops: the entry comes in one transaction with the first head. */
+static int
+began_to_sign(void *ctx, const struct store_ledger_entry *entry)
+{
+	uint64_t *number = ctx;
+
+	if (strcmp(entry->action, "audit-key") != 0)
+		return 0;
+	*number = entry->number;
+	return 1;
+}
+
+/** Heads do not go by themselves. */
+static int
+heads_check(struct check *c)
+{
+	uint64_t number = 0;
+	int r;
+
+	if (c->audit->heads || c->audit->findings)
+		return 0;
+	r = store_ledger_walk(c->archive, began_to_sign, &number);
+	return r == 1 ? tell_entries(c, STORE_AUDIT_UNSIGNED, number, c->last)
+		      : r;
+}
+
 /** Whoever made an entry that an anchor contradicts may have the key: heads
  * that fit it prove nothing. */
 static void
@@ -515,6 +541,8 @@ store_audit_verify(struct store_archive *archive,
 		r = run_end(c);
 	if (r == 0)
 		r = end_check(c);
+	if (r == 0)
+		r = heads_check(c);
 	audit->last = c->last;
 	if (c->contradicted)
 		rely_on_anchors(audit);

@@ -82,8 +82,10 @@ enum store_audit_fault {
 	STORE_AUDIT_CUT,       /**< the last ones, that there were, are gone */
 	STORE_AUDIT_STRAY,     /**< behind these stands what has no number */
 	STORE_AUDIT_FORGED,    /**< a head whose signature is wrong */
-	STORE_AUDIT_FOREIGN    /**< a head of another archive, or signed by a
+	STORE_AUDIT_FOREIGN,   /**< a head of another archive, or signed by a
 				* key of which this one knows nothing */
+	STORE_AUDIT_UNSIGNED   /**< no head at all, though the ledger says that
+				* a key began to sign */
 };
 
 struct store_audit_finding {

@@ -642,7 +642,7 @@ test_read(void **state)
 	assert_int_equal(audit.findings, 0);
 	l->fx.archive->tables.heads = 0;
 	verify(l, NULL, &audit);
-	assert_int_equal(audit.findings, 0);
+	assert_int_equal(audit.findings, 1); /* it began to sign */
 	assert_int_equal(audit.heads, 0);
 	assert_int_equal(audit.ranges_count, 0);
 	/* More than one transaction's worth. */
@@ -926,6 +926,23 @@ test_key_entered(void **state)
 	assert_int_equal(audit.findings, 0);
 }
 
+/** All heads gone is no ledger that was never signed. */
+static void
+test_heads_gone(void **state)
+{
+	struct ledger *l = *state;
+	struct store_audit audit;
+
+	assert_int_equal(store_batch_begin(l->fx.archive), 0);
+	heads_remove(l, 1);
+	assert_int_equal(store_batch_commit(l->fx.archive), 0);
+	assert_int_equal(
+	    store_audit_verify(l->fx.archive, NULL, 0, NULL, NULL, &audit), 0);
+	assert_int_equal(audit.heads, 0);
+	assert_int_equal(audit.findings, 1);
+	assert_true(audit.first_wrong > 0);
+}
+
 int
 main(void)
 {
@@ -937,6 +954,7 @@ main(void)
 		TEST(test_sign),        TEST(test_anchor),
 		TEST(test_example),     TEST(test_keys),
 		TEST(test_key_entered), TEST(test_head_stays),
+		TEST(test_heads_gone),
 #undef TEST
 	};
 

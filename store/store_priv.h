@@ -704,4 +704,26 @@ store__step(const struct store_archive *archive, int step)
 		archive->fault(step);
 }
 
+/* ---- verify_policies.c --------------------------------------------------- */
+
+/** Hashes of policies, each once. All zero: none. */
+struct store__policies {
+	uint8_t (*hashes)[STORE_HASH_BYTES];
+	size_t count;
+};
+
+/** One more; no hash (all zero) is none. @return 0, -ENOMEM */
+int store__policies_note(struct store__policies *policies,
+			 const uint8_t hash[STORE_HASH_BYTES])
+	__attribute__((warn_unused_result));
+void store__policies_fini(struct store__policies *policies);
+
+/** Is each of these, and each that the archive keeps, there and what it was?
+ * @param fn told of those that are not @return 0, or what fn returned, or what
+ * stopped it */
+int store__policies_check(struct store_archive *archive,
+			  struct store__policies *policies,
+			  int (*fn)(void *ctx, const struct store_finding *),
+			  void *ctx) __attribute__((warn_unused_result));
+
 #endif

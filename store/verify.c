@@ -379,7 +379,8 @@ struct orphans {
 	struct store_archive *archive;
 	finding_fn fn;
 	void *ctx;
-	MDB_dbi table; /**< whose keys are looked at */
+	MDB_dbi table;                   /**< whose keys are looked at */
+	struct store__policies policies; /**< those that decided */
 	struct used_slot *slots;
 	size_t count, room;
 };
@@ -613,6 +614,8 @@ row_check(void *ctx, const struct store_segment *segment)
 	struct orphans *o = ctx;
 	int r = slot_note(o, segment);
 
+	if (r == 0)
+		r = store__policies_note(&o->policies, segment->policy);
 	return r ? r : row_ways(o, segment->id);
 }
 
@@ -828,6 +831,9 @@ store_verify_orphans(struct store_archive *archive,
 		qsort(o.slots, o.count, sizeof(*o.slots), slot_compare);
 	if (r == 0)
 		r = keyring_folder(&o);
+	if (r == 0)
+		r = store__policies_check(archive, &o.policies, fn, ctx);
+	store__policies_fini(&o.policies);
 	free(o.slots);
 	return r;
 }

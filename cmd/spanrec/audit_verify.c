@@ -228,6 +228,13 @@ see_finding(void *ctx, const struct store_audit_finding *f)
 			 " has a wrong signature: it was changed, or is forged",
 			 f->head);
 		break;
+	case STORE_AUDIT_UNSIGNED:
+		snprintf(
+		    words, sizeof(words),
+		    "no head is left, though the recorder began to sign at "
+		    "entry %" PRIu64 ": what came since can be anything",
+		    f->from);
+		break;
 	case STORE_AUDIT_FOREIGN:
 		snprintf(words, sizeof(words),
 			 f->anchor ? "the anchor of entry %" PRIu64

@@ -96,7 +96,8 @@ test_states(void **state)
 	snprintf(id, sizeof(id), "%.27s-2", f->call[0]);
 	edit(f, id, change_class);
 	output = run(f, NOW, EXIT_DONE, "why %s", id);
-	assert_has(output, "'bygone' is not in the policy any more");
+	assert_has(output, "Its retention class 'bygone' is not in\n"
+			   "the policy any more");
 	free(output);
 	output = run(f, NOW, EXIT_DONE, "show %s", id);
 	assert_has(output, "bygone (not in the policy any more)");
@@ -125,7 +126,8 @@ test_being_recorded(void **state)
 	/* who takes the lock knows that nobody is recording any more */
 	free(run(f, NOW, EXIT_DONE, "play %s - --purpose abuse", id));
 	output = run(f, NOW, EXIT_DONE, "why %s", id);
-	assert_has(output, "stopped before the call ended");
+	assert_has(output,
+		   "The recorder stopped before the call\nended: interrupted");
 	free(output);
 }
 
@@ -154,7 +156,7 @@ test_interrupted(void **state)
 	assert_has(output, "State       interrupted: 2 seconds on disk\n");
 	free(output);
 	output = run(f, NOW, EXIT_DONE, "why %s", id);
-	assert_has(output, "stopped before the call ended: interrupted, 2");
+	assert_has(output, "ended: interrupted, 2 seconds on disk");
 	assert_has_not(output, "No audio");
 	free(output);
 	output = run(f, NOW, EXIT_DONE, "purge --dry-run --as-of 2027-01-01");

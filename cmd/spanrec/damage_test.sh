@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # An index with a damaged page, cut short, empty or gone: every command says so,
-# and none dies of it. Prints a line for each test, and ends with 1 if one failed.
+# and none dies of it. Policies that were changed in the archive, or taken out of
+# it. Prints a line for each test, and ends with 1 if one failed.
 set -u
 : "${BIN:?the folder of the programs}"
 BIN=$(cd "$BIN" && pwd)
@@ -37,6 +38,24 @@ all() {
 		echo "ok - $1"
 }
 
+"$BIN/spanrec" init -q home || exit 1
+"$BIN/mkpcap" -q -o in.pcap "$ROOT/test-pcaps/0010-two-sides/in.call" || exit 1
+"$BIN/spanrecd" -q --read in.pcap --shift now || exit 1
+cp "$index" sound
+
+# told NAME: verify finds the policy, and why does not claim that it is there
+told() {
+	try "$1" 5 verify && grep -q '^policy/' out && try "$1" 0 why 20 &&
+		grep -q 'missing there, or not' out && echo "ok - $1"
+}
+
+policy=$(echo home/archive/policy/*.yaml)
+chmod u+w "$policy"
+echo >>"$policy"
+told "a policy that was changed"
+rm "$policy"
+told "a policy that is missing"
+
 case $BIN in
 */release/* | */clang/*) ;;
 *)
@@ -44,10 +63,6 @@ case $BIN in
 	exit 0
 	;;
 esac
-"$BIN/spanrec" init -q home || exit 1
-"$BIN/mkpcap" -q -o in.pcap "$ROOT/test-pcaps/0010-two-sides/in.call" || exit 1
-"$BIN/spanrecd" -q --read in.pcap --shift now || exit 1
-cp "$index" sound
 pages=$(($(stat -c %s "$index") / 4096))
 
 page=2 wrong=0

@@ -125,11 +125,30 @@ tell_reason(FILE *to, const struct spanrec *spanrec,
 	policy_explain_decision(policy, &decided, to);
 }
 
+/* Where the policy that decided can be read, if it is there. */
+static void
+tell_policy(FILE *to, const struct spanrec *spanrec,
+	    const struct store_segment *segment)
+{
+	static const uint8_t none[STORE_HASH_BYTES];
+	char hash[2 * STORE_HASH_BYTES + 1], *text;
+	size_t n;
+	int r;
+
+	if (memcmp(segment->policy, none, sizeof(none)) == 0)
+		return;
+	r = store_archive_policy(spanrec->archive, segment->policy, &text, &n);
+	free(text);
+	store_hex(hash, segment->policy, STORE_HASH_BYTES);
+	fprintf(to, " That policy is kept in the archive as policy/%s.yaml%s",
+		hash, r ? ", but is missing there, or not what it was." : ".");
+}
+
 static void
 tell_decision(FILE *to, const struct spanrec *spanrec,
 	      const struct store_segment *segment)
 {
-	char text[SPANREC_TEXT_BYTES], hash[2 * STORE_HASH_BYTES + 1];
+	char text[SPANREC_TEXT_BYTES];
 
 	tell_parties(to, spanrec, segment);
 	fprintf(to, "The policy decided %s", decision_words(segment->decision));
@@ -137,9 +156,8 @@ tell_decision(FILE *to, const struct spanrec *spanrec,
 	spanrec_text_clean(segment->reason, text, sizeof(text));
 	fprintf(to, " (reason code '%s').", text);
 	tell_reason(to, spanrec, segment);
-	store_hex(hash, segment->policy, STORE_HASH_BYTES);
-	fprintf(to, " That policy is kept in the archive as policy/%s.yaml. ",
-		hash);
+	tell_policy(to, spanrec, segment);
+	fputs(" ", to);
 }
 
 /* "(294 encrypted, 3 paused)" */
