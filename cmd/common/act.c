@@ -303,8 +303,10 @@ act_check(struct person_asked *asked, struct store_act *act,
 
 /** What is wrong with the case. @return NULL: it is something else */
 static const char *
-case_words(enum store_act_type type, int error)
+case_words(const struct store_act *act, int error)
 {
+	const enum store_act_type type = act->type;
+
 	switch (error) {
 	case -EEXIST:
 		return type == STORE_ACT_PAUSE    ? "it is paused already"
@@ -315,11 +317,16 @@ case_words(enum store_act_type type, int error)
 	case -ENOENT:
 		return "there is none of that name";
 	case -ESTALE:
-		return type == STORE_ACT_REOPEN ? "it is open" : "it is closed";
+		if (type == STORE_ACT_REOPEN)
+			return "it is open";
+		return act->of.kind == STORE_CASE_SAR
+			   ? "it is answered; 'spanrec sar reopen' takes that "
+			     "back"
+			   : "it is closed";
 	case -EINVAL:
 		if (type == STORE_ACT_OPEN)
 			return "a name has 1 to 39 characters, and no blank";
-		if (type == STORE_ACT_HOLD)
+		if (type == STORE_ACT_HOLD || type == STORE_ACT_REVIEW)
 			return "a hold needs a reason, an approver and a day "
 			       "to come on which it is reviewed";
 		return type == STORE_ACT_RESUME
@@ -361,8 +368,8 @@ act_error(const struct store_act *act, int error, const char *failed,
 	  char *text, size_t text_bytes)
 {
 	const char *kind = act->of.kind == STORE_CASE_SAR ? "request" : "case";
-	const char *words = *failed ? segment_words(act->type, error)
-				    : case_words(act->type, error);
+	const char *words =
+	    *failed ? segment_words(act->type, error) : case_words(act, error);
 
 	if (!words) {
 		snprintf(text, text_bytes,

@@ -324,7 +324,7 @@ check_reopen(struct checking *c)
 
 	if (!c->sar.closed_ns)
 		return 0; /* store_act says so */
-	snprintf(before, sizeof(before), "sent %s it was said, ",
+	snprintf(before, sizeof(before), "answer of %s taken back, ",
 		 request_day(c->zone, c->sar.answered_ns, day));
 	c->sar.closed_ns = c->sar.answered_ns = 0;
 	note_due(c, before);
