@@ -212,6 +212,47 @@ act_because(enum store_act_type type, const char *name, const char *id,
 	return store_act(fx.archive, &a, failed);
 }
 
+/** Numbers are hidden however they are spelt, and others are not. */
+static void
+test_spellings(void **state)
+{
+	static const struct {
+		const char *typed, *kept;
+	} texts[] = {
+		{ "of 01495 123401", "of @" },
+		{ "/tmp/call-01495123401.wav", "/tmp/call-@.wav" },
+		{ "(+44) 1495-123401: late", "(@: late" },
+		{ "00441495123401 2042", "@ 2042" },
+		{ "901495123401.", "@." },
+		{ "01495 123499, x01495123401", "01495 123499, x01495123401" },
+		{ "paid 123401 on 2026-03-02", "paid 123401 on 2026-03-02" },
+	};
+	char remote[STORE_PSEUDONYM_BYTES], typed[STORE_WORDS_BYTES];
+	char kept[128], expected[256];
+	struct store_segment s;
+	size_t at;
+
+	fixture_record(&fx, &s, 1, 100);
+	assert_string_equal(s.remote, "+441495123401");
+	assert_int_equal(store_pseudonym(fx.archive, NOW, s.remote, remote), 0);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "C-%zu", i);
+		case_open(name, "");
+		snprintf(typed, sizeof(typed), "%s", texts[i].typed);
+		at = strcspn(texts[i].kept, "@");
+		snprintf(kept, sizeof(kept), "%.*s%s%s", (int)at, texts[i].kept,
+			 texts[i].kept[at] ? remote : "",
+			 texts[i].kept + at + (texts[i].kept[at] == '@'));
+		assert_int_equal(act_because(STORE_ACT_HOLD, name, s.id, typed),
+				 0);
+		snprintf(expected, sizeof(expected),
+			 "case %s, approved by bob: %s", name, kept);
+		expect_last("hold", expected);
+	}
+}
+
 /** Whatever people type: who called does not stand in the ledger, not even
  * where a text is cut. */
 static void
@@ -650,13 +691,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_held_stays),       TEST(test_found_by_successor),
-		TEST(test_old_row),          TEST(test_refused),
-		TEST(test_too_many_classes), TEST(test_race),
-		TEST(test_opened_as_new),    TEST(test_damaged_others),
-		TEST(test_verify_tells),     TEST(test_verify_tells_of_row),
-		TEST(test_old_row_to_purge), TEST(test_no_numbers),
-		TEST(test_held_interrupted), TEST(test_forget_case),
+		TEST(test_held_stays),
+		TEST(test_found_by_successor),
+		TEST(test_old_row),
+		TEST(test_refused),
+		TEST(test_too_many_classes),
+		TEST(test_race),
+		TEST(test_opened_as_new),
+		TEST(test_damaged_others),
+		TEST(test_verify_tells),
+		TEST(test_verify_tells_of_row),
+		TEST(test_old_row_to_purge),
+		TEST(test_no_numbers),
+		TEST(test_spellings),
+		TEST(test_held_interrupted),
+		TEST(test_forget_case),
 		TEST(test_damaged_hold),
 	};
 

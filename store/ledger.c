@@ -21,6 +21,9 @@
 #define ENTRY_AT ((size_t)2 * STORE_HASH_BYTES)
 /* Shorter numbers and names are too common in any text to tell of anybody. */
 #define HIDE_BYTES_MIN 3
+/* Numbers that end alike over so many digits are one, however they begin. */
+#define SAME_DIGITS 7
+#define DIGITS_MAX  24
 
 static const char applied_key[] = "applied";
 
@@ -219,6 +222,74 @@ hide(struct store_archive *archive, int64_t time_ns, const char *number,
 	return 0;
 }
 
+/** Do they end alike, over so many digits that they are one number? */
+static bool
+same_number(const char *a, size_t a_count, const char *b, size_t b_count)
+{
+	size_t same = 0;
+
+	while (same < a_count && same < b_count &&
+	       a[a_count - 1 - same] == b[b_count - 1 - same])
+		same++;
+	return same >= SAME_DIGITS;
+}
+
+/** Is a number spelt here, perhaps in groups? @param its [count] digits
+ * @return behind it, or NULL */
+static const char *
+spelt_at(const char *at, const char *its, size_t count)
+{
+	const char *found = NULL, *group = at;
+	char digits[DIGITS_MAX];
+	size_t n = 0;
+
+	for (; *at; at++) {
+		if (*at < '0' || *at > '9') {
+			if (!strchr(" -.()/", *at) || at - group > 1)
+				break;
+			continue;
+		}
+		if (n == DIGITS_MAX)
+			break;
+		digits[n++] = *at;
+		group = at + 1;
+		if (!of_a_word((unsigned char)at[1]) &&
+		    same_number(its, count, digits, n))
+			found = at + 1;
+	}
+	return found;
+}
+
+/** ... and in place of a number that is spelt otherwise: without the country,
+ * in groups, with what is dialled before it. */
+static int
+hide_spelt(struct store_archive *archive, int64_t time_ns, const char *number,
+	   char *text, size_t bytes)
+{
+	const char *its = number + (number[0] == '+'), *end;
+	size_t count = strspn(its, "0123456789");
+	char name[STORE_PSEUDONYM_BYTES];
+	int r;
+
+	if (its[count] || count < SAME_DIGITS)
+		return 0; /* an extension, or an address */
+	for (char *at = text; *at; at++) {
+		if (*at < '0' || *at > '9' ||
+		    (at > text && of_a_word((unsigned char)at[-1])))
+			continue;
+		end = spelt_at(at, its, count);
+		if (!end)
+			continue;
+		r = store_pseudonym(archive, time_ns, number, name);
+		if (r)
+			return r;
+		if (at > text && at[-1] == '+')
+			at--;
+		at = replace(text, bytes, at, (size_t)(end - at), name) - 1;
+	}
+	return 0;
+}
+
 int
 store__hide_numbers(struct store_archive *archive, int64_t time_ns,
 		    const char *numbers, char *text, size_t bytes)
@@ -234,6 +305,8 @@ store__hide_numbers(struct store_archive *archive, int64_t time_ns,
 		memcpy(number, numbers, n);
 		number[n] = '\0';
 		r = hide(archive, time_ns, number, text, bytes);
+		if (r == 0)
+			r = hide_spelt(archive, time_ns, number, text, bytes);
 	}
 	return r;
 }
@@ -251,8 +324,12 @@ store__hide_parties(struct store_archive *archive, int64_t time_ns,
 	int r = 0;
 
 	for (size_t i = 0; i < sizeof(parties) / sizeof(*parties) && r == 0;
-	     i++)
+	     i++) {
 		r = hide(archive, time_ns, parties[i], text, bytes);
+		if (r == 0)
+			r = hide_spelt(archive, time_ns, parties[i], text,
+				       bytes);
+	}
 	return r ? r
 		 : store__hide_numbers(archive, time_ns, segment->others, text,
 				       bytes);
