@@ -21,10 +21,8 @@
 
 #define OPUS_HZ     48000
 #define SAMPLES_MAX (OPUS_HZ * 120 / 1000)
-#define FRAMES_MAX  48 /* of 2.5 ms */
 
-/* The longest frame: RFC 6716 section 3.2.1. */
-#define FRAME_BYTES   1275
+/* 120 ms at 93 kbit/s; the encoder keeps to the room that it is given. */
 #define PAYLOAD_BYTES 1400
 
 struct rtp_transcoder {
@@ -41,7 +39,7 @@ struct rtp_transcoder {
 	uint32_t timestamp;
 	int result;
 	int16_t pcm[SAMPLES_MAX];
-	uint8_t frames[FRAMES_MAX * FRAME_BYTES];
+	uint8_t frames[PAYLOAD_BYTES]; /* not put together yet */
 	uint8_t payload[PAYLOAD_BYTES];
 };
 
@@ -174,7 +172,7 @@ static int
 encode(struct rtp_transcoder *t, uint32_t samples)
 {
 	uint32_t frame = frame_samples(samples, t->sample_hz);
-	uint8_t *to = t->frames;
+	uint8_t *to = t->frames, *end = to + sizeof(t->frames);
 	opus_int32 n;
 
 	if (samples == 0 || frame == 0 || samples > t->sample_hz * 120 / 1000)
@@ -182,7 +180,7 @@ encode(struct rtp_transcoder *t, uint32_t samples)
 	opus_repacketizer_init(t->packetizer);
 	for (uint32_t at = 0; at < samples; at += frame) {
 		n = opus_encode(t->encoder, t->pcm + at, (int)frame, to,
-				FRAME_BYTES);
+				(opus_int32)(end - to));
 		/* Frames of one payload are of one mode. */
 		if (n < 0 ||
 		    opus_repacketizer_cat(t->packetizer, to, n) != OPUS_OK)
