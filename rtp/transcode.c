@@ -29,6 +29,7 @@ struct rtp_transcoder {
 	struct rtp_transcode_config config;
 	struct rtp_decoder *decoder;
 	struct rtp_format format; /* of the decoder */
+	bool refused;             /* there is none for it */
 	OpusEncoder *encoder;
 	OpusRepacketizer *packetizer;
 	uint32_t sample_hz; /* of the encoder */
@@ -141,13 +142,16 @@ set_decoder(struct rtp_transcoder *t, const struct rtp_format *format)
 {
 	int err;
 
-	if (t->decoder && same_format(&t->format, format))
-		return 0;
+	if ((t->decoder || t->refused) && same_format(&t->format, format))
+		return t->refused ? -EBADMSG : 0;
 	rtp_decoder_close(&t->decoder);
+	t->format = *format;
+	t->refused = !rtp_transcode_takes(format);
+	if (t->refused)
+		return -EBADMSG;
 	err = rtp_decoder_open(&t->decoder, format);
 	if (err < 0)
 		return err == -ENOTSUP ? -EBADMSG : err;
-	t->format = *format;
 	return set_encoder(t, rtp_decoder_sample_hz(t->decoder));
 }
 

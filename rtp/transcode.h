@@ -49,7 +49,7 @@ bool rtp_transcode_takes(const struct rtp_format *format);
  *
  * @param sequence extended
  * @param packet format, timestamp and payload as received; borrowed
- * @return 0; -EBADMSG: not of its format, or of a length that Opus has not
+ * @return 0; -EBADMSG: no format that is taken, not of its format, or of a length that Opus has not
  *         (a multiple of 2.5 ms, up to 120 ms): to be stored as received;
  *         -ENOMEM
  * @cost 50 to 150 us for 20 ms of sound, by the complexity
