@@ -113,6 +113,7 @@ static bool
 same_format(const struct rtp_format *a, const struct rtp_format *b)
 {
 	return a->clock_hz == b->clock_hz && a->channels == b->channels &&
+	       strcmp(a->parameters, b->parameters) == 0 &&
 	       strcmp(a->encoding, b->encoding) == 0;
 }
 
@@ -257,6 +258,9 @@ rtp_transcode(struct rtp_transcoder *t, uint32_t sequence,
 		snprintf(opus->format.encoding, sizeof(opus->format.encoding),
 			 "opus");
 		opus->format.channels = 2; /* RFC 7587 section 7: always */
+		snprintf(opus->format.parameters,
+			 sizeof(opus->format.parameters), "stored-rate=%u",
+			 t->sample_hz);
 	}
 	return 0;
 }

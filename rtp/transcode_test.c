@@ -18,8 +18,8 @@
 
 static const struct rtp_transcode_config config = { .bit_rate = 24000,
 						    .complexity = 5 };
-static const struct rtp_format pcma = { "PCMA", 8000, 8, 1 };
-static const struct rtp_format noise = { "CN", 8000, 13, 1 };
+static const struct rtp_format pcma = { "PCMA", 8000, 8, 1, "" };
+static const struct rtp_format noise = { "CN", 8000, 13, 1, "" };
 
 static struct rtp_transcoder *
 make(void)
@@ -92,6 +92,7 @@ second_of(uint32_t samples)
 				 0);
 		assert_string_equal(opus.format.encoding, "opus");
 		assert_int_equal(opus.format.clock_hz, 48000);
+		assert_string_equal(opus.format.parameters, "stored-rate=8000");
 		assert_int_equal(opus.format.payload_type, 8);
 		assert_int_equal(opus.timestamp, 0xfffffff0u + i * samples * 6);
 		n = opus_decode(decoder, opus.payload, (int)opus.bytes,
@@ -150,10 +151,10 @@ static void
 refused(void **state)
 {
 	static const struct rtp_format others[] = {
-		{ "telephone-event", 8000, 101, 1 },
-		{ "GSM", 8000, 3, 1 },
-		{ "opus", 48000, 111, 2 },
-		{ "G723", 8000, 4, 1 },
+		{ "telephone-event", 8000, 101, 1, "" },
+		{ "GSM", 8000, 3, 1, "" },
+		{ "opus", 48000, 111, 2, "" },
+		{ "G723", 8000, 4, 1, "" },
 	};
 	struct rtp_transcoder *transcoder = make();
 	uint8_t codes[1600];
