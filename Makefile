@@ -34,7 +34,7 @@ LIBRARY := $(filter-out $(TESTS) $(FUZZERS) $(BENCHES) $(MAINS) \
 	cmd/testing/%,$(SOURCES))
 # Programs that tests use; never installed.
 TEST_TOOLS := cmd/testing/wavtones.c cmd/testing/callgen.c \
-	cmd/testing/rewrap.c
+	cmd/testing/rewrap.c cmd/testing/speech.c
 TESTING := $(filter-out cmd/testing/callgen% cmd/testing/rewrap% \
 	$(TEST_TOOLS), \
 	$(filter cmd/testing/%,$(SOURCES)))
@@ -75,7 +75,8 @@ CFLAGS := -std=c11 -g $(WARN) $(CFLAGS.$V)
 CPPFLAGS := -D_GNU_SOURCE -I. -MMD -MP
 LDFLAGS := $(LDFLAGS.$V) -Wl,--as-needed
 LDLIBS := -lpcap -losipparser2 -lsodium -llmdb -luv -lyaml -ljansson \
-	-lsmartcols -lsndfile -lspandsp -lasound -lcap-ng -lsystemd \
+	-lsmartcols -lsndfile -lspandsp -lgsm -lbcg729 -lopencore-amrnb \
+	-lopencore-amrwb -lspeex -lopus -lasound -lcap-ng -lsystemd \
 	-lpthread -lm
 
 OBJ = $(patsubst %.c,$B/%.o,$(1))
@@ -124,6 +125,9 @@ $B/%_fuzz: $B/%_fuzz.o $(LIB)
 
 $B/%_bench: $B/%_bench.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# The encoder that only tests need.
+$B/cmd/testing/speech $B/rtp/codec/decoder_bench: LDLIBS += -lvo-amrwbenc
 
 # What the index is measured beside.
 $B/store/scale_bench: LDLIBS += -lsqlite3

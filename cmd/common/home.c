@@ -100,6 +100,15 @@ static const struct policy_field settings[] = {
 	{ "tcp_mib", POLICY_FIELD_U32, AT(tcp_mib), 1, 4096, "MiB", "64",
 	  "Bytes of TCP connections that wait for the rest of a message, for\n"
 	  "each capture thread." },
+	{ "storage", POLICY_FIELD_TEXT, AT(storage), 0, PATH_BYTES, "",
+	  "as-received",
+	  "How sound is stored: 'as-received'; or 'opus': what is sent at\n"
+	  "48 kbit/s and more is made smaller, and is not any more what the\n"
+	  "telephones sent." },
+	{ "opus_bit_rate", POLICY_FIELD_U32, AT(opus_bit_rate), 6000, 64000,
+	  "bit/s", "24000", "Of each side stored as Opus." },
+	{ "opus_complexity", POLICY_FIELD_U32, AT(opus_complexity), 0, 10, "",
+	  "5", "Work for it: 0 is the least, 10 sounds best." },
 	{ "lookback_mib", POLICY_FIELD_U32, AT(lookback_mib), 1, 1 << 20, "MiB",
 	  "1024",
 	  "Audio that waits since the policy may reach back to it; more, and\n"
@@ -173,6 +182,12 @@ settings_check(const struct home *home)
 		log_error("%s: 'overload' is 'new-calls' or 'packets', not "
 			  "'%s'",
 			  home->settings_path, s->overload);
+		err = EXIT_FAILED;
+	}
+	if (strcmp(s->storage, "as-received") != 0 &&
+	    strcmp(s->storage, "opus") != 0) {
+		log_error("%s: 'storage' is 'as-received' or 'opus', not '%s'",
+			  home->settings_path, s->storage);
 		err = EXIT_FAILED;
 	}
 	if (interfaces_check(home) != 0)

@@ -29,6 +29,9 @@ struct home_settings {
 	char overload[POLICY_TEXT_BYTES]; /**< "new-calls", "packets" */
 	uint32_t behind_ms; /**< so far behind the wire is overload */
 	uint32_t threads;          /**< capture threads, and as many writers */
+	char storage[POLICY_TEXT_BYTES]; /**< "as-received", "opus" */
+	uint32_t opus_bit_rate;   /**< bits a second of a side */
+	uint32_t opus_complexity; /**< 0 to 10 */
 	uint32_t reorder_ms;       /**< reorder window of the jitter buffer */
 	uint32_t claim_ms;         /**< media waits so long for its SDP: 2000 */
 	uint32_t linger_ms;        /**< media after a BYE still belongs: 500 */

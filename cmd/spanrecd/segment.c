@@ -8,9 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "rtp/red.h"
-
+#include "cmd/spanrecd/smaller.h"
 #include "rtp/event.h"
+#include "rtp/red.h"
 
 /* What a packet is counted under that the decision leaves out. */
 static enum store_reason
@@ -69,6 +69,7 @@ segment_free(struct segment **segment)
 	}
 	for (size_t i = 0; i < STORE_STREAMS_MAX; i++)
 		free((*segment)->copies[i]);
+	smaller_fini(*segment);
 	free(*segment);
 	*segment = NULL;
 }
@@ -372,6 +373,7 @@ introduce(struct segment *s, int stream, const struct rtp_format *format)
 	if (r < 0)
 		return r;
 	snprintf(f.encoding, sizeof(f.encoding), "%s", format->encoding);
+	snprintf(f.parameters, sizeof(f.parameters), "%s", format->parameters);
 	r = store_recording_format(s->recording, stream, &f);
 	if (r < 0)
 		return r;
@@ -584,6 +586,53 @@ leave_out(struct segment *s, const struct segment_input *in,
 	return 0;
 }
 
+/* @param format NULL: the recording was told of it */
+static int
+store_smaller(struct segment *s, const struct segment_input *in,
+	      const struct segment_flow *flow, const struct rtp_frame *frame,
+	      const struct rtp_format *format)
+{
+	char *codec = s->row.streams[flow->stream].codec;
+	struct rtp_format received = { .payload_type = frame->payload_type };
+	struct smaller smaller;
+	int r;
+
+	if (format)
+		received = *format;
+	else
+		(void)segment_format(flow->media, frame->payload_type,
+				     &received);
+	r = smaller_make(s, in, flow, frame, &received, &smaller);
+	if (r < 0)
+		return r;
+	/* The row says what was received; its file, what is stored. */
+	if (smaller.opus && codec[0] == '\0')
+		snprintf(codec, sizeof(s->row.streams[0].codec), "%s",
+			 received.encoding);
+	if (format || !smaller_told(s, flow->stream, &smaller)) {
+		r = introduce(s, flow->stream, &smaller.format);
+		if (r < 0)
+			return r;
+		smaller_tell(s, flow->stream, &smaller);
+	}
+	return store(s, in, flow->stream, &smaller.frame);
+}
+
+/* @param format NULL: the recording was told of it */
+static int
+introduce_and_store(struct segment *s, const struct segment_input *in,
+		    const struct segment_flow *flow,
+		    const struct rtp_frame *frame,
+		    const struct rtp_format *format)
+{
+	int r;
+
+	if (in->opus)
+		return store_smaller(s, in, flow, frame, format);
+	r = format ? introduce(s, flow->stream, format) : 0;
+	return r < 0 ? r : store(s, in, flow->stream, frame);
+}
+
 static int
 record(struct segment *s, const struct segment_input *in,
        const struct segment_flow *flow, const struct rtp_frame *frame,
@@ -597,10 +646,8 @@ record(struct segment *s, const struct segment_input *in,
 		r = write_early(s);
 		if (r == 0)
 			r = end_run(s, in, flow->stream, frame->time_ns);
-		if (r == 0 && format)
-			r = introduce(s, flow->stream, format);
 		if (r == 0)
-			r = store(s, in, flow->stream, frame);
+			r = introduce_and_store(s, in, flow, frame, format);
 		if (r == 0 || r == -ENOBUFS)
 			return r;
 		fail(s, in, r);

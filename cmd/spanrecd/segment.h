@@ -22,6 +22,7 @@
 #include "cmd/spanrecd/events.h"
 #include "cmd/spanrecd/hold.h"
 #include "rtp/jitter.h"
+#include "rtp/transcode.h"
 #include "store/store.h"
 
 enum segment_state { SEGMENT_IDLE, SEGMENT_OPENING, SEGMENT_OPEN,
@@ -79,6 +80,9 @@ struct segment {
 					      * type */
 	uint64_t media[STORE_STREAMS_MAX]; /**< what they meant, where they
 					    * waited: number of the media */
+	/** where sound is stored as Opus */
+	struct rtp_transcoder *transcoders[STORE_STREAMS_MAX];
+	uint64_t told_opus[STORE_STREAMS_MAX][2]; /**< ... told as such */
 	struct store_segment row;
 };
 
@@ -86,6 +90,7 @@ struct segment {
 struct segment_input {
 	const struct store_archive *archive;
 	struct counters *counters;
+	const struct rtp_transcode_config *opus; /**< NULL: as received */
 	_Atomic int *error; /**< first error of a recording, negative errno */
 	/** Room for a request to the archive thread; never NULL. */
 	struct archive_request *(*request)(void *ctx, uint32_t bytes);

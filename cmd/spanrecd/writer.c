@@ -606,6 +606,7 @@ writer_main(void *thread)
 int
 writer_new(struct writer *writer)
 {
+	const struct home_settings *s = writer->pipeline->config.settings;
 	struct writer_state *w = calloc(1, sizeof(*w));
 
 	if (!w)
@@ -617,7 +618,12 @@ writer_new(struct writer *writer)
 	w->stuck_ns = INT64_MAX;
 	w->flushed_ns = PIPELINE_BEFORE;
 	w->keys_ns = PIPELINE_BEFORE;
+	w->opus = (struct rtp_transcode_config){
+		.bit_rate = (int32_t)s->opus_bit_rate,
+		.complexity = (uint8_t)s->opus_complexity,
+	};
 	w->input = (struct segment_input){
+		.opus = strcmp(s->storage, "opus") == 0 ? &w->opus : NULL,
 		.archive = writer->pipeline->config.archive,
 		.counters = &writer->counters,
 		.error = &writer->pipeline->recording_error,

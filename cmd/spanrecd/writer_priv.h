@@ -41,6 +41,7 @@ struct writer_state {
 	/* Changes when a segment begins, ends or goes: flows look again. */
 	uint32_t segment_generation;
 	uint64_t last_serial; /* of a segment */
+	struct rtp_transcode_config opus;
 	int64_t watermark_ns; /* of this pass */
 	int64_t due_ns;
 	int64_t keys_ns;  /* what came of keys up to it was told */
