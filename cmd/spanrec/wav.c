@@ -44,7 +44,7 @@ spanrec_wav_fits(unsigned channels, uint64_t frames)
 }
 
 int
-spanrec_wav_header(FILE *to, unsigned channels, uint64_t frames)
+spanrec_wav_header(FILE *to, unsigned channels, uint32_t hz, uint64_t frames)
 {
 	uint8_t header[HEADER_BYTES] = { 'R', 'I', 'F', 'F', 0,   0,   0,   0,
 					 'W', 'A', 'V', 'E', 'f', 'm', 't', ' ',
@@ -60,8 +60,8 @@ spanrec_wav_header(FILE *to, unsigned channels, uint64_t frames)
 	data_bytes = (uint32_t)frames * frame_bytes;
 	put_le32(header + 4, HEADER_BYTES - 8 + data_bytes);
 	put_le16(header + 22, channels);
-	put_le32(header + 24, SPANREC_SAMPLE_HZ);
-	put_le32(header + 28, SPANREC_SAMPLE_HZ * frame_bytes);
+	put_le32(header + 24, hz);
+	put_le32(header + 28, hz * frame_bytes);
 	put_le16(header + 32, frame_bytes);
 	put_le16(header + 34, 8 * SAMPLE_BYTES);
 	put_le32(header + 40, data_bytes);
