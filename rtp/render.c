@@ -9,10 +9,15 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Sequence numbers that jump by more begin anew (RFC 3550 appendix A.1). */
 #define DROPOUT_MAX  3000
 #define MISORDER_MAX 100
+
+/* Of a stream that has told nothing else yet. */
+#define NOISE_HZ       8000
+#define NOISE_AHEAD_MS 40
 
 int
 rtp_render_new(struct rtp_render **render,
@@ -151,6 +156,29 @@ put_spares(struct rtp_render *r, struct rtp__stream *s, int missing,
 	return rc < 0 ? rc : 0;
 }
 
+/* What lies between the end of a stream and its next frame: noise, if it told
+ * of any and nothing was left out; else a loss. @return 0, -ENOMEM, -ENOBUFS */
+static int
+put_between(struct rtp_render *r, struct rtp__stream *s, int missing,
+	    const struct rtp_render_frame *frame,
+	    const struct rtp__piece *piece)
+{
+	bool noisy = s->noisy;
+	int rc;
+
+	s->noisy = false;
+	if (frame->after_gap)
+		return 0;
+	if (missing > 0)
+		r->stats.missing += (uint64_t)missing;
+	if (noisy)
+		return rtp__sound_noise(r, s, piece->position);
+	if (missing <= 0)
+		return 0;
+	rc = put_spares(r, s, missing, frame, piece->position);
+	return rc < 0 ? rc : fill(r, s, missing, piece);
+}
+
 /* @return as rtp__sound_put */
 static int
 put_frame(struct rtp_render *r, struct rtp__stream *s,
@@ -164,12 +192,8 @@ put_frame(struct rtp_render *r, struct rtp__stream *s,
 
 	piece.position =
 	    rtp__render_place(r, s, frame, frame->format->clock_hz, &stretch);
-	if (missing > 0 && !frame->after_gap) {
-		r->stats.missing += (uint64_t)missing;
-		rc = put_spares(r, s, missing, frame, piece.position);
-		if (rc == 0)
-			rc = fill(r, s, missing, &piece);
-	}
+	if (missing >= 0)
+		rc = put_between(r, s, missing, frame, &piece);
 	s->stretch = stretch;
 	if (rc == 0)
 		rc = rtp__sound_put(r, s, &piece);
@@ -179,28 +203,69 @@ put_frame(struct rtp_render *r, struct rtp__stream *s,
 	return rc;
 }
 
+/* Comfort noise begins, or goes on in another way. Its timestamps are those of
+ * the speech. @return as rtp__sound_put */
+static int
+put_noise(struct rtp_render *r, struct rtp__stream *s,
+	  const struct rtp_render_frame *frame)
+{
+	uint32_t clock_hz =
+	    s->place.clock_hz ? s->place.clock_hz : frame->format->clock_hz;
+	int missing = note_sequence(s, frame->sequence), rc;
+	struct rtp__piece piece = { .decoder = NULL };
+	int64_t stretch;
+
+	if (missing < 0)
+		return 0;
+	piece.position = rtp__render_place(r, s, frame, clock_hz, &stretch);
+	rc = put_between(r, s, missing, frame, &piece);
+	if (rc < 0 || !r->conceal)
+		return rc < 0 ? rc : 1;
+	rc = rtp_noise_set(&s->noise, frame->payload, frame->payload_bytes);
+	if (rc < 0)
+		return rc;
+	s->noisy = true;
+	s->end = piece.position + stretch;
+	s->quiet_from = rtp__render_position(r, frame->quiet_until_ns);
+	if (!s->sample_hz)
+		s->sample_hz = NOISE_HZ;
+	return 1;
+}
+
+/* @return as rtp__sound_put, -ENOTSUP */
+static int
+put_any(struct rtp_render *r, struct rtp__stream *s,
+	const struct rtp_render_frame *frame)
+{
+	struct rtp_decoder *decoder;
+	int rc;
+
+	if (frame->format->clock_hz == 0)
+		return -ENOTSUP;
+	if (strcasecmp(frame->format->encoding, "CN") == 0)
+		return put_noise(r, s, frame);
+	rc = rtp__sound_decoder(s, frame->format, &decoder);
+	return rc < 0 ? rc : put_frame(r, s, frame, decoder);
+}
+
 int
 rtp_render_frame(struct rtp_render *render,
 		 const struct rtp_render_frame *frame)
 {
 	struct rtp__stream *s =
 	    stream_of(render, frame->stream, frame->channel);
-	struct rtp_decoder *decoder;
-	int rc = -ENOTSUP;
+	int rc;
 
 	assert(frame->channel < RTP__SIDES);
 	if (!s)
 		return -ENOMEM;
-	if (frame->format->clock_hz)
-		rc = rtp__sound_decoder(s, frame->format, &decoder);
+	rc = put_any(render, s, frame);
 	if (rc == -ENOTSUP) {
 		/* keyed digits, among others: not missing */
 		note_sequence(s, frame->sequence);
 		render->stats.no_codec++;
 		return 0;
 	}
-	if (rc == 0)
-		rc = put_frame(render, s, frame, decoder);
 	render->stats.frames += rc > 0;
 	render->stats.out_of_range += rc == 0;
 	render->stats.malformed += rc == -EBADMSG;
@@ -209,16 +274,22 @@ rtp_render_frame(struct rtp_render *render,
 	return rc == -EBADMSG || rc > 0 ? 0 : rc;
 }
 
-/* Streams that have ended, as far as it is taken now. @return 0, -ENOMEM,
- * -ENOBUFS */
+/* What streams that pause, or have ended, still have to say before this is
+ * taken. @return 0, -ENOMEM, -ENOBUFS */
 static int
-end_streams(struct rtp_render *r, int64_t until)
+go_on(struct rtp_render *r, int64_t until)
 {
+	/* so that what the resampler keeps is not asked for */
+	int64_t ahead = r->sample_hz / 1000 * NOISE_AHEAD_MS;
 	int rc = 0;
 
 	for (uint32_t i = 0; rc == 0 && i < r->streams_count; i++) {
-		if (r->streams[i].resample_end < until)
-			rc = rtp__sound_end(r, &r->streams[i]);
+		struct rtp__stream *s = &r->streams[i];
+
+		if (s->noisy && s->end < until)
+			rc = rtp__sound_noise(r, s, until + ahead);
+		if (rc == 0 && s->resample_end < until)
+			rc = rtp__sound_end(r, s);
 	}
 	return rc;
 }
@@ -238,7 +309,7 @@ rtp_render_take(struct rtp_render *render, int16_t *pcm, size_t frames_max,
 		n = (uint64_t)(until - r->taken) < frames_max
 			? (size_t)(until - r->taken)
 			: frames_max;
-	rc = end_streams(r, r->taken + (int64_t)n);
+	rc = go_on(r, r->taken + (int64_t)n);
 	if (rc < 0)
 		return rc;
 	for (int i = 0; i < RTP__SIDES; i++)

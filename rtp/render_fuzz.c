@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define MS        1000000LL
-#define LENGTH_NS (20000 * MS)
+#define LENGTH_NS (3000 * MS)
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 

@@ -289,6 +289,131 @@ received_before_made_up(void **state)
 	}
 }
 
+/* How a tone that began at a sample differs from what is there, in dB of its
+ * power. */
+static double
+noise_db(const int16_t *pcm, size_t from, size_t until, double hz,
+	 uint32_t sample_hz)
+{
+	double noise = 0;
+
+	for (size_t i = from; i < until; i++) {
+		double off = pcm[2 * i] -
+			     10000 * sin(2 * M_PI * hz * (double)i / sample_hz);
+
+		noise += off * off;
+	}
+	return 10 * log10(noise / (double)(until - from) / (1e8 / 2));
+}
+
+/* ---- comfort noise ---------------------------------------------------------
+ */
+
+static void
+send_noise(struct rtp_render *r, struct sender *s, int64_t at_ns, uint8_t level,
+	   int64_t until_ns)
+{
+	static const struct rtp_format cn = { .encoding = "CN",
+					      .clock_hz = 8000,
+					      .payload_type = 13,
+					      .channels = 1 };
+	const struct rtp_render_frame frame = {
+		.time_ns = START + at_ns,
+		.stream = s->stream,
+		.timestamp = s->timestamp,
+		.sequence = s->sequence++,
+		.format = &cn,
+		.payload = &level,
+		.payload_bytes = 1,
+		.quiet_until_ns = START + until_ns,
+	};
+
+	assert_int_equal(rtp_render_frame(r, &frame), 0);
+}
+
+/* In dBov. */
+static double
+level_of(const int16_t *pcm, size_t from, size_t until)
+{
+	double sum = 0;
+
+	for (size_t i = from; i < until; i++)
+		sum += (double)pcm[2 * i] * pcm[2 * i];
+	return 10 * log10(sum / (double)(until - from) / (32767.0 * 32767.0));
+}
+
+/*
+ * Speech to 1 s, noise of -40 dBov to 4 s, then of -60, speech from 6 to 7 s,
+ * noise to 8 s, where it has to end; all of it is taken as time goes on. What a
+ * second hop has in the noise, from 2.0 to 2.5 s, is heard.
+ */
+static void
+noise_at(uint32_t hz)
+{
+	struct sender s = { .hz = 440 }, other = { .hz = 880, .stream = 1 };
+	struct rtp_render *r = make_at(hz, 10 * S);
+	size_t n = 0, ms = hz / 1000;
+
+	for (int64_t i = 0; i < 500; i++) {
+		int64_t at = 20 * MS * i;
+
+		if (i < 50 || (i >= 300 && i < 350))
+			send_frame(r, &s, at, FRAME);
+		else if (i == 50 || i == 350)
+			send_noise(r, &s, at, 40, i == 350 ? 8 * S : 9 * S);
+		else if (i == 200)
+			send_noise(r, &s, at, 60, 9 * S);
+		if (i >= 50 && (i < 300 || i >= 350))
+			s.timestamp += FRAME, s.sample += FRAME;
+		if (i >= 100 && i < 125)
+			send_frame(r, &other, at, FRAME);
+		n += take(r, sound + 2 * n, 100000,
+			  START + at - RTP_RENDER_BEHIND_NS);
+	}
+	assert_int_equal(rtp_render_stats_peek(r)->missing, 0);
+	assert_int_equal(rtp_render_stats_peek(r)->concealed, 0);
+	n += finish(r, sound + 2 * n, 200000);
+	assert_int_equal(n, 10 * hz);
+	assert_true(fabs(level_of(sound, 1010 * ms, 1990 * ms) + 40) < 0.5);
+	assert_true(fabs(level_of(sound, 2510 * ms, 3990 * ms) + 40) < 0.5);
+	assert_true(fabs(level_of(sound, 4010 * ms, 5990 * ms) + 60) < 0.5);
+	assert_true(fabs(level_of(sound, 7010 * ms, 7990 * ms) + 40) < 0.5);
+	assert_true(noise_db(sound, 10 * ms, 990 * ms, 440, hz) < -34);
+	assert_true(noise_db(sound, 2010 * ms, 2490 * ms, 880, hz) < -34);
+	assert_true(noise_db(sound, 6010 * ms, 6990 * ms, 440, hz) < -34);
+	assert_int_equal(zeros(sound, 8010 * ms, 10000 * ms, 0), 1990 * ms);
+}
+
+static void
+comfort_noise(void **state)
+{
+	noise_at(8000);
+	noise_at(48000);
+}
+
+/* In what was left out there is no noise either; nor without concealment. */
+static void
+no_noise_on_purpose(void **state)
+{
+	struct rtp_render_frame after = { .after_gap = true };
+
+	for (int conceal = 0; conceal < 2; conceal++) {
+		struct sender s = { .hz = 440 };
+		struct rtp_render *r =
+		    conceal ? make_at(8000, 3 * S) : make(3 * S);
+
+		send_frame(r, &s, 0, FRAME);
+		send_noise(r, &s, 20 * MS, 30, conceal ? 1 * S : 3 * S);
+		lose(&s, 2 * 8000 - FRAME);
+		send_as(r, &s, 2 * S, &after);
+		assert_int_equal(finish(r, sound, 160000), 24000);
+		check_tone(sound, &s, 0, FRAME, 0);
+		assert_int_equal(zeros(sound, conceal ? 8000 : FRAME, 16000, 0),
+				 conceal ? 8000 : 16000 - FRAME);
+		check_tone(sound, &s, 16000, 16160, 16000);
+	}
+}
+
 /* ---- changes in mid-call ---------------------------------------------------
  */
 
@@ -359,23 +484,6 @@ another_codec(void **state)
 
 /* ---- other rates -----------------------------------------------------------
  */
-
-/* How a tone that began at a sample differs from what is there, in dB of its
- * power. */
-static double
-noise_db(const int16_t *pcm, size_t from, size_t until, double hz,
-	 uint32_t sample_hz)
-{
-	double noise = 0;
-
-	for (size_t i = from; i < until; i++) {
-		double off = pcm[2 * i] -
-			     10000 * sin(2 * M_PI * hz * (double)i / sample_hz);
-
-		noise += off * off;
-	}
-	return 10 * log10(noise / (double)(until - from) / (1e8 / 2));
-}
 
 static void
 at_rate(uint32_t hz)
@@ -480,6 +588,8 @@ main(void)
 		cmocka_unit_test(nothing_is_made_up_on_purpose),
 		cmocka_unit_test(spares),
 		cmocka_unit_test(received_before_made_up),
+		cmocka_unit_test(comfort_noise),
+		cmocka_unit_test(no_noise_on_purpose),
 		cmocka_unit_test(another_ssrc),
 		cmocka_unit_test(another_codec),
 		cmocka_unit_test(other_rates),

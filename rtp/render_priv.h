@@ -9,6 +9,7 @@
 #ifndef RTP_RENDER_PRIV_H
 #define RTP_RENDER_PRIV_H
 
+#include "rtp/codec/noise.h"
 #include "rtp/decoder.h"
 #include "rtp/drift.h"
 #include "rtp/resample.h"
@@ -67,6 +68,10 @@ struct rtp__stream {
 	int64_t end;                 /**< where its sound ended */
 	int64_t frame_samples;       /**< of the last one, of the output */
 	int64_t stretch;             /**< make the next one longer by so many */
+	/* a pause */
+	bool noisy;
+	int64_t quiet_from; /**< noise ends here, if nothing else does it */
+	struct rtp_noise noise;
 	/* another rate */
 	struct rtp_resample *resample;
 	uint32_t resample_hz; /**< that goes in */
@@ -142,6 +147,11 @@ int rtp__sound_put(struct rtp_render *render, struct rtp__stream *stream,
 int rtp__sound_conceal(struct rtp_render *render, struct rtp__stream *stream,
 		       int64_t samples, const struct rtp__piece *next);
 #define RTP__CONCEAL_MS 60
+
+/** Noise from the end of the stream on, until here or its own end. @return 0,
+ * -ENOMEM, -ENOBUFS */
+int rtp__sound_noise(struct rtp_render *render, struct rtp__stream *stream,
+		     int64_t until);
 
 /** Put what the resampler keeps. @return 0, -ENOMEM, -ENOBUFS */
 int rtp__sound_end(struct rtp_render *render, struct rtp__stream *stream);

@@ -217,3 +217,28 @@ rtp__sound_conceal(struct rtp_render *render, struct rtp__stream *stream,
 		render->stats.concealed += (uint64_t)samples;
 	return rc < 0 ? rc : 0;
 }
+
+int
+rtp__sound_noise(struct rtp_render *render, struct rtp__stream *stream,
+		 int64_t until)
+{
+	struct rtp__stream *s = stream;
+	uint32_t hz = s->sample_hz;
+	int rc = 0;
+
+	if (until > s->quiet_from)
+		until = s->quiet_from;
+	/* what was taken already is only counted */
+	while (rc >= 0 && s->end < until) {
+		int64_t n = (until - s->end) * hz / render->sample_hz;
+
+		if (n == 0)
+			break;
+		if (n > hz)
+			n = hz;
+		rtp_noise_make(&s->noise, render->decoded, (size_t)n);
+		render->stats.noise += (uint64_t)n * render->sample_hz / hz;
+		rc = lay_decoded(render, s, s->end, (size_t)n, true);
+	}
+	return rc < 0 ? rc : 0;
+}

@@ -75,10 +75,12 @@ bool rtp_format_static(uint8_t payload_type, struct rtp_format *format);
  * apart are put right little by little. Of several streams of one side at the
  * same time, which are the same sound on several hops, one is heard (tracks.h).
  *
+ * Pauses: timestamps that go on without a number missing are a pause of the
+ * talker: silence, or noise if the sender told of any (RFC 3389).
+ *
  * Loss: where sequence numbers are missing, what another hop or a later packet
  * (RFC 2198) has is heard, else up to 60 ms are made up by the codec, and what
- * is longer is silence. Timestamps that go on without one missing are a pause of
- * the talker.
+ * is longer is silence.
  */
 struct rtp_render;
 
@@ -111,6 +113,7 @@ struct rtp_render_frame {
 	uint32_t payload_bytes;
 	const struct rtp_render_spare *spares; /**< the earliest first */
 	uint32_t spares_count;
+	int64_t quiet_until_ns; /**< noise that it may begin ends by then */
 };
 
 /** Counts of what could not be rendered, and of what was made up. */
@@ -124,12 +127,13 @@ struct rtp_render_stats {
 	uint64_t missing;        /**< sequence numbers */
 	uint64_t spares;         /**< of these, found in a later packet */
 	uint64_t concealed;      /**< samples made up for others, on each hop */
+	uint64_t noise;          /**< samples of comfort noise, on each hop */
 	uint64_t slipped;        /**< steps for drift */
 };
 
 struct rtp_render_config {
 	uint32_t sample_hz;       /**< of the output: 8000, 16000 or 48000 */
-	bool no_conceal;          /**< only what was received is heard */
+	bool no_conceal;          /**< nothing is made up, nor noise */
 	int64_t start_ns; /**< capture time of the first output sample */
 	int64_t end_ns;   /**< output never gets longer than this */
 };

@@ -414,6 +414,25 @@ drain(struct rendering *rendering, int64_t until_ns)
 	return n < 0 ? out_of_memory() : 0;
 }
 
+/* Noise goes on until the stream ends, or something was left out of its side:
+ * of what there was meanwhile nothing is to be heard, not even its silence. */
+static int64_t
+quiet_until(const struct spanrec_audio *audio,
+	    const struct spanrec_ordered *ordered,
+	    struct spanrec_withheld *withheld)
+{
+	const struct store_segment *segment =
+	    &audio->selection->segments[ordered->segment];
+	const struct store_frame *frame = &ordered->frame;
+	int64_t until_ns =
+	    spanrec_withheld_next(withheld, ordered->side, frame->time_ns);
+	int64_t end_ns = frame->stream < segment->streams_count
+			     ? segment->streams[frame->stream].last_ns
+			     : audio->end_ns;
+
+	return until_ns < end_ns ? until_ns : end_ns;
+}
+
 /* One frame that is heard. @return 0, -errno */
 static int
 place_frame(struct rendering *rendering, const struct spanrec_ordered *ordered,
@@ -429,6 +448,8 @@ place_frame(struct rendering *rendering, const struct spanrec_ordered *ordered,
 		.format = &ordered->format,
 		.payload = frame->payload,
 		.payload_bytes = frame->payload_bytes,
+		.quiet_until_ns =
+		    quiet_until(rendering->audio, ordered, withheld),
 	};
 	int rc = spanrec_follow_frame(&rendering->follow, ordered, withheld,
 				      &placed.stream, &placed.after_gap);

@@ -701,6 +701,11 @@ bool spanrec_withheld_between(struct spanrec_withheld *withheld,
 			      enum store_side side, int64_t from_ns,
 			      int64_t until_ns);
 
+/** When begins what is missing of a side and was not just lost, from a time on?
+ * @return INT64_MAX: never */
+int64_t spanrec_withheld_next(struct spanrec_withheld *withheld,
+			      enum store_side side, int64_t time_ns);
+
 void spanrec_withheld_fini(struct spanrec_withheld *withheld);
 
 /* ---- audio.c ----------------------------------------------------------- */

@@ -130,21 +130,29 @@ put_in_order(struct spanrec_spans *row)
 	row->count = n;
 }
 
-static bool
-touches(const struct spanrec_spans *row, const struct spanrec_span *span)
+/* The first that is not over before a time. @return NULL: there is none */
+static const struct spanrec_span *
+first_from(const struct spanrec_spans *row, int64_t time_ns)
 {
 	size_t low = 0, high = row->count;
 
-	/* the first that is not over before it */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (row->spans[middle].until_ns < span->from_ns)
+		if (row->spans[middle].until_ns < time_ns)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < row->count && row->spans[low].from_ns <= span->until_ns;
+	return low < row->count ? &row->spans[low] : NULL;
+}
+
+static bool
+touches(const struct spanrec_spans *row, const struct spanrec_span *span)
+{
+	const struct spanrec_span *first = first_from(row, span->from_ns);
+
+	return first && first->from_ns <= span->until_ns;
 }
 
 /* With what is shortly before and after; files may say any time. */
@@ -210,6 +218,17 @@ spanrec_withheld_ask(struct spanrec_withheld *withheld, enum store_side side,
 	return touches(&withheld->of[stream], &now);
 }
 
+static const struct spanrec_spans *
+unlost(struct spanrec_withheld *withheld, enum store_side side)
+{
+	if (!withheld->in_order) {
+		put_in_order(&withheld->unlost[0]);
+		put_in_order(&withheld->unlost[1]);
+		withheld->in_order = true;
+	}
+	return &withheld->unlost[side == STORE_RIGHT];
+}
+
 bool
 spanrec_withheld_between(struct spanrec_withheld *withheld,
 			 enum store_side side, int64_t from_ns,
@@ -219,10 +238,15 @@ spanrec_withheld_between(struct spanrec_withheld *withheld,
 
 	if (until_ns < from_ns)
 		span = (struct spanrec_span){ until_ns, from_ns };
-	if (!withheld->in_order) {
-		put_in_order(&withheld->unlost[0]);
-		put_in_order(&withheld->unlost[1]);
-		withheld->in_order = true;
-	}
-	return touches(&withheld->unlost[side == STORE_RIGHT], &span);
+	return touches(unlost(withheld, side), &span);
+}
+
+int64_t
+spanrec_withheld_next(struct spanrec_withheld *withheld, enum store_side side,
+		      int64_t time_ns)
+{
+	const struct spanrec_span *first =
+	    first_from(unlost(withheld, side), time_ns);
+
+	return first ? first->from_ns : INT64_MAX;
 }
