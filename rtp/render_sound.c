@@ -228,7 +228,10 @@ rtp__sound_noise(struct rtp_render *render, struct rtp__stream *stream,
 
 	if (until > s->quiet_from)
 		until = s->quiet_from;
-	/* what was taken already is only counted */
+	if (until > render->end)
+		until = render->end;
+	if (s->end < render->taken && until > s->end)
+		s->end = until < render->taken ? until : render->taken;
 	while (rc >= 0 && s->end < until) {
 		int64_t n = (until - s->end) * hz / render->sample_hz;
 
