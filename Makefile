@@ -75,8 +75,8 @@ CFLAGS := -std=c11 -g $(WARN) $(CFLAGS.$V)
 CPPFLAGS := -D_GNU_SOURCE -I. -MMD -MP
 LDFLAGS := $(LDFLAGS.$V) -Wl,--as-needed
 LDLIBS := -lpcap -losipparser2 -lsodium -llmdb -luv -lyaml -ljansson \
-	-lsmartcols -lsndfile -lspandsp -lspeexdsp -lasound -lcap-ng -lsystemd \
-	-lpthread -lm
+	-lsmartcols -lsndfile -lspandsp -lasound -lcap-ng -lsystemd \
+	-lspeexdsp -lpthread -lm
 
 OBJ = $(patsubst %.c,$B/%.o,$(1))
 LIB := $B/libspanrec.a

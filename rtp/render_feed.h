@@ -22,7 +22,10 @@
 #define S     (1000 * MS)
 #define START (1553782503 * S + 123456789)
 
-static const struct rtp_format pcma = { "PCMA", 8000, 8, 1 };
+static const struct rtp_format pcma = { .encoding = "PCMA",
+					.clock_hz = 8000,
+					.payload_type = 8,
+					.channels = 1 };
 
 /* A stream of frames of one tone. */
 struct sender {
