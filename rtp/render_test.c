@@ -345,10 +345,12 @@ static void
 refused(void **state)
 {
 	static const struct rtp_format others[] = {
-		{ "G729", 8000, 18, 1 },
-		{ "telephone-event", 8000, 101, 1 },
-		{ "PCMA", 16000, 98, 1 },
-		{ "PCMA", 8000, 99, 2 },
+		{ .encoding = "G723", .clock_hz = 8000, .channels = 1 },
+		{ .encoding = "telephone-event",
+		  .clock_hz = 8000,
+		  .channels = 1 },
+		{ .encoding = "PCMA", .clock_hz = 16000, .channels = 1 },
+		{ .encoding = "PCMA", .clock_hz = 8000, .channels = 2 },
 	};
 	static const struct rtp_render_config configs[] = {
 		{ 44100, false, 0, 1 },

@@ -26,7 +26,7 @@
 /** No call is so long; a row that says so is damaged. */
 #define LENGTH_MAX_NS (31 * 86400 * SECOND_NS)
 
-#define PCM_FRAMES 2048
+#define PCM_FRAMES 4096
 
 struct rendering {
 	const struct spanrec_audio *audio;

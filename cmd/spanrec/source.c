@@ -128,10 +128,12 @@ spanrec_source_unpack(const struct spanrec_source *source,
 {
 	struct rtp_red_block blocks[RTP_RED_BLOCKS_MAX];
 	struct rtp_format room;
+	const char *encoding =
+	    spanrec_source_format(source, frame, &room)->encoding;
 	uint32_t count, i;
 
-	if (strcasecmp(spanrec_source_format(source, frame, &room)->encoding,
-		       "red"))
+	if ((*encoding != 'r' && *encoding != 'R') ||
+	    strcasecmp(encoding, "red"))
 		return false;
 	count = rtp_red_read(blocks, frame->payload, frame->payload_bytes);
 	if (!count)

@@ -9,6 +9,7 @@
  */
 #include "cmd/spanrec/spanrec.h"
 
+#include <endian.h>
 #include <errno.h>
 
 #define HEADER_BYTES 44
@@ -75,6 +76,9 @@ spanrec_wav_samples(FILE *to, const int16_t *pcm, size_t count)
 	size_t i, n;
 	int rc;
 
+	if (htole16(1) == 1)
+		return write_bytes(to, (const uint8_t *)pcm,
+				   count * SAMPLE_BYTES);
 	while (count) {
 		n = count < 1024 ? count : 1024;
 		for (i = 0; i < n; i++)
