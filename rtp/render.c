@@ -116,8 +116,7 @@ fill(struct rtp_render *r, struct rtp__stream *s, int missing,
 	int64_t most = (int64_t)r->sample_hz * RTP__CONCEAL_MS / 1000;
 	int64_t hole = next->position - s->end, n = hole;
 
-	if (!r->conceal || missing <= 0 || s->end == RTP__POSITION_NONE ||
-	    hole <= 0)
+	if (!r->conceal || s->end == RTP__POSITION_NONE || hole <= 0)
 		return 0;
 	if (hole > most) {
 		n = missing * s->frame_samples;

@@ -218,6 +218,34 @@ own_sound_is_replaced(void **state)
 	assert_memory_equal(heard + 8, again, sizeof(again));
 }
 
+/* What was received stays; what is made up is heard where nobody has more, and
+ * changes nothing of who is heard next. */
+static void
+made_up_is_second(void **state)
+{
+	struct rtp_tracks t = { .sample_hz = HZ };
+	const struct rtp_tracks_owner owner = { 1, 1, true };
+	static int16_t guess[1000];
+
+	for (size_t i = 0; i < 1000; i++)
+		guess[i] = 99;
+	put(&t, 1, 1, 0, 1000);
+	assert_int_equal(rtp_tracks_put(&t, &owner, 500, guess, 1000), 0);
+	put(&t, 2, 2, 1200, 1300);
+	assert_int_equal(rtp_tracks_put(&t, &owner, 2000, guess, 1000), 0);
+	put(&t, 1, 1, 2500, 4000);
+	assert_int_equal(t.overlapped, 0);
+	take(&t, 5000, 700);
+	check(0, 1000, 1);
+	check(1000, 1200, 99);
+	check(1200, 1300, 2);
+	check(1300, 1500, 99);
+	check(1500, 2000, 0);
+	check(2000, 2500, 99);
+	check(2500, 4000, 1);
+	check(4000, 5000, 0);
+}
+
 static void
 steps_of_two(void **state)
 {
@@ -266,6 +294,7 @@ main(void)
 		cmocka_unit_test(rest_is_heard_if_long),
 		cmocka_unit_test(new_sound_ends_the_wait),
 		cmocka_unit_test(own_sound_is_replaced),
+		cmocka_unit_test(made_up_is_second),
 		cmocka_unit_test(steps_of_two),
 		cmocka_unit_test(memory_is_limited),
 	};
