@@ -1,101 +1,46 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Frames of both sides of a recording -> stereo sound.
- *
- * Where a frame goes is the whole art. Its RTP timestamp says exactly where it
- * lies relative to the frame before, whatever the network did to its arrival;
- * its capture time says where it lies relative to the other side. So the first
- * frame of a stream goes where its capture time says, and the others follow by
- * their timestamps, as long as the two agree well enough:
- *
- *   off by               at a marker        elsewhere
- *   up to 120 ms         timestamp          timestamp
- *   up to 1 s            capture time       timestamp; if it lasts, drift
- *   more                 capture time       capture time: the sender jumped
- *
- * 120 ms is more than the jitter that telephones even out, and less than what
- * a listener notices between question and answer. Drift (the clocks of sender
- * and recorder differ by some 100 ppm, 0.36 s an hour) is put right by whole
- * frames, once in many minutes, instead of by clicks all the time.
- *
- * Several streams of one side at once are alternatives (tracks.h). Where their
- * timestamps tell that a relay passed the same sound on, they are a group and
- * lie at the same place to the sample, whatever the relay delays.
- *
- * Memory goes with the sound that waits to be taken, not with the length of
- * the recording.
+ * Frames of both sides of a recording -> stereo sound. Memory goes with the
+ * sound that waits to be taken, not with the length of the recording.
  */
-#include "rtp/rtp.h"
+#include "rtp/render_priv.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#include "rtp/decoder.h"
-#include "rtp/tracks.h"
+/* Sequence numbers that jump by more begin anew (RFC 3550 appendix A.1). */
+#define DROPOUT_MAX  3000
+#define MISORDER_MAX 100
 
-#define SAMPLE_HZ 8000
-#define SAMPLE_NS (1000000000 / SAMPLE_HZ)
-#define SIDES     2
-
-/* Longest frame: phones send 10 to 60 ms. */
-#define FRAME_SAMPLES_MAX SAMPLE_HZ
-
-#define OFF_SAMPLES  (120 * SAMPLE_HZ / 1000)
-#define JUMP_SAMPLES SAMPLE_HZ
-
-_Static_assert(RTP_RENDER_BEHIND_NS ==
-		   (JUMP_SAMPLES + RTP_TRACKS_RELAY_SAMPLES) *
-		       (int64_t)SAMPLE_NS,
-	       "a frame is placed before its time, and taking looks ahead");
-
-/* Before any first frame: far from all places, and nothing overflows. */
-#define POSITION_NONE (INT64_MIN / 2)
-
-/* A delay that lasts this many frames is no jitter. */
-#define DRIFT_FRAMES 100
-
-struct stream {
-	uint32_t id;
-	uint32_t group; /* of streams placed by the same timestamps */
-	uint8_t channel;
-	uint32_t timestamp;
-	int64_t position;    /* sample where the frame of that timestamp is */
-	uint32_t off_frames; /* in a row, to the same side */
-	int64_t off_least;   /* of these, in samples */
-	struct rtp_decoder *decoder;
-	struct rtp_format format; /* of the decoder */
-};
-
-struct rtp_render {
-	int64_t start_ns;
-	int64_t taken; /* samples */
-	int64_t end;   /* sample */
-	struct rtp_tracks sides[SIDES];
-	struct stream *streams;
-	uint32_t streams_count;
-	uint32_t groups_count;
-	struct rtp_render_stats stats;
-	int16_t decoded[FRAME_SAMPLES_MAX];
-};
+/* Of a stream that has told nothing else yet. */
+#define NOISE_HZ       8000
+#define NOISE_AHEAD_MS 40
 
 int
-rtp_render_new(struct rtp_render **render, uint32_t sample_hz, int64_t start_ns,
-	       int64_t end_ns)
+rtp_render_new(struct rtp_render **render,
+	       const struct rtp_render_config *config)
 {
+	uint32_t hz = config->sample_hz;
 	struct rtp_render *r;
 	int64_t length_ns;
 
-	if (sample_hz != SAMPLE_HZ ||
-	    __builtin_sub_overflow(end_ns, start_ns, &length_ns) ||
+	if ((hz != 8000 && hz != 16000 && hz != 48000) ||
+	    __builtin_sub_overflow(config->end_ns, config->start_ns,
+				   &length_ns) ||
 	    length_ns < 0)
 		return -EINVAL;
 	r = calloc(1, sizeof(*r));
 	if (!r)
 		return -ENOMEM;
-	r->start_ns = start_ns;
-	r->end = length_ns / SAMPLE_NS;
+	r->sample_hz = hz;
+	r->conceal = !config->no_conceal;
+	r->start_ns = config->start_ns;
+	r->end = rtp__render_position(r, config->end_ns);
+	for (int i = 0; i < RTP__SIDES; i++)
+		r->sides[i].sample_hz = hz;
 	*render = r;
 	return 0;
 }
@@ -108,11 +53,12 @@ rtp_render_free(struct rtp_render **render)
 	*render = NULL;
 	if (!r)
 		return;
-	for (int i = 0; i < SIDES; i++)
+	for (int i = 0; i < RTP__SIDES; i++)
 		rtp_tracks_fini(&r->sides[i]);
 	for (uint32_t i = 0; i < r->streams_count; i++)
-		rtp_decoder_close(&r->streams[i].decoder);
+		rtp__sound_fini(&r->streams[i]);
 	free(r->streams);
+	explicit_bzero(r, sizeof(*r));
 	free(r);
 }
 
@@ -122,21 +68,10 @@ rtp_render_stats_peek(const struct rtp_render *render)
 	return &render->stats;
 }
 
-/* The sample of a time, rounded down; times before the start are negative. */
-static int64_t
-position_of(const struct rtp_render *r, int64_t time_ns)
-{
-	int64_t since_ns;
-
-	if (__builtin_sub_overflow(time_ns, r->start_ns, &since_ns))
-		since_ns = time_ns < 0 ? INT64_MIN : INT64_MAX;
-	return since_ns / SAMPLE_NS - (since_ns % SAMPLE_NS < 0);
-}
-
-static struct stream *
+static struct rtp__stream *
 stream_of(struct rtp_render *r, uint32_t id, uint8_t channel)
 {
-	struct stream *streams;
+	struct rtp__stream *streams;
 
 	for (uint32_t i = 0; i < r->streams_count; i++) {
 		if (r->streams[i].id == id)
@@ -147,173 +82,225 @@ stream_of(struct rtp_render *r, uint32_t id, uint8_t channel)
 	if (!streams)
 		return NULL;
 	r->streams = streams;
-	streams[r->streams_count] = (struct stream){
+	streams[r->streams_count] = (struct rtp__stream){
 		.id = id,
 		.channel = channel,
-		.position = POSITION_NONE,
+		.end = RTP__POSITION_NONE,
 	};
 	return &streams[r->streams_count++];
 }
 
-/* How far to move a stream that has been off by the same for long. */
-static int64_t
-drift(struct stream *s, int64_t off, int64_t frame_samples)
-{
-	int64_t move;
-
-	if (llabs(off) <= OFF_SAMPLES || (off < 0) != (s->off_least < 0))
-		s->off_frames = 0;
-	if (llabs(off) <= OFF_SAMPLES)
-		return 0;
-	if (s->off_frames++ == 0 || llabs(off) < llabs(s->off_least))
-		s->off_least = off;
-	if (s->off_frames < DRIFT_FRAMES)
-		return 0;
-	s->off_frames = 0;
-	move = s->off_least - s->off_least % frame_samples;
-	return move ? move : s->off_least;
-}
-
-/*
- * Where a stream begins, or begins anew: where its capture time says, unless it
- * carries on the timestamps of another one of its side, as behind a relay, or
- * in the next segment of the call. Then where that one would have it.
- */
-static int64_t
-anchor(struct rtp_render *r, struct stream *s, uint32_t timestamp,
-       int64_t captured)
-{
-	for (uint32_t i = 0; i < r->streams_count; i++) {
-		const struct stream *other = &r->streams[i];
-		int64_t position =
-		    other->position + (int32_t)(timestamp - other->timestamp);
-
-		if (other == s || other->channel != s->channel ||
-		    llabs(captured - position) > OFF_SAMPLES)
-			continue;
-		s->group = other->group;
-		return position;
-	}
-	s->group = ++r->groups_count;
-	return captured;
-}
-
-/* A group moves as one: it is the clock of the sender that was off. */
-static void
-move_others(struct rtp_render *r, const struct stream *s, int64_t move)
-{
-	for (uint32_t i = 0; move && i < r->streams_count; i++) {
-		struct stream *other = &r->streams[i];
-
-		if (other == s || other->group != s->group)
-			continue;
-		other->position += move;
-		other->off_frames = 0;
-	}
-}
-
-/* Where a frame goes; see the top. */
-static int64_t
-place(struct rtp_render *r, struct stream *s,
-      const struct rtp_render_frame *frame, int64_t frame_samples)
-{
-	int64_t captured = position_of(r, frame->time_ns);
-	int64_t position =
-	    s->position + (int32_t)(frame->timestamp - s->timestamp);
-	int64_t off = captured - position, move;
-
-	if (s->position == POSITION_NONE || llabs(off) > JUMP_SAMPLES ||
-	    (frame->marker && llabs(off) > OFF_SAMPLES)) {
-		position = anchor(r, s, frame->timestamp, captured);
-	} else {
-		move = drift(s, off, frame_samples);
-		move_others(r, s, move);
-		position += move;
-	}
-	s->position = position;
-	s->timestamp = frame->timestamp;
-	return position;
-}
-
-/* The stream's decoder of this format at our rate. @return 0, -ENOTSUP,
- * -ENOMEM */
+/* @return sequence numbers that are missing before this one; -1: it is older
+ * than the one before */
 static int
-set_decoder(struct stream *s, const struct rtp_format *format)
+note_sequence(struct rtp__stream *s, uint16_t sequence)
 {
-	int err;
+	int distance = rtp_seq_distance(s->sequence, sequence);
 
-	if (s->decoder && s->format.clock_hz == format->clock_hz &&
-	    s->format.channels == format->channels &&
-	    strcmp(s->format.encoding, format->encoding) == 0)
+	if (s->began && distance <= 0 && distance > -MISORDER_MAX)
+		return -1;
+	if (!s->began || distance <= 0 || distance > DROPOUT_MAX)
+		distance = 1;
+	s->began = true;
+	s->sequence = sequence;
+	return distance - 1;
+}
+
+/* The hole before a piece, if something is missing there. A loss may lie in a
+ * pause; what is longer than what can be made up may be one. @return 0,
+ * -ENOMEM, -ENOBUFS */
+static int
+fill(struct rtp_render *r, struct rtp__stream *s, int missing,
+     const struct rtp__piece *next)
+{
+	int64_t most = (int64_t)r->sample_hz * RTP__CONCEAL_MS / 1000;
+	int64_t hole = next->position - s->end, n = hole;
+
+	if (!r->conceal || s->end == RTP__POSITION_NONE || hole <= 0)
 		return 0;
-	rtp_decoder_close(&s->decoder);
-	err = rtp_decoder_open(&s->decoder, format);
-	if (err < 0)
-		return err;
-	s->format = *format;
-	if (rtp_decoder_sample_hz(s->decoder) == SAMPLE_HZ)
+	if (hole > most) {
+		n = missing * s->frame_samples;
+		n = n < most ? n : most;
+		next = NULL;
+	}
+	return rtp__sound_conceal(r, s, n, next);
+}
+
+/* What is missing before a frame, as far as it came along with this one.
+ * @return 0, -ENOMEM, -ENOBUFS */
+static int
+put_spares(struct rtp_render *r, struct rtp__stream *s, int missing,
+	   const struct rtp_render_frame *frame, int64_t position)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; rc >= 0 && i < frame->spares_count; i++) {
+		const struct rtp_render_spare *spare = &frame->spares[i];
+		int64_t back = frame->timestamp - spare->timestamp;
+		struct rtp__piece piece = { .payload = spare->payload,
+					    .bytes = spare->payload_bytes };
+
+		piece.position =
+		    position - back * r->sample_hz / s->place.clock_hz;
+		if (piece.position >= position || piece.position < s->end ||
+		    rtp__sound_decoder(s, spare->format, &piece.decoder) < 0)
+			continue;
+		rc = fill(r, s, missing, &piece);
+		if (rc >= 0)
+			rc = rtp__sound_put(r, s, &piece);
+		r->stats.spares += rc > 0;
+		if (rc == -EBADMSG)
+			rc = 0;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+/* What lies between the end of a stream and its next frame: noise, if it told
+ * of any and nothing was left out; else a loss. @return 0, -ENOMEM, -ENOBUFS */
+static int
+put_between(struct rtp_render *r, struct rtp__stream *s, int missing,
+	    const struct rtp_render_frame *frame,
+	    const struct rtp__piece *piece)
+{
+	bool noisy = s->noisy;
+	int rc;
+
+	s->noisy = false;
+	if (frame->after_gap)
 		return 0;
-	rtp_decoder_close(&s->decoder);
-	return -ENOTSUP;
+	if (missing > 0)
+		r->stats.missing += (uint64_t)missing;
+	if (noisy)
+		return rtp__sound_noise(r, s, piece->position);
+	if (missing <= 0)
+		return 0;
+	rc = put_spares(r, s, missing, frame, piece->position);
+	return rc < 0 ? rc : fill(r, s, missing, piece);
+}
+
+/* @return as rtp__sound_put */
+static int
+put_frame(struct rtp_render *r, struct rtp__stream *s,
+	  const struct rtp_render_frame *frame, struct rtp_decoder *decoder)
+{
+	struct rtp__piece piece = { .decoder = decoder,
+				    .payload = frame->payload,
+				    .bytes = frame->payload_bytes };
+	int missing = note_sequence(s, frame->sequence), rc = 0;
+	int64_t end = s->end, stretch;
+
+	piece.position =
+	    rtp__render_place(r, s, frame, frame->format->clock_hz, &stretch);
+	if (missing >= 0)
+		rc = put_between(r, s, missing, frame, &piece);
+	s->stretch = stretch;
+	if (rc == 0)
+		rc = rtp__sound_put(r, s, &piece);
+	s->stretch = 0;
+	if (missing < 0 && s->end < end)
+		s->end = end;
+	return rc;
+}
+
+/* Comfort noise begins, or goes on in another way. Its timestamps are those of
+ * the speech. @return as rtp__sound_put */
+static int
+put_noise(struct rtp_render *r, struct rtp__stream *s,
+	  const struct rtp_render_frame *frame)
+{
+	uint32_t clock_hz =
+	    s->place.clock_hz ? s->place.clock_hz : frame->format->clock_hz;
+	int missing = note_sequence(s, frame->sequence), rc;
+	struct rtp__piece piece = { .decoder = NULL };
+	int64_t stretch;
+
+	if (missing < 0)
+		return 0;
+	piece.position = rtp__render_place(r, s, frame, clock_hz, &stretch);
+	rc = put_between(r, s, missing, frame, &piece);
+	if (rc < 0 || !r->conceal)
+		return rc < 0 ? rc : 1;
+	rc = rtp_noise_set(&s->noise, frame->payload, frame->payload_bytes);
+	if (rc < 0)
+		return rc;
+	s->noisy = true;
+	s->end = piece.position + stretch;
+	s->quiet_from = rtp__render_position(r, frame->quiet_until_ns);
+	if (!s->sample_hz)
+		s->sample_hz = NOISE_HZ;
+	return 1;
+}
+
+/* @return as rtp__sound_put, -ENOTSUP */
+static int
+put_any(struct rtp_render *r, struct rtp__stream *s,
+	const struct rtp_render_frame *frame)
+{
+	struct rtp_decoder *decoder;
+	int rc;
+
+	if (frame->format->clock_hz == 0)
+		return -ENOTSUP;
+	if (strcasecmp(frame->format->encoding, "CN") == 0)
+		return put_noise(r, s, frame);
+	rc = rtp__sound_decoder(s, frame->format, &decoder);
+	return rc < 0 ? rc : put_frame(r, s, frame, decoder);
 }
 
 int
 rtp_render_frame(struct rtp_render *render,
 		 const struct rtp_render_frame *frame)
 {
-	struct rtp_tracks_owner owner;
-	struct stream *s = stream_of(render, frame->stream, frame->channel);
-	int64_t position;
-	int64_t from;
-	int64_t until;
-	int samples;
-	int err;
+	struct rtp__stream *s =
+	    stream_of(render, frame->stream, frame->channel);
+	int rc;
 
-	assert(frame->channel < SIDES);
+	assert(frame->channel < RTP__SIDES);
 	if (!s)
 		return -ENOMEM;
-	err = set_decoder(s, frame->format);
-	if (err == -ENOTSUP) {
+	rc = put_any(render, s, frame);
+	if (rc == -ENOTSUP) {
+		/* keyed digits, among others: not missing */
+		note_sequence(s, frame->sequence);
 		render->stats.no_codec++;
 		return 0;
 	}
-	if (err < 0)
-		return err;
-	samples =
-	    rtp_decoder_decode(s->decoder, render->decoded, FRAME_SAMPLES_MAX,
-			       frame->payload, frame->payload_bytes);
-	if (samples <= 0) {
-		render->stats.malformed++;
-		return 0;
-	}
-	position = place(render, s, frame, samples);
-	from = position > render->taken ? position : render->taken;
-	until = position + samples;
-	if (until > render->end)
-		until = render->end;
-	if (from >= until) {
-		render->stats.out_of_range++;
-		return 0;
-	}
-	owner.stream = (uint32_t)(s - render->streams);
-	owner.group = s->group;
-	err = rtp_tracks_put(&render->sides[s->channel], &owner, from,
-			     render->decoded + (from - position),
-			     (size_t)(until - from));
-	if (err == 0)
-		render->stats.frames++;
+	render->stats.frames += rc > 0;
+	render->stats.out_of_range += rc == 0;
+	render->stats.malformed += rc == -EBADMSG;
 	render->stats.overlapped =
 	    render->sides[0].overlapped + render->sides[1].overlapped;
-	return err;
+	return rc == -EBADMSG || rc > 0 ? 0 : rc;
 }
 
-size_t
+/* What streams that pause, or have ended, still have to say before this is
+ * taken. @return 0, -ENOMEM, -ENOBUFS */
+static int
+go_on(struct rtp_render *r, int64_t until)
+{
+	/* so that what the resampler keeps is not asked for */
+	int64_t ahead = r->sample_hz / 1000 * NOISE_AHEAD_MS;
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < r->streams_count; i++) {
+		struct rtp__stream *s = &r->streams[i];
+
+		if (s->noisy && s->end < until)
+			rc = rtp__sound_noise(r, s, until + ahead);
+		if (rc == 0 && s->resample_end < until)
+			rc = rtp__sound_end(r, s);
+	}
+	return rc;
+}
+
+ssize_t
 rtp_render_take(struct rtp_render *render, int16_t *pcm, size_t frames_max,
 		int64_t until_ns)
 {
 	struct rtp_render *r = render;
-	int64_t until = position_of(r, until_ns);
+	int64_t until = rtp__render_position(r, until_ns);
 	size_t n = 0;
+	int rc;
 
 	if (until > r->end)
 		until = r->end;
@@ -321,8 +308,11 @@ rtp_render_take(struct rtp_render *render, int16_t *pcm, size_t frames_max,
 		n = (uint64_t)(until - r->taken) < frames_max
 			? (size_t)(until - r->taken)
 			: frames_max;
-	for (int i = 0; i < SIDES; i++)
-		rtp_tracks_take(&r->sides[i], pcm + i, SIDES, r->taken, n);
+	rc = go_on(r, r->taken + (int64_t)n);
+	if (rc < 0)
+		return rc;
+	for (int i = 0; i < RTP__SIDES; i++)
+		rtp_tracks_take(&r->sides[i], pcm + i, RTP__SIDES, r->taken, n);
 	r->taken += (int64_t)n;
-	return n;
+	return (ssize_t)n;
 }

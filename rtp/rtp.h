@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /** RFC 3550 section 5.1, decoded. */
 struct rtp_hdr {
@@ -79,17 +80,23 @@ bool rtp_format_static(uint8_t payload_type, struct rtp_format *format);
 
 /**
  * Frames of one recording in, sound out: two channels, 0 = left = local,
- * 1 = right = remote, aligned by capture time, silence where nothing was sent
- * or something was lost. Frames may come in any order between streams; within
- * a stream in sequence order. Only what was stored is played: nothing is
- * concealed here.
+ * 1 = right = remote, aligned by capture time, silence where nothing was sent.
+ * Frames may come in any order between streams; within a stream in sequence
+ * order.
  *
  * Placement: the first frame of a stream is placed by its capture time; those
  * that follow, by their RTP timestamp (RFC 3550 section 5.1), so that network
  * jitter is not heard. When the two disagree too much (a marker after a pause
- * that the timestamps do not show, a jump, clocks that drift apart), capture
- * time wins. Of several streams of one side at the same time, which are the
- * same sound on several hops, one is heard (tracks.h).
+ * that the timestamps do not show, a jump), capture time wins; clocks that drift
+ * apart are put right little by little. Of several streams of one side at the
+ * same time, which are the same sound on several hops, one is heard (tracks.h).
+ *
+ * Pauses: timestamps that go on without a number missing are a pause of the
+ * talker: silence, or noise if the sender told of any (RFC 3389).
+ *
+ * Loss: where sequence numbers are missing, what another hop or a later packet
+ * (RFC 2198) has is heard, else up to 60 ms are made up by the codec, and what
+ * is longer is silence.
  */
 struct rtp_render;
 
@@ -100,6 +107,14 @@ struct rtp_render;
  */
 #define RTP_RENDER_BEHIND_NS 1100000000LL
 
+/** What a packet carries of one before it. */
+struct rtp_render_spare {
+	uint32_t timestamp;
+	const struct rtp_format *format; /**< borrowed for the call */
+	const uint8_t *payload;          /**< borrowed for the call */
+	uint32_t payload_bytes;
+};
+
 struct rtp_render_frame {
 	int64_t time_ns;    /**< capture time */
 	uint32_t stream;    /**< any number that tells streams apart */
@@ -107,12 +122,17 @@ struct rtp_render_frame {
 	uint16_t sequence;
 	uint8_t channel;    /**< 0 or 1, the same for all of a stream */
 	bool marker;
+	bool after_gap;     /**< what is missing before it was left out, or it
+				 is not known why: nothing is made up */
 	const struct rtp_format *format; /**< borrowed for the call */
 	const uint8_t *payload;          /**< borrowed for the call */
 	uint32_t payload_bytes;
+	const struct rtp_render_spare *spares; /**< the earliest first */
+	uint32_t spares_count;
+	int64_t quiet_until_ns; /**< noise that it may begin ends by then */
 };
 
-/** Counts of what could not be rendered. */
+/** Counts of what could not be rendered, and of what was made up. */
 struct rtp_render_stats {
 	uint64_t frames;         /**< placed, if only in part */
 	uint64_t no_codec;       /**< of an encoding or rate not decoded here */
@@ -120,17 +140,25 @@ struct rtp_render_stats {
 	uint64_t overlapped;     /**< samples of a stream over its own */
 	uint64_t out_of_range;   /**< frames before the start, after the end, or
 				      before what was taken out */
+	uint64_t missing;        /**< sequence numbers */
+	uint64_t spares;         /**< of these, found in a later packet */
+	uint64_t concealed;      /**< samples made up for others, on each hop */
+	uint64_t noise;          /**< samples of comfort noise, on each hop */
+	uint64_t slipped;        /**< steps for drift */
 };
 
-/**
- * @param sample_hz of the output; 8000 in this version
- * @param start_ns capture time of the first output sample
- * @param end_ns output never gets longer than this
- * @return 0, -EINVAL, -ENOMEM
- */
-int rtp_render_new(struct rtp_render **render, uint32_t sample_hz,
-		   int64_t start_ns, int64_t end_ns)
+struct rtp_render_config {
+	uint32_t sample_hz;       /**< of the output: 8000, 16000 or 48000 */
+	bool no_conceal;          /**< nothing is made up, nor noise */
+	int64_t start_ns; /**< capture time of the first output sample */
+	int64_t end_ns;   /**< output never gets longer than this */
+};
+
+/** @return 0, -EINVAL, -ENOMEM */
+int rtp_render_new(struct rtp_render **render,
+		   const struct rtp_render_config *config)
 	__attribute__((warn_unused_result));
+/** Wipes what was heard. */
 void rtp_render_free(struct rtp_render **render);
 
 /**
@@ -150,10 +178,11 @@ int rtp_render_frame(struct rtp_render *render,
  * after the last frame, the end or later.
  *
  * @param pcm [frames_max * 2], interleaved left, right
- * @return stereo frames written; 0 when no more before until_ns
+ * @return stereo frames written; 0 when no more before until_ns; -ENOMEM
  */
-size_t rtp_render_take(struct rtp_render *render, int16_t *pcm,
-		       size_t frames_max, int64_t until_ns);
+ssize_t rtp_render_take(struct rtp_render *render, int16_t *pcm,
+			size_t frames_max, int64_t until_ns)
+	__attribute__((warn_unused_result));
 
 const struct rtp_render_stats *
 rtp_render_stats_peek(const struct rtp_render *render);

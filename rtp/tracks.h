@@ -16,33 +16,37 @@
  * A group are streams whose sound is at the same place to the sample. A change
  * between others repeats or skips what the relay between them delays.
  *
+ * What was made up in place of a loss, or of silence, is heard where no stream
+ * has sound that was received.
+ *
  * Two parties who talk on one side at once, each in a stream of its own, cannot
  * be told from this, and are alternatives too.
  */
 #ifndef RTP_TRACKS_H
 #define RTP_TRACKS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define RTP_TRACKS_BLOCK_SAMPLES 8000 /**< memory comes in seconds */
-#define RTP_TRACKS_BLOCKS_MAX    60
+#define RTP_TRACKS_BLOCKS_MAX 60 /**< memory comes in seconds */
 
-/** A hop is behind another by less than this [samples at 8 kHz]: 100 ms, what
- * a jitter buffer on the way may hold. */
-#define RTP_TRACKS_RELAY_SAMPLES 800
+/** A hop is behind another by less than this: what a jitter buffer on the way
+ * may hold. */
+#define RTP_TRACKS_RELAY_NS 100000000LL
 
 struct rtp_tracks_block;
 
-/** All zero: nothing is there. Positions and counts are samples, from 0. */
+/** All else zero: nothing is there. Positions and counts are samples, from 0. */
 struct rtp_tracks {
+	uint32_t sample_hz; /**< given; 10 or more */
 	struct rtp_tracks_block *blocks; /**< by time */
 	uint32_t blocks_count;
 	/* what was heard last, and where it ended */
 	uint32_t stream, group;
 	int64_t end;
 	int64_t rest_end; /**< until here hops that are behind are not heard */
-	uint64_t overlapped; /**< samples of a stream over its own */
+	uint64_t overlapped; /**< samples of a stream over its own, received */
 };
 
 void rtp_tracks_fini(struct rtp_tracks *tracks);
@@ -51,10 +55,12 @@ void rtp_tracks_fini(struct rtp_tracks *tracks);
 struct rtp_tracks_owner {
 	uint32_t stream; /**< any number */
 	uint32_t group;  /**< any number; may change from time to time */
+	bool made_up;    /**< not received */
 };
 
 /**
- * Put sound at a position; a stream that goes back over its own replaces it.
+ * Put sound at a position; a stream that goes back over its own replaces it,
+ * but never what was received by what is made up.
  *
  * @param position not before what was taken
  * @return 0, -ENOMEM, -ENOBUFS: RTP_TRACKS_BLOCKS_MAX seconds wait
@@ -68,7 +74,7 @@ int rtp_tracks_put(struct rtp_tracks *tracks,
 /**
  * Take out what is heard from a position on, which is where the last take
  * ended; zeros where there is nothing. All sound up to
- * RTP_TRACKS_RELAY_SAMPLES after the last sample must be there.
+ * RTP_TRACKS_RELAY_NS after the last sample must be there.
  *
  * @param pcm [samples * step], written at 0, step, 2 * step ...
  * @cost linear in samples times streams that have sound there

@@ -10,17 +10,18 @@
 
 #include "cmd/testing/testing.h"
 
-#define BLOCK ((int64_t)RTP_TRACKS_BLOCK_SAMPLES)
-#define RELAY ((int64_t)RTP_TRACKS_RELAY_SAMPLES)
+#define HZ    8000
+#define BLOCK ((int64_t)HZ)
+#define RELAY ((int64_t)RTP_TRACKS_RELAY_NS * HZ / 1000000000)
 
-static int16_t heard[3 * RTP_TRACKS_BLOCK_SAMPLES];
+static int16_t heard[3 * HZ];
 
 static int
 try_put(struct rtp_tracks *t, uint32_t stream, uint32_t group, int64_t from,
 	int64_t until)
 {
-	const struct rtp_tracks_owner owner = { stream, group };
-	static int16_t pcm[3 * RTP_TRACKS_BLOCK_SAMPLES];
+	const struct rtp_tracks_owner owner = { stream, group, false };
+	static int16_t pcm[3 * HZ];
 
 	for (int64_t i = 0; i < until - from; i++)
 		pcm[i] = (int16_t)stream;
@@ -60,7 +61,7 @@ check(int64_t from, int64_t until, int16_t stream)
 static void
 one_stream(void **state)
 {
-	struct rtp_tracks t = { 0 };
+	struct rtp_tracks t = { .sample_hz = HZ };
 
 	put(&t, 1, 1, 100, 200);
 	put(&t, 1, 1, 300, BLOCK + 50);
@@ -79,7 +80,7 @@ one_stream(void **state)
 static void
 what_is_heard_stays(void **state)
 {
-	struct rtp_tracks t = { 0 };
+	struct rtp_tracks t = { .sample_hz = HZ };
 
 	put(&t, 2, 2, 0, 5000);
 	put(&t, 1, 1, 1000, 7000);
@@ -95,7 +96,7 @@ what_is_heard_stays(void **state)
 static void
 one_after_the_other(void **state)
 {
-	struct rtp_tracks t = { 0 };
+	struct rtp_tracks t = { .sample_hz = HZ };
 
 	/* even if the next one is short, and begins at once */
 	put(&t, 1, 1, 0, 1000);
@@ -112,7 +113,7 @@ one_after_the_other(void **state)
 static void
 own_group_first(void **state)
 {
-	struct rtp_tracks t = { 0 };
+	struct rtp_tracks t = { .sample_hz = HZ };
 
 	put(&t, 3, 3, 0, 5000);
 	put(&t, 1, 1, 0, 5000);
@@ -123,7 +124,7 @@ own_group_first(void **state)
 	assert_int_equal(heard[9], 3);
 	rtp_tracks_fini(&t);
 
-	t = (struct rtp_tracks){ 0 };
+	t = (struct rtp_tracks){ .sample_hz = HZ };
 	put(&t, 3, 3, 0, 3000);
 	put(&t, 1, 1, 0, 5000);
 	/* the rest of the group is heard, however short */
@@ -134,7 +135,7 @@ own_group_first(void **state)
 	check(3100, 5000, 1);
 
 	/* and in it, too, what is heard stays */
-	t = (struct rtp_tracks){ 0 };
+	t = (struct rtp_tracks){ .sample_hz = HZ };
 	put(&t, 1, 3, 0, 1000);
 	put(&t, 2, 3, 0, 4000);
 	put(&t, 1, 3, 2000, 5000);
@@ -154,7 +155,7 @@ last_words_are_not_repeated(void **state)
 
 	for (int k = 0; k < 20; k++) {
 		int64_t end = ends[k % 4];
-		struct rtp_tracks t = { 0 };
+		struct rtp_tracks t = { .sample_hz = HZ };
 
 		put(&t, 1, 1, 0, end);
 		put(&t, 2, 2, 250, end + 250);
@@ -174,7 +175,7 @@ static void
 rest_is_heard_if_long(void **state)
 {
 	for (int64_t rest = RELAY - 1; rest <= RELAY; rest++) {
-		struct rtp_tracks t = { 0 };
+		struct rtp_tracks t = { .sample_hz = HZ };
 
 		put(&t, 1, 1, 0, 4000);
 		put(&t, 2, 2, 0, 4000 + rest);
@@ -190,7 +191,7 @@ rest_is_heard_if_long(void **state)
 static void
 new_sound_ends_the_wait(void **state)
 {
-	struct rtp_tracks t = { 0 };
+	struct rtp_tracks t = { .sample_hz = HZ };
 
 	put(&t, 1, 1, 0, 4000);
 	put(&t, 2, 2, 250, 4250);
@@ -204,8 +205,8 @@ new_sound_ends_the_wait(void **state)
 static void
 own_sound_is_replaced(void **state)
 {
-	struct rtp_tracks t = { 0 };
-	const struct rtp_tracks_owner owner = { 1, 1 };
+	struct rtp_tracks t = { .sample_hz = HZ };
+	const struct rtp_tracks_owner owner = { 1, 1, false };
 	const int16_t again[4] = { 5, 6, 7, 8 };
 
 	put(&t, 1, 1, 0, 10);
@@ -217,10 +218,38 @@ own_sound_is_replaced(void **state)
 	assert_memory_equal(heard + 8, again, sizeof(again));
 }
 
+/* What was received stays; what is made up is heard where nobody has more, and
+ * changes nothing of who is heard next. */
+static void
+made_up_is_second(void **state)
+{
+	struct rtp_tracks t = { .sample_hz = HZ };
+	const struct rtp_tracks_owner owner = { 1, 1, true };
+	static int16_t guess[1000];
+
+	for (size_t i = 0; i < 1000; i++)
+		guess[i] = 99;
+	put(&t, 1, 1, 0, 1000);
+	assert_int_equal(rtp_tracks_put(&t, &owner, 500, guess, 1000), 0);
+	put(&t, 2, 2, 1200, 1300);
+	assert_int_equal(rtp_tracks_put(&t, &owner, 2000, guess, 1000), 0);
+	put(&t, 1, 1, 2500, 4000);
+	assert_int_equal(t.overlapped, 0);
+	take(&t, 5000, 700);
+	check(0, 1000, 1);
+	check(1000, 1200, 99);
+	check(1200, 1300, 2);
+	check(1300, 1500, 99);
+	check(1500, 2000, 0);
+	check(2000, 2500, 99);
+	check(2500, 4000, 1);
+	check(4000, 5000, 0);
+}
+
 static void
 steps_of_two(void **state)
 {
-	struct rtp_tracks t = { 0 };
+	struct rtp_tracks t = { .sample_hz = HZ };
 	int16_t pcm[8] = { 9, 9, 9, 9, 9, 9, 9, 9 };
 	const int16_t expected[8] = { 0, 9, 1, 9, 1, 9, 0, 9 };
 
@@ -233,13 +262,13 @@ steps_of_two(void **state)
 static void
 memory_is_limited(void **state)
 {
-	struct rtp_tracks t = { 0 };
+	struct rtp_tracks t = { .sample_hz = HZ };
 
 	for (int64_t i = 0; i < RTP_TRACKS_BLOCKS_MAX; i++)
 		put(&t, 1, 1, 2 * i * BLOCK, 2 * i * BLOCK + 1);
 	assert_int_equal(try_put(&t, 1, 1, BLOCK, BLOCK + 1), -ENOBUFS);
 	put(&t, 2, 2, 0, 1);
-	rtp_tracks_take(&t, heard, 1, 0, RTP_TRACKS_BLOCK_SAMPLES);
+	rtp_tracks_take(&t, heard, 1, 0, HZ);
 	put(&t, 1, 1, BLOCK, BLOCK + 1);
 	rtp_tracks_fini(&t);
 	assert_int_equal(t.blocks_count, 0);
@@ -265,6 +294,7 @@ main(void)
 		cmocka_unit_test(rest_is_heard_if_long),
 		cmocka_unit_test(new_sound_ends_the_wait),
 		cmocka_unit_test(own_sound_is_replaced),
+		cmocka_unit_test(made_up_is_second),
 		cmocka_unit_test(steps_of_two),
 		cmocka_unit_test(memory_is_limited),
 	};

@@ -19,7 +19,6 @@
 #include "rtp/decoder.h"
 
 #define SECOND_NS INT64_C(1000000000)
-#define SAMPLE_NS (SECOND_NS / SPANREC_SAMPLE_HZ)
 
 /** The longest packets in use hold 60 ms. What the last one holds is heard. */
 #define LAST_PACKET_NS (60 * INT64_C(1000000))
@@ -27,11 +26,12 @@
 /** No call is so long; a row that says so is damaged. */
 #define LENGTH_MAX_NS (31 * 86400 * SECOND_NS)
 
-#define PCM_FRAMES 2048
+#define PCM_FRAMES 4096
 
 struct rendering {
 	const struct spanrec_audio *audio;
 	struct rtp_render *render;
+	struct spanrec_follow follow;
 	int64_t taken_ns;
 	uint64_t frames;
 	spanrec_audio_fn fn;
@@ -42,6 +42,22 @@ unsigned
 spanrec_audio_channels(const struct spanrec_audio *audio)
 {
 	return audio->channels == SPANREC_STEREO ? 2 : 1;
+}
+
+uint32_t
+spanrec_audio_hz(const struct spanrec_audio *audio)
+{
+	return audio->sample_hz;
+}
+
+/* Samples from the start to the end. */
+static uint64_t
+count_samples(const struct spanrec_audio *audio)
+{
+	int64_t length_ns = audio->end_ns - audio->start_ns;
+
+	return (uint64_t)(length_ns / SECOND_NS * audio->sample_hz +
+			  length_ns % SECOND_NS * audio->sample_hz / SECOND_NS);
 }
 
 /* ---- reading ----------------------------------------------------------- */
@@ -70,14 +86,42 @@ is_sound(const char *encoding)
 	       strcasecmp(encoding, "CN") != 0;
 }
 
-static void
+/* The rate of the sound is that of the best codec. @return 0, -ENOMEM */
+static int
+measure_rate(struct spanrec_audio *audio, const struct rtp_format *format)
+{
+	struct rtp_decoder *decoder;
+	uint32_t hz;
+	int rc;
+
+	if (audio->rated.clock_hz == format->clock_hz &&
+	    !strcasecmp(audio->rated.encoding, format->encoding))
+		return 0;
+	audio->rated = *format;
+	rc = rtp_decoder_open(&decoder, format);
+	if (rc < 0)
+		return rc == -ENOMEM ? rc : 0;
+	hz = rtp_decoder_sample_hz(decoder);
+	rtp_decoder_close(&decoder);
+	if (hz > 16000)
+		audio->sample_hz = 48000;
+	else if (hz > 8000 && audio->sample_hz < 16000)
+		audio->sample_hz = 16000;
+	return 0;
+}
+
+/* @return 0, -ENOMEM */
+static int
 measure_frame(struct spanrec_audio *audio, const struct spanrec_source *source,
-	      const struct store_frame *frame)
+	      const struct store_frame *stored)
 {
 	struct rtp_format fallback;
-	const struct rtp_format *format =
-	    spanrec_source_format(source, frame, &fallback);
+	const struct rtp_format *format;
+	struct store_frame unpacked = *stored, *frame = &unpacked;
 	int64_t end_ns;
+
+	spanrec_source_unpack(source, frame, NULL);
+	format = spanrec_source_format(source, frame, &fallback);
 
 	if (frame->time_ns < audio->start_ns)
 		audio->start_ns = frame->time_ns;
@@ -88,11 +132,14 @@ measure_frame(struct spanrec_audio *audio, const struct spanrec_source *source,
 	if (end_ns > audio->heard_ns)
 		audio->heard_ns = end_ns;
 	audio->frames++;
-	if (!rtp_decoder_knows(format) && is_sound(format->encoding)) {
+	if (rtp_decoder_knows(format))
+		return measure_rate(audio, format);
+	if (is_sound(format->encoding)) {
 		audio->frames_unknown++;
 		snprintf(audio->encoding, sizeof(audio->encoding), "%s",
 			 format->encoding);
 	}
+	return 0;
 }
 
 static int
@@ -163,7 +210,6 @@ static int
 set_length(struct spanrec_audio *audio)
 {
 	const char *id = audio->selection->segments[0].id;
-	int64_t length_ns = audio->end_ns - audio->start_ns;
 
 	if (audio->frames && audio->frames == audio->frames_unknown) {
 		log_error("%s is in the encoding '%s', which this version "
@@ -176,7 +222,7 @@ set_length(struct spanrec_audio *audio)
 			    "which this version cannot play; they are "
 			    "silence here",
 			    audio->frames_unknown, audio->encoding);
-	audio->frames = (uint64_t)(length_ns / SAMPLE_NS);
+	audio->frames = count_samples(audio);
 	return 0;
 }
 
@@ -216,11 +262,13 @@ measure_items(struct spanrec_audio *audio, struct spanrec_source *source,
 	int rc;
 
 	while ((rc = spanrec_source_next(source, &item, &more)) == 0 && more) {
+		enum store_side side = source->info[item.stream].side;
+
 		if (item.type == STORE_ITEM_FRAME)
-			measure_frame(audio, source, &item.frame);
-		else if (spanrec_withheld_add(withheld,
-					      source->info[item.stream].side,
-					      &item.gap) < 0)
+			rc = measure_frame(audio, source, &item.frame);
+		else
+			rc = spanrec_withheld_add(withheld, side, &item.gap);
+		if (rc < 0)
 			return out_of_memory();
 	}
 	return rc;
@@ -270,6 +318,7 @@ spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 
 	audio->start_ns = INT64_MAX;
 	audio->end_ns = INT64_MIN;
+	audio->sample_hz = 8000;
 	audio->frames = audio->frames_unknown = 0;
 	audio->torn = false;
 	audio->withheld = calloc(selection->count, sizeof(*audio->withheld));
@@ -310,8 +359,7 @@ void
 spanrec_audio_skip(struct spanrec_audio *audio, int64_t offset_ns)
 {
 	audio->start_ns += offset_ns;
-	audio->frames =
-	    (uint64_t)((audio->end_ns - audio->start_ns) / SAMPLE_NS);
+	audio->frames = count_samples(audio);
 }
 
 /* ---- second reading ---------------------------------------------------- */
@@ -354,28 +402,45 @@ static int
 drain(struct rendering *rendering, int64_t until_ns)
 {
 	int16_t pcm[PCM_FRAMES * 2];
-	size_t n;
+	ssize_t n;
 	int rc;
 
 	while ((n = rtp_render_take(rendering->render, pcm, PCM_FRAMES,
 				    until_ns)) > 0) {
-		rc = give_out(rendering, pcm, n);
+		rc = give_out(rendering, pcm, (size_t)n);
 		if (rc)
 			return rc;
 	}
-	return 0;
+	return n < 0 ? out_of_memory() : 0;
 }
 
-/* Streams of segments are told apart by number. */
-static int
-render_frame(void *ctx, const struct spanrec_ordered *ordered)
+/* Noise goes on until the stream ends, or something was left out of its side:
+ * of what there was meanwhile nothing is to be heard, not even its silence. */
+static int64_t
+quiet_until(const struct spanrec_audio *audio,
+	    const struct spanrec_ordered *ordered,
+	    struct spanrec_withheld *withheld)
 {
-	struct rendering *rendering = ctx;
+	const struct store_segment *segment =
+	    &audio->selection->segments[ordered->segment];
 	const struct store_frame *frame = &ordered->frame;
-	const struct rtp_render_frame placed = {
+	int64_t until_ns =
+	    spanrec_withheld_next(withheld, ordered->side, frame->time_ns);
+	int64_t end_ns = frame->stream < segment->streams_count
+			     ? segment->streams[frame->stream].last_ns
+			     : audio->end_ns;
+
+	return until_ns < end_ns ? until_ns : end_ns;
+}
+
+/* One frame that is heard. @return 0, -errno */
+static int
+place_frame(struct rendering *rendering, const struct spanrec_ordered *ordered,
+	    struct spanrec_withheld *withheld)
+{
+	const struct store_frame *frame = &ordered->frame;
+	struct rtp_render_frame placed = {
 		.time_ns = frame->time_ns,
-		.stream = (uint32_t)(ordered->segment * STORE_STREAMS_MAX) +
-			  frame->stream,
 		.timestamp = frame->timestamp,
 		.sequence = frame->sequence,
 		.channel = ordered->side == STORE_RIGHT,
@@ -383,14 +448,34 @@ render_frame(void *ctx, const struct spanrec_ordered *ordered)
 		.format = &ordered->format,
 		.payload = frame->payload,
 		.payload_bytes = frame->payload_bytes,
+		.quiet_until_ns =
+		    quiet_until(rendering->audio, ordered, withheld),
 	};
+	int rc = spanrec_follow_frame(&rendering->follow, ordered, withheld,
+				      &placed.stream, &placed.after_gap);
+
+	if (rc < 0)
+		return rc;
+	if (ordered->spares) {
+		placed.spares = ordered->spares->spares;
+		placed.spares_count = ordered->spares->count;
+	}
+	return rtp_render_frame(rendering->render, &placed);
+}
+
+static int
+render_frame(void *ctx, const struct spanrec_ordered *ordered)
+{
+	struct rendering *rendering = ctx;
+	const struct store_frame *frame = &ordered->frame;
+	struct spanrec_withheld *withheld =
+	    &rendering->audio->withheld[ordered->segment];
 	int64_t until_ns = frame->time_ns - RTP_RENDER_BEHIND_NS;
-	int rc =
-	    spanrec_withheld_ask(&rendering->audio->withheld[ordered->segment],
-				 ordered->side, frame->stream, frame->time_ns);
+	int rc = spanrec_withheld_ask(withheld, ordered->side, frame->stream,
+				      frame->time_ns);
 
 	if (rc == 0)
-		rc = rtp_render_frame(rendering->render, &placed);
+		rc = place_frame(rendering, ordered, withheld);
 	if (rc < 0)
 		return out_of_memory();
 	if (until_ns <= rendering->taken_ns + SECOND_NS)
@@ -413,10 +498,27 @@ render_tail(struct rendering *rendering)
 	return rc;
 }
 
+/* What of it was not received. */
+static void
+tell_made_up(const struct spanrec_audio *audio,
+	     const struct rtp_render_stats *stats)
+{
+	if (stats->concealed)
+		log_info("%.2f s of what was lost are made up from what lies "
+			 "around it; --no-conceal leaves them out",
+			 (double)stats->concealed / audio->sample_hz);
+}
+
 int
 spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 		     spanrec_audio_fn fn, void *ctx)
 {
+	const struct rtp_render_config config = {
+		.sample_hz = audio->sample_hz,
+		.no_conceal = audio->no_conceal,
+		.start_ns = audio->start_ns,
+		.end_ns = audio->end_ns,
+	};
 	struct rendering rendering = { .audio = audio,
 				       .fn = fn,
 				       .ctx = ctx,
@@ -424,8 +526,7 @@ spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 	bool hidden = false;
 	int rc;
 
-	rc = rtp_render_new(&rendering.render, SPANREC_SAMPLE_HZ,
-			    audio->start_ns, audio->end_ns);
+	rc = rtp_render_new(&rendering.render, &config);
 	if (rc < 0) {
 		log_error("the sound cannot be made: %s", strerror(-rc));
 		return exit_code(rc);
@@ -437,6 +538,9 @@ spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 	if (hidden)
 		log_info("of segments at the same time one is heard at a time; "
 			 "each is heard alone by its own id");
+	if (rc == 0)
+		tell_made_up(audio, rtp_render_stats_peek(rendering.render));
 	rtp_render_free(&rendering.render);
+	spanrec_follow_fini(&rendering.follow);
 	return rc;
 }

@@ -5,12 +5,14 @@
  *   source.c    one recording, frame by frame
  *   order.c     the frames of several in order of time, those that are heard
  *   withheld.c  what no other hop may tell
+ *   follow.c    which frames follow each other
  *   audio.c     sound
  */
 #ifndef CMD_SPANREC_AUDIO_PRIV_H
 #define CMD_SPANREC_AUDIO_PRIV_H
 
 #include "cmd/spanrec/spanrec.h"
+#include "rtp/red.h"
 #include "rtp/rtp.h"
 
 /* ---- source.c ------------------------------------------------------------ */
@@ -51,14 +53,62 @@ spanrec_source_format(const struct spanrec_source *source,
 		      const struct store_frame *frame,
 		      struct rtp_format *fallback);
 
+/** What a packet carries of those before it (RFC 2198). */
+struct spanrec_spares {
+	uint32_t count;
+	struct rtp_render_spare spares[RTP_RED_BLOCKS_MAX];
+	struct rtp_format formats[RTP_RED_BLOCKS_MAX];
+};
+
+/**
+ * Take a packet with redundancy apart: it becomes what it is of itself.
+ *
+ * @param frame of any format
+ * @param spares filled, if it is such a packet; NULL: not wanted. They borrow
+ *        the frame's payload and point into themselves
+ * @return whether it was one
+ */
+bool spanrec_source_unpack(const struct spanrec_source *source,
+			   struct store_frame *frame,
+			   struct spanrec_spares *spares);
+
+/* ---- follow.c ------------------------------------------------------------ */
+
+/**
+ * RTP streams of a selection. In a recording each has a number; in the next one
+ * of the call it goes on under another.
+ */
+struct spanrec_follow {
+	struct spanrec_followed *streams;
+	uint32_t count;
+};
+
+void spanrec_follow_fini(struct spanrec_follow *follow);
+
+struct spanrec_ordered;
+
+/**
+ * @param number which stream of the selection a frame is of, from 0
+ * @param gap whether what is missing between it and the one before was not, or
+ *        may not have been, lost
+ * @return 0, -ENOMEM
+ */
+int spanrec_follow_frame(struct spanrec_follow *follow,
+			 const struct spanrec_ordered *ordered,
+			 struct spanrec_withheld *withheld, uint32_t *number,
+			 bool *gap) __attribute__((warn_unused_result));
+
 /* ---- order.c ------------------------------------------------------------- */
 
 /** A frame of one of several recordings. */
 struct spanrec_ordered {
 	size_t segment; /**< of the selection */
 	enum store_side side;
+	const struct store_stream_info *info; /**< borrowed for the call */
 	struct rtp_format format;
 	struct store_frame frame;
+	const struct spanrec_spares *spares; /**< NULL: none */
+	bool resumes; /**< the one before it in its stream was not heard */
 };
 
 /** @return exit code, which stops */

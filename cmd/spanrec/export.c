@@ -23,13 +23,14 @@
 #include "cmd/common/log.h"
 #include "cmd/common/progress.h"
 
-enum { OUT = 0x200, MIX, FORCE };
+enum { OUT = 0x200, MIX, FORCE, NO_CONCEAL };
 
 struct arguments {
 	struct spanrec *spanrec;
 	struct spanrec_authority authority;
 	const char *id, *out;
 	enum spanrec_channels channels;
+	bool no_conceal;
 	bool force;
 };
 
@@ -40,6 +41,10 @@ static const struct argp_option options[] = {
 	  "other",
 	  0 },
 	{ "force", FORCE, NULL, 0, "Overwrite FILE if it exists", 0 },
+	{ "no-conceal", NO_CONCEAL, NULL, 0,
+	  "Silence where packets were lost; else up to 60 ms are made up from "
+	  "what lies around them, as a telephone does",
+	  0 },
 	{ 0 },
 };
 
@@ -81,6 +86,9 @@ parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case FORCE:
 		arguments->force = true;
+		return 0;
+	case NO_CONCEAL:
+		arguments->no_conceal = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		return parse_argument(arguments, value, state);
@@ -251,9 +259,9 @@ copy_write(struct copy *copy)
 	int rc = copy_open(copy);
 
 	if (!rc)
-		rc = spanrec_wav_header(copy->file,
-					spanrec_audio_channels(copy->audio),
-					copy->audio->frames);
+		rc = spanrec_wav_header(
+		    copy->file, spanrec_audio_channels(copy->audio),
+		    spanrec_audio_hz(copy->audio), copy->audio->frames);
 	if (rc < 0)
 		return copy_failed(copy, rc);
 	progress_init(&copy->progress, "exporting");
@@ -363,7 +371,8 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 {
 	struct spanrec *spanrec = arguments->spanrec;
 	struct spanrec_audio audio = { .selection = selection,
-				       .channels = arguments->channels };
+				       .channels = arguments->channels,
+				       .no_conceal = arguments->no_conceal };
 	int rc;
 
 	rc = check_format(arguments->out);

@@ -28,6 +28,7 @@ struct waiting {
 	int64_t due_ns;              /**< never before that of its stream */
 	struct store_stream_info info;
 	struct spanrec_ordered ordered;
+	struct spanrec_spares *spares;
 	uint8_t payload[];
 };
 
@@ -39,6 +40,7 @@ struct input {
 	int64_t from_ns, until_ns; /**< when there is sound of it */
 	int weight;                /**< who is heard, of several */
 	int64_t due_ns[STORE_STREAMS_MAX];
+	bool skipped[STORE_STREAMS_MAX]; /**< the last one was not heard */
 };
 
 struct order {
@@ -174,30 +176,75 @@ take_first(struct order *order)
 
 /* NOLINTEND(readability-function-size) */
 
+static void
+free_waiting(struct waiting *w)
+{
+	free(w->spares);
+	free(w);
+}
+
+/* Of packets with redundancy. @return 0, -ENOMEM */
+static int
+take_apart(const struct spanrec_source *source, struct waiting *w)
+{
+	struct store_frame *frame = &w->ordered.frame;
+	struct store_frame whole = *frame;
+
+	if (!spanrec_source_unpack(source, frame, NULL))
+		return 0;
+	w->spares = calloc(1, sizeof(*w->spares));
+	if (!w->spares)
+		return -ENOMEM;
+	spanrec_source_unpack(source, &whole, w->spares);
+	w->ordered.spares = w->spares;
+	return 0;
+}
+
 /* @return exit code */
 static int
 wait_for_turn(struct order *order, size_t i, const struct store_frame *frame)
 {
 	struct input *input = &order->inputs[i];
 	struct waiting *w = malloc(sizeof(*w) + frame->payload_bytes);
-	const struct rtp_format *format;
 	struct rtp_format fallback;
 
 	if (!w)
 		return out_of_memory();
 	if (frame->time_ns > input->due_ns[frame->stream])
 		input->due_ns[frame->stream] = frame->time_ns;
-	format = spanrec_source_format(input->source, frame, &fallback);
 	w->due_ns = input->due_ns[frame->stream];
 	w->info = input->source->info[frame->stream];
+	w->spares = NULL;
 	w->ordered = (struct spanrec_ordered){ .segment = i,
 					       .side = w->info.side,
-					       .format = *format,
+					       .info = &w->info,
 					       .frame = *frame };
 	memcpy(w->payload, frame->payload, frame->payload_bytes);
 	w->ordered.frame.payload = w->payload;
+	if (take_apart(input->source, w) < 0) {
+		free_waiting(w);
+		return out_of_memory();
+	}
+	w->ordered.format =
+	    *spanrec_source_format(input->source, &w->ordered.frame, &fallback);
 	put(order, w);
 	return 0;
+}
+
+/* @return exit code */
+static int
+let_go(struct order *order, struct waiting *w, spanrec_ordered_fn fn, void *ctx)
+{
+	struct input *input = &order->inputs[w->ordered.segment];
+	bool *skipped = &input->skipped[w->ordered.frame.stream];
+
+	if (!is_heard(order, w->ordered.segment, w->ordered.frame.time_ns)) {
+		order->hidden = *skipped = true;
+		return 0;
+	}
+	w->ordered.resumes = *skipped;
+	*skipped = false;
+	return fn(ctx, &w->ordered);
 }
 
 /* Those that no earlier one can come before any more. @return exit code */
@@ -209,12 +256,8 @@ release(struct order *order, int64_t until_ns, spanrec_ordered_fn fn, void *ctx)
 	while (!rc && order->waiting && order->waiting->due_ns < until_ns) {
 		struct waiting *w = take_first(order);
 
-		if (is_heard(order, w->ordered.segment,
-			     w->ordered.frame.time_ns))
-			rc = fn(ctx, &w->ordered);
-		else
-			order->hidden = true;
-		free(w);
+		rc = let_go(order, w, fn, ctx);
+		free_waiting(w);
 	}
 	return rc;
 }
@@ -294,7 +337,7 @@ finish(struct order *order)
 
 	DL_FOREACH_SAFE(order->waiting, w, next)
 	{
-		free(w);
+		free_waiting(w);
 	}
 	for (i = 0; i < order->selection->count; i++)
 		spanrec_source_close(&order->inputs[i].source);

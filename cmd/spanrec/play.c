@@ -17,13 +17,14 @@
 
 #define LATENCY_US 200000
 
-enum { FROM = 0x200, SIDE };
+enum { FROM = 0x200, SIDE, NO_CONCEAL };
 
 struct arguments {
 	struct spanrec *spanrec;
 	struct spanrec_authority authority;
 	const char *id, *from;
 	enum spanrec_channels channels;
+	bool no_conceal;
 	bool to_pipe;
 };
 
@@ -31,6 +32,10 @@ static const struct argp_option options[] = {
 	{ "from", FROM, "0:30", 0, "Begin so far into the call", 0 },
 	{ "side", SIDE, "left|right", 0,
 	  "One side only: left is local, right is remote", 0 },
+	{ "no-conceal", NO_CONCEAL, NULL, 0,
+	  "Silence where packets were lost; else up to 60 ms are made up from "
+	  "what lies around them, as a telephone does",
+	  0 },
 	{ 0 },
 };
 
@@ -80,6 +85,9 @@ parse(int key, char *value, struct argp_state *state)
 		else
 			argp_error(state, "--side is left or right");
 		return 0;
+	case NO_CONCEAL:
+		arguments->no_conceal = true;
+		return 0;
 	case ARGP_KEY_ARG:
 		return parse_argument(arguments, value, state);
 	case ARGP_KEY_NO_ARGS:
@@ -119,8 +127,9 @@ static int
 play_to_pipe(struct player *player)
 {
 	const struct spanrec_audio *audio = player->audio;
-	int rc = spanrec_wav_header(
-	    player->spanrec->out, spanrec_audio_channels(audio), audio->frames);
+	int rc = spanrec_wav_header(player->spanrec->out,
+				    spanrec_audio_channels(audio),
+				    spanrec_audio_hz(audio), audio->frames);
 
 	if (rc < 0) {
 		log_error("the sound could not be written: %s", strerror(-rc));
@@ -175,7 +184,8 @@ open_card(struct player *player)
 		rc = snd_pcm_set_params(player->card, SND_PCM_FORMAT_S16,
 					SND_PCM_ACCESS_RW_INTERLEAVED,
 					spanrec_audio_channels(player->audio),
-					SPANREC_SAMPLE_HZ, 1, LATENCY_US);
+					spanrec_audio_hz(player->audio), 1,
+					LATENCY_US);
 	if (rc >= 0)
 		return 0;
 	log_error("there is no sound card that works here (%s); write the "
@@ -265,7 +275,8 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 {
 	struct spanrec *spanrec = arguments->spanrec;
 	struct spanrec_audio audio = { .selection = selection,
-				       .channels = arguments->channels };
+				       .channels = arguments->channels,
+				       .no_conceal = arguments->no_conceal };
 	int rc;
 
 	rc =

@@ -20,8 +20,7 @@
 #include "rtp/tracks.h"
 #include "store/scrub.h"
 
-_Static_assert(STORE_RELAY_NS >= RTP_TRACKS_RELAY_SAMPLES *
-				     (INT64_C(1000000000) / SPANREC_SAMPLE_HZ),
+_Static_assert(STORE_RELAY_NS >= RTP_TRACKS_RELAY_NS,
 	       "what a relay passes on is taken out with what it is a copy of");
 
 /* ---- what the parts share ------------------------------------------------ */

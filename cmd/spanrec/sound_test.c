@@ -84,13 +84,23 @@ test_export(void **state)
 	assert_int_equal(info.frames, 48320);
 	assert_tone(pcm, 2, 0, 0.1, 440);
 	assert_tone(pcm, 2, 1, 0.1, 880);
-	/* the gap: 10 packets of silence on the right, from 1.0 s */
-	assert_true(amplitude(&pcm[2 * 8000 + 1], 1600, 2, 880) < 0.001);
+	/* the gap: 10 packets on the right, from 1.0 s. Of 0.2 s, 60 ms are
+	 * made up */
+	assert_true(amplitude(&pcm[2 * 8000 + 1], 160, 2, 880) > 0.25);
+	assert_true(amplitude(&pcm[2 * 8480 + 1], 1120, 2, 880) < 0.001);
 	assert_tone(pcm, 2, 0, 0.9, 440);
 	assert_tone(pcm, 2, 1, 1.3, 880);
 	/* the second segment */
 	assert_tone(pcm, 2, 0, 4.0, 440);
 	assert_tone(pcm, 2, 1, 5.4, 880);
+	free(pcm);
+
+	snprintf(path, sizeof(path), "%s/received.wav", f->folder);
+	free(run(f, NOW, EXIT_DONE,
+		 "export %s --out %s --purpose dispute --no-conceal",
+		 f->call[0], path));
+	pcm = read_wav(path, &info);
+	assert_true(amplitude(&pcm[2 * 8000 + 1], 1600, 2, 880) < 0.001);
 	free(pcm);
 
 	/* one segment of another call */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
@@ -110,6 +111,50 @@ spanrec_source_format(const struct spanrec_source *source,
 			 "payload type %u", type);
 	}
 	return fallback;
+}
+
+/* @return the format of a payload type, put into room if it was not told */
+static const struct rtp_format *
+format_of(const struct spanrec_source *source, const struct store_frame *frame,
+	  uint8_t payload_type, struct rtp_format *room)
+{
+	struct store_frame block = *frame;
+
+	block.payload_type = payload_type;
+	return spanrec_source_format(source, &block, room);
+}
+
+bool
+spanrec_source_unpack(const struct spanrec_source *source,
+		      struct store_frame *frame, struct spanrec_spares *spares)
+{
+	struct rtp_red_block blocks[RTP_RED_BLOCKS_MAX];
+	struct rtp_format room;
+	const char *encoding =
+	    spanrec_source_format(source, frame, &room)->encoding;
+	uint32_t count, i;
+
+	if ((*encoding != 'r' && *encoding != 'R') ||
+	    strcasecmp(encoding, "red"))
+		return false;
+	count = rtp_red_read(blocks, frame->payload, frame->payload_bytes);
+	if (!count)
+		return false;
+	for (i = 0; spares && i + 1 < count; i++) {
+		spares->formats[i] =
+		    *format_of(source, frame, blocks[i].payload_type, &room);
+		spares->spares[i] = (struct rtp_render_spare){
+			.timestamp = frame->timestamp - blocks[i].offset,
+			.format = &spares->formats[i],
+			.payload = blocks[i].payload,
+			.payload_bytes = blocks[i].bytes,
+		};
+		spares->count = i + 1;
+	}
+	frame->payload_type = blocks[count - 1].payload_type;
+	frame->payload = blocks[count - 1].payload;
+	frame->payload_bytes = (uint16_t)blocks[count - 1].bytes;
+	return true;
 }
 
 /* The end, or why there is no more. @return exit code */

@@ -659,6 +659,9 @@ struct spanrec_spans {
 
 /** What was left out of one recording on purpose. All zero: nothing. */
 struct spanrec_withheld {
+	/** by side: all that is missing and was not lost, on purpose or not */
+	struct spanrec_spans unlost[2];
+	bool in_order;
 	struct spanrec_withheld_gap {
 		enum store_side side;
 		unsigned stream;
@@ -688,11 +691,24 @@ int spanrec_withheld_ask(struct spanrec_withheld *withheld,
 			 int64_t time_ns)
 	__attribute__((warn_unused_result));
 
+/**
+ * Is anything missing of a side that was not just lost? Then nothing is made
+ * up in its place.
+ *
+ * @cost logarithmic in gaps, but for the first question
+ */
+bool spanrec_withheld_between(struct spanrec_withheld *withheld,
+			      enum store_side side, int64_t from_ns,
+			      int64_t until_ns);
+
+/** When begins what is missing of a side and was not just lost, from a time on?
+ * @return INT64_MAX: never */
+int64_t spanrec_withheld_next(struct spanrec_withheld *withheld,
+			      enum store_side side, int64_t time_ns);
+
 void spanrec_withheld_fini(struct spanrec_withheld *withheld);
 
 /* ---- audio.c ----------------------------------------------------------- */
-
-#define SPANREC_SAMPLE_HZ 8000
 
 enum spanrec_channels {
 	SPANREC_STEREO, /**< left is local, right is remote */
@@ -705,7 +721,10 @@ enum spanrec_channels {
 struct spanrec_audio {
 	const struct spanrec_selection *selection;
 	enum spanrec_channels channels;
+	bool no_conceal; /**< given: nothing is made up in place of a loss */
 	int64_t start_ns, end_ns;
+	uint32_t sample_hz; /**< 8000, 16000 or 48000: what a codec here needs */
+	struct rtp_format rated; /**< the last one that was asked for that */
 	uint64_t frames;         /**< samples per channel, from start to end */
 	uint64_t frames_unknown; /**< RTP frames without a decoder */
 	char encoding[RTP_ENCODING_BYTES]; /**< of one of these */
@@ -722,6 +741,9 @@ bool spanrec_segment_audible(const struct store_segment *segment);
 
 /** 1 or 2 */
 unsigned spanrec_audio_channels(const struct spanrec_audio *audio);
+
+/** Samples a second. */
+uint32_t spanrec_audio_hz(const struct spanrec_audio *audio);
 
 /**
  * Is there anything to hear? Says why not. Needs no key.
@@ -772,7 +794,8 @@ int spanrec_reader_failed(const struct store_segment *segment, int error);
  *
  * @return 0, -EOVERFLOW (WAV counts bytes in 32 bits), -EIO and others of stdio
  */
-int spanrec_wav_header(FILE *to, unsigned channels, uint64_t frames)
+int spanrec_wav_header(FILE *to, unsigned channels, uint32_t hz,
+		       uint64_t frames)
 	__attribute__((warn_unused_result));
 /** Is there a WAV header for so much? */
 bool spanrec_wav_fits(unsigned channels, uint64_t frames);

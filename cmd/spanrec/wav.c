@@ -9,6 +9,7 @@
  */
 #include "cmd/spanrec/spanrec.h"
 
+#include <endian.h>
 #include <errno.h>
 
 #define HEADER_BYTES 44
@@ -44,7 +45,7 @@ spanrec_wav_fits(unsigned channels, uint64_t frames)
 }
 
 int
-spanrec_wav_header(FILE *to, unsigned channels, uint64_t frames)
+spanrec_wav_header(FILE *to, unsigned channels, uint32_t hz, uint64_t frames)
 {
 	uint8_t header[HEADER_BYTES] = { 'R', 'I', 'F', 'F', 0,   0,   0,   0,
 					 'W', 'A', 'V', 'E', 'f', 'm', 't', ' ',
@@ -60,8 +61,8 @@ spanrec_wav_header(FILE *to, unsigned channels, uint64_t frames)
 	data_bytes = (uint32_t)frames * frame_bytes;
 	put_le32(header + 4, HEADER_BYTES - 8 + data_bytes);
 	put_le16(header + 22, channels);
-	put_le32(header + 24, SPANREC_SAMPLE_HZ);
-	put_le32(header + 28, SPANREC_SAMPLE_HZ * frame_bytes);
+	put_le32(header + 24, hz);
+	put_le32(header + 28, hz * frame_bytes);
 	put_le16(header + 32, frame_bytes);
 	put_le16(header + 34, 8 * SAMPLE_BYTES);
 	put_le32(header + 40, data_bytes);
@@ -75,6 +76,9 @@ spanrec_wav_samples(FILE *to, const int16_t *pcm, size_t count)
 	size_t i, n;
 	int rc;
 
+	if (htole16(1) == 1)
+		return write_bytes(to, (const uint8_t *)pcm,
+				   count * SAMPLE_BYTES);
 	while (count) {
 		n = count < 1024 ? count : 1024;
 		for (i = 0; i < n; i++)

@@ -15,8 +15,7 @@
 #include "rtp/tracks.h"
 
 /** One hop is behind another by less. */
-#define RELAY_NS                                                               \
-	(RTP_TRACKS_RELAY_SAMPLES * (INT64_C(1000000000) / SPANREC_SAMPLE_HZ))
+#define RELAY_NS RTP_TRACKS_RELAY_NS
 
 /* Loss and the like hide nothing: what one hop misses the other may tell. So
  * it is with keys that only one leg of a call has. */
@@ -33,6 +32,14 @@ on_purpose(enum store_reason reason)
 	}
 }
 
+/* Packets that should have come: what they held may be made up. */
+static bool
+was_lost(enum store_reason reason)
+{
+	return reason == STORE_REASON_loss || reason == STORE_REASON_kernel ||
+	       reason == STORE_REASON_overrun;
+}
+
 static void *
 room_for_one(void *array, size_t count, size_t bytes)
 {
@@ -42,28 +49,42 @@ room_for_one(void *array, size_t count, size_t bytes)
 	return realloc(array, (count ? 2 * count : 1) * bytes);
 }
 
+static int
+add_unlost(struct spanrec_spans *row, const struct spanrec_span *span)
+{
+	struct spanrec_span *spans =
+	    room_for_one(row->spans, row->count, sizeof(*spans));
+
+	if (!spans)
+		return -ENOMEM;
+	row->spans = spans;
+	spans[row->count++] = *span;
+	return 0;
+}
+
 int
 spanrec_withheld_add(struct spanrec_withheld *withheld, enum store_side side,
 		     const struct store_gap *gap)
 {
+	struct spanrec_span span = { gap->from_ns, gap->until_ns };
 	struct spanrec_withheld_gap *gaps;
-	int64_t from_ns = gap->from_ns, until_ns = gap->until_ns;
 
+	/* packets that overtook each other */
+	if (span.until_ns < span.from_ns)
+		span = (struct spanrec_span){ gap->until_ns, gap->from_ns };
+	if (!was_lost(gap->reason) &&
+	    add_unlost(&withheld->unlost[side == STORE_RIGHT], &span) < 0)
+		return -ENOMEM;
 	if (!on_purpose(gap->reason))
 		return 0;
 	gaps = room_for_one(withheld->gaps, withheld->count, sizeof(*gaps));
 	if (!gaps)
 		return -ENOMEM;
 	withheld->gaps = gaps;
-	/* packets that overtook each other */
-	if (until_ns < from_ns) {
-		from_ns = gap->until_ns;
-		until_ns = gap->from_ns;
-	}
 	gaps[withheld->count++] = (struct spanrec_withheld_gap){
 		.side = side,
 		.stream = gap->stream,
-		.span = { from_ns, until_ns },
+		.span = span,
 	};
 	return 0;
 }
@@ -75,6 +96,8 @@ spanrec_withheld_fini(struct spanrec_withheld *withheld)
 
 	for (i = 0; i < STORE_STREAMS_MAX; i++)
 		free(withheld->of[i].spans);
+	for (i = 0; i < 2; i++)
+		free(withheld->unlost[i].spans);
 	free(withheld->gaps);
 	*withheld = (struct spanrec_withheld){ 0 };
 }
@@ -107,21 +130,29 @@ put_in_order(struct spanrec_spans *row)
 	row->count = n;
 }
 
-static bool
-touches(const struct spanrec_spans *row, const struct spanrec_span *span)
+/* The first that is not over before a time. @return NULL: there is none */
+static const struct spanrec_span *
+first_from(const struct spanrec_spans *row, int64_t time_ns)
 {
 	size_t low = 0, high = row->count;
 
-	/* the first that is not over before it */
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (row->spans[middle].until_ns < span->from_ns)
+		if (row->spans[middle].until_ns < time_ns)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < row->count && row->spans[low].from_ns <= span->until_ns;
+	return low < row->count ? &row->spans[low] : NULL;
+}
+
+static bool
+touches(const struct spanrec_spans *row, const struct spanrec_span *span)
+{
+	const struct spanrec_span *first = first_from(row, span->from_ns);
+
+	return first && first->from_ns <= span->until_ns;
 }
 
 /* With what is shortly before and after; files may say any time. */
@@ -185,4 +216,37 @@ spanrec_withheld_ask(struct spanrec_withheld *withheld, enum store_side side,
 			return rc;
 	}
 	return touches(&withheld->of[stream], &now);
+}
+
+static const struct spanrec_spans *
+unlost(struct spanrec_withheld *withheld, enum store_side side)
+{
+	if (!withheld->in_order) {
+		put_in_order(&withheld->unlost[0]);
+		put_in_order(&withheld->unlost[1]);
+		withheld->in_order = true;
+	}
+	return &withheld->unlost[side == STORE_RIGHT];
+}
+
+bool
+spanrec_withheld_between(struct spanrec_withheld *withheld,
+			 enum store_side side, int64_t from_ns,
+			 int64_t until_ns)
+{
+	struct spanrec_span span = { from_ns, until_ns };
+
+	if (until_ns < from_ns)
+		span = (struct spanrec_span){ until_ns, from_ns };
+	return touches(unlost(withheld, side), &span);
+}
+
+int64_t
+spanrec_withheld_next(struct spanrec_withheld *withheld, enum store_side side,
+		      int64_t time_ns)
+{
+	const struct spanrec_span *first =
+	    first_from(unlost(withheld, side), time_ns);
+
+	return first ? first->from_ns : INT64_MAX;
 }

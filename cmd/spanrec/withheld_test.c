@@ -36,6 +36,14 @@ asked(struct spanrec_withheld *w, unsigned stream, int64_t time_ms)
 	return rc;
 }
 
+static bool
+between(struct spanrec_withheld *w, enum store_side side, int64_t from_ms,
+	int64_t until_ms)
+{
+	return spanrec_withheld_between(w, side, START + from_ms * MS,
+					START + until_ms * MS);
+}
+
 static void
 test_reasons(void **state)
 {
@@ -49,6 +57,38 @@ test_reasons(void **state)
 
 		add(&w, 0, reason, 1000, 1160);
 		assert_int_equal(asked(&w, 1, 1080), on_purpose);
+		spanrec_withheld_fini(&w);
+	}
+}
+
+/* Only what was lost may be made up. */
+static void
+test_what_may_be_made_up(void **state)
+{
+	enum store_reason reason;
+
+	for (reason = 0; reason < STORE_REASON_COUNT; reason++) {
+		struct spanrec_withheld w = { 0 };
+		bool lost = reason == STORE_REASON_loss ||
+			    reason == STORE_REASON_kernel ||
+			    reason == STORE_REASON_overrun;
+		int64_t next;
+
+		add(&w, 0, STORE_REASON_paused, 5000, 5100);
+		add(&w, 0, reason, 1000, 1160);
+		assert_int_equal(between(&w, STORE_LEFT, 980, 1180), !lost);
+		assert_int_equal(between(&w, STORE_LEFT, 1180, 980), !lost);
+		assert_int_equal(between(&w, STORE_LEFT, 1160, 1180), !lost);
+		assert_false(between(&w, STORE_LEFT, 900, 999));
+		assert_false(between(&w, STORE_LEFT, 1161, 4000));
+		assert_false(between(&w, STORE_RIGHT, 980, 1180));
+		next = spanrec_withheld_next(&w, STORE_LEFT, START);
+		assert_int_equal((next - START) / MS, lost ? 5000 : 1000);
+		next = spanrec_withheld_next(&w, STORE_LEFT, START + 5050 * MS);
+		assert_int_equal((next - START) / MS, 5000);
+		assert_int_equal(spanrec_withheld_next(&w, STORE_LEFT,
+						       START + 6000 * MS),
+				 INT64_MAX);
 		spanrec_withheld_fini(&w);
 	}
 }
@@ -182,6 +222,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_what_may_be_made_up),
 		cmocka_unit_test(test_others_only),
 		cmocka_unit_test(test_edges),
 		cmocka_unit_test(test_own_gap),
