@@ -75,7 +75,7 @@ CFLAGS := -std=c11 -g $(WARN) $(CFLAGS.$V)
 CPPFLAGS := -D_GNU_SOURCE -I. -MMD -MP
 LDFLAGS := $(LDFLAGS.$V) -Wl,--as-needed
 LDLIBS := -lpcap -losipparser2 -lsodium -llmdb -luv -lyaml -ljansson \
-	-lsmartcols -lsndfile -lspandsp -lasound -lcap-ng -lsystemd \
+	-lsmartcols -lsndfile -lspandsp -lasound -lcap-ng -lsystemd -lsrtp2 \
 	-lpthread -lm
 
 OBJ = $(patsubst %.c,$B/%.o,$(1))
