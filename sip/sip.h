@@ -272,12 +272,12 @@ struct sip_media {
 	bool secure;      /**< RTP/SAVP, SAVPF, or keys offered */
 	bool dtls;        /**< keys are agreed on where nobody sees them (RFC
 			   * 5764) */
-	const struct sip_crypto_list *crypto; /**< by which this party sends;
-			   * NULL: no key was told */
 	bool candidate;   /**< where ICE (RFC 8445) tries: it may be nobody's, or
 			   * another's in a network of its own */
 	uint32_t formats_count;
 	struct sip_format formats[SIP_FORMATS_MAX];
+	const struct sip_crypto_list *crypto; /**< by which this party sends;
+					       * NULL: no key was told */
 };
 
 /*

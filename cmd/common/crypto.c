@@ -19,8 +19,8 @@ crypto_key(struct rtp_srtp_key *key, const struct sip_crypto *crypto)
 	    crypto->key_bytes != rtp_srtp_key_bytes((enum rtp_srtp_suite)suite))
 		return -ENOTSUP;
 	key->suite = (enum rtp_srtp_suite)suite;
-	key->unencrypted = crypto->unencrypted;
-	/* RFC 7714 section 14.2: an AEAD cannot do without its tag. */
+	/* An AEAD encrypts and proves in one. */
+	key->unencrypted = crypto->unencrypted && !aead;
 	key->unauthenticated = crypto->unauthenticated && !aead;
 	key->mki_bytes = crypto->mki_bytes;
 	key->mki = crypto->mki;
