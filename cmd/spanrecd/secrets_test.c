@@ -218,8 +218,8 @@ not_wanted(void **state)
 	assert_int_equal(open_one(&q, 65000, 0), SECRETS_DECRYPTED);
 	q.wanted = false;
 	assert_int_equal(open_one(&q, 65001, 0), SECRETS_REFUSED);
-	for (uint16_t sequence = 20000; sequence <= 60000; sequence += 20000)
-		assert_int_equal(open_one(&q, sequence, 0), SECRETS_REFUSED);
+	for (uint32_t s = 20000; s <= 60000; s += 20000)
+		assert_int_equal(open_one(&q, (uint16_t)s, 0), SECRETS_REFUSED);
 	/* Its rollover counter went on meanwhile. */
 	q.wanted = true;
 	assert_int_equal(open_one(&q, 61000, 0), SECRETS_DECRYPTED);
