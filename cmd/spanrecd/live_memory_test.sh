@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What is in the memory of a live recorder of sound that it left out, of a card
-# number that was keyed, and of keys of SRTP, when nothing can come of it any more: nothing. The
-# ring that the kernel fills is not looked into. Prints a line for each test, and
+# number that was keyed, and of keys of SRTP, when nothing can come of it any
+# more: nothing. The ring that the kernel fills is not looked into. Prints a line
+# for each test, and
 # ends with 1 if one failed.
 case ${V:-release} in
 release | clang) ;;
@@ -94,7 +95,11 @@ memory() {
 	card = [4] + 15 * [1]
 	words = {"exempt": [b"EXE!!!!!!!!!"], "pays": [b"PAY!!!!!!!!!"],
 	         "kept": [b"KEP!!!!!!!!!"], "card": [bytes(card)],
-	         "srtp": [b"SrtpMasterKey-", b"U3J0cE1hc3RlcktleS"]}
+	         # and what is derived from it (RFC 3711 section 4.3)
+	         "srtp": [b"SrtpMasterKey-", b"U3J0cE1hc3RlcktleS",
+	                  bytes.fromhex("a427d7bfa7cab0b7bfcbe1f23777aaa3"),
+	                  bytes.fromhex("2cb6ed08de2c00cf596cb7a9f435eceb"),
+	                  bytes.fromhex("583f827fe167b16fac368ef3")]}
 	# A-law as it is sent, and decoded (G.711).
 	def linear(code):
 	    code ^= 0x55
