@@ -12,8 +12,9 @@
  * near. */
 enum { REFUSED_BEFORE_SEARCH = 4 };
 
-/* Of what goes on being refused, every so many are tried with all keys. */
-enum { REFUSED_EVERY = 16 };
+/* Of what goes on being refused the first are tried with all keys, each of
+ * them, for a new key is told just before it is used; then one of so many. */
+enum { REFUSED_AT_FIRST = 64, REFUSED_EVERY = 16 };
 
 struct rtp_decrypt {
 	uint32_t ssrc;
@@ -21,7 +22,7 @@ struct rtp_decrypt {
 	uint64_t id;              /* of its key */
 	bool unproved;
 	bool proved;
-	uint32_t refused;    /* in a row */
+	uint32_t refused;    /* in a row, since the keys are these */
 	uint64_t generation; /* of the keys that were tried last */
 	/* the frame of before */
 	bool kept;
@@ -156,30 +157,21 @@ begin_unproved(struct rtp_decrypt *d, const struct rtp_decrypt_keys *keys,
 	return proves(d, d->session, frame);
 }
 
-/* The first, second, fourth, eighth ... in a row, or the first since the keys
- * are others. */
+/* Is the nth that is refused in a row worth a try with all keys? */
 static bool
-is_seldom(const struct rtp_decrypt *d, const struct rtp_decrypt_keys *keys)
+is_tried(uint32_t n)
 {
-	uint32_t n = d->refused + 1;
-
-	return (n & (n - 1)) == 0 || keys->generation != d->generation;
+	return n <= REFUSED_AT_FIRST || n % REFUSED_EVERY == 0;
 }
 
-/* Is it worth a try with all keys? */
-static bool
-is_tried(const struct rtp_decrypt *d, const struct rtp_decrypt_keys *keys)
-{
-	return is_seldom(d, keys) || (d->refused + 1) % REFUSED_EVERY == 0;
-}
-
-/* ... and at all rollovers? */
+/* ... and at all rollovers? The first, second, fourth, eighth ... are. */
 static bool
 is_searched(const struct rtp_decrypt *d, const struct rtp_decrypt_keys *keys)
 {
-	return is_seldom(d, keys) && *keys->searches > 0 &&
-	       (!d->session || d->refused + 1 >= REFUSED_BEFORE_SEARCH ||
-		keys->generation != d->generation);
+	uint32_t n = d->refused + 1;
+
+	return (n & (n - 1)) == 0 && *keys->searches > 0 &&
+	       (!d->session || n >= REFUSED_BEFORE_SEARCH);
 }
 
 static bool
@@ -189,7 +181,6 @@ look_for_key(struct rtp_decrypt *d, const struct rtp_decrypt_keys *keys,
 	bool search = is_searched(d, keys);
 	struct rollovers list;
 
-	d->generation = keys->generation;
 	*keys->searches -= search;
 	list_rollovers(d, search, &list);
 	for (uint32_t i = 0; i < keys->count; i++)
@@ -208,11 +199,14 @@ static enum rtp_decrypt_answer
 decrypt(struct rtp_decrypt *d, const struct rtp_decrypt_keys *keys,
 	const struct rtp_frame *frame)
 {
+	if (keys->generation != d->generation)
+		d->refused = 0;
+	d->generation = keys->generation;
 	/* What is not proved goes by what was agreed on last. */
 	if (is_gone(d, keys))
 		rtp_srtp_free(&d->session);
 	if ((d->session && proves(d, d->session, frame)) ||
-	    (is_tried(d, keys) && look_for_key(d, keys, frame))) {
+	    (is_tried(d->refused + 1) && look_for_key(d, keys, frame))) {
 		d->refused = 0;
 		return RTP_DECRYPT_DONE;
 	}

@@ -187,6 +187,25 @@ a_new_key(void **state)
 	}
 }
 
+/* It is told a while before it is used, to who knows no other. */
+static void
+the_first_key(void **state)
+{
+	struct rtp_srtp_key other = { .bytes = { 99 } };
+	struct fixture f;
+
+	begin(&f);
+	f.keys.count = 0;
+	send_by(&f, &other, 0);
+	assert_int_equal(taken(&f, 1, 1000), 0);
+	f.keys.count = KEYS;
+	f.keys.generation = 2;
+	assert_int_equal(taken(&f, 1001, 20), 0);
+	send_by(&f, &f.key[1], 0);
+	assert_int_equal(taken(&f, 1021, 20), 20);
+	end(&f);
+}
+
 /* Damaged ones in between cost themselves and nothing else. */
 static void
 damage(void **state)
@@ -339,6 +358,7 @@ main(void)
 		cmocka_unit_test(met_in_the_middle),
 		cmocka_unit_test(no_key_fits),
 		cmocka_unit_test(a_new_key),
+		cmocka_unit_test(the_first_key),
 		cmocka_unit_test(damage),
 		cmocka_unit_test(after_a_pause),
 		cmocka_unit_test(unproved),

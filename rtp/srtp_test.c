@@ -123,6 +123,7 @@ make(uint8_t *packet, uint16_t sequence)
 static void
 there_and_back(void **state)
 {
+	static const uint8_t mki[] = { 0x12, 0x34, 0x56, 0x78 };
 	alignas(8) uint8_t plain[HEADER + PAYLOAD], packet[512], bad[512];
 
 	for (int i = 0; i < RTP_SRTP_SUITES_COUNT * 8; i++) {
@@ -132,7 +133,7 @@ there_and_back(void **state)
 		size_t n, m;
 
 		key.mki_bytes = i & 1 ? 4 : 0;
-		key.mki = 0x12345;
+		key.mki = 0x12345678;
 		key.unencrypted = (i & 2) && !aead;
 		key.unauthenticated = (i & 4) && !aead;
 		to = session(&key, true);
@@ -147,6 +148,8 @@ there_and_back(void **state)
 		assert_int_equal(
 		    memcmp(packet + HEADER, plain + HEADER, PAYLOAD) == 0,
 		    key.unencrypted);
+		if (key.mki_bytes && !aead) /* before the tag */
+			assert_memory_equal(packet + sizeof(plain), mki, 4);
 		for (size_t k = 4; k < n && !key.unauthenticated; k += 5) {
 			memcpy(bad, packet, n);
 			bad[k] ^= 1 << k % 8;

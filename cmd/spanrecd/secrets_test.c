@@ -176,6 +176,11 @@ without_a_tag(void **state)
 	tell(SIP_CALLEE, 0, "c"); /* tag 1 was picked */
 	assert_int_equal(open_one(&q, 2, 20 * MS), SECRETS_REFUSED);
 	clear(state);
+	tell(SIP_CALLER, 0, "aB");
+	tell(SIP_CALLEE, 0, "C"); /* no answer to that */
+	send_by('B');
+	assert_int_equal(open_one(&q, 3, 40 * MS), SECRETS_REFUSED);
+	clear(state);
 	tell(SIP_CALLER, 0, "AB");
 	tell(SIP_CALLEE, 0, "C"); /* likewise */
 	send_by('A');
@@ -234,8 +239,6 @@ too_many(void **state)
 	for (char name = 'a'; name < 'a' + 20; name++) {
 		tell(SIP_CALLER, 0, (char[]){ name, 0 });
 		tell(SIP_CALLEE, 0, (char[]){ (char)(name + 30), 0 });
-		/* told again it is no other */
-		tell(SIP_CALLEE, 0, (char[]){ (char)(name + 30), 0 });
 	}
 	send_by('a');
 	q = question(SIP_CALLER, 1);
@@ -245,6 +248,19 @@ too_many(void **state)
 		q = question(SIP_CALLER, port);
 		assert_int_equal(open_one(&q, 2, 0), SECRETS_DECRYPTED);
 	}
+}
+
+/* Told again it is no other. */
+static void
+told_again(void **state)
+{
+	struct secrets_question q = question(SIP_CALLER, 1);
+
+	tell(SIP_CALLER, 0, "a");
+	for (int i = 0; i < SECRETS_MAX; i++)
+		tell(SIP_CALLER, i * MS, "bc");
+	send_by('a');
+	assert_int_equal(open_one(&q, 1, SECRETS_MAX * MS), SECRETS_DECRYPTED);
 }
 
 static void
@@ -277,6 +293,7 @@ main(void)
 		cmocka_unit_test_teardown(not_said_to_be, clear),
 		cmocka_unit_test_teardown(not_wanted, clear),
 		cmocka_unit_test_teardown(too_many, clear),
+		cmocka_unit_test_teardown(told_again, clear),
 		cmocka_unit_test_teardown(no_memory, clear),
 	};
 
