@@ -326,12 +326,12 @@ truncations(void **state)
 
 	begin(&f);
 	send_by(&f, &f.key[0], 0);
-	for (uint16_t n = 0; n < PAYLOAD; n++) {
+	for (uint32_t n = 0; n < PAYLOAD; n++) {
 		struct rtp_frame frame = send(&f, n);
 		uint8_t *copy = testing_copy(frame.body, n);
 
 		frame.body = copy;
-		frame.body_bytes = n;
+		frame.body_bytes = (uint16_t)n;
 		frame.flags = n & 0x3f;
 		assert_int_equal(take(&f, frame), RTP_DECRYPT_REFUSED);
 		free(copy);

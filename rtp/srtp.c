@@ -69,6 +69,15 @@ rtp_srtp_key_bytes(enum rtp_srtp_suite suite)
 	return (uint32_t)suites[suite].key_bytes + suites[suite].salt_bytes;
 }
 
+bool
+rtp_srtp_key_equal(const struct rtp_srtp_key *a, const struct rtp_srtp_key *b)
+{
+	return a->suite == b->suite && a->unencrypted == b->unencrypted &&
+	       a->unauthenticated == b->unauthenticated &&
+	       a->mki_bytes == b->mki_bytes && a->mki == b->mki &&
+	       memcmp(a->bytes, b->bytes, rtp_srtp_key_bytes(a->suite)) == 0;
+}
+
 uint32_t
 rtp_srtp_tag_bytes(enum rtp_srtp_suite suite)
 {

@@ -59,6 +59,9 @@ int rtp_srtp_suite(const char *name);
 const char *rtp_srtp_suite_name(enum rtp_srtp_suite suite);
 /** Master key and salt of a suite. */
 uint32_t rtp_srtp_key_bytes(enum rtp_srtp_suite suite);
+/** Is it the same key, for the same packets? */
+bool rtp_srtp_key_equal(const struct rtp_srtp_key *a,
+			const struct rtp_srtp_key *b);
 /** By how much its packets grow, without an MKI. */
 uint32_t rtp_srtp_tag_bytes(enum rtp_srtp_suite suite);
 
@@ -107,9 +110,9 @@ int rtp_srtp_protect(struct rtp_srtp *srtp, uint8_t *packet, size_t *n)
  *
  * @param packet SRTP of this SSRC; 4-byte aligned
  * @param n its bytes, before and after
- * @return 0; -EBADMSG: it is not proved by this key at this rollover; -EALREADY:
- *         it was there before, or is too old to know. After an error the packet
- *         may be anything, and the session is what it was
+ * @return 0; -EBADMSG: it is not proved by this key at this rollover;
+ *         -EALREADY: it was there before, or is too old to know. After an error
+ *         the packet may be anything, and the session is what it was
  * @cost about 3 us for 20 ms of G.711, no allocation but by the library
  */
 int rtp_srtp_unprotect(struct rtp_srtp *srtp, uint8_t *packet, size_t *n)

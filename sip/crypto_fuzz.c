@@ -31,8 +31,8 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 		assert(c->mki_bytes <= SIP_CRYPTO_MKI_MAX);
 		assert(memchr(c->suite, '\0', sizeof(c->suite)));
 		if (i >= once && i < 2 * once)
-			assert(memcmp(c, &list.crypto[i - once], sizeof(*c)) ==
-			       0);
+			assert(memcmp(c->key, list.crypto[i - once].key,
+				      sizeof(c->key)) == 0);
 	}
 	free(copy);
 	return 0;

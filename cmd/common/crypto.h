@@ -7,7 +7,6 @@
 #include "sip/sip.h"
 
 /**
- * @param key all of it is set, padding too: equal keys are equal bytes
  * @return 0, -ENOTSUP: by a suite that is not supported, or its key has not the
  *         length that it should
  */

@@ -55,7 +55,7 @@ is_known(const struct secrets_keys *keys, enum sip_party end,
 		const struct secret *s = latest(keys, i);
 
 		if (s->end == end && s->tag == key->tag &&
-		    memcmp(&s->key, &key->key, sizeof(s->key)) == 0)
+		    rtp_srtp_key_equal(&s->key, &key->key))
 			return true;
 	}
 	return false;

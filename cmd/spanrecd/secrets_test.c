@@ -236,9 +236,9 @@ too_many(void **state)
 {
 	struct secrets_question q;
 
-	for (char name = 'a'; name < 'a' + 20; name++) {
-		tell(SIP_CALLER, 0, (char[]){ name, 0 });
-		tell(SIP_CALLEE, 0, (char[]){ (char)(name + 30), 0 });
+	for (int i = 0; i < 20; i++) {
+		tell(SIP_CALLER, 0, (char[]){ (char)('a' + i), 0 });
+		tell(SIP_CALLEE, 0, (char[]){ (char)('a' + 30 + i), 0 });
 	}
 	send_by('a');
 	q = question(SIP_CALLER, 1);
