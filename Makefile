@@ -76,7 +76,7 @@ CPPFLAGS := -D_GNU_SOURCE -I. -MMD -MP
 LDFLAGS := $(LDFLAGS.$V) -Wl,--as-needed
 LDLIBS := -lpcap -losipparser2 -lsodium -llmdb -luv -lyaml -ljansson \
 	-lsmartcols -lsndfile -lspandsp -lgsm -lbcg729 -lopencore-amrnb \
-	-lopencore-amrwb -lspeex -lspeexdsp -lopus -lasound -lcap-ng -lsystemd \
+	-lopencore-amrwb -lspeex -lspeexdsp -lopus -lasound -lcap-ng -lsystemd -lsrtp2 \
 	-lpthread -lm
 
 OBJ = $(patsubst %.c,$B/%.o,$(1))

@@ -33,17 +33,35 @@ skip_extension(struct capture_rd *rd)
 
 /* The last byte counts the padding, itself included. */
 static int
-cut_padding(struct capture_rd *rd)
+cut_padding(struct capture_rd *rd, struct rtp_hdr *hdr)
 {
 	size_t left = capture_rd_left(rd);
-	size_t padding;
 
 	if (left == 0)
 		return -EBADMSG;
-	padding = rd->p[left - 1];
-	if (padding == 0 || padding > left)
+	hdr->tail_bytes = rd->p[left - 1];
+	if (hdr->tail_bytes == 0 || hdr->tail_bytes > left)
 		return -EBADMSG;
-	capture_rd_limit(rd, left - padding);
+	capture_rd_limit(rd, left - hdr->tail_bytes);
+	return 0;
+}
+
+int
+rtp_hdr_parse_body(struct rtp_hdr *hdr, const uint8_t *body, size_t n)
+{
+	struct capture_rd rd = capture_rd_init(body, n);
+
+	hdr->tail_bytes = 0;
+	capture_rd_take(&rd, 4 * (size_t)(hdr->flags & 0x0f));
+	if (hdr->flags & 0x10)
+		skip_extension(&rd);
+	if (rd.failed)
+		return -EBADMSG;
+	if (hdr->flags & 0x20 && cut_padding(&rd, hdr) < 0)
+		return -EBADMSG;
+	hdr->payload = rd.p;
+	hdr->payload_bytes = (uint32_t)capture_rd_left(&rd);
+	hdr->head_bytes = (uint32_t)(rd.p - body);
 	return 0;
 }
 
@@ -63,14 +81,8 @@ rtp_hdr_parse(struct rtp_hdr *hdr, const uint8_t *bytes, size_t n)
 		return -EBADMSG;
 	if (hdr->payload_type >= RTCP_FIRST && hdr->payload_type <= RTCP_LAST)
 		return -EBADMSG;
-	capture_rd_take(&rd, 4 * (size_t)(flags & 0x0f));
-	if (flags & 0x10)
-		skip_extension(&rd);
-	if (rd.failed)
+	hdr->flags = flags & 0x3f;
+	if (rtp_hdr_parse_body(hdr, rd.p, capture_rd_left(&rd)) < 0)
 		return -EBADMSG;
-	if (flags & 0x20 && cut_padding(&rd) < 0)
-		return -EBADMSG;
-	hdr->payload = rd.p;
-	hdr->payload_bytes = (uint32_t)capture_rd_left(&rd);
-	return (int)(rd.p - bytes);
+	return (int)(RTP_FIXED_BYTES + hdr->head_bytes);
 }

@@ -41,6 +41,10 @@ whole_header(void **state)
 	assert_int_equal(hdr.payload_type, 8);
 	assert_true(hdr.marker);
 	assert_int_equal(hdr.payload_bytes, 3);
+	assert_int_equal(hdr.flags, 0x32);
+	assert_int_equal(hdr.head_bytes, 16);
+	assert_int_equal(hdr.tail_bytes, 2);
+	assert_int_equal(rtp_hdr_body_bytes(&hdr), sizeof(everything) - 12);
 }
 
 /* Cut in the header: refused. Cut later: what was the last byte then says how

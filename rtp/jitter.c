@@ -60,13 +60,17 @@ enum kind { FRAME, TAKEN, DUPLICATE, LATE, SHED, SKIP };
 
 struct entry {
 	uint32_t sequence; /* a SKIP has no more than the first 8 bytes */
-	uint16_t payload_bytes;
+	uint16_t bytes;    /* that follow, and WHOLE */
 	uint8_t kind;
 	uint8_t type;       /* marker << 7 | payload type */
 	uint32_t timestamp; /* SHED: how many were shed up to this one */
 	uint32_t behind_ns; /* capture time = due - behind */
 	int64_t due_ns;
 };
+
+/* What follows is not the payload alone, but all of the packet that is behind
+ * the fixed header, and then a byte with the flags of that. */
+#define WHOLE 0x8000u
 
 static_assert(sizeof(struct entry) == 24, "as rtp_jitter_bytes promises");
 static_assert(RTP_JITTER_PAYLOAD_MAX ==
@@ -317,9 +321,9 @@ reserve(struct rtp_jitter *jitter, size_t bytes)
 }
 
 static size_t
-entry_bytes(size_t payload_bytes)
+entry_bytes(size_t bytes)
 {
-	return sizeof(struct entry) + ((payload_bytes + 7) & ~(size_t)7);
+	return sizeof(struct entry) + ((bytes + 7) & ~(size_t)7);
 }
 
 static void
@@ -342,10 +346,27 @@ fill_entry(struct entry *e, enum kind kind, uint32_t sequence,
 	   const struct rtp_hdr *hdr)
 {
 	e->sequence = sequence;
-	e->payload_bytes = 0;
+	e->bytes = 0;
 	e->kind = (uint8_t)kind;
 	e->type = (uint8_t)(hdr->marker << 7 | hdr->payload_type);
 	e->timestamp = hdr->timestamp;
+}
+
+static uint32_t
+kept_bytes(const struct rtp_hdr *hdr)
+{
+	return hdr->flags ? rtp_hdr_body_bytes(hdr) + 1 : hdr->payload_bytes;
+}
+
+static __attribute__((noinline)) void
+keep_whole(struct entry *e, const struct rtp_hdr *hdr)
+{
+	uint32_t bytes = rtp_hdr_body_bytes(hdr);
+
+	if (bytes)
+		memcpy(e + 1, rtp_hdr_body(hdr), bytes);
+	((uint8_t *)(e + 1))[bytes] = hdr->flags;
+	e->bytes |= WHOLE;
 }
 
 /* Write a frame at the head of the log, where there is room. Its time is that
@@ -357,18 +378,20 @@ store_frame(struct rtp_jitter *jitter, uint32_t sequence,
 	struct producer *p = &jitter->producer;
 	uint32_t head = head_of(p);
 	struct entry *e = at(jitter, p->log, head);
+	uint32_t bytes = kept_bytes(hdr);
 
 	fill_entry(e, FRAME, sequence, hdr);
-	e->payload_bytes = (uint16_t)hdr->payload_bytes;
+	e->bytes = (uint16_t)bytes;
 	e->behind_ns = behind;
 	e->due_ns = p->clock_ns;
-	if (hdr->payload_bytes)
-		memcpy(e + 1, hdr->payload, hdr->payload_bytes);
+	if (hdr->flags)
+		keep_whole(e, hdr);
+	else if (bytes)
+		memcpy(e + 1, hdr->payload, bytes);
 	atomic_store_explicit(&jitter->slots[sequence & p->mask],
 			      (uint64_t)sequence << 32 | head,
 			      memory_order_release);
-	atomic_store_explicit(&p->head,
-			      head + (uint32_t)entry_bytes(hdr->payload_bytes),
+	atomic_store_explicit(&p->head, head + (uint32_t)entry_bytes(bytes),
 			      memory_order_release);
 }
 
@@ -534,9 +557,9 @@ put_slowly(struct rtp_jitter *jitter, const struct rtp_hdr *hdr,
 		return slot_in_use(jitter, sequence, clock_ns);
 	if (ahead < 0 && is_late(jitter, sequence, clock_ns))
 		return put_note(jitter, LATE, sequence, hdr, time_ns);
-	if (hdr->payload_bytes > RTP_JITTER_PAYLOAD_MAX)
+	if (kept_bytes(hdr) > RTP_JITTER_PAYLOAD_MAX)
 		return RTP_PUT_NO_ROOM;
-	if (!reserve(jitter, entry_bytes(hdr->payload_bytes)))
+	if (!reserve(jitter, entry_bytes(kept_bytes(hdr))))
 		return full(jitter, clock_ns);
 	p->clock_ns = clock_ns;
 	store_frame(jitter, sequence, hdr, behind_ns(clock_ns, time_ns));
@@ -550,7 +573,7 @@ rtp_jitter_put(struct rtp_jitter *jitter, const struct rtp_hdr *hdr,
 {
 	struct producer *p = &jitter->producer;
 	uint32_t sequence = p->newest + 1;
-	size_t bytes = entry_bytes(hdr->payload_bytes);
+	size_t bytes = entry_bytes(kept_bytes(hdr));
 
 	if (hdr->sequence != (uint16_t)sequence || sequence >= p->fast_until ||
 	    time_ns < p->clock_ns || head_of(p) + bytes > p->block_end)
@@ -634,7 +657,7 @@ wipe_lent(struct rtp_jitter *jitter)
 	if (c->lent == NO_ENTRY)
 		return;
 	e = at(jitter, c->log, c->lent);
-	memset(e + 1, 0, e->payload_bytes);
+	memset(e + 1, 0, e->bytes & ~WHOLE);
 	c->lent = NO_ENTRY;
 }
 
@@ -662,7 +685,7 @@ oldest_entry(struct rtp_jitter *jitter)
 static void
 pass(struct consumer *c, const struct entry *e)
 {
-	c->tail += (uint32_t)entry_bytes(e->payload_bytes);
+	c->tail += (uint32_t)entry_bytes(e->bytes & ~WHOLE);
 }
 
 /* Pass what asks for nothing: frames taken before their turn in the log, and
@@ -684,7 +707,7 @@ oldest_open_entry(struct rtp_jitter *jitter)
 }
 
 static void
-show(struct rtp_frame *frame, const struct entry *e)
+show_number(struct rtp_frame *frame, const struct entry *e)
 {
 	*frame = (struct rtp_frame){
 		.time_ns = e->due_ns - e->behind_ns,
@@ -692,9 +715,32 @@ show(struct rtp_frame *frame, const struct entry *e)
 		.timestamp = e->timestamp,
 		.payload_type = e->type & 0x7f,
 		.marker = e->type >> 7,
-		.payload_bytes = e->payload_bytes,
-		.payload = (const uint8_t *)(e + 1),
 	};
+}
+
+/* Where the payload is was found when it came. */
+static __attribute__((noinline)) void
+show_whole(struct rtp_frame *frame, const struct entry *e)
+{
+	struct rtp_hdr hdr = { 0 };
+
+	frame->body_bytes = (uint16_t)((e->bytes & ~WHOLE) - 1);
+	frame->flags = hdr.flags = frame->body[frame->body_bytes];
+	if (rtp_hdr_parse_body(&hdr, frame->body, frame->body_bytes) < 0)
+		hdr.payload_bytes = 0;
+	else
+		frame->payload = hdr.payload;
+	frame->payload_bytes = (uint16_t)hdr.payload_bytes;
+}
+
+static void
+show(struct rtp_frame *frame, const struct entry *e)
+{
+	show_number(frame, e);
+	frame->body = frame->payload = (const uint8_t *)(e + 1);
+	frame->body_bytes = frame->payload_bytes = e->bytes;
+	if (e->bytes & WHOLE)
+		show_whole(frame, e);
 }
 
 /* Shed packets that never found room for a note, once all else is out. */
@@ -722,9 +768,7 @@ peek_note(struct rtp_jitter *jitter, const struct entry *e,
 {
 	const struct consumer *c = &jitter->consumer;
 
-	show(frame, e);
-	frame->payload = NULL;
-	frame->payload_bytes = 0;
+	show_number(frame, e);
 	switch ((enum kind)e->kind) {
 	case DUPLICATE:
 		return RTP_TAKE_DUPLICATE;
@@ -761,12 +805,10 @@ static enum rtp_take
 peek_gap(const struct consumer *c, const struct entry *after,
 	 struct rtp_frame *frame)
 {
-	show(frame, after);
+	show_number(frame, after);
 	frame->sequence = c->next - c->gap_missing;
 	frame->missing = c->gap_missing;
 	frame->shed = c->gap_shed;
-	frame->payload = NULL;
-	frame->payload_bytes = 0;
 	return RTP_TAKE_GAP;
 }
 

@@ -35,7 +35,8 @@
 
 struct rtp_jitter;
 
-/** Longest payload that can be kept; Ethernet brings 1460 at most. */
+/** Longest payload that can be kept, with CSRCs, extension and padding;
+ * Ethernet brings 1460 at most. */
 #define RTP_JITTER_PAYLOAD_MAX 2008
 
 /** Sizes, the same for all buffers of a recorder. */
@@ -74,8 +75,12 @@ struct rtp_frame {
 	uint8_t payload_type;
 	bool marker;
 	bool in_range;        /**< RTP_TAKE_LATE: its number was part of a gap */
+	uint8_t flags;        /**< as in struct rtp_hdr */
 	uint16_t payload_bytes;
+	uint16_t body_bytes;
 	const uint8_t *payload; /**< until the next take or peek */
+	const uint8_t *body; /**< likewise; all that is after the fixed header:
+			      * of SRTP it is proved and decrypted together */
 };
 
 /** Bytes of memory one buffer needs, 64-byte aligned. */

@@ -20,7 +20,36 @@ struct rtp_hdr {
 	bool marker;
 	const uint8_t *payload; /**< borrowed; CSRCs, extension and padding cut */
 	uint32_t payload_bytes;
+	/* What SRTP is authenticated with, too (RFC 3711 section 3.1): */
+	uint8_t flags;       /**< P, X and CC: six bits of the first byte */
+	uint8_t tail_bytes;  /**< padding, after the payload */
+	uint32_t head_bytes; /**< CSRCs and extension, before it */
 };
+
+/** Of the header, always there. */
+#define RTP_FIXED_BYTES 12
+
+/** All that comes after the fixed header. */
+static inline const uint8_t *
+rtp_hdr_body(const struct rtp_hdr *hdr)
+{
+	return hdr->payload ? hdr->payload - hdr->head_bytes : NULL;
+}
+
+static inline uint32_t
+rtp_hdr_body_bytes(const struct rtp_hdr *hdr)
+{
+	return hdr->head_bytes + hdr->payload_bytes + hdr->tail_bytes;
+}
+
+/**
+ * Find the payload in what comes after the fixed header.
+ *
+ * @param hdr flags; payload, payload_bytes, head_bytes and tail_bytes are set
+ * @return 0, -EBADMSG: it is shorter than its own lengths say
+ */
+int rtp_hdr_parse_body(struct rtp_hdr *hdr, const uint8_t *body, size_t n)
+	__attribute__((warn_unused_result));
 
 /**
  * Decode an RTP header.

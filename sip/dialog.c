@@ -23,6 +23,7 @@
 
 #include <utlist.h>
 
+#include "capture/secret.h"
 #include "sip/sip_priv.h"
 
 static void
@@ -36,13 +37,35 @@ emit_media(struct sip_call_state *call, enum sip_event_type type,
 }
 
 static void
+stream_free(struct sip_stream *s)
+{
+	capture_secret_free((void *)s->media.crypto, sizeof(*s->media.crypto));
+	free(s);
+}
+
+/** Of a copy that was made of the media of a description: the keys, too. Out of
+ * memory it has none. */
+static void
+stream_keys(struct sip_stream *s)
+{
+	struct sip_crypto_list *own;
+
+	if (!s->media.crypto)
+		return;
+	own = capture_secret_new(sizeof(*own));
+	if (own)
+		*own = *s->media.crypto;
+	s->media.crypto = own;
+}
+
+static void
 stream_close(struct sip_call_state *call, struct sip_stream *s, int64_t time_ns)
 {
 	sip__link_stream(call, s, false);
 	DL_DELETE(call->streams, s);
 	call->streams_count--;
 	emit_media(call, SIP_EVENT_MEDIA_CLOSE, &s->media, time_ns);
-	free(s);
+	stream_free(s);
 }
 
 static bool
@@ -72,6 +95,7 @@ stream_find(const struct sip_call_state *call, const struct sip_media *media)
 	for (s = call->streams; s; s = s->next) {
 		if (s->media.party == media->party &&
 		    s->media.secure == media->secure &&
+		    sip__crypto_same(s->media.crypto, media->crypto) &&
 		    capture_endpoint_equal(&s->media.receive,
 					   &media->receive) &&
 		    same_formats(&s->media, media))
@@ -95,11 +119,14 @@ stream_open(struct sip_call_state *call, const struct sip_media *media,
 		return NULL;
 	}
 	s->media = *media;
+	stream_keys(s);
 	s->media.number = ++tracker->last_media;
 	DL_APPEND(call->streams, s);
 	call->streams_count++;
 	sip__link_stream(call, s, true);
 	tracker->counters.secure_media += media->secure;
+	tracker->counters.keyed_media += media->crypto != NULL;
+	tracker->counters.dtls_media += media->dtls;
 	emit_media(call, SIP_EVENT_MEDIA_OPEN, &s->media, time_ns);
 	return s;
 }
@@ -373,6 +400,8 @@ sip__dialog_input(struct sip_call_state *call, const struct sip_turn *turn)
 		input_request(call, turn);
 	if (has_sdp && msg->status < 300)
 		sip__link_described(call, turn);
+	if (has_sdp)
+		sip__sdp_wipe(&tracker->sdp);
 }
 
 /* ---- forks --------------------------------------------------------------- */
@@ -479,7 +508,7 @@ sip__dialog_drop(struct sip_call_state *call)
 	for (s = call->streams; s; s = next) {
 		next = s->next;
 		sip__key_drop(&s->key);
-		free(s);
+		stream_free(s);
 	}
 	call->streams = NULL;
 	call->streams_count = 0;

@@ -33,6 +33,7 @@ struct section {
 	enum address kind;
 	enum sip_direction direction;
 	bool secure;
+	bool fingerprint;
 };
 
 struct reader {
@@ -42,10 +43,11 @@ struct reader {
 	struct sip_media media; /**< of the m= section being read */
 	struct capture_endpoint candidate[CANDIDATES_MAX];
 	uint32_t candidates;
-	bool in_media;  /**< an m= line was there */
-	bool in_audio;  /**< ... and it is one that is kept */
-	uint32_t lines; /**< m= lines */
-	bool known;     /**< a line that only SDP has was there */
+	struct sip_crypto_list crypto; /**< likewise */
+	bool in_media;                 /**< an m= line was there */
+	bool in_audio;                 /**< ... and it is one that is kept */
+	uint32_t lines;                /**< m= lines */
+	bool known; /**< a line that only SDP has was there */
 	bool open_any, send_any, receive_any;
 };
 
@@ -166,6 +168,19 @@ keep_candidates(struct reader *r)
 	}
 }
 
+/** Of the stream that is kept next. */
+static void
+keep_keys(struct reader *r)
+{
+	struct sip_crypto_list *kept = &r->sdp->crypto[r->sdp->count];
+
+	r->media.dtls = r->stream.fingerprint && r->crypto.count == 0;
+	if (r->crypto.count == 0)
+		return;
+	*kept = r->crypto;
+	r->media.crypto = kept;
+}
+
 /** The m= section is over: keep its stream if media can come to it. */
 static void
 finish_media(struct reader *r)
@@ -195,6 +210,7 @@ finish_media(struct reader *r)
 	memcpy(r->media.receive.addr, where->address.addr, 16);
 	r->media.direction = r->stream.direction;
 	r->media.secure |= r->stream.secure;
+	keep_keys(r);
 	r->sdp->audio[r->sdp->count++] = r->media;
 	keep_candidates(r);
 }
@@ -209,8 +225,10 @@ read_media(struct reader *r, struct sip_text line)
 	finish_media(r);
 	memset(&r->media, 0, sizeof(r->media));
 	r->stream = (struct section){ .direction = r->session.direction,
-				      .secure = r->session.secure };
+				      .secure = r->session.secure,
+				      .fingerprint = r->session.fingerprint };
 	r->candidates = 0;
+	memset(&r->crypto, 0, sizeof(r->crypto));
 	r->media.index = r->lines++;
 	r->in_media = true;
 	kind = next_word(&line);
@@ -349,6 +367,15 @@ read_candidate(struct reader *r, struct sip_text value)
 }
 
 static void
+read_crypto(struct reader *r, struct section *section, struct sip_text value)
+{
+	section->secure = true;
+	if (r->in_audio &&
+	    sip_crypto_read(&r->crypto, value.p, value.n) == -ENOSPC)
+		r->sdp->cut = true;
+}
+
+static void
 read_attribute(struct reader *r, struct sip_text line)
 {
 	struct section *section = r->in_media ? &r->stream : &r->session;
@@ -363,9 +390,10 @@ read_attribute(struct reader *r, struct sip_text line)
 		section->direction = SIP_RECVONLY;
 	else if (sip__text_same(name, SIP_TEXT("inactive")))
 		section->direction = SIP_INACTIVE;
-	else if (sip__text_same(name, SIP_TEXT("crypto")) ||
-		 sip__text_same(name, SIP_TEXT("fingerprint")))
-		section->secure = true;
+	else if (sip__text_same(name, SIP_TEXT("crypto")))
+		read_crypto(r, section, value);
+	else if (sip__text_same(name, SIP_TEXT("fingerprint")))
+		section->secure = section->fingerprint = true;
 	else if (sip__text_same(name, SIP_TEXT("rtpmap")) && r->in_audio)
 		read_rtpmap(r, value);
 	else if (sip__text_same(name, SIP_TEXT("fmtp")) && r->in_audio)
@@ -394,12 +422,21 @@ read_line(struct reader *r, struct sip_text line)
 		read_attribute(r, line);
 }
 
+void
+sip__sdp_wipe(struct sip_sdp *sdp)
+{
+	for (uint32_t i = 0; i < SIP_AUDIO_MAX; i++)
+		if (sdp->crypto[i].count)
+			explicit_bzero(&sdp->crypto[i], sizeof(sdp->crypto[i]));
+}
+
 int
 sip__sdp_parse(struct sip_sdp *sdp, struct sip_text text, bool cut)
 {
 	struct reader r = { .sdp = sdp };
 	struct sip_text line;
 
+	sip__sdp_wipe(sdp);
 	sdp->count = sdp->no_address = 0;
 	sdp->directed = sdp->cut = false;
 	while (sip__text_line(&text, &line)) {
@@ -408,6 +445,7 @@ sip__sdp_parse(struct sip_sdp *sdp, struct sip_text text, bool cut)
 		read_line(&r, line);
 	}
 	finish_media(&r);
+	explicit_bzero(&r.crypto, sizeof(r.crypto));
 	sdp->direction = r.open_any || (r.send_any && r.receive_any)
 			     ? SIP_SENDRECV
 			 : r.send_any    ? SIP_SENDONLY

@@ -11,6 +11,7 @@
  *                tolerant scan where libosip2 refuses)
  *   related.c    what it says of other dialogs
  *   sdp.c        session descriptions -> struct sip_media
+ *   crypto.c     ... and the keys of SRTP in them
  *   identity.c   who is who
  *   dialog.c     offers and answers (RFC 3264): which media is valid when
  *   call.c       calls, from INVITE to BYE
@@ -229,6 +230,42 @@ struct sip_format {
 /** RFC 3264: which way media may flow, as its receiver declared. */
 enum sip_direction { SIP_SENDRECV, SIP_SENDONLY, SIP_RECVONLY, SIP_INACTIVE };
 
+/** Keys kept of one stream. */
+#define SIP_CRYPTO_MAX         12
+#define SIP_CRYPTO_SUITE_BYTES 32
+#define SIP_CRYPTO_KEY_MAX     64
+#define SIP_CRYPTO_MKI_MAX     128
+
+/** A key of SRTP, as a=crypto tells it (RFC 4568). Wiped after the callback:
+ * whoever keeps it wipes it too. */
+struct sip_crypto {
+	uint32_t tag;
+	char suite[SIP_CRYPTO_SUITE_BYTES]; /**< as it was written */
+	bool unencrypted;     /**< UNENCRYPTED_SRTP */
+	bool unauthenticated; /**< UNAUTHENTICATED_SRTP */
+	bool derives;         /**< KDR: further keys are derived as it goes */
+	uint8_t mki_bytes;    /**< 0: there is no identifier */
+	uint64_t mki;
+	uint8_t key_bytes;
+	uint8_t key[SIP_CRYPTO_KEY_MAX]; /**< master key, then master salt */
+};
+
+struct sip_crypto_list {
+	uint32_t count;
+	struct sip_crypto crypto[SIP_CRYPTO_MAX];
+};
+
+/**
+ * Read what follows "a=crypto:". Each key of it joins the list.
+ *
+ * @param list zeroed before its first
+ * @return 0; -EBADMSG: nobody can read it; -ENOSPC: the list is full. Keys read
+ *         before that stay
+ * @cost linear, no allocation
+ */
+int sip_crypto_read(struct sip_crypto_list *list, const char *text, size_t n)
+	__attribute__((warn_unused_result));
+
 /** An audio stream as one party's SDP declares it. */
 struct sip_media {
 	uint64_t number; /**< 1, 2, ...: the same in its OPEN and its CLOSE */
@@ -237,11 +274,15 @@ struct sip_media {
 	enum sip_direction direction;
 	uint32_t index;   /**< which m= line, from 0 */
 	bool secure;      /**< RTP/SAVP, SAVPF, or keys offered */
+	bool dtls;        /**< keys are agreed on where nobody sees them (RFC
+			   * 5764) */
 	bool candidate;   /**< where ICE (RFC 8445) tries: it may be nobody's, or
 			   * another's in a network of its own */
 	uint32_t formats_count;
 	struct sip_format formats[SIP_FORMATS_MAX];
 	char parameters[SIP_MEDIA_PARAMETERS_BYTES]; /**< the first byte is NUL */
+	const struct sip_crypto_list *crypto; /**< by which this party sends;
+					       * NULL: no key was told */
 };
 
 /**
@@ -264,7 +305,7 @@ sip_format_parameters(const struct sip_media *media,
  * MEDIA_OPEN comes with the SDP itself, be it an offer, early media or an
  * answer. In mid-call the old media stays open beside what is offered until
  * the offer is answered (the old closes) or refused (the new closes). The same
- * address with other formats, or with keys, is other media: its OPEN comes
+ * address with other formats, or other keys, is other media: its OPEN comes
  * before the CLOSE of the old, so tell them apart by `number`. A party may
  * have several streams, and the same sound may be seen on several hops.
  *
@@ -409,6 +450,9 @@ struct sip_config {
 	X(calls_shed, "calls",                                                \
 	  "calls given up because there were too many")                       \
 	X(secure_media, "streams", "audio streams offered with encryption")   \
+	X(keyed_media, "streams", "of these, with keys in the SDP (SDES)")    \
+	X(dtls_media, "streams",                                              \
+	  "of these, with keys by DTLS alone: they cannot be decrypted")      \
 	X(registrations, "registrations", "telephones that logged in")        \
 	X(registrations_ended, "registrations", "telephones that logged out") \
 	X(registrations_expired, "registrations",                             \

@@ -347,6 +347,12 @@ int sip__msg_parse(struct sip_parser *parser, struct sip_msg *msg,
 		   struct sip_text message, size_t missing_bytes)
 	__attribute__((warn_unused_result));
 
+/* ---- crypto.c ---------------------------------------------------------- */
+
+/** @param a, b NULL: no keys */
+bool sip__crypto_same(const struct sip_crypto_list *a,
+		      const struct sip_crypto_list *b);
+
 /* ---- sdp.c ------------------------------------------------------------- */
 
 /** Audio streams kept of one session description. */
@@ -358,8 +364,13 @@ struct sip_sdp {
 	bool directed; /**< there is audio, so `direction` means something */
 	enum sip_direction direction; /**< of all audio; 0.0.0.0 is a hold */
 	uint32_t no_address; /**< streams left out: c= is a name or missing */
-	bool cut;            /**< more streams or formats than are kept */
+	bool cut;            /**< more streams, formats or keys than are kept */
+	struct sip_crypto_list crypto[SIP_AUDIO_MAX]; /**< what `audio` has;
+						       * see sip__sdp_wipe */
 };
+
+/** Its keys are not needed any more. Before it is filled again, too. */
+void sip__sdp_wipe(struct sip_sdp *sdp);
 
 /**
  * Keep the parameters of a format of this stream that has none yet.
@@ -528,7 +539,7 @@ struct sip_refer {
 /** Media that is valid now; in order of opening. */
 struct sip_stream {
 	struct sip_stream *prev, *next;
-	struct sip_media media;
+	struct sip_media media; /**< its keys are a copy, this one's own */
 	uint64_t tag;     /**< hash: of the dialog end that declared it */
 	uint64_t txn;     /**< transaction that declared it last */
 	uint8_t hop[16];  /**< address it was declared from last */

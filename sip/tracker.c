@@ -298,6 +298,25 @@ call_new(struct sip_tracker *tracker, const char *id, int64_t time_ns)
 
 /* ---- responses that overtook their INVITE -------------------------------- */
 
+/** There may be keys of SRTP in it. */
+static void
+early_drop(struct sip_early *early)
+{
+	if (early->bytes)
+		explicit_bzero(early->bytes, early->n);
+	free(early->bytes);
+	early->bytes = NULL;
+}
+
+static void
+early_expire(struct sip_tracker *tracker, int64_t now_ns)
+{
+	for (uint32_t i = 0; i < SIP_EARLY_MAX; i++)
+		if (tracker->early[i].bytes &&
+		    tracker->early[i].time_ns < now_ns - EARLY_NS)
+			early_drop(&tracker->early[i]);
+}
+
 /**
  * Two mirror ports, or the two directions of one, are not in step: the first
  * responses may be captured before the INVITE. They are kept for a moment.
@@ -316,7 +335,7 @@ early_keep(struct sip_tracker *tracker, const struct sip_turn *turn,
 	if (!bytes)
 		return;
 	memcpy(bytes, message.p, message.n);
-	free(early->bytes);
+	early_drop(early);
 	*early = (struct sip_early){ .call = sip__tracker_hash(
 					 tracker, turn->msg->call_id),
 				     .time_ns = turn->time_ns,
@@ -418,8 +437,7 @@ early_replay(struct sip_call_state *call, uint64_t hash, int64_t time_ns)
 			continue;
 		tracker->counters.stray--;
 		input_known(call, &turn);
-		free(early->bytes);
-		early->bytes = NULL;
+		early_drop(early);
 	}
 }
 
@@ -594,6 +612,7 @@ sip_tracker_tick(struct sip_tracker *tracker, int64_t now_ns)
 		       tracker->waiting[w]->alive_ns <= until)
 			expire(tracker->waiting[w]);
 	}
+	early_expire(tracker, now_ns);
 	sip__registrar_tick(tracker->registrar, now_ns);
 }
 
@@ -626,7 +645,7 @@ sip_tracker_free(struct sip_tracker **tracker)
 		call_forget(call);
 	}
 	for (uint32_t i = 0; i < SIP_EARLY_MAX; i++)
-		free(t->early[i].bytes);
+		early_drop(&t->early[i]);
 	sip__registrar_free(&t->registrar);
 	sip__parser_free(&t->parser);
 	free(t);

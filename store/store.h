@@ -224,7 +224,7 @@ enum store_state { STORE_STATE_RECORDING, STORE_STATE_INTERRUPTED,
 #define STORE_REASONS(X)                                                  \
 	X(loss, "never seen on the mirror port")                          \
 	X(overrun, "shed by this recorder for want of room")              \
-	X(encrypted, "encrypted, no key seen")                            \
+	X(encrypted, "encrypted, no key seen that fits")                  \
 	X(dtmf, "a keyed digit")                                          \
 	X(policy, "left out by a decision of the policy")                 \
 	X(interrupted, "the recorder was stopped or killed")              \

@@ -53,6 +53,15 @@
 	  "RTP packets of calls not stored: no room, or the disk failed")      \
 	X(dropped_encrypted, "packets",                                        \
 	  "RTP packets of calls not stored: encrypted")                        \
+	X(srtp_decrypted, "packets", "SRTP packets of calls, decrypted")       \
+	X(srtp_refused, "packets",                                             \
+	  "SRTP packets that none of the keys of their call proves")           \
+	X(srtp_keys, "keys", "keys of SRTP seen in SDP")                       \
+	X(srtp_unsupported, "keys",                                            \
+	  "keys of SRTP by suites that are not supported, such as F8")         \
+	X(srtp_keys_gone, "streams",                                           \
+	  "encrypted streams of calls from before the restart: keys are not "  \
+	  "kept")                                                              \
 	X(dropped_dtmf, "packets",                                             \
 	  "RTP packets of calls not stored: keyed digits")                     \
 	X(dropped_policy, "packets",                                           \

@@ -5,6 +5,7 @@
  * of traffic fit into memory.
  */
 #include <errno.h>
+#include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -565,47 +566,92 @@ mkpcap_capture_free(struct mkpcap_capture **capture)
 	*capture = NULL;
 }
 
+/* What is needed while packets are made. */
+struct maker {
+	const struct mkpcap_capture *capture;
+	struct mkpcap_sine sine;
+	struct mkpcap_cipher *ciphers; /* [streams_count] */
+	alignas(8) uint8_t rtp[MKPCAP_RTP_MAX];
+	uint8_t frame[MKPCAP_FRAME_MAX];
+};
+
+static int
+packet_make(struct maker *maker, const struct item *item,
+	    struct mkpcap_datagram *datagram)
+{
+	const struct mkpcap_script *script = maker->capture->script;
+	const struct mkpcap_stream *stream =
+	    &maker->capture->streams[item->source];
+	struct mkpcap_packet packet = { item->slot, item->number };
+
+	datagram->from = &script->hosts[stream->source.host];
+	datagram->to = &script->hosts[stream->target.host];
+	datagram->from_port = stream->source.port;
+	datagram->to_port = stream->target.port;
+	datagram->payload = maker->rtp;
+	datagram->bytes =
+	    mkpcap__rtp(stream, &maker->sine, &packet, maker->rtp);
+	return mkpcap__protect(&maker->ciphers[item->source], stream->media,
+			       item->slot, maker->rtp, &datagram->bytes);
+}
+
+static void
+message_take(const struct mkpcap_capture *capture, const struct item *item,
+	     struct mkpcap_datagram *datagram)
+{
+	const struct mkpcap_script *script = capture->script;
+	const struct stored *stored = &capture->stored[item->number];
+
+	datagram->from = &script->hosts[stored->from.host];
+	datagram->to = &script->hosts[stored->to.host];
+	datagram->from_port = stored->from.port;
+	datagram->to_port = stored->to.port;
+	datagram->payload = capture->payload + stored->payload;
+	datagram->bytes = stored->bytes;
+}
+
+static int
+items_write(struct maker *maker, FILE *to)
+{
+	const struct mkpcap_capture *capture = maker->capture;
+	int rc = mkpcap__pcap_header(capture->script->link, to);
+
+	for (uint32_t i = 0; rc == 0 && i < capture->items_count; i++) {
+		const struct item *item = &capture->items[i];
+		struct mkpcap_datagram datagram;
+
+		if (item->source == STORED)
+			message_take(capture, item, &datagram);
+		else
+			rc = packet_make(maker, item, &datagram);
+		if (rc == 0)
+			rc = mkpcap__pcap_frame(item->time_ns, maker->frame,
+						mkpcap__frame(capture->script,
+							      &datagram,
+							      maker->frame),
+						to);
+	}
+	return rc;
+}
+
 int
 mkpcap_write(const struct mkpcap_capture *capture, FILE *to)
 {
-	const struct mkpcap_script *script = capture->script;
-	struct mkpcap_sine sine;
-	uint8_t frame[MKPCAP_FRAME_MAX], rtp[MKPCAP_RTP_MAX];
-	int rc = mkpcap__pcap_header(script->link, to);
+	struct maker *maker = calloc(1, sizeof(*maker));
+	int rc = -ENOMEM;
 
-	mkpcap__sine_init(&sine);
-	for (uint32_t i = 0; rc == 0 && i < capture->items_count; i++) {
-		const struct item *item = &capture->items[i];
-		struct mkpcap_datagram datagram = { .payload = rtp };
-		struct mkpcap_endpoint from, to_end;
-
-		if (item->source == STORED) {
-			const struct stored *stored =
-			    &capture->stored[item->number];
-
-			from = stored->from;
-			to_end = stored->to;
-			datagram.payload = capture->payload + stored->payload;
-			datagram.bytes = stored->bytes;
-		} else {
-			const struct mkpcap_stream *stream =
-			    &capture->streams[item->source];
-			struct mkpcap_packet packet = { item->slot,
-							item->number };
-
-			from = stream->source;
-			to_end = stream->target;
-			datagram.bytes =
-			    mkpcap__rtp(stream, &sine, &packet, rtp);
-		}
-		datagram.from = &script->hosts[from.host];
-		datagram.to = &script->hosts[to_end.host];
-		datagram.from_port = from.port;
-		datagram.to_port = to_end.port;
-		rc = mkpcap__pcap_frame(item->time_ns, frame,
-					mkpcap__frame(script, &datagram, frame),
-					to);
-	}
+	if (!maker)
+		return rc;
+	maker->capture = capture;
+	mkpcap__sine_init(&maker->sine);
+	maker->ciphers =
+	    calloc(capture->streams_count + 1, sizeof(*maker->ciphers));
+	if (maker->ciphers)
+		rc = items_write(maker, to);
+	for (uint32_t i = 0; maker->ciphers && i < capture->streams_count; i++)
+		mkpcap__cipher_fini(&maker->ciphers[i]);
+	free(maker->ciphers);
+	free(maker);
 	return rc;
 }
 

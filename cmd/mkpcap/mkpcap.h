@@ -10,6 +10,7 @@
  *   reference.c ... that name another call of the script in a header
  *   media.c   tones -> G.711 in RTP, or bytes as they are, and what the script
  *             does to the packets
+ *   protect.c RTP -> SRTP
  *   frame.c   datagrams -> link frames, and the pcap format
  *   build.c   everything in order of time -> the file, and the counts
  *
@@ -27,6 +28,7 @@
 
 #define MKPCAP_HEADERS_MAX 16 /**< extra header lines of a message */
 #define MKPCAP_CODECS_MAX  8 /**< of one SDP */
+#define MKPCAP_CRYPTO_MAX  8 /**< likewise, and of one stream */
 #define MKPCAP_RANGES_MAX  32
 #define MKPCAP_TONES_MAX   16
 #define MKPCAP_DIGITS_MAX  32
@@ -104,6 +106,8 @@ struct mkpcap_sdp {
 	struct mkpcap_text address; /**< n = 0: that of the host */
 	uint32_t codecs_count;      /**< 0: as before */
 	const struct mkpcap_codec *codecs[MKPCAP_CODECS_MAX];
+	uint32_t crypto_count;      /**< 0: not RTP/SAVP */
+	struct mkpcap_text crypto[MKPCAP_CRYPTO_MAX]; /**< after a=crypto: */
 };
 
 enum mkpcap_what { MKPCAP_REQUEST, MKPCAP_RESPONSE, MKPCAP_PLAIN };
@@ -173,6 +177,12 @@ struct mkpcap_media {
 		uint8_t event; /**< RFC 4733 */
 		bool heard;    /**< in the sound, not as an event */
 	} digits[MKPCAP_DIGITS_MAX];
+	uint32_t crypto_count; /**< 0: it is RTP */
+	struct {
+		int64_t at_ns; /**< INT64_MIN: from the start */
+		struct mkpcap_text text; /**< as after a=crypto: */
+	} crypto[MKPCAP_CRYPTO_MAX];
+	uint32_t rollovers; /**< before its first packet */
 	struct mkpcap_pick loss, reorder, dup, late;
 	struct mkpcap_endpoint source, target; /**< host NONE: from the SDP */
 	bool has_ssrc, has_seq, has_ts;

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 
 #include "cmd/mkpcap/mkpcap.h"
+#include "rtp/srtp.h"
 
 #define SECOND_NS   1000000000ll
 #define MS_NS       1000000ll
@@ -188,8 +189,8 @@ struct mkpcap_packet {
 	uint32_t number; /**< from 0; what the sequence number counts */
 };
 
-/** Longest RTP packet: 200 ms of G.711. */
-#define MKPCAP_RTP_MAX (12 + 1600)
+/** Longest RTP packet: 200 ms of G.711, encrypted. */
+#define MKPCAP_RTP_MAX (12 + 1600 + RTP_SRTP_TRAILER_MAX)
 
 uint32_t mkpcap__slots(const struct mkpcap_media *media);
 /** Does a packet leave in this slot? */
@@ -214,6 +215,34 @@ uint32_t mkpcap__rtp(const struct mkpcap_stream *stream,
 
 uint8_t mkpcap__alaw(int16_t sample);
 uint8_t mkpcap__ulaw(int16_t sample);
+
+/* ---- protect.c ----------------------------------------------------------- */
+
+/** What encrypts a stream. All zero: nothing was encrypted yet. */
+struct mkpcap_cipher {
+	struct rtp_srtp *srtp;
+	uint32_t crypto; /**< which one of the stream it is by */
+};
+
+/**
+ * Encrypt a packet of a stream, if it is to be.
+ *
+ * @param rtp [MKPCAP_RTP_MAX], 4-byte aligned
+ * @param bytes of it, before and after
+ * @return 0, -EINVAL, -ENOMEM, -ENOSYS
+ */
+int mkpcap__protect(struct mkpcap_cipher *cipher,
+		    const struct mkpcap_media *media, uint32_t slot,
+		    uint8_t *rtp, uint32_t *bytes);
+void mkpcap__cipher_fini(struct mkpcap_cipher *cipher);
+
+/**
+ * A word that says by which key, as after "a=crypto:".
+ *
+ * @param key NULL: only to see that it can be read
+ * @return 0, -EINVAL
+ */
+int mkpcap__crypto(const struct mkpcap_text *text, struct rtp_srtp_key *key);
 
 /* ---- frame.c ------------------------------------------------------------- */
 

@@ -108,6 +108,16 @@ option_codecs(struct mkpcap_line *line, struct mkpcap_sdp *sdp)
 	return rc;
 }
 
+static int
+option_crypto(struct mkpcap_line *line, struct mkpcap_sdp *sdp)
+{
+	if (sdp->crypto_count == MKPCAP_CRYPTO_MAX)
+		return mkpcap__fail(line, "more than %d keys",
+				    MKPCAP_CRYPTO_MAX);
+	return mkpcap__word(line, "what follows a=crypto: in quotes",
+			    &sdp->crypto[sdp->crypto_count++]);
+}
+
 static bool
 option_direction(struct mkpcap_line *line, struct mkpcap_sdp *sdp)
 {
@@ -147,6 +157,8 @@ option_sdp(struct mkpcap_line *line, struct mkpcap_sdp *sdp)
 		rc = option_codecs(line, sdp);
 	else if (mkpcap__accept(line, "address"))
 		rc = mkpcap__word(line, "an address", &sdp->address);
+	else if (mkpcap__accept(line, "crypto"))
+		rc = option_crypto(line, sdp);
 	else if (mkpcap__accept(line, "sdp"))
 		rc = 0;
 	else
@@ -441,6 +453,46 @@ option_media_codec(struct mkpcap_line *line, struct mkpcap_media *media)
 	return rc;
 }
 
+/* "1 AES_CM_128_HMAC_SHA1_80 inline:..." then "..." at 5.0 */
+static int
+option_srtp(struct mkpcap_line *line, struct mkpcap_media *media)
+{
+	int64_t at_ns = INT64_MIN;
+	struct mkpcap_text text;
+	int rc;
+
+	do {
+		rc = mkpcap__word(line, "a key, as after a=crypto: in quotes",
+				  &text);
+		if (rc == 0 && mkpcap__crypto(&text, NULL))
+			rc = mkpcap__fail(line, "this is no key of a suite "
+						"that is supported");
+		if (rc == 0 && media->crypto_count) {
+			rc = mkpcap__expect(line, "at");
+			if (rc == 0)
+				rc = mkpcap__duration(line, "the time", &at_ns);
+		}
+		if (rc)
+			return rc;
+		if (media->crypto_count == MKPCAP_CRYPTO_MAX)
+			return mkpcap__fail(line, "more than %d keys",
+					    MKPCAP_CRYPTO_MAX);
+		media->crypto[media->crypto_count].at_ns = at_ns;
+		media->crypto[media->crypto_count++].text = text;
+	} while (mkpcap__accept(line, "then"));
+	return 0;
+}
+
+static int
+option_rollovers(struct mkpcap_line *line, struct mkpcap_media *media)
+{
+	uint64_t number;
+	int rc = mkpcap__number(line, "a number", 1000, &number);
+
+	media->rollovers = (uint32_t)number;
+	return rc;
+}
+
 /* Numbers of the first packet. */
 static int
 option_first(struct mkpcap_line *line, struct mkpcap_media *media,
@@ -509,6 +561,10 @@ media_packet_option(struct mkpcap_line *line, struct mkpcap_media *media)
 		return option_first(line, media, "seq", UINT16_MAX);
 	if (mkpcap__accept(line, "ts"))
 		return option_first(line, media, "ts", UINT32_MAX);
+	if (mkpcap__accept(line, "srtp"))
+		return option_srtp(line, media);
+	if (mkpcap__accept(line, "rollovers"))
+		return option_rollovers(line, media);
 	if (mkpcap__accept(line, "source"))
 		return mkpcap__endpoint(line, 0, &media->source);
 	if (mkpcap__accept(line, "target"))

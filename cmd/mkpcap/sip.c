@@ -320,6 +320,8 @@ sdp_update(struct mkpcap_dialog *dialog, struct mkpcap_party *party,
 		party->sdp.address = sdp->address;
 	party->sdp.directed = sdp->directed;
 	party->sdp.direction = sdp->direction;
+	party->sdp.crypto_count = sdp->crypto_count;
+	memcpy(party->sdp.crypto, sdp->crypto, sizeof(sdp->crypto));
 	party->sdp_version++;
 	return 0;
 }
@@ -338,13 +340,17 @@ put_sdp(struct out *out, const struct mkpcap_party *party)
 	    "v=0\r\no=- 1 %u IN %s %.*s\r\ns=-\r\nc=IN %s %.*s\r\nt=0 0\r\n",
 	    party->sdp_version, family, (int)host->n, host->p, family,
 	    (int)media->n, media->p);
-	put(out, "m=audio %u RTP/AVP", sdp->port);
+	put(out, "m=audio %u RTP/%s", sdp->port,
+	    sdp->crypto_count ? "SAVP" : "AVP");
 	for (uint32_t i = 0; i < sdp->codecs_count; i++)
 		put(out, " %u", sdp->codecs[i]->payload_type);
 	put(out, "\r\n");
 	for (uint32_t i = 0; i < sdp->codecs_count; i++)
 		put(out, "a=rtpmap:%u %s\r\n", sdp->codecs[i]->payload_type,
 		    sdp->codecs[i]->rtpmap);
+	for (uint32_t i = 0; i < sdp->crypto_count; i++)
+		put(out, "a=crypto:%.*s\r\n", (int)sdp->crypto[i].n,
+		    sdp->crypto[i].p);
 	if (sdp->directed)
 		put(out, "a=%s\r\n", directions[sdp->direction]);
 }

@@ -94,8 +94,9 @@ capture__flush(struct capture_thread *t)
 	for (i = 0; i < t->batch_count; i++) {
 		put(t, &t->batch[i]);
 		/* On a quiet wire it would stay here. */
-		if (t->batch[i].hdr.payload == t->payload[i])
-			memset(t->payload[i], 0, t->batch[i].hdr.payload_bytes);
+		if (rtp_hdr_body(&t->batch[i].hdr) == t->payload[i])
+			memset(t->payload[i], 0,
+			       rtp_hdr_body_bytes(&t->batch[i].hdr));
 	}
 	t->batch_count = 0;
 }
@@ -105,16 +106,17 @@ on_rtp(struct capture_thread *t, const struct capture_pkt *pkt,
        const struct rtp_hdr *hdr)
 {
 	struct flows_packet *packet = &t->batch[t->batch_count];
-	bool fits = hdr->payload_bytes <= sizeof(t->payload[0]);
+	uint32_t bytes = rtp_hdr_body_bytes(hdr);
+	bool fits = bytes <= sizeof(t->payload[0]);
 
 	counter_add(&t->counters, COUNTER_rtp, 1);
 	packet->pkt = *pkt;
 	packet->hdr = *hdr;
 	packet->frame = t->frame;
 	if (fits) {
-		packet->hdr.payload = t->payload[t->batch_count];
-		memcpy(t->payload[t->batch_count], hdr->payload,
-		       hdr->payload_bytes);
+		packet->hdr.payload =
+		    t->payload[t->batch_count] + hdr->head_bytes;
+		memcpy(t->payload[t->batch_count], rtp_hdr_body(hdr), bytes);
 	}
 	/* Where it does not fit, the frame it lies in is there only now. */
 	if (++t->batch_count == FLOWS_BATCH || !fits)

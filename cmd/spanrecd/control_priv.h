@@ -184,6 +184,7 @@ struct given_id {
 struct control_state {
 	struct pipeline *pipeline;
 	struct sip_tracker *tracker;
+	bool unsupported_told; /**< that suites of SRTP are not supported */
 	const struct policy *policy; /**< in force */
 	struct policy *own_policy;   /**< the same, if it was reloaded */
 	uint8_t policy_hash[STORE_HASH_BYTES];

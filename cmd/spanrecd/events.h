@@ -21,6 +21,7 @@
 #include "cmd/common/act.h"
 #include "cmd/common/sweep.h"
 #include "rtp/rtp.h"
+#include "rtp/srtp.h"
 #include "sip/sip.h"
 #include "store/store.h"
 #include "store/cases.h"
@@ -44,7 +45,8 @@ enum writer_event_type {
 	WRITER_FIRST,       /**< to all writers: the first frame of this run was
 			     * at this time */
 	WRITER_TRUST,       /**< to all writers: it is not over */
-	WRITER_SEGMENT,     /**< to the call's writer: a segment begins */
+	WRITER_KEYS,        /**< to the call's writer: `keys` of SRTP. Wipe it */
+	WRITER_SEGMENT,     /**< ... a segment begins */
 	WRITER_UPDATE,      /**< ... what is known of its current one changed */
 	WRITER_PAUSE,       /**< ... it is not recorded from `at_ns` on */
 	WRITER_RESUME,      /**< ... it is recorded again from `at_ns` on */
@@ -69,6 +71,19 @@ struct writer_media {
 	bool moved; /**< CLOSE: what comes is another conversation's at once */
 	uint32_t formats_count;
 	struct rtp_format formats[WRITER_FORMATS_MAX];
+};
+
+/** A key of SRTP. */
+struct writer_key {
+	uint32_t tag; /**< by which an answer names it */
+	struct rtp_srtp_key key;
+};
+
+/** By which an end may encrypt what it sends; the best one first. */
+struct writer_keys {
+	enum sip_party end;
+	uint32_t count;
+	struct writer_key key[SIP_CRYPTO_MAX];
 };
 
 /** Streams of a call that are remembered, the latest. */
@@ -110,6 +125,7 @@ struct writer_event {
 			  * without media there is no row of it */
 	union {
 		struct writer_media media;
+		struct writer_keys keys;
 		struct {
 			int64_t sip_ns; /**< the last of it, before this run */
 			struct writer_streams streams;

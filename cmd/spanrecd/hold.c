@@ -108,6 +108,8 @@ hold_put(struct hold *hold, const struct hold_item *item,
 	if (payload_bytes)
 		memcpy(held->payload, item->frame.payload, payload_bytes);
 	held->frame.payload = held->payload;
+	held->frame.body = NULL; /* of no use any more */
+	held->frame.body_bytes = 0;
 	if (hold->last)
 		hold->last->next = held;
 	else

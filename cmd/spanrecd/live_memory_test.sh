@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-3.0-or-later
-# What is in the memory of a live recorder of sound that it left out, and of a
-# card number that was keyed, when nothing can come of it any more: nothing. The
-# ring that the kernel fills is not looked into. Prints a line for each test, and
+# What is in the memory of a live recorder of sound that it left out, of a card
+# number that was keyed, and of keys of SRTP, when nothing can come of it any
+# more: nothing. The ring that the kernel fills is not looked into. Prints a line
+# for each test, and
 # ends with 1 if one failed.
 case ${V:-release} in
 release | clang) ;;
@@ -17,6 +18,9 @@ esac
 # who pays, who is recorded.
 EXEMPT=455845212121212121212121212121212121
 PAYS=504159212121212121212121212121212121
+# SrtpMasterKey-16SaltOfIt-is-14, and another that is offered and not picked.
+SECRET=U3J0cE1hc3RlcktleS0xNlNhbHRPZkl0LWlzLTE0
+OTHER=U3J0cE1hc3RlcktleS1ub3RTYWx0T2ZJdC1ub3Qh
 KEPT=4b4550212121212121212121212121212121
 
 python3 - >in.call <<END
@@ -55,6 +59,19 @@ keyed("c4", " heard")
 call("c5", 200005, 10008)
 print("media c5 callee tone 880 from 0.12 to 7\n"
       "media c5 caller tone 440 from 0.12 to 7")
+print("""call c6 from out:0770092003 to bob:200006
+at 0.000 c6 invite rtp 10010 codec PCMA
+	crypto "1 AES_CM_128_HMAC_SHA1_32 inline:$OTHER|2^31"
+	crypto "2 AES_CM_128_HMAC_SHA1_80 inline:$SECRET|2^31"
+at 0.100 c6 ok rtp 20010 codec PCMA
+	crypto "2 AES_CM_128_HMAC_SHA1_80 inline:$SECRET"
+at 0.110 c6 ack
+at 10.000 c6 bye
+at 10.010 c6 ok
+media c6 caller tone 440 from 0.12 to 10
+	srtp "2 AES_CM_128_HMAC_SHA1_80 inline:$SECRET"
+media c6 callee tone 880 from 0.12 to 10
+	srtp "2 AES_CM_128_HMAC_SHA1_80 inline:$SECRET\"""")
 for i, key in enumerate(card):
     print(f"at {1.02 + 0.3 * i:.2f} c5 info body application/dtmf-relay\n"
           f"| Signal={key}\n| Duration=100\nat {1.03 + 0.3 * i:.2f} c5 ok")
@@ -77,7 +94,12 @@ memory() {
 	pid = sys.argv[1]
 	card = [4] + 15 * [1]
 	words = {"exempt": [b"EXE!!!!!!!!!"], "pays": [b"PAY!!!!!!!!!"],
-	         "kept": [b"KEP!!!!!!!!!"], "card": [bytes(card)]}
+	         "kept": [b"KEP!!!!!!!!!"], "card": [bytes(card)],
+	         # and what is derived from it (RFC 3711 section 4.3)
+	         "srtp": [b"SrtpMasterKey-", b"U3J0cE1hc3RlcktleS",
+	                  bytes.fromhex("a427d7bfa7cab0b7bfcbe1f23777aaa3"),
+	                  bytes.fromhex("2cb6ed08de2c00cf596cb7a9f435eceb"),
+	                  bytes.fromhex("583f827fe167b16fac368ef3")]}
 	# A-law as it is sent, and decoded (G.711).
 	def linear(code):
 	    code ^= 0x55
@@ -130,15 +152,18 @@ sender=$!
 sleep 6.3
 # Who is exempt is still talking: what he says is on its way to be left out.
 check "what waits is found, and so are digits" is "$(memory)" \
-	"card kept pays" "card exempt kept pays"
+	"card kept pays srtp" "card exempt kept pays srtp"
 wait $sender
 # So long digits may become a card number yet, and what is near them waits.
 sleep 15
 check "the card number was seen" is "$(status card_numbers)" 3
-check "nothing is left of it, nor of what was left out" is "$(memory)" ""
+check "nothing is left of it, nor of what was left out, nor of keys" \
+	is "$(memory)" ""
+check "what was encrypted was heard" between 980 "$(status srtp_decrypted)" 988
 stop
 check "it ends well" is "$rc" 0
 check "no file and no log has it" is \
-	"$(grep -rlaE 'EXE!!!|PAY!!!|KEP!!!|4111111111111111' home log summary)" ""
+	"$(grep -rlaE 'EXE!!!|PAY!!!|KEP!!!|4111111111111111|SrtpMaster|U3J0cE' \
+		home log summary)" ""
 check "the archive is sound" spanrec verify --all
 exit $failed

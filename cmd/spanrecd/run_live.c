@@ -23,6 +23,7 @@
 #include "cmd/spanrecd/privilege.h"
 #include "cmd/spanrecd/run.h"
 #include "cmd/spanrecd/summary.h"
+#include "rtp/srtp.h"
 
 static const int64_t SECOND_NS = 1000000000LL;
 /* 2024: no recording is older than this program. */
@@ -296,6 +297,10 @@ run(const struct run_options *o, const struct home *home,
 	    control_listen(home->control_path, home->settings.control_group,
 			   &config->control_fd) < 0)
 		r = EXIT_FAILED;
+	/* It reads libraries, which are out of sight from here on. */
+	if (r == 0 && rtp_srtp_init() < 0)
+		log_warning("libsrtp2 does not work: encrypted calls are not "
+			    "recorded");
 	if (r == 0)
 		r = run_confine(o, home);
 	if (r == 0)

@@ -25,6 +25,8 @@
 #include "rtp/transcode.h"
 #include "store/store.h"
 
+struct secrets;
+
 enum segment_state { SEGMENT_IDLE, SEGMENT_OPENING, SEGMENT_OPEN,
 		     SEGMENT_FAILED, SEGMENT_GONE };
 
@@ -67,6 +69,7 @@ struct segment {
 	uint8_t traces; /**< enum policy_traces: what may stay of it then */
 	struct writer_lookback lookback;
 	struct hold **hold; /**< of the call: what waits */
+	struct secrets *secrets; /**< of the call: its keys of SRTP */
 	struct segment_pause *const *pauses; /**< of the call, newest first */
 	struct store_recording *recording;
 	struct store_stream_info info[STORE_STREAMS_MAX];

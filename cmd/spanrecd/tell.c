@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/common/crypto.h"
+#include "cmd/common/log.h"
 #include "cmd/spanrecd/control_priv.h"
 
 enum { NAP_MS = 1 };
@@ -24,6 +26,10 @@ event_bytes(const struct writer_event *event)
 					   known.streams.stream) +
 				  event->known.streams.count *
 				      sizeof(event->known.streams.stream[0]));
+	case WRITER_KEYS:
+		return (uint32_t)(offsetof(struct writer_event, keys.key) +
+				  event->keys.count *
+				      sizeof(event->keys.key[0]));
 	case WRITER_FIRST:
 	case WRITER_TRUST:
 		return (uint32_t)offsetof(struct writer_event, media);
@@ -177,6 +183,41 @@ control__tell_first(struct control_state *c, int64_t time_ns)
 	send_to_all(c, &event);
 }
 
+/* Only who decrypts by them is told. */
+static void
+tell_keys(struct control_state *c, const struct control_call *call,
+	  const struct sip_event *sip)
+{
+	struct counters *counters = &c->pipeline->control.counters;
+	const struct sip_crypto_list *list = sip->media->crypto;
+	struct writer_event event = { .type = WRITER_KEYS,
+				      .writer = call->writer,
+				      .time_ns = sip->time_ns,
+				      .call = call->number };
+
+	event.keys.end = sip_end(sip->call, sip->media->party);
+	for (uint32_t i = 0; i < list->count; i++) {
+		struct writer_key *key = &event.keys.key[event.keys.count];
+
+		key->tag = list->crypto[i].tag;
+		if (crypto_key(&key->key, &list->crypto[i]) == 0) {
+			event.keys.count++;
+			continue;
+		}
+		counter_add(counters, COUNTER_srtp_unsupported, 1);
+		if (!c->unsupported_told)
+			log_warning(
+			    "SRTP by %s, with a key of %u bytes, is not "
+			    "supported: such calls are not recorded",
+			    list->crypto[i].suite, list->crypto[i].key_bytes);
+		c->unsupported_told = true;
+	}
+	counter_add(counters, COUNTER_srtp_keys, event.keys.count);
+	if (event.keys.count)
+		send_to(c, call->writer, &event);
+	explicit_bzero(&event.keys, sizeof(event.keys));
+}
+
 void
 control__tell_media(struct control_state *c, const struct control_call *call,
 		    const struct sip_event *sip)
@@ -191,6 +232,12 @@ control__tell_media(struct control_state *c, const struct control_call *call,
 	};
 	uint32_t i;
 
+	if (event.type == WRITER_MEDIA_OPEN && media->crypto)
+		tell_keys(c, call, sip);
+	/* Keys are nowhere but in memory. */
+	else if (c->restoring && media->secure)
+		counter_add(&c->pipeline->control.counters,
+			    COUNTER_srtp_keys_gone, 1);
 	event.media.number = media->number;
 	event.media.receive = media->receive;
 	event.media.receiver = sip_end(sip->call, media->party);

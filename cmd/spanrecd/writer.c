@@ -142,7 +142,10 @@ apply_events(struct writer_state *w)
 		}
 		if (r < 0)
 			log_error("out of memory: a call is not recorded");
-		capture_ring_release(w->writer->events);
+		if (event->type == WRITER_KEYS)
+			capture_ring_wipe(w->writer->events);
+		else
+			capture_ring_release(w->writer->events);
 	}
 }
 
@@ -289,8 +292,6 @@ look_for_keys(struct writer_state *w, const struct flow *flow,
 		.ctx = w,
 	};
 
-	if (b->encrypted)
-		return;
 	if (keyed_events(&call->keyed, &in) < 0)
 		log_error("out of memory: a key is not seen");
 	if (!call->hold || !segment->lookback.lookback_ns ||
@@ -346,26 +347,107 @@ leave_out_now(struct writer_state *w, const struct flow *flow,
 		(void)!segment_take(segment, &w->input, &from, kind, frame);
 }
 
+/* What is known of a thing that the jitter buffer has. */
+struct delivery {
+	struct segment *segment;
+	enum rtp_take kind;
+	const struct rtp_frame *frame; /* decrypted, if it can be */
+	bool encrypted;
+};
+
 static void
-put_on_hold(struct writer_state *w, struct flow *flow, struct segment *segment,
-	    enum rtp_take kind, const struct rtp_frame *frame)
+put_on_hold(struct writer_state *w, struct flow *flow, const struct delivery *d)
 {
 	const struct flow_binding *b = &flow->binding;
 	const struct hold_item item = {
-		.kind = kind,
+		.kind = d->kind,
 		.speaker = (enum sip_party)b->speaker,
-		.encrypted = b->encrypted,
-		.kernel = kernel_dropped(w, b, kind, frame),
+		.encrypted = d->encrypted,
+		.kernel = kernel_dropped(w, b, d->kind, d->frame),
 		.key = flow->key,
-		.last_ns = b->last_call == segment->call ? b->last_ns : 0,
-		.frame = *frame,
+		.last_ns = b->last_call == d->segment->call ? b->last_ns : 0,
+		.frame = *d->frame,
 	};
-	int r = hold_put(*segment->hold, &item, &b->entry->media);
+	int r = hold_put(*d->segment->hold, &item, &b->entry->media);
 
 	if (r == -ENOMEM)
 		log_error("out of memory: a packet is not recorded");
 	if (r < 0)
-		leave_out_now(w, flow, segment, kind, frame);
+		leave_out_now(w, flow, d->segment, d->kind, d->frame);
+}
+
+/* Of what is not recorded only keys that are pressed may matter. */
+static bool
+is_wanted(const struct segment *segment, const struct rtp_frame *frame)
+{
+	return *segment->hold || keyed_may_be(frame) ||
+	       segment->row.decision == STORE_RECORD ||
+	       segment->row.decision == STORE_LISTEN_DENY;
+}
+
+static enum secrets_answer
+open_frame(struct writer_state *w, const struct flow *flow,
+	   const struct segment *segment, struct rtp_frame *frame)
+{
+	const struct flow_binding *b = &flow->binding;
+	const struct secrets_question question = {
+		.flow = &flow->key,
+		.speaker = (enum sip_party)b->speaker,
+		.secure = b->encrypted,
+		.wanted = is_wanted(segment, frame),
+		.window_ns = w->pipeline->times.window_ns,
+	};
+
+	if (!b->encrypted && !segment->secrets->keys)
+		return SECRETS_PLAIN;
+	return secrets_open(segment->secrets, &question, frame);
+}
+
+/* The frame was taken, and is not needed any more. */
+static void
+close_frame(struct writer_state *w, const struct segment *segment,
+	    enum secrets_answer answer)
+{
+	if (answer == SECRETS_DECRYPTED)
+		counter_add(&w->writer->counters, COUNTER_srtp_decrypted, 1);
+	else if (answer == SECRETS_REFUSED && segment->secrets->keys)
+		counter_add(&w->writer->counters, COUNTER_srtp_refused, 1);
+	secrets_forget(segment->secrets);
+}
+
+/* @return 0, or -ENOBUFS: not yet */
+static int
+deliver_to(struct writer_state *w, struct flow *flow, const struct delivery *d)
+{
+	struct flow_binding *b = &flow->binding;
+	struct segment *segment = d->segment;
+
+	if (*segment->hold)
+		put_on_hold(w, flow, d);
+	/* If it is not taken now it comes again, and then nothing is new. */
+	if (d->kind == RTP_TAKE_FRAME && !d->encrypted &&
+	    (*segment->hold || keyed_may_be(d->frame)))
+		look_for_keys(w, flow, segment, d->frame);
+	if (*segment->hold) {
+		/* it is found out later what it is of */
+		return 0;
+	} else if (b->stream < 0) {
+		segment_overflow(segment, &w->input, d->kind);
+		return 0;
+	} else {
+		const struct segment_flow from = {
+			.stream = b->stream,
+			.encrypted = d->encrypted,
+			.media = &b->entry->media,
+			.last_ns =
+			    b->last_call == segment->call ? b->last_ns : 0,
+			.several = w->pipeline->config.several,
+			.kernel = kernel_dropped(w, b, d->kind, d->frame),
+		};
+
+		return segment_take(segment, &w->input, &from, d->kind,
+				    d->frame);
+	}
 }
 
 /*
@@ -378,39 +460,31 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 	const struct rtp_frame *frame)
 {
 	struct flow_binding *b = &flow->binding;
-	struct segment *segment = place(w, flow, frame->time_ns);
-	int r = 0;
+	struct delivery d = { .segment = place(w, flow, frame->time_ns),
+			      .kind = kind,
+			      .frame = frame,
+			      .encrypted = b->encrypted };
+	enum secrets_answer answer = SECRETS_PLAIN;
+	struct rtp_frame opened;
+	int r;
 
-	if (!segment) {
+	if (!d.segment) {
 		if (kind != RTP_TAKE_GAP)
 			counter_add(&w->writer->counters, COUNTER_unclaimed, 1);
 		return 0;
 	}
-	if (*segment->hold)
-		put_on_hold(w, flow, segment, kind, frame);
-	/* If it is not taken now it comes again, and then nothing is new. */
-	if (kind == RTP_TAKE_FRAME && (*segment->hold || keyed_may_be(frame)))
-		look_for_keys(w, flow, segment, frame);
-	if (*segment->hold) {
-		/* it is found out later what it is of */
-	} else if (b->stream < 0) {
-		segment_overflow(segment, &w->input, kind);
-		return 0;
-	} else {
-		const struct segment_flow from = {
-			.stream = b->stream,
-			.encrypted = b->encrypted,
-			.media = &b->entry->media,
-			.last_ns =
-			    b->last_call == segment->call ? b->last_ns : 0,
-			.several = w->pipeline->config.several,
-			.kernel = kernel_dropped(w, b, kind, frame),
-		};
-
-		r = segment_take(segment, &w->input, &from, kind, frame);
+	if (kind == RTP_TAKE_FRAME) {
+		opened = *frame;
+		answer = open_frame(w, flow, d.segment, &opened);
+		d.frame = &opened;
+		d.encrypted = answer == SECRETS_REFUSED;
 	}
-	if (r == 0 && kind == RTP_TAKE_FRAME)
-		note_taken(w, b, segment, frame);
+	r = deliver_to(w, flow, &d);
+	if (r == 0 && answer != SECRETS_PLAIN)
+		close_frame(w, d.segment, answer);
+	if (r == 0 && kind == RTP_TAKE_FRAME &&
+	    (*d.segment->hold || b->stream >= 0))
+		note_taken(w, b, d.segment, frame);
 	return r;
 }
 

@@ -61,6 +61,7 @@ writer__call_free(struct writer_call *call)
 	}
 	hold_free(&call->hold);
 	keyed_clear(&call->keyed);
+	secrets_clear(&call->secrets);
 	free(call);
 }
 
@@ -82,6 +83,7 @@ add_segment(struct writer_state *w, const struct writer_event *event)
 		}
 		return -ENOMEM;
 	}
+	segment->secrets = &call->secrets;
 	segment->serial = ++w->last_serial;
 	if (call->last) {
 		call->last->end_ns = segment->start_ns;
@@ -192,6 +194,8 @@ writer__call_event(struct writer_state *w, const struct writer_event *event)
 		return begin_hold(w, call);
 	case WRITER_PAUSE:
 		return apply_pause(call, event);
+	case WRITER_KEYS:
+		return secrets_add(&call->secrets, event);
 	case WRITER_RESUME:
 		if (call->pauses)
 			call->pauses->until_ns = event->at_ns;

@@ -14,6 +14,7 @@
 
 #include "cmd/spanrecd/keyed.h"
 #include "cmd/spanrecd/pipeline.h"
+#include "cmd/spanrecd/secrets.h"
 #include "cmd/spanrecd/segment.h"
 
 /** A conversation whose writer this is. */
@@ -29,6 +30,7 @@ struct writer_call {
 	int64_t keep_ns;   /* nothing later is sealed */
 	bool over;         /* it has ended: nothing more can happen */
 	struct keyed keyed;
+	struct secrets secrets;
 };
 
 /** What a writer thread has. */

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See secrets.h. */
+#include "cmd/spanrecd/secrets.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "capture/secret.h"
+
+/* Keys that a frame is tried with; phones offer eight suites at most. */
+enum { TRIED_MAX = 16 };
+
+/* How often all rollovers are tried in one conversation. */
+enum { SEARCHES = 64 };
+
+struct secret {
+	int64_t from_ns;
+	uint64_t id;
+	enum sip_party end; /* that sends by it */
+	uint32_t tag;
+	struct rtp_srtp_key key;
+};
+
+struct secrets_keys {
+	uint64_t added; /* so far: of the latest the id */
+	uint32_t searches;
+	struct secret secret[SECRETS_MAX]; /* a ring */
+};
+
+struct secrets_stream {
+	struct secrets_stream *next; /* one that was heard before */
+	struct capture_flow_key flow;
+	struct rtp_decrypt *decrypt;
+};
+
+static uint32_t
+count_of(const struct secrets_keys *keys)
+{
+	return keys->added < SECRETS_MAX ? (uint32_t)keys->added : SECRETS_MAX;
+}
+
+/* The latest is 0. */
+static const struct secret *
+latest(const struct secrets_keys *keys, uint32_t i)
+{
+	return &keys->secret[(keys->added - 1 - i) % SECRETS_MAX];
+}
+
+static bool
+is_known(const struct secrets_keys *keys, enum sip_party end,
+	 const struct writer_key *key)
+{
+	for (uint32_t i = 0; i < count_of(keys); i++) {
+		const struct secret *s = latest(keys, i);
+
+		if (s->end == end && s->tag == key->tag &&
+		    rtp_srtp_key_equal(&s->key, &key->key))
+			return true;
+	}
+	return false;
+}
+
+int
+secrets_add(struct secrets *secrets, const struct writer_event *event)
+{
+	struct secrets_keys *keys = secrets->keys;
+	const struct writer_keys *told = &event->keys;
+
+	if (!keys) {
+		keys = capture_secret_new(sizeof(*keys));
+		if (!keys)
+			return -ENOMEM;
+		keys->searches = SEARCHES;
+		secrets->keys = keys;
+	}
+	/* The first of a description is its best: it is to be the latest. */
+	for (uint32_t i = told->count; i-- > 0;) {
+		struct secret *s = &keys->secret[keys->added % SECRETS_MAX];
+
+		if (is_known(keys, told->end, &told->key[i]))
+			continue;
+		*s = (struct secret){ .from_ns = event->time_ns,
+				      .id = ++keys->added,
+				      .end = told->end,
+				      .tag = told->key[i].tag,
+				      .key = told->key[i].key };
+	}
+	return 0;
+}
+
+/* ---- which keys ---------------------------------------------------------- */
+
+/* Those of an end that are known by then, the latest first. */
+static uint32_t
+list_keys(const struct secrets_keys *keys, enum sip_party end, int64_t until_ns,
+	  struct rtp_decrypt_key *list, uint32_t room)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < count_of(keys) && n < room; i++) {
+		const struct secret *s = latest(keys, i);
+
+		if (s->end == end && s->from_ns <= until_ns)
+			list[n++] = (struct rtp_decrypt_key){ s->id, &s->key };
+	}
+	return n;
+}
+
+/* By what was told by then, not by what is there: that is chance. */
+static uint64_t
+newest_id(const struct secrets_keys *keys, int64_t until_ns)
+{
+	uint32_t i = 0;
+
+	while (i < count_of(keys) && latest(keys, i)->from_ns > until_ns)
+		i++;
+	return i < count_of(keys) ? latest(keys, i)->id : 0;
+}
+
+/* The latest of an end by then; NULL: none. */
+static const struct secret *
+latest_of(const struct secrets_keys *keys, enum sip_party end, int64_t until_ns)
+{
+	for (uint32_t i = 0; i < count_of(keys); i++) {
+		const struct secret *s = latest(keys, i);
+
+		if (s->end == end && s->from_ns <= until_ns)
+			return s;
+	}
+	return NULL;
+}
+
+/* What an answer names like this was agreed on. */
+static const struct secret *
+find_like(const struct secrets_keys *keys, const struct secret *like,
+	  enum sip_party end, int64_t until_ns)
+{
+	for (uint32_t i = 0; like && i < count_of(keys); i++) {
+		const struct secret *s = latest(keys, i);
+
+		if (s->end == end && s->from_ns <= until_ns &&
+		    s->tag == like->tag && s->key.suite == like->key.suite &&
+		    s->key.unauthenticated && like->key.unauthenticated)
+			return s;
+	}
+	return NULL;
+}
+
+/* Nothing proves a key of which packets bear no tag. It counts where both ends
+ * have it, and one of them as its best: that is who answered (RFC 4568 section
+ * 6.3: it is negotiated). */
+static bool
+find_unproved(const struct secrets_keys *keys, enum sip_party speaker,
+	      int64_t until_ns, struct rtp_decrypt_key *found)
+{
+	enum sip_party other = speaker == SIP_CALLER ? SIP_CALLEE : SIP_CALLER;
+	const struct secret *own = latest_of(keys, speaker, until_ns);
+
+	if (!find_like(keys, own, other, until_ns))
+		own = find_like(keys, latest_of(keys, other, until_ns), speaker,
+				until_ns);
+	if (own)
+		*found = (struct rtp_decrypt_key){ own->id, &own->key };
+	return own != NULL;
+}
+
+/* ---- streams ------------------------------------------------------------- */
+
+static void
+forget(struct secrets_stream *stream)
+{
+	rtp_decrypt_free(&stream->decrypt);
+	free(stream);
+}
+
+static struct secrets_stream *
+begin(const struct capture_flow_key *flow)
+{
+	struct secrets_stream *stream = calloc(1, sizeof(*stream));
+
+	if (!stream)
+		return NULL;
+	stream->flow = *flow;
+	if (rtp_decrypt_new(&stream->decrypt, flow->ssrc) < 0) {
+		free(stream);
+		return NULL;
+	}
+	return stream;
+}
+
+/* It becomes the first. */
+static struct secrets_stream *
+find_stream(struct secrets *secrets, const struct capture_flow_key *flow)
+{
+	struct secrets_stream **link = &secrets->first, *stream;
+	uint32_t i;
+
+	for (i = 0; (stream = *link); i++, link = &stream->next) {
+		if (capture_flow_key_equal(&stream->flow, flow))
+			break;
+		if (i == SECRETS_STREAMS_MAX - 1) {
+			*link = NULL; /* it is the last one */
+			forget(stream);
+			stream = NULL;
+			break;
+		}
+	}
+	if (stream)
+		*link = stream->next;
+	else
+		stream = begin(flow);
+	if (!stream)
+		return NULL;
+	stream->next = secrets->first;
+	secrets->first = stream;
+	return stream;
+}
+
+static bool
+is_left_alone(const struct secrets_question *q,
+	      const struct secrets_stream *stream,
+	      const struct rtp_decrypt_keys *keys)
+{
+	return !q->wanted && !keys->unproved &&
+	       (rtp_decrypt_proved(stream->decrypt) || q->secure);
+}
+
+enum secrets_answer
+secrets_open(struct secrets *secrets, const struct secrets_question *q,
+	     struct rtp_frame *frame)
+{
+	const enum secrets_answer otherwise =
+	    q->secure ? SECRETS_REFUSED : SECRETS_PLAIN;
+	int64_t until_ns = frame->time_ns + q->window_ns;
+	struct rtp_decrypt_key list[TRIED_MAX], unproved;
+	struct rtp_decrypt_keys keys = { .key = list };
+	enum sip_party other =
+	    q->speaker == SIP_CALLER ? SIP_CALLEE : SIP_CALLER;
+	uint32_t none = 0;
+	struct secrets_stream *stream;
+
+	if (!secrets->keys)
+		return otherwise;
+	stream = find_stream(secrets, q->flow);
+	if (!stream)
+		return SECRETS_REFUSED;
+	keys.count =
+	    list_keys(secrets->keys, q->speaker, until_ns, list, TRIED_MAX);
+	/* Who is who may have been taken for the other. */
+	keys.count += list_keys(secrets->keys, other, until_ns,
+				list + keys.count, TRIED_MAX - keys.count);
+	keys.generation = newest_id(secrets->keys, until_ns);
+	/* What is not said to be encrypted mostly is not. */
+	keys.searches = q->secure ? &secrets->keys->searches : &none;
+	if (q->secure &&
+	    find_unproved(secrets->keys, q->speaker, until_ns, &unproved))
+		keys.unproved = &unproved;
+	if (is_left_alone(q, stream, &keys))
+		return SECRETS_REFUSED;
+	if (rtp_decrypt_frame(stream->decrypt, frame, &keys) ==
+	    RTP_DECRYPT_DONE)
+		return SECRETS_DECRYPTED;
+	return rtp_decrypt_proved(stream->decrypt) ? SECRETS_REFUSED
+						   : otherwise;
+}
+
+void
+secrets_forget(struct secrets *secrets)
+{
+	if (secrets->first)
+		rtp_decrypt_forget(secrets->first->decrypt);
+}
+
+void
+secrets_clear(struct secrets *secrets)
+{
+	while (secrets->first) {
+		struct secrets_stream *stream = secrets->first;
+
+		secrets->first = stream->next;
+		forget(stream);
+	}
+	capture_secret_free(secrets->keys, sizeof(*secrets->keys));
+	secrets->keys = NULL;
+}
