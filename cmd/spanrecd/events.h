@@ -4,6 +4,7 @@
  * one consumer each:
  *
  *   capture ──sip_record──► control ──writer_event──► writer
+ *   capture ──rtcp_record──► every writer
  *   control ◄─writer_report── writer ──archive_request──► archive
  *                             writer ◄──archive_answer── archive
  *   control ──control_request──► archive ──control_answer──► control
@@ -20,6 +21,7 @@
 #include "cmd/common/scrub.h"
 #include "cmd/common/act.h"
 #include "cmd/common/sweep.h"
+#include "rtp/rtcp.h"
 #include "rtp/rtp.h"
 #include "sip/sip.h"
 #include "store/store.h"
@@ -34,6 +36,14 @@ struct sip_record {
 	uint32_t bytes;
 	uint32_t missing_bytes;
 	uint8_t message[];
+};
+
+/** A report of RTCP, to all writers: one of them has the call. */
+struct rtcp_record {
+	int64_t time_ns;
+	struct capture_endpoint src;
+	struct capture_endpoint dst;
+	struct rtp_rtcp_report report;
 };
 
 enum writer_event_type {

@@ -89,6 +89,7 @@ struct capture_thread {
 	struct capture_sightings *sightings; /**< of what cannot be recorded */
 	struct flows *flows;
 	struct capture_ring *sip;
+	struct capture_ring *rtcp[PIPELINE_THREADS_MAX]; /**< to each writer */
 	struct counters counters;
 	struct capture_drops drops;
 	_Atomic uint64_t outcomes[CAPTURE_OUTCOME_COUNT];

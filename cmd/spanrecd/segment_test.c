@@ -160,7 +160,7 @@ begin(struct world *w)
 	w->start_ns = row.start_ns;
 	memcpy(event.head, &row, SEGMENT_HEAD_BYTES);
 	w->last_pause = NULL;
-	w->segment = segment_new(&event, pauses, &no_hold);
+	w->segment = segment_new(&event, pauses, &no_hold, NULL);
 	assert_non_null(w->segment);
 	memset(w->expected, 0, sizeof(w->expected));
 	memset(w->found, 0, sizeof(w->found));

@@ -545,6 +545,7 @@ pass(struct writer_state *w, int64_t keys_ns, int64_t watermark_ns)
 	apply_events(w);
 	for (i = 0; i < p->captures_count; i++)
 		drain_flows(w, &p->captures[i]);
+	writer__reports_take(w);
 	writer__held_release(w);
 	writer__segments_flush(w);
 	writer__segments_close(w, drained_ns);
@@ -620,6 +621,8 @@ writer_new(struct writer *writer)
 	w->input = (struct segment_input){
 		.archive = writer->pipeline->config.archive,
 		.counters = &writer->counters,
+		.dead_air_ns =
+		    writer->pipeline->config.settings->dead_air_s * SECOND_NS,
 		.error = &writer->pipeline->recording_error,
 		.request = writer__request_room,
 		.commit = writer__request_commit,

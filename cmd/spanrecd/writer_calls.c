@@ -61,6 +61,7 @@ writer__call_free(struct writer_call *call)
 	}
 	hold_free(&call->hold);
 	keyed_clear(&call->keyed);
+	reports_fini(&call->reports);
 	free(call);
 }
 
@@ -74,7 +75,8 @@ add_segment(struct writer_state *w, const struct writer_event *event)
 		call = add_call(w, event->call);
 	if (!call)
 		return -ENOMEM;
-	segment = segment_new(event, &call->pauses, &call->hold);
+	segment =
+	    segment_new(event, &call->pauses, &call->hold, &call->reports);
 	if (!segment) {
 		if (!call->first) {
 			HASH_DEL(w->calls, call);
