@@ -38,6 +38,7 @@
 	X(rtp_no_flow, "packets", "RTP packets shed: all flows in use")        \
 	X(rtcp, "packets", "RTCP packets")                                     \
 	X(rtcp_shed, "reports", "RTCP reports lost to a full ring")            \
+	X(reports, "reports", "quality reports in SIP (RFC 6035)")             \
 	X(reports_unclaimed, "reports",                                        \
 	  "reports of telephones that belong to no call")                      \
 	X(not_media, "packets",                                                \

@@ -435,6 +435,9 @@ void control__tell_pause(struct control_state *c, uint64_t call,
 /** DISCARD, likewise. @param id of the call that goes */
 void control__tell_discard(struct control_state *c, uint64_t call,
 			   uint32_t writer, const char id[STORE_CALL_ID_BYTES]);
+/** A telephone reports of what it has heard. */
+void control__tell_report(struct control_state *c,
+			  const struct sip_report *report, int64_t time_ns);
 /** DOUBT or TRUST. */
 void control__tell_doubt(struct control_state *c,
 			 const struct control_call *call,

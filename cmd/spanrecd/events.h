@@ -23,6 +23,7 @@
 #include "cmd/common/sweep.h"
 #include "rtp/rtcp.h"
 #include "rtp/rtp.h"
+#include "sip/report.h"
 #include "sip/sip.h"
 #include "store/store.h"
 #include "store/cases.h"
@@ -53,6 +54,7 @@ enum writer_event_type {
 			     * another's: only `known` streams are its own */
 	WRITER_FIRST,       /**< to all writers: the first frame of this run was
 			     * at this time */
+	WRITER_REPORT,      /**< to all writers: a telephone reports: `report` */
 	WRITER_TRUST,       /**< to all writers: it is not over */
 	WRITER_SEGMENT,     /**< to the call's writer: a segment begins */
 	WRITER_UPDATE,      /**< ... what is known of its current one changed */
@@ -120,6 +122,7 @@ struct writer_event {
 			  * without media there is no row of it */
 	union {
 		struct writer_media media;
+		struct sip_report report;
 		struct {
 			int64_t sip_ns; /**< the last of it, before this run */
 			struct writer_streams streams;

@@ -222,7 +222,7 @@ static bool
 is_about(const struct reports_entry *e, const struct reports_stream *stream)
 {
 	return e->segment == stream->segment && e->end != stream->sender &&
-	       e->source == stream->info->ssrc &&
+	       (e->source == stream->info->ssrc || e->source == 0) &&
 	       memcmp(e->src_addr, stream->info->dst_addr, 16) == 0 &&
 	       memcmp(e->dst_addr, stream->info->src_addr, 16) == 0;
 }

@@ -62,7 +62,8 @@ int reports_add(struct reports *reports, const struct reports_origin *origin,
 		const struct rtp_rtcp_report *report)
 	__attribute__((warn_unused_result));
 
-/** The same of one that is not RTCP. @param source SSRC of the stream */
+/** The same of one that is not RTCP. @param source SSRC of the stream; 0: not
+ * said */
 int reports_add_voip(struct reports *reports,
 		     const struct reports_origin *origin, uint32_t source,
 		     const struct reports_voip *voip)

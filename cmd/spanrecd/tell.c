@@ -27,6 +27,9 @@ event_bytes(const struct writer_event *event)
 	case WRITER_FIRST:
 	case WRITER_TRUST:
 		return (uint32_t)offsetof(struct writer_event, media);
+	case WRITER_REPORT:
+		return (uint32_t)(offsetof(struct writer_event, report) +
+				  sizeof(event->report));
 	case WRITER_END:
 		return (uint32_t)(offsetof(struct writer_event, end) +
 				  sizeof(event->end));
@@ -173,6 +176,17 @@ control__tell_first(struct control_state *c, int64_t time_ns)
 {
 	const struct writer_event event = { .type = WRITER_FIRST,
 					    .time_ns = time_ns };
+
+	send_to_all(c, &event);
+}
+
+void
+control__tell_report(struct control_state *c, const struct sip_report *report,
+		     int64_t time_ns)
+{
+	const struct writer_event event = { .type = WRITER_REPORT,
+					    .time_ns = time_ns,
+					    .report = *report };
 
 	send_to_all(c, &event);
 }

@@ -130,6 +130,10 @@ apply_events(struct writer_state *w)
 	while ((event = capture_ring_peek(w->writer->events, NULL)) &&
 	       event->time_ns <= w->watermark_ns) {
 		switch (event->type) {
+		case WRITER_REPORT:
+			writer__report_told(w, event);
+			r = 0;
+			break;
 		case WRITER_MEDIA_OPEN:
 		case WRITER_MEDIA_CLOSE:
 		case WRITER_DOUBT:

@@ -63,6 +63,9 @@ void writer__request_commit(void *ctx, uint32_t bytes);
 
 /** Reports that are due, to the conversations they are of. */
 void writer__reports_take(struct writer_state *w);
+/** One that came in SIP. @param event REPORT */
+void writer__report_told(struct writer_state *w,
+			 const struct writer_event *event);
 
 /* writer_calls.c */
 

@@ -6,6 +6,7 @@
  * is not waited for. Of encrypted media nothing is believed.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/writer_priv.h"
@@ -36,57 +37,65 @@ find(const struct writer_state *w, const struct capture_flow_key *flow,
 	       (owner->sticky || owner->over);
 }
 
+/* Where a report belongs. */
+struct place {
+	struct writer_call *call;
+	struct segment *segment;
+	struct reports_origin origin;
+};
+
+/* @return false: not here; if all writers find so, one of them counts it */
 static bool
-find_owner(const struct writer_state *w, const struct rtcp_record *record,
-	   struct media_owner *owner)
+place(struct writer_state *w, const struct media_owner *owner, bool owned,
+      struct place *place)
+{
+	if (!owned && w->writer->index == 0)
+		counter_add(&w->writer->counters, COUNTER_reports_unclaimed, 1);
+	if (!owned || owner->entry->writer != w->writer->index)
+		return false;
+	place->call = writer__call_find(w, owner->entry->call);
+	place->segment =
+	    writer__segment_find(w, owner->entry->call, place->origin.time_ns);
+	if (!place->call || !place->segment)
+		return false;
+	place->origin.segment = place->segment->serial;
+	place->origin.from_start =
+	    place->segment->row.segment == 1 && !place->segment->if_media;
+	place->origin.end = owner->speaker;
+	return true;
+}
+
+static void
+count_added(struct writer_state *w, int r)
+{
+	if (r == -ENOMEM)
+		log_error("out of memory: a report is not counted");
+	if (r < 0)
+		counter_add(&w->writer->counters, COUNTER_rtcp_shed, 1);
+}
+
+static void
+take(struct writer_state *w, const struct rtcp_record *record)
 {
 	struct capture_flow_key flow = {
 		.src = media_port(&record->src),
 		.dst = media_port(&record->dst),
 		.ssrc = record->report.reporter,
 	};
-
-	if (find(w, &flow, record->time_ns, owner))
-		return true;
-	flow.src = record->src;
-	flow.dst = record->dst;
-	return find(w, &flow, record->time_ns, owner);
-}
-
-static void
-take(struct writer_state *w, const struct rtcp_record *record)
-{
+	struct place at = { .origin = { .src = &record->src,
+					.dst = &record->dst,
+					.time_ns = record->time_ns } };
 	struct media_owner owner;
-	struct reports_origin origin = {
-		.src = &record->src,
-		.dst = &record->dst,
-		.time_ns = record->time_ns,
-	};
-	struct writer_call *call;
-	struct segment *segment;
-	int r;
+	bool owned = find(w, &flow, record->time_ns, &owner);
 
-	if (!find_owner(w, record, &owner)) {
-		/* All writers find the same. */
-		if (w->writer->index == 0)
-			counter_add(&w->writer->counters,
-				    COUNTER_reports_unclaimed, 1);
-		return;
+	if (!owned) {
+		flow.src = record->src;
+		flow.dst = record->dst;
+		owned = find(w, &flow, record->time_ns, &owner);
 	}
-	if (owner.entry->writer != w->writer->index || owner.encrypted)
-		return;
-	call = writer__call_find(w, owner.entry->call);
-	segment = writer__segment_find(w, owner.entry->call, record->time_ns);
-	if (!call || !segment)
-		return;
-	origin.segment = segment->serial;
-	origin.from_start = segment->row.segment == 1 && !segment->if_media;
-	origin.end = owner.speaker;
-	r = reports_add(&call->reports, &origin, &record->report);
-	if (r == -ENOMEM)
-		log_error("out of memory: a report is not counted");
-	if (r < 0)
-		counter_add(&w->writer->counters, COUNTER_rtcp_shed, 1);
+	if (place(w, &owner, owned, &at) && !owner.encrypted)
+		count_added(w, reports_add(&at.call->reports, &at.origin,
+					   &record->report));
 }
 
 void
@@ -105,4 +114,51 @@ writer__reports_take(struct writer_state *w)
 			capture_ring_release(ring);
 		}
 	}
+}
+
+/* Is this Call-ID one of the lines? */
+static bool
+has_line(const char *lines, const char *line)
+{
+	size_t n = strlen(line);
+	const char *at = lines;
+
+	while ((at = strstr(at, line))) {
+		if ((at == lines || at[-1] == '\n') &&
+		    (at[n] == '\n' || at[n] == '\0'))
+			return true;
+		at += n;
+	}
+	return false;
+}
+
+void
+writer__report_told(struct writer_state *w, const struct writer_event *event)
+{
+	const struct sip_report *report = &event->report;
+	const struct capture_flow_key flow = { .src = report->local,
+					       .dst = report->remote };
+	const struct reports_voip voip = {
+		.loss = report->loss,
+		.discard = report->discard,
+		.round_trip_ms = report->round_trip_ms,
+		.r = report->r,
+		.mos_lq = report->mos_lq,
+		.mos_cq = report->mos_cq,
+	};
+	struct place at = { .origin = { .src = &report->local,
+					.dst = &report->remote,
+					.time_ns = event->time_ns } };
+	struct media_owner owner;
+	bool owned = find(w, &flow, event->time_ns, &owner);
+
+	if (!place(w, &owner, owned, &at))
+		return;
+	if (has_line(at.segment->row.sip_call_ids, report->call_id))
+		count_added(w,
+			    reports_add_voip(&at.call->reports, &at.origin,
+					     report->remote_ssrc, &voip));
+	else
+		counter_add(&w->writer->counters, COUNTER_reports_unclaimed,
+			    1);
 }
