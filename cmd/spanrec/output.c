@@ -170,9 +170,10 @@ stream_json(const struct store_stream *stream)
 	SET("seen", json_count(stream->seen));
 	SET("stored", json_count(stream->stored));
 	SET("expected", json_count(stream->expected));
-	SET("quality", spanrec_quality_json(stream));
 #undef SET
 	rc |= json_add_dropped(object, stream);
+	rc |= json_object_set_new(object, "quality",
+				  spanrec_quality_json(stream));
 	if (rc) {
 		json_decref(object);
 		return NULL;
