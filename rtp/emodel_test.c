@@ -128,6 +128,14 @@ published_loss(void **state)
 	}
 }
 
+/* G.107 equation 7-29: the same loss in runs twice as long. */
+static void
+bursts(void **state)
+{
+	near(93.2 - r_of("PCMU", 5, 2), 475 / 27.6, 1e-9);
+	near(93.2 - r_of("G729", 4, 4), 11 + 336 / 20., 1e-9);
+}
+
 static void
 more_loss_is_never_better(void **state)
 {
@@ -188,6 +196,7 @@ main(void)
 		cmocka_unit_test(default_connection),
 		cmocka_unit_test(published_mos),
 		cmocka_unit_test(published_loss),
+		cmocka_unit_test(bursts),
 		cmocka_unit_test(more_loss_is_never_better),
 		cmocka_unit_test(what_is_not_known),
 		cmocka_unit_test(out_of_range),

@@ -140,6 +140,27 @@ offer_report(struct capture_thread *t, const struct rtcp_record *record)
 	return true;
 }
 
+/* Where there is no room although all was taken that is due, none comes for a
+ * while: it is given up by packet time, the same in every run. */
+static bool
+put_report(struct capture_thread *t, const struct rtcp_record *record)
+{
+	const struct pipeline *p = t->pipeline;
+
+	if (record->time_ns < t->rtcp_closed_ns)
+		return false;
+	if (offer_report(t, record))
+		return true;
+	if (!p->config.live) {
+		capture__flush(t);
+		wait_drained(t, t->frame, record->time_ns);
+		if (offer_report(t, record))
+			return true;
+	}
+	t->rtcp_closed_ns = record->time_ns + p->times.window_ns;
+	return false;
+}
+
 /* @return false: it is none, whatever it looks like */
 static bool
 on_rtcp(struct capture_thread *t, const struct capture_pkt *pkt)
@@ -155,15 +176,8 @@ on_rtcp(struct capture_thread *t, const struct capture_pkt *pkt)
 	counter_add(&t->counters, COUNTER_rtcp, 1);
 	for (i = 0; i < count; i++) {
 		record.report = reports[i];
-		if (offer_report(t, &record))
-			continue;
-		if (!t->pipeline->config.live) {
-			capture__flush(t);
-			wait_drained(t, t->frame, pkt->time_ns);
-			if (offer_report(t, &record))
-				continue;
-		}
-		counter_add(&t->counters, COUNTER_rtcp_shed, 1);
+		if (!put_report(t, &record))
+			counter_add(&t->counters, COUNTER_rtcp_shed, 1);
 	}
 	return true;
 }

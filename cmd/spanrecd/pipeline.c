@@ -23,7 +23,7 @@ enum {
 	REQUESTS_BYTES = 1 << 20,
 	ANSWERS_BYTES = 1 << 18,
 	CONTROL_REQUESTS_BYTES = 1 << 22,
-	/* Of one capture thread to one writer: 3,400 reports wait at most. */
+	/* Of one capture thread to one writer: 2,900 reports wait at most. */
 	RTCP_BYTES = 1 << 18
 };
 
@@ -128,6 +128,7 @@ capture_new(struct pipeline *p, uint32_t i, char *error)
 	t->source = p->config.sources[i];
 	p->config.sources[i] = NULL;
 	pthread_mutex_init(&t->link_lock, NULL);
+	t->rtcp_closed_ns = PIPELINE_BEFORE;
 	atomic_init(&t->first_ns, PIPELINE_OVER);
 	atomic_init(&t->position_ns, PIPELINE_BEFORE);
 	sem_init(&t->wake, 0, 0);
