@@ -98,21 +98,38 @@ take(struct writer_state *w, const struct rtcp_record *record)
 					   &record->report));
 }
 
-void
-writer__reports_take(struct writer_state *w)
+/* Of all capture threads: an answer may have come to another one than what it
+ * answers. @return NULL: none is due */
+static struct capture_ring *
+oldest(struct writer_state *w)
 {
-	const struct rtcp_record *record;
+	struct capture_ring *first = NULL;
+	int64_t first_ns = w->due_ns;
 	uint32_t i;
 
 	for (i = 0; i < w->pipeline->captures_count; i++) {
 		struct capture_ring *ring =
 		    w->pipeline->captures[i].rtcp[w->writer->index];
+		const struct rtcp_record *record =
+		    capture_ring_peek(ring, NULL);
 
-		while ((record = capture_ring_peek(ring, NULL)) &&
-		       record->time_ns <= w->due_ns) {
-			take(w, record);
-			capture_ring_release(ring);
-		}
+		if (!record || record->time_ns > first_ns ||
+		    (first && record->time_ns == first_ns))
+			continue;
+		first = ring;
+		first_ns = record->time_ns;
+	}
+	return first;
+}
+
+void
+writer__reports_take(struct writer_state *w)
+{
+	struct capture_ring *ring;
+
+	while ((ring = oldest(w))) {
+		take(w, capture_ring_peek(ring, NULL));
+		capture_ring_release(ring);
 	}
 }
 
@@ -155,10 +172,8 @@ writer__report_told(struct writer_state *w, const struct writer_event *event)
 	if (!place(w, &owner, owned, &at))
 		return;
 	if (has_line(at.segment->row.sip_call_ids, report->call_id))
-		count_added(w,
-			    reports_add_voip(&at.call->reports, &at.origin,
-					     report->remote_ssrc, &voip));
+		count_added(w, reports_add_voip(&at.call->reports, &at.origin,
+						report->remote_ssrc, &voip));
 	else
-		counter_add(&w->writer->counters, COUNTER_reports_unclaimed,
-			    1);
+		counter_add(&w->writer->counters, COUNTER_reports_unclaimed, 1);
 }
