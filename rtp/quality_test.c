@@ -18,9 +18,9 @@ static const int64_t START_NS = 1700000000123456789LL;
 enum fate { CAME, LOST, UNSEEN };
 
 struct packet {
-	enum fate fate;
 	int64_t time_ns;
 	uint32_t timestamp;
+	enum fate fate;
 };
 
 static struct packet packets[PACKETS_MAX];

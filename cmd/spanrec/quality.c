@@ -240,9 +240,9 @@ table_new(FILE *to)
 	static const char *const titles[COLUMNS] = {
 		[SIDE] = "  SIDE",         [SSRC] = "SSRC",
 		[MOS] = "MOS-TAP",         [JITTER] = "JITTER",
-		[JITTER_MAX] = "MAX",     [PTIME] = "PTIME",
+		[JITTER_MAX] = "MAX",      [PTIME] = "PTIME",
 		[REORDERED] = "REORDERED", [BURSTS] = "BURSTS",
-		[LONGEST] = "LONGEST GAP",     [SILENCE] = "SILENCE",
+		[LONGEST] = "LONGEST GAP", [SILENCE] = "SILENCE",
 	};
 	struct libscols_table *table = scols_new_table();
 	size_t i;
