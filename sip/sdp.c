@@ -13,6 +13,7 @@
  *   a=fmtp:97 octet-align=1    ... and how it is packed
  *   a=sendonly, a=crypto:...   which way, and whether it can be understood
  *   a=candidate:...            where else, as ICE (RFC 8839) tries
+ *   a=rtcp:53020               where reports are wanted (RFC 3605)
  *
  * Everything else is passed over, whatever it looks like.
  */
@@ -366,6 +367,35 @@ read_candidate(struct reader *r, struct sip_text value)
 	r->candidates++;
 }
 
+/**
+ * "53020 IN IP4 126.16.64.4" (RFC 3605): where RTCP is wanted, if not beside
+ * the stream. Its port is nobody else's, so that it counts as one more
+ * candidate.
+ */
+static void
+read_rtcp(struct reader *r, struct sip_text value)
+{
+	struct capture_endpoint *to = &r->candidate[r->candidates];
+	const struct section *where =
+	    r->stream.kind == GIVEN ? &r->stream : &r->session;
+	struct sip_text address;
+	uint32_t port = 0;
+
+	sip__text_number(next_word(&value), &port);
+	next_word(&value);
+	next_word(&value);
+	address = next_word(&value);
+	if (port == 0 || port > 65535 || r->candidates == CANDIDATES_MAX ||
+	    port == r->media.receive.port || port == r->media.receive.port + 1U)
+		return;
+	*to = where->address;
+	to->port = (uint16_t)port;
+	if (address.n == 0 ? where->kind == GIVEN
+			   : !capture_endpoint_parse(to, address.p, address.n,
+						     (uint16_t)port))
+		r->candidates++;
+}
+
 static void
 read_crypto(struct reader *r, struct section *section, struct sip_text value)
 {
@@ -400,6 +430,8 @@ read_attribute(struct reader *r, struct sip_text line)
 		read_fmtp(r, value);
 	else if (sip__text_same(name, SIP_TEXT("candidate")) && r->in_audio)
 		read_candidate(r, value);
+	else if (sip__text_same(name, SIP_TEXT("rtcp")) && r->in_audio)
+		read_rtcp(r, value);
 }
 
 static void

@@ -141,6 +141,15 @@ static const struct {
 	  "; 10.0.0.9:5000 #0 sendrecv plain" PCMA
 	  "; 192.0.2.1:4002 #1 sendrecv plain" PCMA,
 	  SIP_SENDRECV, 0 },
+	/* RTCP where it always is, elsewhere, on another host, nowhere */
+	{ HEAD C1 T0 AUDIO "a=rtcp:4001\r\na=rtcp:4000\r\na=rtcp:\r\n"
+			   "a=rtcp:70000\r\na=rtcp:5000 IN IP4 name\r\n",
+	  "192.0.2.1:4000 #0 sendrecv plain" PCMA, SIP_SENDRECV, 0 },
+	{ HEAD C1 T0 AUDIO "a=rtcp:5000\r\na=rtcp:6000 IN IP4 10.0.0.9\r\n",
+	  "192.0.2.1:4000 #0 sendrecv plain" PCMA
+	  "; 192.0.2.1:5000 #0 sendrecv plain" PCMA
+	  "; 10.0.0.9:6000 #0 sendrecv plain" PCMA,
+	  SIP_SENDRECV, 0 },
 	/* IPv6, multicast with a TTL */
 	{ HEAD "c=IN IP6 2001:db8::1\r\n" T0 AUDIO,
 	  "[2001:db8::1]:4000 #0 sendrecv plain" PCMA, SIP_SENDRECV, 0 },

@@ -16,6 +16,7 @@
  *   dialog.c     offers and answers (RFC 3264): which media is valid when
  *   call.c       calls, from INVITE to BYE
  *   info.c       keyed digits in INFO
+ *   report.c     quality reports of telephones (report.h)
  *   watch.c      headers that somebody waits for
  *   key.c        by what calls are found, other than their Call-ID
  *   legs.c       conversations: calls that are legs of one

@@ -53,6 +53,9 @@ _Static_assert(STORE_SUCCESSORS_MAX == 8, "each has its fields below");
 		.tag = (t), .type = BYTES, MEMBER(s, m)                        \
 	}
 
+#define QUALITY_FIELD(t, m)                                                    \
+	NUMBER_FIELD(t, store_stream, quality.m, UINT32_MAX)
+
 static const struct field segment_fields[] = {
 	TEXT_FIELD(1, store_segment, call),
 	NUMBER_FIELD(2, store_segment, segment, UINT32_MAX),
@@ -107,6 +110,8 @@ static const struct field segment_fields[] = {
 	BYTES_FIELD(51, store_segment, replaced),
 	TEXT_FIELD(52, store_segment, successors[7].retention),
 	NUMBER_FIELD(53, store_segment, successors[7].from_ns, UINT64_MAX),
+	NUMBER_FIELD(60, store_segment, flags, STORE_FLAGS_ALL),
+	NUMBER_FIELD(61, store_segment, dead_air_s, UINT32_MAX),
 };
 
 static const struct field stream_fields[] = {
@@ -127,6 +132,35 @@ static const struct field stream_fields[] = {
 		     dropped[STORE_REASON_##name], UINT64_MAX),
 	STORE_REASONS(X)
 #undef X
+	QUALITY_FIELD(96, measured),
+	QUALITY_FIELD(97, reordered),
+	QUALITY_FIELD(98, jitter_us),
+	QUALITY_FIELD(99, jitter_max_us),
+	QUALITY_FIELD(100, ptime_us),
+	QUALITY_FIELD(101, span_ms),
+	QUALITY_FIELD(102, silence_ms),
+	QUALITY_FIELD(103, longest_gap_ms),
+	QUALITY_FIELD(104, bursts),
+	QUALITY_FIELD(105, burst_packets),
+	QUALITY_FIELD(106, burst_lost),
+	QUALITY_FIELD(107, gaps),
+	QUALITY_FIELD(108, gap_packets),
+	QUALITY_FIELD(109, gap_lost),
+	QUALITY_FIELD(110, mos),
+	QUALITY_FIELD(111, mirror_lost),
+	QUALITY_FIELD(112, network_lost),
+	QUALITY_FIELD(113, reports),
+	QUALITY_FIELD(114, reported_packets),
+	QUALITY_FIELD(115, reported_lost),
+	QUALITY_FIELD(116, reported_jitter_us),
+	QUALITY_FIELD(117, tap_round_trip_us),
+	QUALITY_FIELD(118, voip_reports),
+	QUALITY_FIELD(119, voip_loss),
+	QUALITY_FIELD(120, voip_discard),
+	QUALITY_FIELD(121, voip_round_trip_ms),
+	QUALITY_FIELD(122, voip_r),
+	QUALITY_FIELD(123, voip_mos_lq),
+	QUALITY_FIELD(124, voip_mos_cq),
 };
 
 static const struct field entry_fields[] = {

@@ -44,6 +44,8 @@ full_segment(struct store_segment *s)
 	s->key_slot = 256;
 	memset(s->file_hash, 0x5a, sizeof(s->file_hash));
 	s->purged_ns = 12;
+	s->flags = STORE_ONE_WAY | STORE_DEAD_AIR;
+	s->dead_air_s = 61;
 	s->scrubs = 3;
 	memset(s->replaced, 0x3c, sizeof(s->replaced));
 	s->streams_count = STORE_STREAMS_MAX;
@@ -64,6 +66,11 @@ full_segment(struct store_segment *s)
 		t->gaps = v++;
 		t->first_ns = (int64_t)v++;
 		t->last_ns = -(int64_t)v++;
+		for (unsigned j = 0; j < sizeof(t->quality) / 4; j++) {
+			uint32_t n = (uint32_t)v++;
+
+			memcpy((char *)&t->quality + 4 * (size_t)j, &n, 4);
+		}
 	}
 }
 

@@ -251,6 +251,35 @@ const char *store_reason_name(enum store_reason v);
 enum store_side { STORE_LEFT, STORE_RIGHT }; /**< local, remote */
 
 /**
+ * How a stream fared. First what was counted here (RFC 3550, RFC 3611), then what
+ * telephones said of it. Zero: it was not measured, or nobody said so.
+ */
+struct store_quality {
+	uint32_t measured;   /**< packets of which the times are in this */
+	uint32_t reordered;  /**< packets that came after a later one */
+	uint32_t jitter_us, jitter_max_us; /**< RFC 3550 A.8: mean, largest */
+	uint32_t ptime_us;   /**< of most packets */
+	uint32_t span_ms;    /**< from first to last, by timestamps ... */
+	uint32_t silence_ms; /**< ... not sent, by a sender that detects it */
+	uint32_t longest_gap_ms; /**< for want of lost packets */
+	uint32_t bursts, burst_packets, burst_lost; /**< RFC 3611 4.7.2 */
+	uint32_t gaps, gap_packets, gap_lost;
+	uint32_t mos;        /**< hundredths, estimated by ITU-T G.107 */
+	uint32_t mirror_lost;  /**< of lost: the receiver has them */
+	uint32_t network_lost; /**< ... the receiver lacks them, too */
+	uint32_t reports;      /**< RTCP report blocks about it */
+	uint32_t reported_packets; /**< that the receiver expected, of these */
+	uint32_t reported_lost;
+	uint32_t reported_jitter_us; /**< largest */
+	uint32_t tap_round_trip_us;  /**< from here to the receiver and back */
+	uint32_t voip_reports; /**< RFC 3611 VoIP metrics, RFC 6035 */
+	uint32_t voip_loss, voip_discard; /**< hundredths of a percent */
+	uint32_t voip_round_trip_ms;
+	uint32_t voip_r;                   /**< 1 to 100 */
+	uint32_t voip_mos_lq, voip_mos_cq; /**< hundredths */
+};
+
+/**
  * One RTP stream of a recording. In packets:
  *   seen = stored + sum of dropped + late + duplicate
  *   expected = seen - duplicate + lost
@@ -263,7 +292,16 @@ struct store_stream {
 	uint64_t dropped[STORE_REASON_COUNT];
 	uint64_t gaps;        /**< runs of missing or dropped packets */
 	int64_t first_ns, last_ns;
+	struct store_quality quality;
 };
+
+/** What is wrong with the media of a call that was answered. */
+enum store_flag {
+	STORE_ONE_WAY = 1,  /**< one side was never heard of */
+	STORE_DEAD_AIR = 2, /**< nobody was heard for long: see dead_air_s */
+	STORE_NO_MEDIA = 4  /**< there was none */
+};
+#define STORE_FLAGS_ALL 7
 
 /** A retention class that counts from when a case was closed. */
 struct store_successor {
@@ -313,6 +351,8 @@ struct store_segment {
 	int64_t not_before_ns;  /**< a hold ended: kept until then; 0: none did */
 	/** Classes that count beside its own since holds ended. */
 	struct store_successor successors[STORE_SUCCESSORS_MAX];
+	uint32_t flags;         /**< of enum store_flag, what is wrong with it */
+	uint32_t dead_air_s;    /**< longest time in which nobody was heard */
 	uint32_t scrubs;        /**< how often a part was taken out of it */
 	uint8_t replaced[STORE_HASH_BYTES]; /**< file_hash before the last */
 	uint32_t streams_count;

@@ -340,7 +340,7 @@ void store__keyring_close(struct store_archive *archive);
 
 /* ---- rows (row.c) ------------------------------------------------------ */
 
-#define STORE__ROW_BYTES 16384 /**< longest encoded row */
+#define STORE__ROW_BYTES 24576 /**< longest encoded row */
 
 /** @return bytes written to row [STORE__ROW_BYTES] */
 size_t store__row_encode(uint8_t *row, const struct store_segment *segment);

@@ -36,7 +36,13 @@
 	X(rtp, "packets", "datagrams that look like RTP")                      \
 	X(rtp_shed, "packets", "RTP packets shed: no room in a jitter buffer") \
 	X(rtp_no_flow, "packets", "RTP packets shed: all flows in use")        \
-	X(not_media, "packets", "datagrams that are neither SIP nor RTP")      \
+	X(rtcp, "packets", "RTCP packets")                                     \
+	X(rtcp_shed, "reports", "RTCP reports lost to a full ring")            \
+	X(reports, "reports", "quality reports in SIP (RFC 6035)")             \
+	X(reports_unclaimed, "reports",                                        \
+	  "reports of telephones that belong to no call")                      \
+	X(not_media, "packets",                                                \
+	  "datagrams that are neither SIP nor RTP nor RTCP")                   \
 	X(foreign_hosts_shed, "hosts",                                         \
 	  "hosts of what cannot be recorded that are not listed any more")     \
 	X(stored, "packets", "RTP packets stored")                             \
@@ -45,6 +51,15 @@
 	X(lost, "packets", "RTP packets that never came")                      \
 	X(lost_here, "packets",                                                \
 	  "of these, while the kernel dropped frames: lost by us")             \
+	X(reported, "packets",                                                 \
+	  "RTP packets of calls that ended, of which telephones report")       \
+	X(mirror_lost, "packets",                                              \
+	  "of these, lost by the mirror port: who they were for has them")     \
+	X(network_lost, "packets",                                             \
+	  "of these, lost by the network: who they were for lacks them, too")  \
+	X(one_way, "segments", "answered, but only one side sent any media")   \
+	X(dead_air, "segments", "in which nobody was heard for long")          \
+	X(no_media, "segments", "answered, but without any media")             \
 	X(unclaimed, "packets", "RTP packets that belong to no call")          \
 	X(strangers, "packets",                                                \
 	  "RTP packets of streams that a call from before the restart did "    \

@@ -113,6 +113,8 @@ static const struct policy_field settings[] = {
 	  "1024",
 	  "Audio that waits since the policy may reach back to it; more, and\n"
 	  "packets are left out." },
+	{ "dead_air_s", POLICY_FIELD_U32, AT(dead_air_s), 0, 3600, "s", "10",
+	  "A call in which nobody is heard for so long is marked; 0: none is." },
 	{ "calls_max", POLICY_FIELD_U32, AT(calls_max), 16, 1 << 20, "",
 	  "20000",
 	  "Calls at a time; more, and one is given up: of those that nobody\n"

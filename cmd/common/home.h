@@ -44,6 +44,7 @@ struct home_settings {
 	uint32_t tcp_connections_max; /**< per capture thread */
 	uint32_t tcp_mib;          /**< per capture thread */
 	uint32_t lookback_mib;     /**< of all calls together */
+	uint32_t dead_air_s;       /**< nobody is heard so long; 0: never */
 	uint32_t calls_max;
 	uint32_t registrations_max;
 	uint32_t idle_timeout_s;   /**< answered calls without media or SIP */

@@ -32,6 +32,7 @@ struct stored {
 	const char *method; /* for "again"; NULL: plain */
 	uint32_t call;      /* MKPCAP_NONE: plain */
 	uint32_t status;
+	bool rtcp;
 };
 
 struct mkpcap_capture {
@@ -398,12 +399,76 @@ count_add(struct builder *builder, const struct mkpcap_dialog *dialog)
 	return 0;
 }
 
+/* The first stream that a side sends in this instance of its call. */
+static const struct mkpcap_stream *
+stream_of(const struct mkpcap_capture *capture, uint32_t first,
+	  enum mkpcap_side side)
+{
+	for (uint32_t i = first; i < capture->streams_count; i++)
+		if (capture->streams[i].media->side == side)
+			return &capture->streams[i];
+	return NULL;
+}
+
+/* When the other side told its clock last, before this report; 0: never. */
+static int64_t
+clock_told(const struct mkpcap_script *script,
+	   const struct mkpcap_report *report)
+{
+	int64_t told_ns = 0;
+
+	for (uint32_t i = 0; i < script->reports_count; i++) {
+		const struct mkpcap_report *other = &script->reports[i];
+
+		if (other->call == report->call &&
+		    other->side != report->side &&
+		    other->at_ns < report->at_ns && other->at_ns > told_ns)
+			told_ns = other->at_ns;
+	}
+	return told_ns;
+}
+
+/* @param first stream of this instance of its call */
+static int
+report_add(struct builder *builder, const struct mkpcap_report *report,
+	   uint32_t first)
+{
+	const struct mkpcap_capture *capture = builder->capture;
+	const struct mkpcap_script *script = capture->script;
+	uint32_t one = report->mux ? 0 : 1;
+	struct stored stored = { .call = MKPCAP_NONE, .rtcp = true };
+	struct mkpcap_rtcp rtcp = {
+		.report = report,
+		.own = stream_of(capture, first, report->side),
+		.about = stream_of(capture, first, !report->side),
+		.heard_ns = clock_told(script, report),
+	};
+	int64_t shift_ns;
+
+	if (!rtcp.about) {
+		mkpcap__error(builder->errors, report->line, 1,
+			      "the other side sends no media to report of");
+		return -EINVAL;
+	}
+	shift_ns = script->start_ns + rtcp.about->shift_ns;
+	rtcp.time_ns = shift_ns + report->at_ns;
+	if (rtcp.heard_ns)
+		rtcp.heard_ns += shift_ns;
+	stored.from = rtcp.about->target;
+	stored.to = rtcp.about->source;
+	stored.from.port = (uint16_t)(stored.from.port + one);
+	stored.to.port = (uint16_t)(stored.to.port + one);
+	stored.bytes = mkpcap__rtcp(&rtcp, (uint8_t *)builder->text);
+	return stored_add(builder, &stored, rtcp.time_ns);
+}
+
 static int
 instance_add(struct builder *builder, uint32_t call, uint32_t instance,
 	     const struct mkpcap_step *steps, uint32_t steps_count)
 {
 	const struct mkpcap_script *script = builder->capture->script;
 	uint32_t first = builder->capture->stored_count;
+	uint32_t stream = builder->capture->streams_count;
 	struct mkpcap_dialog dialog;
 	int rc = 0;
 
@@ -417,6 +482,9 @@ instance_add(struct builder *builder, uint32_t call, uint32_t instance,
 		if (rc == 0)
 			rc = count_add(builder, &dialog);
 	}
+	for (uint32_t i = 0; rc == 0 && i < script->reports_count; i++)
+		if (script->reports[i].call == call)
+			rc = report_add(builder, &script->reports[i], stream);
 	return rc;
 }
 
@@ -657,6 +725,12 @@ mkpcap_write(const struct mkpcap_capture *capture, FILE *to)
 
 /* ---- messages, by number ------------------------------------------------- */
 
+static bool
+is_message(const struct mkpcap_capture *capture, const struct item *item)
+{
+	return item->source == STORED && !capture->stored[item->number].rtcp;
+}
+
 static void
 message_print(const struct mkpcap_capture *capture, const struct item *item,
 	      uint32_t number, FILE *to)
@@ -687,7 +761,7 @@ mkpcap_list(const struct mkpcap_capture *capture, FILE *to)
 	uint32_t number = 0;
 
 	for (uint32_t i = 0; i < capture->items_count; i++)
-		if (capture->items[i].source == STORED)
+		if (is_message(capture, &capture->items[i]))
 			message_print(capture, &capture->items[i], ++number,
 				      to);
 	return fflush(to) || ferror(to) ? -errno : 0;
@@ -699,7 +773,7 @@ mkpcap_leave_out(struct mkpcap_capture *capture, uint32_t number)
 	for (uint32_t i = 0; i < capture->items_count; i++) {
 		struct item *item = &capture->items[i];
 
-		if (item->source != STORED || --number)
+		if (!is_message(capture, item) || --number)
 			continue;
 		memmove(item, item + 1,
 			(--capture->items_count - i) * sizeof(*item));

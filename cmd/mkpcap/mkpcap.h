@@ -191,6 +191,22 @@ struct mkpcap_media {
 	uint32_t ts;
 };
 
+/** rtcp CALL SIDE at TIME ...: a report (RFC 3550) on the other's stream. */
+struct mkpcap_report {
+	uint32_t line;
+	uint32_t call;
+	enum mkpcap_side side; /**< who sends it */
+	int64_t at_ns;
+	bool mux;         /**< from and to the ports of the media */
+	uint32_t lost;    /**< packets, as its sender has counted */
+	uint32_t highest; /**< number of the last one it heard; 0: sent last */
+	int64_t jitter_ns;
+	int64_t round_trip_ns; /**< to its sender and back; 0: not told */
+	bool voip;             /**< with VoIP metrics (RFC 3611), of 256 ... */
+	uint8_t voip_loss, voip_discard;
+	uint8_t voip_mos; /**< ... and tenths */
+};
+
 struct mkpcap_script {
 	int64_t start_ns;
 	uint64_t seed;
@@ -201,9 +217,10 @@ struct mkpcap_script {
 	struct mkpcap_call *calls;
 	struct mkpcap_step *steps;
 	struct mkpcap_media *media;
+	struct mkpcap_report *reports;
 	struct mkpcap_repeat *repeats;
 	uint32_t hosts_count, calls_count, steps_count, media_count,
-		repeats_count;
+		reports_count, repeats_count;
 };
 
 #define MKPCAP_ERRORS_MAX 20

@@ -98,7 +98,7 @@ struct mkpcap_request {
 	bool refused; /**< an INVITE that got 3xx to 6xx, or the ACK to it */
 };
 
-#define MKPCAP_METHODS_MAX 13
+#define MKPCAP_METHODS_MAX 14
 
 /** A call as far as its messages have been made. */
 struct mkpcap_dialog {
@@ -243,6 +243,26 @@ void mkpcap__cipher_fini(struct mkpcap_cipher *cipher);
  * @return 0, -EINVAL
  */
 int mkpcap__crypto(const struct mkpcap_text *text, struct rtp_srtp_key *key);
+/* ---- report.c ------------------------------------------------------------ */
+
+/** Options of an rtcp statement, from "at TIME" on. */
+int mkpcap__report_options(struct mkpcap_line *line,
+			   struct mkpcap_report *report);
+
+/** Longest: SR with a block, SDES, XR. */
+#define MKPCAP_RTCP_MAX 128
+
+/** What a report is made from. */
+struct mkpcap_rtcp {
+	const struct mkpcap_report *report;
+	int64_t time_ns;                    /**< when it is sent */
+	const struct mkpcap_stream *own;    /**< of its sender; NULL: none */
+	const struct mkpcap_stream *about;  /**< what it hears */
+	int64_t heard_ns; /**< when the other's last report passed; 0: none */
+};
+
+/** @param bytes [MKPCAP_RTCP_MAX] @return bytes of the RTCP packet */
+uint32_t mkpcap__rtcp(const struct mkpcap_rtcp *rtcp, uint8_t *bytes);
 
 /* ---- frame.c ------------------------------------------------------------- */
 

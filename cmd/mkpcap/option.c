@@ -10,10 +10,11 @@
 
 /* ---- at TIME CALL MESSAGE ... -------------------------------------------- */
 
-static const char *const methods[] = {
-	"INVITE",  "ACK",   "BYE",     "CANCEL", "PRACK",     "UPDATE",  "INFO",
-	"OPTIONS", "REFER", "MESSAGE", "NOTIFY", "SUBSCRIBE", "REGISTER"
-};
+static const char *const methods[] = { "INVITE",   "ACK",     "BYE",
+				       "CANCEL",   "PRACK",   "UPDATE",
+				       "INFO",     "OPTIONS", "REFER",
+				       "MESSAGE",  "NOTIFY",  "SUBSCRIBE",
+				       "REGISTER", "PUBLISH" };
 
 /* RFC 3261 section 21, those that a script is likely to name. */
 static const struct {

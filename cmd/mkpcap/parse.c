@@ -411,6 +411,31 @@ parse_media(struct reader *reader, struct mkpcap_line *line)
 }
 
 static int
+parse_rtcp(struct reader *reader, struct mkpcap_line *line)
+{
+	struct mkpcap_report report = { .line = line->words[0].line };
+	struct mkpcap_report *added;
+	int rc = find_call(reader, line, &report.call);
+
+	if (rc)
+		return rc;
+	if (mkpcap__accept(line, "callee"))
+		report.side = MKPCAP_CALLEE;
+	else if ((rc = mkpcap__expect(line, "caller")))
+		return rc;
+	rc = mkpcap__report_options(line, &report);
+	if (rc)
+		return rc;
+	added = grow(line->script->reports, line->script->reports_count,
+		     sizeof(*added));
+	if (!added)
+		return -ENOMEM;
+	line->script->reports = added;
+	added[line->script->reports_count++] = report;
+	return 0;
+}
+
+static int
 parse_repeat(struct reader *reader, struct mkpcap_line *line)
 {
 	struct mkpcap_repeat repeat = { 0 };
@@ -468,11 +493,11 @@ statement_parse(struct reader *reader, struct mkpcap_line *line)
 	static const struct {
 		const char *word;
 		int (*parse)(struct reader *, struct mkpcap_line *);
-	} statements[] = { { "start", parse_start }, { "seed", parse_seed },
-			   { "link", parse_link },   { "host", parse_host },
-			   { "call", parse_call },   { "at", parse_at },
-			   { "media", parse_media }, { "repeat", parse_repeat },
-			   { "end", parse_end } };
+	} statements[] = { { "start", parse_start },   { "seed", parse_seed },
+			   { "link", parse_link },     { "host", parse_host },
+			   { "call", parse_call },     { "at", parse_at },
+			   { "media", parse_media },   { "rtcp", parse_rtcp },
+			   { "repeat", parse_repeat }, { "end", parse_end } };
 	struct mkpcap_text word;
 	int rc = mkpcap__word(line, "a statement", &word);
 
@@ -491,7 +516,7 @@ statement_parse(struct reader *reader, struct mkpcap_line *line)
 	}
 	return mkpcap__fail(line,
 			    "\"%.*s\" is none of start seed link host "
-			    "call at media repeat end",
+			    "call at media rtcp repeat end",
 			    (int)word.n, word.p);
 }
 
@@ -548,6 +573,7 @@ mkpcap_script_free(struct mkpcap_script **script)
 	free((*script)->calls);
 	free((*script)->steps);
 	free((*script)->media);
+	free((*script)->reports);
 	free((*script)->repeats);
 	free(*script);
 	*script = NULL;

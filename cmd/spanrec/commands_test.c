@@ -294,7 +294,7 @@ test_list_json(void **state)
 	assert_number(object, "bytes", 46400);
 	assert_int_equal(
 	    json_array_size(json_object_get(object, "sip_call_ids")), 2);
-	assert_int_equal(json_object_size(object), 31);
+	assert_int_equal(json_object_size(object), 33);
 
 	stream = json_array_get(json_object_get(object, "streams"), 1);
 	assert_text(stream, "side", "right");
@@ -404,11 +404,11 @@ test_list_csv(void **state)
 	}
 	assert_int_equal(rows, 6);
 	while (rows--)
-		assert_int_equal(columns[rows], 34);
+		assert_int_equal(columns[rows], 36);
 	assert_has(output, "\r\n");
 	assert_has(output, ",290,10,0,0,1,,46400,a84b4c76e66710@10.0.0.1 "
 			   "leg-2@10.0.0.2,transfer: refer,bye,01534440440,"
-			   "2750,Anne Lee,,2751 +441534445505\r\n");
+			   "2750,Anne Lee,,2751 +441534445505,,0\r\n");
 	free(output);
 }
 

@@ -172,6 +172,8 @@ stream_json(const struct store_stream *stream)
 	SET("expected", json_count(stream->expected));
 #undef SET
 	rc |= json_add_dropped(object, stream);
+	rc |= json_object_set_new(object, "quality",
+				  spanrec_quality_json(stream));
 	if (rc) {
 		json_decref(object);
 		return NULL;
@@ -241,7 +243,7 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	SET("ceiling", json_time(clock.ceiling_ns));
 	SET("due", json_time(clock.due_ns));
 	SET("streams", streams_json(segment));
-	SET("mos", json_null());
+	SET("mos", spanrec_mos_json(segment));
 	SET("bytes", json_count(segment->bytes));
 	SET("sip_call_ids", json_lines(segment->sip_call_ids, json_text));
 	SET("began", json_text(segment->began));
@@ -251,6 +253,8 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	SET("from_name", json_text(segment->from_name));
 	SET("to_name", json_text(segment->to_name));
 	SET("others", json_lines(segment->others, json_text));
+	SET("flags", spanrec_flags_json(segment));
+	SET("dead_air_s", json_count(segment->dead_air_s));
 #undef SET
 	if (rc) {
 		json_decref(object);
@@ -280,7 +284,7 @@ static const char csv_header[] =
     "id,call,segment,kind,from,to,local,remote,direction,area,start,end,"
     "duration_s,decision,reason,rule,state,floor,ceiling,due,packets,lost,late,"
     "duplicate,gaps,mos,bytes,sip_call_ids,began,ended,from_sent,to_sent,"
-    "from_name,to_name,others\r\n";
+    "from_name,to_name,others,flags,dead_air_s\r\n";
 
 /* One row from the JSON object, so that both always say the same. */
 static void

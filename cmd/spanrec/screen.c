@@ -4,7 +4,8 @@
  * records, what it warns of and what it cannot read; then what comes in; then
  * what is lost, told apart by who lost it, because that says what to do:
  *
- *   mirror, network    look at the switch: it never came
+ *   mirror, network    look at the switch: it never came; what telephones
+ *                      report tells how much of it the mirror port lost
  *   interface, kernel  this machine did not take it up in time
  *   this recorder      it had no room for it
  *
@@ -547,10 +548,39 @@ print_loss_before(struct picture *picture)
 	list_end(picture, "none");
 }
 
+static double
+share_of(const json_t *loss)
+{
+	return (double)spanrec_json_count(loss, "lost") * 100 /
+	       (double)spanrec_json_count(loss, "packets");
+}
+
+/* What telephones have heard and we have not. */
+static void
+print_mirror(struct picture *picture)
+{
+	const json_t *mirror = json_object_get(picture->status, "mirror_loss");
+	const json_t *all = json_object_get(mirror, "since_start");
+	const json_t *hour = json_object_get(mirror, "last_hour");
+	uint64_t lost = spanrec_json_count(all, "lost"),
+		 lately = spanrec_json_count(hour, "lost");
+
+	if (!spanrec_json_count(all, "packets"))
+		return;
+	print_loss_label(picture, "", "mirror alone");
+	list_add(picture, lost ? YELLOW : NULL, "mirror loss %.2f %%",
+		 share_of(all));
+	if (spanrec_json_count(hour, "packets"))
+		list_add(picture, lately ? YELLOW : NULL,
+			 "%.2f %% in the last hour", share_of(hour));
+	list_end(picture, "");
+}
+
 static void
 print_loss(struct picture *picture)
 {
 	print_loss_before(picture);
+	print_mirror(picture);
 	print_loss_label(picture, "", "interface, kernel");
 	add_loss(picture, RED, "interface_drops", "frames by the card");
 	add_loss(picture, RED, "kernel_drops", "frames by the kernel");

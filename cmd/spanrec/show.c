@@ -259,7 +259,7 @@ line_others(const struct spanrec *spanrec, const char *others)
 static void
 show_parties(const struct spanrec *spanrec, const struct store_segment *s)
 {
-	char text[SPANREC_TIME_BYTES];
+	char text[SPANREC_TIME_BYTES], flags[SPANREC_TEXT_BYTES];
 
 	line_party(spanrec, "From", s->from, s->from_sent, s->from_name);
 	line_party(spanrec, "To", s->to, s->to_sent, s->to_name);
@@ -281,6 +281,9 @@ show_parties(const struct spanrec *spanrec, const struct store_segment *s)
 	}
 	if (*s->end_cause)
 		line(spanrec, "Ended by", s->end_cause);
+	spanrec_flags_text(s, flags);
+	if (*flags)
+		line(spanrec, "Media", flags);
 }
 
 static void
@@ -539,6 +542,10 @@ show_table(const struct spanrec *spanrec, const struct store_segment *segment,
 		return EXIT_FAILED;
 	}
 	show_dropped(spanrec, segment);
+	if (spanrec_quality_show(spanrec->out, segment) < 0) {
+		log_error("not enough memory");
+		return EXIT_FAILED;
+	}
 	show_gaps(spanrec, segment, gaps);
 	show_history(spanrec, history);
 	return 0;

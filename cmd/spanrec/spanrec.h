@@ -568,6 +568,24 @@ int spanrec_counts_read(const struct spanrec *spanrec, int64_t from_ns,
 /** "3 calls opt-out, 2 ..." */
 void spanrec_counts_print(FILE *to, const struct spanrec_counts *counts);
 
+/* ---- quality.c --------------------------------------------------------- */
+
+/** MOS of a call: that of its worse side; 0 where there is no telling. */
+double spanrec_segment_mos(const struct store_segment *segment);
+/** The same for JSON, null where there is no telling. */
+struct json_t *spanrec_mos_json(const struct store_segment *segment);
+/** What is wrong with its media: a list of words. @return NULL: no memory */
+struct json_t *spanrec_flags_json(const struct store_segment *segment);
+/** All figures of a stream; null: there are none. @return NULL: no memory */
+struct json_t *spanrec_quality_json(const struct store_stream *stream);
+/** What is wrong with its media in words; "": nothing. */
+void spanrec_flags_text(const struct store_segment *segment,
+			char text[SPANREC_TEXT_BYTES]);
+/** Figures of its streams as a table, if there are any, and what telephones
+ * report. @return 0, -ENOMEM */
+int spanrec_quality_show(FILE *to, const struct store_segment *segment)
+	__attribute__((warn_unused_result));
+
 /* ---- rows.c ------------------------------------------------------------ */
 
 /** How the objects of a list are shown. */

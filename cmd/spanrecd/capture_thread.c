@@ -52,14 +52,14 @@ capture__tell(struct capture_thread *t)
 }
 
 /* Wait until the writers have taken everything that is due at the time of this
- * packet, all before which was handled. Only then does a full jitter buffer
+ * frame, all before which was handled. Only then does a full jitter buffer
  * mean what it says. */
 static void
-wait_drained(struct capture_thread *t, const struct flows_packet *packet)
+wait_drained(struct capture_thread *t, uint64_t frame, int64_t time_ns)
 {
-	int64_t due_ns = packet->pkt.time_ns - t->pipeline->times.window_ns - 1;
+	int64_t due_ns = time_ns - t->pipeline->times.window_ns - 1;
 
-	tell_position(t, packet->frame, packet->pkt.time_ns);
+	tell_position(t, frame, time_ns);
 	while (drained(t) < due_ns && !stopping(t))
 		pipeline_nap(&t->wake, NAP_NS);
 }
@@ -75,7 +75,7 @@ put(struct capture_thread *t, const struct flows_packet *packet)
 		return;
 	if (!live &&
 	    (result == FLOWS_WAIT || !flows_closed(t->flows, time_ns))) {
-		wait_drained(t, packet);
+		wait_drained(t, packet->frame, time_ns);
 		result = flows_put(t->flows, packet, true);
 	}
 	if (result == FLOWS_EXHAUSTED) {
@@ -121,6 +121,67 @@ on_rtp(struct capture_thread *t, const struct capture_pkt *pkt,
 	/* Where it does not fit, the frame it lies in is there only now. */
 	if (++t->batch_count == FLOWS_BATCH || !fits)
 		capture__flush(t);
+}
+
+/* To each writer: which of them has the call is not known here. */
+static bool
+offer_report(struct capture_thread *t, const struct rtcp_record *record)
+{
+	uint32_t i, count = t->pipeline->writers_count;
+	void *room;
+
+	/* All or none: the rings hold the same but for what was taken. */
+	for (i = 0; i < count; i++)
+		if (!capture_ring_reserve(t->rtcp[i], sizeof(*record)))
+			return false;
+	for (i = 0; i < count; i++) {
+		room = capture_ring_reserve(t->rtcp[i], sizeof(*record));
+		memcpy(room, record, sizeof(*record));
+		capture_ring_commit(t->rtcp[i], sizeof(*record));
+	}
+	return true;
+}
+
+/* Where there is no room although all was taken that is due, none comes for a
+ * while: it is given up by packet time, the same in every run. */
+static bool
+put_report(struct capture_thread *t, const struct rtcp_record *record)
+{
+	const struct pipeline *p = t->pipeline;
+
+	if (record->time_ns < t->rtcp_closed_ns)
+		return false;
+	if (offer_report(t, record))
+		return true;
+	if (!p->config.live) {
+		capture__flush(t);
+		wait_drained(t, t->frame, record->time_ns);
+		if (offer_report(t, record))
+			return true;
+	}
+	t->rtcp_closed_ns = record->time_ns + p->times.window_ns;
+	return false;
+}
+
+/* @return false: it is none, whatever it looks like */
+static bool
+on_rtcp(struct capture_thread *t, const struct capture_pkt *pkt)
+{
+	struct rtp_rtcp_report reports[RTP_RTCP_REPORTS_MAX];
+	int i, count = rtp_rtcp_read(reports, pkt->payload, pkt->payload_bytes);
+	struct rtcp_record record = { .time_ns = pkt->time_ns,
+				      .src = pkt->src,
+				      .dst = pkt->dst };
+
+	if (count < 0)
+		return false;
+	counter_add(&t->counters, COUNTER_rtcp, 1);
+	for (i = 0; i < count; i++) {
+		record.report = reports[i];
+		if (!put_report(t, &record))
+			counter_add(&t->counters, COUNTER_rtcp_shed, 1);
+	}
+	return true;
 }
 
 void
@@ -211,6 +272,9 @@ on_datagram(struct capture_thread *t, const struct capture_pkt *pkt)
 	struct rtp_hdr hdr;
 
 	if (pkt->payload_bytes && pkt->payload[0] >> 6 == 2) {
+		if (rtp_rtcp_may_be(pkt->payload, pkt->payload_bytes) &&
+		    on_rtcp(t, pkt))
+			return;
 		if (rtp_hdr_parse(&hdr, pkt->payload, pkt->payload_bytes) > 0)
 			on_rtp(t, pkt, &hdr);
 		else

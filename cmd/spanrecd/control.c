@@ -379,8 +379,13 @@ input(struct control_state *c, const struct sip_record *record, uint32_t ring)
 		.src = record->src,
 		.dst = record->dst,
 	};
+	struct sip_report report;
 
 	(void)sip_tracker_input(c->tracker, &pkt);
+	if (sip_report_read(&report, record->message, record->bytes)) {
+		counter_add(&c->pipeline->control.counters, COUNTER_reports, 1);
+		control__tell_report(c, &report, record->time_ns);
+	}
 	/* Keyed digits may be in it, or keys of SRTP. */
 	capture_ring_wipe(c->pipeline->captures[ring].sip);
 	sem_post(&c->pipeline->captures[ring].wake);
@@ -437,6 +442,7 @@ act(struct control_state *c)
 	if (!c->pipeline->config.live)
 		return;
 	control__answers_take(c);
+	control__mirror_note(c);
 	if (control__may_act(c) &&
 	    atomic_exchange_explicit(&c->pipeline->reload, 0,
 				     memory_order_relaxed))

@@ -181,6 +181,16 @@ struct given_id {
 	char id[STORE_CALL_ID_BYTES];
 };
 
+#define CONTROL_MINUTES 60
+
+/** What the counters of loss were at the end of each of the last minutes. */
+struct control_minutes {
+	int64_t minute; /**< since boot: the one that goes on; 0: none yet */
+	struct {
+		uint64_t reported, mirror_lost;
+	} at[CONTROL_MINUTES];
+};
+
 struct control_state {
 	struct pipeline *pipeline;
 	struct sip_tracker *tracker;
@@ -221,9 +231,17 @@ struct control_state {
 	int64_t refused_ns; /**< when a refusal was entered last */
 	struct command *commands; /**< that wait */
 	uint64_t last_token;
+	struct control_minutes minutes;
 	struct sweep_result swept; /**< the last one */
 	int64_t swept_ns;          /**< when; 0: not yet */
 };
+
+/* mirror.c */
+
+/** Time passes: keep what the last hour is compared with. */
+void control__mirror_note(struct control_state *c);
+/** What the mirror port lost, as far as telephones report, for the status. */
+struct json_t *control__mirror_json(struct control_state *c);
 
 /* control.c */
 
@@ -418,6 +436,9 @@ void control__tell_pause(struct control_state *c, uint64_t call,
 /** DISCARD, likewise. @param id of the call that goes */
 void control__tell_discard(struct control_state *c, uint64_t call,
 			   uint32_t writer, const char id[STORE_CALL_ID_BYTES]);
+/** A telephone reports of what it has heard. */
+void control__tell_report(struct control_state *c,
+			  const struct sip_report *report, int64_t time_ns);
 /** DOUBT or TRUST. */
 void control__tell_doubt(struct control_state *c,
 			 const struct control_call *call,

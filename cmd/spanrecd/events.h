@@ -4,6 +4,7 @@
  * one consumer each:
  *
  *   capture ──sip_record──► control ──writer_event──► writer
+ *   capture ──rtcp_record──► every writer
  *   control ◄─writer_report── writer ──archive_request──► archive
  *                             writer ◄──archive_answer── archive
  *   control ──control_request──► archive ──control_answer──► control
@@ -20,8 +21,10 @@
 #include "cmd/common/scrub.h"
 #include "cmd/common/act.h"
 #include "cmd/common/sweep.h"
+#include "rtp/rtcp.h"
 #include "rtp/rtp.h"
 #include "rtp/srtp.h"
+#include "sip/report.h"
 #include "sip/sip.h"
 #include "store/store.h"
 #include "store/cases.h"
@@ -37,6 +40,14 @@ struct sip_record {
 	uint8_t message[];
 };
 
+/** A report of RTCP, to all writers: one of them has the call. */
+struct rtcp_record {
+	int64_t time_ns;
+	struct capture_endpoint src;
+	struct capture_endpoint dst;
+	struct rtp_rtcp_report report;
+};
+
 enum writer_event_type {
 	WRITER_MEDIA_OPEN,  /**< to all writers: `media` */
 	WRITER_MEDIA_CLOSE, /**< to all writers: `media` */
@@ -44,6 +55,7 @@ enum writer_event_type {
 			     * another's: only `known` streams are its own */
 	WRITER_FIRST,       /**< to all writers: the first frame of this run was
 			     * at this time */
+	WRITER_REPORT,      /**< to all writers: a telephone reports: `report` */
 	WRITER_TRUST,       /**< to all writers: it is not over */
 	WRITER_KEYS,        /**< to the call's writer: `keys` of SRTP. Wipe it */
 	WRITER_SEGMENT,     /**< ... a segment begins */
@@ -126,6 +138,7 @@ struct writer_event {
 	union {
 		struct writer_media media;
 		struct writer_keys keys;
+		struct sip_report report;
 		struct {
 			int64_t sip_ns; /**< the last of it, before this run */
 			struct writer_streams streams;

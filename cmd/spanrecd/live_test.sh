@@ -55,6 +55,8 @@ check "the socket it leaves is nobody's" sh -c "test -S home/control.sock &&
 
 start
 check "... and gives way to that of the next" spanrec status
+check "... which tells what the mirror port lost" sh -c "'$BIN/spanrec' \
+	status --json | grep -q '\"last_hour\": *{\"packets\": *0, *\"lost\": *0'"
 traffic 2 60
 sleep 3
 check "pause" spanrec pause --extension 200000

@@ -22,7 +22,9 @@ enum {
 	REPORTS_BYTES = 1 << 18,
 	REQUESTS_BYTES = 1 << 20,
 	ANSWERS_BYTES = 1 << 18,
-	CONTROL_REQUESTS_BYTES = 1 << 22
+	CONTROL_REQUESTS_BYTES = 1 << 22,
+	/* Of one capture thread to one writer: 2,900 reports wait at most. */
+	RTCP_BYTES = 1 << 18
 };
 
 void
@@ -118,6 +120,7 @@ capture_new(struct pipeline *p, uint32_t i, char *error)
 		.idle_ns = s->flow_idle_ms * MS_NS,
 		.writers = p->writers_count,
 	};
+	uint32_t w;
 	int r;
 
 	t->pipeline = p;
@@ -125,10 +128,13 @@ capture_new(struct pipeline *p, uint32_t i, char *error)
 	t->source = p->config.sources[i];
 	p->config.sources[i] = NULL;
 	pthread_mutex_init(&t->link_lock, NULL);
+	t->rtcp_closed_ns = PIPELINE_BEFORE;
 	atomic_init(&t->first_ns, PIPELINE_OVER);
 	atomic_init(&t->position_ns, PIPELINE_BEFORE);
 	sem_init(&t->wake, 0, 0);
 	r = capture_ring_new(&t->sip, s->sip_ring_kib * 1024);
+	for (w = 0; w < p->writers_count && r == 0; w++)
+		r = capture_ring_new(&t->rtcp[w], RTCP_BYTES);
 	if (r == 0)
 		r = capture_layers_new(t);
 	if (r == 0)
@@ -216,7 +222,7 @@ void
 pipeline_free(struct pipeline **pipeline)
 {
 	struct pipeline *p = *pipeline;
-	uint32_t i;
+	uint32_t i, w;
 
 	if (!p)
 		return;
@@ -224,6 +230,8 @@ pipeline_free(struct pipeline **pipeline)
 		capture_source_free(&p->config.sources[i]);
 		capture_source_free(&p->captures[i].source);
 		capture_ring_free(&p->captures[i].sip);
+		for (w = 0; w < p->writers_count; w++)
+			capture_ring_free(&p->captures[i].rtcp[w]);
 		capture_decoder_free(&p->captures[i].decoder);
 		capture_tcp_free(&p->captures[i].tcp);
 		capture_sightings_free(&p->captures[i].sightings);

@@ -89,6 +89,7 @@ struct capture_thread {
 	struct capture_sightings *sightings; /**< of what cannot be recorded */
 	struct flows *flows;
 	struct capture_ring *sip;
+	struct capture_ring *rtcp[PIPELINE_THREADS_MAX]; /**< to each writer */
 	struct counters counters;
 	struct capture_drops drops;
 	_Atomic uint64_t outcomes[CAPTURE_OUTCOME_COUNT];
@@ -111,6 +112,7 @@ struct capture_thread {
 	int64_t now_ns;
 	int64_t ticked_ns; /**< of a file: a whole multiple of what is between
 			    * two ticks */
+	int64_t rtcp_closed_ns; /**< no report is taken before: there is no room */
 	int64_t stats_ns; /**< live: when the counts of the source were read */
 	struct sip_stream_counters streams;
 	uint8_t message[SIP_STREAM_MESSAGE_MAX]; /**< of a WebSocket, unmasked */

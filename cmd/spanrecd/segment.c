@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* See segment.h. */
-#include "cmd/spanrecd/segment.h"
+#include "cmd/spanrecd/segment_priv.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -33,7 +33,8 @@ refusal(const struct segment *s)
 
 struct segment *
 segment_new(const struct writer_event *event,
-	    struct segment_pause *const *pauses, struct hold **hold)
+	    struct segment_pause *const *pauses, struct hold **hold,
+	    const struct reports *reports)
 {
 	struct segment *s = calloc(1, sizeof(*s));
 
@@ -47,6 +48,7 @@ segment_new(const struct writer_event *event,
 	s->if_media = event->resumed;
 	s->pauses = pauses;
 	s->hold = hold;
+	s->reports = reports;
 	s->call = event->call;
 	s->start_ns = s->row.start_ns;
 	s->end_ns = INT64_MAX;
@@ -67,8 +69,11 @@ segment_free(struct segment **segment)
 		(*segment)->early = gap->next;
 		free(gap);
 	}
-	for (size_t i = 0; i < STORE_STREAMS_MAX; i++)
+	for (size_t i = 0; i < STORE_STREAMS_MAX; i++) {
 		free((*segment)->copies[i]);
+		free((*segment)->figures[i]);
+	}
+	figures_heard_fini(&(*segment)->heard);
 	smaller_fini(*segment);
 	free(*segment);
 	*segment = NULL;
@@ -701,6 +706,7 @@ take_frame(struct segment *s, const struct segment_input *in,
 		return r;
 	row->seen++;
 	note_time(row, frame->time_ns);
+	segment__measure(s, flow, frame);
 	return 0;
 }
 
@@ -796,6 +802,7 @@ take_gap(struct segment *s, const struct segment_input *in,
 				     frame->missing);
 		shed = frame->shed < missing ? frame->shed : missing;
 		count_lost(s, in, flow->stream, missing - shed, flow->kernel);
+		segment__miss(s, flow, missing - shed, shed);
 		return 0;
 	}
 	r = put_gap(s, in, &gap);
@@ -803,6 +810,7 @@ take_gap(struct segment *s, const struct segment_input *in,
 		return r;
 	count_lost(s, in, flow->stream, frame->missing - frame->shed,
 		   flow->kernel);
+	segment__miss(s, flow, frame->missing - frame->shed, frame->shed);
 	return 0;
 }
 
@@ -936,6 +944,8 @@ hand_in(struct segment *s, const struct segment_input *in,
 		if (s->silent && stream->last_ns > s->row.end_ns)
 			s->row.end_ns = stream->last_ns;
 	}
+	if (type == ARCHIVE_CLOSE)
+		segment__rate(s, in);
 	if (s->recording)
 		finish_recording(s, in);
 	request = in->request(in->ctx, bytes);

@@ -20,7 +20,9 @@
 #include "cmd/common/counters.h"
 #include "cmd/spanrecd/copies.h"
 #include "cmd/spanrecd/events.h"
+#include "cmd/spanrecd/figures.h"
 #include "cmd/spanrecd/hold.h"
+#include "cmd/spanrecd/reports.h"
 #include "rtp/jitter.h"
 #include "rtp/transcode.h"
 #include "store/store.h"
@@ -78,6 +80,9 @@ struct segment {
 						 * told of them */
 	struct copies *copies[STORE_STREAMS_MAX]; /**< where several mirror
 						   * ports show a stream */
+	struct figures *figures[STORE_STREAMS_MAX]; /**< how they fared */
+	struct figures_heard heard;
+	const struct reports *reports; /**< of the call; NULL: there are none */
 	uint32_t introduced; /**< streams that the recording was told of */
 	uint64_t told[STORE_STREAMS_MAX][2]; /**< ... formats: bit per payload
 					      * type */
@@ -94,6 +99,7 @@ struct segment_input {
 	const struct store_archive *archive;
 	struct counters *counters;
 	const struct rtp_transcode_config *opus; /**< NULL: as received */
+	int64_t dead_air_ns; /**< nobody is heard for so long; 0: never mind */
 	_Atomic int *error; /**< first error of a recording, negative errno */
 	/** Room for a request to the archive thread; never NULL. */
 	struct archive_request *(*request)(void *ctx, uint32_t bytes);
@@ -105,11 +111,12 @@ struct segment_input {
  * @param event SEGMENT: its call, head, side, traces and look-back
  * @param pauses of the call, newest first; borrowed
  * @param hold of the call; borrowed
+ * @param reports of the call; borrowed; may be NULL
  * @return NULL: out of memory
  */
 struct segment *segment_new(const struct writer_event *event,
 			    struct segment_pause *const *pauses,
-			    struct hold **hold);
+			    struct hold **hold, const struct reports *reports);
 void segment_free(struct segment **segment);
 
 /** More is known: numbers, the answer, perhaps a stricter decision.

@@ -166,7 +166,7 @@ begin(struct world *w)
 						   .channels = 1,
 						   .parameters = "a=1;b",
 						   .payload_type = 8 };
-	w->segment = segment_new(&event, pauses, &no_hold);
+	w->segment = segment_new(&event, pauses, &no_hold, NULL);
 	assert_non_null(w->segment);
 	memset(w->expected, 0, sizeof(w->expected));
 	memset(w->found, 0, sizeof(w->found));

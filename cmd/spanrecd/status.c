@@ -422,6 +422,8 @@ control__status(struct control_state *c)
 				  interfaces_json(c->pipeline, warnings));
 	(void)json_object_set_new(status, "gauges", gauges_json(c));
 	(void)json_object_set_new(status, "counters", counters_json(values));
+	(void)json_object_set_new(status, "mirror_loss",
+				  control__mirror_json(c));
 	(void)json_object_set_new(status, "unrecordable",
 				  unrecordable_json(c->pipeline));
 	(void)json_object_set_new(

@@ -33,6 +33,9 @@ event_bytes(const struct writer_event *event)
 	case WRITER_FIRST:
 	case WRITER_TRUST:
 		return (uint32_t)offsetof(struct writer_event, media);
+	case WRITER_REPORT:
+		return (uint32_t)(offsetof(struct writer_event, report) +
+				  sizeof(event->report));
 	case WRITER_END:
 		return (uint32_t)(offsetof(struct writer_event, end) +
 				  sizeof(event->end));
@@ -216,6 +219,17 @@ tell_keys(struct control_state *c, const struct control_call *call,
 	if (event.keys.count)
 		send_to(c, call->writer, &event);
 	explicit_bzero(&event.keys, sizeof(event.keys));
+}
+
+void
+control__tell_report(struct control_state *c, const struct sip_report *report,
+		     int64_t time_ns)
+{
+	const struct writer_event event = { .type = WRITER_REPORT,
+					    .time_ns = time_ns,
+					    .report = *report };
+
+	send_to_all(c, &event);
 }
 
 void

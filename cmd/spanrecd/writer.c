@@ -130,6 +130,10 @@ apply_events(struct writer_state *w)
 	while ((event = capture_ring_peek(w->writer->events, NULL)) &&
 	       event->time_ns <= w->watermark_ns) {
 		switch (event->type) {
+		case WRITER_REPORT:
+			writer__report_told(w, event);
+			r = 0;
+			break;
 		case WRITER_MEDIA_OPEN:
 		case WRITER_MEDIA_CLOSE:
 		case WRITER_DOUBT:
@@ -619,6 +623,7 @@ pass(struct writer_state *w, int64_t keys_ns, int64_t watermark_ns)
 	apply_events(w);
 	for (i = 0; i < p->captures_count; i++)
 		drain_flows(w, &p->captures[i]);
+	writer__reports_take(w);
 	writer__held_release(w);
 	writer__segments_flush(w);
 	writer__segments_close(w, drained_ns);
@@ -700,6 +705,8 @@ writer_new(struct writer *writer)
 		.opus = strcmp(s->storage, "opus") == 0 ? &w->opus : NULL,
 		.archive = writer->pipeline->config.archive,
 		.counters = &writer->counters,
+		.dead_air_ns =
+		    writer->pipeline->config.settings->dead_air_s * SECOND_NS,
 		.error = &writer->pipeline->recording_error,
 		.request = writer__request_room,
 		.commit = writer__request_commit,

@@ -62,6 +62,7 @@ writer__call_free(struct writer_call *call)
 	hold_free(&call->hold);
 	keyed_clear(&call->keyed);
 	secrets_clear(&call->secrets);
+	reports_fini(&call->reports);
 	free(call);
 }
 
@@ -75,7 +76,8 @@ add_segment(struct writer_state *w, const struct writer_event *event)
 		call = add_call(w, event->call);
 	if (!call)
 		return -ENOMEM;
-	segment = segment_new(event, &call->pauses, &call->hold);
+	segment =
+	    segment_new(event, &call->pauses, &call->hold, &call->reports);
 	if (!segment) {
 		if (!call->first) {
 			HASH_DEL(w->calls, call);

@@ -4,6 +4,7 @@
  *
  *   writer.c        the loop: out of the jitter buffers, whose is it
  *   writer_calls.c  conversations: their segments, and what waits in them
+ *   writer_reports.c  what telephones report of their streams
  */
 #ifndef CMD_SPANRECD_WRITER_PRIV_H
 #define CMD_SPANRECD_WRITER_PRIV_H
@@ -31,6 +32,7 @@ struct writer_call {
 	bool over;         /* it has ended: nothing more can happen */
 	struct keyed keyed;
 	struct secrets secrets;
+	struct reports reports; /* of telephones */
 };
 
 /** What a writer thread has. */
@@ -59,6 +61,14 @@ struct writer_state {
  * answers are looked at meanwhile. */
 struct archive_request *writer__request_room(void *ctx, uint32_t bytes);
 void writer__request_commit(void *ctx, uint32_t bytes);
+
+/* writer_reports.c */
+
+/** Reports that are due, to the conversations they are of. */
+void writer__reports_take(struct writer_state *w);
+/** One that came in SIP. @param event REPORT */
+void writer__report_told(struct writer_state *w,
+			 const struct writer_event *event);
 
 /* writer_calls.c */
 
