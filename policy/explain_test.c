@@ -89,7 +89,7 @@ times_in_words(void **state)
 		{ { .days = 14 }, "14 days" },
 		{ { .months = 1 }, "1 month" },
 		{ { .months = 18 }, "18 months" },
-		{ { .months = 12 }, "1 year" },
+		{ { .months = 12 }, "12 months" },
 		{ { .months = 72 }, "6 years" },
 	};
 	static const struct {
@@ -283,7 +283,10 @@ the_default_policy(void **state)
 		  "Our office records incoming and outgoing calls, for "
 		  "quality, training, dispute, abuse and agreement. Recordings "
 		  "are kept for at most 90 days, counted from the start of the "
-		  "call, and are then deleted automatically.\n");
+		  "call, and are then deleted automatically. One that is "
+		  "needed for a case, such as a complaint or a claim, or that "
+		  "somebody who is in it has asked for, is held until that is "
+		  "over, and deleted then.\n");
 	free(text);
 	policy_free(&policy);
 	free(yaml);
@@ -308,7 +311,7 @@ for_compliance(void **state)
 		"Days and hours are those of Europe/London.",
 		"- parks: all telephones of the site town hall. It is not "
 		"recorded: it has no business case.",
-		"are recorded and kept for at least 1 year and at most 2 years.",
+		"are recorded and kept for at least 12 months and at most 24 months.",
 		"Approved by Director General on 1 March 2019 (reference "
 		"EX-1). To be reviewed by 1 March 2020. Ends on 1 January "
 		"2031. Nothing stays but the number of such calls each day.",
@@ -319,8 +322,8 @@ for_compliance(void **state)
 		"recorded either. The rest of the call is not recorded.\n",
 		"10 minutes later the call is recorded again, or before that "
 		"when a member of staff keys *6 or resumes it by hand.",
-		"- corporate: kept for at least 1 year and at most 2 years, and "
-		"deleted when 1 year old. After a hold or a case has ended, "
+		"- corporate: kept for at least 12 months and at most 24 months, and "
+		"deleted when 12 months old. After a hold or a case has ended, "
 		"the class complaints holds, counted from then on.",
 		"- short: kept for at most 14 days, and deleted just before "
 		"that.",
@@ -404,7 +407,7 @@ areas_without_a_case(void **state)
 		  "is recorded before that is approved: it has no business "
 		  "case.\n");
 	has(text, "- Not recorded yet: ");
-	has_not(text, "2 years");
+	has_not(text, "24 months");
 	free(text);
 	text = explain(policy, POLICY_FOR_STAFF, "parks");
 	has_not(text, "housing is recorded before");
@@ -483,7 +486,7 @@ lengths_once(void **state)
 	policy->classes[1].min = policy->classes[0].min;
 	policy->classes[1].max = policy->classes[0].max;
 	text = explain(policy, POLICY_FOR_CALLER, NULL);
-	has(text, "kept for at least 1 year and at most 2 years, counted");
+	has(text, "kept for at least 12 months and at most 24 months, counted");
 	free(text);
 	policy_free(&policy);
 }
@@ -496,7 +499,7 @@ for_callers(void **state)
 
 	(void)state;
 	has(text, "Borough of Test records some incoming and outgoing calls");
-	has(text, "for at least 1 year and at most 2 years, or for at most 14 "
+	has(text, "for at least 12 months and at most 24 months, or for at most 14 "
 		  "days, depending on the call");
 	has(text, "Keying 1 within 1 minute takes that back.");
 	has(text, "Payments are not recorded: recording stops when you pay.");
