@@ -6,15 +6,22 @@
 #include <string.h>
 
 static const struct {
-	const char *name, *text;
-	unsigned months, days;
+	const char *name, *text, *more;
+	unsigned months, days;           /* from when it came in */
+	unsigned more_months, more_days; /* where that was extended */
 } laws[POLICY_LAW_COUNT] = {
-	[POLICY_LAW_UK] = { "uk", "one calendar month, UK GDPR article 12(3)",
-			    1, 0 },
-	[POLICY_LAW_JERSEY] = { "jersey",
-				"four weeks, Data Protection (Jersey) Law "
-				"2018, article 27",
-				0, 28 },
+	[POLICY_LAW_UK] = { .name = "uk",
+			    .text = "one calendar month, UK GDPR article 12(3)",
+			    .more = "two further months",
+			    .months = 1,
+			    .more_months = 2 },
+	[POLICY_LAW_JERSEY] = { .name = "jersey",
+				.text =
+				    "four weeks, Data Protection (Jersey) Law "
+				    "2018, article 27",
+				.more = "eight further weeks",
+				.days = 28,
+				.more_days = 56 },
 };
 
 const char *
@@ -27,6 +34,12 @@ const char *
 policy_law_text(enum policy_law law)
 {
 	return (unsigned)law < POLICY_LAW_COUNT ? laws[law].text : "?";
+}
+
+const char *
+policy_law_more_text(enum policy_law law)
+{
+	return (unsigned)law < POLICY_LAW_COUNT ? laws[law].more : "?";
 }
 
 int
@@ -69,11 +82,13 @@ add_days(struct policy_date *date, uint32_t days)
 }
 
 void
-policy_law_due(enum policy_law law, const struct policy_date *received,
-	       uint32_t paused_days, struct policy_date *due)
+policy_law_due(enum policy_law law, const struct policy_asking *asking,
+	       struct policy_date *due)
 {
+	const struct policy_date *received = &asking->received;
 	const int64_t month = (int64_t)received->year * 12 + received->month -
-			      1 + laws[law].months;
+			      1 + laws[law].months +
+			      (asking->extended ? laws[law].more_months : 0);
 	unsigned last;
 
 	due->year = (int32_t)(month / 12);
@@ -81,5 +96,7 @@ policy_law_due(enum policy_law law, const struct policy_date *received,
 	last = policy__days_in_month(due->year, due->month);
 	due->day = received->day < last ? received->day : (uint8_t)last;
 	add_days(due, laws[law].days);
-	add_days(due, paused_days);
+	if (asking->extended)
+		add_days(due, laws[law].more_days);
+	add_days(due, asking->paused_days);
 }

@@ -46,6 +46,17 @@ static const struct line lines[] = {
 	{ POLICY_LAW_JERSEY, "2027-12-10", 60, "2028-03-07" },
 };
 
+/* Where it was extended. */
+static const struct line longer[] = {
+	/* two months more are three from the beginning, not a month and two */
+	{ POLICY_LAW_UK, "2026-01-31", 0, "2026-04-30" },
+	{ POLICY_LAW_UK, "2026-11-30", 0, "2027-02-28" },
+	{ POLICY_LAW_UK, "2026-09-03", 14, "2026-12-17" },
+	/* eight weeks more are twelve */
+	{ POLICY_LAW_JERSEY, "2026-09-03", 0, "2026-11-26" },
+	{ POLICY_LAW_JERSEY, "2026-09-03", 3, "2026-11-29" },
+};
+
 static struct policy_date
 date_of(const char *text)
 {
@@ -56,20 +67,26 @@ date_of(const char *text)
 }
 
 static void
+check(const struct line *line, bool extended)
+{
+	const struct policy_asking asking = { date_of(line->received),
+					      line->paused, extended };
+	struct policy_date due, expected = date_of(line->due);
+
+	policy_law_due(line->law, &asking, &due);
+	if (policy_date_days(&expected, &due))
+		fail_msg("%s received %s: due %d-%02d-%02d, not %s",
+			 policy_law_name(line->law), line->received, due.year,
+			 due.month, due.day, line->due);
+}
+
+static void
 test_due(void **state)
 {
-	struct policy_date received, due, expected;
-
-	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
-		received = date_of(lines[i].received);
-		expected = date_of(lines[i].due);
-		policy_law_due(lines[i].law, &received, lines[i].paused, &due);
-		if (policy_date_days(&expected, &due))
-			fail_msg("%s received %s: due %d-%02d-%02d, not %s",
-				 policy_law_name(lines[i].law),
-				 lines[i].received, due.year, due.month,
-				 due.day, lines[i].due);
-	}
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+		check(&lines[i], false);
+	for (size_t i = 0; i < sizeof(longer) / sizeof(*longer); i++)
+		check(&longer[i], true);
 }
 
 static void
@@ -93,15 +110,18 @@ test_every_day(void **state)
 	int32_t n;
 
 	for (int i = 0; i < 150 * 366; i++) {
-		policy_law_due(POLICY_LAW_UK, &day, 0, &due);
+		const struct policy_asking asking = { day, 0, false };
+		const struct policy_asking paused = { day, 337, false };
+
+		policy_law_due(POLICY_LAW_UK, &asking, &due);
 		n = policy_date_days(&day, &due);
 		assert_in_range(n, 28, 31);
 		if (i)
 			assert_true(policy_date_days(&before, &due) >= 0);
 		before = due;
-		policy_law_due(POLICY_LAW_JERSEY, &day, 0, &due);
+		policy_law_due(POLICY_LAW_JERSEY, &asking, &due);
 		assert_int_equal(policy_date_days(&day, &due), 28);
-		policy_law_due(POLICY_LAW_JERSEY, &day, 337, &due);
+		policy_law_due(POLICY_LAW_JERSEY, &paused, &due);
 		assert_int_equal(policy_date_days(&day, &due), 365);
 		n = policy_date_days(&(struct policy_date){ 1970, 1, 1 }, &day);
 		assert_int_equal(n, i);

@@ -405,3 +405,10 @@ policy_number_internal(const struct policy *policy, const char *normalised)
 	return normalised[0] != '+' && policy_is_number(normalised) &&
 	       n >= numbering->extension_min && n <= numbering->extension_max;
 }
+
+bool
+policy_number_plausible(const struct policy *policy, const char *normalised)
+{
+	return normalised[0] == '+' || !policy->numbering.country[0] ||
+	       policy_number_internal(policy, normalised);
+}

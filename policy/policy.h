@@ -115,6 +115,11 @@ void policy_number_normalise(const struct policy *policy, const char *number,
 /** "+" or a digit, then digits only: is this (normalised) a number, no name? */
 bool policy_is_number(const char *normalised);
 
+/** Is this (normalised) number of a form that the policy's numbering knows: one
+ * of ours, or with its country? Where no country is told, any may be. */
+bool policy_number_plausible(const struct policy *policy,
+			     const char *normalised);
+
 /** Is this (normalised) number one of ours? */
 bool policy_number_internal(const struct policy *policy,
 			    const char *normalised);
@@ -575,6 +580,8 @@ enum policy_law {
 const char *policy_law_name(enum policy_law law); /**< "uk", "jersey" */
 /** "one calendar month, UK GDPR article 12(3)" */
 const char *policy_law_text(enum policy_law law);
+/** How much longer that may take: "two further months" */
+const char *policy_law_more_text(enum policy_law law);
 /** @return a law, or -ENOENT */
 int policy_law_find(const char *name);
 
@@ -588,12 +595,21 @@ struct policy_date {
 int32_t policy_date_days(const struct policy_date *from,
 			 const struct policy_date *to);
 
+/** A request, as its clock knows it. */
+struct policy_asking {
+	struct policy_date received;
+	uint32_t paused_days; /**< in which who asked was waited for */
+	bool extended; /**< he was told in time that it takes longer: UK GDPR,
+			* article 12(3): two months; Jersey: eight weeks */
+};
+
 /**
  * The last day for the answer. A month ends on the day of the same number, or
- * the last of the month if it has none; a week-end does not make it longer. Days
- * in which who asked was waited for (who he is, what he means) come on top.
+ * the last of the month if it has none; a week-end does not make it longer. An
+ * extension counts from the day on which it came in, too; days in which who
+ * asked was waited for (who he is, what he means) come on top.
  */
-void policy_law_due(enum policy_law law, const struct policy_date *received,
-		    uint32_t paused_days, struct policy_date *due);
+void policy_law_due(enum policy_law law, const struct policy_asking *asking,
+		    struct policy_date *due);
 
 #endif

@@ -11,6 +11,8 @@
 /** Names of cases: they are subjects in the ledger. */
 #define STORE_CASE_BYTES STORE_SEGMENT_ID_BYTES
 #define STORE_WORDS_BYTES 160
+/** Searches for one request. */
+#define STORE_SEARCHES_MAX 16
 
 enum store_case_kind { STORE_CASE, STORE_CASE_SAR /**< a subject's request */ };
 
@@ -33,8 +35,12 @@ struct store_case {
 	int64_t answered_ns;
 	int64_t paused_ns;    /**< since when; 0: it is not */
 	uint32_t paused_days; /**< by pauses that are over */
-	int64_t searched_ns;  /**< when last; 0: never */
-	int64_t from_ns, to_ns; /**< what was searched; 0: no end */
+	int64_t extended_ns;  /**< when more time was taken; 0: never */
+	struct store_case_search {
+		int64_t time_ns;        /**< when last; 0: none is here */
+		int64_t from_ns, to_ns; /**< calls of which time; 0: no end */
+		uint32_t found;
+	} searches[STORE_SEARCHES_MAX]; /**< each of another time */
 };
 
 /** A recording that is held for a case, or was. */
@@ -47,6 +53,10 @@ struct store_hold {
 	int64_t held_ns, review_ns;
 	int64_t ended_ns; /**< 0: it is held */
 	char end_reason[STORE_WORDS_BYTES];
+	/* when somebody last saw that it is needed for longer; 0: nobody yet */
+	int64_t reviewed_ns;
+	char reviewed_by[STORE_NAME_BYTES];
+	char review_reason[STORE_WORDS_BYTES];
 };
 
 enum store_act_type {
@@ -54,10 +64,15 @@ enum store_act_type {
 	STORE_ACT_CLOSE,  /**< the case: `reason`; all its holds end */
 	STORE_ACT_HOLD,   /**< ids for the case: `reason`, `approver`, `review_ns` */
 	STORE_ACT_END,    /**< the holds of ids for the case: `reason` */
-	STORE_ACT_SEARCH, /**< SAR: what was searched; ids are held, but for those
-			   * that are, or cannot be */
+	STORE_ACT_REVIEW, /**< ... are needed until `review_ns`: `reason`,
+			   * `approver` */
+	STORE_ACT_SEARCH, /**< SAR: `of.searches[0]`; ids are held, but for those
+			   * that are, or were, or cannot be */
 	STORE_ACT_PAUSE,  /**< SAR: `reason` */
-	STORE_ACT_RESUME, /**< SAR: `of.paused_days` more */
+	STORE_ACT_RESUME, /**< SAR: `of.paused_days` more; `review_ns` */
+	STORE_ACT_EXTEND, /**< SAR: `reason`; `review_ns` */
+	STORE_ACT_REOPEN, /**< SAR: it was no answer; what is there yet of what
+			   * was held is held again: `reason`, `review_ns` */
 	STORE_ACT_COUNT
 };
 
@@ -68,6 +83,7 @@ struct store_act {
 	char actor[STORE_NAME_BYTES];
 	struct store_case of; /**< its name, and what the type says */
 	char reason[STORE_WORDS_BYTES];
+	char note[STORE_WORDS_BYTES]; /**< what else the ledger says of it */
 	char approver[STORE_NAME_BYTES];
 	int64_t review_ns;
 	int64_t not_before_ns; /**< CLOSE, END: nothing goes before */
@@ -83,10 +99,12 @@ struct store_act {
  *
  * @param failed the segment that is the cause; "": it is the case
  * @return 0; -EROFS, -EBUSY (a batch is open), -ENOSPC, -EIO; of the case:
- *         -EEXIST (OPEN: there is one, PAUSE: it is paused), -ENOENT (there is
- *         none), -ESTALE (it is closed), -EINVAL (no name, not a SAR, RESUME:
- *         not paused, HOLD: no reason or approver, or its review is past); of a
- *         segment: -ENOENT (there is none, END: it is not held for it), -EEXIST
+ *         -EEXIST (OPEN: there is one, PAUSE: it is paused, EXTEND: it was
+ *         extended), -ENOENT (there is none), -ESTALE (it is closed; REOPEN: it
+ *         is not), -EINVAL (no name, not a SAR, RESUME: not paused, HOLD,
+ *         REVIEW: no reason or approver, or its review is past), -E2BIG
+ *         (SEARCH: STORE_SEARCHES_MAX other times were searched); of a segment:
+ *         -ENOENT (there is none, END, REVIEW: it is not held for it), -EEXIST
  *         (it is held for it), -EALREADY (it was purged), -EAGAIN (it is being
  *         recorded), -EOVERFLOW (HOLD: more classes would count for it when all
  *         its holds end than there is room for)
@@ -107,6 +125,9 @@ int store_act(struct store_archive *archive, const struct store_act *act,
 int store_case_forget(struct store_archive *archive, const char *name,
 		      int64_t now_ns, const char *actor)
 	__attribute__((warn_unused_result));
+
+/** How many searches of a request there were. */
+size_t store_case_searches(const struct store_case *found);
 
 /** @return 0, -ENOENT, -EBADMSG, -EIO */
 int store_case_get(struct store_archive *archive, const char *name,

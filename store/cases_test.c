@@ -9,137 +9,7 @@
 #include <pthread.h>
 
 #include "cmd/testing/testing.h"
-#include "store/fixture_priv.h"
-
-#define NOW   (FIXTURE_START_NS + INT64_C(86400) * NS_PER_S)
-#define GRACE (INT64_C(7) * 86400 * NS_PER_S)
-
-static struct fixture fx;
-
-static int
-setup(void **state)
-{
-	fixture_init(&fx);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	fixture_fini(&fx);
-	return 0;
-}
-
-/* ---- acts ---------------------------------------------------------------- */
-
-static int
-act(enum store_act_type type, const char *name, const char *id, int64_t now_ns)
-{
-	char ids[1][STORE_SEGMENT_ID_BYTES], failed[STORE_SEGMENT_ID_BYTES];
-	struct store_act a = { .type = type,
-			       .now_ns = now_ns,
-			       .actor = "ann",
-			       .reason = "since it is needed",
-			       .approver = "bob",
-			       .review_ns = now_ns + GRACE,
-			       .not_before_ns = now_ns + GRACE };
-
-	snprintf(a.of.name, sizeof(a.of.name), "%s", name);
-	if (id) {
-		snprintf(ids[0], sizeof(ids[0]), "%s", id);
-		a.count = 1;
-		a.ids = ids;
-	}
-	return store_act(fx.archive, &a, failed);
-}
-
-static void
-case_open(const char *name, const char *then)
-{
-	char failed[STORE_SEGMENT_ID_BYTES];
-	struct store_act a = { .type = STORE_ACT_OPEN,
-			       .now_ns = NOW,
-			       .actor = "ann",
-			       .of = { .title = "a complaint",
-				       .approver = "bob" } };
-
-	snprintf(a.of.name, sizeof(a.of.name), "%s", name);
-	snprintf(a.of.then, sizeof(a.of.then), "%s", then);
-	assert_int_equal(store_act(fx.archive, &a, failed), 0);
-}
-
-static void
-subject_open(const char *name, const char *numbers)
-{
-	char failed[STORE_SEGMENT_ID_BYTES];
-	struct store_act a = { .type = STORE_ACT_OPEN,
-			       .now_ns = NOW,
-			       .actor = "ann",
-			       .of = { .kind = STORE_CASE_SAR, .law = "uk" } };
-
-	snprintf(a.of.name, sizeof(a.of.name), "%s", name);
-	snprintf(a.of.subjects, sizeof(a.of.subjects), "%s", numbers);
-	assert_int_equal(store_act(fx.archive, &a, failed), 0);
-}
-
-static enum store_state
-state_of(const char *id, struct store_segment *segment)
-{
-	assert_int_equal(store_segment_get(fx.archive, id, segment), 0);
-	return segment->state;
-}
-
-static int
-count_one(void *ctx, const struct store_segment *segment)
-{
-	++*(unsigned *)ctx;
-	return 0;
-}
-
-static unsigned
-count_due(const char *retention, int64_t before_ns)
-{
-	unsigned n = 0;
-
-	assert_int_equal(
-	    store_due(fx.archive, retention, before_ns, count_one, &n), 0);
-	return n;
-}
-
-struct counts {
-	unsigned held, ended;
-};
-
-static int
-count_hold(void *ctx, const struct store_hold *hold)
-{
-	struct counts *counts = ctx;
-
-	if (hold->ended_ns)
-		counts->ended++;
-	else
-		counts->held++;
-	return 0;
-}
-
-static struct counts
-holds_of(const char *name, const char *id)
-{
-	struct counts counts = { 0 };
-
-	assert_int_equal(store_holds(fx.archive, name, id, count_hold, &counts),
-			 0);
-	return counts;
-}
-
-static uint64_t
-entries(void)
-{
-	struct store_ledger_entry entry;
-	int r = store_ledger_head(fx.archive, &entry);
-
-	return r == -ENOENT ? 0 : entry.number;
-}
+#include "store/cases_fixture_priv.h"
 
 /* ---- one recording --------------------------------------------------------
  */
@@ -512,82 +382,8 @@ test_too_many_classes(void **state)
 	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
 }
 
-/* ---- a request of a subject -----------------------------------------------
+/* ---- what is told, forgotten, damaged -------------------------------------
  */
-
-static void
-test_subject(void **state)
-{
-	char ids[2][STORE_SEGMENT_ID_BYTES], failed[STORE_SEGMENT_ID_BYTES];
-	struct store_act a = { .type = STORE_ACT_OPEN,
-			       .now_ns = NOW,
-			       .of = { .name = "S-1",
-				       .kind = STORE_CASE_SAR,
-				       .law = "uk",
-				       .subjects = "2041" },
-			       .count = 2,
-			       .ids = ids };
-	struct store_segment s, gone, now;
-	struct store_case found;
-
-	fixture_record(&fx, &s, 1, 100);
-	fixture_record(&fx, &gone, 2, 100);
-	assert_int_equal(store_purge(fx.archive, gone.id, NOW, "x", "y"), 0);
-	memcpy(ids[0], gone.id, sizeof(ids[0]));
-	memcpy(ids[1], s.id, sizeof(ids[1]));
-	assert_int_equal(store_act(fx.archive, &a, failed), 0);
-	a.type = STORE_ACT_SEARCH;
-	a.of.from_ns = 5;
-	/* what is gone does not keep the rest, and again nothing is new */
-	assert_int_equal(store_act(fx.archive, &a, failed), 0);
-	assert_int_equal(store_act(fx.archive, &a, failed), 0);
-	assert_int_equal(state_of(s.id, &now), STORE_STATE_HELD);
-	assert_int_equal(act(STORE_ACT_RESUME, "S-1", NULL, NOW), -EINVAL);
-	assert_int_equal(act(STORE_ACT_PAUSE, "S-1", NULL, NOW), 0);
-	assert_int_equal(act(STORE_ACT_PAUSE, "S-1", NULL, NOW), -EEXIST);
-	a.type = STORE_ACT_RESUME;
-	a.of.paused_days = 3;
-	assert_int_equal(store_act(fx.archive, &a, failed), 0);
-	assert_int_equal(store_case_get(fx.archive, "S-1", &found), 0);
-	assert_int_equal(found.paused_days, 3);
-	assert_int_equal(found.paused_ns, 0);
-	assert_int_equal(found.from_ns, 5);
-	assert_int_equal(found.searched_ns, NOW);
-	/* it makes nothing last longer than the time of grace */
-	assert_int_equal(act(STORE_ACT_CLOSE, "S-1", NULL, NOW), 0);
-	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
-	assert_int_equal(now.successors[0].from_ns, 0);
-	assert_int_equal(now.not_before_ns, NOW + GRACE);
-}
-
-/** Its numbers go, and what names it; the ledger says so. */
-static void
-test_forget_subject(void **state)
-{
-	struct store_ledger_entry entry;
-	struct store_segment s, now;
-	struct store_case found;
-
-	fixture_record(&fx, &s, 1, 100);
-	subject_open("S-1", "2041");
-	assert_int_equal(act(STORE_ACT_SEARCH, "S-1", s.id, NOW), 0);
-	assert_int_equal(store_case_forget(fx.archive, "S-1", NOW, "clock"),
-			 -EPERM);
-	assert_int_equal(store_case_forget(fx.archive, "S-2", NOW, "clock"),
-			 -ENOENT);
-	assert_int_equal(act(STORE_ACT_CLOSE, "S-1", NULL, NOW), 0);
-	assert_int_equal(store_case_forget(fx.archive, "S-1", NOW + 9, "clock"),
-			 0);
-	assert_int_equal(store_case_get(fx.archive, "S-1", &found), -ENOENT);
-	assert_int_equal(holds_of(NULL, s.id).ended, 0);
-	assert_int_equal(holds_of("S-1", NULL).ended, 0);
-	assert_int_equal(state_of(s.id, &now), STORE_STATE_STORED);
-	assert_int_equal(store_ledger_head(fx.archive, &entry), 0);
-	assert_string_equal(entry.action, "sar forget");
-	assert_string_equal(entry.subject, "S-1");
-	assert_string_equal(entry.actor, "clock");
-	assert_int_equal(entry.time_ns, NOW + 9);
-}
 
 static int
 count_case(void *ctx, const struct store_case *found)
@@ -637,7 +433,8 @@ test_opened_as_new(void **state)
 					     .received_ns = 7,
 					     .paused_days = 300,
 					     .paused_ns = 1,
-					     .searched_ns = 1,
+					     .extended_ns = 1,
+					     .searches = { { .time_ns = 1 } },
 					     .closed_ns = 1,
 					     .answered_ns = 1,
 					     .closed_by = "bob",
@@ -890,8 +687,6 @@ test_race(void **state)
 	free(told);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int
 main(void)
 {
@@ -900,10 +695,8 @@ main(void)
 		TEST(test_found_by_successor),
 		TEST(test_old_row),
 		TEST(test_refused),
-		TEST(test_subject),
 		TEST(test_too_many_classes),
 		TEST(test_race),
-		TEST(test_forget_subject),
 		TEST(test_opened_as_new),
 		TEST(test_damaged_others),
 		TEST(test_verify_tells),

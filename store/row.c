@@ -137,6 +137,15 @@ static const struct field entry_fields[] = {
 	TEXT_FIELD(5, store_ledger_entry, detail),
 };
 
+#define SEARCH_FIELDS(t, i)                                                    \
+	NUMBER_FIELD((t), store_case, searches[i].time_ns, UINT64_MAX),        \
+	    NUMBER_FIELD((t) + 1, store_case, searches[i].from_ns,             \
+			 UINT64_MAX),                                          \
+	    NUMBER_FIELD((t) + 2, store_case, searches[i].to_ns, UINT64_MAX),  \
+	    NUMBER_FIELD((t) + 3, store_case, searches[i].found, UINT32_MAX)
+
+_Static_assert(STORE_SEARCHES_MAX == 16, "each has its fields below");
+
 static const struct field case_fields[] = {
 	TEXT_FIELD(1, store_case, name),
 	NUMBER_FIELD(2, store_case, kind, STORE_CASE_SAR),
@@ -154,9 +163,23 @@ static const struct field case_fields[] = {
 	NUMBER_FIELD(14, store_case, answered_ns, UINT64_MAX),
 	NUMBER_FIELD(15, store_case, paused_ns, UINT64_MAX),
 	NUMBER_FIELD(16, store_case, paused_days, UINT32_MAX),
-	NUMBER_FIELD(17, store_case, searched_ns, UINT64_MAX),
-	NUMBER_FIELD(18, store_case, from_ns, UINT64_MAX),
-	NUMBER_FIELD(19, store_case, to_ns, UINT64_MAX),
+	NUMBER_FIELD(21, store_case, extended_ns, UINT64_MAX),
+	SEARCH_FIELDS(17, 0),
+	SEARCH_FIELDS(24, 1),
+	SEARCH_FIELDS(28, 2),
+	SEARCH_FIELDS(32, 3),
+	SEARCH_FIELDS(36, 4),
+	SEARCH_FIELDS(40, 5),
+	SEARCH_FIELDS(44, 6),
+	SEARCH_FIELDS(48, 7),
+	SEARCH_FIELDS(52, 8),
+	SEARCH_FIELDS(56, 9),
+	SEARCH_FIELDS(60, 10),
+	SEARCH_FIELDS(64, 11),
+	SEARCH_FIELDS(68, 12),
+	SEARCH_FIELDS(72, 13),
+	SEARCH_FIELDS(76, 14),
+	SEARCH_FIELDS(80, 15),
 };
 
 static const struct field hold_fields[] = {
@@ -170,6 +193,9 @@ static const struct field hold_fields[] = {
 	NUMBER_FIELD(8, store_hold, review_ns, UINT64_MAX),
 	NUMBER_FIELD(9, store_hold, ended_ns, UINT64_MAX),
 	TEXT_FIELD(10, store_hold, end_reason),
+	NUMBER_FIELD(11, store_hold, reviewed_ns, UINT64_MAX),
+	TEXT_FIELD(12, store_hold, reviewed_by),
+	TEXT_FIELD(13, store_hold, review_reason),
 };
 
 static const struct field scrub_fields[] = {
@@ -188,6 +214,7 @@ static const struct field scrub_fields[] = {
 	NUMBER_FIELD(13, store_scrub, key_slot, UINT32_MAX),
 	NUMBER_FIELD(14, store_scrub, scrubs, UINT32_MAX - 1),
 	BYTES_FIELD(15, store_scrub, file_hash),
+	NUMBER_FIELD(16, store_scrub, although_held, 1),
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(*(array)))

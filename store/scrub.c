@@ -249,12 +249,14 @@ entry_of(const struct store_scrub *scrub, const char *action,
 
 /* ---- what may be scrubbed ---------------------------------------------- */
 
+/** A hold keeps a recording, not what must not be in it: card numbers have to
+ * go all the same, where two people say so. */
 static int
-may_scrub(const struct store_segment *segment)
+may_scrub(const struct store_segment *segment, const struct store_scrub *scrub)
 {
-	switch (segment->state) {
-	case STORE_STATE_HELD:
+	if (segment->state == STORE_STATE_HELD && !scrub->although_held)
 		return -EPERM;
+	switch (store_segment_unheld(segment)) {
 	case STORE_STATE_RECORDING:
 		return -EBUSY;
 	case STORE_STATE_DAMAGED:
@@ -268,12 +270,19 @@ may_scrub(const struct store_segment *segment)
 }
 
 static int
-row_for(struct store_archive *archive, MDB_txn *txn, const char *id,
-	struct store_segment *segment)
+row_for(struct store_archive *archive, MDB_txn *txn,
+	const struct store_scrub *scrub, struct store_segment *segment)
 {
-	int r = store__row_get(archive, txn, id, segment);
+	int r = store__row_get(archive, txn, scrub->id, segment);
 
-	return r ? r : may_scrub(segment);
+	return r ? r : may_scrub(segment, scrub);
+}
+
+static const char *
+held_words(const struct store_segment *segment)
+{
+	return segment->state == STORE_STATE_HELD ? "although it is held, "
+						  : "";
 }
 
 /** The end of a transaction: what was done in it holds only if all of it was
@@ -310,10 +319,11 @@ store_scrub_propose(struct store_archive *archive,
 	new.sides = scrub->sides;
 	new.proposer = scrub->proposer;
 	new.proposed_ns = scrub->proposed_ns;
+	new.although_held = scrub->although_held;
 	r = store__write_begin(archive, &txn);
 	if (r)
 		return r;
-	r = row_for(archive, txn, new.id, &segment);
+	r = row_for(archive, txn, &new, &segment);
 	if (r == 0) {
 		r = entry_get(archive, txn, new.id, &known);
 		r = r == -ENOENT ? 0 : r == 0 ? -EEXIST : r;
@@ -326,7 +336,8 @@ store_scrub_propose(struct store_archive *archive,
 		entry = entry_of(&new, "scrub-propose", &new.proposer,
 				 new.proposed_ns);
 		r = ledger_enter(archive, txn, &entry,
-				 "%.3f s to %.3f s, %s: %s",
+				 "%s%.3f s to %.3f s, %s: %s",
+				 held_words(&segment),
 				 seconds(segment.start_ns, new.from_ns),
 				 seconds(segment.start_ns, new.until_ns),
 				 sides_words(new.sides), why);
@@ -384,9 +395,9 @@ certify_in(struct store_archive *archive, MDB_txn *txn,
 	if (r == 0)
 		r = ledger_enter(
 		    archive, txn, &entry,
-		    "proposed by %s: %.3f s to %.3f s, %s, %s %" PRIu32
+		    "proposed by %s: %s%.3f s to %.3f s, %s, %s %" PRIu32
 		    "/%" PRIu32 "%s: %s",
-		    scrub->proposer.name,
+		    scrub->proposer.name, held_words(&segment),
 		    seconds(segment.start_ns, scrub->from_ns),
 		    seconds(segment.start_ns, scrub->until_ns),
 		    sides_words(scrub->sides),
@@ -565,7 +576,7 @@ begin_in(struct store_archive *archive, MDB_txn *txn,
 	    entry_of(scrub, "scrub-agree", &scrub->agreer, scrub->agreed_ns);
 	struct store_segment segment;
 	char why[STORE_WHY_BYTES];
-	int r = row_for(archive, txn, scrub->id, &segment);
+	int r = row_for(archive, txn, scrub, &segment);
 
 	if (r == 0 &&
 	    memcmp(segment.file_hash, scrub->file_hash, STORE_HASH_BYTES) != 0)
@@ -576,10 +587,10 @@ begin_in(struct store_archive *archive, MDB_txn *txn,
 		r = why_of(archive, scrub, &segment, scrub->agreed_ns, why);
 	return r ? r
 		 : ledger_enter(archive, txn, &entry,
-				"proposed by %s, new key %" PRIu32 "/%" PRIu32
+				"proposed by %s, %snew key %" PRIu32 "/%" PRIu32
 				": %s",
-				scrub->proposer.name, scrub->key_day,
-				scrub->key_slot, why);
+				scrub->proposer.name, held_words(&segment),
+				scrub->key_day, scrub->key_slot, why);
 }
 
 /** The new key, and the note that leads to it. */
@@ -631,7 +642,7 @@ store_scrub_begin(struct store_archive *archive, const char *id,
 		return r;
 	r = entry_get(archive, txn, id, begun);
 	if (r == 0)
-		r = row_for(archive, txn, id, &segment);
+		r = row_for(archive, txn, begun, &segment);
 	store__read_end(archive, txn);
 	if (r)
 		return r;
@@ -778,7 +789,7 @@ change_over(struct store_archive *archive, struct store_scrub *scrub,
 
 	if (r)
 		return r;
-	r = row_for(archive, txn, scrub->id, &segment);
+	r = row_for(archive, txn, scrub, &segment);
 	if (r == 0 && (segment.scrubs != scrub->scrubs ||
 		       memcmp(segment.file_hash, scrub->file_hash,
 			      STORE_HASH_BYTES) != 0))

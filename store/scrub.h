@@ -37,6 +37,7 @@ struct store_scrub {
 	int64_t from_ns, until_ns; /**< [from, until) */
 	uint32_t sides;            /**< bits, STORE_SIDES_BOTH */
 	char why[STORE_WHY_BYTES];
+	uint32_t although_held; /**< 1: also if it is held, and it stays so */
 	struct store_person proposer, agreer;
 	int64_t proposed_ns, agreed_ns;
 	uint32_t key_day;  /**< BEGUN: the new key; DONE: the one that goes */
@@ -48,9 +49,10 @@ struct store_scrub {
 /**
  * Propose it: an entry of `scrubs` and one of the ledger, in one transaction.
  *
- * @param scrub id, times, sides, why, proposer and proposed_ns are given
+ * @param scrub id, times, sides, why, although_held, proposer and proposed_ns
+ *        are given
  * @return 0; -EINVAL (times, sides, or no reason); -ENOENT (no such recording);
- *         -EPERM (held); -EBUSY (being recorded, or a batch is open);
+ *         -EPERM (held, and not although_held); -EBUSY (being recorded, or a batch is open);
  *         -EBADMSG (damaged); -EEXIST (one was proposed); -EROFS, -ENOSPC,
  *         -EIO
  */

@@ -12,6 +12,7 @@
 
 #include "cmd/common/clocks.h"
 #include "cmd/common/exit.h"
+#include "cmd/common/request.h"
 #include "store/cases.h"
 
 /* Nothing is held without somebody looking at it once a year. */
@@ -42,8 +43,9 @@ static const struct member members[] = {
 	MEMBER("received", TIME, of.received_ns),
 	MEMBER("answered", TIME, of.answered_ns),
 	MEMBER("paused_days", COUNT, of.paused_days),
-	MEMBER("from", TIME, of.from_ns),
-	MEMBER("to", TIME, of.to_ns),
+	MEMBER("from", TIME, of.searches[0].from_ns),
+	MEMBER("to", TIME, of.searches[0].to_ns),
+	MEMBER("found", COUNT, of.searches[0].found),
 	MEMBER("reason", TEXT, reason),
 	MEMBER("approver", TEXT, approver),
 	MEMBER("review", TIME, review_ns),
@@ -201,7 +203,8 @@ refuse(struct act_refusal *refusal, int code, const char *format, ...)
 static int
 check_texts(const struct store_act *act, struct act_refusal *refusal)
 {
-	const bool hold = act->type == STORE_ACT_HOLD;
+	const bool hold =
+	    act->type == STORE_ACT_HOLD || act->type == STORE_ACT_REVIEW;
 	const bool open =
 	    act->type == STORE_ACT_OPEN && act->of.kind == STORE_CASE;
 
@@ -252,8 +255,9 @@ static int
 check_rights(struct person_asked *asked, const struct store_act *act,
 	     struct act_refusal *refusal)
 {
-	const bool some =
-	    act->type == STORE_ACT_HOLD || act->type == STORE_ACT_END;
+	const bool some = act->type == STORE_ACT_HOLD ||
+			  act->type == STORE_ACT_END ||
+			  act->type == STORE_ACT_REVIEW;
 
 	asked->right = POLICY_RIGHT_HOLD;
 	if (!some &&
@@ -286,6 +290,10 @@ act_check(struct person_asked *asked, struct store_act *act,
 		rc = check_texts(act, refusal);
 	if (!rc && act->type == STORE_ACT_OPEN)
 		rc = check_opened(asked->policy, act, refusal);
+	if (!rc)
+		rc = request_check(asked->archive,
+				   policy_zone_peek(asked->policy), act,
+				   refusal);
 	if (act->type == STORE_ACT_END || act->type == STORE_ACT_CLOSE)
 		act->not_before_ns = act->now_ns + CLOCKS_GRACE_NS;
 	return rc;
@@ -295,25 +303,38 @@ act_check(struct person_asked *asked, struct store_act *act,
 
 /** What is wrong with the case. @return NULL: it is something else */
 static const char *
-case_words(enum store_act_type type, int error)
+case_words(const struct store_act *act, int error)
 {
+	const enum store_act_type type = act->type;
+
 	switch (error) {
 	case -EEXIST:
-		return type == STORE_ACT_PAUSE ? "it is paused already"
-					       : "there is one of that name";
+		return type == STORE_ACT_PAUSE    ? "it is paused already"
+		       : type == STORE_ACT_EXTEND ? "its time was extended "
+						    "before, and that can be "
+						    "done once"
+						  : "there is one of that name";
 	case -ENOENT:
 		return "there is none of that name";
 	case -ESTALE:
-		return "it is closed";
+		if (type == STORE_ACT_REOPEN)
+			return "it is open";
+		return act->of.kind == STORE_CASE_SAR
+			   ? "it is answered; 'spanrec sar reopen' takes that "
+			     "back"
+			   : "it is closed";
 	case -EINVAL:
 		if (type == STORE_ACT_OPEN)
 			return "a name has 1 to 39 characters, and no blank";
-		if (type == STORE_ACT_HOLD)
+		if (type == STORE_ACT_HOLD || type == STORE_ACT_REVIEW)
 			return "a hold needs a reason, an approver and a day "
 			       "to come on which it is reviewed";
 		return type == STORE_ACT_RESUME
 			   ? "it is no request of a subject that is paused"
 			   : "it is no request of a subject";
+	case -E2BIG:
+		return "so many times were searched for it that there is no "
+		       "room for another one; search a time that holds them";
 	default:
 		return NULL;
 	}
@@ -325,8 +346,9 @@ segment_words(enum store_act_type type, int error)
 {
 	switch (error) {
 	case -ENOENT:
-		return type == STORE_ACT_END ? "it is not held for it"
-					     : "there is no such segment";
+		return type == STORE_ACT_END || type == STORE_ACT_REVIEW
+			   ? "it is not held for it"
+			   : "there is no such segment";
 	case -EEXIST:
 		return "it is held for it already";
 	case -EALREADY:
@@ -345,8 +367,9 @@ int
 act_error(const struct store_act *act, int error, const char *failed,
 	  char *text, size_t text_bytes)
 {
-	const char *words = *failed ? segment_words(act->type, error)
-				    : case_words(act->type, error);
+	const char *kind = act->of.kind == STORE_CASE_SAR ? "request" : "case";
+	const char *words =
+	    *failed ? segment_words(act->type, error) : case_words(act, error);
 
 	if (!words) {
 		snprintf(text, text_bytes,
@@ -355,10 +378,12 @@ act_error(const struct store_act *act, int error, const char *failed,
 		return exit_code(error);
 	}
 	if (*failed)
-		snprintf(text, text_bytes, "%s: %s (case %s); nothing was done",
-			 failed, words, act->of.name);
+		snprintf(text, text_bytes, "%s: %s (%s %s); nothing was done",
+			 failed, words, kind, act->of.name);
 	else
-		snprintf(text, text_bytes, "case '%s': %s", act->of.name,
+		snprintf(text, text_bytes, "%s '%s': %s", kind, act->of.name,
 			 words);
+	if (error == -EINVAL && act->type == STORE_ACT_OPEN)
+		return EXIT_USAGE;
 	return error == -ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED;
 }

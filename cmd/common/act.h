@@ -38,12 +38,13 @@ struct act_refusal {
 
 /**
  * Before store_act, by whoever does it: does the policy allow it, is all there
- * that has to be, is the review within a year? Whoever only asks may have
- * another policy, or be another program.
+ * that has to be, is the review within a year; is the clock of a request one
+ * that can be stopped? Whoever only asks may have another policy, or be another
+ * program.
  *
  * @param asked the right is filled in here
- * @param act now_ns is given; not_before_ns is filled in: seven days behind the
- *        end of a hold
+ * @param act now_ns is given; not_before_ns is filled in, seven days behind the
+ *        end of a hold, and what request_check knows
  * @return exit code, EXIT_NOT_ALLOWED: it is the right that is missing
  */
 int act_check(struct person_asked *asked, struct store_act *act,

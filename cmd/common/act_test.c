@@ -29,8 +29,9 @@ static const struct store_act full = {
 		.received_ns = 1,
 		.answered_ns = -2,
 		.paused_days = 3,
-		.from_ns = 4,
-		.to_ns = INT64_MAX },
+		.searches = { { .from_ns = 4,
+				.to_ns = INT64_MAX,
+				.found = 7 } } },
 	.reason = "since",
 	.approver = "ann",
 	.review_ns = 5,
@@ -67,7 +68,7 @@ test_refused(void **state)
 {
 	static const char *const texts[] = {
 		"{\"type\": -1}",
-		"{\"type\": 7}",
+		"{\"type\": 10}",
 		"{\"type\": 0, \"kind\": 2}",
 		"{\"type\": 0, \"case\": 1}",
 		("{\"type\": 0, \"case\": "
@@ -115,12 +116,16 @@ test_words(void **state)
 
 	assert_int_equal(act_error(&act, -ENOENT, "", text, sizeof(text)),
 			 EXIT_NOT_FOUND);
-	assert_string_equal(text, "case 'S-1': there is none of that name");
+	assert_string_equal(text, "request 'S-1': there is none of that name");
 	act.type = STORE_ACT_HOLD;
+	act.of.kind = STORE_CASE;
 	assert_int_equal(act_error(&act, -EALREADY, "a-1", text, sizeof(text)),
 			 EXIT_FAILED);
 	assert_string_equal(
 	    text, "a-1: it was purged before (case S-1); nothing was done");
+	act.type = STORE_ACT_OPEN;
+	assert_int_equal(act_error(&act, -EINVAL, "", text, sizeof(text)),
+			 EXIT_USAGE);
 	assert_int_equal(act_error(&act, -ENOSPC, "", text, sizeof(text)),
 			 EXIT_FAILED);
 	assert_non_null(strstr(text, "could not be written"));

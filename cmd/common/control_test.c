@@ -88,7 +88,7 @@ expect(struct fixture *f, enum testing_manner manner, const char *text,
 
 	control_client_fini(&f->client);
 	assert_int_equal(control_client_init(&f->client, &f->home), 0);
-	assert_int_equal(ask(f, 300), code);
+	assert_int_equal(ask(f, 1000), code);
 	if (error)
 		assert_error(f, error);
 	else

@@ -64,10 +64,11 @@ scrub_step_json(const struct scrub_step *step)
 	switch (step->type) {
 	case SCRUB_PROPOSE:
 		return json_pack(
-		    "{ss ss ss sI sI si ss}", "op", "scrub", "step", name, "id",
-		    id, "from", (json_int_t)step->scrub.from_ns, "until",
+		    "{ss ss ss sI sI si ss si}", "op", "scrub", "step", name,
+		    "id", id, "from", (json_int_t)step->scrub.from_ns, "until",
 		    (json_int_t)step->scrub.until_ns, "sides",
-		    (int)step->scrub.sides, "why", step->scrub.why);
+		    (int)step->scrub.sides, "why", step->scrub.why,
+		    "although_held", (int)step->scrub.although_held);
 	case SCRUB_BEGIN:
 		return json_pack("{ss ss ss so}", "op", "scrub", "step", name,
 				 "id", id, "keys", keys_json(&step->sealed));
@@ -172,6 +173,10 @@ propose_get(struct store_scrub *scrub, const json_t *request)
 		r = time_get(request, "until", &scrub->until_ns);
 	if (r == 0)
 		r = small_get(request, "sides", &scrub->sides);
+	if (r == 0 && json_object_get(request, "although_held"))
+		r = small_get(request, "although_held", &scrub->although_held);
+	if (r == 0 && scrub->although_held > 1)
+		r = -EINVAL;
 	return r ? r : text_get(request, "why", scrub->why, sizeof(scrub->why));
 }
 
@@ -314,7 +319,8 @@ scrub_step_error(int error)
 		return "there is no such recording, or nobody proposed to take "
 		       "a part out of it";
 	case -EPERM:
-		return "it is held: nothing of it may go before the hold ends";
+		return "it is held: what must not stay in it all the same has "
+		       "to be proposed with --although-held";
 	case -EACCES:
 		return "whoever proposed it cannot agree to it: that takes a "
 		       "second person";

@@ -6,7 +6,7 @@
  * know it, and as JSON:
  *
  *   {"op":"scrub","step":"propose","id":I,"from":NS,"until":NS,"sides":3,
- *    "why":W}
+ *    "why":W,"although_held":0}   the last may be left out
  *   {"op":"scrub","step":"withdraw","id":I}
  *   {"op":"scrub","step":"begin","id":I,"keys":[HEX,...]}
  *   {"op":"scrub","step":"write","id":I,"slot":N,"offset":N,"bytes":HEX}
@@ -28,7 +28,7 @@
 #define SCRUB_PIECE_BYTES 30000
 
 enum scrub_step_type {
-	SCRUB_PROPOSE,  /**< scrub: id, times, sides, why */
+	SCRUB_PROPOSE,  /**< scrub: id, times, sides, why, although_held */
 	SCRUB_WITHDRAW, /**< scrub.id */
 	SCRUB_BEGIN,    /**< scrub.id, sealed */
 	SCRUB_WRITE,    /**< scrub: id, key_slot; offset, bytes */

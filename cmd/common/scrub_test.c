@@ -116,6 +116,8 @@ refused(void **state)
 		"\"from\":1,\"until\":2,\"sides\":-1,\"why\":\"x\"}",
 		"{\"step\":\"propose\"," ID
 		"\"from\":1,\"until\":2,\"sides\":1}",
+		"{\"step\":\"propose\"," ID "\"from\":1,\"until\":2,"
+		"\"sides\":1,\"why\":\"x\",\"although_held\":2}",
 		BEGIN "\"keys\":[]}",
 		BEGIN "\"keys\":[1]}",
 		BEGIN "\"keys\":[\"00\"]}",

@@ -598,6 +598,19 @@ forget_numbers(struct sweep *sweep)
 	note_failure(sweep, rc);
 }
 
+static void
+watch_requests(struct sweep *sweep)
+{
+	const struct sweep_config *config = sweep->config;
+	int rc =
+	    request_watch(config->archive, policy_zone_peek(config->policy),
+			  config->now_ns, &sweep->result->watch);
+
+	if (rc < 0)
+		tell(sweep, false, "not all cases and holds could be read: %s",
+		     strerror(-rc));
+}
+
 int
 sweep_run(const struct sweep_config *config, struct sweep_result *result)
 {
@@ -618,6 +631,7 @@ sweep_run(const struct sweep_config *config, struct sweep_result *result)
 			forget_cases(&sweep);
 		if (!result->more)
 			forget_numbers(&sweep);
+		watch_requests(&sweep);
 	}
 	free(sweep.due.due);
 	free(sweep.over.due);

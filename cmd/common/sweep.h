@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "cmd/common/clocks.h"
+#include "cmd/common/request.h"
 #include "policy/policy.h"
 #include "store/store.h"
 
@@ -55,6 +56,7 @@ struct sweep_result {
 	uint64_t overdue;    /**< past the ceiling and still there, those that
 			      * are being recorded among them, but for held
 			      * ones; with `more`: at least so many */
+	struct request_watch watch; /**< not if dry */
 	bool more; /**< the limit, or an error that stops all, may have left
 		    * something that is due, tombstones among it */
 	/** The earliest due time of what is left, but for held ones; INT64_MAX:

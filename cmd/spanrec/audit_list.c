@@ -43,7 +43,9 @@ static const struct argp_option list_options[] = {
 	{ "actor", ACTOR, "USER", 0, "Done by USER", 0 },
 	{ "action", ACTION, "WORD", 0,
 	  "Of this kind: start, stop, recovery, play, export, purge, policy, "
-	  "reload, pause, resume, decision, denied, verify, anchor, ...",
+	  "reload, pause, resume, decision, denied, verify, anchor, clock, hold, "
+	  "\"hold end\", \"case open\", \"sar search\", scrub, ...; "
+	  "spanrec(1) has all",
 	  0 },
 	{ "number", NUMBER, "N", 0,
 	  "That name this telephone number. Such stand in the ledger as "

@@ -154,11 +154,10 @@ spanrec_may(const struct spanrec *spanrec, const struct policy_wish *wish,
 }
 
 bool
-spanrec_may_find(const struct spanrec *spanrec, struct spanrec_asked *last,
+spanrec_may_area(const struct spanrec *spanrec, struct spanrec_asked *last,
 		 const char *area)
 {
-	const struct policy_wish wish = { .right = POLICY_RIGHT_FIND,
-					  .area = area };
+	const struct policy_wish wish = { .right = last->right, .area = area };
 
 	if (!last->asked || strcmp(last->area, area) != 0) {
 		snprintf(last->area, sizeof(last->area), "%s", area);
@@ -177,6 +176,21 @@ spanrec_may_all(struct spanrec *spanrec, enum policy_right right)
 
 	if (spanrec_may(spanrec, &wish, why, sizeof(why)))
 		return 0;
+	return spanrec_deny(spanrec, "", "%s", why);
+}
+
+int
+spanrec_may_some(struct spanrec *spanrec, enum policy_right right)
+{
+	struct policy_wish wish = { .right = right, .area = "" };
+	char why[256];
+	size_t i;
+
+	if (spanrec_may(spanrec, &wish, why, sizeof(why)))
+		return 0;
+	for (i = 0; (wish.area = policy_area_peek(spanrec->policy, i)); i++)
+		if (spanrec_may(spanrec, &wish, NULL, 0))
+			return 0;
 	return spanrec_deny(spanrec, "", "%s", why);
 }
 

@@ -40,6 +40,8 @@ static const struct case_option {
 	TEXT_OPTION(SPANREC_CASE_REVIEW, "review", "DATE", review,
 		    "When it is to be seen whether it is still needed: within "
 		    "a year"),
+	TEXT_OPTION(SPANREC_CASE_UNTIL, "until", "DATE", review,
+		    "When it is to be seen again: within a year"),
 	TEXT_OPTION(SPANREC_CASE_TITLE, "title", "T", title,
 		    "What it is about"),
 	TEXT_OPTION(SPANREC_CASE_THEN, "then", "CLASS", then,
@@ -171,15 +173,15 @@ spanrec_case_parse(struct spanrec_case_options *options,
 			.key = DUE,
 			.doc = "Only those whose review is due"
 		};
-	if (usage->takes & SPANREC_CASE_LIST) {
+	if (usage->takes & (SPANREC_CASE_LIST | SPANREC_CASE_JSON))
 		list[n++] =
 		    (struct argp_option){ .name = "json",
 					  .key = JSON,
 					  .doc = "One JSON object a line" };
+	if (usage->takes & SPANREC_CASE_LIST)
 		list[n++] = (struct argp_option){ .name = "csv",
 						  .key = CSV,
 						  .doc = "Comma-separated" };
-	}
 	if (argp_parse(&argp, argc, argv, 0, NULL, &p))
 		return EXIT_USAGE;
 	if (usage->what && !usage->many && options->ids_count)
@@ -285,26 +287,45 @@ spanrec_case_act(struct spanrec *spanrec, struct store_act *act)
 	return rc;
 }
 
+/* @param what "case", "request" */
+static int
+get(const struct spanrec *spanrec, const char *name, const char *what,
+    struct store_case *found)
+{
+	char clean[SPANREC_TEXT_BYTES];
+	int rc = store_case_get(spanrec->archive, name, found);
+
+	if (!rc)
+		return 0;
+	spanrec_text_clean(name, clean, sizeof(clean));
+	if (rc == -ENOENT)
+		log_error("there is no %s '%s'; 'spanrec %s list' shows those "
+			  "that there are",
+			  what, clean, *what == 'c' ? "case" : "sar");
+	else
+		log_error("%s '%s' cannot be read: %s", what, clean,
+			  strerror(-rc));
+	return exit_code(rc);
+}
+
+int
+spanrec_case_any(struct spanrec *spanrec, const char *name,
+		 struct store_case *found)
+{
+	return get(spanrec, name, "case", found);
+}
+
 int
 spanrec_case_get(struct spanrec *spanrec, const char *name,
 		 enum store_case_kind kind, struct store_case *found)
 {
 	char clean[SPANREC_TEXT_BYTES];
-	int rc = store_case_get(spanrec->archive, name, found);
+	int rc =
+	    get(spanrec, name, kind == STORE_CASE ? "case" : "request", found);
 
+	if (rc || found->kind == kind)
+		return rc;
 	spanrec_text_clean(name, clean, sizeof(clean));
-	if (rc == -ENOENT) {
-		log_error("there is no case '%s'; 'spanrec %s list' shows "
-			  "those that there are",
-			  clean, kind == STORE_CASE ? "case" : "sar");
-		return EXIT_NOT_FOUND;
-	}
-	if (rc) {
-		log_error("case '%s' cannot be read: %s", clean, strerror(-rc));
-		return exit_code(rc);
-	}
-	if (found->kind == kind)
-		return 0;
 	log_error("'%s' is %s; 'spanrec %s' is about those", clean,
 		  kind == STORE_CASE ? "a request of a subject"
 				     : "no request of a subject",

@@ -39,7 +39,9 @@ enum {
 	SPANREC_CASE_PERIOD = 1 << 11,
 	SPANREC_CASE_OUT = 1 << 12,
 	SPANREC_CASE_LIST = 1 << 13, /**< --json, --csv */
-	SPANREC_CASE_DUE = 1 << 14
+	SPANREC_CASE_DUE = 1 << 14,
+	SPANREC_CASE_UNTIL = 1 << 15, /**< as .review */
+	SPANREC_CASE_JSON = 1 << 16   /**< --json alone */
 };
 
 /** One command line of them. */
@@ -72,6 +74,11 @@ void spanrec_case_date(const struct spanrec *spanrec, int64_t time_ns,
 /** If this user may (act_check), the open archive does it, or the recorder. The
  * actor and the time are filled in here. @return exit code */
 int spanrec_case_act(struct spanrec *spanrec, struct store_act *act)
+	__attribute__((warn_unused_result));
+
+/** A case or a request. @return exit code */
+int spanrec_case_any(struct spanrec *spanrec, const char *name,
+		     struct store_case *found)
 	__attribute__((warn_unused_result));
 
 /** A case of a kind. @return exit code */

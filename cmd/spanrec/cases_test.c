@@ -199,18 +199,265 @@ test_sar_due(void **state)
 		 "mars"));
 	free(run(f, NOW + 3 * DAY, EXIT_DONE, "sar pause S-1 --reason who"));
 	text = run(f, NOW + 8 * DAY, EXIT_DONE, "sar resume S-1");
-	assert_has(text, "due by 2019-05-05");
+	assert_has(text, "due by 2019-05-05 (one calendar month, UK GDPR "
+			 "article 12(3), and 5 days in which the clock stood "
+			 "still)");
 	free(text);
 	text = run(f, NOW + 60 * DAY, EXIT_DONE, "sar list");
 	assert_has(text, "overdue");
 	assert_has(text, "Smith");
+	assert_has(text, "5 days");
+	assert_has(text, "2750 +1");
 	free(text);
+	text = run(f, NOW + 60 * DAY, EXIT_DONE, "sar list --json");
+	assert_has(text, "\"subjects\":[\"2750\",\"2751\"]");
+	free(text);
+	/* one that has run out is neither stopped nor made longer */
+	free(run(f, NOW + 60 * DAY, EXIT_FAILED, "sar pause S-1 --reason who"));
+	free(run(f, NOW + 60 * DAY, EXIT_FAILED,
+		 "sar extend S-1 --reason long"));
+	/* a name that is none, a case that is not there */
+	free(run(f, NOW, EXIT_USAGE,
+		 "sar open %s --subject 2750 --received 2019-03-30 --clock uk",
+		 "S-1234567890123456789012345678901234567890"));
+	free(run(f, NOW, EXIT_NOT_FOUND, "hold list --case nosuch"));
 	/* a request is no case, nor the other way round */
 	free(run(f, NOW, EXIT_USAGE, "case close S-1 --reason r"));
 	free(run(
 	    f, NOW, EXIT_USAGE,
 	    "hold add %s --case S-1 --reason r --approver b --review " REVIEW,
 	    f->call[0]));
+}
+
+/* Further time, once, and before the first is over; what is held for it is
+ * looked at when the answer is due. */
+static void
+test_sar_extend(void **state)
+{
+	const struct fixture *f = *state;
+	char *text;
+
+	free(run(f, NOW, EXIT_DONE,
+		 "sar open S-1 --subject 2750 --received 2019-03-30 --clock "
+		 "uk"));
+	free(run(f, NOW, EXIT_DONE, "sar search S-1"));
+	free(run(f, NOW, EXIT_USAGE, "sar extend S-1"));
+	text = run(f, NOW + 10 * DAY, EXIT_DONE,
+		   "sar extend S-1 --reason "
+		   "many");
+	assert_has(text, "due by 2019-06-30");
+	assert_has(text, "two further months");
+	free(text);
+	free(run(f, NOW + 10 * DAY, EXIT_FAILED, "sar extend S-1 --reason x"));
+	text = run(f, NOW + 60 * DAY, EXIT_DONE, "sar list");
+	assert_has(text, "searched");
+	free(text);
+	text = run(f, NOW + 60 * DAY, EXIT_DONE, "hold list --due-review");
+	assert_has(text, "Nothing is held.");
+	free(text);
+	free(run(f, NOW, EXIT_DONE,
+		 "sar open S-2 --subject 2750 --received 2019-03-30 --clock "
+		 "jersey"));
+	text = run(f, NOW, EXIT_DONE, "sar extend S-2 --reason many");
+	assert_has(text, "due by 2019-06-22");
+	assert_has(text, "eight further weeks");
+	free(text);
+}
+
+/* An answer is of a day that can be; if it was none it is taken back. */
+static void
+test_sar_answer(void **state)
+{
+	const struct fixture *f = *state;
+	char *text;
+
+	free(run(f, NOW + DAY, EXIT_DONE,
+		 "sar open S-1 --subject 2750 --received 2019-03-31 --clock "
+		 "uk"));
+	free(run(f, NOW + DAY, EXIT_DONE, "sar search S-1"));
+	free(run(f, NOW + DAY, EXIT_USAGE, "sar answer S-1 --sent 2019-03-30"));
+	free(run(f, NOW + DAY, EXIT_USAGE, "sar answer S-1 --sent 2020-01-01"));
+	free(run(f, NOW + DAY, EXIT_FAILED, "sar reopen S-1 --reason r"));
+	text = run(f, NOW + 50 * DAY, EXIT_DONE,
+		   "sar answer S-1 --sent 2019-05-02");
+	assert_has(text, "answered on 2019-05-02, 2 days late: it was due by "
+			 "2019-04-30");
+	free(text);
+	text = run(f, NOW + 90 * DAY, EXIT_DONE, "sar list --json");
+	assert_has(text, "\"state\":\"answered late\"");
+	assert_has(text, "\"days_late\":2");
+	free(text);
+	text = run(f, NOW + 50 * DAY, EXIT_DONE, "sar show S-1");
+	assert_has(text, "2 days late");
+	free(text);
+	text = run(f, NOW + 50 * DAY, EXIT_DONE, "audit list --json");
+	assert_has(text, "sent 2019-05-02, due 2019-04-30, 2 days late");
+	assert_has(text, "clock uk, received 2019-03-31, due 2019-04-30");
+	assert_has(text, "calls from the first to the last: 5 found");
+	free(text);
+	/* "case 'S-1'" it is not */
+	free(run(f, NOW + 50 * DAY, EXIT_FAILED,
+		 "sar answer S-1 --sent 2019-05-02"));
+	text =
+	    run(f, NOW + 50 * DAY, EXIT_DONE, "sar reopen S-1 --reason date");
+	assert_has(text, "due by 2019-04-30");
+	free(text);
+	text = run(f, NOW + 50 * DAY, EXIT_DONE, "sar list");
+	assert_has(text, "overdue");
+	free(text);
+	text = run(f, NOW + 50 * DAY, EXIT_NOT_FOUND, "status");
+	assert_has(text, "Warning    1 request of subjects is overdue");
+	free(text);
+	text = run(f, NOW + 50 * DAY, EXIT_DONE, "hold list --json");
+	assert_has(text, "\"ended\":null");
+	free(text);
+	(void)purged(f, NOW + 300 * DAY);
+	text = run(f, NOW + 300 * DAY, EXIT_DONE, "show --json %s", f->call[0]);
+	assert_has(text, "\"state\":\"held\"");
+	free(text);
+}
+
+/* What is no number is not searched for. */
+static void
+test_subjects(void **state)
+{
+	static const char *const wrong[] = { "0163*", "alice", "", "2750,,2751",
+					     "27x50" };
+	const struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+		free(run(f, NOW, EXIT_USAGE,
+			 "sar open S-1 --subject %s --received 2019-03-30 "
+			 "--clock uk",
+			 wrong[i]));
+	free(run(f, NOW, EXIT_USAGE, "find --number abc"));
+	free(run(f, NOW, EXIT_USAGE, "find --number "));
+	free(run(f, NOW, EXIT_USAGE, "find --extension 2x50"));
+	free(run(f, NOW, EXIT_DONE, "find --number 1632960001"));
+}
+
+/* One search does not undo another, and a count is no call that was not seen.
+ */
+static void
+test_searches(void **state)
+{
+	const struct fixture *f = *state;
+	struct store_archive *archive;
+	char path[512], *text;
+
+	snprintf(path, sizeof(path), "%s/archive", f->home);
+	assert_int_equal(
+	    store_archive_open(&archive, path, STORE_WRITE, NULL, NULL), 0);
+	assert_int_equal(store_batch_begin(archive), 0);
+	assert_int_equal(store_counter_add(archive, 20190327, "secret", 7), 0);
+	assert_int_equal(store_batch_commit(archive), 0);
+	store_archive_close(&archive);
+	free(run(f, NOW, EXIT_DONE,
+		 "sar open S-1 --subject 2750 --received 2019-03-30 --clock "
+		 "uk"));
+	free(run(f, NOW, EXIT_DONE,
+		 "sar search S-1 --from 2019-03-27 --to "
+		 "2019-03-27"));
+	text = unwrapped(run(f, NOW, EXIT_DONE, "sar certificate S-1"));
+	assert_has(text, "Nothing is kept of such a call.");
+	assert_has(text, "no more than a count of each day: 7 secret.");
+	free(text);
+	free(run(f, NOW, EXIT_DONE, "sar search S-1 --from 2019-03-28"));
+	free(run(f, NOW, EXIT_DONE,
+		 "sar search S-1 --from 2019-03-27 --to "
+		 "2019-03-27"));
+	text = unwrapped(run(f, NOW, EXIT_DONE, "sar certificate S-1"));
+	assert_has(text, "Recorded and kept");
+	assert_has(text, ": 0 found");
+	assert_has(text, "on 2019-03-30 from 2019-03-28 00:00:00 GMT to the "
+			 "last one: 5 found");
+	assert_has(text, " by root");
+	assert_has(text, "of the ledger has the BLAKE2b-256");
+	free(text);
+}
+
+/* Who had a copy, who purged it, and what was taken out; and nobody's number
+ * who is not who asks, or ours. */
+static void
+test_certificate_tells(void **state)
+{
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], path[512], *text;
+
+	snprintf(id, sizeof(id), "%s-1", f->call[0]);
+	snprintf(path, sizeof(path), "%s/x.wav", f->folder);
+	free(run(f, NOW, EXIT_DONE, "export %s --out %s --purpose quality", id,
+		 path));
+	free(run(f, NOW, EXIT_DONE,
+		 "sar open S-1 --subject 2750 --received 2019-03-30 --clock "
+		 "uk"));
+	free(run(f, NOW, EXIT_DONE, "sar search S-1"));
+	text = unwrapped(run(f, NOW, EXIT_DONE, "sar certificate S-1"));
+	assert_has(text, "Copies of it were exported: on 2019-03-30 by ");
+	assert_has(text, "who asks, 2750");
+	assert_has(text, "somebody else");
+	assert_has_not(text, "+44");
+	assert_has(text, "Answered not yet");
+	free(text);
+	free(run(f, NOW, EXIT_DONE, "sar answer S-1 --sent 2019-03-30"));
+	assert_true(purged(f, NOW + 95 * DAY) > 0);
+	text =
+	    unwrapped(run(f, NOW + 95 * DAY, EXIT_DONE, "sar certificate S-1"));
+	assert_has(text, "the certificate is entry ");
+	assert_has(text, "Copies of it were exported: on 2019-03-30 by ");
+	assert_has(text, "Answered 2019-03-30");
+	free(text);
+}
+
+/* A hold is looked at, and needed for longer; one of a request ends alone. */
+static void
+test_review(void **state)
+{
+	const struct fixture *f = *state;
+	const int64_t later = NOW + 80 * DAY;
+	char *text;
+
+	open_case(f, "C-1", "");
+	hold(f, NOW, f->call[0], "C-1");
+	free(run(f, later, EXIT_USAGE,
+		 "hold review %s --case C-1 --reason r --until 2019-12-01",
+		 f->call[0]));
+	free(run(f, later, EXIT_USAGE,
+		 "hold review %s --case C-1 --reason r --approver b --until "
+		 "2021-01-01",
+		 f->call[0]));
+	free(run(f, later, EXIT_NOT_FOUND,
+		 "hold review %s --case C-1 --reason r --approver b --until "
+		 "2019-12-01",
+		 f->call[1]));
+	text = run(f, later, EXIT_NOT_FOUND, "status");
+	assert_has(text, "2 holds are to be looked at again");
+	free(text);
+	free(run(f, later, EXIT_DONE,
+		 "hold review %s --case C-1 --reason court --approver b "
+		 "--until 2019-12-01",
+		 f->call[0]));
+	text = run(f, later, EXIT_DONE, "hold list --due-review");
+	assert_has(text, "Nothing is held.");
+	free(text);
+	text = why(f, later, f->call[0]);
+	assert_has(text, "to be looked at on 2019-12-01");
+	assert_has(text, "saw that it is needed for longer (court)");
+	free(text);
+	free(run(f, NOW, EXIT_DONE,
+		 "sar open S-1 --subject 2750 --received 2019-03-30 --clock "
+		 "uk"));
+	free(run(f, NOW, EXIT_DONE, "sar search S-1"));
+	text = why(f, NOW, f->call[1]);
+	assert_has(text, "Request S-1 holds it since 2019-03-30 (request of a "
+			 "subject), to be looked at on 2019-04-30");
+	assert_has_not(text, "the law");
+	free(text);
+	free(run(f, NOW, EXIT_DONE, "hold end %s --case S-1 --reason other",
+		 f->call[1]));
+	text = run(f, NOW, EXIT_DONE, "show --json %s", f->call[1]);
+	assert_has(text, "\"state\":\"stored\"");
+	free(text);
 }
 
 static void
@@ -274,7 +521,7 @@ test_certificate(void **state)
 	bytes = testing_read_file(path, &n);
 	text = strndup((char *)bytes, n);
 	free(bytes);
-	assert_has(text, "No such call was seen.");
+	assert_has(text, "Nothing is kept of such a call.");
 	free(text);
 	free(run(f, NOW, EXIT_FAILED, "sar certificate S-2 --out %s", path));
 }
@@ -438,6 +685,12 @@ main(void)
 		FIXTURE_TEST(test_hold),
 		FIXTURE_TEST(test_grace),
 		FIXTURE_TEST(test_sar_due),
+		FIXTURE_TEST(test_sar_extend),
+		FIXTURE_TEST(test_sar_answer),
+		FIXTURE_TEST(test_subjects),
+		FIXTURE_TEST(test_searches),
+		FIXTURE_TEST(test_certificate_tells),
+		FIXTURE_TEST(test_review),
 		FIXTURE_TEST(test_certificate),
 		FIXTURE_TEST(test_certificate_unrecorded),
 		FIXTURE_TEST(test_certificate_partly),

@@ -225,11 +225,14 @@ expect_error "an instant before all calls is not any instant" 2 "earlier" \
 
 # ---- a key for everybody ----------------------------------------------------
 
-chmod 640 home/vault.key
-expect_error "a key that a group can read: how to mend it" 3 \
-	"chmod 600 home/vault.key" show x1
 chmod 604 home/vault.key
-expect_error "or anybody" 3 "chmod 600 home/vault.key" show x1
+expect_error "a key that anybody can read: how to mend it" 3 \
+	"chmod 600 home/vault.key" show x1
+chmod 660 home/vault.key
+expect_error "or others can write" 3 "chmod 600 home/vault.key" show x1
+chmod 640 home/vault.key
+run show x1
+check "a group of those who listen" [ $rc = 3 -a -z "$(grep chmod err)" ]
 chmod 600 home/vault.key
 run show x1
 check "mended" [ $rc = 3 -a -z "$(grep chmod err)" ]

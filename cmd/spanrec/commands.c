@@ -32,7 +32,7 @@ static const struct command commands[] = {
 	  spanrec_purge },
 	{ "report", "retention|deletions", "what is kept, what was deleted",
 	  spanrec_report },
-	{ "hold", "add|list|end", "what is not deleted, for a case",
+	{ "hold", "add|list|review|end", "what is not deleted, for a case",
 	  spanrec_hold },
 	{ "case", "open|list|show|close", "what recordings are held for",
 	  spanrec_case },

@@ -122,16 +122,86 @@ hold_add(struct spanrec *spanrec, int argc, char **argv)
 	return rc;
 }
 
+/* Of holds that there are, for a case or for a request.
+ * @param act ids that spanrec_ids_fini frees @return exit code */
+static int
+change_holds(const struct spanrec_case_options *o, struct store_act *act,
+	     struct spanrec_ids *ids)
+{
+	struct store_case found;
+	int rc = spanrec_open_beside(o->spanrec, STORE_WRITE);
+
+	if (!rc)
+		rc = spanrec_case_day(o->spanrec, "until", o->review,
+				      &act->review_ns);
+	if (!rc)
+		rc = spanrec_case_text(act->reason, sizeof(act->reason),
+				       "reason", o->reason);
+	if (!rc)
+		rc = spanrec_case_text(act->approver, sizeof(act->approver),
+				       "approver", o->approver);
+	if (!rc)
+		rc = spanrec_case_any(o->spanrec, o->name, &found);
+	if (!rc)
+		rc = add_words(o, act, ids);
+	if (rc)
+		return rc;
+	act->of.kind = found.kind;
+	memcpy(act->of.name, found.name, sizeof(act->of.name));
+	return spanrec_case_act(o->spanrec, act);
+}
+
+static int
+hold_review(struct spanrec *spanrec, int argc, char **argv)
+{
+	static const struct spanrec_case_usage usage = {
+		.arguments = "ID...",
+		.doc =
+		    "Note that a hold was looked at and is needed for longer.\v"
+		    "Why it was held stays; who looked, why it is needed and "
+		    "who allowed it go into the ledger each time.\n\n"
+		    "Example:\n"
+		    "  spanrec hold review 20190328T141503Z-k7q2 --case CMP-9 "
+		    "--until 2019-12-01 --reason \"court in November\" "
+		    "--approver j.smith\n",
+		.takes = SPANREC_CASE_CASE | SPANREC_CASE_UNTIL |
+			 SPANREC_CASE_REASON | SPANREC_CASE_APPROVER,
+		.needs = SPANREC_CASE_CASE | SPANREC_CASE_UNTIL |
+			 SPANREC_CASE_REASON | SPANREC_CASE_APPROVER,
+		.what = "recording",
+		.many = true,
+	};
+	struct spanrec_case_options o = { .spanrec = spanrec };
+	struct store_act act = { .type = STORE_ACT_REVIEW };
+	struct spanrec_ids ids = { 0 };
+	int rc = spanrec_case_parse(&o, &usage, argc, argv);
+	char date[SPANREC_TIME_BYTES];
+
+	if (!rc)
+		rc = change_holds(&o, &act, &ids);
+	if (!rc && !spanrec->quiet) {
+		spanrec_case_date(spanrec, act.review_ns, date);
+		fprintf(spanrec->out,
+			"%u segment%s held for %s, to be looked at on %s\n",
+			act.count, act.count == 1 ? "" : "s", act.of.name,
+			date);
+	}
+	spanrec_ids_fini(&ids);
+	return rc;
+}
+
 static int
 hold_end(struct spanrec *spanrec, int argc, char **argv)
 {
 	static const struct spanrec_case_usage usage = {
 		.arguments = "ID...",
 		.doc =
-		    "End the hold of recordings for a case that stays open.\v"
+		    "End the hold of recordings for a case, or a request, that "
+		    "stays open.\v"
 		    "They are deleted by the policy again, but not within "
 		    "seven days, and not before the retention class of the "
-		    "case, counted from now, is over.\n\n"
+		    "case, counted from now, is over. Another search for a "
+		    "request does not hold them again.\n\n"
 		    "Example:\n"
 		    "  spanrec hold end 20190328T141503Z-k7q2 --case CMP-9 "
 		    "--reason \"another call\"\n",
@@ -143,22 +213,10 @@ hold_end(struct spanrec *spanrec, int argc, char **argv)
 	struct spanrec_case_options o = { .spanrec = spanrec };
 	struct store_act act = { .type = STORE_ACT_END };
 	struct spanrec_ids ids = { 0 };
-	struct store_case found;
 	int rc = spanrec_case_parse(&o, &usage, argc, argv);
 
 	if (!rc)
-		rc = spanrec_open_beside(spanrec, STORE_WRITE);
-	if (!rc)
-		rc = spanrec_case_text(act.reason, sizeof(act.reason), "reason",
-				       o.reason);
-	if (!rc)
-		rc = spanrec_case_get(spanrec, o.name, STORE_CASE, &found);
-	if (!rc)
-		rc = add_words(&o, &act, &ids);
-	if (!rc) {
-		memcpy(act.of.name, found.name, sizeof(act.of.name));
-		rc = spanrec_case_act(spanrec, &act);
-	}
+		rc = change_holds(&o, &act, &ids);
 	if (!rc && !spanrec->quiet)
 		fprintf(spanrec->out,
 			"%u segment%s no longer held for %s; 'spanrec hold "
@@ -227,6 +285,9 @@ add_hold(struct listing *l, const struct store_hold *hold,
 	    spanrec_json_set(row, "approver", hold->approver) ||
 	    spanrec_json_set(row, "by", hold->by) ||
 	    spanrec_json_set(row, "reason", hold->reason) ||
+	    set_time(row, "reviewed", hold->reviewed_ns) ||
+	    spanrec_json_set(row, "reviewed_by", hold->reviewed_by) ||
+	    spanrec_json_set(row, "review_reason", hold->review_reason) ||
 	    spanrec_json_set(row, "ended_by", hold->ended_by) ||
 	    spanrec_json_set(row, "end_reason", hold->end_reason) ||
 	    json_array_append(l->list, row)) {
@@ -251,7 +312,7 @@ see_hold(void *ctx, const struct store_hold *hold)
 		return 0;
 	if (r)
 		return r;
-	if (!spanrec_may_find(l->spanrec, &l->asked, segment.area))
+	if (!spanrec_may_area(l->spanrec, &l->asked, segment.area))
 		return 0;
 	return add_hold(l, hold, &segment);
 }
@@ -260,7 +321,10 @@ int
 spanrec_holds_json(struct spanrec *spanrec, const char *name, bool due,
 		   json_t *list)
 {
-	struct listing l = { .spanrec = spanrec, .list = list, .due = due };
+	struct listing l = { .spanrec = spanrec,
+			     .list = list,
+			     .due = due,
+			     .asked.right = POLICY_RIGHT_HOLD };
 	int r = list ? store_holds(spanrec->archive, name, NULL, see_hold, &l)
 		     : -ENOMEM;
 
@@ -275,10 +339,11 @@ static const char *const headings[] = { "ID",       "CASE",  "HELD SINCE",
 					"APPROVER", "REASON" };
 static const char *const members[] = { "id",    "case", "held",     "review",
 				       "state", "gone", "approver", "reason" };
-static const char *const names[] = { "id",     "case",     "state",
-				     "held",   "review",   "ended",
-				     "gone",   "approver", "by",
-				     "reason", "ended_by", "end_reason" };
+static const char *const names[] = {
+	"id",       "case",        "state",         "held",     "review",
+	"ended",    "gone",        "approver",      "by",       "reason",
+	"reviewed", "reviewed_by", "review_reason", "ended_by", "end_reason"
+};
 
 /* Days are enough, but for when it goes. */
 static const char *
@@ -323,7 +388,8 @@ hold_list(struct spanrec *spanrec, int argc, char **argv)
 		.arguments = "",
 		.doc = "Show what is held, for which case, until when.\v"
 		       "What was held stays in the list until it is gone: "
-		       "UNTIL is when it will be deleted, or was.\n\n"
+		       "UNTIL is when it will be deleted, or was. It shows "
+		       "what is of areas for which you may hold.\n\n"
 		       "Examples:\n"
 		       "  spanrec hold list\n"
 		       "  spanrec hold list --due-review\n",
@@ -333,8 +399,14 @@ hold_list(struct spanrec *spanrec, int argc, char **argv)
 	struct spanrec_case_options o = { .spanrec = spanrec };
 	int rc = spanrec_case_parse(&o, &usage, argc, argv);
 
+	struct store_case found;
+
 	if (!rc)
 		rc = spanrec_open(spanrec, STORE_READ);
+	if (!rc)
+		rc = spanrec_may_some(spanrec, POLICY_RIGHT_HOLD);
+	if (!rc && o.name)
+		rc = spanrec_case_any(spanrec, o.name, &found);
 	return rc ? rc : spanrec_holds_print(spanrec, o.name, o.due, o.format);
 }
 
@@ -346,6 +418,8 @@ spanrec_hold(struct spanrec *spanrec, int argc, char **argv)
 		  hold_add },
 		{ "list", "[--due-review]", "what is held, why, until when",
 		  hold_list },
+		{ "review", "ID... --case C --until D ...",
+		  "it is needed for longer", hold_review },
 		{ "end", "ID... --case C ...", "let it be deleted in its time",
 		  hold_end },
 	};

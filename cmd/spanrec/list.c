@@ -266,8 +266,8 @@ check_area(const struct spanrec *spanrec, const char *area)
 static int
 read_criteria(const struct arguments *a, struct criteria *criteria)
 {
-	const struct policy *policy = a->spanrec->policy;
 	struct store_query *query = &criteria->query;
+	int rc = 0;
 
 	*criteria = (struct criteria){ .query = { .purged = true } };
 	if (a->around && (a->from || a->to)) {
@@ -276,22 +276,19 @@ read_criteria(const struct arguments *a, struct criteria *criteria)
 		return EXIT_USAGE;
 	}
 	if (a->number) {
-		policy_number_normalise(policy, a->number, criteria->number);
+		rc = spanrec_number_option(a->spanrec, "number", a->number,
+					   criteria->number);
 		query->number = criteria->number;
 	}
-	if (a->extension) {
-		policy_number_normalise(policy, a->extension,
-					criteria->extension);
+	if (!rc && a->extension) {
+		rc = spanrec_extension_option(a->spanrec, a->extension,
+					      criteria->extension);
 		query->extension = criteria->extension;
 	}
 	query->area = a->area;
-	if (a->area) {
-		int rc = check_area(a->spanrec, a->area);
-
-		if (rc)
-			return rc;
-	}
-	return read_period(a, query);
+	if (!rc && a->area)
+		rc = check_area(a->spanrec, a->area);
+	return rc ? rc : read_period(a, query);
 }
 
 /* ---- what is shown ----------------------------------------------------- */
@@ -308,7 +305,7 @@ show_segment(void *ctx, const struct store_segment *segment)
 {
 	struct listing *listing = ctx;
 
-	if (!spanrec_may_find(listing->arguments->spanrec, &listing->asked,
+	if (!spanrec_may_area(listing->arguments->spanrec, &listing->asked,
 			      segment->area)) {
 		listing->forbidden++;
 		return 0;
@@ -358,56 +355,24 @@ print_footer(const struct listing *listing)
 }
 
 /* What leaves no row but a number. */
-enum { COUNTS_MAX = 8 };
-
-struct counts {
-	size_t count;
-	struct {
-		char name[STORE_NAME_BYTES];
-		uint64_t count;
-	} of[COUNTS_MAX];
-};
-
-static int
-add_count(void *ctx, uint32_t day, const char *name, uint64_t count)
-{
-	struct counts *counts = ctx;
-	size_t i = 0;
-
-	(void)day;
-	while (i < counts->count && strcmp(counts->of[i].name, name) != 0)
-		i++;
-	if (i == COUNTS_MAX)
-		return 0;
-	if (i == counts->count)
-		snprintf(counts->of[counts->count++].name, STORE_NAME_BYTES,
-			 "%s", name);
-	counts->of[i].count += count;
-	return 0;
-}
-
 static int
 print_counts(const struct arguments *arguments, const struct store_query *query)
 {
 	FILE *to = arguments->spanrec->out;
-	struct counts counts = { 0 };
+	struct spanrec_counts counts;
 	int rc;
 
 	if (arguments->spanrec->quiet || arguments->format != SPANREC_TABLE ||
 	    query->number || query->extension || query->area)
 		return 0;
-	rc = store_counters(arguments->spanrec->archive,
-			    query->from_ns ? store_day(query->from_ns) : 0,
-			    query->to_ns ? store_day(query->to_ns - 1)
-					 : UINT32_MAX,
-			    add_count, &counts);
-	for (size_t i = 0; !rc && i < counts.count; i++)
-		fprintf(to, "%s%" PRIu64 " %s",
-			i ? ", " : "Counted by day, and no more is kept: ",
-			counts.of[i].count, counts.of[i].name);
-	if (!rc && counts.count)
-		fputc('\n', to);
-	return rc;
+	rc = spanrec_counts_read(arguments->spanrec, query->from_ns,
+				 query->to_ns, &counts);
+	if (rc || !counts.count)
+		return rc;
+	fputs("Counted by day, and no more is kept: ", to);
+	spanrec_counts_print(to, &counts);
+	fputc('\n', to);
+	return 0;
 }
 
 static int

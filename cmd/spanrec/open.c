@@ -236,16 +236,19 @@ spanrec_open_home(struct spanrec *spanrec)
 	return EXIT_FAILED;
 }
 
-/* Not an error: who may listen is a matter of the house. */
+/* Not an error: who may listen is a matter of the house. It may have a group
+ * for that; nobody means everybody. */
 static void
 check_key_mode(const char *path)
 {
 	struct stat st;
 
-	if (!stat(path, &st) && (st.st_mode & (S_IRGRP | S_IROTH)))
-		log_warning("the private key %s can be read by others than "
-			    "its owner, and who reads it can listen to "
-			    "everything; mend that with: chmod 600 %s",
+	if (!stat(path, &st) && (st.st_mode & (S_IWGRP | S_IRWXO)))
+		log_warning("the private key %s can be read by everybody, or "
+			    "written by others than its owner, and who reads "
+			    "it can listen to everything; mend that with: "
+			    "chmod 600 %s, or 640 for a group of those who "
+			    "listen",
 			    path, path);
 }
 

@@ -310,7 +310,7 @@ simulate_segment(void *ctx, const struct store_segment *segment)
 	int64_t due_ns[2];
 	int r;
 
-	if (!spanrec_may_find(s->arguments->spanrec, &s->asked,
+	if (!spanrec_may_area(s->arguments->spanrec, &s->asked,
 			      segment->area)) {
 		s->forbidden++;
 		return 0;

@@ -18,6 +18,7 @@
 #include "cmd/common/clocks.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "cmd/common/request.h"
 #include "store/cases.h"
 
 #define DAY_NS    (INT64_C(86400) * 1000000000)
@@ -250,8 +251,9 @@ add_reason(void *ctx, const struct store_hold *hold)
 		return 0;
 	spanrec_time_local(reasons->spanrec->zone, hold->review_ns, review);
 	(void)!snprintf(reasons->text + used, sizeof(reasons->text) - used,
-			"%scase %s: %s (review %.10s)", used ? "; " : "",
-			hold->name, hold->reason, review);
+			"%s%s %s: %s (review %.10s)", used ? "; " : "",
+			*hold->approver ? "case" : "request", hold->name,
+			hold->reason, review);
 	return 0;
 }
 
@@ -629,6 +631,20 @@ look_at_all(struct survey *survey, uint64_t *skipped)
 	return r;
 }
 
+/* No recordings, and what keeps them. */
+static void
+warn_requests(const struct spanrec *spanrec)
+{
+	char words[REQUEST_WORDS_BYTES];
+	struct request_watch watch;
+
+	if (request_watch(spanrec->archive, spanrec->zone, spanrec->now_ns,
+			  &watch))
+		log_warning("not all cases and holds could be read");
+	for (unsigned i = 0; request_watch_words(&watch, i, words); i++)
+		log_warning("%s", words);
+}
+
 static int
 report(const struct arguments *arguments, int64_t days)
 {
@@ -647,6 +663,8 @@ report(const struct arguments *arguments, int64_t days)
 	} else {
 		rc = survey.rows ? print_rows(&survey) : print_classes(&survey);
 	}
+	if (!rc)
+		warn_requests(spanrec);
 	if (!rc)
 		rc = spanrec_rows_skipped(skipped);
 	json_decref(survey.damaged);

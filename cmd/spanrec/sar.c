@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * sar: requests of those who were recorded. A request is a case with a subject
- * and a clock of the law: what is found for it is held until it is answered,
- * and what is not there any more, or never was, is told of in a certificate
- * (sar_certificate.c).
+ * and a clock of the law (sar_clock.c): what is found for it is held until it
+ * is answered, and what is not there any more, or never was, is told of in a
+ * certificate (sar_certificate.c). Searches add up.
  */
 #include "cmd/spanrec/sar_priv.h"
 
@@ -12,69 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
 #include "cmd/common/act.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "cmd/common/request.h"
 #include "store/cases.h"
-
-/* A hold is looked at when the answer is due; that may be past. */
-#define DAY_NS (INT64_C(86400) * 1000000000)
-
-/* ---- dates --------------------------------------------------------------- */
-
-static struct policy_date
-date_of(const struct spanrec *spanrec, int64_t time_ns)
-{
-	struct policy_civil civil;
-
-	policy_zone_civil(spanrec->zone, time_ns, &civil);
-	return (struct policy_date){ civil.year, civil.month, civil.day };
-}
-
-/* Of the pause that is not over; one that was answered in a pause waits no
- * more. */
-static uint32_t
-paused_days(const struct spanrec *spanrec, const struct store_case *found)
-{
-	struct policy_date since,
-	    now = date_of(spanrec, found->closed_ns ? found->closed_ns
-						    : spanrec->now_ns);
-	int32_t days;
-
-	if (!found->paused_ns)
-		return 0;
-	since = date_of(spanrec, found->paused_ns);
-	days = policy_date_days(&since, &now);
-	return days > 0 ? (uint32_t)days : 0;
-}
-
-void
-spanrec_sar_due(const struct spanrec *spanrec, const struct store_case *found,
-		struct policy_date *due)
-{
-	const struct policy_date received =
-	    date_of(spanrec, found->received_ns);
-	int law = policy_law_find(found->law);
-
-	policy_law_due(law < 0 ? POLICY_LAW_JERSEY : (enum policy_law)law,
-		       &received,
-		       found->paused_days + paused_days(spanrec, found), due);
-}
-
-static int64_t
-due_ns(const struct spanrec *spanrec, const struct store_case *found)
-{
-	struct policy_date due;
-	struct policy_civil civil = { 0 };
-
-	spanrec_sar_due(spanrec, found, &due);
-	civil.year = due.year;
-	civil.month = due.month;
-	civil.day = due.day;
-	return policy_zone_instant(spanrec->zone, &civil, false);
-}
 
 /* ---- what is found ------------------------------------------------------- */
 
@@ -82,16 +24,16 @@ static int
 take(void *ctx, const struct store_segment *segment)
 {
 	struct spanrec_sar_found *found = ctx;
-	size_t capacity = found->capacity ? 2 * found->capacity : 16;
+	size_t room = found->capacity ? 2 * found->capacity : 16;
 	void *grown;
 
 	if (found->count == found->capacity) {
-		grown = reallocarray(found->segments, capacity,
+		grown = reallocarray(found->segments, room,
 				     sizeof(*found->segments));
 		if (!grown)
 			return -ENOMEM;
 		found->segments = grown;
-		found->capacity = capacity;
+		found->capacity = room;
 	}
 	found->segments[found->count++] = *segment;
 	return 0;
@@ -107,36 +49,39 @@ by_start(const void *a, const void *b)
 	return strcmp(x->id, y->id);
 }
 
-/* In order of time, each once: several of the numbers may have had part. */
+/* In order, and none twice. */
 static void
-sort(struct spanrec_sar_found *found)
+settle(struct spanrec_sar_found *found)
 {
-	struct store_segment *segments = found->segments;
 	size_t kept = 0;
 
 	if (!found->count)
 		return;
-	qsort(segments, found->count, sizeof(*segments), by_start);
-	for (size_t i = 1; i < found->count; i++)
-		if (strcmp(segments[i].id, segments[kept].id) != 0 &&
-		    ++kept != i)
-			segments[kept] = segments[i];
+	qsort(found->segments, found->count, sizeof(*found->segments),
+	      by_start);
+	for (size_t i = 1; i < found->count; i++) {
+		if (!strcmp(found->segments[i].id, found->segments[kept].id))
+			continue;
+		if (++kept != i)
+			found->segments[kept] = found->segments[i];
+	}
 	found->count = kept + 1;
 }
 
-int
-spanrec_sar_find(struct spanrec *spanrec, const struct store_case *sar,
-		 struct spanrec_sar_found *found)
+/* @return 0, -errno */
+static int
+find_one(struct spanrec *spanrec, const struct store_case *sar,
+	 const struct store_case_search *search,
+	 struct spanrec_sar_found *found)
 {
-	struct store_query query = { .from_ns = sar->from_ns,
-				     .to_ns = sar->to_ns,
+	struct store_query query = { .from_ns = search->from_ns,
+				     .to_ns = search->to_ns,
 				     .purged = true };
 	char number[STORE_NUMBER_BYTES];
 	const char *line = sar->subjects;
 	size_t n;
 	int r = 0;
 
-	*found = (struct spanrec_sar_found){ 0 };
 	for (; *line && !r; line += n + (line[n] == '\n')) {
 		n = strcspn(line, "\n");
 		if (n >= sizeof(number))
@@ -147,7 +92,46 @@ spanrec_sar_find(struct spanrec *spanrec, const struct store_case *sar,
 		r = store_search(spanrec->archive, &query, take, found);
 		found->skipped += store_rows_skipped(spanrec->archive);
 	}
-	sort(found);
+	return r;
+}
+
+struct holding {
+	struct spanrec *spanrec;
+	struct spanrec_sar_found *found;
+};
+
+/* What cannot be read is told by verify. */
+static int
+see_held(void *ctx, const struct store_hold *hold)
+{
+	struct holding *h = ctx;
+	struct store_segment segment;
+
+	if (store_segment_get(h->spanrec->archive, hold->id, &segment)) {
+		h->found->skipped++;
+		return 0;
+	}
+	return take(h->found, &segment);
+}
+
+int
+spanrec_sar_find(struct spanrec *spanrec, const struct store_case *sar,
+		 const struct store_case_search *only,
+		 struct spanrec_sar_found *found)
+{
+	const struct store_case_search *searches = only ? only : sar->searches;
+	const size_t count = only ? 1 : store_case_searches(sar);
+	struct holding h = { .spanrec = spanrec, .found = found };
+	int r = 0;
+
+	*found = (struct spanrec_sar_found){ 0 };
+	for (size_t i = 0; i < count && !r; i++)
+		r = find_one(spanrec, sar, &searches[i], found);
+	/* nothing that is held for it is left out */
+	if (!r && !only)
+		r = store_holds(spanrec->archive, sar->name, NULL, see_held,
+				&h);
+	settle(found);
 	if (!r)
 		return 0;
 	log_error("the archive could not be searched: %s", strerror(-r));
@@ -161,6 +145,68 @@ spanrec_sar_found_fini(struct spanrec_sar_found *found)
 	*found = (struct spanrec_sar_found){ 0 };
 }
 
+/* ---- what the parts share ------------------------------------------------ */
+
+int
+spanrec_sar_begin(struct spanrec_case_options *o,
+		  const struct spanrec_case_usage *usage, int argc, char **argv,
+		  enum store_mode mode)
+{
+	int rc = spanrec_case_parse(o, usage, argc, argv);
+
+	if (!rc)
+		rc = mode == STORE_READ ? spanrec_open(o->spanrec, mode)
+					: spanrec_open_beside(o->spanrec, mode);
+	return rc ? rc : spanrec_may_all(o->spanrec, POLICY_RIGHT_HOLD);
+}
+
+void
+spanrec_sar_tell_due(const struct spanrec *spanrec,
+		     const struct store_case *sar)
+{
+	char due[REQUEST_DAY_BYTES], words[REQUEST_WORDS_BYTES];
+
+	if (spanrec->quiet)
+		return;
+	fprintf(spanrec->out, "%s: the answer is due by %s (%s)\n", sar->name,
+		request_due(spanrec->zone, sar, spanrec->now_ns, due),
+		request_due_words(spanrec->zone, sar, spanrec->now_ns, words));
+}
+
+const char *
+spanrec_sar_period(const struct spanrec *spanrec,
+		   const struct store_case_search *search,
+		   char text[2 * SPANREC_TIME_BYTES + 16])
+{
+	char from[SPANREC_TIME_BYTES] = "the first call",
+	     to[SPANREC_TIME_BYTES] = "the last one";
+
+	if (search->from_ns)
+		spanrec_time_zoned(spanrec->zone, search->from_ns, from);
+	if (search->to_ns)
+		spanrec_time_zoned(spanrec->zone, search->to_ns, to);
+	snprintf(text, 2 * SPANREC_TIME_BYTES + 16, "from %s to %s", from, to);
+	return text;
+}
+
+const char *
+spanrec_sar_subjects(const struct store_case *sar,
+		     char text[SPANREC_TEXT_BYTES])
+{
+	char list[2 * STORE_OTHERS_BYTES], *to = list;
+
+	for (const char *p = sar->subjects; *p; p++) {
+		if (*p == '\n') {
+			*to++ = ',';
+			*to++ = ' ';
+			continue;
+		}
+		*to++ = *p;
+	}
+	*to = '\0';
+	return spanrec_text_clean(list, text, SPANREC_TEXT_BYTES);
+}
+
 /* ---- open ---------------------------------------------------------------- */
 
 /* @return exit code */
@@ -170,12 +216,10 @@ add_subject(const struct spanrec *spanrec, const char *text,
 {
 	char number[POLICY_NUMBER_BYTES];
 	size_t used = strlen(subjects);
+	int rc = spanrec_number_option(spanrec, "subject", text, number);
 
-	policy_number_normalise(spanrec->policy, text, number);
-	if (!*number) {
-		log_error("--subject: '%s' is no number", text);
-		return EXIT_USAGE;
-	}
+	if (rc)
+		return rc;
 	if ((size_t)snprintf(subjects + used, STORE_OTHERS_BYTES - used, "%s%s",
 			     used ? "\n" : "",
 			     number) < STORE_OTHERS_BYTES - used)
@@ -209,44 +253,6 @@ read_law(const char *name, struct store_case *sar)
 }
 
 static int
-read_past_day(const struct spanrec *spanrec, const char *option,
-	      const char *text, int64_t *time_ns)
-{
-	int rc = spanrec_case_day(spanrec, option, text, time_ns);
-
-	if (rc || *time_ns <= spanrec->now_ns)
-		return rc;
-	log_error("--%s %s: that day has not come yet", option, text);
-	return EXIT_USAGE;
-}
-
-static int
-begin(struct spanrec_case_options *o, const struct spanrec_case_usage *usage,
-      int argc, char **argv, enum store_mode mode)
-{
-	int rc = spanrec_case_parse(o, usage, argc, argv);
-
-	if (!rc)
-		rc = mode == STORE_READ ? spanrec_open(o->spanrec, mode)
-					: spanrec_open_beside(o->spanrec, mode);
-	return rc ? rc : spanrec_may_all(o->spanrec, POLICY_RIGHT_HOLD);
-}
-
-static void
-tell_due(const struct spanrec *spanrec, const struct store_case *sar)
-{
-	struct policy_date due;
-	int law = policy_law_find(sar->law);
-
-	if (spanrec->quiet || law < 0)
-		return;
-	spanrec_sar_due(spanrec, sar, &due);
-	fprintf(spanrec->out, "%s: the answer is due by %04d-%02u-%02u (%s)\n",
-		sar->name, (int)due.year, (unsigned)due.month,
-		(unsigned)due.day, policy_law_text((enum policy_law)law));
-}
-
-static int
 sar_open(struct spanrec *spanrec, int argc, char **argv)
 {
 	static const struct spanrec_case_usage usage = {
@@ -266,7 +272,7 @@ sar_open(struct spanrec *spanrec, int argc, char **argv)
 	struct spanrec_case_options o = { .spanrec = spanrec };
 	struct store_act act = { .type = STORE_ACT_OPEN,
 				 .of.kind = STORE_CASE_SAR };
-	int rc = begin(&o, &usage, argc, argv, STORE_WRITE);
+	int rc = spanrec_sar_begin(&o, &usage, argc, argv, STORE_WRITE);
 
 	if (!rc)
 		rc = spanrec_case_text(act.of.name, sizeof(act.of.name), "name",
@@ -274,8 +280,8 @@ sar_open(struct spanrec *spanrec, int argc, char **argv)
 	if (!rc)
 		rc = read_law(o.clock, &act.of);
 	if (!rc)
-		rc = read_past_day(spanrec, "received", o.received,
-				   &act.of.received_ns);
+		rc = spanrec_case_day(spanrec, "received", o.received,
+				      &act.of.received_ns);
 	if (!rc)
 		rc = read_subjects(spanrec, o.subjects, act.of.subjects);
 	if (!rc)
@@ -284,7 +290,7 @@ sar_open(struct spanrec *spanrec, int argc, char **argv)
 	if (!rc)
 		rc = spanrec_case_act(spanrec, &act);
 	if (!rc)
-		tell_due(spanrec, &act.of);
+		spanrec_sar_tell_due(spanrec, &act.of);
 	return rc;
 }
 
@@ -370,7 +376,8 @@ print_counts(struct spanrec *spanrec, const struct spanrec_sar_found *found)
 }
 
 static int
-read_period(const struct spanrec_case_options *o, struct store_case *sar)
+read_period(const struct spanrec_case_options *o,
+	    struct store_case_search *search)
 {
 	struct store_query query = { 0 };
 	struct spanrec_period period;
@@ -378,8 +385,8 @@ read_period(const struct spanrec_case_options *o, struct store_case *sar)
 
 	if (!o->around) {
 		rc = spanrec_period_option(o->spanrec, o->from, o->to, &query);
-		sar->from_ns = query.from_ns;
-		sar->to_ns = query.to_ns;
+		search->from_ns = query.from_ns;
+		search->to_ns = query.to_ns;
 		return rc;
 	}
 	if (o->from || o->to) {
@@ -389,9 +396,27 @@ read_period(const struct spanrec_case_options *o, struct store_case *sar)
 	}
 	if (spanrec_time_option(o->spanrec, "around", o->around, &period))
 		return EXIT_USAGE;
-	sar->from_ns = period.from_ns;
-	sar->to_ns = period.to_ns < 1 ? 1 : period.to_ns;
+	search->from_ns = period.from_ns;
+	search->to_ns = period.to_ns < 1 ? 1 : period.to_ns;
 	return 0;
+}
+
+/* What it finds is held, and that it was searched is noted. */
+static int
+search_for(struct spanrec *spanrec, const struct store_case *sar,
+	   const struct store_case_search *search,
+	   struct spanrec_sar_found *found)
+{
+	struct store_act act = { .type = STORE_ACT_SEARCH,
+				 .reason = "request of a subject" };
+
+	if (spanrec_sar_find(spanrec, sar, search, found))
+		return EXIT_FAILED;
+	act.of.kind = STORE_CASE_SAR;
+	memcpy(act.of.name, sar->name, sizeof(act.of.name));
+	act.of.searches[0] = *search;
+	act.of.searches[0].found = (uint32_t)found->count;
+	return freeze(spanrec, &act, found);
 }
 
 static int
@@ -403,8 +428,8 @@ sar_search(struct spanrec *spanrec, int argc, char **argv)
 		       "hold what is recorded of them until the request is "
 		       "answered.\v"
 		       "Calls are listed that were purged before, and that "
-		       "were not recorded. The last search is what the "
-		       "certificate is about.\n\n"
+		       "were not recorded. Searches of other periods add up: "
+		       "the certificate is about all of them.\n\n"
 		       "Examples:\n"
 		       "  spanrec sar search SAR-12\n"
 		       "  spanrec sar search SAR-12 --from 2019-03-01 --to "
@@ -413,27 +438,17 @@ sar_search(struct spanrec *spanrec, int argc, char **argv)
 		.what = "request",
 	};
 	struct spanrec_case_options o = { .spanrec = spanrec };
-	struct store_act act = { .type = STORE_ACT_SEARCH };
+	struct store_case_search search = { 0 };
 	struct spanrec_sar_found found = { 0 };
 	struct store_case sar;
-	int rc = begin(&o, &usage, argc, argv, STORE_WRITE);
+	int rc = spanrec_sar_begin(&o, &usage, argc, argv, STORE_WRITE);
 
 	if (!rc)
 		rc = spanrec_case_get(spanrec, o.name, STORE_CASE_SAR, &sar);
 	if (!rc)
-		rc = read_period(&o, &sar);
+		rc = read_period(&o, &search);
 	if (!rc)
-		rc = spanrec_sar_find(spanrec, &sar, &found);
-	if (!rc) {
-		memcpy(act.of.name, sar.name, sizeof(act.of.name));
-		act.of.from_ns = sar.from_ns;
-		act.of.to_ns = sar.to_ns;
-		act.review_ns = due_ns(spanrec, &sar);
-		snprintf(act.reason, sizeof(act.reason),
-			 "request of a subject");
-		snprintf(act.approver, sizeof(act.approver), "the law");
-		rc = freeze(spanrec, &act, &found);
-	}
+		rc = search_for(spanrec, &sar, &search, &found);
 	if (!rc) {
 		look_again(spanrec, &found);
 		rc = print_found(spanrec, &found, o.format);
@@ -446,198 +461,7 @@ sar_search(struct spanrec *spanrec, int argc, char **argv)
 	return rc;
 }
 
-/* ---- pause, resume, answer ------------------------------------------------
- */
-
-static int
-change(struct spanrec *spanrec, const struct spanrec_case_options *o,
-       struct store_act *act)
-{
-	struct store_case sar;
-	int rc = spanrec_case_get(spanrec, o->name, STORE_CASE_SAR, &sar);
-
-	if (!rc)
-		rc = spanrec_case_text(act->reason, sizeof(act->reason),
-				       "reason", o->reason);
-	if (!rc && act->of.answered_ns &&
-	    act->of.answered_ns < sar.received_ns) {
-		log_error("--sent %s: that is before the request was received",
-			  o->sent);
-		rc = EXIT_USAGE;
-	}
-	if (rc)
-		return rc;
-	memcpy(act->of.name, sar.name, sizeof(act->of.name));
-	act->of.paused_days = paused_days(spanrec, &sar);
-	rc = spanrec_case_act(spanrec, act);
-	if (rc || act->type == STORE_ACT_CLOSE)
-		return rc;
-	sar.paused_days += act->of.paused_days;
-	sar.paused_ns = 0;
-	if (act->type == STORE_ACT_RESUME)
-		tell_due(spanrec, &sar);
-	return 0;
-}
-
-static int
-sar_pause(struct spanrec *spanrec, int argc, char **argv)
-{
-	static const struct spanrec_case_usage usage = {
-		.arguments = "NAME",
-		.doc = "Stop the clock of a request, while it is awaited who "
-		       "asks or what he means.",
-		.takes = SPANREC_CASE_REASON,
-		.needs = SPANREC_CASE_REASON,
-		.what = "request",
-	};
-	struct spanrec_case_options o = { .spanrec = spanrec };
-	struct store_act act = { .type = STORE_ACT_PAUSE };
-	int rc = begin(&o, &usage, argc, argv, STORE_WRITE);
-
-	return rc ? rc : change(spanrec, &o, &act);
-}
-
-static int
-sar_resume(struct spanrec *spanrec, int argc, char **argv)
-{
-	static const struct spanrec_case_usage usage = {
-		.arguments = "NAME",
-		.doc = "Let the clock of a request run again: the answer is "
-		       "due so many days later as it stood still.",
-		.takes = SPANREC_CASE_REASON,
-		.what = "request",
-	};
-	struct spanrec_case_options o = { .spanrec = spanrec };
-	struct store_act act = { .type = STORE_ACT_RESUME };
-	int rc = begin(&o, &usage, argc, argv, STORE_WRITE);
-
-	return rc ? rc : change(spanrec, &o, &act);
-}
-
-static int
-sar_answer(struct spanrec *spanrec, int argc, char **argv)
-{
-	static const struct spanrec_case_usage usage = {
-		.arguments = "NAME",
-		.doc = "Note that a request was answered: what was held for it "
-		       "is deleted by the policy again, but not within seven "
-		       "days.",
-		.takes = SPANREC_CASE_SENT | SPANREC_CASE_REASON,
-		.needs = SPANREC_CASE_SENT,
-		.what = "request",
-	};
-	struct spanrec_case_options o = { .spanrec = spanrec };
-	struct store_act act = { .type = STORE_ACT_CLOSE,
-				 .reason = "answered" };
-	int rc = begin(&o, &usage, argc, argv, STORE_WRITE);
-
-	if (!rc)
-		rc =
-		    read_past_day(spanrec, "sent", o.sent, &act.of.answered_ns);
-	if (!rc)
-		rc = change(spanrec, &o, &act);
-	if (rc || spanrec->quiet)
-		return rc;
-	fprintf(spanrec->out, "%s is answered\n", act.of.name);
-	return spanrec_holds_print(spanrec, act.of.name, false, SPANREC_TABLE);
-}
-
-/* ---- list ---------------------------------------------------------------- */
-
-struct listing {
-	struct spanrec *spanrec;
-	json_t *list;
-};
-
-static const char *
-state_of(const struct spanrec *spanrec, const struct store_case *sar)
-{
-	if (sar->closed_ns)
-		return "answered";
-	if (sar->paused_ns)
-		return "paused";
-	if (due_ns(spanrec, sar) + DAY_NS <= spanrec->now_ns)
-		return "overdue";
-	return sar->searched_ns ? "searched" : "open";
-}
-
-static int
-add_sar(void *ctx, const struct store_case *sar)
-{
-	struct listing *l = ctx;
-	char received[SPANREC_TIME_BYTES], sent[SPANREC_TIME_BYTES] = "",
-					   due[16];
-	struct policy_date date;
-
-	if (sar->kind != STORE_CASE_SAR)
-		return 0;
-	spanrec_sar_due(l->spanrec, sar, &date);
-	snprintf(due, sizeof(due), "%04d-%02u-%02u", (int)date.year,
-		 (unsigned)date.month, (unsigned)date.day);
-	spanrec_case_date(l->spanrec, sar->received_ns, received);
-	if (sar->answered_ns)
-		spanrec_case_date(l->spanrec, sar->answered_ns, sent);
-	return json_array_append_new(
-		   l->list,
-		   json_pack("{ss ss ss ss ss ss ss* si}", "name", sar->name,
-			     "state", state_of(l->spanrec, sar), "received",
-			     received, "clock", sar->law, "due", due, "sent",
-			     sent, "requester", sar->title, "paused_days",
-			     (int)sar->paused_days))
-		   ? -ENOMEM
-		   : 0;
-}
-
-static const char *const headings[] = { "NAME", "STATE", "RECEIVED", "CLOCK",
-					"DUE",  "SENT",  "REQUESTER" };
-static const char *const members[] = { "name",      "state",      "received",
-				       "clock",     "due",        "sent",
-				       "requester", "paused_days" };
-
-static const char *
-cell(const struct spanrec *spanrec, const json_t *row, size_t column,
-     char text[SPANREC_TIME_BYTES])
-{
-	(void)spanrec;
-	(void)text;
-	return spanrec_json_text(row, members[column]);
-}
-
-static int
-sar_list(struct spanrec *spanrec, int argc, char **argv)
-{
-	static const struct spanrec_case_usage usage = {
-		.arguments = "",
-		.doc = "Show all requests, and by when they have to be "
-		       "answered.",
-		.takes = SPANREC_CASE_LIST,
-	};
-	static const struct spanrec_rows rows = {
-		.headings = headings,
-		.headings_count = sizeof(headings) / sizeof(*headings),
-		.cell = cell,
-		.may_be_cut = 1 << 6,
-		.names = members,
-		.names_count = sizeof(members) / sizeof(*members),
-		.none = "There are no requests.",
-	};
-	struct spanrec_case_options o = { .spanrec = spanrec };
-	struct listing l = { .spanrec = spanrec };
-	int rc = begin(&o, &usage, argc, argv, STORE_READ), r;
-
-	if (rc)
-		return rc;
-	l.list = json_array();
-	r = l.list ? store_cases(spanrec->archive, add_sar, &l) : -ENOMEM;
-	if (r) {
-		log_error("the requests cannot be read: %s", strerror(-r));
-		rc = exit_code(r);
-	} else {
-		rc = spanrec_rows_print(spanrec, &rows, l.list, o.format);
-	}
-	json_decref(l.list);
-	return rc;
-}
+/* ---- certificate --------------------------------------------------------- */
 
 static int
 sar_certificate(struct spanrec *spanrec, int argc, char **argv)
@@ -645,10 +469,12 @@ sar_certificate(struct spanrec *spanrec, int argc, char **argv)
 	static const struct spanrec_case_usage usage = {
 		.arguments = "NAME",
 		.doc =
-		    "Write down in plain English what the last search found: "
+		    "Write down in plain English what the searches found: "
 		    "what is kept, what was purged and when, what was never "
-		    "recorded and by which rule, or that no such call was "
-		    "seen.\v"
+		    "recorded and by which rule, or that nothing is kept.\v"
+		    "Numbers of others than who asks are left out, but for "
+		    "those of the organisation. The certificate gets a number "
+		    "in the ledger, which keeps its hash.\n\n"
 		    "Example:\n"
 		    "  spanrec sar certificate SAR-12 --out SAR-12.txt\n",
 		.takes = SPANREC_CASE_OUT,
@@ -656,11 +482,11 @@ sar_certificate(struct spanrec *spanrec, int argc, char **argv)
 	};
 	struct spanrec_case_options o = { .spanrec = spanrec };
 	struct store_case sar;
-	int rc = begin(&o, &usage, argc, argv, STORE_WRITE);
+	int rc = spanrec_sar_begin(&o, &usage, argc, argv, STORE_WRITE);
 
 	if (!rc)
 		rc = spanrec_case_get(spanrec, o.name, STORE_CASE_SAR, &sar);
-	if (!rc && !sar.searched_ns) {
+	if (!rc && !store_case_searches(&sar)) {
 		log_error("nothing was searched for it yet: spanrec sar search "
 			  "%s",
 			  sar.name);
@@ -677,10 +503,19 @@ spanrec_sar(struct spanrec *spanrec, int argc, char **argv)
 		{ "search", "NAME", "find and hold what there is", sar_search },
 		{ "certificate", "NAME [--out F]",
 		  "what was found, and what was not", sar_certificate },
-		{ "pause", "NAME --reason R", "stop its clock", sar_pause },
-		{ "resume", "NAME", "let it run again", sar_resume },
-		{ "answer", "NAME --sent DATE", "it is answered", sar_answer },
-		{ "list", "", "all requests, and when they are due", sar_list },
+		{ "pause", "NAME --reason R", "stop its clock",
+		  spanrec_sar_pause },
+		{ "resume", "NAME", "let it run again", spanrec_sar_resume },
+		{ "extend", "NAME --reason R", "take more time",
+		  spanrec_sar_extend },
+		{ "answer", "NAME --sent DATE", "it is answered",
+		  spanrec_sar_answer },
+		{ "reopen", "NAME --reason R", "it is not, after all",
+		  spanrec_sar_reopen },
+		{ "list", "", "all requests, and when they are due",
+		  spanrec_sar_list },
+		{ "show", "NAME", "one, with its searches and holds",
+		  spanrec_sar_show },
 	};
 	static const struct spanrec_actions actions = {
 		.command = "sar",

@@ -44,6 +44,9 @@ spanrec_scrub_step(struct spanrec *spanrec, struct scrub_step *step)
 	r = scrub_step_run(spanrec->archive, step, spanrec->now_ns);
 	if (r == 0)
 		return 0;
+	if (r == -EACCES)
+		return spanrec_deny(spanrec, step->scrub.id, "%s",
+				    scrub_step_error(r));
 	log_error("%s: %s", step->scrub.id, scrub_step_error(r));
 	return exit_code(r);
 }
@@ -109,18 +112,19 @@ spanrec_scrub_words(const struct store_scrub *scrub,
 
 	place(segment, scrub->from_ns, from);
 	place(segment, scrub->until_ns, until);
-	snprintf(text, n, "%s to %s of %s", from, until,
-		 sides_words(scrub->sides));
+	snprintf(text, n, "%s to %s of %s%s", from, until,
+		 sides_words(scrub->sides),
+		 scrub->although_held ? ", although held" : "");
 }
 
 /* ---- propose ------------------------------------------------------------- */
 
-enum { RANGE = 0x200, SIDE, WHY };
+enum { RANGE = 0x200, SIDE, WHY, HELD };
 
 struct arguments {
 	struct spanrec *spanrec;
 	const char *id, *range, *why;
-	uint32_t sides;
+	uint32_t sides, although_held;
 };
 
 static const struct argp_option options[] = {
@@ -131,6 +135,10 @@ static const struct argp_option options[] = {
 	  0 },
 	{ "why", WHY, "TEXT", 0,
 	  "The reason. It is kept for ever, so write no number or name into it",
+	  0 },
+	{ "although-held", HELD, NULL, 0,
+	  "Also where the recording is held: that must go all the same, such as "
+	  "a card number; the rest stays held",
 	  0 },
 	{ 0 },
 };
@@ -146,7 +154,8 @@ static const char doc[] =
     "  spanrec scrub agree ID      do it; by somebody else\n"
     "  spanrec scrub withdraw ID   forget it\n\n"
     "The two are told apart by their user accounts: while a recorder runs, it "
-    "sees for itself who asks. A recording that is held stays as it is.\n\n"
+    "sees for itself who asks. A recording that is held stays as it is, but "
+    "for what is taken out --although-held.\n\n"
     "Example:\n"
     "  spanrec scrub 20190328T1415 --range 1:10-1:25 --why \"card number\"\n";
 
@@ -170,6 +179,9 @@ parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case WHY:
 		arguments->why = value;
+		return 0;
+	case HELD:
+		arguments->although_held = 1;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (arguments->id)
@@ -262,7 +274,7 @@ static int
 propose_segment(struct spanrec *spanrec, const struct store_segment *segment,
 		struct scrub_step *step)
 {
-	char words[2 * SPANREC_TIME_BYTES + 32];
+	char words[2 * SPANREC_TIME_BYTES + 48];
 	int rc;
 
 	memcpy(step->scrub.id, segment->id, sizeof(step->scrub.id));
@@ -324,6 +336,7 @@ propose(struct spanrec *spanrec, int argc, char **argv)
 		return exit_code(-ENOMEM);
 	step->type = SCRUB_PROPOSE;
 	step->scrub.sides = arguments.sides;
+	step->scrub.although_held = arguments.although_held;
 	spanrec_text_clean(arguments.why, step->scrub.why,
 			   sizeof(step->scrub.why));
 	rc = spanrec_open_beside(spanrec, STORE_WRITE);
@@ -428,7 +441,7 @@ list_one(void *ctx, const struct store_scrub *scrub)
 {
 	struct listing *listing = ctx;
 	char from[SPANREC_TIME_BYTES], until[SPANREC_TIME_BYTES],
-	    when[SPANREC_TIME_BYTES], words[2 * SPANREC_TIME_BYTES + 32];
+	    when[SPANREC_TIME_BYTES], words[2 * SPANREC_TIME_BYTES + 48];
 	struct store_segment segment;
 	json_t *row;
 	int r =
@@ -438,7 +451,7 @@ list_one(void *ctx, const struct store_scrub *scrub)
 		return 0; /* verify tells */
 	if (r)
 		return r;
-	if (!spanrec_may_find(listing->spanrec, &listing->asked, segment.area))
+	if (!spanrec_may_area(listing->spanrec, &listing->asked, segment.area))
 		return 0;
 	spanrec_time_utc(scrub->from_ns, from);
 	spanrec_time_utc(scrub->until_ns, until);
@@ -452,6 +465,8 @@ list_one(void *ctx, const struct store_scrub *scrub)
 			      scrub->sides == STORE_SIDES_BOTH   ? "both"
 			      : scrub->sides == 1u << STORE_LEFT ? "left"
 								 : "right");
+	r |= json_object_set_new(row, "although_held",
+				 json_boolean(scrub->although_held));
 	r |= spanrec_json_set(row, "proposed_by", scrub->proposer.name);
 	r |= spanrec_json_set(row, "agreed_by", scrub->agreer.name);
 	r |= spanrec_json_set(row, "why", scrub->why);
@@ -465,10 +480,11 @@ static const char *const headings[] = { "RECORDING",   "TO BE TAKEN OUT",
 					"WHY",         "STATE" };
 static const char *const members[] = { "id",       "part", "proposed_by",
 				       "proposed", "why",  "state" };
-static const char *const names[] = { "id",   "state",       "part",
-				     "from", "until",       "proposed",
-				     "side", "proposed_by", "agreed_by",
-				     "why" };
+static const char *const names[] = {
+	"id",          "state",     "part", "from",
+	"until",       "proposed",  "side", "although_held",
+	"proposed_by", "agreed_by", "why"
+};
 
 static const char *
 cell(const struct spanrec *spanrec, const json_t *row, size_t column,

@@ -113,7 +113,7 @@ commit(struct agreeing *a)
 static void
 report(const struct agreeing *a)
 {
-	char words[2 * SPANREC_TIME_BYTES + 32];
+	char words[2 * SPANREC_TIME_BYTES + 48];
 	uint64_t removed = 0;
 
 	if (a->spanrec->quiet)

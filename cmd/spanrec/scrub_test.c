@@ -18,6 +18,7 @@ proposed_by_another(const struct fixture *f, const char *id, int64_t from_ns,
 		.until_ns = until_ns,
 		.sides = sides,
 		.why = "a card number",
+		.although_held = 1,
 		.proposer = { .uid = getuid() + 1, .name = "ann" },
 		.proposed_ns = NOW,
 	};
@@ -30,6 +31,25 @@ proposed_by_another(const struct fixture *f, const char *id, int64_t from_ns,
 	    store_archive_open(&archive, path, STORE_WRITE, NULL, NULL), 0);
 	assert_int_equal(store_scrub_propose(archive, &scrub), 0);
 	store_archive_close(&archive);
+}
+
+static int64_t
+start_of(const struct fixture *f, const char *segment)
+{
+	struct store_segment *row = malloc(sizeof(*row));
+	struct store_archive *archive;
+	char path[512];
+	int64_t start_ns;
+
+	assert_non_null(row);
+	snprintf(path, sizeof(path), "%s/archive", f->home);
+	assert_int_equal(
+	    store_archive_open(&archive, path, STORE_READ, NULL, NULL), 0);
+	assert_int_equal(store_segment_get(archive, segment, row), 0);
+	store_archive_close(&archive);
+	start_ns = row->start_ns;
+	free(row);
+	return start_ns;
 }
 
 /* Loudness of a part of one channel, 0 to 1. */
@@ -81,19 +101,9 @@ heard(void **state)
 	sf_count_t before, after;
 	int16_t *pcm;
 	int64_t start_ns;
-	struct store_archive *archive;
-	struct store_segment *row = malloc(sizeof(*row));
-	char path[512];
 
-	assert_non_null(row);
 	snprintf(segment, sizeof(segment), "%s-1", id);
-	snprintf(path, sizeof(path), "%s/archive", f->home);
-	assert_int_equal(
-	    store_archive_open(&archive, path, STORE_READ, NULL, NULL), 0);
-	assert_int_equal(store_segment_get(archive, segment, row), 0);
-	store_archive_close(&archive);
-	start_ns = row->start_ns;
-	free(row);
+	start_ns = start_of(f, segment);
 	pcm = hear(f, id, &before);
 	assert_true(level(pcm, 0, 0.1, 1.9) > 0.4);
 	free(pcm);
@@ -150,6 +160,9 @@ alone(void **state)
 	assert_has_not(text, "-2: ");
 	free(text);
 	free(run(f, NOW, EXIT_NOT_ALLOWED, "scrub agree %s", f->call[0]));
+	text = run(f, NOW, EXIT_DONE, "audit list --action denied");
+	assert_has(text, "that takes a second person");
+	free(text);
 	free(run(f, NOW, EXIT_FAILED, "scrub %s --range 1-2 --why again",
 		 f->call[0]));
 	text = run(f, NOW, EXIT_DONE, "scrub list --json");
@@ -157,8 +170,8 @@ alone(void **state)
 	assert_has(text, "\"side\":\"both\"");
 	free(text);
 	text = run(f, NOW, EXIT_DONE, "scrub list --csv");
-	assert_has(text, "id,state,part,from,until,proposed,side,proposed_by,"
-			 "agreed_by,why\r\n");
+	assert_has(text, "id,state,part,from,until,proposed,side,"
+			 "although_held,proposed_by,agreed_by,why\r\n");
 	free(text);
 	free(run(f, NOW, EXIT_DONE, "scrub withdraw %s", f->call[0]));
 	text = run(f, NOW, EXIT_DONE, "scrub list --json");
@@ -194,6 +207,45 @@ refused(void **state)
 	free(run(f, NOW, EXIT_DONE, "verify"));
 }
 
+/* A card number goes also where a case holds the rest, and that stays held. */
+static void
+although_held(void **state)
+{
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], *text;
+	int64_t start_ns;
+
+	snprintf(id, sizeof(id), "%s-1", f->call[1]);
+	free(run(f, NOW, EXIT_DONE, "case open C-1 --title x --approver y"));
+	free(run(f, NOW, EXIT_DONE,
+		 "hold add %s --case C-1 --reason x --approver y --review "
+		 "2019-06-01",
+		 id));
+	free(run(f, NOW, EXIT_DONE,
+		 "scrub %s --range 0-1 --why number --although-held", id));
+	text = run(f, NOW, EXIT_DONE, "scrub list");
+	assert_has(text, "0:00 to 0:01 of both sides, although held");
+	free(text);
+	text = run(f, NOW, EXIT_DONE, "audit list --action scrub-propose");
+	assert_has(text, "although it is held");
+	free(text);
+	/* by ourselves alone it does not go, held or not */
+	free(run(f, NOW, EXIT_NOT_ALLOWED, "scrub agree %s", id));
+	free(run(f, NOW, EXIT_DONE, "scrub withdraw %s", id));
+	start_ns = start_of(f, id);
+	proposed_by_another(f, id, start_ns, start_ns + SECOND,
+			    STORE_SIDES_BOTH);
+	free(run(f, NOW, EXIT_DONE, "scrub agree %s", id));
+	text = run(f, NOW, EXIT_DONE, "show --json %s", id);
+	assert_has(text, "\"state\":\"held\"");
+	assert_has(text, "\"scrubs\":1");
+	free(text);
+	text = run(f, NOW, EXIT_DONE, "audit list --action scrub --json");
+	assert_has(text, "although it is held");
+	free(text);
+	free(run(f, NOW, EXIT_DONE, "verify"));
+}
+
 /* Who finds the calls, and may neither hold nor delete. */
 static void
 lower(const struct fixture *f)
@@ -223,6 +275,8 @@ denied(void **state)
 	assert_has(text, "scrub: the access matrix does not give");
 	assert_has(text, f->call[1]);
 	free(text);
+	/* cases and who approved them are not for all who find calls */
+	free(run(f, NOW, EXIT_NOT_ALLOWED, "hold list"));
 	free(run(f, NOW, EXIT_NOT_ALLOWED,
 		 "hold add %s --case C-1 --reason r --approver bob "
 		 "--review 2019-06-01",
@@ -236,9 +290,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FIXTURE_TEST(heard),
-		FIXTURE_TEST(alone),
-		FIXTURE_TEST(refused),
+		FIXTURE_TEST(heard),   FIXTURE_TEST(alone),
+		FIXTURE_TEST(refused), FIXTURE_TEST(although_held),
 		FIXTURE_TEST(denied),
 	};
 

@@ -323,16 +323,21 @@ int spanrec_person_check(struct spanrec *spanrec)
 bool spanrec_may(const struct spanrec *spanrec,
 		 const struct policy_wish *wish, char *why, size_t why_bytes);
 
-/** The area that was asked about last. Zeroed: none. */
+/** The area that was asked about last. Zeroed: none, and to find calls. */
 struct spanrec_asked {
+	enum policy_right right;
 	char area[STORE_NAME_BYTES];
 	bool asked, may;
 };
 
-/** May this user find the calls of an area? Rows of one area often stand
- * together, so the last answer is kept. */
-bool spanrec_may_find(const struct spanrec *spanrec,
+/** Has this user the right for the calls of an area? Rows of one area often
+ * stand together, so the last answer is kept. */
+bool spanrec_may_area(const struct spanrec *spanrec,
 		      struct spanrec_asked *last, const char *area);
+
+/** Has this user a right for one area at least? @return exit code */
+int spanrec_may_some(struct spanrec *spanrec, enum policy_right right)
+	__attribute__((warn_unused_result));
 
 /** Has this user a right wherever it may be? @return exit code */
 int spanrec_may_all(struct spanrec *spanrec, enum policy_right right)
@@ -600,6 +605,43 @@ int spanrec_clock_then(const struct spanrec *spanrec,
 		       const struct store_segment *segment,
 		       struct policy_clock *clock)
 	__attribute__((warn_unused_result));
+
+/* ---- number.c ---------------------------------------------------------- */
+
+/**
+ * A number in the spelling of the index. One that is none, and no name that
+ * there is a call of, is refused; one that the policy's numbering does not know
+ * by its form is warned of.
+ *
+ * @return exit code
+ */
+int spanrec_number_option(const struct spanrec *spanrec, const char *option,
+			  const char *text, char number[POLICY_NUMBER_BYTES])
+	__attribute__((warn_unused_result));
+/** The same of --extension; one that is not ours is warned of. */
+int spanrec_extension_option(const struct spanrec *spanrec, const char *text,
+			     char number[POLICY_NUMBER_BYTES])
+	__attribute__((warn_unused_result));
+
+/* ---- counts.c ---------------------------------------------------------- */
+
+#define SPANREC_COUNTS_MAX 8
+
+/** Calls of which the policy keeps no more than a count of each day. */
+struct spanrec_counts {
+	size_t count;
+	struct {
+		char name[STORE_NAME_BYTES];
+		uint64_t count;
+	} of[SPANREC_COUNTS_MAX];
+};
+
+/** Of the days of a period; 0: no end. @return 0, -EBADMSG, -EIO */
+int spanrec_counts_read(const struct spanrec *spanrec, int64_t from_ns,
+			int64_t to_ns, struct spanrec_counts *counts)
+	__attribute__((warn_unused_result));
+/** "3 calls opt-out, 2 ..." */
+void spanrec_counts_print(FILE *to, const struct spanrec_counts *counts);
 
 /* ---- rows.c ------------------------------------------------------------ */
 

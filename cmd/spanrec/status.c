@@ -26,6 +26,7 @@
 #include "cmd/common/counters.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "cmd/common/request.h"
 
 #define SAMPLE_MS         1000
 #define ROWS_USUAL        24
@@ -168,9 +169,22 @@ pause_ms(int ms)
 
 /* ---- without a recorder ------------------------------------------------ */
 
+/* What somebody has to see to. */
+static void
+print_watch(const struct spanrec *spanrec, struct store_archive *archive)
+{
+	char words[REQUEST_WORDS_BYTES];
+	struct request_watch watch;
+
+	if (request_watch(archive, spanrec->zone, spanrec->now_ns, &watch))
+		return;
+	for (unsigned i = 0; request_watch_words(&watch, i, words); i++)
+		fprintf(spanrec->out, "Warning    %s\n", words);
+}
+
 /* What the archive remembers of the purge, for those who may read it. */
 static void
-print_purge(const struct spanrec *spanrec)
+print_archive(const struct spanrec *spanrec)
 {
 	const char *path = spanrec->home.archive_path;
 	struct store_archive *archive;
@@ -181,6 +195,7 @@ print_purge(const struct spanrec *spanrec)
 
 	if (rc)
 		return;
+	print_watch(spanrec, archive);
 	rc = store_pulse_get(archive, &pulse);
 	store_archive_close(&archive);
 	if (rc && rc != -ENOENT)
@@ -225,7 +240,7 @@ print_without(const struct spanrec *spanrec)
 	counter_bytes_text((uint64_t)disk.f_blocks * disk.f_frsize, total);
 	counter_bytes_text((uint64_t)disk.f_bavail * disk.f_frsize, left);
 	fprintf(spanrec->out, "Disk       %s of %s free\n", left, total);
-	print_purge(spanrec);
+	print_archive(spanrec);
 }
 
 /* ---- once -------------------------------------------------------------- */

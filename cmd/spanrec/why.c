@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* why: what decided about a segment, as one paragraph of plain English. */
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/cases_priv.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -218,14 +218,23 @@ tell_hold(void *ctx, const struct store_hold *hold)
 
 	if (hold->ended_ns)
 		return 0;
-	spanrec_time_local(t->spanrec->zone, hold->held_ns, when);
-	when[strcspn(when, " ")] = '\0';
-	fprintf(t->to, "Case %s holds it since %s (%s)", hold->name, when,
+	spanrec_case_date(t->spanrec, hold->held_ns, when);
+	/* what the law wants held nobody has to approve */
+	fprintf(t->to, "%s %s holds it since %s (%s)",
+		*hold->approver ? "Case" : "Request", hold->name, when,
 		spanrec_text_clean(hold->reason, clean, sizeof(clean)));
-	spanrec_time_local(t->spanrec->zone, hold->review_ns, when);
-	when[strcspn(when, " ")] = '\0';
-	fprintf(t->to, ", approved by %s, to be looked at on %s. ",
-		spanrec_text_clean(hold->approver, clean, sizeof(clean)), when);
+	if (*hold->approver)
+		fprintf(
+		    t->to, ", approved by %s",
+		    spanrec_text_clean(hold->approver, clean, sizeof(clean)));
+	spanrec_case_date(t->spanrec, hold->review_ns, when);
+	fprintf(t->to, ", to be looked at on %s. ", when);
+	if (!hold->reviewed_ns)
+		return 0;
+	spanrec_case_date(t->spanrec, hold->reviewed_ns, when);
+	fprintf(t->to, "On %s %s saw that it is needed for longer (%s). ", when,
+		hold->reviewed_by,
+		spanrec_text_clean(hold->review_reason, clean, sizeof(clean)));
 	return 0;
 }
 

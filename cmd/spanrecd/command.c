@@ -128,6 +128,9 @@ command_end(struct control_state *c, struct command *command)
 		answer = refusal(EXIT_FAILED,
 				 "somebody asked for a purge once more, and is "
 				 "told what it comes to");
+	} else if (command->error == -EACCES && *command->scrub) {
+		answer = deny(c, command, command->scrub,
+			      scrub_step_error(command->error));
 	} else if (command->error < 0 && *command->scrub) {
 		snprintf(text, sizeof(text), "%s: %s", command->scrub,
 			 scrub_step_error(command->error));

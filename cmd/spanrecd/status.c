@@ -279,7 +279,7 @@ due_json(const struct control_state *c, json_t *warnings)
 {
 	const struct sweep_result *swept = &c->swept;
 	bool any = c->swept_ns && swept->next_due_ns != INT64_MAX;
-	char text[TEXT_BYTES];
+	char text[TEXT_BYTES], words[REQUEST_WORDS_BYTES];
 
 	if (swept->overdue) {
 		snprintf(text, sizeof(text),
@@ -291,12 +291,16 @@ due_json(const struct control_state *c, json_t *warnings)
 	if (swept->failed)
 		warn(warnings, "not all that is due could be purged: the log "
 			       "says why");
+	for (unsigned i = 0; request_watch_words(&swept->watch, i, words); i++)
+		warn(warnings, words);
 	return json_pack(
-	    "{s:o,s:o,s:o,s:o,s:o}", "next",
+	    "{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "next",
 	    any ? time_json(swept->next_due_ns) : json_null(), "next_id",
 	    any ? text_json(swept->next_id) : json_null(), "overdue",
 	    number_json(swept->overdue), "swept", time_json(c->swept_ns),
-	    "sweep_failed", number_json(swept->failed));
+	    "sweep_failed", number_json(swept->failed), "requests_overdue",
+	    number_json(swept->watch.overdue), "reviews_due",
+	    number_json(swept->watch.reviews));
 }
 
 /* ---- what cannot be recorded --------------------------------------------- */
