@@ -77,12 +77,9 @@ see_entry(void *ctx, const struct store_ledger_entry *entry)
 	void *grown;
 
 	/* What was heard or deleted is a segment, what was paused is a call:
-	 * the segments that it is in are not all there when that is written.
-	 * Who was refused may have given the beginning of an id alone. */
+	 * the segments that it is in are not all there when that is written. */
 	if (strcmp(entry->subject, history->id) != 0 &&
-	    strcmp(entry->subject, history->call) != 0 &&
-	    (strcmp(entry->action, "denied") != 0 || !*entry->subject ||
-	     strncmp(entry->subject, history->id, strlen(entry->subject)) != 0))
+	    strcmp(entry->subject, history->call) != 0)
 		return 0;
 	grown = reallocarray(history->entries, history->count + 1,
 			     sizeof(*history->entries));
