@@ -439,8 +439,6 @@ test_dates(void **state)
 	assert_has(output, "(notes)");
 	assert_has(output, " overdue ");
 	free(output);
-	free(RUN(0, EXIT_USAGE, "list --json --csv"));
-	free(RUN(0, EXIT_USAGE, "report retention --csv --json"));
 }
 
 /* ---- damage -------------------------------------------------------------- */
