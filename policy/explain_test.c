@@ -442,6 +442,45 @@ confidential_extensions(void **state)
 	policy_free(&policy);
 }
 
+/** Who may delete and not listen is not among those who may listen; and what is
+ * held is kept for longer. */
+static void
+staff_who_delete(void **state)
+{
+	static const char yaml[] =
+	    "version: 1\n"
+	    "organisation: {name: x, time_zone: UTC}\n"
+	    "numbering: {country: 44, extension_digits: 4}\n"
+	    "access: {owner: a, matrix: [\n"
+	    "  {role: hearers, may: [find, play]},\n"
+	    "  {role: weeders, may: [find, delete]}]}\n"
+	    "roles: {hearers: {users: b}, weeders: {users: c}}\n"
+	    "purposes: [quality]\n"
+	    "retention: {standard: {max: 90 days}}\n"
+	    "metadata: {max: 24 months}\n"
+	    "rules: [{name: all, decision: record, retention: standard}]\n";
+	struct policy_errors errors;
+	struct policy *policy;
+	char *text, *end;
+
+	(void)state;
+	assert_int_equal(policy_load(&policy, yaml, sizeof(yaml) - 1, &errors),
+			 0);
+	text = explain(policy, POLICY_FOR_STAFF, NULL);
+	has(text, "is held until that is over, and deleted then.");
+	has(text, "weeders may delete");
+	end = strstr(text, "Besides, every right");
+	assert_non_null(end);
+	*end = '\0';
+	has(text, "hearers may listen");
+	has_not(text, "weeders");
+	free(text);
+	text = explain(policy, POLICY_FOR_COMPLIANCE, NULL);
+	has(text, "Our own numbers are those of 4 digits.");
+	free(text);
+	policy_free(&policy);
+}
+
 /** What has ended by now is not said to hold. */
 static void
 approvals_that_ended(void **state)
@@ -499,8 +538,9 @@ for_callers(void **state)
 
 	(void)state;
 	has(text, "Borough of Test records some incoming and outgoing calls");
-	has(text, "for at least 12 months and at most 24 months, or for at most 14 "
-		  "days, depending on the call");
+	has(text,
+	    "for at least 12 months and at most 24 months, or for at most 14 "
+	    "days, depending on the call");
 	has(text, "Keying 1 within 1 minute takes that back.");
 	has(text, "Payments are not recorded: recording stops when you pay.");
 	has(text, "To ask for a copy of a recording of you, or to complain: "
@@ -613,6 +653,7 @@ main(void)
 		cmocka_unit_test(for_staff),
 		cmocka_unit_test(areas_without_a_case),
 		cmocka_unit_test(confidential_extensions),
+		cmocka_unit_test(staff_who_delete),
 		cmocka_unit_test(approvals_that_ended),
 		cmocka_unit_test(lengths_once),
 		cmocka_unit_test(for_callers),

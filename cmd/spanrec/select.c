@@ -166,7 +166,7 @@ spanrec_id_meant(const struct spanrec *spanrec, const char *id,
 	struct search search = { .selection = &selection };
 
 	snprintf(meant, STORE_SEGMENT_ID_BYTES, "%s", id);
-	if (*id &&
+	if (*id && spanrec->archive &&
 	    store_search(spanrec->archive, &query, take_segment, &search) >=
 		0 &&
 	    search.calls_count == 1) {

@@ -376,7 +376,7 @@ int spanrec_select(struct spanrec *spanrec, const char *id,
 		   struct spanrec_selection *selection)
 	__attribute__((warn_unused_result));
 /** The id of the one segment or call that an id means, for the ledger; what is
- * none or several, as it was typed. The archive is open. */
+ * none or several, or where no archive is open, as it was typed. */
 void spanrec_id_meant(const struct spanrec *spanrec, const char *id,
 		      char meant[STORE_SEGMENT_ID_BYTES]);
 void spanrec_selection_fini(struct spanrec_selection *selection);
