@@ -113,9 +113,11 @@ parse(int key, char *value, struct argp_state *state)
 		arguments->all = true;
 		return 0;
 	case JSON:
-		return spanrec_format_option(state, &arguments->format, SPANREC_JSON);
+		return spanrec_format_option(state, &arguments->format,
+					     SPANREC_JSON);
 	case CSV:
-		return spanrec_format_option(state, &arguments->format, SPANREC_CSV);
+		return spanrec_format_option(state, &arguments->format,
+					     SPANREC_CSV);
 	case ARGP_KEY_ARG:
 		argp_error(state,
 			   "'%s' is no option; a call of which you know the "
