@@ -86,6 +86,8 @@ say_ours(struct policy__explain *e)
 	fputs("Our own numbers are ", to);
 	if (n->internal.count)
 		policy__say_numbers(to, e->policy, &n->internal, "and");
+	else if (n->extension_min == n->extension_max)
+		fprintf(to, "those of %" PRIu32 " digits", n->extension_min);
 	else
 		fprintf(to, "those of %" PRIu32 " to %" PRIu32 " digits",
 			n->extension_min, n->extension_max);

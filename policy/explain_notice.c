@@ -95,7 +95,9 @@ say_kept(const struct policy__explain *e)
 	if (said > 1)
 		fputs(", depending on the call", e->to);
 	fputs(", counted from the start of the call, and are then deleted "
-	      "automatically.",
+	      "automatically. One that is needed for a case, such as a "
+	      "complaint or a claim, or that somebody who is in it has asked "
+	      "for, is held until that is over, and deleted then.",
 	      e->to);
 }
 
@@ -309,15 +311,12 @@ staff_payments(struct policy__explain *e)
 	policy__explain_end(e);
 }
 
+/** Grants of at least one of these rights. */
 static void
-staff_access(struct policy__explain *e)
+staff_grants(struct policy__explain *e, uint32_t rights)
 {
-	const uint32_t rights =
-	    1U << POLICY_RIGHT_PLAY | 1U << POLICY_RIGHT_EXPORT |
-	    1U << POLICY_RIGHT_SHARE | 1U << POLICY_RIGHT_DELETE;
 	const struct policy *p = e->policy;
 
-	policy__heading(e, "Who may listen");
 	for (size_t i = 0; i < p->grants_count; i++) {
 		const struct policy__grant *grant = &p->grants[i];
 
@@ -328,6 +327,31 @@ staff_access(struct policy__explain *e)
 		policy__say_grant(e, grant, rights);
 		policy__explain_end(e);
 	}
+}
+
+static bool
+has_grant(const struct policy__explain *e, uint32_t rights)
+{
+	const struct policy *p = e->policy;
+
+	for (size_t i = 0; i < p->grants_count; i++)
+		if (policy__concerns(e, &p->grants[i].areas) &&
+		    p->grants[i].rights & rights)
+			return true;
+	return false;
+}
+
+static void
+staff_access(struct policy__explain *e)
+{
+	const uint32_t listen = 1U << POLICY_RIGHT_PLAY |
+				1U << POLICY_RIGHT_EXPORT |
+				1U << POLICY_RIGHT_SHARE;
+	const uint32_t delete = 1U << POLICY_RIGHT_DELETE;
+	const struct policy *p = e->policy;
+
+	policy__heading(e, "Who may listen");
+	staff_grants(e, listen);
 	policy__paragraph(e);
 	fputs("Besides, every right is with ", e->to);
 	policy__say_names(e->to, &p->owners, "and");
@@ -339,6 +363,14 @@ staff_access(struct policy__explain *e)
 		policy__say_release(e, &p->releases[i]);
 		policy__explain_end(e);
 	}
+	if (!has_grant(e, delete))
+		return;
+	policy__paragraph(e);
+	fputs("Those who may delete what is past its time, or take a part out "
+	      "of a recording, need not be among those who may listen:",
+	      e->to);
+	policy__explain_end(e);
+	staff_grants(e, delete);
 }
 
 static void

@@ -89,7 +89,7 @@ times_in_words(void **state)
 		{ { .days = 14 }, "14 days" },
 		{ { .months = 1 }, "1 month" },
 		{ { .months = 18 }, "18 months" },
-		{ { .months = 12 }, "1 year" },
+		{ { .months = 12 }, "12 months" },
 		{ { .months = 72 }, "6 years" },
 	};
 	static const struct {
@@ -283,7 +283,10 @@ the_default_policy(void **state)
 		  "Our office records incoming and outgoing calls, for "
 		  "quality, training, dispute, abuse and agreement. Recordings "
 		  "are kept for at most 90 days, counted from the start of the "
-		  "call, and are then deleted automatically.\n");
+		  "call, and are then deleted automatically. One that is "
+		  "needed for a case, such as a complaint or a claim, or that "
+		  "somebody who is in it has asked for, is held until that is "
+		  "over, and deleted then.\n");
 	free(text);
 	policy_free(&policy);
 	free(yaml);
@@ -308,7 +311,7 @@ for_compliance(void **state)
 		"Days and hours are those of Europe/London.",
 		"- parks: all telephones of the site town hall. It is not "
 		"recorded: it has no business case.",
-		"are recorded and kept for at least 1 year and at most 2 years.",
+		"are recorded and kept for at least 12 months and at most 24 months.",
 		"Approved by Director General on 1 March 2019 (reference "
 		"EX-1). To be reviewed by 1 March 2020. Ends on 1 January "
 		"2031. Nothing stays but the number of such calls each day.",
@@ -319,8 +322,8 @@ for_compliance(void **state)
 		"recorded either. The rest of the call is not recorded.\n",
 		"10 minutes later the call is recorded again, or before that "
 		"when a member of staff keys *6 or resumes it by hand.",
-		"- corporate: kept for at least 1 year and at most 2 years, and "
-		"deleted when 1 year old. After a hold or a case has ended, "
+		"- corporate: kept for at least 12 months and at most 24 months, and "
+		"deleted when 12 months old. After a hold or a case has ended, "
 		"the class complaints holds, counted from then on.",
 		"- short: kept for at most 14 days, and deleted just before "
 		"that.",
@@ -404,7 +407,7 @@ areas_without_a_case(void **state)
 		  "is recorded before that is approved: it has no business "
 		  "case.\n");
 	has(text, "- Not recorded yet: ");
-	has_not(text, "2 years");
+	has_not(text, "24 months");
 	free(text);
 	text = explain(policy, POLICY_FOR_STAFF, "parks");
 	has_not(text, "housing is recorded before");
@@ -435,6 +438,45 @@ confidential_extensions(void **state)
 	free(text);
 	text = explain(policy, POLICY_FOR_COMPLIANCE, NULL);
 	has(text, "its people have 2249, but no exemption covers all of that.");
+	free(text);
+	policy_free(&policy);
+}
+
+/** Who may delete and not listen is not among those who may listen; and what is
+ * held is kept for longer. */
+static void
+staff_who_delete(void **state)
+{
+	static const char yaml[] =
+	    "version: 1\n"
+	    "organisation: {name: x, time_zone: UTC}\n"
+	    "numbering: {country: 44, extension_digits: 4}\n"
+	    "access: {owner: a, matrix: [\n"
+	    "  {role: hearers, may: [find, play]},\n"
+	    "  {role: weeders, may: [find, delete]}]}\n"
+	    "roles: {hearers: {users: b}, weeders: {users: c}}\n"
+	    "purposes: [quality]\n"
+	    "retention: {standard: {max: 90 days}}\n"
+	    "metadata: {max: 24 months}\n"
+	    "rules: [{name: all, decision: record, retention: standard}]\n";
+	struct policy_errors errors;
+	struct policy *policy;
+	char *text, *end;
+
+	(void)state;
+	assert_int_equal(policy_load(&policy, yaml, sizeof(yaml) - 1, &errors),
+			 0);
+	text = explain(policy, POLICY_FOR_STAFF, NULL);
+	has(text, "is held until that is over, and deleted then.");
+	has(text, "weeders may delete");
+	end = strstr(text, "Besides, every right");
+	assert_non_null(end);
+	*end = '\0';
+	has(text, "hearers may listen");
+	has_not(text, "weeders");
+	free(text);
+	text = explain(policy, POLICY_FOR_COMPLIANCE, NULL);
+	has(text, "Our own numbers are those of 4 digits.");
 	free(text);
 	policy_free(&policy);
 }
@@ -483,7 +525,7 @@ lengths_once(void **state)
 	policy->classes[1].min = policy->classes[0].min;
 	policy->classes[1].max = policy->classes[0].max;
 	text = explain(policy, POLICY_FOR_CALLER, NULL);
-	has(text, "kept for at least 1 year and at most 2 years, counted");
+	has(text, "kept for at least 12 months and at most 24 months, counted");
 	free(text);
 	policy_free(&policy);
 }
@@ -496,8 +538,9 @@ for_callers(void **state)
 
 	(void)state;
 	has(text, "Borough of Test records some incoming and outgoing calls");
-	has(text, "for at least 1 year and at most 2 years, or for at most 14 "
-		  "days, depending on the call");
+	has(text,
+	    "for at least 12 months and at most 24 months, or for at most 14 "
+	    "days, depending on the call");
 	has(text, "Keying 1 within 1 minute takes that back.");
 	has(text, "Payments are not recorded: recording stops when you pay.");
 	has(text, "To ask for a copy of a recording of you, or to complain: "
@@ -610,6 +653,7 @@ main(void)
 		cmocka_unit_test(for_staff),
 		cmocka_unit_test(areas_without_a_case),
 		cmocka_unit_test(confidential_extensions),
+		cmocka_unit_test(staff_who_delete),
 		cmocka_unit_test(approvals_that_ended),
 		cmocka_unit_test(lengths_once),
 		cmocka_unit_test(for_callers),

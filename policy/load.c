@@ -216,6 +216,12 @@ policy_zone_peek(const struct policy *policy)
 }
 
 const char *
+policy_zone_name_peek(const struct policy *policy)
+{
+	return policy->zone_name;
+}
+
+const char *
 policy_organisation_peek(const struct policy *policy)
 {
 	return policy->organisation;

@@ -74,6 +74,9 @@ const char *policy_default_text(void);
 /** Name of the organisation, for reports. Borrowed. */
 const char *policy_organisation_peek(const struct policy *policy);
 
+/** Name of its time zone: "Europe/London". Borrowed. */
+const char *policy_zone_name_peek(const struct policy *policy);
+
 /** Who answers for this policy. Borrowed; "" where it does not say. */
 struct policy_document {
 	const char *title, *revision, *owner, *author, *approver;

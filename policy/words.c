@@ -72,7 +72,9 @@ say_count(FILE *to, int64_t count, const char *unit)
 void
 policy__say_duration(FILE *to, const struct policy__duration *d)
 {
-	if (d->months && d->months % 12 == 0)
+	/* a year or two are written in months as often as not, and "12 months"
+	 * that comes back as "1 year" looks like another policy */
+	if (d->months > 24 && d->months % 12 == 0)
 		say_count(to, d->months / 12, "year");
 	else if (d->months)
 		say_count(to, d->months, "month");

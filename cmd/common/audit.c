@@ -97,17 +97,25 @@ audit_enter(struct store_archive *archive, const struct store_signer *signer,
 	return r;
 }
 
+static const char *
+plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
 bool
 audit_recovery_text(const struct store_recovery *recovery, char *text,
 		    size_t bytes)
 {
 	snprintf(text, bytes,
-		 "%" PRIu64 " recordings closed as interrupted, %" PRIu64
+		 "%" PRIu64 " recording%s closed as interrupted, %" PRIu64
 		 " without content, %" PRIu64
 		 " bytes of half-written chunks cut, %" PRIu64
-		 " deletions finished, %" PRIu64 " things not mended",
-		 recovery->interrupted, recovery->empty, recovery->cut_bytes,
-		 recovery->purges, recovery->failed);
+		 " deletion%s finished, %" PRIu64 " thing%s not mended",
+		 recovery->interrupted, plural(recovery->interrupted),
+		 recovery->empty, recovery->cut_bytes, recovery->purges,
+		 plural(recovery->purges), recovery->failed,
+		 plural(recovery->failed));
 	return recovery->interrupted || recovery->empty || recovery->purges ||
 	       recovery->failed;
 }

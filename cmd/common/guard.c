@@ -4,6 +4,8 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/timex.h>
 #include <time.h>
@@ -180,4 +182,20 @@ guard_note(struct store_pulse *pulse, int64_t now_ns,
 	pulse->failed = swept->failed;
 	if (error == 0 && swept->failed == 0)
 		pulse->well_ns = now_ns;
+}
+
+const char *
+guard_span_text(int64_t span_ns, char *text, size_t bytes)
+{
+	const int64_t minutes = span_ns / (INT64_C(60) * 1000000000);
+
+	if (minutes < 120)
+		snprintf(text, bytes, "%" PRId64 " minute%s", minutes,
+			 minutes == 1 ? "" : "s");
+	else if (minutes < INT64_C(48) * 60)
+		snprintf(text, bytes, "%" PRId64 " hours", minutes / 60);
+	else
+		snprintf(text, bytes, "%" PRId64 " days",
+			 minutes / INT64_C(1440));
+	return text;
 }

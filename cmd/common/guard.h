@@ -42,6 +42,7 @@
 #define CMD_COMMON_GUARD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "store/store.h"
@@ -110,5 +111,8 @@ struct sweep_result;
 void guard_note(struct store_pulse *pulse, int64_t now_ns,
 		enum guard_verdict verdict, const struct sweep_result *swept,
 		int error);
+
+/** "12 minutes", "3 hours", "184 days". @return text */
+const char *guard_span_text(int64_t span_ns, char *text, size_t bytes);
 
 #endif

@@ -228,6 +228,9 @@ take_due(struct sweep *sweep, const struct store_segment *segment,
 
 	if (config->dry) {
 		count_deleted(sweep->result, segment->chunks, segment->bytes);
+		/* deleted, it is a note, which goes by its own time */
+		sweep->result->tombstones +=
+		    clock->metadata_ns <= config->now_ns;
 		if (config->list)
 			config->list(config->ctx, segment, clock);
 		return 0;
@@ -438,6 +441,12 @@ see_tombstone(void *ctx, const struct store_segment *segment)
 			return rc;
 		return metadata_ns > config->now_ns ? STOP : 0;
 	}
+	if (config->dry) {
+		sweep->result->tombstones++;
+		if (config->list)
+			config->list(config->ctx, segment, &clock);
+		return 0;
+	}
 	if (list_full(sweep)) {
 		sweep->result->more = true;
 		return STOP;
@@ -614,7 +623,9 @@ sweep_run(const struct sweep_config *config, struct sweep_result *result)
 	find_due(&sweep);
 	list_sort(&sweep.due);
 	purge_due(&sweep);
-	if (!config->dry) {
+	if (config->dry) {
+		find_over(&sweep);
+	} else {
 		forget_over(&sweep);
 		if (!limit_reached(&sweep))
 			forget_cases(&sweep);

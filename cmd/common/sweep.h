@@ -34,7 +34,7 @@ struct sweep_config {
 	bool dry;          /**< delete nothing, but count and list */
 	/* each may be NULL */
 	void *ctx;
-	/** dry: this one would be deleted; in no order */
+	/** dry: this one would be deleted, or its note; in no order */
 	void (*list)(void *ctx, const struct store_segment *segment,
 		     const struct policy_clock *clock);
 	/** so many deletions were tried, of so many */
@@ -48,7 +48,8 @@ struct sweep_result {
 	uint64_t segments;   /**< deleted, or would be if dry */
 	uint64_t recordings; /**< ... of these, with audio */
 	uint64_t bytes;      /**< ... of it */
-	uint64_t tombstones; /**< notes of deleted calls, removed */
+	uint64_t tombstones; /**< notes of deleted calls, removed, or would be
+			      * if dry */
 	uint64_t cases;      /**< closed ones that were forgotten */
 	uint64_t failed;     /**< not found or not deleted */
 	uint64_t held;       /**< due, and held */

@@ -110,11 +110,11 @@ parse(int key, char *value, struct argp_state *state)
 		arguments->number = value;
 		return 0;
 	case JSON:
-		arguments->format = SPANREC_JSON;
-		return 0;
+		return spanrec_format_option(state, &arguments->format,
+					     SPANREC_JSON);
 	case CSV:
-		arguments->format = SPANREC_CSV;
-		return 0;
+		return spanrec_format_option(state, &arguments->format,
+					     SPANREC_CSV);
 	case OUT:
 		arguments->path = value;
 		return 0;
@@ -141,7 +141,9 @@ struct listing {
 	char pseudonyms[2][STORE_PSEUDONYM_BYTES];
 	json_t *rows; /**< NULL: they are printed at once */
 	FILE *to;
-	int error; /**< exit code, already said */
+	bool acted;     /**< some entry is of the action that is asked for */
+	uint64_t taken; /**< entries */
+	int error;      /**< exit code, already said */
 };
 
 /* The number as it was typed, and as it is written in the archive. */
@@ -170,6 +172,7 @@ is_wanted(struct listing *l, const struct store_ledger_entry *entry)
 {
 	const struct arguments *a = l->arguments;
 
+	l->acted |= a->action && strcmp(a->action, entry->action) == 0;
 	if ((l->period.from_ns && entry->time_ns < l->period.from_ns) ||
 	    (l->period.to_ns && entry->time_ns >= l->period.to_ns))
 		return false;
@@ -214,6 +217,7 @@ take(void *ctx, const struct store_ledger_entry *entry)
 	row = entry_json(entry);
 	if (!row)
 		return -ENOMEM;
+	l->taken++;
 	if (l->rows)
 		return json_array_append_new(l->rows, row) ? -ENOMEM : 0;
 	l->error = spanrec_json_print_ascii(l->to, row);
@@ -258,6 +262,48 @@ listing_init(struct listing *l, struct arguments *arguments)
 
 /* ---- list ---------------------------------------------------------------- */
 
+/* Words for what was done: spanrec(1) says what they mean. */
+static const char *const actions[] = {
+	"init",          "start",        "stop",
+	"recovery",      "reload",       "decision",
+	"card-number",   "pause",        "resume",
+	"play",          "export",       "purge",
+	"policy",        "canary",       "denied",
+	"verify",        "audit-key",    "key-new",
+	"anchor",        "audit-export", "clock",
+	"hold",          "hold review",  "hold end",
+	"case open",     "case close",   "case forget",
+	"sar open",      "sar search",   "sar certificate",
+	"sar pause",     "sar resume",   "sar extend",
+	"sar answer",    "sar reopen",   "sar forget",
+	"scrub-propose", "scrub-agree",  "scrub-withdraw",
+	"scrub",         "scrub-file",
+};
+
+/* Nobody is to think that nothing was done, since he mistyped what. */
+static bool
+is_action(const struct listing *l, const char *word)
+{
+	for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++)
+		if (strcmp(actions[i], word) == 0)
+			return true;
+	return l->acted;
+}
+
+/* @return exit code */
+static int
+unknown_action(const char *word)
+{
+	char clean[SPANREC_TEXT_BYTES];
+
+	log_error("--action '%s': that is no word of the ledger; they are:",
+		  spanrec_text_clean(word, clean, sizeof(clean)));
+	for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++)
+		fprintf(stderr, "%s%s", i ? ", " : "  ", actions[i]);
+	fputc('\n', stderr);
+	return EXIT_USAGE;
+}
+
 enum { COLUMN_NUMBER, TIME, WHO, WHAT, ABOUT, DETAIL };
 
 static const char *const headings[] = { "NO",   "TIME",  "WHO",
@@ -299,14 +345,20 @@ list(struct arguments *arguments)
 
 	if (rc)
 		return rc;
-	if (arguments->format == SPANREC_JSON)
-		return walk(&l);
-	l.rows = json_array();
-	if (!l.rows) {
-		log_error("not enough memory");
-		return EXIT_FAILED;
+	if (arguments->format != SPANREC_JSON) {
+		l.rows = json_array();
+		if (!l.rows) {
+			log_error("not enough memory");
+			return EXIT_FAILED;
+		}
 	}
 	rc = walk(&l);
+	if (!rc && arguments->action && !is_action(&l, arguments->action))
+		rc = unknown_action(arguments->action);
+	if (rc == EXIT_USAGE || !l.rows) {
+		json_decref(l.rows);
+		return rc;
+	}
 	printed = spanrec_rows_print(arguments->spanrec, &shown, l.rows,
 				     arguments->format);
 	json_decref(l.rows);
@@ -430,6 +482,10 @@ spanrec_audit_export(struct spanrec *spanrec, int argc, char **argv)
 		rc = write_export(&l, fd);
 	else
 		close(fd);
+	if (!rc && !l.taken)
+		log_warning("nothing was done in that time: there is no entry "
+			    "in %s",
+			    arguments.path);
 	/* What the chain still holds is worth having, if it is broken. */
 	if (rc && rc != EXIT_DAMAGED)
 		unlink(arguments.path);

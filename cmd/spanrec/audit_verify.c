@@ -322,9 +322,10 @@ print_result(const struct verification *v, bool sound)
 		      "could have written all of it anew; see 'spanrec audit "
 		      "anchor --help'\n",
 		      out);
-	fprintf(out,
-		"%" PRIu64 " entries, %" PRIu64 " heads, %zu anchors: %s\n",
-		audit->entries, audit->heads, v->anchors_count,
+	fprintf(out, "%" PRIu64 " %s, %" PRIu64 " head%s, %zu anchor%s: %s\n",
+		audit->entries, audit->entries == 1 ? "entry" : "entries",
+		audit->heads, audit->heads == 1 ? "" : "s", v->anchors_count,
+		v->anchors_count == 1 ? "" : "s",
 		sound ? "sound" : "NOT SOUND");
 }
 

@@ -340,8 +340,7 @@ spanrec_authority_open(struct spanrec *spanrec,
 	if (!rc)
 		rc = check_segments(spanrec, authority, right, selection);
 	if (rc && *spanrec->denied && !*spanrec->denied_id)
-		(void)!snprintf(spanrec->denied_id, sizeof(spanrec->denied_id),
-				"%s", id);
+		spanrec_id_meant(spanrec, id, spanrec->denied_id);
 	if (!rc)
 		rc = spanrec_audio_check(spanrec, selection);
 	if (!rc)

@@ -108,11 +108,11 @@ parse(int key, char *value, struct argp_state *state)
 		state->child_inputs[0] = p->options->spanrec;
 		return 0;
 	case JSON:
-		p->options->format = SPANREC_JSON;
-		return 0;
+		return spanrec_format_option(state, &p->options->format,
+					     SPANREC_JSON);
 	case CSV:
-		p->options->format = SPANREC_CSV;
-		return 0;
+		return spanrec_format_option(state, &p->options->format,
+					     SPANREC_CSV);
 	case DUE:
 		p->options->due = true;
 		return 0;

@@ -141,7 +141,8 @@ test_hold(void **state)
 	assert_has(text, "2020-01-14");
 	free(text);
 	text = why(f, later, f->call[0]);
-	assert_has(text, "It was held, and since that ended on 2019-10-16");
+	assert_has(text,
+		   "It was held before; since that hold ended on 2019-10-16");
 	free(text);
 	assert_int_equal(purged(f, later + 89 * DAY), 0);
 	assert_true(purged(f, later + 90 * DAY) > 0);

@@ -217,6 +217,13 @@ expect_error "an area that is none: the others are named" 3 \
 expect "an area without calls" "No calls" find --area "tax office"
 cp policy.before home/policy.yaml
 expect "verify of nothing" "0 recordings checked, 0 damaged" verify
+for c in list "find --from -7d" "report retention" "report deletions" \
+	"audit list" "policy log" "policy simulate" "hold list" "sar list" \
+	"case list" "scrub list"; do
+	# shellcheck disable=SC2086 # words
+	expect_error "$c: one format" 2 "json or --csv, not both" \
+		$c --json --csv
+done
 expect "purge of nothing" "0 segments deleted" purge
 expect "purge --dry-run" "would be deleted" purge --dry-run --as-of 2099-01-01
 

@@ -295,6 +295,8 @@ test_list_json(void **state)
 	assert_int_equal(
 	    json_array_size(json_object_get(object, "sip_call_ids")), 2);
 	assert_int_equal(json_object_size(object), 33);
+	assert_true(json_is_null(json_object_get(object, "deleted")));
+	assert_text(object, "note_until", "2021-03-28T13:15:03.000Z");
 
 	stream = json_array_get(json_object_get(object, "streams"), 1);
 	assert_text(stream, "side", "right");
@@ -408,7 +410,8 @@ test_list_csv(void **state)
 	assert_has(output, "\r\n");
 	assert_has(output, ",290,10,0,0,1,,46400,a84b4c76e66710@10.0.0.1 "
 			   "leg-2@10.0.0.2,transfer: refer,bye,01534440440,"
-			   "2750,Anne Lee,,2751 +441534445505,,0\r\n");
+			   "2750,Anne Lee,,2751 +441534445505,,0,,"
+			   "2021-03-28T13:15:03.000Z\r\n");
 	free(output);
 }
 
@@ -700,7 +703,8 @@ test_purge(void **state)
 	free(output);
 	output = run(f, NOW, EXIT_DONE, "purge --dry-run --as-of 2019-06-26");
 	assert_has(output, "3 recordings would be deleted");
-	assert_has(output, "2 segments without a recording would be a note");
+	assert_has(output,
+		   "2 segments without a recording would be marked as a note");
 	/* it is not named: nothing of it was recorded */
 	assert_has(output, f->call[0]);
 	assert_has_not(output, f->call[3]);

@@ -113,11 +113,11 @@ parse(int key, char *value, struct argp_state *state)
 		arguments->all = true;
 		return 0;
 	case JSON:
-		arguments->format = SPANREC_JSON;
-		return 0;
+		return spanrec_format_option(state, &arguments->format,
+					     SPANREC_JSON);
 	case CSV:
-		arguments->format = SPANREC_CSV;
-		return 0;
+		return spanrec_format_option(state, &arguments->format,
+					     SPANREC_CSV);
 	case ARGP_KEY_ARG:
 		argp_error(state,
 			   "'%s' is no option; a call of which you know the "

@@ -786,7 +786,7 @@ test_anchor(void **state)
 	free(requests);
 	/* Looking needs nobody. */
 	output = run(f, NOW, EXIT_DONE, "audit verify");
-	assert_has(output, "2 entries, 1 heads, 0 anchors: sound\n");
+	assert_has(output, "2 entries, 1 head, 0 anchors: sound\n");
 	free(output);
 	archive_let_go(pid, hold);
 }

@@ -95,9 +95,11 @@ report_recovery(const struct store_recovery *recovery)
 	if (!recovery->interrupted && !recovery->empty && !recovery->purges)
 		return;
 	log_info("the last writer had not ended properly: %" PRIu64
-		 " recordings closed as interrupted, %" PRIu64
-		 " without content, %" PRIu64 " deletions finished",
-		 recovery->interrupted, recovery->empty, recovery->purges);
+		 " recording%s closed as interrupted, %" PRIu64
+		 " without content, %" PRIu64 " deletion%s finished",
+		 recovery->interrupted, recovery->interrupted == 1 ? "" : "s",
+		 recovery->empty, recovery->purges,
+		 recovery->purges == 1 ? "" : "s");
 }
 
 /* Home and policy. @return exit code */

@@ -55,7 +55,7 @@ const char *
 spanrec_segment_state(const struct store_segment *segment)
 {
 	if (segment->state == STORE_STATE_PURGED)
-		return "deleted";
+		return store_state_name(segment->state);
 	if (spanrec_segment_silent(segment))
 		return "no audio";
 	if (segment->state == STORE_STATE_NONE)
@@ -211,12 +211,11 @@ spanrec_segment_json(const struct spanrec *spanrec,
 		     const struct store_segment *segment)
 {
 	json_t *object = json_object();
-	struct policy_clock clock;
+	struct spanrec_until until;
 	int rc = 0;
 
 	/* of a class that no policy knows the clock is given all the same */
-	if (clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy,
-		      segment, &clock) == -ENOMEM)
+	if (spanrec_until(spanrec, segment, &until) == -ENOMEM)
 		rc = -1;
 #define SET(name, value) rc |= json_object_set_new(object, name, value)
 	SET("id", json_text(segment->id));
@@ -237,11 +236,9 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	SET("reason", json_text(segment->reason));
 	SET("rule", json_text(segment->rule));
 	SET("state", state_json(segment));
-	SET("floor", clock.floor_ns > segment->call_start_ns
-			 ? json_time(clock.floor_ns)
-			 : json_null());
-	SET("ceiling", json_time(clock.ceiling_ns));
-	SET("due", json_time(clock.due_ns));
+	SET("floor", json_time(until.floor_ns));
+	SET("ceiling", json_time(until.ceiling_ns));
+	SET("due", json_time(until.due_ns));
 	SET("streams", streams_json(segment));
 	SET("mos", spanrec_mos_json(segment));
 	SET("bytes", json_count(segment->bytes));
@@ -255,6 +252,8 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	SET("others", json_lines(segment->others, json_text));
 	SET("flags", spanrec_flags_json(segment));
 	SET("dead_air_s", json_count(segment->dead_air_s));
+	SET("deleted", json_time(segment->purged_ns));
+	SET("note_until", json_time(until.note_ns));
 #undef SET
 	if (rc) {
 		json_decref(object);
@@ -284,7 +283,7 @@ static const char csv_header[] =
     "id,call,segment,kind,from,to,local,remote,direction,area,start,end,"
     "duration_s,decision,reason,rule,state,floor,ceiling,due,packets,lost,late,"
     "duplicate,gaps,mos,bytes,sip_call_ids,began,ended,from_sent,to_sent,"
-    "from_name,to_name,others,flags,dead_air_s\r\n";
+    "from_name,to_name,others,flags,dead_air_s,deleted,note_until\r\n";
 
 /* One row from the JSON object, so that both always say the same. */
 static void

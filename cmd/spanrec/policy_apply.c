@@ -298,8 +298,11 @@ make_entry(const struct arguments *arguments, const struct policy *policy,
 			 existing->earlier, existing->later, existing->due,
 			 existing->notes, existing->notes_due);
 	snprintf(entry->detail, sizeof(entry->detail),
-		 "%s after %s revision '%.30s' approved by '%.40s'%s%s%s%.40s",
-		 hex, before, document.revision, document.approver, changed,
+		 "%s after %s%s%.30s%s%s%.40s%s%s%s%s%.40s", hex, before,
+		 *document.revision ? " revision '" : "", document.revision,
+		 *document.revision ? "'" : "",
+		 *document.approver ? " approved by '" : "", document.approver,
+		 *document.approver ? "'" : "", changed,
 		 arguments->minor ? ", minor" : "",
 		 arguments->untested ? ", untested: " : "",
 		 arguments->untested ? arguments->untested : "");

@@ -128,12 +128,13 @@ complain_class(const struct change *change)
 	uint64_t count = change->earlier + change->later;
 
 	log_error("%" PRIu64 " %s of the retention class '%s' would be "
-		  "deleted %s than they are to be now",
+		  "deleted %s than %s now",
 		  count, recordings(count),
 		  spanrec_text_clean(change->class, clean, sizeof(clean)),
 		  !change->later     ? "earlier"
 		  : !change->earlier ? "later"
-				     : "at other times");
+				     : "at other times",
+		  count == 1 ? "it is" : "they are");
 }
 
 static void
@@ -211,10 +212,11 @@ check_notes(struct change *change)
 			" of them at once\n",
 			all->notes, all->notes_due);
 	else
-		log_error("%" PRIu64 " notes of calls without a recording, or "
-			  "deleted, would be deleted earlier than they are to "
-			  "be now, %" PRIu64 " of them at once",
-			  all->notes, all->notes_due);
+		log_error("%" PRIu64 " note%s of calls without a recording, or "
+			  "deleted, would be deleted earlier than now, "
+			  "%" PRIu64 " of them at once",
+			  all->notes, all->notes == 1 ? "" : "s",
+			  all->notes_due);
 	return 0;
 }
 

@@ -49,11 +49,11 @@ parse(int key, char *value, struct argp_state *state)
 		state->child_inputs[0] = arguments->spanrec;
 		return 0;
 	case JSON:
-		arguments->format = SPANREC_JSON;
-		return 0;
+		return spanrec_format_option(state, &arguments->format,
+					     SPANREC_JSON);
 	case CSV:
-		arguments->format = SPANREC_CSV;
-		return 0;
+		return spanrec_format_option(state, &arguments->format,
+					     SPANREC_CSV);
 	case ARGP_KEY_ARG:
 		argp_error(state, "policy log takes no '%s'", value);
 		return EINVAL;

@@ -87,11 +87,11 @@ parse(int key, char *value, struct argp_state *state)
 		arguments->all = true;
 		return 0;
 	case JSON:
-		arguments->format = SPANREC_JSON;
-		return 0;
+		return spanrec_format_option(state, &arguments->format,
+					     SPANREC_JSON);
 	case CSV:
-		arguments->format = SPANREC_CSV;
-		return 0;
+		return spanrec_format_option(state, &arguments->format,
+					     SPANREC_CSV);
 	case ARGP_KEY_ARG:
 		if (arguments->file)
 			argp_error(state, "one FILE at a time");
@@ -108,7 +108,7 @@ struct simulation {
 	const struct arguments *arguments;
 	const struct policy *policy; /* the draft */
 	json_t *rows;
-	uint64_t segments, unknown, earlier, later, forbidden;
+	uint64_t segments, unknown, earlier, later, at_once, forbidden;
 	struct spanrec_asked asked;
 	/* by decision before, and after */
 	uint64_t decisions[STORE_DECISION_COUNT][STORE_DECISION_COUNT];
@@ -225,6 +225,7 @@ static const char *const names[] = {
 	"retention_after",
 	"due_before",
 	"due_after",
+	"at_once",
 };
 
 static int
@@ -233,9 +234,20 @@ set_time(json_t *row, const char *name, int64_t time_ns)
 	char text[SPANREC_TIME_BYTES] = "";
 
 	if (!time_ns)
-		return 0;
+		return json_object_set_new(row, name, json_null());
 	spanrec_time_utc(time_ns, text);
 	return spanrec_json_set(row, name, text);
+}
+
+/* Would it be deleted now, and is not due? */
+static bool
+is_at_once(const struct simulation *s, const struct store_segment *segment,
+	   const int64_t due_ns[2])
+{
+	const int64_t now_ns = s->arguments->spanrec->now_ns;
+
+	return due_ns[1] && due_ns[1] <= now_ns && due_ns[0] > now_ns &&
+	       segment->state != STORE_STATE_HELD;
 }
 
 /* @param v NULL: it cannot be known */
@@ -265,7 +277,9 @@ add_row(struct simulation *s, const struct store_segment *segment,
 	     spanrec_json_set(row, "rule_after", v ? v->rule : "") |
 	     spanrec_json_set(row, "retention_after", v ? v->retention : "") |
 	     set_time(row, "due_before", due_ns[0]) |
-	     set_time(row, "due_after", due_ns[1]);
+	     set_time(row, "due_after", due_ns[1]) |
+	     json_object_set_new(row, "at_once",
+				 json_boolean(is_at_once(s, segment, due_ns)));
 	if (json_array_append_new(s->rows, row) || rc)
 		return -ENOMEM;
 	return 0;
@@ -311,6 +325,7 @@ simulate_segment(void *ctx, const struct store_segment *segment)
 	s->segments++;
 	s->earlier += due_ns[1] < due_ns[0];
 	s->later += due_ns[1] > due_ns[0];
+	s->at_once += is_at_once(s, segment, due_ns);
 	s->unknown += !known && !settled;
 	if (known || settled)
 		s->decisions[segment->decision][decisions[v.decision]]++;
@@ -355,6 +370,8 @@ due_text(const json_t *row)
 
 	if (!order)
 		return *before ? "as before" : "";
+	if (json_is_true(json_object_get(row, "at_once")))
+		return "at once";
 	return order < 0 ? "earlier" : "later";
 }
 
@@ -424,6 +441,7 @@ print_summary(const struct simulation *s)
 			"%8" PRIu64 " of areas whose calls you may not find\n",
 			s->forbidden);
 	print_count(to, s->earlier, "would be deleted earlier");
+	print_count(to, s->at_once, "of these would be deleted at once");
 	print_count(to, s->later, "would be deleted later");
 }
 

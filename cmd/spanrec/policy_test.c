@@ -245,6 +245,12 @@ test_simulate_clocks(void **state)
 	assert_has(output, "\"due_before\":\"2019-06-26T14:05:03.000Z\","
 			   "\"due_after\":\"2019-04-27T14:05:03.000Z\"");
 	free(output);
+	/* what would go at once is named */
+	draft(f, "max: 90 days", "max: 1 day");
+	output = RUN(EXIT_DONE, "policy simulate %s/draft.yaml", f->folder);
+	assert_has(output, " at once\n");
+	assert_has(output, "3 recordings of these would be deleted at once\n");
+	free(output);
 	draft(f, "max: 90 days", "max: 1 year");
 	output = RUN(EXIT_DONE, "policy simulate %s/draft.yaml", f->folder);
 	assert_has(output, "3 recordings would be deleted later\n");

@@ -95,6 +95,7 @@ struct shown {
 	const struct spanrec *spanrec;
 	struct progress progress;
 	uint64_t recordings; /* dry: listed */
+	int64_t now_ns;      /* dry: as of */
 };
 
 static void
@@ -105,9 +106,19 @@ list_due(void *ctx, const struct store_segment *segment,
 	const struct spanrec *spanrec = shown->spanrec;
 	char due[SPANREC_TIME_BYTES], name[SPANREC_TEXT_BYTES];
 
-	/* Of what was never recorded there is nothing to delete. */
-	if (segment->state == STORE_STATE_NONE)
+	/* Of what was never recorded there is nothing to delete, but the note
+	 * of it, when that time is over. */
+	if (!spanrec_segment_recorded(segment) ||
+	    segment->state == STORE_STATE_PURGED) {
+		if (clock->metadata_ns > shown->now_ns)
+			return;
+		spanrec_time_local(spanrec->zone, clock->metadata_ns, due);
+		fprintf(spanrec->out, "%s  due %s  note of %s call\n",
+			segment->id, due,
+			segment->state == STORE_STATE_PURGED ? "a deleted"
+							     : "an unrecorded");
 		return;
+	}
 	shown->recordings++;
 	spanrec_time_local(spanrec->zone, clock->due_ns, due);
 	fprintf(spanrec->out, "%s  due %s  %s%s%s, %" PRIu64 " bytes\n",
@@ -155,6 +166,7 @@ sweep(struct spanrec *spanrec, int64_t now_ns, bool dry, struct shown *shown,
 				       .tell = tell };
 	int rc;
 
+	shown->now_ns = now_ns;
 	spanrec_actor(actor);
 	progress_init(&shown->progress, "deleting");
 	if (spanrec->quiet)
@@ -260,8 +272,9 @@ report_dry(const struct spanrec *spanrec, const struct sweep_result *purge,
 		recordings, recordings == 1 ? "" : "s", purge->bytes);
 	if (rest)
 		fprintf(spanrec->out,
-			"%" PRIu64 " segment%s without a recording would be a "
-			"note like those of deleted ones\n",
+			"%" PRIu64 " segment%s without a recording would be "
+			"marked as a note, which stays until its own time is "
+			"over\n",
 			rest, rest == 1 ? "" : "s");
 }
 
@@ -284,9 +297,12 @@ report(const struct spanrec *spanrec, const struct sweep_result *purge,
 			purge->held);
 	if (purge->tombstones)
 		fprintf(spanrec->out,
-			"%" PRIu64 " notes of deleted calls removed, their "
-			"time was over too\n",
-			purge->tombstones);
+			"%" PRIu64 " note%s of deleted calls %sremoved, %s "
+			"time %s over too\n",
+			purge->tombstones, purge->tombstones == 1 ? "" : "s",
+			dry ? "would be " : "",
+			purge->tombstones == 1 ? "its" : "their",
+			dry ? "is" : "was");
 	if (purge->cases)
 		fprintf(spanrec->out,
 			"%" PRIu64 " closed case%s removed, %s time was over "
@@ -314,6 +330,28 @@ when(const struct arguments *arguments, int64_t *now_ns)
 	}
 	*now_ns = period.to_ns;
 	return 0;
+}
+
+/* What would be deleted now is not, while the clock is not trusted. */
+static void
+tell_clock(const struct spanrec *spanrec)
+{
+	enum guard_verdict verdict;
+	struct guard_reading clock;
+	struct store_pulse pulse;
+	int rc = store_pulse_get(spanrec->archive, &pulse);
+
+	if (rc && rc != -ENOENT)
+		return;
+	if (spanrec->clocks_read)
+		clock = *spanrec->clocks_read;
+	else
+		guard_read(&clock);
+	verdict = guard_decide(&pulse, &clock,
+			       policy_clock_synchronised(spanrec->policy));
+	if (verdict != GUARD_TRUSTED)
+		fprintf(spanrec->out, "a purge would delete nothing now: %s\n",
+			guard_text(verdict));
 }
 
 /* The recorder makes the sweep, and has said in its log what failed.
@@ -396,6 +434,8 @@ spanrec_purge(struct spanrec *spanrec, int argc, char **argv)
 	if (rc)
 		return rc;
 	warn_edited(spanrec);
+	if (arguments.dry && !arguments.as_of)
+		tell_clock(spanrec);
 	if (arguments.dry)
 		rc = sweep(spanrec, now_ns, true, &shown, &purge);
 	else

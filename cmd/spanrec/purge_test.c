@@ -372,6 +372,8 @@ test_clock_is_ahead(void **state)
 	/* seeing what would go is free */
 	output = purge_by(f, DUE, 2, false, EXIT_DONE, "purge --dry-run");
 	assert_has(output, "would be deleted");
+	/* by a clock that would delete nothing */
+	assert_has(output, "a purge would delete nothing now: the clock ");
 	free(output);
 
 	output =

@@ -45,11 +45,9 @@ parse(int key, char *value, struct argp_state *state)
 		state->child_inputs[0] = a->spanrec;
 		return 0;
 	case JSON:
-		a->format = SPANREC_JSON;
-		return 0;
+		return spanrec_format_option(state, &a->format, SPANREC_JSON);
 	case CSV:
-		a->format = SPANREC_CSV;
-		return 0;
+		return spanrec_format_option(state, &a->format, SPANREC_CSV);
 	case ARGP_KEY_ARG:
 		argp_error(state, "registrations takes no '%s'", value);
 		return EINVAL;

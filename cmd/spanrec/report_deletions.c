@@ -77,42 +77,55 @@ parse(int key, char *value, struct argp_state *state)
 struct deletions {
 	const struct arguments *arguments;
 	struct spanrec *spanrec;
-	struct store_query period;
+	struct spanrec_applied_list applied; /**< before the entry */
 	json_t *rows;
 };
 
-/* What its tombstone tells. @return 0, -errno */
+/* What its tombstone tells; of what was never recorded there were no clocks.
+ * @return 0, -errno */
 static int
-set_clock(struct spanrec *spanrec, json_t *row,
+set_clock(const struct deletions *deletions, json_t *row,
 	  const struct store_segment *segment, int64_t deleted_ns)
 {
+	const bool recorded = spanrec_segment_recorded(segment);
 	struct policy_clock clock;
-	int64_t late_ns;
-	int r = clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy,
-			  segment, &clock);
+	int64_t late_ns = 0, floor_ns = segment->not_before_ns;
+	int r = spanrec_clock_then(deletions->spanrec, &deletions->applied,
+				   segment, &clock);
 
-	if (r < 0 && r != -ENOENT)
+	if (r)
 		return r;
-	late_ns = spanrec_span_ns(clock.ceiling_ns, deleted_ns);
+	if (recorded)
+		late_ns = spanrec_span_ns(clock.ceiling_ns, deleted_ns);
+	if (clock.floor_ns > segment->call_start_ns &&
+	    clock.floor_ns > floor_ns)
+		floor_ns = clock.floor_ns;
 	if (spanrec_json_set(row, "class", segment->retention) |
 	    spanrec_report_time(row, "start", segment->call_start_ns) |
-	    spanrec_report_time(row, "floor", clock.floor_ns) |
-	    spanrec_report_time(row, "ceiling", clock.ceiling_ns) |
+	    spanrec_report_time(row, "floor", recorded ? floor_ns : 0) |
+	    spanrec_report_time(row, "ceiling",
+				recorded ? clock.ceiling_ns : 0) |
 	    spanrec_report_count(row, "late_s",
 				 late_ns > 0 ? (uint64_t)(late_ns / NS_PER_S)
 					     : 0) |
-	    json_object_set_new(row, "recorded",
-				json_boolean(segment->chunks > 0)))
+	    json_object_set_new(row, "recorded", json_boolean(recorded)))
 		return -ENOMEM;
 	return 0;
 }
 
+/* What the note that is left would tell is null where there is none. */
 static int
 set_certificate(json_t *row, const struct store_ledger_entry *entry)
 {
+	static const char *const of_note[] = {
+		"class", "start", "floor", "ceiling", "late_s", "recorded"
+	};
 	bool part = strcmp(entry->action, "scrub") == 0;
+	int r = 0;
 
-	return spanrec_json_set(row, "id", entry->subject) |
+	for (size_t i = 0; i < sizeof(of_note) / sizeof(*of_note); i++)
+		r |= json_object_set_new(row, of_note[i], json_null());
+	return r | spanrec_json_set(row, "id", entry->subject) |
 	       spanrec_json_set(row, "what", part ? "a part of it" : "all") |
 	       spanrec_report_time(row, "deleted", entry->time_ns) |
 	       spanrec_report_count(row, "certificate", entry->number) |
@@ -121,10 +134,10 @@ set_certificate(json_t *row, const struct store_ledger_entry *entry)
 }
 
 static bool
-in_period(const struct store_query *period, int64_t time_ns)
+in_period(const struct spanrec_report *report, int64_t time_ns)
 {
-	return (!period->from_ns || time_ns >= period->from_ns) &&
-	       (!period->to_ns || time_ns < period->to_ns);
+	return (!report->from_ns || time_ns >= report->from_ns) &&
+	       (!report->to_ns || time_ns < report->to_ns);
 }
 
 static int
@@ -134,11 +147,13 @@ take(void *ctx, const struct store_ledger_entry *entry)
 	struct spanrec *spanrec = deletions->spanrec;
 	struct store_segment segment;
 	json_t *row;
-	int r;
+	int r = spanrec_applied_add(&deletions->applied, entry);
 
+	if (r)
+		return r;
 	if ((strcmp(entry->action, "purge") != 0 &&
 	     strcmp(entry->action, "scrub") != 0) ||
-	    !in_period(&deletions->period, entry->time_ns))
+	    !in_period(&deletions->arguments->report, entry->time_ns))
 		return 0;
 	row = json_object();
 	if (!row)
@@ -148,7 +163,7 @@ take(void *ctx, const struct store_ledger_entry *entry)
 		r = store_segment_get(spanrec->archive, entry->subject,
 				      &segment);
 		if (!r)
-			r = set_clock(spanrec, row, &segment, entry->time_ns);
+			r = set_clock(deletions, row, &segment, entry->time_ns);
 		else if (r != -ENOMEM)
 			r = 0; /* gone, or it cannot be read */
 	}
@@ -218,20 +233,17 @@ report(const struct arguments *arguments)
 	struct deletions deletions = { .arguments = arguments,
 				       .spanrec = spanrec,
 				       .rows = json_array() };
-	int r, rc = spanrec_period_option(spanrec, arguments->from,
-					  arguments->to, &deletions.period);
-
-	if (!rc) {
-		r = deletions.rows
+	int rc, r = deletions.rows
 			? store_ledger_walk(spanrec->archive, take, &deletions)
 			: -ENOMEM;
-		if (r)
-			log_error("the ledger cannot be read to its end: %s",
-				  strerror(-r));
-		rc = r ? exit_code(r)
-		       : spanrec_report_print(&arguments->report, &shown,
-					      deletions.rows);
-	}
+
+	if (r)
+		log_error("the ledger cannot be read to its end: %s",
+			  strerror(-r));
+	rc = r ? exit_code(r)
+	       : spanrec_report_print(&arguments->report, &shown,
+				      deletions.rows);
+	spanrec_applied_fini(&deletions.applied);
 	json_decref(deletions.rows);
 	return rc;
 }
@@ -243,11 +255,18 @@ spanrec_report_deletions(struct spanrec *spanrec, int argc, char **argv)
 					  .parser = parse,
 					  .doc = doc,
 					  .children = spanrec_report_options };
-	struct arguments arguments = { .report = { .spanrec = spanrec } };
+	struct arguments arguments = { .report = { .spanrec = spanrec,
+						   .name = "deletions" } };
+	struct store_query period = { 0 };
 	int rc;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
 		return EXIT_USAGE;
 	rc = spanrec_report_open(&arguments.report);
+	if (!rc)
+		rc = spanrec_period_option(spanrec, arguments.from,
+					   arguments.to, &period);
+	arguments.report.from_ns = period.from_ns;
+	arguments.report.to_ns = period.to_ns;
 	return rc ? rc : report(&arguments);
 }

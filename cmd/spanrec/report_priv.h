@@ -8,6 +8,8 @@
 /** What each report can be asked for. */
 struct spanrec_report {
 	struct spanrec *spanrec;
+	const char *name; /**< "retention" */
+	int64_t from_ns, to_ns; /**< that it is about; 0: no end */
 	const char *path; /**< of a new file; NULL: standard output */
 	enum spanrec_format format;
 };
@@ -16,7 +18,9 @@ struct spanrec_report {
 extern const struct argp_child spanrec_report_options[];
 
 /**
- * Print the rows of a report where they are asked for. A file that is named is
+ * Print the rows of a report where they are asked for, below when, by whom and
+ * of what it was made: as lines above the table, as the first object, as a line
+ * that begins with # above CSV. A file that is named is
  * new, or nothing is written.
  *
  * @return exit code
@@ -31,7 +35,7 @@ int spanrec_report_print(const struct spanrec_report *report,
 int spanrec_report_open(const struct spanrec_report *report)
 	__attribute__((warn_unused_result));
 
-/** Give a row a time, in UTC; "" for none. @return 0, -1: out of memory */
+/** Give a row a time, in UTC; null for none. @return 0, -1: out of memory */
 int spanrec_report_time(struct json_t *row, const char *name, int64_t time_ns)
 	__attribute__((warn_unused_result));
 

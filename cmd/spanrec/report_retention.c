@@ -36,7 +36,7 @@ struct arguments {
 static const struct argp_option options[] = {
 	{ "list", LIST, NULL, 0,
 	  "Each recording that is overdue, damaged, deleted before its floor or "
-	  "to half, held, or due soon, instead of a line for each class",
+	  "to half, held, due now or soon, instead of a line for each class",
 	  0 },
 	{ "days", DAYS, "N", 0, "Soon is within N days (7)", 0 },
 	{ 0 },
@@ -44,11 +44,11 @@ static const struct argp_option options[] = {
 
 static const char doc[] =
     "Show for each retention class how many recordings there are, the oldest "
-    "one, how many are held, past their floor, due soon, and what must not be: "
+    "one, how many are held, due now, due soon, and what must not be: "
     "past their ceiling, deleted before their floor or to half, or held though "
     "the day is past on which that was to be looked at again.\v"
-    "What is in brackets is no retention class: calls without a recording, of "
-    "which only the notes are kept.\n\n"
+    "What is in brackets is no retention class: notes of calls that were not "
+    "recorded, or whose recording is deleted; they go by a time of their own.\n\n"
     "Examples:\n"
     "  spanrec report retention\n"
     "  spanrec report retention --list --days 14\n"
@@ -82,6 +82,7 @@ parse(int key, char *value, struct argp_state *state)
 enum finding {
 	FINE,
 	SOON,
+	DUE,
 	HELD,
 	REVIEW,
 	EARLY,
@@ -93,6 +94,7 @@ enum finding {
 
 static const char *const finding_words[FINDINGS] = {
 	[SOON] = "due soon",
+	[DUE] = "due now",
 	[HELD] = "held",
 	[REVIEW] = "held, review is due",
 	[EARLY] = "deleted before its floor",
@@ -104,7 +106,7 @@ static const char *const finding_words[FINDINGS] = {
 struct class
 {
 	char name[STORE_NAME_BYTES];
-	uint64_t recordings, bytes, window;
+	uint64_t recordings, bytes; /* of "" notes */
 	uint64_t found[FINDINGS];
 	int64_t oldest_ns, next_ns; /* 0: none */
 };
@@ -115,15 +117,9 @@ struct survey {
 	int64_t soon_ns;
 	struct class *classes;
 	size_t count;
-	json_t *rows; /* of --list */
+	json_t *rows;    /* of --list */
+	json_t *damaged; /* words by id: what verify found */
 };
-
-static bool
-has_sound(const struct store_segment *segment)
-{
-	return segment->state == STORE_STATE_RECORDING || segment->chunks ||
-	       segment->bytes;
-}
 
 static struct class *
 class_of(struct survey *survey, const char *name)
@@ -156,7 +152,7 @@ was_kept(const struct store_segment *segment)
  * never to be kept. @return 1, 0, -errno */
 static int
 is_early(const struct survey *survey, const struct store_segment *segment,
-	 const struct policy_clock *clock)
+	 int64_t floor_ns)
 {
 	struct spanrec *spanrec = survey->spanrec;
 	const struct policy *policy;
@@ -167,7 +163,7 @@ is_early(const struct survey *survey, const struct store_segment *segment,
 		return 0;
 	if (segment->purged_ns < segment->not_before_ns)
 		return 1;
-	if (segment->purged_ns >= clock->floor_ns)
+	if (segment->purged_ns >= floor_ns)
 		return 0;
 	r = clocks_policy(spanrec->clocks, spanrec->archive, segment->policy,
 			  &policy);
@@ -202,31 +198,41 @@ judge_held(const struct survey *survey, const struct store_segment *segment)
 /* @return enum finding, -errno */
 static int
 judge(const struct survey *survey, const struct store_segment *segment,
-      const struct policy_clock *clock)
+      const struct spanrec_until *until)
 {
+	const int64_t now_ns = survey->spanrec->now_ns;
 	int r;
 
 	switch (segment->state) {
 	case STORE_STATE_PURGED:
-		r = is_early(survey, segment, clock);
+		r = is_early(survey, segment, until->floor_ns);
 		return r <= 0 ? r : EARLY;
 	case STORE_STATE_HELD:
 		return judge_held(survey, segment);
 	default:
 		break;
 	}
-	if (clock->ceiling_ns <= survey->spanrec->now_ns)
+	if (until->ceiling_ns <= now_ns)
 		return OVERDUE;
 	if (segment->state == STORE_STATE_DAMAGED)
 		return DAMAGED;
-	return clock->due_ns <= survey->soon_ns ? SOON : FINE;
+	if (until->due_ns <= now_ns)
+		return DUE;
+	return until->due_ns <= survey->soon_ns ? SOON : FINE;
 }
 
-/* @return 0: it has none */
-static int64_t
-floor_of(const struct store_segment *segment, const struct policy_clock *clock)
+/* The note of a call: when its time is over, the next purge removes it. */
+static enum finding
+judge_note(const struct survey *survey, int64_t note_ns)
 {
-	return clock->floor_ns > segment->call_start_ns ? clock->floor_ns : 0;
+	const int64_t late_ns =
+	    spanrec_span_ns(note_ns, survey->spanrec->now_ns);
+
+	if (late_ns >= CLOCKS_MARGIN_NS)
+		return OVERDUE;
+	if (late_ns >= 0)
+		return DUE;
+	return note_ns <= survey->soon_ns ? SOON : FINE;
 }
 
 struct reasons {
@@ -251,12 +257,18 @@ add_reason(void *ctx, const struct store_hold *hold)
 	return 0;
 }
 
-/* @param reasons empty where it is not held */
+/* @param reasons empty where it is neither held nor found damaged */
 static int
 why(const struct survey *survey, const struct store_segment *segment,
-    struct reasons *reasons)
+    enum finding finding, struct reasons *reasons)
 {
 	*reasons = (struct reasons){ .spanrec = survey->spanrec };
+	if (finding == DAMAGED) {
+		(void)!snprintf(
+		    reasons->text, sizeof(reasons->text), "%s",
+		    spanrec_json_text(survey->damaged, segment->id));
+		return 0;
+	}
 	if (segment->state != STORE_STATE_HELD)
 		return 0;
 	return store_holds(survey->spanrec->archive, NULL, segment->id,
@@ -265,10 +277,11 @@ why(const struct survey *survey, const struct store_segment *segment,
 
 static int
 add_row(struct survey *survey, const struct store_segment *segment,
-	const struct policy_clock *clock, enum finding finding)
+	const char *class, const struct spanrec_until *until,
+	enum finding finding)
 {
 	struct reasons reasons;
-	int r = why(survey, segment, &reasons);
+	int r = why(survey, segment, finding, &reasons);
 	json_t *row;
 
 	if (r)
@@ -277,13 +290,13 @@ add_row(struct survey *survey, const struct store_segment *segment,
 	if (!row)
 		return -ENOMEM;
 	if (spanrec_json_set(row, "id", segment->id) |
-	    spanrec_json_set(row, "class", segment->retention) |
+	    spanrec_json_set(row, "class", class) |
 	    spanrec_json_set(row, "finding", finding_words[finding]) |
 	    spanrec_json_set(row, "why", reasons.text) |
 	    spanrec_report_time(row, "start", segment->call_start_ns) |
-	    spanrec_report_time(row, "floor", floor_of(segment, clock)) |
-	    spanrec_report_time(row, "due", clock->due_ns) |
-	    spanrec_report_time(row, "ceiling", clock->ceiling_ns) |
+	    spanrec_report_time(row, "floor", until->floor_ns) |
+	    spanrec_report_time(row, "due", until->due_ns) |
+	    spanrec_report_time(row, "ceiling", until->ceiling_ns) |
 	    spanrec_report_time(row, "deleted", segment->purged_ns) |
 	    spanrec_report_count(row, "bytes", segment->bytes)) {
 		json_decref(row);
@@ -292,48 +305,90 @@ add_row(struct survey *survey, const struct store_segment *segment,
 	return json_array_append_new(survey->rows, row) ? -ENOMEM : 0;
 }
 
+/* @param due_ns 0: not as things are */
 static void
-count_stored(struct class *class, const struct store_segment *segment,
-	     const struct policy_clock *clock, int64_t now_ns)
+count(struct class *class, const struct store_segment *segment, uint64_t bytes,
+      int64_t due_ns)
 {
-	if (segment->state == STORE_STATE_PURGED)
-		return;
 	class->recordings++;
-	class->bytes += segment->bytes;
+	class->bytes += bytes;
 	if (!class->oldest_ns || segment->call_start_ns < class->oldest_ns)
 		class->oldest_ns = segment->call_start_ns;
-	if (floor_of(segment, clock) && clock->floor_ns <= now_ns &&
-	    clock->ceiling_ns > now_ns)
-		class->window++;
-	if (segment->state != STORE_STATE_HELD &&
-	    (!class->next_ns || clock->due_ns < class->next_ns))
-		class->next_ns = clock->due_ns;
+	if (due_ns && (!class->next_ns || due_ns < class->next_ns))
+		class->next_ns = due_ns;
+}
+
+static int
+note_finding(struct survey *survey, const char *class,
+	     const struct store_segment *segment,
+	     const struct spanrec_until *until, enum finding finding)
+{
+	struct class *counted = class_of(survey, class);
+
+	if (!counted)
+		return -ENOMEM;
+	counted->found[finding]++;
+	return survey->rows && finding != FINE
+		   ? add_row(survey, segment, class, until, finding)
+		   : 0;
+}
+
+static int
+see_recording(struct survey *survey, const struct store_segment *segment,
+	      const struct spanrec_until *until)
+{
+	struct class *class = class_of(survey, segment->retention);
+	int r;
+
+	if (!class)
+		return -ENOMEM;
+	if (segment->state != STORE_STATE_PURGED)
+		count(class, segment, segment->bytes, until->due_ns);
+	r = judge(survey, segment, until);
+	if (r < 0)
+		return r;
+	/* held or due it can be all the same */
+	if (r != DAMAGED && segment->state != STORE_STATE_PURGED &&
+	    json_object_get(survey->damaged, segment->id)) {
+		int error = note_finding(survey, segment->retention, segment,
+					 until, DAMAGED);
+
+		if (error)
+			return error;
+	}
+	return note_finding(survey, segment->retention, segment, until,
+			    (enum finding)r);
+}
+
+/* All that there is of a call. */
+static int
+see_note(struct survey *survey, const struct store_segment *segment,
+	 int64_t note_ns)
+{
+	const struct spanrec_until until = { .due_ns = note_ns };
+	struct class *class = class_of(survey, "");
+
+	if (!class)
+		return -ENOMEM;
+	count(class, segment, 0, note_ns);
+	return note_finding(survey, "", segment, &until,
+			    judge_note(survey, note_ns));
 }
 
 static int
 see(void *ctx, const struct store_segment *segment)
 {
+	const bool recorded = spanrec_segment_recorded(segment);
 	struct survey *survey = ctx;
-	struct spanrec *spanrec = survey->spanrec;
-	const bool sound = has_sound(segment);
-	struct class *class = class_of(survey, sound ? segment->retention : "");
-	struct policy_clock clock;
-	int r;
+	struct spanrec_until until;
+	int r = spanrec_until(survey->spanrec, segment, &until);
 
-	if (!class)
-		return -ENOMEM;
-	r = clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy,
-		      segment, &clock);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	count_stored(class, segment, &clock, spanrec->now_ns);
-	r = judge(survey, segment, &clock);
-	if (r < 0)
-		return r;
-	class->found[r]++;
-	return survey->rows && r != FINE && (sound || r == OVERDUE)
-		   ? add_row(survey, segment, &clock, (enum finding)r)
-		   : 0;
+	r = recorded ? see_recording(survey, segment, &until) : 0;
+	if (!r && (!recorded || segment->state == STORE_STATE_PURGED))
+		r = see_note(survey, segment, until.note_ns);
+	return r;
 }
 
 /* Deleted to half: the index says that it is gone, and key or file may be there
@@ -342,19 +397,13 @@ static int
 see_pending(void *ctx, const struct store_segment *segment)
 {
 	struct survey *survey = ctx;
-	struct spanrec *spanrec = survey->spanrec;
-	struct class *class = class_of(survey, segment->retention);
-	struct policy_clock clock;
-	int r;
+	struct spanrec_until until;
+	int r = spanrec_until(survey->spanrec, segment, &until);
 
-	if (!class)
-		return -ENOMEM;
-	r = clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy,
-		      segment, &clock);
 	if (r < 0 && r != -ENOENT)
 		return r;
-	class->found[UNFINISHED]++;
-	return survey->rows ? add_row(survey, segment, &clock, UNFINISHED) : 0;
+	return note_finding(survey, segment->retention, segment, &until,
+			    UNFINISHED);
 }
 
 /* ---- a line for each class ----------------------------------------------- */
@@ -364,9 +413,9 @@ enum {
 	RECORDINGS,
 	BYTES,
 	OLDEST,
-	IN_WINDOW,
 	IS_HELD,
 	REVIEW_DUE,
+	IS_DUE,
 	DUE_SOON,
 	IS_OVERDUE,
 	IS_EARLY,
@@ -376,18 +425,24 @@ enum {
 };
 
 static const char *const class_headings[] = {
-	"CLASS",        "RECORDINGS", "MIB",      "OLDEST",  "PAST FLOOR",
-	"HELD",         "REVIEW DUE", "DUE SOON", "OVERDUE", "BELOW FLOOR",
+	"CLASS",        "RECORDINGS", "MIB",      "OLDEST",  "HELD",
+	"REVIEW DUE",   "DUE NOW",    "DUE SOON", "OVERDUE", "BELOW FLOOR",
 	"NOT FINISHED", "DAMAGED",    "NEXT DUE",
 };
 static const char *const class_names[] = {
-	"class",        "recordings", "bytes",    "oldest",  "past_floor",
-	"held",         "review_due", "due_soon", "overdue", "below_floor",
+	"class",        "recordings", "bytes",    "oldest",  "held",
+	"review_due",   "due_now",    "due_soon", "overdue", "below_floor",
 	"not_finished", "damaged",    "next_due",
 };
 
 _Static_assert(sizeof(class_names) / sizeof(*class_names) == NEXT + 1,
 	       "each column has its name");
+
+static const char *
+class_text(const char *class)
+{
+	return *class ? class : "(notes)";
+}
 
 static const char *
 class_cell(const struct spanrec *spanrec, const json_t *row, size_t column,
@@ -397,8 +452,7 @@ class_cell(const struct spanrec *spanrec, const json_t *row, size_t column,
 
 	switch (column) {
 	case CLASS:
-		name = spanrec_json_text(row, name);
-		return *name ? name : "(not recorded)";
+		return class_text(spanrec_json_text(row, name));
 	case OLDEST:
 	case NEXT:
 		return spanrec_rows_time(spanrec, spanrec_json_text(row, name),
@@ -420,9 +474,9 @@ class_row(json_t *list, const struct class *class)
 	const uint64_t counts[] = {
 		[RECORDINGS] = class->recordings,
 		[BYTES] = class->bytes,
-		[IN_WINDOW] = class->window,
 		[IS_HELD] = class->found[HELD] + class->found[REVIEW],
 		[REVIEW_DUE] = class->found[REVIEW],
+		[IS_DUE] = class->found[DUE],
 		[DUE_SOON] = class->found[SOON],
 		[IS_OVERDUE] = class->found[OVERDUE],
 		[IS_EARLY] = class->found[EARLY],
@@ -489,7 +543,7 @@ print_classes(const struct survey *survey)
 
 /* ---- a line for each recording ------------------------------------------- */
 
-enum { ID, ROW_CLASS, FINDING, START, FLOOR, DUE, CEILING, WHY };
+enum { ID, ROW_CLASS, FINDING, START, FLOOR, ROW_DUE, CEILING, WHY };
 
 static const char *const row_headings[] = { "ID",      "CLASS", "FINDING",
 					    "START",   "FLOOR", "DUE",
@@ -504,6 +558,8 @@ row_cell(const struct spanrec *spanrec, const json_t *row, size_t column,
 {
 	const char *value = spanrec_json_text(row, row_names[column]);
 
+	if (column == ROW_CLASS)
+		return class_text(value);
 	return column < START || column == WHY
 		   ? value
 		   : spanrec_rows_time(spanrec, value, text);
@@ -519,8 +575,8 @@ print_rows(const struct survey *survey)
 		.may_be_cut = 1U << ROW_CLASS | 1U << WHY,
 		.names = row_names,
 		.names_count = sizeof(row_names) / sizeof(*row_names),
-		.none = "Nothing is overdue, held, damaged, due soon, deleted "
-			"too early or to half.",
+		.none = "Nothing is overdue, held, damaged, due, deleted too "
+			"early or to half.",
 	};
 
 	return spanrec_report_print(&survey->arguments->report, &shown,
@@ -549,6 +605,32 @@ read_days(const struct arguments *arguments, int64_t *days)
 	return 0;
 }
 
+/* @param skipped rows that cannot be read @return 0, -errno */
+static int
+look_at_all(struct survey *survey, uint64_t *skipped)
+{
+	const struct store_query query = { .purged = true };
+	struct store_archive *archive = survey->spanrec->archive;
+	int r;
+
+	survey->damaged = json_object();
+	if (!survey->damaged || (survey->arguments->list && !survey->rows))
+		return -ENOMEM;
+	r = store_ledger_walk(archive, spanrec_damage_add, survey->damaged);
+	if (r == -EBADMSG)
+		log_warning("the ledger is damaged, so that not all damage "
+			    "that was found may be known; 'spanrec audit "
+			    "verify' says where");
+	if (!r || r == -EBADMSG)
+		r = store_search(archive, &query, see, survey);
+	if (r)
+		return r;
+	*skipped = store_rows_skipped(archive);
+	r = store_purge_pending(archive, see_pending, survey);
+	*skipped += store_rows_skipped(archive);
+	return r;
+}
+
 /* No recordings, and what keeps them. */
 static void
 warn_requests(const struct spanrec *spanrec)
@@ -567,22 +649,14 @@ static int
 report(const struct arguments *arguments, int64_t days)
 {
 	struct spanrec *spanrec = arguments->report.spanrec;
-	const struct store_query query = { .purged = true };
 	struct survey survey = { .arguments = arguments,
 				 .spanrec = spanrec,
 				 .soon_ns = spanrec->now_ns + days * DAY_NS,
 				 .rows =
 				     arguments->list ? json_array() : NULL };
 	uint64_t skipped = 0;
-	int rc, r = arguments->list && !survey.rows
-			? -ENOMEM
-			: store_search(spanrec->archive, &query, see, &survey);
+	int rc, r = look_at_all(&survey, &skipped);
 
-	if (!r) {
-		skipped = store_rows_skipped(spanrec->archive);
-		r = store_purge_pending(spanrec->archive, see_pending, &survey);
-		skipped += store_rows_skipped(spanrec->archive);
-	}
 	if (r) {
 		log_error("the archive cannot be read: %s", strerror(-r));
 		rc = exit_code(r);
@@ -593,6 +667,7 @@ report(const struct arguments *arguments, int64_t days)
 		warn_requests(spanrec);
 	if (!rc)
 		rc = spanrec_rows_skipped(skipped);
+	json_decref(survey.damaged);
 	json_decref(survey.rows);
 	free(survey.classes);
 	return rc;
@@ -605,7 +680,8 @@ spanrec_report_retention(struct spanrec *spanrec, int argc, char **argv)
 					  .parser = parse,
 					  .doc = doc,
 					  .children = spanrec_report_options };
-	struct arguments arguments = { .report = { .spanrec = spanrec } };
+	struct arguments arguments = { .report = { .spanrec = spanrec,
+						   .name = "retention" } };
 	int64_t days;
 	int rc;
 

@@ -32,11 +32,14 @@ test_retention(void **state)
 
 	output = RUN(0, EXIT_DONE, "report retention --csv");
 	assert_has(output,
-		   "class,recordings,bytes,oldest,past_floor,held,review_due,"
+		   "class,recordings,bytes,oldest,held,review_due,due_now,"
 		   "due_soon,overdue,below_floor,not_finished,damaged,"
 		   "next_due\r\n");
 	assert_has(output, "standard,3,126400,2019-03-28T14:15:03.000Z,0,0,0,0,"
 			   "0,0,0,0,2019-06-26T14:05:03.000Z\r\n");
+	/* two calls that were not recorded, by the clock of their notes */
+	assert_has(output, "\n,2,0,2019-03-28T14:30:03.000Z,0,0,0,0,0,0,0,0,"
+			   "2021-03-28T13:30:03.000Z\r\n");
 	free(output);
 	/* a week before the end, and on the day after it */
 	output = RUN(85, EXIT_DONE, "report retention --json");
@@ -45,8 +48,8 @@ test_retention(void **state)
 	snprintf(id, sizeof(id), "%.27s-1", f->call[1]);
 	edit(f, id, held);
 	output = RUN(89, EXIT_DONE, "report retention --json");
-	assert_has(output, "\"held\":1,\"review_due\":0,\"due_soon\":0,"
-			   "\"overdue\":2");
+	assert_has(output, "\"held\":1,\"review_due\":0,\"due_now\":0,"
+			   "\"due_soon\":0,\"overdue\":2");
 	free(output);
 	output = RUN(89, EXIT_DONE, "report retention --list --json");
 	assert_has(output, id);
@@ -55,7 +58,7 @@ test_retention(void **state)
 	free(output);
 	output = RUN(0, EXIT_DONE, "report retention");
 	assert_has(output, "CLASS");
-	assert_has(output, "(not recorded)");
+	assert_has(output, "(notes)");
 	free(output);
 	free(RUN(0, EXIT_USAGE, "report retention --days -1"));
 	free(RUN(0, EXIT_USAGE, "report retention --days 99999"));
@@ -70,7 +73,11 @@ test_floor(void **state)
 
 	with_floor(f);
 	output = RUN(9, EXIT_DONE, "report retention --json");
-	assert_has(output, "\"past_floor\":3,");
+	assert_has(output, "\"due_now\":3,\"due_soon\":0,\"overdue\":0,");
+	free(output);
+	output = RUN(9, EXIT_DONE, "report retention --list");
+	assert_has(output, " due now ");
+	assert_has_not(output, "due soon");
 	free(output);
 	free(RUN(9, EXIT_DONE, "purge"));
 	output = RUN(9, EXIT_DONE, "report retention --json");
@@ -116,7 +123,7 @@ test_deletions(void **state)
 	struct stat st;
 
 	output = RUN(0, EXIT_DONE, "report deletions");
-	assert_string_equal(output, "Nothing was deleted.\n");
+	assert_has(output, "\n\nNothing was deleted.\n");
 	free(output);
 	free(RUN(90, EXIT_DONE, "purge"));
 	output = RUN(90, EXIT_DONE, "report deletions --json");
@@ -139,7 +146,8 @@ test_deletions(void **state)
 	assert_has(output, ",all,standard,");
 	free(output);
 	output = RUN(90, EXIT_DONE, "report deletions --from 2019-06-29");
-	assert_string_equal(output, "Nothing was deleted.\n");
+	assert_has(output, "From          2019-06-29 00:00:00 BST\n");
+	assert_has(output, "\n\nNothing was deleted.\n");
 	free(output);
 	snprintf(path, sizeof(path), "%s/deletions.csv", f->folder);
 	free(RUN(90, EXIT_DONE, "report deletions --csv --out %s", path));
@@ -318,6 +326,211 @@ test_below_grace(void **state)
 	free(output);
 }
 
+/* ---- what was put in force since ----------------------------------------- */
+
+static void
+shorten(const struct fixture *f, int64_t day, unsigned days, unsigned deletes)
+{
+	char command[1024];
+
+	snprintf(command, sizeof(command),
+		 "sed 's/{max: [0-9]* days}/{max: %u days}/' %s/policy.yaml "
+		 ">%s/draft.yaml",
+		 days, f->home, f->folder);
+	assert_int_equal(system(command), 0);
+	free(RUN(day, EXIT_DONE,
+		 "policy apply --existing --deletes %u %s/draft.yaml", deletes,
+		 f->folder));
+}
+
+/* What a policy made due is not late, if it goes at once; what was late is. */
+static void
+test_not_late(void **state)
+{
+	const struct fixture *f = *state;
+	char *output, id[STORE_SEGMENT_ID_BYTES];
+
+	snprintf(id, sizeof(id), "%.27s-1", f->call[1]);
+	shorten(f, 10, 60, 0);
+	shorten(f, 20, 5, 3);
+	free(RUN(20, EXIT_DONE, "purge"));
+	output = RUN(20, EXIT_DONE, "report deletions --json");
+	assert_has(output, "\"ceiling\":\"2019-04-19T14:25:03.000Z\","
+			   "\"late_s\":0,\"recorded\":true");
+	free(output);
+	output = RUN(20, EXIT_DONE, "report deletions --late");
+	assert_has(output, "Nothing was deleted.");
+	free(output);
+	/* whatever policy comes later */
+	shorten(f, 21, 90, 0);
+	output = RUN(21, EXIT_DONE, "report deletions --json");
+	assert_has(output, "\"ceiling\":\"2019-04-19T14:25:03.000Z\"");
+	free(output);
+	output = RUN(21, EXIT_DONE, "why %s", id);
+	unwrap(output);
+	assert_has(output, "It was deleted on 2019-04-19 15:15:03 BST by ");
+	assert_has(output, "; the certificate is entry ");
+	assert_has(output, "How long it was kept was decided by the policy "
+			   "that ");
+	assert_has(output, " put in force on 2019-04-19 15:15:03 BST, "
+			   "policy/");
+	free(output);
+}
+
+static void
+test_still_late(void **state)
+{
+	const struct fixture *f = *state;
+	char *output;
+
+	shorten(f, 10, 30, 0);
+	/* overdue for eight days when another policy comes */
+	shorten(f, 36, 20, 3);
+	free(RUN(36, EXIT_DONE, "purge"));
+	output = RUN(36, EXIT_DONE, "report deletions --json");
+	assert_has(output, "\"ceiling\":\"2019-04-27T14:15:03.000Z\","
+			   "\"late_s\":691200,");
+	free(output);
+}
+
+/* ---- one set of dates ---------------------------------------------------- */
+
+static void
+test_dates(void **state)
+{
+	const struct fixture *f = *state;
+	char *output, id[STORE_SEGMENT_ID_BYTES], none[STORE_SEGMENT_ID_BYTES];
+	const int64_t gone = 90, forgotten = 731;
+
+	snprintf(id, sizeof(id), "%.27s-1", f->call[1]);
+	snprintf(none, sizeof(none), "%.27s-1", f->call[3]);
+	/* of what was not recorded there is the note alone */
+	output = RUN(0, EXIT_DONE, "show %s --json", none);
+	assert_has(output, "\"floor\":null,\"ceiling\":null,\"due\":null,");
+	assert_has(output, "\"note_until\":\"2021-03-28T13:40:03.000Z\"");
+	free(output);
+	output = RUN(0, EXIT_DONE, "why %s", none);
+	unwrap(output);
+	assert_has(output, "nothing to delete but this entry, which goes on "
+			   "2021-03-28 14:40:03 BST.");
+	free(output);
+	/* what is held, and what is deleted, is not due */
+	edit(f, id, held);
+	output = RUN(0, EXIT_DONE, "show %s --json", id);
+	assert_has(output, "\"ceiling\":\"2019-06-26T14:20:03.000Z\","
+			   "\"due\":null,");
+	assert_has(output, "\"note_until\":null");
+	free(output);
+	free(RUN(gone, EXIT_DONE, "purge"));
+	output = RUN(gone, EXIT_DONE, "show %.27s-1 --json", f->call[0]);
+	assert_has(output, "\"due\":null,");
+	assert_has(output, "\"deleted\":\"2019-06-28T14:15:03.000Z\"");
+	free(output);
+	output = RUN(gone, EXIT_DONE, "show %.27s-1", f->call[0]);
+	assert_has(output, "purged, it had ");
+	free(output);
+	/* and its note goes later */
+	output =
+	    RUN(gone, EXIT_DONE, "purge --dry-run --as-of 2021-03-29T14:00");
+	assert_has(output, "note of a deleted call\n");
+	assert_has(output, " would be removed");
+	free(output);
+	output = RUN(forgotten, EXIT_DONE, "report retention --list");
+	assert_has(output, "(notes)");
+	assert_has(output, " overdue ");
+	free(output);
+}
+
+/* ---- damage -------------------------------------------------------------- */
+
+static void
+flip(const struct fixture *f)
+{
+	char path[512];
+	uint8_t *bytes;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/archive/audio/2019/03/28/%s-1.rec",
+		 f->home, f->call[1]);
+	bytes = testing_read_file(path, &n);
+	bytes[n / 2] ^= 1;
+	assert_int_equal(chmod(path, 0600), 0);
+	testing_write_file(path, bytes, n);
+	free(bytes);
+}
+
+/* What verify found is in the report until it is sound again. */
+static void
+test_found_damaged(void **state)
+{
+	const struct fixture *f = *state;
+	char *output;
+
+	flip(f);
+	free(RUN(0, EXIT_DAMAGED, "verify"));
+	output = RUN(0, EXIT_DONE, "report retention --json");
+	assert_has(output, "\"not_finished\":0,\"damaged\":1");
+	free(output);
+	output = RUN(0, EXIT_DONE, "report retention --list --json");
+	assert_has(output, "\"finding\":\"damaged\",\"why\":\"damaged: ");
+	free(output);
+	/* once is enough */
+	free(RUN(0, EXIT_DAMAGED, "verify"));
+	output = RUN(0, EXIT_DONE, "audit list --id %s --action verify --csv",
+		     f->call[1]);
+	assert_null(strstr(strstr(output, "verify") + 1, "verify"));
+	free(output);
+	flip(f);
+	free(RUN(0, EXIT_DONE, "verify %s", f->call[1]));
+	output = RUN(0, EXIT_DONE, "report retention --json");
+	assert_has_not(output, "\"damaged\":1");
+	free(output);
+}
+
+/* A file that came back is found, also if one asks for it alone. */
+static void
+test_back_again(void **state)
+{
+	const struct fixture *f = *state;
+	char *output, path[512];
+	uint8_t *bytes;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/archive/audio/2019/03/28/%s-1.rec",
+		 f->home, f->call[1]);
+	bytes = testing_read_file(path, &n);
+	free(RUN(90, EXIT_DONE, "purge"));
+	output = RUN(90, EXIT_DONE, "verify %s", f->call[1]);
+	assert_has(output, "1 recording checked, 0 damaged");
+	free(output);
+	testing_write_file(path, bytes, n);
+	free(bytes);
+	output = RUN(90, EXIT_DAMAGED, "verify %s", f->call[1]);
+	assert_has(output, "not erased");
+	free(output);
+}
+
+/* ---- the ledger ---------------------------------------------------------- */
+
+static void
+test_ledger(void **state)
+{
+	const struct fixture *f = *state;
+	char *output;
+
+	free(RUN(0, EXIT_USAGE, "audit list --action foo"));
+	output = RUN(0, EXIT_DONE, "audit list --action export");
+	assert_string_equal(output, "Nothing was done.\n");
+	free(output);
+	/* who was refused is in what is known of the call, however short the
+	 * id was that he gave */
+	free(RUN(0, EXIT_NOT_ALLOWED, "play %.20s - --purpose gossip",
+		 f->call[1]));
+	output = RUN(0, EXIT_DONE, "show %s", f->call[1]);
+	assert_has(output, "denied by ");
+	free(output);
+}
+
 static void
 test_usage(void **state)
 {
@@ -341,6 +554,12 @@ main(void)
 		FIXTURE_TEST(test_unfinished),
 		FIXTURE_TEST(test_below_successor),
 		FIXTURE_TEST(test_below_grace),
+		FIXTURE_TEST(test_not_late),
+		FIXTURE_TEST(test_still_late),
+		FIXTURE_TEST(test_dates),
+		FIXTURE_TEST(test_found_damaged),
+		FIXTURE_TEST(test_back_again),
+		FIXTURE_TEST(test_ledger),
 		FIXTURE_TEST(test_usage),
 	};
 

@@ -138,9 +138,10 @@ spanrec_rows_skipped(uint64_t skipped)
 {
 	if (!skipped)
 		return 0;
-	log_error("%" PRIu64 " entries of the index cannot be read and are not "
+	log_error("%" PRIu64 " %s of the index cannot be read and %s not "
 		  "shown; 'spanrec verify' names them",
-		  skipped);
+		  skipped, skipped == 1 ? "entry" : "entries",
+		  skipped == 1 ? "is" : "are");
 	return EXIT_DAMAGED;
 }
 

@@ -158,6 +158,27 @@ spanrec_select(struct spanrec *spanrec, const char *id,
 }
 
 void
+spanrec_id_meant(const struct spanrec *spanrec, const char *id,
+		 char meant[STORE_SEGMENT_ID_BYTES])
+{
+	const struct store_query query = { .id_prefix = id, .purged = true };
+	struct spanrec_selection selection = { 0 };
+	struct search search = { .selection = &selection };
+
+	snprintf(meant, STORE_SEGMENT_ID_BYTES, "%s", id);
+	if (*id && spanrec->archive &&
+	    store_search(spanrec->archive, &query, take_segment, &search) >=
+		0 &&
+	    search.calls_count == 1) {
+		prefer_exact(&selection, id);
+		snprintf(meant, STORE_SEGMENT_ID_BYTES, "%s",
+			 selection.count == 1 ? selection.segments[0].id
+					      : selection.segments[0].call);
+	}
+	spanrec_selection_fini(&selection);
+}
+
+void
 spanrec_selection_fini(struct spanrec_selection *selection)
 {
 	free(selection->segments);

@@ -290,8 +290,6 @@ static void
 show_decision(const struct spanrec *spanrec, const struct store_segment *s)
 {
 	char text[2 * SPANREC_TEXT_BYTES], hash[2 * STORE_HASH_BYTES + 1];
-	struct policy_clock clock;
-	int rc;
 
 	snprintf(text, sizeof(text), "%s (rule %s, reason %s)",
 		 store_decision_name(s->decision), s->rule, s->reason);
@@ -303,7 +301,10 @@ show_decision(const struct spanrec *spanrec, const struct store_segment *s)
 			 "interrupted: %" PRId64 " seconds on disk",
 			 spanrec_seconds_stored(s));
 	else
-		snprintf(text, sizeof(text), "%s, %" PRIu64 " bytes",
+		snprintf(text, sizeof(text),
+			 s->state == STORE_STATE_PURGED
+			     ? "%s, it had %" PRIu64 " bytes"
+			     : "%s, %" PRIu64 " bytes",
 			 spanrec_segment_state(s), s->bytes);
 	line(spanrec, "State", text);
 	if (s->scrubs) {
@@ -314,11 +315,18 @@ show_decision(const struct spanrec *spanrec, const struct store_segment *s)
 			 s->scrubs, s->scrubs == 1 ? "" : "s", hash);
 		line(spanrec, "Taken out", text);
 	}
+}
 
-	rc = clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy, s,
-		       &clock);
-	if (s->state == STORE_STATE_NONE && !*s->retention) {
-		line_time(spanrec, "Noted until", clock.metadata_ns);
+/* Until when there is what of it. */
+static void
+show_clocks(const struct spanrec *spanrec, const struct store_segment *s)
+{
+	char text[2 * SPANREC_TEXT_BYTES];
+	struct spanrec_until until;
+	int rc = spanrec_until(spanrec, s, &until);
+
+	if (!spanrec_segment_recorded(s)) {
+		line_time(spanrec, "Noted until", until.note_ns);
 		return;
 	}
 	if (rc == -ENOENT)
@@ -332,6 +340,7 @@ show_decision(const struct spanrec *spanrec, const struct store_segment *s)
 	line(spanrec, "Retention", text);
 	if (s->state == STORE_STATE_PURGED) {
 		line_time(spanrec, "Deleted", s->purged_ns);
+		line_time(spanrec, "Noted until", until.note_ns);
 		return;
 	}
 	for (size_t i = 0; i < STORE_SUCCESSORS_MAX; i++) {
@@ -349,10 +358,11 @@ show_decision(const struct spanrec *spanrec, const struct store_segment *s)
 		line(spanrec, "Gone by", "it is held: 'spanrec hold list'");
 		return;
 	}
-	if (clock.floor_ns > s->call_start_ns)
-		line_time(spanrec, "Kept until", clock.floor_ns);
-	line_time(spanrec, "Gone by", clock.ceiling_ns);
-	line_time(spanrec, "Due", clock.due_ns);
+	if (until.floor_ns)
+		line_time(spanrec, "Kept until", until.floor_ns);
+	line_time(spanrec, "Gone by", until.ceiling_ns);
+	line_time(spanrec, "Due", until.due_ns);
+	line_time(spanrec, "Noted until", until.note_ns);
 }
 
 /* A table whose cells are texts; right: a bit for each column. */
@@ -537,6 +547,7 @@ show_table(const struct spanrec *spanrec, const struct store_segment *segment,
 		store_kind_name(segment->kind));
 	show_parties(spanrec, segment);
 	show_decision(spanrec, segment);
+	show_clocks(spanrec, segment);
 	if (show_streams(spanrec, segment) < 0) {
 		log_error("not enough memory");
 		return EXIT_FAILED;

@@ -375,6 +375,10 @@ struct spanrec_selection {
 int spanrec_select(struct spanrec *spanrec, const char *id,
 		   struct spanrec_selection *selection)
 	__attribute__((warn_unused_result));
+/** The id of the one segment or call that an id means, for the ledger; what is
+ * none or several, or where no archive is open, as it was typed. */
+void spanrec_id_meant(const struct spanrec *spanrec, const char *id,
+		      char meant[STORE_SEGMENT_ID_BYTES]);
 void spanrec_selection_fini(struct spanrec_selection *selection);
 
 /** A list of segment ids, so that nothing is changed while it is searched. */
@@ -495,6 +499,12 @@ enum spanrec_format {
 	SPANREC_CSV
 };
 
+/** What --json or --csv says: both at once are refused. @return of a parser */
+error_t spanrec_format_option(const struct argp_state *state,
+			      enum spanrec_format *format,
+			      enum spanrec_format wanted)
+	__attribute__((warn_unused_result));
+
 /** Shows segments, one after the other. */
 struct spanrec_output;
 
@@ -530,6 +540,75 @@ bool spanrec_segment_silent(const struct store_segment *segment);
 int64_t spanrec_span_ns(int64_t from_ns, int64_t to_ns);
 /** Whole seconds of an interrupted recording that are on the disk. */
 int64_t spanrec_seconds_stored(const struct store_segment *segment);
+
+/* ---- until.c ----------------------------------------------------------- */
+
+/** Until when there is what of a segment [UTC, ns]; 0: that does not apply. Of
+ * a call without a recording there is only the note. */
+struct spanrec_until {
+	int64_t floor_ns;   /**< the recording is kept until then: by its class,
+			     * or as was promised when a hold ended */
+	int64_t due_ns;     /**< the next purge after it deletes it; not while
+			     * it is held, nor once it is deleted */
+	int64_t ceiling_ns; /**< it must be gone by then, but for a hold */
+	int64_t note_ns;    /**< the note that there was a call goes; not while
+			     * the recording is held */
+};
+
+/** Was there anything of it to be kept, or is there? */
+bool spanrec_segment_recorded(const struct store_segment *segment);
+
+/** @param until filled in any case @return as clocks_of */
+int spanrec_until(const struct spanrec *spanrec,
+		  const struct store_segment *segment,
+		  struct spanrec_until *until)
+	__attribute__((warn_unused_result));
+
+/* ---- damage.c ---------------------------------------------------------- */
+
+/** What 'spanrec verify' enters of a recording that it found damaged before. */
+#define SPANREC_SOUND_AGAIN "sound again"
+
+/** For store_ledger_walk: what verify found of recordings.
+ * @param damaged object: words by id @return 0, -ENOMEM */
+int spanrec_damage_add(void *damaged, const struct store_ledger_entry *entry)
+	__attribute__((warn_unused_result));
+
+/* ---- applied.c --------------------------------------------------------- */
+
+/** A policy that 'spanrec policy apply' put in force. */
+struct spanrec_applied {
+	int64_t time_ns;
+	uint8_t hash[STORE_HASH_BYTES];
+	char by[STORE_NAME_BYTES];
+};
+
+/** Those of the ledger, in its order. Zeroed: none. */
+struct spanrec_applied_list {
+	struct spanrec_applied *items;
+	size_t count, capacity;
+};
+
+/** Add what an entry of the ledger says, if it is one of these.
+ * @return 0, -ENOMEM */
+int spanrec_applied_add(struct spanrec_applied_list *list,
+			const struct store_ledger_entry *entry)
+	__attribute__((warn_unused_result));
+void spanrec_applied_fini(struct spanrec_applied_list *list);
+
+/**
+ * The clocks of a segment when the last of these was in force, to say whether
+ * it went in time. What a policy made due when it was put in force was not
+ * overdue before: the ceiling is not earlier than that, with the usual margin.
+ *
+ * @param list none: the policy of today says
+ * @return 0, -ENOMEM, -EMFILE, -ENFILE, -EBADMSG, -EIO
+ */
+int spanrec_clock_then(const struct spanrec *spanrec,
+		       const struct spanrec_applied_list *list,
+		       const struct store_segment *segment,
+		       struct policy_clock *clock)
+	__attribute__((warn_unused_result));
 
 /* ---- number.c ---------------------------------------------------------- */
 

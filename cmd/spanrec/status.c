@@ -209,14 +209,15 @@ print_archive(const struct spanrec *spanrec)
 	quiet_ns = spanrec->now_ns - pulse.well_ns;
 	if (pulse.well_ns && quiet_ns > GUARD_STALE_NS)
 		fprintf(spanrec->out,
-			"Warning    no purge has ended well for %" PRId64
-			" minutes: what is due may not be gone\n",
-			quiet_ns / (60 * INT64_C(1000000000)));
+			"Warning    no purge has ended well for %s: what is "
+			"due may not be gone\n",
+			guard_span_text(quiet_ns, when, sizeof(when)));
 	if (pulse.overdue)
 		fprintf(spanrec->out,
 			"Warning    %" PRIu64
-			" recordings were past their time and not deleted\n",
-			pulse.overdue);
+			" recording%s past %s time and not deleted\n",
+			pulse.overdue, pulse.overdue == 1 ? " was" : "s were",
+			pulse.overdue == 1 ? "its" : "their");
 	if (pulse.failed)
 		fputs("Warning    not all that was due could be purged\n",
 		      spanrec->out);

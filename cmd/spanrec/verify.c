@@ -9,6 +9,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 #include "cmd/common/progress.h"
@@ -71,6 +73,9 @@ struct check {
 	uint64_t checked, bad, busy;
 	uint64_t others;                    /**< files, slots, ledger */
 	char first[STORE_SEGMENT_ID_BYTES]; /**< that was found damaged */
+	bool one;                           /**< call: that was asked for */
+	json_t *known; /**< damaged, by what the ledger says */
+	json_t *news;  /**< ... from now on; null: not any more */
 	struct progress progress;
 };
 
@@ -137,6 +142,29 @@ has_file(const struct store_segment *segment)
 	       segment->state == STORE_STATE_DAMAGED;
 }
 
+/* So many are named in the ledger for one check, at most. */
+#define NEWS_MAX 1000
+
+/* What the ledger does not know of a recording yet. @param finding NULL: it is
+ * sound @return 0, -ENOMEM */
+static int
+note_recording(struct check *check, const char *id,
+	       const struct store_finding *finding)
+{
+	char words[sizeof(finding->detail) + 32];
+
+	if (!finding == !json_object_get(check->known, id) ||
+	    json_object_size(check->news) == NEWS_MAX)
+		return 0;
+	if (!finding)
+		return json_object_set_new(check->news, id, json_null())
+			   ? -ENOMEM
+			   : 0;
+	(void)!snprintf(words, sizeof(words), "%s: %s",
+			finding_name(finding->type), finding->detail);
+	return spanrec_json_set(check->news, id, words) ? -ENOMEM : 0;
+}
+
 /* @return 0, -errno */
 static int
 check_one(struct check *check, const char *id)
@@ -164,7 +192,9 @@ check_one(struct check *check, const char *id)
 		check->busy++;
 		return 0;
 	}
-	if (!has_file(&segment))
+	/* of all of them what is left of deleted ones is looked for apart */
+	if (!has_file(&segment) &&
+	    (segment.state != STORE_STATE_PURGED || !check->one))
 		return 0;
 	rc = store_verify(spanrec->archive, spanrec->identity, &segment,
 			  &finding);
@@ -175,7 +205,7 @@ check_one(struct check *check, const char *id)
 		check->bad++;
 		print_finding(check, segment.id, &finding);
 	}
-	return 0;
+	return note_recording(check, segment.id, rc ? &finding : NULL);
 }
 
 /* @return exit code */
@@ -242,8 +272,8 @@ check_archive(struct check *check)
 		check->others++;
 		fprintf(spanrec->out,
 			"ledger: broken: the chain does not hold at entry "
-			"%" PRIu64 "\n",
-			entry);
+			"%" PRIu64 "; 'spanrec audit verify' says more\n",
+			entry + 1);
 		return 0;
 	}
 	if (rc < 0) {
@@ -254,16 +284,25 @@ check_archive(struct check *check)
 	return 0;
 }
 
-/* Damage that was found is worth remembering. */
+/* Damage that was found is worth remembering, and that it is mended. */
 static void
 note_damage(const struct check *check)
 {
 	struct store_ledger_entry entry = { .action = "verify" };
+	const char *id;
+	json_t *words;
 
+	json_object_foreach(check->news, id, words)
+	{
+		(void)!snprintf(entry.subject, sizeof(entry.subject), "%s", id);
+		(void)!snprintf(entry.detail, sizeof(entry.detail), "%s",
+				json_is_null(words) ? SPANREC_SOUND_AGAIN
+						    : json_string_value(words));
+		spanrec_ledger_note(check->spanrec, &entry);
+	}
 	if (!check->bad && !check->others)
 		return;
-	(void)!snprintf(entry.subject, sizeof(entry.subject), "%s",
-			check->first);
+	entry.subject[0] = '\0';
 	(void)!snprintf(entry.detail, sizeof(entry.detail),
 			"%" PRIu64 " of %" PRIu64
 			" recordings damaged, %" PRIu64
@@ -271,6 +310,25 @@ note_damage(const struct check *check)
 			check->bad, check->checked, check->others, check->first,
 			*check->first ? "" : "the ledger");
 	spanrec_ledger_note(check->spanrec, &entry);
+}
+
+/* What the ledger says so far; what of it cannot be read is told later.
+ * @return exit code */
+static int
+read_known(struct check *check)
+{
+	int r;
+
+	check->known = json_object();
+	check->news = json_object();
+	r = check->known && check->news
+		? store_ledger_walk(check->spanrec->archive, spanrec_damage_add,
+				    check->known)
+		: -ENOMEM;
+	if (!r || r == -EBADMSG)
+		return 0;
+	log_error("the ledger cannot be read: %s", strerror(-r));
+	return exit_code(r);
 }
 
 /* ---- the command ------------------------------------------------------- */
@@ -284,6 +342,7 @@ collect(struct check *check, const struct arguments *arguments)
 	size_t i;
 	int rc, error = 0;
 
+	check->one = arguments->id;
 	if (arguments->id) {
 		rc = spanrec_select(check->spanrec, arguments->id, &selection);
 		for (i = 0; !error && i < selection.count; i++)
@@ -355,13 +414,17 @@ spanrec_verify(struct spanrec *spanrec, int argc, char **argv)
 	if (!rc)
 		rc = collect(&check, &arguments);
 	if (!rc)
+		rc = read_known(&check);
+	if (!rc)
 		rc = check_recordings(&check);
 	if (!rc && !arguments.id)
 		rc = check_archive(&check);
 	if (!rc)
 		rc = report(&check);
-	if (rc == EXIT_DAMAGED)
+	if (!rc || rc == EXIT_DAMAGED)
 		note_damage(&check);
+	json_decref(check.known);
+	json_decref(check.news);
 	spanrec_ids_fini(&check.ids);
 	return rc;
 }

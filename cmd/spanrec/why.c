@@ -263,27 +263,130 @@ tell_successors(FILE *to, const struct spanrec *spanrec,
 		spanrec_time_zoned(spanrec->zone, one->from_ns, when);
 		fprintf(
 		    to,
-		    "It was held, and since that ended on %s the retention "
-		    "class '%s' counts from then too. ",
+		    "It was held before; since that hold ended on %s the "
+		    "retention class '%s' counts from then too. ",
 		    when,
 		    spanrec_text_clean(one->retention, clean, sizeof(clean)));
 	}
-	if (!segment->not_before_ns || segment->state == STORE_STATE_PURGED)
+}
+
+/* ---- what the ledger says ------------------------------------------------ */
+
+/* What was done with a segment. */
+struct acts {
+	const struct store_segment *segment;
+	struct spanrec_applied_list applied; /**< before it was deleted */
+	struct store_ledger_entry purge;     /**< number 0: none */
+	struct store_ledger_entry copy;      /**< the last one */
+	uint64_t copies;
+	bool known; /**< to its end */
+};
+
+static int
+see_act(void *ctx, const struct store_ledger_entry *entry)
+{
+	struct acts *acts = ctx;
+
+	if (!acts->purge.number && spanrec_applied_add(&acts->applied, entry))
+		return -ENOMEM;
+	if (strcmp(entry->subject, acts->segment->id) != 0)
+		return 0;
+	if (strcmp(entry->action, "purge") == 0) {
+		acts->purge = *entry;
+	} else if (strcmp(entry->action, "export") == 0) {
+		acts->copy = *entry;
+		acts->copies++;
+	}
+	return 0;
+}
+
+static void
+read_acts(const struct spanrec *spanrec, const struct store_segment *segment,
+	  struct acts *acts)
+{
+	*acts = (struct acts){ .segment = segment };
+	acts->known = !store_ledger_walk(spanrec->archive, see_act, acts);
+}
+
+/* ", by ann: its time was over (entry 12 of the ledger is the certificate)" */
+static void
+tell_certificate(FILE *to, const struct acts *acts)
+{
+	char clean[SPANREC_TEXT_BYTES];
+
+	if (!acts->purge.number) {
+		fputs(acts->known ? ", but the ledger has no certificate of "
+				    "it. "
+				  : "; the ledger cannot be read to its end, "
+				    "and 'spanrec verify' tells where. ",
+		      to);
 		return;
-	spanrec_time_zoned(spanrec->zone, segment->not_before_ns, when);
-	fprintf(to, "After the hold it stays until %s at least. ", when);
+	}
+	fprintf(to, " by %s",
+		spanrec_text_clean(acts->purge.actor, clean, sizeof(clean)));
+	fprintf(to,
+		" (%s); the certificate is entry %" PRIu64 " of the ledger. ",
+		spanrec_text_clean(acts->purge.detail, clean, sizeof(clean)),
+		acts->purge.number);
+}
+
+/* Copies are out of reach of every clock. */
+static void
+tell_copies(FILE *to, const struct spanrec *spanrec, const struct acts *acts)
+{
+	char when[SPANREC_TIME_BYTES], clean[SPANREC_TEXT_BYTES];
+
+	if (!acts->copies)
+		return;
+	spanrec_time_zoned(spanrec->zone, acts->copy.time_ns, when);
+	fprintf(to, "It was exported %" PRIu64 " time%s, ", acts->copies,
+		acts->copies == 1 ? "" : "s");
+	fprintf(to, "%son %s by %s", acts->copies == 1 ? "" : "at last ", when,
+		spanrec_text_clean(acts->copy.actor, clean, sizeof(clean)));
+	fprintf(to,
+		" (entry %" PRIu64
+		"); what became of the copies is not known here. ",
+		acts->copy.number);
+}
+
+/* The policy whose clock it was, where that is not the one that decided. */
+static void
+tell_applied(FILE *to, const struct spanrec *spanrec,
+	     const struct store_segment *segment, const struct acts *acts)
+{
+	const struct spanrec_applied *last;
+	char hex[2 * STORE_HASH_BYTES + 1], when[SPANREC_TIME_BYTES],
+	    clean[SPANREC_TEXT_BYTES];
+
+	if (!acts->applied.count || !spanrec_segment_recorded(segment))
+		return;
+	last = &acts->applied.items[acts->applied.count - 1];
+	if (memcmp(last->hash, segment->policy, sizeof(last->hash)) == 0)
+		return;
+	store_hex(hex, last->hash, sizeof(last->hash));
+	spanrec_time_zoned(spanrec->zone, last->time_ns, when);
+	fprintf(to,
+		"How long it %s kept was decided by the policy that %s put in "
+		"force on %s, policy/%s.yaml. ",
+		segment->state == STORE_STATE_PURGED ? "was" : "is",
+		spanrec_text_clean(last->by, clean, sizeof(clean)), when, hex);
 }
 
 /* "Nothing was heard", "it is stored", "it was deleted on ...". */
 static void
 tell_state(FILE *to, const struct spanrec *spanrec,
-	   const struct store_segment *segment)
+	   const struct store_segment *segment, const struct acts *acts)
 {
 	char when[SPANREC_TIME_BYTES];
 
 	if (segment->state == STORE_STATE_PURGED) {
 		spanrec_time_zoned(spanrec->zone, segment->purged_ns, when);
-		fprintf(to, "It was deleted on %s. ", when);
+		fprintf(to,
+			spanrec_segment_recorded(segment)
+			    ? "It was deleted on %s"
+			    : "It became a note alone on %s",
+			when);
+		tell_certificate(to, acts);
 	} else if (spanrec_segment_silent(segment)) {
 		tell_silence(to, segment);
 	} else if (segment->state == STORE_STATE_NONE) {
@@ -392,13 +495,12 @@ static void
 tell_clocks(FILE *to, const struct spanrec *spanrec,
 	    const struct store_segment *segment)
 {
-	struct policy_clock clock;
+	struct spanrec_until until;
 	char text[SPANREC_TEXT_BYTES], when[SPANREC_TIME_BYTES];
-	int rc = clocks_of(spanrec->clocks, spanrec->archive, spanrec->policy,
-			   segment, &clock);
+	int rc = spanrec_until(spanrec, segment, &until);
 
-	if (segment->state == STORE_STATE_NONE && !*segment->retention) {
-		spanrec_time_zoned(spanrec->zone, clock.metadata_ns, when);
+	if (!spanrec_segment_recorded(segment)) {
+		spanrec_time_zoned(spanrec->zone, until.note_ns, when);
 		fprintf(to,
 			"There is nothing to delete but this entry, which "
 			"goes on %s.",
@@ -422,22 +524,26 @@ tell_clocks(FILE *to, const struct spanrec *spanrec,
 		fprintf(to, "Its retention class is '%s'. ", text);
 	tell_successors(to, spanrec, segment);
 	if (segment->state == STORE_STATE_PURGED) {
-		spanrec_time_zoned(spanrec->zone, clock.metadata_ns, when);
+		spanrec_time_zoned(spanrec->zone, until.note_ns, when);
 		fprintf(to, "This entry goes on %s.", when);
 		return;
 	}
-	if (clock.floor_ns > segment->call_start_ns) {
-		spanrec_time_zoned(spanrec->zone, clock.floor_ns, when);
-		fprintf(to, "It must be kept until %s. ", when);
+	if (until.floor_ns) {
+		spanrec_time_zoned(spanrec->zone, until.floor_ns, when);
+		fprintf(to, "%s until %s. ",
+			until.floor_ns == segment->not_before_ns
+			    ? "Since an earlier hold ended, it stays"
+			    : "It must be kept",
+			when);
 	}
-	spanrec_time_zoned(spanrec->zone, clock.ceiling_ns, when);
+	spanrec_time_zoned(spanrec->zone, until.ceiling_ns, when);
 	if (segment->state == STORE_STATE_HELD) {
 		fprintf(to, "Without the hold it would have to be gone by %s.",
 			when);
 		return;
 	}
 	fprintf(to, "It must be gone by %s; ", when);
-	spanrec_time_zoned(spanrec->zone, clock.due_ns, when);
+	spanrec_time_zoned(spanrec->zone, until.due_ns, when);
 	fprintf(to, "the next purge after %s deletes it.", when);
 }
 
@@ -446,6 +552,7 @@ static int
 tell_segment(struct spanrec *spanrec, const struct store_segment *segment)
 {
 	struct spanrec_gaps gaps;
+	struct acts acts;
 	int rc = spanrec_gaps_read(spanrec, segment, &gaps);
 	char *text = NULL;
 	size_t n;
@@ -456,13 +563,17 @@ tell_segment(struct spanrec *spanrec, const struct store_segment *segment)
 		log_error("not enough memory");
 		return EXIT_FAILED;
 	}
+	read_acts(spanrec, segment, &acts);
 	tell_decision(to, spanrec, segment);
-	tell_state(to, spanrec, segment);
+	tell_state(to, spanrec, segment, &acts);
 	if (!rc)
 		tell_gaps(to, segment, &gaps);
 	spanrec_gaps_fini(&gaps);
 	tell_scrubs(to, spanrec, segment);
+	tell_copies(to, spanrec, &acts);
+	tell_applied(to, spanrec, segment, &acts);
 	tell_clocks(to, spanrec, segment);
+	spanrec_applied_fini(&acts.applied);
 	if (fclose(to) == EOF) {
 		free(text);
 		log_error("not enough memory");

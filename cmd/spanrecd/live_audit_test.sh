@@ -88,7 +88,7 @@ kill -KILL $sender $recorder
 wait $recorder 2>/dev/null
 start
 check "a crash, and what it left" \
-	entered "spanrecd *recovery .*[1-9] recordings closed as interrupted"
+	entered "spanrecd *recovery .*[1-9] recordings* closed as interrupted"
 check "a second anchor" spanrec audit anchor --out anchors
 kill -HUP $recorder
 sleep 0.5

@@ -344,16 +344,15 @@ warn_purge(struct pipeline *p, json_t *warnings)
 {
 	enum guard_verdict verdict = atomic_load(&p->clock_verdict);
 	int64_t quiet_ns = pipeline_purge_quiet_ns(p);
-	char text[TEXT_BYTES];
+	char text[TEXT_BYTES], span[32];
 
 	if (verdict != GUARD_TRUSTED)
 		warn(warnings, guard_text(verdict));
 	if (quiet_ns <= GUARD_STALE_NS)
 		return;
 	snprintf(text, sizeof(text),
-		 "no purge has ended well for %" PRId64 " minutes: what is due "
-		 "may not be gone",
-		 quiet_ns / (60 * SECOND_NS));
+		 "no purge has ended well for %s: what is due may not be gone",
+		 guard_span_text(quiet_ns, span, sizeof(span)));
 	warn(warnings, text);
 }
 

@@ -250,6 +250,9 @@ held_meanwhile(void **state)
 	struct store_act act = { .type = STORE_ACT_OPEN,
 				 .now_ns = 1,
 				 .actor = "ann",
+				 .approver = "bob",
+				 .reason = "needed",
+				 .review_ns = INT64_MAX,
 				 .of = { .name = "C-1" } };
 	struct store_segment row, there;
 
