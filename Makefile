@@ -75,7 +75,8 @@ CFLAGS := -std=c11 -g $(WARN) $(CFLAGS.$V)
 CPPFLAGS := -D_GNU_SOURCE -I. -MMD -MP
 LDFLAGS := $(LDFLAGS.$V) -Wl,--as-needed
 LDLIBS := -lpcap -losipparser2 -lsodium -llmdb -luv -lyaml -ljansson \
-	-lsmartcols -lsndfile -lspandsp -lasound -lcap-ng -lsystemd \
+	-lsmartcols -lsndfile -lspandsp -lgsm -lbcg729 -lopencore-amrnb \
+	-lopencore-amrwb -lspeex -lopus -lasound -lcap-ng -lsystemd \
 	-lpthread -lm
 
 OBJ = $(patsubst %.c,$B/%.o,$(1))

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Payload types that mean the same everywhere (RFC 3551 tables 4 and 5), for
- * streams whose SDP does not name them or was never seen.
+ * streams whose SDP does not name them or was never seen; and the parameters of
+ * those whose SDP does.
  */
 #include "rtp/rtp.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* Indexed by payload type; an empty encoding is unassigned or reserved. G722
  * has a clock of 8000 by an old mistake that is kept (section 4.5.2). */
@@ -42,4 +44,38 @@ rtp_format_static(uint8_t payload_type, struct rtp_format *format)
 	memcpy(format->encoding, formats[payload_type].encoding,
 	       sizeof(formats[payload_type].encoding));
 	return true;
+}
+
+const char *
+rtp_format_parameter(const struct rtp_format *format, const char *name,
+		     size_t *n)
+{
+	const size_t name_bytes = strlen(name);
+	const char *p = format->parameters;
+
+	while (*p) {
+		size_t bytes = strcspn(p, ";");
+
+		if (bytes >= name_bytes &&
+		    strncasecmp(p, name, name_bytes) == 0 &&
+		    (bytes == name_bytes || p[name_bytes] == '=')) {
+			*n = bytes - name_bytes - (bytes > name_bytes);
+			return p + bytes - *n;
+		}
+		p += bytes + (p[bytes] == ';');
+	}
+	return NULL;
+}
+
+bool
+rtp_format_flag(const struct rtp_format *format, const char *name)
+{
+	size_t n;
+	const char *value = rtp_format_parameter(format, name, &n);
+
+	while (value && n && *value == '0') {
+		value++;
+		n--;
+	}
+	return value && n && *value >= '1' && *value <= '9';
 }

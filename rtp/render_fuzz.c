@@ -21,10 +21,10 @@ one_frame(struct rtp_render *r, struct rtp_render_frame *frame,
 	  const uint8_t *op, size_t n)
 {
 	static const struct rtp_format formats[] = {
-		{ "PCMA", 8000, 8, 1 },
-		{ "PCMU", 8000, 0, 1 },
-		{ "G729", 8000, 18, 1 },
-		{ "PCMU", 8000, 0, 0 },
+		{ "PCMA", 8000, 8, 1, "" },
+		{ "PCMU", 8000, 0, 1, "" },
+		{ "G729", 8000, 18, 1, "" },
+		{ "PCMU", 8000, 0, 0, "" },
 	};
 	size_t length = (size_t)op[5] * (op[0] & 0x80 ? 40 : 1);
 

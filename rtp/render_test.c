@@ -20,7 +20,7 @@
 #define S     (1000 * MS)
 #define START (1553782503 * S + 123456789)
 
-static const struct rtp_format pcma = { "PCMA", 8000, 8, 1 };
+static const struct rtp_format pcma = { "PCMA", 8000, 8, 1, "" };
 
 /* A stream of frames of one tone. */
 struct sender {
@@ -504,10 +504,10 @@ static void
 refused(void **state)
 {
 	static const struct rtp_format others[] = {
-		{ "G729", 8000, 18, 1 },
-		{ "telephone-event", 8000, 101, 1 },
-		{ "PCMA", 16000, 98, 1 },
-		{ "PCMA", 8000, 99, 2 },
+		{ "G723", 8000, 4, 1, "" },
+		{ "telephone-event", 8000, 101, 1, "" },
+		{ "PCMA", 16000, 98, 1, "" },
+		{ "PCMA", 8000, 99, 2, "" },
 	};
 	struct rtp_render_frame frame = { .time_ns = START };
 	uint8_t *payload = calloc(1, 8001);

@@ -44,13 +44,29 @@ rtp_seq_distance(uint16_t a, uint16_t b)
 /** Longest encoding name that is kept, with its NUL ("telephone-event"). */
 #define RTP_ENCODING_BYTES 24
 
+/** Format parameters that are kept, with their NUL. */
+#define RTP_PARAMETERS_BYTES 64
+
 /** What a payload type means: from the SDP, or from RFC 3551 table 4. */
 struct rtp_format {
 	char encoding[RTP_ENCODING_BYTES]; /**< "PCMA", as registered */
 	uint32_t clock_hz;                 /**< of the RTP timestamp */
 	uint8_t payload_type;
 	uint8_t channels;
+	/** Of a=fmtp, without blanks: "octet-align=1;mode-set=0,2". */
+	char parameters[RTP_PARAMETERS_BYTES];
 };
+
+/**
+ * The value of a format parameter, its name in any case. One without a value
+ * has the empty one.
+ *
+ * @return NULL: it is not there. Else borrowed from format, *n bytes
+ */
+const char *rtp_format_parameter(const struct rtp_format *format,
+				 const char *name, size_t *n);
+/** Is this parameter a number other than 0? */
+bool rtp_format_flag(const struct rtp_format *format, const char *name);
 
 /**
  * The static assignments of RFC 3551 section 6.

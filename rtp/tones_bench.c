@@ -93,9 +93,9 @@ int
 main(void)
 {
 	static const struct rtp_format formats[] = {
-		{ "PCMA", 8000, 8, 1 },
-		{ "PCMU", 8000, 0, 1 },
-		{ "G722", 8000, 9, 1 },
+		{ "PCMA", 8000, 8, 1, "" },
+		{ "PCMU", 8000, 0, 1, "" },
+		{ "G722", 8000, 9, 1, "" },
 	};
 	static uint8_t payloads[KINDS][SAMPLES];
 

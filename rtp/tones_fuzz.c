@@ -17,8 +17,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 enum { HEAD = 4, PAYLOAD_MAX = 1024 };
 
 static const struct rtp_format formats[] = {
-	{ "PCMA", 8000, 8, 1 }, { "PCMU", 8000, 0, 1 },  { "G722", 8000, 9, 1 },
-	{ "L16", 8000, 96, 1 }, { "G729", 8000, 18, 1 },
+	{ "PCMA", 8000, 8, 1, "" },  { "PCMU", 8000, 0, 1, "" },
+	{ "G722", 8000, 9, 1, "" },  { "L16", 8000, 96, 1, "" },
+	{ "G729", 8000, 18, 1, "" },
 };
 
 struct input {

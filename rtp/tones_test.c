@@ -31,10 +31,10 @@ static const float columns[] = { 1209, 1336, 1477, 1633 };
 
 enum codec { PCMA, PCMU, G722, L16, CODECS };
 static const struct rtp_format formats[CODECS] = {
-	[PCMA] = { "PCMA", 8000, 8, 1 },
-	[PCMU] = { "pcmu", 8000, 0, 1 },
-	[G722] = { "G722", 8000, 9, 1 },
-	[L16] = { "L16", 8000, 96, 1 },
+	[PCMA] = { "PCMA", 8000, 8, 1, "" },
+	[PCMU] = { "pcmu", 8000, 0, 1, "" },
+	[G722] = { "G722", 8000, 9, 1, "" },
+	[L16] = { "L16", 8000, 96, 1, "" },
 };
 
 struct sound {
@@ -594,12 +594,12 @@ static void
 test_formats(void **state)
 {
 	static const struct rtp_format others[] = {
-		{ "G729", 8000, 18, 1 },
-		{ "opus", 48000, 111, 2 },
-		{ "PCMA", 16000, 96, 1 },
-		{ "L16", 8000, 97, 2 },
-		{ "telephone-event", 8000, 101, 1 },
-		{ "CN", 8000, 13, 1 },
+		{ "G729", 8000, 18, 1, "" },
+		{ "opus", 48000, 111, 2, "" },
+		{ "PCMA", 16000, 96, 1, "" },
+		{ "L16", 8000, 97, 2, "" },
+		{ "telephone-event", 8000, 101, 1, "" },
+		{ "CN", 8000, 13, 1, "" },
 	};
 	static const uint8_t bytes[160];
 	struct rtp_tones_frame frame = { .payload = bytes,

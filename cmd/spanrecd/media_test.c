@@ -67,7 +67,7 @@ tell(enum writer_event_type type, uint64_t number, int64_t ms,
 	event.media.secure = number >= 1000;
 	if (number >= 500 && number < 1000)
 		event.media.formats[event.media.formats_count++] =
-		    (struct rtp_format){ "Telephone-Event", 8000, 101, 1 };
+		    (struct rtp_format){ "Telephone-Event", 8000, 101, 1, "" };
 	assert_int_equal(media_apply(table, &event), 0);
 }
 

@@ -12,7 +12,7 @@
 #include "cmd/testing/testing.h"
 #include "rtp/g711.h"
 
-static const struct rtp_format pcma = { "PCMA", 8000, 8, 1 };
+static const struct rtp_format pcma = { "PCMA", 8000, 8, 1, "" };
 
 static struct rtp_decoder *
 open_decoder(const struct rtp_format *format)
@@ -47,12 +47,12 @@ static void
 formats(void **state)
 {
 	static const struct rtp_format unknown[] = {
-		{ "PCM", 8000, 8, 1 },
-		{ "PCMA", 16000, 8, 1 },
-		{ "PCMA", 8000, 8, 2 },
-		{ "", 8000, 8, 1 },
+		{ "PCM", 8000, 8, 1, "" },
+		{ "PCMA", 16000, 8, 1, "" },
+		{ "PCMA", 8000, 8, 2, "" },
+		{ "", 8000, 8, 1, "" },
 	};
-	static const struct rtp_format any_case = { "pcmu", 8000, 0, 1 };
+	static const struct rtp_format any_case = { "pcmu", 8000, 0, 1, "" };
 	struct rtp_decoder *decoder;
 
 	assert_true(rtp_decoder_knows(&any_case));
