@@ -34,7 +34,7 @@ LIBRARY := $(filter-out $(TESTS) $(FUZZERS) $(BENCHES) $(MAINS) \
 	cmd/testing/%,$(SOURCES))
 # Programs that tests use; never installed.
 TEST_TOOLS := cmd/testing/wavtones.c cmd/testing/callgen.c \
-	cmd/testing/rewrap.c
+	cmd/testing/rewrap.c cmd/testing/speech.c
 TESTING := $(filter-out cmd/testing/callgen% cmd/testing/rewrap% \
 	$(TEST_TOOLS), \
 	$(filter cmd/testing/%,$(SOURCES)))
@@ -125,6 +125,9 @@ $B/%_fuzz: $B/%_fuzz.o $(LIB)
 
 $B/%_bench: $B/%_bench.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# The encoder that only tests need.
+$B/cmd/testing/speech: LDLIBS += -lvo-amrwbenc
 
 # What the index is measured beside.
 $B/store/scale_bench: LDLIBS += -lsqlite3

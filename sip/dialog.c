@@ -56,7 +56,9 @@ same_formats(const struct sip_media *a, const struct sip_media *b)
 
 		if (f->payload_type != g->payload_type ||
 		    f->clock_hz != g->clock_hz || f->channels != g->channels ||
-		    strcmp(f->encoding, g->encoding) != 0)
+		    strcmp(f->encoding, g->encoding) != 0 ||
+		    strcmp(sip_format_parameters(a, f),
+			   sip_format_parameters(b, g)) != 0)
 			return false;
 	}
 	return true;

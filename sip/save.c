@@ -208,13 +208,21 @@ walk_call(struct walk *w, struct sip_call *call)
 }
 
 static void
-walk_format(struct walk *w, struct sip_format *format)
+walk_format(struct walk *w, struct sip_media *media, struct sip_format *format)
 {
+	char parameters[SIP_PARAMETERS_BYTES] = "";
+
 	WALK_TEXT(w, format->encoding);
 	walk_u32(w, &format->clock_hz);
 	format->payload_type =
 	    (uint8_t)walk_choice(w, format->payload_type, 127);
 	walk_u8(w, &format->channels);
+	if (w->saving)
+		strncpy(parameters, sip_format_parameters(media, format),
+			sizeof(parameters) - 1);
+	WALK_TEXT(w, parameters);
+	if (!w->saving && !sip__parameters_keep(media, format, parameters))
+		fail(w, -EBADMSG);
 }
 
 static void
@@ -230,7 +238,7 @@ walk_media(struct walk *w, struct sip_media *media)
 	walk_flag(w, &media->candidate);
 	walk_count(w, &media->formats_count, SIP_FORMATS_MAX);
 	for (uint32_t i = 0; i < media->formats_count; i++)
-		walk_format(w, &media->formats[i]);
+		walk_format(w, media, &media->formats[i]);
 }
 
 /* ---- what decides how it goes on ----------------------------------------- */

@@ -679,6 +679,10 @@ fill_streams(struct sip_call_state *call)
 		s->media.formats_count = SIP_FORMATS_MAX;
 		for (int i = 0; i < SIP_FORMATS_MAX; i++)
 			FILL(s->media.formats[i].encoding);
+		for (uint8_t i = 0; i < 3; i++)
+			s->media.formats[i].parameters = (uint8_t)(1 + 63 * i);
+		for (int i = 1; i < SIP_MEDIA_PARAMETERS_BYTES; i++)
+			s->media.parameters[i] = i % 63 ? 'x' : '\0';
 		DL_APPEND(call->streams, s);
 	}
 }

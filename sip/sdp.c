@@ -9,7 +9,8 @@
  *
  *   c=IN IP4 192.0.2.1         where: of the session, or of the stream above
  *   m=audio 49170 RTP/AVP 8 0  what, and at which port; 0: refused
- *   a=rtpmap:97 G722/8000      which number means what
+ *   a=rtpmap:97 AMR/8000       which number means what ...
+ *   a=fmtp:97 octet-align=1    ... and how it is packed
  *   a=sendonly, a=crypto:...   which way, and whether it can be understood
  *   a=candidate:...            where else, as ICE (RFC 8839) tries
  *
@@ -247,6 +248,80 @@ read_rtpmap(struct reader *r, struct sip_text value)
 				   channels);
 }
 
+bool
+sip__parameters_keep(struct sip_media *media, struct sip_format *format,
+		     const char *text)
+{
+	size_t used = 1;
+
+	for (uint32_t i = 0; i < media->formats_count; i++) {
+		size_t at = media->formats[i].parameters;
+
+		if (at)
+			at += strlen(media->parameters + at) + 1;
+		if (at > used)
+			used = at;
+	}
+	if (!*text)
+		return true;
+	if (strlen(text) >= sizeof(media->parameters) - used)
+		return false;
+	memcpy(media->parameters + used, text, strlen(text) + 1);
+	format->parameters = (uint8_t)used;
+	return true;
+}
+
+/* Add what it is without blanks, all or nothing. */
+static void
+add_parameter(char text[SIP_PARAMETERS_BYTES], struct sip_text parameter)
+{
+	char *const begin = text + strlen(text);
+	char *const end = text + SIP_PARAMETERS_BYTES - 1;
+	char *first = begin, *p;
+
+	if (begin > text && begin < end)
+		*first++ = ';';
+	p = first;
+	for (size_t i = 0; i < parameter.n; i++) {
+		char c = parameter.p[i];
+
+		if (c == ' ' || c == '\t')
+			continue;
+		if (c < 0x21 || c > 0x7e || p == end) {
+			p = first;
+			break;
+		}
+		*p++ = c;
+	}
+	if (p > first)
+		*p = '\0';
+	else
+		*begin = '\0';
+}
+
+/** "97 octet-align=1; mode-set=0,2" */
+static void
+read_fmtp(struct reader *r, struct sip_text value)
+{
+	char text[SIP_PARAMETERS_BYTES] = "";
+	struct sip_text parameter;
+	uint32_t type;
+
+	if (!sip__text_number(next_word(&value), &type))
+		return;
+	while (value.p) {
+		parameter = sip__text_cut(value, ';', &value);
+		add_parameter(text, parameter);
+	}
+	for (uint32_t i = 0; i < r->media.formats_count; i++) {
+		struct sip_format *format = &r->media.formats[i];
+
+		if (format->payload_type == type && !format->parameters &&
+		    !sip__parameters_keep(&r->media, format, text))
+			r->sdp->cut = true;
+	}
+}
+
 /** "1 1 UDP 2130706431 192.0.2.1 8998 typ host": foundation, component (1 is
  * RTP), transport, priority, address, port. */
 static void
@@ -293,6 +368,8 @@ read_attribute(struct reader *r, struct sip_text line)
 		section->secure = true;
 	else if (sip__text_same(name, SIP_TEXT("rtpmap")) && r->in_audio)
 		read_rtpmap(r, value);
+	else if (sip__text_same(name, SIP_TEXT("fmtp")) && r->in_audio)
+		read_fmtp(r, value);
 	else if (sip__text_same(name, SIP_TEXT("candidate")) && r->in_audio)
 		read_candidate(r, value);
 }

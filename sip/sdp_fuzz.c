@@ -35,7 +35,11 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 			for (uint32_t f = 0; f < m->formats_count; f++)
 				assert(m->formats[f].payload_type < 128 &&
 				       memchr(m->formats[f].encoding, '\0',
-					      SIP_ENCODING_BYTES));
+					      SIP_ENCODING_BYTES) &&
+				       strlen(sip_format_parameters(
+					   m, &m->formats[f])) <
+					   SIP_PARAMETERS_BYTES);
+			assert(!m->parameters[SIP_MEDIA_PARAMETERS_BYTES - 1]);
 		}
 	}
 	free(copy);

@@ -45,9 +45,11 @@ describe(char *out, size_t out_bytes)
 		    directions[m->direction], m->secure ? "secure" : "plain");
 		for (uint32_t f = 0; f < m->formats_count; f++)
 			n += (size_t)snprintf(
-			    out + n, out_bytes - n, " %u:%s/%u/%u",
+			    out + n, out_bytes - n, " %u:%s/%u/%u%s%s",
 			    m->formats[f].payload_type, m->formats[f].encoding,
-			    m->formats[f].clock_hz, m->formats[f].channels);
+			    m->formats[f].clock_hz, m->formats[f].channels,
+			    m->formats[f].parameters ? "?" : "",
+			    sip_format_parameters(m, &m->formats[f]));
 	}
 }
 
@@ -68,7 +70,7 @@ static const struct {
 	  "a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
 	  "a=fmtp:101 0-16\r\na=ptime:20\r\na=rtcp-mux\r\na=sendrecv\r\n",
 	  "192.0.2.1:4000 #0 sendrecv plain 8:PCMA/8000/1 0:PCMU/8000/1 "
-	  "18:G729/8000/1 101:telephone-event/8000/1",
+	  "18:G729/8000/1 101:telephone-event/8000/1?0-16",
 	  SIP_SENDRECV, 0 },
 	/* the address of the stream counts, not that of the session */
 	{ HEAD C1 T0 AUDIO "c=IN IP4 192.0.2.7\r\n",
@@ -78,6 +80,26 @@ static const struct {
 		     "a=rtpmap:97 opus/48000/2\r\n",
 	  "192.0.2.1:4000 #0 sendrecv plain 9:G722/8000/1 96:/0/0 "
 	  "97:opus/48000/2",
+	  SIP_SENDRECV, 0 },
+	/* parameters: before the name or after, without blanks, those of no
+	 * payload type and those that are no text left out */
+	{ HEAD C1 T0 "m=audio 4000 RTP/AVP 96 97\r\n"
+		     "a=fmtp:96 octet-align=1;  mode-set = 0,2 ;;\tcrc;\r\n"
+		     "a=rtpmap:96 AMR/8000\r\na=rtpmap:97 AMR-WB/16000\r\n"
+		     "a=fmtp:97\r\na=fmtp:\r\na=fmtp:x y\r\n"
+		     "a=fmtp:98 a=b\r\na=fmtp:97 d\303\251=1;e=2\r\n"
+		     "a=fmtp:97 again\r\n",
+	  "192.0.2.1:4000 #0 sendrecv plain "
+	  "96:AMR/8000/1?octet-align=1;mode-set=0,2;crc "
+	  "97:AMR-WB/16000/1?e=2",
+	  SIP_SENDRECV, 0 },
+	/* ... and those that there is no room for */
+	{ HEAD C1 T0
+	  "m=audio 4000 RTP/AVP 97\r\n"
+	  "a=fmtp:97 a=2345678901234567890123456789012345678901234567"
+	  "890;c=3456;xx=234567890123456789;e=345;f=34\r\n",
+	  "192.0.2.1:4000 #0 sendrecv plain 97:/0/0?"
+	  "a=2345678901234567890123456789012345678901234567890;c=3456;f=34",
 	  SIP_SENDRECV, 0 },
 	/* LF alone, empty s=, no t=, a= and b= before c=, no last line end */
 	{ "v=0\no=x\ns=\na=sendonly\nb=AS:80\nc=IN IP4 192.0.2.1\n"

@@ -213,6 +213,9 @@ const char *sip_link_by_name(enum sip_link_by by);
 
 #define SIP_FORMATS_MAX 24
 #define SIP_ENCODING_BYTES 24
+/** Format parameters, with their NUL: of one format, and of a whole stream. */
+#define SIP_PARAMETERS_BYTES 64
+#define SIP_MEDIA_PARAMETERS_BYTES 192
 
 /** One payload format of an m= line. */
 struct sip_format {
@@ -220,6 +223,7 @@ struct sip_format {
 	uint32_t clock_hz;
 	uint8_t payload_type;
 	uint8_t channels;
+	uint8_t parameters; /**< where those of the stream have them; 0: none */
 };
 
 /** RFC 3264: which way media may flow, as its receiver declared. */
@@ -237,7 +241,21 @@ struct sip_media {
 			   * another's in a network of its own */
 	uint32_t formats_count;
 	struct sip_format formats[SIP_FORMATS_MAX];
+	char parameters[SIP_MEDIA_PARAMETERS_BYTES]; /**< the first byte is NUL */
 };
+
+/**
+ * Those of a=fmtp: printable ASCII without blanks, "octet-align=1;mode-set=0";
+ * of many, those that have room.
+ *
+ * @return borrowed from media
+ */
+static inline const char *
+sip_format_parameters(const struct sip_media *media,
+		      const struct sip_format *format)
+{
+	return media->parameters + format->parameters;
+}
 
 /*
  * The events of a call come in order of time, CALL first and END last, each
@@ -462,7 +480,7 @@ void sip_tracker_set_timeouts(struct sip_tracker *tracker, int64_t idle_ns,
 			      int64_t setup_ns);
 
 /** Longest state of a call as bytes. */
-#define SIP_SAVE_BYTES_MAX 16384
+#define SIP_SAVE_BYTES_MAX 20480
 
 /**
  * The state of one call as bytes, for sip_tracker_restore in another run. Holds

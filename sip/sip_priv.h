@@ -362,6 +362,14 @@ struct sip_sdp {
 };
 
 /**
+ * Keep the parameters of a format of this stream that has none yet.
+ *
+ * @return false: there is no room for them
+ */
+bool sip__parameters_keep(struct sip_media *media, struct sip_format *format,
+			  const char *text);
+
+/**
  * @param text may end in mid-line
  * @param cut the end of text is missing: an unfinished last line is ignored
  * @return 0, or -EBADMSG: this is no session description
@@ -681,7 +689,7 @@ struct sip_turn {
 };
 
 /** The first byte of a saved call; and what the key is checked by. */
-#define SIP_SAVE_VERSION   2
+#define SIP_SAVE_VERSION   3
 #define SIP_SAVE_KEY_CHECK SIP_TEXT("spanrec: the state of a call")
 
 /* tracker.c */

@@ -139,6 +139,8 @@ store__format_encode(uint8_t *p, uint8_t stream,
 		     const struct store_format *format)
 {
 	uint8_t *body = p + STORE__ITEM_HEAD_BYTES;
+	const size_t parameters =
+	    strnlen(format->parameters, sizeof(format->parameters) - 1);
 
 	memset(body, 0, STORE__FORMAT_BYTES - STORE__ITEM_HEAD_BYTES);
 	body[0] = format->payload_type;
@@ -146,14 +148,23 @@ store__format_encode(uint8_t *p, uint8_t stream,
 	store__le_put(body + 4, format->clock_hz, 4);
 	memcpy(body + 8, format->encoding,
 	       strnlen(format->encoding, sizeof(format->encoding) - 1));
-	return item_begin(p, ITEM_FORMAT, stream, STORE__FORMAT_BYTES);
+	memcpy(body + 32, format->parameters, parameters);
+	return item_begin(p, ITEM_FORMAT, stream,
+			  STORE__FORMAT_BYTES + parameters);
 }
 
 static int
 format_decode(struct store_format *format, const uint8_t *body, size_t n)
 {
+	size_t parameters;
+
 	if (n < STORE__FORMAT_BYTES - STORE__ITEM_HEAD_BYTES || body[31])
 		return -EBADMSG;
+	parameters = n - (STORE__FORMAT_BYTES - STORE__ITEM_HEAD_BYTES);
+	if (parameters > sizeof(format->parameters) - 1)
+		parameters = sizeof(format->parameters) - 1;
+	memset(format->parameters, 0, sizeof(format->parameters));
+	memcpy(format->parameters, body + 32, parameters);
 	format->payload_type = body[0];
 	format->channels = body[1];
 	format->clock_hz = (uint32_t)store__le_get(body + 4, 4);
@@ -362,8 +373,9 @@ int
 store__preamble_put(struct store__preamble *preamble, const uint8_t *item,
 		    size_t n)
 {
-	uint8_t *p = preamble->items;
 	size_t left = preamble->bytes, old = 0;
+	uint8_t *p = preamble->items;
+	uint32_t bytes;
 
 	for (; left; p += old, left -= old) {
 		old = STORE__ITEM_HEAD_BYTES + store__le_get(p + 2, 2);
@@ -372,20 +384,25 @@ store__preamble_put(struct store__preamble *preamble, const uint8_t *item,
 	}
 	if (left && old == n && memcmp(p, item, n) == 0)
 		return 0;
-	if (left && old == n && item[0] == ITEM_FORMAT) {
-		memcpy(p, item, n);
-		return 1;
-	}
-	if (left)
-		return -EBADMSG; /* another stream, or another length */
-	if (preamble->bytes + n > STORE__PREAMBLE_BYTES)
+	if (left && item[0] != ITEM_FORMAT)
+		return -EBADMSG; /* another stream */
+	if (!left)
+		old = 0;
+	bytes = preamble->bytes - (uint32_t)old + (uint32_t)n;
+	if (bytes > STORE__PREAMBLE_BYTES)
 		return -ENOSPC;
-	p = realloc(preamble->items, preamble->bytes + n);
-	if (!p)
-		return -ENOMEM;
-	memcpy(p + preamble->bytes, item, n);
-	preamble->items = p;
-	preamble->bytes += (uint32_t)n;
+	if (bytes > preamble->bytes) {
+		uint8_t *grown = realloc(preamble->items, bytes);
+
+		if (!grown)
+			return -ENOMEM;
+		p = grown + (preamble->bytes - left);
+		preamble->items = grown;
+	}
+	/* Another format takes the place of the old one. */
+	memmove(p + n, p + old, left - old);
+	memcpy(p, item, n);
+	preamble->bytes = bytes;
 	return 1;
 }
 

@@ -456,6 +456,92 @@ test_items_refused(void **state)
 	assert_int_equal(store__item_decode(&got, &known, item, n), -EBADMSG);
 }
 
+/** Parameters are the rest of a FORMAT, as many as there is room for. */
+static void
+test_format_parameters(void **state)
+{
+	struct store_format format = { .payload_type = 97,
+				       .channels = 1,
+				       .clock_hz = 16000,
+				       .encoding = "AMR-WB" };
+	uint8_t item[STORE__FORMAT_BYTES_MAX + 9], *copy;
+	struct store_item got;
+	bool known;
+	size_t n;
+
+	for (size_t length = 0; length < 64; length++) {
+		memset(format.parameters, 'a', length);
+		n = store__format_encode(item, 3, &format);
+		assert_int_equal(n, STORE__FORMAT_BYTES + length);
+		copy = testing_copy(item, n);
+		assert_int_equal(store__item_decode(&got, &known, copy, n), n);
+		assert_int_equal(got.stream, 3);
+		assert_memory_equal(&got.format, &format, sizeof(format));
+		free(copy);
+	}
+	/* A later version may have more to say. */
+	memset(item + n, 'b', 9);
+	item[2] += 9;
+	assert_int_equal(store__item_decode(&got, &known, item, n + 9), n + 9);
+	assert_string_equal(got.format.parameters, format.parameters);
+}
+
+/** Formats that change are replaced where they stand, whatever their length. */
+static void
+test_preamble(void **state)
+{
+	static const char *const parameters[] = { "", "octet-align=1", "a",
+						  "octet-align=0;b", "" };
+	const size_t count = sizeof(parameters) / sizeof(parameters[0]);
+	struct store__preamble preamble = { 0 };
+	const struct store_stream_info info = { .ssrc = 1 };
+	uint8_t item[STORE__FORMAT_BYTES_MAX];
+	size_t n, before = 0;
+
+	for (uint8_t stream = 0; stream < 3; stream++) {
+		struct store_format format = { .encoding = "AMR" };
+
+		n = store__stream_encode(item, stream, &info);
+		assert_int_equal(store__preamble_put(&preamble, item, n), 1);
+		n = store__format_encode(item, stream, &format);
+		assert_int_equal(store__preamble_put(&preamble, item, n), 1);
+	}
+	before = preamble.bytes;
+	for (size_t i = 1; i < count; i++) {
+		struct store_format format = { .encoding = "AMR" };
+		struct store_item got;
+		bool known;
+		int r;
+
+		snprintf(format.parameters, sizeof(format.parameters), "%s",
+			 parameters[i]);
+		n = store__format_encode(item, 1, &format);
+		testing_fail_allocation(1);
+		r = store__preamble_put(&preamble, item, n);
+		assert_true(r == 1 || r == -ENOMEM);
+		testing_fail_allocation(0);
+		if (r < 0)
+			r = store__preamble_put(&preamble, item, n);
+		assert_int_equal(r, 1);
+		assert_int_equal(store__preamble_put(&preamble, item, n), 0);
+		assert_int_equal(preamble.bytes,
+				 before + strlen(parameters[i]));
+		for (size_t at = 0, k = 0; at < preamble.bytes; k++) {
+			r = store__item_decode(&got, &known,
+					       preamble.items + at,
+					       preamble.bytes - at);
+			assert_true(r > 0);
+			at += (size_t)r;
+			assert_int_equal(got.stream, k / 2);
+			if (k % 2)
+				assert_string_equal(got.format.parameters,
+						    k == 3 ? parameters[i]
+							   : "");
+		}
+	}
+	free(preamble.items);
+}
+
 int
 main(void)
 {
@@ -472,6 +558,8 @@ main(void)
 		cmocka_unit_test(test_items_cut),
 		cmocka_unit_test(test_totals_of_before),
 		cmocka_unit_test(test_items_refused),
+		cmocka_unit_test(test_format_parameters),
+		cmocka_unit_test(test_preamble),
 	};
 
 	return store_init() ? 1 : cmocka_run_group_tests(tests, NULL, NULL);

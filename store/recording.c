@@ -311,7 +311,7 @@ int
 store_recording_format(struct store_recording *recording, int stream,
 		       const struct store_format *format)
 {
-	uint8_t item[STORE__FORMAT_BYTES];
+	uint8_t item[STORE__FORMAT_BYTES_MAX];
 	size_t n;
 
 	if (stream < 0 || (uint32_t)stream >= recording->streams)

@@ -537,6 +537,7 @@ struct store_format {
 	uint8_t channels;
 	uint32_t clock_hz;
 	char encoding[24];
+	char parameters[64]; /**< of a=fmtp, without blanks */
 };
 /** @return stream number (>= 0), or -ENOSPC (STORE_STREAMS_MAX), -ENOBUFS */
 int store_recording_stream(struct store_recording *recording,

@@ -188,6 +188,8 @@ bool store__id_sound(const char *id);
 #define STORE__ITEM_HEAD_BYTES 4
 #define STORE__STREAM_BYTES (STORE__ITEM_HEAD_BYTES + 44)
 #define STORE__FORMAT_BYTES (STORE__ITEM_HEAD_BYTES + 32)
+/** ... with the longest parameters. */
+#define STORE__FORMAT_BYTES_MAX (STORE__FORMAT_BYTES + 63)
 #define STORE__FRAME_BYTES (STORE__ITEM_HEAD_BYTES + 16) /**< and payload */
 #define STORE__GAP_BYTES (STORE__ITEM_HEAD_BYTES + 24)
 #define STORE__SCRUBBED_BYTES (STORE__ITEM_HEAD_BYTES + 56)
@@ -232,6 +234,7 @@ int store__head_decode(struct store__head *head,
 
 size_t store__stream_encode(uint8_t *p, uint8_t stream,
 			    const struct store_stream_info *info);
+/** @param p [STORE__FORMAT_BYTES_MAX] */
 size_t store__format_encode(uint8_t *p, uint8_t stream,
 			    const struct store_format *format);
 size_t store__frame_encode(uint8_t *p, const struct store_frame *frame);
@@ -263,8 +266,7 @@ struct store__preamble {
  * Add an encoded STREAM or FORMAT item, or replace the FORMAT it updates.
  *
  * @return 1: it was not known; 0: nothing new; -ENOSPC; -ENOMEM; -EBADMSG: a
- *         stream of this number is known as another one, or the item is not
- *         as long as the one it updates
+ *         stream of this number is known as another one
  */
 int store__preamble_put(struct store__preamble *preamble, const uint8_t *item,
 			size_t n) __attribute__((warn_unused_result));

@@ -85,6 +85,8 @@ note_format(struct spanrec_source *source, unsigned stream,
 
 	snprintf(format->encoding, sizeof(format->encoding), "%s",
 		 stored->encoding);
+	snprintf(format->parameters, sizeof(format->parameters), "%s",
+		 stored->parameters);
 	format->clock_hz = stored->clock_hz;
 	format->channels = stored->channels;
 	format->payload_type = stored->payload_type;

@@ -372,6 +372,7 @@ introduce(struct segment *s, int stream, const struct rtp_format *format)
 	if (r < 0)
 		return r;
 	snprintf(f.encoding, sizeof(f.encoding), "%s", format->encoding);
+	snprintf(f.parameters, sizeof(f.parameters), "%s", format->parameters);
 	r = store_recording_format(s->recording, stream, &f);
 	if (r < 0)
 		return r;

@@ -203,6 +203,8 @@ control__tell_media(struct control_state *c, const struct control_call *call,
 
 		memcpy(format->encoding, media->formats[i].encoding,
 		       sizeof(format->encoding));
+		snprintf(format->parameters, sizeof(format->parameters), "%s",
+			 sip_format_parameters(media, &media->formats[i]));
 		format->clock_hz = media->formats[i].clock_hz;
 		format->payload_type = media->formats[i].payload_type;
 		format->channels = media->formats[i].channels;
