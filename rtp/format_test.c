@@ -48,10 +48,41 @@ unassigned(void **state)
 	assert_false(rtp_format_static(96, &format));
 }
 
+static void
+parameters(void **state)
+{
+	const struct rtp_format format = {
+		.parameters = "octet-align=1;Mode-Set=0,2;crc;x=;n=00;m=03"
+	};
+	const struct rtp_format none = { .encoding = "AMR" };
+	size_t n = 99;
+
+	assert_int_equal(*rtp_format_parameter(&format, "OCTET-ALIGN", &n),
+			 '1');
+	assert_int_equal(n, 1);
+	assert_memory_equal(rtp_format_parameter(&format, "mode-set", &n),
+			    "0,2", 3);
+	assert_int_equal(n, 3);
+	assert_non_null(rtp_format_parameter(&format, "crc", &n));
+	assert_int_equal(n, 0);
+	assert_non_null(rtp_format_parameter(&format, "x", &n));
+	assert_int_equal(n, 0);
+	assert_null(rtp_format_parameter(&format, "octet", &n));
+	assert_null(rtp_format_parameter(&format, "octet-align=", &n));
+	assert_null(rtp_format_parameter(&none, "crc", &n));
+	assert_true(rtp_format_flag(&format, "octet-align"));
+	assert_true(rtp_format_flag(&format, "m"));
+	assert_false(rtp_format_flag(&format, "n"));
+	assert_false(rtp_format_flag(&format, "x"));
+	assert_false(rtp_format_flag(&format, "crc"));
+	assert_false(rtp_format_flag(&none, "octet-align"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(parameters),
 		cmocka_unit_test(assigned),
 		cmocka_unit_test(unassigned),
 	};

@@ -160,6 +160,12 @@ begin(struct world *w)
 	w->start_ns = row.start_ns;
 	memcpy(event.head, &row, SEGMENT_HEAD_BYTES);
 	w->last_pause = NULL;
+	w->media.formats_count = 1;
+	w->media.formats[0] = (struct rtp_format){ .encoding = "PCMA",
+						   .clock_hz = 8000,
+						   .channels = 1,
+						   .parameters = "a=1;b",
+						   .payload_type = 8 };
 	w->segment = segment_new(&event, pauses, &no_hold);
 	assert_non_null(w->segment);
 	memset(w->expected, 0, sizeof(w->expected));
@@ -405,6 +411,10 @@ read_back(struct world *w)
 
 		if (item.type == STORE_ITEM_FRAME)
 			w->sounds[item.stream]--;
+		if (item.type == STORE_ITEM_FORMAT) {
+			assert_string_equal(item.format.encoding, "PCMA");
+			assert_string_equal(item.format.parameters, "a=1;b");
+		}
 		if (item.type != STORE_ITEM_GAP)
 			continue;
 		/* What is lost while others are left out stands first. */

@@ -5,6 +5,8 @@
  *   speech encode amr|amr-wb|g729 MODE [dtx] <pcm >frames
  *       by the codec's own library; AMR with the header octet of RFC 4867
  *       section 5
+ *   speech plain amr|amr-wb|g729 <frames >pcm
+ *       decoded by that library, one frame after the other
  *   speech decode ENCODING HZ CHANNELS [PARAMETERS] <payloads >pcm
  *       as the recorder plays them; one of length 65535 is missing, and takes
  *       as long as the one before
@@ -18,8 +20,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <bcg729/decoder.h>
 #include <bcg729/encoder.h>
+#include <opencore-amrnb/interf_dec.h>
 #include <opencore-amrnb/interf_enc.h>
+#include <opencore-amrwb/dec_if.h>
 #include <vo-amrwbenc/enc_if.h>
 
 #include "rtp/decoder.h"
@@ -114,6 +119,53 @@ get(uint8_t *bytes)
 	return (int)fread(bytes, 1, (size_t)(high << 8 | low), stdin);
 }
 
+static void
+plain_amr(bool wide)
+{
+	void *decoder = wide ? D_IF_init() : Decoder_Interface_init();
+	static uint8_t frame[MISSING];
+	int16_t pcm[FRAME_SAMPLES_MAX];
+
+	while (get(frame) >= 0) {
+		if (wide)
+			D_IF_decode(decoder, frame, pcm, 0);
+		else
+			Decoder_Interface_Decode(decoder, frame, pcm, 0);
+		fwrite(pcm, sizeof(*pcm), wide ? 320 : 160, stdout);
+	}
+	if (wide)
+		D_IF_exit(decoder);
+	else
+		Decoder_Interface_exit(decoder);
+}
+
+static void
+plain_g729(void)
+{
+	bcg729DecoderChannelContextStruct *decoder = initBcg729DecoderChannel();
+	static uint8_t frame[MISSING];
+	int16_t pcm[FRAME_SAMPLES_MAX];
+	int n;
+
+	/* Nothing was sent where the noise goes on. */
+	while ((n = get(frame)) >= 0) {
+		bcg729Decoder(decoder, n ? frame : NULL, (uint8_t)n, n == 0,
+			      n == 2, 0, pcm);
+		fwrite(pcm, sizeof(*pcm), 80, stdout);
+	}
+	closeBcg729DecoderChannel(decoder);
+}
+
+static int
+plain(const char *codec)
+{
+	if (!strcmp(codec, "g729"))
+		plain_g729();
+	else
+		plain_amr(!strcmp(codec, "amr-wb"));
+	return 0;
+}
+
 static int
 decode(const struct rtp_format *format)
 {
@@ -155,6 +207,8 @@ main(int argc, char **argv)
 {
 	if (argc >= 4 && !strcmp(argv[1], "encode"))
 		return encode(argv[2], number(argv[3]), argc > 4);
+	if (argc >= 3 && !strcmp(argv[1], "plain"))
+		return plain(argv[2]);
 	if (argc >= 5 && !strcmp(argv[1], "decode")) {
 		struct rtp_format format = {
 			.clock_hz = (uint32_t)number(argv[3]),
