@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <spandsp.h>
 
 #include "cmd/testing/testing.h"
 #include "rtp/g711.h"
@@ -48,14 +49,49 @@ formats(void **state)
 {
 	static const struct rtp_format unknown[] = {
 		{ "PCM", 8000, 8, 1, "" },
+		{ "G722", 16000, 9, 1, "" },
+		{ "GSM", 8000, 3, 2, "" },
+		{ "iLBC", 8000, 97, 1, "mode=20" },
+		{ "G723", 8000, 4, 1, "" },
+		{ "SILK", 16000, 97, 1, "" },
+		{ "telephone-event", 8000, 101, 1, "" },
+		{ "CN", 8000, 13, 1, "" },
+		{ "red", 8000, 121, 1, "" },
+		{ "G726-48", 8000, 97, 1, "" },
+		{ "AMR", 16000, 97, 1, "" },
+		{ "AMR", 8000, 97, 2, "" },
+		{ "AMR", 8000, 97, 1, "octet-align=1;crc=1" },
+		{ "AMR", 8000, 97, 1, "robust-sorting=1" },
+		{ "AMR-WB", 16000, 97, 1, "interleaving=4" },
+		{ "AMR-WB+", 72000, 97, 1, "" },
+		{ "speex", 44100, 97, 1, "" },
+		{ "opus", 16000, 97, 2, "" },
+		{ "opus", 48000, 97, 3, "" },
+		{ "L16", 4000, 97, 1, "" },
+		{ "L16", 96000, 97, 1, "" },
+		{ "L16", 8000, 97, 3, "" },
 		{ "PCMA", 16000, 8, 1, "" },
 		{ "PCMA", 8000, 8, 2, "" },
 		{ "", 8000, 8, 1, "" },
 	};
-	static const struct rtp_format any_case = { "pcmu", 8000, 0, 1, "" };
+	static const struct rtp_format any_case[] = {
+		{ "pcmu", 8000, 0, 1, "" },
+		{ "g722", 8000, 0, 1, "" },
+		{ "G721", 8000, 0, 1, "" },
+		{ "aal2-g726-40", 8000, 0, 1, "" },
+		{ "G729a", 8000, 0, 1, "annexb=no" },
+		{ "amr-wb", 16000, 0, 1, "crc=0;robust-sorting=0" },
+		{ "SPEEX", 32000, 0, 1, "" },
+		{ "Opus", 48000, 0, 1, "" },
+		{ "l16", 44100, 0, 2, "" },
+	};
 	struct rtp_decoder *decoder;
 
-	assert_true(rtp_decoder_knows(&any_case));
+	for (size_t i = 0; i < sizeof(any_case) / sizeof(any_case[0]); i++) {
+		assert_true(rtp_decoder_knows(&any_case[i]));
+		assert_int_equal(rtp_decoder_open(&decoder, &any_case[i]), 0);
+		rtp_decoder_close(&decoder);
+	}
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
 		assert_false(rtp_decoder_knows(&unknown[i]));
 		assert_int_equal(rtp_decoder_open(&decoder, &unknown[i]),
@@ -64,7 +100,7 @@ formats(void **state)
 }
 
 static double
-power(const int16_t *pcm, size_t n)
+mean_power(const int16_t *pcm, size_t n)
 {
 	double sum = 0;
 
@@ -95,21 +131,95 @@ conceals(void **state)
 	}
 	assert_int_equal(rtp_decoder_decode(decoder, pcm, 800, payload, 800),
 			 800);
-	before = power(pcm, 800);
+	before = mean_power(pcm, 800);
 	rtp_decoder_conceal(decoder, pcm, 80, NULL, 0);
-	assert_true(power(pcm, 80) > before * 0.4);
+	assert_true(mean_power(pcm, 80) > before * 0.4);
 	rtp_decoder_conceal(decoder, pcm, 720, NULL, 0);
-	assert_true(power(pcm + 480, 240) < before * 0.01);
+	assert_true(mean_power(pcm + 480, 240) < before * 0.01);
 	rtp_decoder_close(&decoder);
+}
+
+/* Samples of either channel by themselves, and both. */
+static void
+mixes(void **state)
+{
+	static const struct rtp_format stereo = { "L16", 48000, 97, 2, "" };
+	static const uint8_t payload[] = { 0x7f, 0xff, 0x7f, 0xff, 0x80, 0x00,
+					   0x80, 0x00, 0x01, 0x00, 0xff, 0xfe };
+	struct rtp_decoder *decoder = open_decoder(&stereo);
+	int16_t pcm[3];
+
+	assert_int_equal(
+	    rtp_decoder_decode(decoder, pcm, 3, payload, sizeof(payload)), 3);
+	assert_int_equal(pcm[0], 32767);
+	assert_int_equal(pcm[1], -32768);
+	assert_int_equal(pcm[2], 127);
+	assert_int_equal(rtp_decoder_decode(decoder, pcm, 3, payload, 6),
+			 -EBADMSG);
+	rtp_decoder_close(&decoder);
+}
+
+/* A low tone, twice as loud as there is room for. @return bytes */
+static int
+code_tone(const struct rtp_format *format, uint8_t *payload)
+{
+	static int16_t pcm[4000];
+	g722_encode_state_t *g722;
+	g726_state_t *g726;
+	int n;
+
+	for (int i = 0; i < 4000; i++) {
+		double x = 65534 * sin(2 * M_PI * i / 100);
+
+		pcm[i] = (int16_t)fmin(fmax(x, INT16_MIN), INT16_MAX);
+	}
+	if (strcmp(format->encoding, "G722") == 0) {
+		g722 = g722_encode_init(NULL, 64000, 0);
+		n = g722_encode(g722, payload, pcm, 4000);
+		g722_encode_free(g722);
+	} else {
+		g726 = g726_init(NULL, 32000, G726_ENCODING_LINEAR,
+				 G726_PACKING_RIGHT);
+		n = g726_encode(g726, payload, pcm, 4000);
+		g726_free(g726);
+	}
+	return n;
+}
+
+/* It is cut off: no sample comes out with the other sign. */
+static void
+too_loud(void **state)
+{
+	static const struct rtp_format formats[] = {
+		{ "G726-32", 8000, 97, 1, "" },
+		{ "G722", 8000, 9, 1, "" },
+	};
+	static int16_t pcm[4000];
+	static uint8_t payload[4000];
+
+	for (int i = 0; i < 2; i++) {
+		struct rtp_decoder *decoder = open_decoder(&formats[i]);
+		int n = code_tone(&formats[i], payload), most = 0;
+
+		assert_int_equal(
+		    rtp_decoder_decode(decoder, pcm, 4000, payload, (size_t)n),
+		    4000);
+		for (int k = 1; k < 4000; k++) {
+			assert_true(abs(pcm[k] - pcm[k - 1]) < 40000);
+			most = abs(pcm[k]) > most ? abs(pcm[k]) : most;
+		}
+		assert_true(most >= INT16_MAX);
+		rtp_decoder_close(&decoder);
+	}
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(decodes),
-		cmocka_unit_test(formats),
-		cmocka_unit_test(conceals),
+		cmocka_unit_test(decodes),  cmocka_unit_test(formats),
+		cmocka_unit_test(conceals), cmocka_unit_test(mixes),
+		cmocka_unit_test(too_loud),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

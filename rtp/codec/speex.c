@@ -20,6 +20,9 @@
 /** No layer is shorter: what is left after the last frame is padding. */
 #define LAYER_BITS_MIN 5
 #define WIDER_MAX      2
+/** libspeex begins with room for so much, and would print that it needs more.
+ */
+#define PACKET_BYTES_MAX 2000
 
 enum { MODE_USER = 13, MODE_IN_BAND = 14, MODE_END = 15 };
 
@@ -119,7 +122,7 @@ decode_speex(void *state, int16_t *pcm, size_t capacity, const uint8_t *payload,
 	     size_t n)
 {
 	struct state *s = state;
-	int frames = count_frames(payload, n);
+	int frames = n > PACKET_BYTES_MAX ? -EBADMSG : count_frames(payload, n);
 
 	if (frames < 0)
 		return frames;
