@@ -17,13 +17,16 @@
 #include "rtp/codec/codec_priv.h"
 
 #define BIT_RATE 64000
-/** Of the receive filter: half of them for each of the two samples. */
-#define TAPS 24
+/** Of the receive filter, for each of the two samples. */
+#define TAPS 12
+/** So many bytes are decoded at a time. */
+#define BLOCK 160
 
 struct state {
 	g722_decode_state_t g722;
-	int32_t
-	    sums[TAPS]; /**< low and high band, sum and difference in turn */
+	/** Of the low and the high band; the first are those of before. */
+	int32_t sum[TAPS - 1 + BLOCK];
+	int32_t difference[TAPS - 1 + BLOCK];
 };
 
 static int
@@ -47,26 +50,31 @@ limited(int32_t sample)
 					      : sample);
 }
 
-/* Two bands in, two samples out, in the same place.
- */
+/* Both bands in, two samples out for each pair, in the same place. */
 static void
-join_bands(int32_t *sums, int16_t pcm[2])
+join_bands(struct state *s, int16_t *pcm, size_t pairs)
 {
-	static const int32_t taps[TAPS / 2] = { 3,    -11,  12,   32,
-						-210, 951,  3876, -805,
-						362,  -156, 53,   -11 };
-	const int32_t low = pcm[0] / 2, high = pcm[1] / 2;
-	int32_t first = 0, second = 0;
+	static const int32_t taps[TAPS] = { 3,    -11,  12,  32,   -210, 951,
+					    3876, -805, 362, -156, 53,   -11 };
+	const size_t kept = (TAPS - 1) * sizeof(int32_t);
 
-	memmove(sums, sums + 2, (TAPS - 2) * sizeof(*sums));
-	sums[TAPS - 2] = low + high;
-	sums[TAPS - 1] = low - high;
-	for (int i = 0; i < TAPS / 2; i++) {
-		second += sums[2 * i] * taps[i];
-		first += sums[2 * i + 1] * taps[TAPS / 2 - 1 - i];
+	for (size_t i = 0; i < pairs; i++) {
+		const int32_t low = pcm[2 * i] / 2, high = pcm[2 * i + 1] / 2;
+		const int32_t *sum = s->sum + i,
+			      *difference = s->difference + i;
+		int32_t first = 0, second = 0;
+
+		s->sum[TAPS - 1 + i] = low + high;
+		s->difference[TAPS - 1 + i] = low - high;
+		for (int k = 0; k < TAPS; k++) {
+			first += difference[k] * taps[TAPS - 1 - k];
+			second += sum[k] * taps[k];
+		}
+		pcm[2 * i] = limited(first >> 11);
+		pcm[2 * i + 1] = limited(second >> 11);
 	}
-	pcm[0] = limited(first >> 11);
-	pcm[1] = limited(second >> 11);
+	memmove(s->sum, s->sum + pairs, kept);
+	memmove(s->difference, s->difference + pairs, kept);
 }
 
 static int
@@ -74,14 +82,17 @@ decode_g722(void *state, int16_t *pcm, size_t capacity, const uint8_t *payload,
 	    size_t n)
 {
 	struct state *s = state;
-	int samples;
+	size_t part;
 
 	if (n > capacity / 2)
 		return -ENOSPC;
-	samples = g722_decode(&s->g722, pcm, payload, (int)n);
-	for (int i = 0; i < samples; i += 2)
-		join_bands(s->sums, pcm + i);
-	return samples;
+	for (size_t done = 0; done < n; done += part) {
+		part = n - done < BLOCK ? n - done : BLOCK;
+		g722_decode(&s->g722, pcm + 2 * done, payload + done,
+			    (int)part);
+		join_bands(s, pcm + 2 * done, part);
+	}
+	return (int)(2 * n);
 }
 
 const struct rtp__codec rtp__codec_g722 = {

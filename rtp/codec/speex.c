@@ -37,6 +37,7 @@ struct walk {
 	const uint8_t *bytes;
 	size_t n; /**< bits */
 	size_t at;
+	bool widest; /**< the decoder is for 32 kHz */
 };
 
 static unsigned
@@ -81,6 +82,9 @@ walk_layer(struct walk *w, size_t *frames, unsigned *wider)
 		if (mode >= sizeof(wide) / sizeof(wide[0]) || *frames == 0 ||
 		    ++*wider > WIDER_MAX)
 			return -EBADMSG;
+		/* Of the widest there is one mode, and none. */
+		if (w->widest && *wider == WIDER_MAX && mode > 1)
+			return -EBADMSG;
 		w->at = begin + wide[mode];
 		return 1;
 	}
@@ -103,9 +107,10 @@ walk_layer(struct walk *w, size_t *frames, unsigned *wider)
 
 /* @return frames, or -EBADMSG */
 static int
-count_frames(const uint8_t *payload, size_t n)
+count_frames(const struct state *s, const uint8_t *payload, size_t n)
 {
-	struct walk w = { payload, n * 8, 0 };
+	struct walk w = { payload, n * 8, 0,
+			  s->frame_samples == RTP__FRAME_SAMPLES_MAX };
 	size_t frames = 0;
 	unsigned wider = 0;
 	int r = 1;
@@ -122,7 +127,8 @@ decode_speex(void *state, int16_t *pcm, size_t capacity, const uint8_t *payload,
 	     size_t n)
 {
 	struct state *s = state;
-	int frames = n > PACKET_BYTES_MAX ? -EBADMSG : count_frames(payload, n);
+	int frames =
+	    n > PACKET_BYTES_MAX ? -EBADMSG : count_frames(s, payload, n);
 
 	if (frames < 0)
 		return frames;
