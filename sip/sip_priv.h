@@ -381,6 +381,14 @@ bool sip__parameters_keep(struct sip_media *media, struct sip_format *format,
 			  const char *text);
 
 /**
+ * Keep the parameters of a format of this stream that has none yet.
+ *
+ * @return false: there is no room for them
+ */
+bool sip__parameters_keep(struct sip_media *media, struct sip_format *format,
+			  const char *text);
+
+/**
  * @param text may end in mid-line
  * @param cut the end of text is missing: an unfinished last line is ignored
  * @return 0, or -EBADMSG: this is no session description

@@ -212,15 +212,17 @@ set_length(struct spanrec_audio *audio)
 	const char *id = audio->selection->segments[0].id;
 
 	if (audio->frames && audio->frames == audio->frames_unknown) {
-		log_error("%s is in the encoding '%s', which this version "
-			  "stores but cannot play",
+		log_error("%s is in the encoding '%s', which cannot be "
+			  "decoded here: it is stored as received; export "
+			  "--format pcap gives the packets",
 			  id, audio->encoding);
 		return EXIT_FAILED;
 	}
 	if (audio->frames_unknown)
 		log_warning("%" PRIu64 " packets are in the encoding '%s', "
-			    "which this version cannot play; they are "
-			    "silence here",
+			    "which cannot be decoded here: they are stored as "
+			    "received, and silence here; export --format pcap "
+			    "gives the packets",
 			    audio->frames_unknown, audio->encoding);
 	audio->frames = count_samples(audio);
 	return 0;

@@ -12,6 +12,9 @@
  * contents, and a payload that does not fit what was declared and fits the
  * other is that.
  *
+ * Until the first frame of speech there is silence: what opencore-amr makes of
+ * noise or of nothing before it depends on memory that it did not set.
+ *
  * opencore-amr takes frames as the file format of RFC 4867 section 5 has them,
  * and no length: it gets a frame of the longest length, zeros after its end.
  */
@@ -42,6 +45,7 @@ struct kind {
 struct state {
 	const struct kind *kind;
 	bool aligned;
+	bool begun; /**< there was speech */
 	void *decoder;
 };
 
@@ -147,7 +151,19 @@ read_table(const struct kind *kind, struct bits toc, size_t *table)
 }
 
 static void
-decode_frame(const struct state *s, struct entry entry, struct bits *frames,
+decode_bits(struct state *s, const uint8_t frame[FRAME_BYTES_MAX], int16_t *pcm,
+	    uint8_t type)
+{
+	if (type < s->kind->sid)
+		s->begun = true;
+	if (s->begun)
+		s->kind->decode(s->decoder, frame, pcm, type == NO_DATA);
+	else
+		memset(pcm, 0, s->kind->frame_samples * sizeof(*pcm));
+}
+
+static void
+decode_frame(struct state *s, struct entry entry, struct bits *frames,
 	     int16_t *pcm)
 {
 	const struct kind *kind = s->kind;
@@ -167,7 +183,7 @@ decode_frame(const struct state *s, struct entry entry, struct bits *frames,
 		left -= part;
 	}
 	frames->at = end;
-	kind->decode(s->decoder, frame, pcm, entry.type == NO_DATA);
+	decode_bits(s, frame, pcm, entry.type);
 	explicit_bzero(frame, sizeof(frame));
 }
 
@@ -175,7 +191,7 @@ static int
 decode_amr(void *state, int16_t *pcm, size_t capacity, const uint8_t *payload,
 	   size_t n)
 {
-	const struct state *s = state;
+	struct state *s = state;
 	struct bits toc = begin(payload, n, s->aligned), frames;
 	size_t table, count;
 
@@ -203,9 +219,8 @@ static void
 conceal_amr(void *state, int16_t *pcm)
 {
 	static const uint8_t frame[FRAME_BYTES_MAX] = { NO_DATA << 3 | 1 << 2 };
-	const struct state *s = state;
 
-	s->kind->decode(s->decoder, frame, pcm, 1);
+	decode_bits(state, frame, pcm, NO_DATA);
 }
 
 /* Nobody was ever seen to use the rest of RFC 4867. */
@@ -229,6 +244,7 @@ open_kind(void **state, const struct rtp_format *format,
 		return -ENOMEM;
 	s->kind = kind;
 	s->aligned = rtp_format_flag(format, "octet-align");
+	s->begun = false;
 	s->decoder = init();
 	if (!s->decoder) {
 		free(s);

@@ -189,14 +189,32 @@ bad(void **state)
 	}
 }
 
+/* Noise before the first speech is silence, as is what is missing there. */
+static void
+before_speech(void **state)
+{
+	struct rtp_decoder *decoder = open_decoder(&wide);
+
+	for (int round = 0; round < 3; round++) {
+		assert_int_equal(
+		    decode_one(decoder, round ? 9 : NO_DATA, 1, round ? 40 : 0),
+		    2 * FRAME);
+		for (int i = 0; i < 2 * FRAME; i++)
+			assert_int_equal(pcm[i], 0);
+		rtp_decoder_conceal(decoder, pcm, 2 * FRAME, NULL, 0);
+		for (int i = 0; i < 2 * FRAME; i++)
+			assert_int_equal(pcm[i], 0);
+	}
+	rtp_decoder_close(&decoder);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lengths),
-		cmocka_unit_test(several),
-		cmocka_unit_test(other_framing),
-		cmocka_unit_test(bad),
+		cmocka_unit_test(lengths),       cmocka_unit_test(several),
+		cmocka_unit_test(other_framing), cmocka_unit_test(bad),
+		cmocka_unit_test(before_speech),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,7 +37,10 @@ struct walk {
 	const uint8_t *bytes;
 	size_t n; /**< bits */
 	size_t at;
-	bool widest; /**< the decoder is for 32 kHz */
+	unsigned layers; /**< wider ones that the decoder takes */
+	unsigned taken;  /**< so many of these: the rest it skips */
+	unsigned wider;  /**< since the last of 8 kHz, which are ... */
+	size_t frames;
 };
 
 static unsigned
@@ -51,57 +54,66 @@ take(struct walk *w, unsigned n)
 	return value << n;
 }
 
-/* Requests to the other end, RFC 5574 has none of them. */
+/* Requests to the other end, or of a program's own. */
 static void
-skip_in_band(struct walk *w)
+skip_request(struct walk *w, unsigned mode)
 {
 	static const uint8_t bits[16] = { 1, 1, 4,  4,  4,  4,  4,  4,
 					  8, 8, 16, 16, 32, 32, 64, 64 };
 
-	w->at += bits[take(w, 4)];
+	const unsigned kind = take(w, 4);
+
+	w->at += mode == MODE_USER ? 5 + 8 * kind : bits[kind];
+}
+
+/* A wider layer. @return is it one? */
+static bool
+walk_wider(struct walk *w)
+{
+	static const uint16_t bits[] = { 4, 36, 112, 192, 352 };
+	const unsigned mode = take(w, 3);
+
+	w->wider++;
+	if (w->frames == 0 || w->wider > WIDER_MAX ||
+	    mode >= sizeof(bits) / sizeof(bits[0]))
+		return false;
+	w->at += bits[mode] - 4;
+	/* One without bits libspeex cannot skip; of the widest, there is only
+	 * one that has some. */
+	if (w->wider > w->taken)
+		return mode > 0;
+	return w->wider < WIDER_MAX || mode <= 1;
 }
 
 /*
  * A layer, or what is in the place of one.
  *
- * @param frames counts the layers of 8 kHz
- * @param wider layers since the last one
  * @return 1: go on, 0: the end, -EBADMSG
  */
 static int
-walk_layer(struct walk *w, size_t *frames, unsigned *wider)
+walk_layer(struct walk *w)
 {
-	static const uint16_t narrow[] = { 5,   43,  119, 160, 220,
-					   300, 364, 492, 79 };
-	static const uint16_t wide[] = { 4, 36, 112, 192, 352 };
-	const size_t begin = w->at;
+	static const uint16_t bits[] = {
+		5, 43, 119, 160, 220, 300, 364, 492, 79
+	};
 	unsigned mode;
 
-	if (take(w, 1)) {
-		mode = take(w, 3);
-		if (mode >= sizeof(wide) / sizeof(wide[0]) || *frames == 0 ||
-		    ++*wider > WIDER_MAX)
-			return -EBADMSG;
-		/* Of the widest there is one mode, and none. */
-		if (w->widest && *wider == WIDER_MAX && mode > 1)
-			return -EBADMSG;
-		w->at = begin + wide[mode];
-		return 1;
-	}
+	if (take(w, 1))
+		return walk_wider(w) ? 1 : -EBADMSG;
 	mode = take(w, 4);
 	if (mode == MODE_END)
 		return 0;
-	if (mode == MODE_IN_BAND) {
-		skip_in_band(w);
-	} else if (mode == MODE_USER) {
-		w->at += 5 + (size_t)8 * take(w, 4);
-	} else if (mode < sizeof(narrow) / sizeof(narrow[0])) {
-		w->at = begin + narrow[mode];
-		*wider = 0;
-		++*frames;
-	} else {
-		return -EBADMSG;
+	if (mode == MODE_IN_BAND || mode == MODE_USER) {
+		skip_request(w, mode);
+		w->taken = 0;
+		return 1;
 	}
+	if (mode >= sizeof(bits) / sizeof(bits[0]))
+		return -EBADMSG;
+	w->at += bits[mode] - 5;
+	w->taken = w->layers;
+	w->wider = 0;
+	w->frames++;
 	return 1;
 }
 
@@ -109,17 +121,16 @@ walk_layer(struct walk *w, size_t *frames, unsigned *wider)
 static int
 count_frames(const struct state *s, const uint8_t *payload, size_t n)
 {
-	struct walk w = { payload, n * 8, 0,
-			  s->frame_samples == RTP__FRAME_SAMPLES_MAX };
-	size_t frames = 0;
-	unsigned wider = 0;
+	struct walk w = { .bytes = payload,
+			  .n = n * 8,
+			  .layers = (unsigned)s->frame_samples / 320 };
 	int r = 1;
 
 	while (r > 0 && w.at + LAYER_BITS_MIN <= w.n)
-		r = walk_layer(&w, &frames, &wider);
+		r = walk_layer(&w);
 	if (r < 0 || w.at > w.n)
 		return -EBADMSG;
-	return (int)frames;
+	return (int)w.frames;
 }
 
 static int
