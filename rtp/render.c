@@ -231,6 +231,13 @@ put_noise(struct rtp_render *r, struct rtp__stream *s,
 	return 1;
 }
 
+static bool
+is_noise(const char *encoding)
+{
+	return (*encoding == 'C' || *encoding == 'c') &&
+	       strcasecmp(encoding, "CN") == 0;
+}
+
 /* @return as rtp__sound_put, -ENOTSUP */
 static int
 put_any(struct rtp_render *r, struct rtp__stream *s,
@@ -241,7 +248,7 @@ put_any(struct rtp_render *r, struct rtp__stream *s,
 
 	if (frame->format->clock_hz == 0)
 		return -ENOTSUP;
-	if (strcasecmp(frame->format->encoding, "CN") == 0)
+	if (is_noise(frame->format->encoding))
 		return put_noise(r, s, frame);
 	rc = rtp__sound_decoder(s, frame->format, &decoder);
 	return rc < 0 ? rc : put_frame(r, s, frame, decoder);

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* Shorter sound is not made longer or shorter; it only goes on elsewhere. */
 #define STRETCH_MIN 64
@@ -22,7 +21,7 @@ static bool
 is_same(const struct rtp_format *a, const struct rtp_format *b)
 {
 	return a->clock_hz == b->clock_hz && a->channels == b->channels &&
-	       strcasecmp(a->encoding, b->encoding) == 0;
+	       strcmp(a->encoding, b->encoding) == 0;
 }
 
 int

@@ -92,13 +92,8 @@ measure_rate(struct spanrec_audio *audio, const struct rtp_format *format)
 {
 	struct rtp_decoder *decoder;
 	uint32_t hz;
-	int rc;
+	int rc = rtp_decoder_open(&decoder, format);
 
-	if (audio->rated.clock_hz == format->clock_hz &&
-	    !strcasecmp(audio->rated.encoding, format->encoding))
-		return 0;
-	audio->rated = *format;
-	rc = rtp_decoder_open(&decoder, format);
 	if (rc < 0)
 		return rc == -ENOMEM ? rc : 0;
 	hz = rtp_decoder_sample_hz(decoder);
@@ -110,6 +105,22 @@ measure_rate(struct spanrec_audio *audio, const struct rtp_format *format)
 	return 0;
 }
 
+/* Most frames are of the format of the one before. @return 1: it can be
+ * decoded; 0, -ENOMEM */
+static int
+measure_format(struct spanrec_audio *audio, const struct rtp_format *format)
+{
+	if (audio->rated.clock_hz == format->clock_hz &&
+	    audio->rated.channels == format->channels &&
+	    !strcmp(audio->rated.encoding, format->encoding))
+		return audio->rated_known;
+	audio->rated = *format;
+	audio->rated_known = rtp_decoder_knows(format);
+	if (audio->rated_known && measure_rate(audio, format) < 0)
+		return -ENOMEM;
+	return audio->rated_known;
+}
+
 /* @return 0, -ENOMEM */
 static int
 measure_frame(struct spanrec_audio *audio, const struct spanrec_source *source,
@@ -119,6 +130,7 @@ measure_frame(struct spanrec_audio *audio, const struct spanrec_source *source,
 	const struct rtp_format *format;
 	struct store_frame unpacked = *stored, *frame = &unpacked;
 	int64_t end_ns;
+	int known;
 
 	spanrec_source_unpack(source, frame, NULL);
 	format = spanrec_source_format(source, frame, &fallback);
@@ -132,8 +144,9 @@ measure_frame(struct spanrec_audio *audio, const struct spanrec_source *source,
 	if (end_ns > audio->heard_ns)
 		audio->heard_ns = end_ns;
 	audio->frames++;
-	if (rtp_decoder_knows(format))
-		return measure_rate(audio, format);
+	known = measure_format(audio, format);
+	if (known)
+		return known < 0 ? known : 0;
 	if (is_sound(format->encoding)) {
 		audio->frames_unknown++;
 		snprintf(audio->encoding, sizeof(audio->encoding), "%s",

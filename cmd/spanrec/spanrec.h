@@ -822,6 +822,7 @@ struct spanrec_audio {
 	int64_t start_ns, end_ns;
 	uint32_t sample_hz; /**< 8000, 16000 or 48000: what a codec here needs */
 	struct rtp_format rated; /**< the last one that was asked for that */
+	bool rated_known;        /**< whether it can be decoded */
 	uint64_t frames;         /**< samples per channel, from start to end */
 	uint64_t frames_unknown; /**< RTP frames without a decoder */
 	char encoding[RTP_ENCODING_BYTES]; /**< of one of these */

@@ -86,9 +86,9 @@ test_what_may_be_made_up(void **state)
 		assert_int_equal((next - START) / MS, lost ? 5000 : 1000);
 		next = spanrec_withheld_next(&w, STORE_LEFT, START + 5050 * MS);
 		assert_int_equal((next - START) / MS, 5000);
-		assert_int_equal(spanrec_withheld_next(&w, STORE_LEFT,
-						       START + 6000 * MS),
-				 INT64_MAX);
+		assert_int_equal(
+		    spanrec_withheld_next(&w, STORE_LEFT, START + 6000 * MS),
+		    INT64_MAX);
 		spanrec_withheld_fini(&w);
 	}
 }
