@@ -21,7 +21,8 @@ static bool
 is_same(const struct rtp_format *a, const struct rtp_format *b)
 {
 	return a->clock_hz == b->clock_hz && a->channels == b->channels &&
-	       strcmp(a->encoding, b->encoding) == 0;
+	       strcmp(a->encoding, b->encoding) == 0 &&
+	       strcmp(a->parameters, b->parameters) == 0;
 }
 
 int

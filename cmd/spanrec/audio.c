@@ -112,7 +112,8 @@ measure_format(struct spanrec_audio *audio, const struct rtp_format *format)
 {
 	if (audio->rated.clock_hz == format->clock_hz &&
 	    audio->rated.channels == format->channels &&
-	    !strcmp(audio->rated.encoding, format->encoding))
+	    !strcmp(audio->rated.encoding, format->encoding) &&
+	    !strcmp(audio->rated.parameters, format->parameters))
 		return audio->rated_known;
 	audio->rated = *format;
 	audio->rated_known = rtp_decoder_knows(format);
