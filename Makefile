@@ -72,10 +72,11 @@ CC.valgrind := gcc
 
 CC := $(CC.$V)
 CFLAGS := -std=c11 -g $(WARN) $(CFLAGS.$V)
-CPPFLAGS := -D_GNU_SOURCE -I. -MMD -MP
+# opusenc.h looks for opus.h beside itself, without saying so.
+CPPFLAGS := -D_GNU_SOURCE -I. -isystem /usr/include/opus -MMD -MP
 LDFLAGS := $(LDFLAGS.$V) -Wl,--as-needed
 LDLIBS := -lpcap -losipparser2 -lsodium -llmdb -luv -lyaml -ljansson \
-	-lsmartcols -lsndfile -lspandsp -lasound -lcap-ng -lsystemd \
+	-lsmartcols -lsndfile -lFLAC -lopusenc -lspandsp -lasound -lcap-ng -lsystemd \
 	-lpthread -lm
 
 OBJ = $(patsubst %.c,$B/%.o,$(1))

@@ -44,6 +44,12 @@ spanrec_audio_channels(const struct spanrec_audio *audio)
 	return audio->channels == SPANREC_STEREO ? 2 : 1;
 }
 
+uint32_t
+spanrec_audio_hz(const struct spanrec_audio *audio)
+{
+	return SPANREC_SAMPLE_HZ;
+}
+
 /* ---- reading ----------------------------------------------------------- */
 
 bool
@@ -165,13 +171,15 @@ set_length(struct spanrec_audio *audio)
 	const char *id = audio->selection->segments[0].id;
 	int64_t length_ns = audio->end_ns - audio->start_ns;
 
-	if (audio->frames && audio->frames == audio->frames_unknown) {
+	if (!audio->as_received && audio->frames &&
+	    audio->frames == audio->frames_unknown) {
 		log_error("%s is in the encoding '%s', which this version "
-			  "stores but cannot play",
+			  "stores but cannot play; 'spanrec export' to a "
+			  ".pcap gives it as it was received",
 			  id, audio->encoding);
 		return EXIT_FAILED;
 	}
-	if (audio->frames_unknown)
+	if (audio->frames_unknown && !audio->as_received)
 		log_warning("%" PRIu64 " packets are in the encoding '%s', "
 			    "which this version cannot play; they are "
 			    "silence here",
@@ -216,11 +224,12 @@ measure_items(struct spanrec_audio *audio, struct spanrec_source *source,
 	int rc;
 
 	while ((rc = spanrec_source_next(source, &item, &more)) == 0 && more) {
+		enum store_side side = source->info[item.stream].side;
+
 		if (item.type == STORE_ITEM_FRAME)
 			measure_frame(audio, source, &item.frame);
-		else if (spanrec_withheld_add(withheld,
-					      source->info[item.stream].side,
-					      &item.gap) < 0)
+		else if (spanrec_gaps_add(&audio->gaps, &item.gap, side) < 0 ||
+			 spanrec_withheld_add(withheld, side, &item.gap) < 0)
 			return out_of_memory();
 	}
 	return rc;
@@ -291,6 +300,7 @@ spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 		if (rc)
 			return rc;
 	}
+	spanrec_gaps_sort(&audio->gaps);
 	rc = check_times(audio);
 	return rc ? rc : set_length(audio);
 }
@@ -304,6 +314,7 @@ spanrec_audio_fini(struct spanrec_audio *audio)
 		spanrec_withheld_fini(&audio->withheld[i]);
 	free(audio->withheld);
 	audio->withheld = NULL;
+	spanrec_gaps_fini(&audio->gaps);
 }
 
 void
@@ -421,6 +432,7 @@ spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 				       .fn = fn,
 				       .ctx = ctx,
 				       .taken_ns = audio->start_ns };
+	const struct spanrec_wanted wanted = { .from_ns = audio->start_ns };
 	bool hidden = false;
 	int rc;
 
@@ -430,7 +442,7 @@ spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 		log_error("the sound cannot be made: %s", strerror(-rc));
 		return exit_code(rc);
 	}
-	rc = spanrec_order_run(spanrec, audio->selection, render_frame,
+	rc = spanrec_order_run(spanrec, audio->selection, &wanted, render_frame,
 			       &rendering, &hidden);
 	if (rc == 0)
 		rc = render_tail(&rendering);

@@ -192,10 +192,16 @@ expect_error "a purpose is needed" 2 "purpose" export x1 --out x.wav
 expect_error "a purpose that the policy has not" 4 "no purpose" \
 	export x1 --out x.wav --purpose fun
 check "the purposes are named" grep -q "quality, training" err
-for f in ogg flac pcap; do
-	expect_error "export to .$f: what is supported" 2 "only .wav" \
+for f in ogg opus flac pcap; do
+	expect_error "export to .$f" 3 "x1" \
 		export x1 --out x.$f --purpose quality
 done
+expect_error "export of packets in one channel" 2 "mixed" \
+	export x1 --out x.pcap --mix --purpose quality
+expect_error "export of what channels?" 2 "left, right" \
+	export x1 --out x.wav --channels both --purpose quality
+expect_error "export in what format?" 2 "flac, opus" \
+	export x1 --out x --format mp3 --purpose quality
 expect_error "export to a format unknown" 2 "only" \
 	export x1 --out x.mp3 --purpose quality
 echo precious >there.wav

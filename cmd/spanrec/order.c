@@ -44,6 +44,7 @@ struct input {
 struct order {
 	struct spanrec *spanrec;
 	const struct spanrec_selection *selection;
+	const struct spanrec_wanted *wanted;
 	struct input *inputs;    /**< [selection->count] */
 	struct waiting *waiting; /**< the earliest first */
 	bool hidden;
@@ -185,13 +186,15 @@ wait_for_turn(struct order *order, size_t i, const struct store_frame *frame)
 
 	if (!w)
 		return out_of_memory();
-	if (frame->time_ns > input->due_ns[frame->stream])
+	if (order->wanted->as_received ||
+	    frame->time_ns > input->due_ns[frame->stream])
 		input->due_ns[frame->stream] = frame->time_ns;
 	format = spanrec_source_format(input->source, frame, &fallback);
 	w->due_ns = input->due_ns[frame->stream];
 	w->info = input->source->info[frame->stream];
 	w->ordered = (struct spanrec_ordered){ .segment = i,
 					       .side = w->info.side,
+					       .info = &w->info,
 					       .format = *format,
 					       .frame = *frame };
 	memcpy(w->payload, frame->payload, frame->payload_bytes);
@@ -209,7 +212,8 @@ release(struct order *order, int64_t until_ns, spanrec_ordered_fn fn, void *ctx)
 	while (!rc && order->waiting && order->waiting->due_ns < until_ns) {
 		struct waiting *w = take_first(order);
 
-		if (is_heard(order, w->ordered.segment,
+		if (order->wanted->as_received ||
+		    is_heard(order, w->ordered.segment,
 			     w->ordered.frame.time_ns))
 			rc = fn(ctx, &w->ordered);
 		else
@@ -238,6 +242,21 @@ next_input(const struct order *order)
 	return least;
 }
 
+/* Begin to read, not long before what is wanted. @return exit code */
+static int
+open_source(struct order *order, struct input *input, size_t i)
+{
+	const struct store_segment *segment = &order->selection->segments[i];
+	int rc = spanrec_source_open(&input->source, order->spanrec, segment);
+	int64_t from_ns = order->wanted->from_ns - WAIT_NS;
+
+	if (rc || order->wanted->from_ns < WAIT_NS ||
+	    from_ns <= segment->start_ns)
+		return rc;
+	rc = store_reader_seek(input->source->reader, from_ns);
+	return rc < 0 ? spanrec_reader_failed(segment, rc) : 0;
+}
+
 /* @return exit code */
 static int
 step(struct order *order, struct input *input)
@@ -248,8 +267,7 @@ step(struct order *order, struct input *input)
 	int rc = 0;
 
 	if (!input->source)
-		rc = spanrec_source_open(&input->source, order->spanrec,
-					 &order->selection->segments[i]);
+		rc = open_source(order, input, i);
 	if (rc == 0)
 		rc = spanrec_source_next(input->source, &item, &more);
 	if (rc)
@@ -304,9 +322,12 @@ finish(struct order *order)
 int
 spanrec_order_run(struct spanrec *spanrec,
 		  const struct spanrec_selection *selection,
-		  spanrec_ordered_fn fn, void *ctx, bool *hidden)
+		  const struct spanrec_wanted *wanted, spanrec_ordered_fn fn,
+		  void *ctx, bool *hidden)
 {
-	struct order order = { .spanrec = spanrec, .selection = selection };
+	struct order order = { .spanrec = spanrec,
+			       .selection = selection,
+			       .wanted = wanted };
 	struct input *input;
 	int rc = 0;
 

@@ -115,12 +115,20 @@ pipe_samples(void *ctx, const int16_t *pcm, size_t frames)
 	return 0;
 }
 
+static struct spanrec_wav
+wav_of(const struct spanrec_audio *audio)
+{
+	return (struct spanrec_wav){ .channels = spanrec_audio_channels(audio),
+				     .hz = spanrec_audio_hz(audio),
+				     .frames = audio->frames };
+}
+
 static int
 play_to_pipe(struct player *player)
 {
 	const struct spanrec_audio *audio = player->audio;
-	int rc = spanrec_wav_header(
-	    player->spanrec->out, spanrec_audio_channels(audio), audio->frames);
+	const struct spanrec_wav wav = wav_of(audio);
+	int rc = spanrec_wav_header(player->spanrec->out, &wav);
 
 	if (rc < 0) {
 		log_error("the sound could not be written: %s", strerror(-rc));
@@ -175,7 +183,8 @@ open_card(struct player *player)
 		rc = snd_pcm_set_params(player->card, SND_PCM_FORMAT_S16,
 					SND_PCM_ACCESS_RW_INTERLEAVED,
 					spanrec_audio_channels(player->audio),
-					SPANREC_SAMPLE_HZ, 1, LATENCY_US);
+					spanrec_audio_hz(player->audio), 1,
+					LATENCY_US);
 	if (rc >= 0)
 		return 0;
 	log_error("there is no sound card that works here (%s); write the "
@@ -198,7 +207,9 @@ close_card(struct player *player)
 static int
 check_pipe(const struct spanrec_audio *audio)
 {
-	if (spanrec_wav_fits(spanrec_audio_channels(audio), audio->frames))
+	const struct spanrec_wav wav = wav_of(audio);
+
+	if (spanrec_wav_fits(&wav))
 		return 0;
 	log_error("the call is too long for a WAV, which holds 4 GiB; play its "
 		  "segments one by one");
