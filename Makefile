@@ -34,7 +34,7 @@ LIBRARY := $(filter-out $(TESTS) $(FUZZERS) $(BENCHES) $(MAINS) \
 	cmd/testing/%,$(SOURCES))
 # Programs that tests use; never installed.
 TEST_TOOLS := cmd/testing/wavtones.c cmd/testing/callgen.c \
-	cmd/testing/rewrap.c
+	cmd/testing/rewrap.c cmd/testing/playing.c
 TESTING := $(filter-out cmd/testing/callgen% cmd/testing/rewrap% \
 	$(TEST_TOOLS), \
 	$(filter cmd/testing/%,$(SOURCES)))
@@ -76,7 +76,7 @@ CFLAGS := -std=c11 -g $(WARN) $(CFLAGS.$V)
 CPPFLAGS := -D_GNU_SOURCE -I. -isystem /usr/include/opus -MMD -MP
 LDFLAGS := $(LDFLAGS.$V) -Wl,--as-needed
 LDLIBS := -lpcap -losipparser2 -lsodium -llmdb -luv -lyaml -ljansson \
-	-lsmartcols -lsndfile -lFLAC -lopusenc -lspandsp -lasound -lcap-ng -lsystemd \
+	-lsmartcols -lsndfile -lFLAC -lopusenc -lsonic -lspandsp -lasound -lcap-ng -lsystemd \
 	-lpthread -lm
 
 OBJ = $(patsubst %.c,$B/%.o,$(1))

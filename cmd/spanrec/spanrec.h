@@ -20,6 +20,8 @@
  *   gaps.c      what is missing of a recording
  *   marks.c     what is missing of a call, as it is told with its sound
  *   copy.c      a file that is there as a whole or not at all (export_priv.h)
+ *   player.c play_*.c
+ *               the player (player.h, play_priv.h)
  *   tags.c export_*.c
  *               what else a copy tells, and its formats (export_priv.h)
  *   init.c list.c show.c why.c play.c export.c verify.c purge.c key.c
@@ -53,6 +55,7 @@
 #include "store/audit.h"
 
 struct spanrec_selection;
+struct spanrec_sink;
 
 /** One run of the program. */
 struct spanrec {
@@ -62,6 +65,7 @@ struct spanrec {
 	const struct guard_reading *clocks_read; /**< NULL: of this machine */
 	int patience_ms; /**< for answers of the recorder; 0: as is usual */
 	int sample_ms;   /**< rates are measured so long; 0: a second */
+	const struct spanrec_sink *sink; /**< NULL: the sound card */
 	/* options of all commands */
 	const char *home_option;
 	bool quiet;
