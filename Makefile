@@ -76,8 +76,8 @@ CFLAGS := -std=c11 -g $(WARN) $(CFLAGS.$V)
 CPPFLAGS := -D_GNU_SOURCE -I. -isystem /usr/include/opus -MMD -MP
 LDFLAGS := $(LDFLAGS.$V) -Wl,--as-needed
 LDLIBS := -lpcap -losipparser2 -lsodium -llmdb -luv -lyaml -ljansson \
-	-lsmartcols -lsndfile -lFLAC -lopusenc -lsonic -lspandsp -lasound -lcap-ng -lsystemd \
-	-lpthread -lm
+	-lsmartcols -lsndfile -lFLAC -lopusenc -lsonic -lpng -lspandsp -lasound \
+	-lcap-ng -lsystemd -lpthread -lm
 
 OBJ = $(patsubst %.c,$B/%.o,$(1))
 LIB := $B/libspanrec.a

@@ -98,6 +98,9 @@ expect_error "an unknown command: nothing is near" 2 "lists them" frobnicate
 expect_error "help of an unknown command" 2 "no command" help frobnicate
 expect_error "an unknown option" 2 "unrecognized option" list --frob
 expect_error "an argument too many" 2 "one ID" show a b
+expect_error "a picture of what?" 2 ".svg or .png" show a --waveform=b
+expect_error "a picture and an argument too many" 2 "one ID" \
+	show a --waveform=b.svg c
 expect_error "no id" 2 "Give its ID" show
 expect_error "export without --out" 2 "--out" export a
 expect_error "--side of nothing" 2 "left or right" play a --side up

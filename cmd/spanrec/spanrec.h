@@ -22,6 +22,8 @@
  *   copy.c      a file that is there as a whole or not at all (export_priv.h)
  *   player.c play_*.c
  *               the player (player.h, play_priv.h)
+ *   waveform.c waveform_*.c
+ *               the sound of a call as a picture (waveform_priv.h)
  *   tags.c export_*.c
  *               what else a copy tells, and its formats (export_priv.h)
  *   init.c list.c show.c why.c play.c export.c verify.c purge.c key.c
@@ -814,6 +816,24 @@ void spanrec_marks_fini(struct spanrec_marks *marks);
 
 /** "left", "right", "both sides" */
 const char *spanrec_mark_sides(const struct spanrec_mark *mark);
+
+/* ---- waveform.c -------------------------------------------------------- */
+
+/** A picture of the sound of a call that is wanted. */
+struct spanrec_waveform {
+	const char *id;
+	const char *path; /**< NULL: in the terminal */
+	bool force;       /**< overwrite it */
+	const struct spanrec_authority *authority;
+};
+
+/** Is this the name of a picture that can be made? */
+bool spanrec_waveform_is_picture(const char *name);
+
+/** For who may play it; as play does, it writes that down. @return exit code */
+int spanrec_waveform_show(struct spanrec *spanrec,
+			  const struct spanrec_waveform *waveform)
+	__attribute__((warn_unused_result));
 
 /* ---- wav.c ------------------------------------------------------------- */
 
