@@ -17,7 +17,7 @@
 
 /** Of 10. From here on what is gained is hardly measurable, and what it takes
  * doubles. */
-#define COMPLEXITY 8
+#define COMPLEXITY 5
 
 #define BLOCK_FRAMES 1024
 
