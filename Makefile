@@ -34,7 +34,8 @@ LIBRARY := $(filter-out $(TESTS) $(FUZZERS) $(BENCHES) $(MAINS) \
 	cmd/testing/%,$(SOURCES))
 # Programs that tests use; never installed.
 TEST_TOOLS := cmd/testing/wavtones.c cmd/testing/callgen.c \
-	cmd/testing/rewrap.c cmd/testing/speech.c
+	cmd/testing/rewrap.c cmd/testing/speech.c \
+	cmd/testing/playing.c
 TESTING := $(filter-out cmd/testing/callgen% cmd/testing/rewrap% \
 	$(TEST_TOOLS), \
 	$(filter cmd/testing/%,$(SOURCES)))
@@ -72,12 +73,13 @@ CC.valgrind := gcc
 
 CC := $(CC.$V)
 CFLAGS := -std=c11 -g $(WARN) $(CFLAGS.$V)
-CPPFLAGS := -D_GNU_SOURCE -I. -MMD -MP
+# opusenc.h looks for opus.h beside itself, without saying so.
+CPPFLAGS := -D_GNU_SOURCE -I. -isystem /usr/include/opus -MMD -MP
 LDFLAGS := $(LDFLAGS.$V) -Wl,--as-needed
 LDLIBS := -lpcap -losipparser2 -lsodium -llmdb -luv -lyaml -ljansson \
 	-lsmartcols -lsndfile -lspandsp -lgsm -lbcg729 -lopencore-amrnb \
-	-lopencore-amrwb -lspeex -lspeexdsp -lopus -lasound -lcap-ng -lsystemd -lsrtp2 \
-	-lpthread -lm
+	-lopencore-amrwb -lspeex -lspeexdsp -lopus -lFLAC -lopusenc \
+	-lsonic -lpng -lasound -lcap-ng -lsystemd -lsrtp2 -lpthread -lm
 
 OBJ = $(patsubst %.c,$B/%.o,$(1))
 LIB := $B/libspanrec.a

@@ -225,14 +225,15 @@ set_length(struct spanrec_audio *audio)
 {
 	const char *id = audio->selection->segments[0].id;
 
-	if (audio->frames && audio->frames == audio->frames_unknown) {
+	if (!audio->as_received && audio->frames &&
+	    audio->frames == audio->frames_unknown) {
 		log_error("%s is in the encoding '%s', which cannot be "
 			  "decoded here: it is stored as received; export "
 			  "--format pcap gives the packets",
 			  id, audio->encoding);
 		return EXIT_FAILED;
 	}
-	if (audio->frames_unknown)
+	if (audio->frames_unknown && !audio->as_received)
 		log_warning("%" PRIu64 " packets are in the encoding '%s', "
 			    "which cannot be decoded here: they are stored as "
 			    "received, and silence here; export --format pcap "
@@ -268,6 +269,15 @@ spanrec_audio_check(const struct spanrec *spanrec,
 	return 0;
 }
 
+static int
+add_gap(struct spanrec_audio *audio, struct spanrec_withheld *withheld,
+	enum store_side side, const struct store_gap *gap)
+{
+	int rc = spanrec_gaps_add(&audio->gaps, gap, side);
+
+	return rc ? rc : spanrec_withheld_add(withheld, side, gap);
+}
+
 /* Every frame and gap of a recording. @return exit code */
 static int
 measure_items(struct spanrec_audio *audio, struct spanrec_source *source,
@@ -283,7 +293,7 @@ measure_items(struct spanrec_audio *audio, struct spanrec_source *source,
 		if (item.type == STORE_ITEM_FRAME)
 			rc = measure_frame(audio, source, &item.frame);
 		else
-			rc = spanrec_withheld_add(withheld, side, &item.gap);
+			rc = add_gap(audio, withheld, side, &item.gap);
 		if (rc < 0)
 			return out_of_memory();
 	}
@@ -356,6 +366,7 @@ spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 		if (rc)
 			return rc;
 	}
+	spanrec_gaps_sort(&audio->gaps);
 	rc = check_times(audio);
 	return rc ? rc : set_length(audio);
 }
@@ -369,6 +380,7 @@ spanrec_audio_fini(struct spanrec_audio *audio)
 		spanrec_withheld_fini(&audio->withheld[i]);
 	free(audio->withheld);
 	audio->withheld = NULL;
+	spanrec_gaps_fini(&audio->gaps);
 }
 
 void
@@ -539,6 +551,7 @@ spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 				       .fn = fn,
 				       .ctx = ctx,
 				       .taken_ns = audio->start_ns };
+	const struct spanrec_wanted wanted = { .from_ns = audio->start_ns };
 	bool hidden = false;
 	int rc;
 
@@ -547,7 +560,7 @@ spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 		log_error("the sound cannot be made: %s", strerror(-rc));
 		return exit_code(rc);
 	}
-	rc = spanrec_order_run(spanrec, audio->selection, render_frame,
+	rc = spanrec_order_run(spanrec, audio->selection, &wanted, render_frame,
 			       &rendering, &hidden);
 	if (rc == 0)
 		rc = render_tail(&rendering);

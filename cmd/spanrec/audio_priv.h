@@ -111,14 +111,21 @@ struct spanrec_ordered {
 	bool resumes; /**< the one before it in its stream was not heard */
 };
 
+/** Which frames of a selection. All zero: those that are heard. */
+struct spanrec_wanted {
+	/** All of them, in order of capture time; else those of one stream stay
+	 * as they lie in its file. */
+	bool as_received;
+	int64_t from_ns; /**< nothing long before is read; 0: from the start */
+};
+
 /** @return exit code, which stops */
 typedef int (*spanrec_ordered_fn)(void *ctx,
 				  const struct spanrec_ordered *ordered);
 
 /**
- * All frames of a selection that are heard, in order of capture time; those of
- * one stream as they lie in its file. Of the same frames it is always the same
- * order, whatever threads wrote them.
+ * The frames of a selection in order of time. Of the same frames it is always
+ * the same order, whatever threads wrote them.
  *
  * Of segments that run side by side one is heard at a time: rather a
  * consultation than the hold meanwhile, rather the call than a consultation,
@@ -129,6 +136,7 @@ typedef int (*spanrec_ordered_fn)(void *ctx,
  */
 int spanrec_order_run(struct spanrec *spanrec,
 		      const struct spanrec_selection *selection,
+		      const struct spanrec_wanted *wanted,
 		      spanrec_ordered_fn fn, void *ctx, bool *hidden);
 
 #endif

@@ -98,6 +98,9 @@ expect_error "an unknown command: nothing is near" 2 "lists them" frobnicate
 expect_error "help of an unknown command" 2 "no command" help frobnicate
 expect_error "an unknown option" 2 "unrecognized option" list --frob
 expect_error "an argument too many" 2 "one ID" show a b
+expect_error "a picture of what?" 2 ".svg or .png" show a --waveform=b
+expect_error "a picture and an argument too many" 2 "one ID" \
+	show a --waveform=b.svg c
 expect_error "no id" 2 "Give its ID" show
 expect_error "export without --out" 2 "--out" export a
 expect_error "--side of nothing" 2 "left or right" play a --side up
@@ -192,10 +195,16 @@ expect_error "a purpose is needed" 2 "purpose" export x1 --out x.wav
 expect_error "a purpose that the policy has not" 4 "no purpose" \
 	export x1 --out x.wav --purpose fun
 check "the purposes are named" grep -q "quality, training" err
-for f in ogg flac pcap; do
-	expect_error "export to .$f: what is supported" 2 "only .wav" \
+for f in ogg opus flac pcap; do
+	expect_error "export to .$f" 3 "x1" \
 		export x1 --out x.$f --purpose quality
 done
+expect_error "export of packets in one channel" 2 "mixed" \
+	export x1 --out x.pcap --mix --purpose quality
+expect_error "export of what channels?" 2 "left, right" \
+	export x1 --out x.wav --channels both --purpose quality
+expect_error "export in what format?" 2 "flac, opus" \
+	export x1 --out x --format mp3 --purpose quality
 expect_error "export to a format unknown" 2 "only" \
 	export x1 --out x.mp3 --purpose quality
 echo precious >there.wav

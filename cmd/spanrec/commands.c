@@ -23,7 +23,7 @@ static const struct command commands[] = {
 	{ "show", "ID", "all that is known of a call", spanrec_show },
 	{ "why", "ID", "why recorded or not, until when", spanrec_why },
 	{ "play", "ID --purpose P", "listen", spanrec_play },
-	{ "export", "ID --out F.wav --purpose P", "write a copy to a file",
+	{ "export", "ID --out F --purpose P", "write a copy to a file",
 	  spanrec_export },
 	{ "verify", "[ID]", "find what is damaged or missing", spanrec_verify },
 	{ "audit", "list|verify|anchor|...", "who did what, and proof of it",

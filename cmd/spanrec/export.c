@@ -1,45 +1,57 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * export: a copy in the clear, which leaves the care of the archive. So the
- * ledger says who made it, what for and where it went; it can be read by its
- * maker only; and it is there as a whole or not at all: it is written under
- * another name in the same folder, and removed when anything goes wrong or
- * somebody presses ^C.
+ * ledger says who made it, what for, in which format and where it went; and
+ * the copy says so, too, and what is missing of it.
  */
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/export_priv.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 #include "cmd/common/progress.h"
 
-enum { OUT = 0x200, MIX, FORCE, NO_CONCEAL };
+enum { OUT = 0x200, FORMAT, CHANNELS, MIX, FORCE, NO_CONCEAL };
+
+/** A format, by its name or the end of the file's. */
+struct format {
+	const char *name;
+	const char *ends[2];
+	const struct spanrec_encoding *encoding; /**< NULL: packets */
+};
+
+static const struct format formats[] = {
+	{ "wav", { ".wav" }, &spanrec_encoding_wav },
+	{ "flac", { ".flac" }, &spanrec_encoding_flac },
+	{ "opus", { ".opus", ".ogg" }, &spanrec_encoding_opus },
+	{ "pcap", { ".pcap" }, NULL },
+};
+#define FORMATS (sizeof(formats) / sizeof(formats[0]))
 
 struct arguments {
 	struct spanrec *spanrec;
 	struct spanrec_authority authority;
-	const char *id, *out;
+	const char *id, *out, *format_name;
+	const struct format *format;
 	enum spanrec_channels channels;
 	bool no_conceal;
 	bool force;
 };
 
 static const struct argp_option options[] = {
-	{ "out", OUT, "FILE.wav", 0, "The file to write. Required", 0 },
-	{ "mix", MIX, NULL, 0,
-	  "Both sides in one channel, instead of left our side and right the "
-	  "other",
+	{ "out", OUT, "FILE", 0, "The file to write. Required", 0 },
+	{ "format", FORMAT, "wav|flac|opus|pcap", 0,
+	  "What it is, if the end of its name does not say so: .wav, .flac, "
+	  ".opus or .ogg, .pcap",
 	  0 },
+	{ "channels", CHANNELS, "stereo|left|right|mono", 0,
+	  "Left our side and right the other, as is usual; one of them alone; "
+	  "or both in one channel",
+	  0 },
+	{ "mix", MIX, NULL, 0, "The same as --channels mono", 0 },
 	{ "force", FORCE, NULL, 0, "Overwrite FILE if it exists", 0 },
 	{ "no-conceal", NO_CONCEAL, NULL, 0,
 	  "Silence where packets were lost; else up to 60 ms are made up from "
@@ -51,12 +63,15 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Write a copy of a call to a file that only you can read. The copy is not "
     "sealed and not deleted on time: that is up to you.\v"
-    "This version writes WAV. Who made the copy is written into the ledger of "
-    "the archive first. While a recorder runs, it does that; while another "
-    "process writes to the archive, nothing is exported.\n\n"
+    "WAV and FLAC are the sound as it is, Opus is small, and a pcap has the "
+    "packets as they were received. A copy tells whose call it is, when it "
+    "was, what is missing and why, and who made the copy and what for. That is "
+    "written into the ledger of the archive, too, before the copy has its "
+    "name. While a recorder runs, it does that; while another process writes "
+    "to the archive, nothing is exported.\n\n"
     "Examples:\n"
     "  spanrec export 20190328T1415 --out call.wav --purpose dispute\n"
-    "  spanrec export 20190328T1415 --out call.wav --mix --purpose training\n";
+    "  spanrec export 20190328T1415 --out call.opus --mix --purpose training\n";
 
 static error_t
 parse_argument(struct arguments *arguments, char *value,
@@ -66,6 +81,22 @@ parse_argument(struct arguments *arguments, char *value,
 		argp_error(state, "one ID at a time");
 	arguments->id = value;
 	return 0;
+}
+
+static void
+parse_channels(struct arguments *arguments, const char *value,
+	       struct argp_state *state)
+{
+	if (!strcmp(value, "stereo"))
+		arguments->channels = SPANREC_STEREO;
+	else if (!strcmp(value, "left"))
+		arguments->channels = SPANREC_LEFT;
+	else if (!strcmp(value, "right"))
+		arguments->channels = SPANREC_RIGHT;
+	else if (!strcmp(value, "mono"))
+		arguments->channels = SPANREC_MIX;
+	else
+		argp_error(state, "--channels is stereo, left, right or mono");
 }
 
 static error_t
@@ -80,6 +111,12 @@ parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case OUT:
 		arguments->out = value;
+		return 0;
+	case FORMAT:
+		arguments->format_name = value;
+		return 0;
+	case CHANNELS:
+		parse_channels(arguments, value, state);
 		return 0;
 	case MIX:
 		arguments->channels = SPANREC_MIX;
@@ -97,271 +134,236 @@ parse(int key, char *value, struct argp_state *state)
 		return EINVAL;
 	case ARGP_KEY_END:
 		if (!arguments->out)
-			argp_error(state, "where to? Give --out FILE.wav");
+			argp_error(state, "where to? Give --out FILE");
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
 }
 
-/* ---- the file ---------------------------------------------------------- */
+/* ---- the format -------------------------------------------------------- */
 
-/* A file under another name until it is whole. */
-struct copy {
+static const struct format *
+format_by_name(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < FORMATS; i++) {
+		if (!strcasecmp(name, formats[i].name))
+			return &formats[i];
+	}
+	return NULL;
+}
+
+static const struct format *
+format_by_end(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+	size_t i, k;
+
+	for (i = 0; dot && i < FORMATS; i++) {
+		for (k = 0; k < 2 && formats[i].ends[k]; k++) {
+			if (!strcasecmp(dot, formats[i].ends[k]))
+				return &formats[i];
+		}
+	}
+	return NULL;
+}
+
+/* @return exit code */
+static int
+choose_format(struct arguments *arguments)
+{
+	if (arguments->format_name) {
+		arguments->format = format_by_name(arguments->format_name);
+		if (!arguments->format) {
+			log_error("--format %s: it is wav, flac, opus or pcap",
+				  arguments->format_name);
+			return EXIT_USAGE;
+		}
+	} else {
+		arguments->format = format_by_end(arguments->out);
+		if (!arguments->format) {
+			log_error("--out %s: the end of the name says the "
+				  "format: only .wav, .flac, .opus, .ogg or "
+				  ".pcap; or give --format",
+				  arguments->out);
+			return EXIT_USAGE;
+		}
+	}
+	if (!arguments->format->encoding &&
+	    arguments->channels == SPANREC_MIX) {
+		log_error("packets cannot be mixed: leave --mix away, or give "
+			  "a format of sound");
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+/* ---- the copy ---------------------------------------------------------- */
+
+/* A copy that is being written. */
+struct export
+{
 	struct spanrec *spanrec;
 	const struct spanrec_audio *audio;
-	const char *path;
-	char temporary[PATH_MAX];
-	FILE *file;
-	sigset_t stops, before; /**< signals that would leave it behind */
+	const struct spanrec_encoding *encoding;
+	struct spanrec_copy copy;
+	void *encoder;
 	struct progress progress;
 	uint64_t written;
 };
 
 static int
-copy_failed(const struct copy *copy, int error)
+write_samples(void *ctx, const int16_t *pcm, size_t frames)
 {
-	if (error == -EEXIST)
-		log_error("%s exists; give another name, or --force to "
-			  "overwrite it",
-			  copy->path);
-	else if (error == -EOVERFLOW)
-		log_error("%s: the call is too long for a WAV file, which "
-			  "holds 4 GiB; export its segments one by one",
-			  copy->path);
-	else
-		log_error("%s cannot be written: %s", copy->path,
-			  strerror(-error));
-	/* a folder that is not there is not a recording that is not there */
-	return error == -ENOENT ? EXIT_FAILED : exit_code(error);
-}
+	struct export *export = ctx;
+	int rc;
 
-/* Signals are kept waiting and asked for between samples, so that the copy is
- * removed before the program ends. */
-static void
-hold_signals(struct copy *copy)
-{
-	sigemptyset(&copy->stops);
-	sigaddset(&copy->stops, SIGINT);
-	sigaddset(&copy->stops, SIGTERM);
-	sigaddset(&copy->stops, SIGHUP);
-	sigaddset(&copy->stops, SIGQUIT);
-	sigprocmask(SIG_BLOCK, &copy->stops, &copy->before);
-}
-
-static bool
-must_stop(const struct copy *copy)
-{
-	const struct timespec at_once = { 0, 0 };
-
-	return sigtimedwait(&copy->stops, NULL, &at_once) > 0;
-}
-
-/* @return 0, -errno */
-static int
-copy_open(struct copy *copy)
-{
-	char folder[PATH_MAX];
-	int n, fd, rc;
-
-	snprintf(folder, sizeof(folder), "%s", copy->path);
-	n = snprintf(copy->temporary, sizeof(copy->temporary),
-		     "%s/.spanrec-XXXXXX", dirname(folder));
-	if (n < 0 || n >= PATH_MAX)
-		return -ENAMETOOLONG;
-	fd = mkostemp(copy->temporary, O_CLOEXEC); /* makes it 0600 */
-	if (fd < 0) {
-		rc = -errno;
-		*copy->temporary = '\0';
-		return rc;
-	}
-	copy->file = fdopen(fd, "w");
-	if (!copy->file) {
-		rc = -errno;
-		close(fd);
-		return rc;
-	}
+	if (spanrec_copy_stopped(&export->copy))
+		return EXIT_FAILED;
+	rc = export->encoding->samples(export->encoder, pcm, frames);
+	if (rc < 0)
+		return spanrec_copy_failed(&export->copy, rc);
+	export->written += frames;
+	if (!export->spanrec->quiet)
+		progress_update(&export->progress, export->written,
+				export->audio->frames);
 	return 0;
 }
 
-/* Everything is on the disk, under the temporary name. @return 0, -errno */
+/* @return exit code */
 static int
-copy_close(struct copy *copy)
+write_sound(struct export *export, const struct spanrec_tags *tags)
 {
-	int rc = 0;
+	const struct spanrec_sound sound = {
+		.channels = spanrec_audio_channels(export->audio),
+		.hz = spanrec_audio_hz(export->audio),
+		.frames = export->audio->frames,
+		.tags = tags,
+	};
+	int rc, error;
 
-	errno = 0;
-	if (fflush(copy->file) == EOF || fsync(fileno(copy->file)) < 0)
-		rc = errno ? -errno : -EIO;
-	if (fclose(copy->file) == EOF && !rc)
-		rc = -errno;
-	copy->file = NULL;
+	error =
+	    export->encoding->open(&export->encoder, &sound, export->copy.file);
+	if (error < 0)
+		return spanrec_copy_failed(&export->copy, error);
+	rc = spanrec_audio_render(export->spanrec, export->audio, write_samples,
+				  export);
+	error = export->encoding->close(&export->encoder);
+	if (!rc && error < 0)
+		rc = spanrec_copy_failed(&export->copy, error);
 	return rc;
 }
 
-/* Give it its name: with link(2) unless forced, which never overwrites.
- * @return 0, -errno */
 static int
-copy_publish(struct copy *copy, bool force)
+before_packet(void *ctx, int64_t time_ns)
 {
-	if (force) {
-		if (rename(copy->temporary, copy->path) < 0)
-			return -errno;
-		*copy->temporary = '\0';
-		return 0;
-	}
-	if (!renameat2(AT_FDCWD, copy->temporary, AT_FDCWD, copy->path,
-		       RENAME_NOREPLACE)) {
-		*copy->temporary = '\0';
-		return 0;
-	}
-	if (errno != EINVAL && errno != ENOSYS)
-		return -errno;
-	/* some file systems know no such rename; a link is as careful */
-	return link(copy->temporary, copy->path) < 0 ? -errno : 0;
-}
+	struct export *export = ctx;
+	const struct spanrec_audio *audio = export->audio;
 
-static void
-copy_fini(struct copy *copy)
-{
-	if (copy->file)
-		fclose(copy->file);
-	if (*copy->temporary)
-		unlink(copy->temporary);
-	sigprocmask(SIG_SETMASK, &copy->before, NULL);
-}
-
-static int
-copy_samples(void *ctx, const int16_t *pcm, size_t frames)
-{
-	struct copy *copy = ctx;
-	int rc;
-
-	if (must_stop(copy)) {
-		log_error("stopped; %s was not written", copy->path);
+	if (spanrec_copy_stopped(&export->copy))
 		return EXIT_FAILED;
-	}
-	rc = spanrec_wav_samples(copy->file, pcm,
-				 frames * spanrec_audio_channels(copy->audio));
-	if (rc < 0)
-		return copy_failed(copy, rc);
-	copy->written += frames;
-	if (!copy->spanrec->quiet)
-		progress_update(&copy->progress, copy->written,
-				copy->audio->frames);
+	if (!export->spanrec->quiet)
+		progress_update(&export->progress,
+				(uint64_t)(time_ns - audio->start_ns),
+				(uint64_t)(audio->end_ns - audio->start_ns));
 	return 0;
 }
 
 /* @return exit code */
 static int
-copy_write(struct copy *copy)
+write_packets(struct export *export)
 {
-	int rc = copy_open(copy);
+	int error, rc;
 
-	if (!rc)
-		rc = spanrec_wav_header(
-		    copy->file, spanrec_audio_channels(copy->audio),
-		    spanrec_audio_hz(copy->audio), copy->audio->frames);
-	if (rc < 0)
-		return copy_failed(copy, rc);
-	progress_init(&copy->progress, "exporting");
-	rc = spanrec_audio_render(copy->spanrec, copy->audio, copy_samples,
-				  copy);
-	progress_fini(&copy->progress);
-	if (rc)
-		return rc;
-	rc = copy_close(copy);
-	return rc < 0 ? copy_failed(copy, rc) : 0;
-}
-
-/* ---- the command ------------------------------------------------------- */
-
-/* @return exit code */
-static int
-check_format(const char *path)
-{
-	const char *dot = strrchr(path, '.');
-
-	if (dot && !strcasecmp(dot, ".wav"))
-		return 0;
-	if (dot && (!strcasecmp(dot, ".ogg") || !strcasecmp(dot, ".flac") ||
-		    !strcasecmp(dot, ".pcap")))
-		log_error("this version cannot write %s files, only .wav; give "
-			  "--out FILE.wav",
-			  dot);
-	else
-		log_error("--out %s: the end of the name says the format, and "
-			  "this version writes .wav only",
-			  path);
-	return EXIT_USAGE;
-}
-
-/* @return exit code */
-static int
-check_target(const struct arguments *arguments)
-{
-	const struct copy copy = { .path = arguments->out };
-	struct stat st;
-
-	if (lstat(arguments->out, &st) < 0)
-		return errno == ENOENT ? 0 : copy_failed(&copy, -errno);
-	if (S_ISDIR(st.st_mode))
-		return copy_failed(&copy, -EISDIR);
-	return arguments->force ? 0 : copy_failed(&copy, -EEXIST);
+	rc = spanrec_pcap_write(export->spanrec, export->audio,
+				export->copy.file, before_packet, export,
+				&error);
+	if (error < 0)
+		return spanrec_copy_failed(&export->copy, error);
+	return rc;
 }
 
 /* The ledger comes between the copy and its name. @return exit code */
 static int
-write_down(const struct arguments *arguments, const struct copy *copy)
+write_down(const struct arguments *arguments, const struct export *export)
 {
 	char detail[sizeof(((struct store_ledger_entry *)NULL)->detail)],
-	    name[PATH_MAX], path[2 * PATH_MAX], *folder;
+	    path[2 * PATH_MAX];
 	size_t n;
 
-	/* the folder in full, and the name that the copy will have in it */
-	folder = realpath(copy->temporary, NULL);
-	if (folder)
-		*strrchr(folder, '/') = '\0';
-	snprintf(name, sizeof(name), "%s", copy->path);
-	snprintf(path, sizeof(path), "%s/%s", folder ? folder : ".",
-		 basename(name));
-	free(folder);
+	spanrec_copy_path(&export->copy, path, sizeof(path));
 	/* half of the room is for the path */
 	spanrec_authority_text(&arguments->authority, detail,
 			       sizeof(detail) / 2);
 	n = strlen(detail);
-	n += (size_t)snprintf(detail + n, sizeof(detail) - n, ", to ");
+	n += (size_t)snprintf(detail + n, sizeof(detail) - n, ", %s to ",
+			      arguments->format->name);
 	spanrec_path_shorten(path, detail + n, sizeof(detail) - n);
 	return spanrec_ledger_add(arguments->spanrec, "export",
-				  copy->audio->selection, detail);
+				  export->audio->selection, detail);
+}
+
+/* @return exit code */
+static int
+write_copy(const struct arguments *arguments, struct export *export)
+{
+	struct spanrec_tags tags;
+	int rc = spanrec_tags_make(arguments->spanrec, export->audio,
+				   &arguments->authority, &tags);
+
+	if (!rc)
+		rc = spanrec_copy_begin(&export->copy, arguments->out);
+	progress_init(&export->progress, "exporting");
+	if (!rc && export->encoding)
+		rc = write_sound(export, &tags);
+	else if (!rc)
+		rc = write_packets(export);
+	progress_fini(&export->progress);
+	spanrec_tags_fini(&tags);
+	if (!rc)
+		rc = spanrec_copy_sync(&export->copy);
+	if (!rc)
+		rc = write_down(arguments, export);
+	if (!rc)
+		rc = spanrec_copy_publish(&export->copy, arguments->force);
+	spanrec_copy_fini(&export->copy);
+	return rc;
+}
+
+/* ---- the command ------------------------------------------------------- */
+
+static const char *
+what_is_in(const struct arguments *arguments)
+{
+	if (!arguments->format->encoding)
+		return "packets as received";
+	switch (arguments->channels) {
+	case SPANREC_STEREO:
+		return "left our side, right the other side";
+	case SPANREC_LEFT:
+		return "our side";
+	case SPANREC_RIGHT:
+		return "the other side";
+	default:
+		return "both sides in one channel";
+	}
 }
 
 static int export(struct arguments *arguments,
 		  const struct spanrec_audio *audio)
 {
-	struct spanrec *spanrec = arguments->spanrec;
-	struct copy copy = { .spanrec = spanrec,
-			     .audio = audio,
-			     .path = arguments->out };
+	struct export export = { .spanrec = arguments->spanrec,
+				 .audio = audio,
+				 .encoding = arguments->format->encoding };
 	char length[SPANREC_TIME_BYTES];
-	int rc, error;
+	int rc = write_copy(arguments, &export);
 
-	hold_signals(&copy);
-	rc = copy_write(&copy);
-	if (!rc)
-		rc = write_down(arguments, &copy);
-	if (!rc) {
-		error = copy_publish(&copy, arguments->force);
-		if (error < 0)
-			rc = copy_failed(&copy, error);
-	}
-	copy_fini(&copy);
-	if (!rc && !spanrec->quiet) {
+	if (!rc && !arguments->spanrec->quiet) {
 		spanrec_duration(audio->end_ns - audio->start_ns, length);
-		fprintf(spanrec->out, "%s: %s, %s\n", arguments->out, length,
-			spanrec_audio_channels(audio) == 2
-			    ? "left our side, right the other side"
-			    : "both sides in one channel");
+		fprintf(arguments->spanrec->out, "%s: %s, %s\n", arguments->out,
+			length, what_is_in(arguments));
 	}
 	return rc || !audio->torn ? rc : EXIT_DAMAGED;
 }
@@ -375,9 +377,11 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 				       .no_conceal = arguments->no_conceal };
 	int rc;
 
-	rc = check_format(arguments->out);
-	if (!rc)
-		rc = check_target(arguments);
+	rc = choose_format(arguments);
+	if (rc)
+		return rc;
+	audio.as_received = !arguments->format->encoding;
+	rc = spanrec_copy_check(arguments->out, arguments->force);
 	if (!rc)
 		rc = spanrec_authority_open(spanrec, &arguments->authority,
 					    POLICY_RIGHT_EXPORT, arguments->id,

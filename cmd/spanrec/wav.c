@@ -4,16 +4,26 @@
  * written, so that a pipe gets a true header: many players refuse or misread
  * the forms of WAV that are made for an unknown length.
  *
- * RIFF | 36 + data | WAVE | "fmt " | 16 | 1 (PCM) | channels | samples/s |
- * bytes/s | bytes/sample frame | bits | "data" | bytes | samples ...
+ * RIFF | bytes | WAVE
+ *   "fmt " | 16 | 1 (PCM) | channels | samples/s | bytes/s | bytes/frame | bits
+ * and, if there is more to tell,
+ *   "bext" | 602 | description 256 | originator 32 | reference 32 |
+ *          date 10 | time 8 | samples since midnight 8 | version 2 | zeros
+ *                                             EBU Tech 3285: when it began, UTC
+ *   "LIST" | bytes | INFO | four letters | bytes | text, zero, even ...
+ * and then
+ *   "data" | bytes | samples ...
  */
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/export_priv.h"
 
 #include <endian.h>
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
-#define HEADER_BYTES 44
+#define FORMAT_BYTES 16
 #define SAMPLE_BYTES 2
+#define BEXT_BYTES   602
 
 static void
 put_le16(uint8_t *p, uint32_t v)
@@ -30,43 +40,212 @@ put_le32(uint8_t *p, uint32_t v)
 }
 
 static int
-write_bytes(FILE *to, const uint8_t *bytes, size_t n)
+write_bytes(FILE *to, const void *bytes, size_t n)
 {
+	errno = 0;
 	if (fwrite(bytes, 1, n, to) == n)
 		return 0;
 	return errno ? -errno : -EIO;
 }
 
-bool
-spanrec_wav_fits(unsigned channels, uint64_t frames)
+static int
+write_chunk_head(FILE *to, const char id[4], uint32_t bytes)
 {
-	return frames <= (UINT32_MAX - HEADER_BYTES) /
-			     ((uint64_t)channels * SAMPLE_BYTES);
+	uint8_t head[8];
+
+	memcpy(head, id, 4);
+	put_le32(head + 4, bytes);
+	return write_bytes(to, head, sizeof(head));
+}
+
+/* ---- tags -------------------------------------------------------------- */
+
+/* Texts of a LIST INFO: those that players show under names of their own, and
+ * all of them as the comment. */
+static const struct {
+	const char id[5], *tag;
+} infos[] = {
+	{ "INAM", "TITLE" },
+	{ "ICRD", "DATE" },
+	{ "IART", "ORGANIZATION" },
+	{ "ISFT", "ENCODER" },
+};
+#define INFOS (sizeof(infos) / sizeof(infos[0]))
+
+/* One text, zero and padding: 8 bytes are before it. */
+static size_t
+info_bytes(size_t text)
+{
+	return text ? 8 + ((text + 1 + 1) & ~(size_t)1) : 0;
+}
+
+static size_t
+comment_length(const struct spanrec_tags *tags)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < tags->count; i++)
+		n += strlen(tags->texts[i]) + 1;
+	return n ? n - 1 : 0;
+}
+
+/* What the LIST has behind its head; all together. */
+static size_t
+list_bytes(const struct spanrec_tags *tags)
+{
+	size_t i, n = 4 + info_bytes(comment_length(tags));
+
+	for (i = 0; i < INFOS; i++)
+		n += info_bytes(strlen(spanrec_tags_value(tags, infos[i].tag)));
+	return n;
+}
+
+static size_t
+tags_bytes(const struct spanrec_tags *tags)
+{
+	return tags ? 8 + BEXT_BYTES + 8 + list_bytes(tags) : 0;
+}
+
+/* Up to 2 zeros: the end of a text, and what makes it even. */
+static int
+write_info_end(FILE *to, size_t text)
+{
+	return write_bytes(to, "\0", text % 2 ? 1 : 2);
+}
+
+static int
+write_info(FILE *to, const char *id, const char *text)
+{
+	size_t n = strlen(text);
+	int rc;
+
+	if (!n)
+		return 0;
+	rc = write_chunk_head(to, id, (uint32_t)n + 1);
+	if (!rc)
+		rc = write_bytes(to, text, n);
+	return rc ? rc : write_info_end(to, n);
+}
+
+static int
+write_comment(FILE *to, const struct spanrec_tags *tags)
+{
+	size_t i, n = comment_length(tags);
+	int rc = write_chunk_head(to, "ICMT", (uint32_t)n + 1);
+
+	for (i = 0; !rc && i < tags->count; i++) {
+		if (i)
+			rc = write_bytes(to, "\n", 1);
+		if (!rc)
+			rc = write_bytes(to, tags->texts[i],
+					 strlen(tags->texts[i]));
+	}
+	return rc ? rc : write_info_end(to, n);
+}
+
+/* Of "2019-03-28T14:15:03.250Z". */
+static uint64_t
+samples_since_midnight(const char *utc, uint32_t hz)
+{
+	const char *clock = strchr(utc, 'T');
+	unsigned h = 0, m = 0, ms = 0, s = 0;
+
+	if (!clock || sscanf(clock, "T%2u:%2u:%2u.%3u", &h, &m, &s, &ms) != 4)
+		return 0;
+	return (uint64_t)(h * 3600 + m * 60 + s) * hz +
+	       (uint64_t)ms * hz / 1000;
+}
+
+static void
+put_text(uint8_t *p, size_t room, const char *text)
+{
+	memcpy(p, text, strnlen(text, room));
+}
+
+static int
+write_bext(FILE *to, const struct spanrec_wav *wav)
+{
+	const char *date = spanrec_tags_value(wav->tags, "DATE");
+	uint64_t samples = samples_since_midnight(date, wav->hz);
+	uint8_t bext[BEXT_BYTES] = { 0 };
+	int rc = write_chunk_head(to, "bext", sizeof(bext));
+
+	put_text(bext, 256, spanrec_tags_value(wav->tags, "TITLE"));
+	put_text(bext + 256, 32, "spanrec");
+	put_text(bext + 288, 32, spanrec_tags_value(wav->tags, "TITLE"));
+	put_text(bext + 320, 10, date);
+	if (strlen(date) > 11)
+		put_text(bext + 330, 8, date + 11);
+	put_le32(bext + 338, (uint32_t)samples);
+	put_le32(bext + 342, (uint32_t)(samples >> 32));
+	return rc ? rc : write_bytes(to, bext, sizeof(bext));
+}
+
+static int
+write_tags(FILE *to, const struct spanrec_wav *wav)
+{
+	const struct spanrec_tags *tags = wav->tags;
+	int rc = write_bext(to, wav);
+	size_t i;
+
+	if (!rc)
+		rc = write_chunk_head(to, "LIST", (uint32_t)list_bytes(tags));
+	if (!rc)
+		rc = write_bytes(to, "INFO", 4);
+	for (i = 0; !rc && i < INFOS; i++)
+		rc = write_info(to, infos[i].id,
+				spanrec_tags_value(tags, infos[i].tag));
+	return rc ? rc : write_comment(to, tags);
+}
+
+/* ---- the file ---------------------------------------------------------- */
+
+/* Between the first 8 bytes and the samples. */
+static size_t
+before_data(const struct spanrec_wav *wav)
+{
+	return 4 + 8 + FORMAT_BYTES + tags_bytes(wav->tags) + 8;
+}
+
+bool
+spanrec_wav_fits(const struct spanrec_wav *wav)
+{
+	return wav->frames <= (UINT32_MAX - before_data(wav)) /
+				  ((uint64_t)wav->channels * SAMPLE_BYTES);
+}
+
+static int
+write_format(FILE *to, const struct spanrec_wav *wav)
+{
+	uint32_t frame_bytes = wav->channels * SAMPLE_BYTES;
+	uint8_t format[FORMAT_BYTES] = { 1 };
+	int rc = write_chunk_head(to, "fmt ", sizeof(format));
+
+	put_le16(format + 2, wav->channels);
+	put_le32(format + 4, wav->hz);
+	put_le32(format + 8, wav->hz * frame_bytes);
+	put_le16(format + 12, frame_bytes);
+	put_le16(format + 14, 8 * SAMPLE_BYTES);
+	return rc ? rc : write_bytes(to, format, sizeof(format));
 }
 
 int
-spanrec_wav_header(FILE *to, unsigned channels, uint32_t hz, uint64_t frames)
+spanrec_wav_header(FILE *to, const struct spanrec_wav *wav)
 {
-	uint8_t header[HEADER_BYTES] = { 'R', 'I', 'F', 'F', 0,   0,   0,   0,
-					 'W', 'A', 'V', 'E', 'f', 'm', 't', ' ',
-					 16,  0,   0,   0,   1,   0,   0,   0,
-					 0,   0,   0,   0,   0,   0,   0,   0,
-					 0,   0,   0,   0,   'd', 'a', 't', 'a',
-					 0,   0,   0,   0 };
-	uint32_t frame_bytes = channels * SAMPLE_BYTES;
-	uint32_t data_bytes;
+	uint32_t data;
+	int rc;
 
-	if (!spanrec_wav_fits(channels, frames))
+	if (!spanrec_wav_fits(wav))
 		return -EOVERFLOW;
-	data_bytes = (uint32_t)frames * frame_bytes;
-	put_le32(header + 4, HEADER_BYTES - 8 + data_bytes);
-	put_le16(header + 22, channels);
-	put_le32(header + 24, hz);
-	put_le32(header + 28, hz * frame_bytes);
-	put_le16(header + 32, frame_bytes);
-	put_le16(header + 34, 8 * SAMPLE_BYTES);
-	put_le32(header + 40, data_bytes);
-	return write_bytes(to, header, sizeof(header));
+	data = (uint32_t)wav->frames * wav->channels * SAMPLE_BYTES;
+	rc = write_chunk_head(to, "RIFF", (uint32_t)before_data(wav) + data);
+	if (!rc)
+		rc = write_bytes(to, "WAVE", 4);
+	if (!rc)
+		rc = write_format(to, wav);
+	if (!rc && wav->tags)
+		rc = write_tags(to, wav);
+	return rc ? rc : write_chunk_head(to, "data", data);
 }
 
 int
