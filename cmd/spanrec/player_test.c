@@ -524,6 +524,7 @@ test_line(void **state)
 	const struct spanrec_marks marks = { .marks = gaps, .count = 2 };
 	const struct spanrec_audio audio = { .end_ns =
 						 100 * INT64_C(1000000000),
+					     .sample_hz = HZ,
 					     .frames = 100 * HZ };
 	const struct spanrec_line line = { .audio = &audio, .marks = &marks };
 	struct spanrec_playing playing = { .frame = 10 * HZ,

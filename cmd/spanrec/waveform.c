@@ -352,7 +352,9 @@ spanrec_waveform_show(struct spanrec *spanrec,
 		      const struct spanrec_waveform *waveform)
 {
 	struct spanrec_selection selection = { 0 };
-	struct spanrec_audio audio = { .selection = &selection };
+	/* what was received, not what is made up */
+	struct spanrec_audio audio = { .selection = &selection,
+				       .no_conceal = true };
 	int rc = 0;
 
 	if (waveform->path && !canvas_by_end(waveform->path)) {
