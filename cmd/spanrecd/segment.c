@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cmd/spanrecd/redundant.h"
 #include "cmd/spanrecd/smaller.h"
 #include "rtp/event.h"
 #include "rtp/red.h"
@@ -445,6 +446,7 @@ store(struct segment *s, const struct segment_input *in, int stream,
 
 	if (r < 0)
 		return r;
+	redundant_stored(s, stream, frame);
 	s->row.streams[stream].stored++;
 	s->row.bytes += frame->payload_bytes;
 	counter_add(in->counters, COUNTER_stored, 1);
@@ -587,6 +589,7 @@ leave_out(struct segment *s, const struct segment_input *in,
 	run->reason = reason;
 	run->until_ns = frame->time_ns;
 	run->packets++;
+	redundant_left_out(s, flow->stream);
 	drop(s, in, flow->stream, reason);
 	return 0;
 }
@@ -599,6 +602,7 @@ store_smaller(struct segment *s, const struct segment_input *in,
 {
 	char *codec = s->row.streams[flow->stream].codec;
 	struct rtp_format received = { .payload_type = frame->payload_type };
+	uint8_t room[RTP_JITTER_PAYLOAD_MAX];
 	struct smaller smaller;
 	int r;
 
@@ -620,6 +624,7 @@ store_smaller(struct segment *s, const struct segment_input *in,
 			return r;
 		smaller_tell(s, flow->stream, &smaller);
 	}
+	redundant_cut(s, flow->stream, &smaller.format, &smaller.frame, room);
 	return store(s, in, flow->stream, &smaller.frame);
 }
 
@@ -630,12 +635,17 @@ introduce_and_store(struct segment *s, const struct segment_input *in,
 		    const struct rtp_frame *frame,
 		    const struct rtp_format *format)
 {
-	int r;
+	uint8_t room[RTP_JITTER_PAYLOAD_MAX];
+	struct rtp_frame kept = *frame;
+	int r = 0;
 
 	if (in->opus)
 		return store_smaller(s, in, flow, frame, format);
-	r = format ? introduce(s, flow->stream, format) : 0;
-	return r < 0 ? r : store(s, in, flow->stream, frame);
+	if (format) {
+		redundant_cut(s, flow->stream, format, &kept, room);
+		r = introduce(s, flow->stream, format);
+	}
+	return r < 0 ? r : store(s, in, flow->stream, &kept);
 }
 
 static int

@@ -90,6 +90,8 @@ struct segment {
 					    * waited: number of the media */
 	/** where sound is stored as Opus */
 	struct rtp_transcoder *transcoders[STORE_STREAMS_MAX];
+	bool clean[STORE_STREAMS_MAX]; /**< nothing was left out since ... */
+	uint32_t clean_from[STORE_STREAMS_MAX]; /**< ... this RTP timestamp */
 	uint64_t told_opus[STORE_STREAMS_MAX][2]; /**< ... told as such */
 	struct store_segment row;
 };
