@@ -139,6 +139,34 @@ conceals(void **state)
 	rtp_decoder_close(&decoder);
 }
 
+/* Not whole frames, or not of this format at all. */
+static void
+malformed(void **state)
+{
+	static const struct rtp_format gsm = { "GSM", 8000, 3, 1, "" };
+	static const struct rtp_format g729 = { "G729", 8000, 18, 1, "" };
+	struct rtp_decoder *decoder = open_decoder(&gsm);
+	uint8_t payload[66] = { 0xd0, [33] = 0xd0 };
+	int16_t pcm[320];
+
+	for (size_t n = 1; n <= 66; n++)
+		assert_int_equal(
+		    rtp_decoder_decode(decoder, pcm, 320, payload, n),
+		    n % 33 ? -EBADMSG : (int)n / 33 * 160);
+	payload[33] = 0xc0;
+	assert_int_equal(rtp_decoder_decode(decoder, pcm, 320, payload, 66),
+			 -EBADMSG);
+	rtp_decoder_close(&decoder);
+	decoder = open_decoder(&g729);
+	for (size_t n = 1; n <= 32; n++)
+		assert_int_equal(
+		    rtp_decoder_decode(decoder, pcm, 320, payload, n),
+		    n % 10 == 0   ? (int)n * 8
+		    : n % 10 == 2 ? ((int)n / 10 + 1) * 80
+				  : -EBADMSG);
+	rtp_decoder_close(&decoder);
+}
+
 /* Samples of either channel by themselves, and both. */
 static void
 mixes(void **state)
@@ -217,9 +245,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(decodes),  cmocka_unit_test(formats),
-		cmocka_unit_test(conceals), cmocka_unit_test(mixes),
-		cmocka_unit_test(too_loud),
+		cmocka_unit_test(decodes), cmocka_unit_test(malformed),
+		cmocka_unit_test(formats), cmocka_unit_test(conceals),
+		cmocka_unit_test(mixes),   cmocka_unit_test(too_loud),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

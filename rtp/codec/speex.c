@@ -17,7 +17,8 @@
 
 #include "rtp/codec/codec_priv.h"
 
-/** No layer is shorter: what is left after the last frame is padding. */
+/** No layer of 8 kHz is shorter: what is left is padding, which begins with 0.
+ */
 #define LAYER_BITS_MIN 5
 #define WIDER_MAX      2
 /** libspeex begins with room for so much, and would print that it needs more.
@@ -117,6 +118,14 @@ walk_layer(struct walk *w)
 	return 1;
 }
 
+static bool
+is_over(struct walk w)
+{
+	if (w.at + LAYER_BITS_MIN <= w.n)
+		return false;
+	return w.at >= w.n || w.wider >= w.taken || take(&w, 1) == 0;
+}
+
 /* @return frames, or -EBADMSG */
 static int
 count_frames(const struct state *s, const uint8_t *payload, size_t n)
@@ -126,7 +135,7 @@ count_frames(const struct state *s, const uint8_t *payload, size_t n)
 			  .layers = (unsigned)s->frame_samples / 320 };
 	int r = 1;
 
-	while (r > 0 && w.at + LAYER_BITS_MIN <= w.n)
+	while (r > 0 && !is_over(w))
 		r = walk_layer(&w);
 	if (r < 0 || w.at > w.n)
 		return -EBADMSG;
