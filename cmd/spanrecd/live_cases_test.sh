@@ -59,7 +59,8 @@ check "... searched" spanrec sar search S-1
 check "... what is found is held" is "$(holds 'sum(r["case"] == "S-1"
 	for r in rows)')" 1
 check "... certified" spanrec sar certificate S-1 --out S-1.txt
-check "... in words" grep -q "Recorded and kept" S-1.txt
+check "... in words" sh -c \
+	"tr -s ' \n' ' ' <S-1.txt | grep -q 'Recorded and kept'"
 check "... answered" spanrec sar answer S-1 --sent "$(date -u +%F)"
 check "... which lets go" is "$(holds '[r["state"] for r in rows
 	if r["case"] == "S-1"]')" "['to be deleted']"

@@ -2,9 +2,9 @@
 /*
  * Opus (RFC 6716, RFC 7587). Whatever the SDP says, each packet tells its own
  * bandwidth and channels; the decoder makes mono at 48 kHz of all of them, but
- * for sound that was stored as Opus by this recorder: that comes out at the rate
- * it was received with (parameter `stored-rate`). A
- * packet can bring a coarse copy of the sound of the one before (FEC).
+ * for sound that was stored as Opus by this recorder: that comes out at the
+ * rate it was received with (parameter `stored-rate`). A packet can bring a
+ * coarse copy of the sound of the one before (FEC).
  */
 #include <errno.h>
 #include <stdlib.h>
