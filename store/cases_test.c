@@ -691,22 +691,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_held_stays),
-		TEST(test_found_by_successor),
-		TEST(test_old_row),
-		TEST(test_refused),
-		TEST(test_too_many_classes),
-		TEST(test_race),
-		TEST(test_opened_as_new),
-		TEST(test_damaged_others),
-		TEST(test_verify_tells),
-		TEST(test_verify_tells_of_row),
-		TEST(test_old_row_to_purge),
-		TEST(test_no_numbers),
-		TEST(test_spellings),
-		TEST(test_held_interrupted),
-		TEST(test_forget_case),
-		TEST(test_damaged_hold),
+		TEST(test_held_stays),       TEST(test_found_by_successor),
+		TEST(test_old_row),          TEST(test_refused),
+		TEST(test_too_many_classes), TEST(test_race),
+		TEST(test_opened_as_new),    TEST(test_damaged_others),
+		TEST(test_verify_tells),     TEST(test_verify_tells_of_row),
+		TEST(test_old_row_to_purge), TEST(test_no_numbers),
+		TEST(test_spellings),        TEST(test_held_interrupted),
+		TEST(test_forget_case),      TEST(test_damaged_hold),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

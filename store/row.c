@@ -53,8 +53,7 @@ _Static_assert(STORE_SUCCESSORS_MAX == 8, "each has its fields below");
 		.tag = (t), .type = BYTES, MEMBER(s, m)                        \
 	}
 
-#define QUALITY_FIELD(t, m)                                                    \
-	NUMBER_FIELD(t, store_stream, quality.m, UINT32_MAX)
+#define QUALITY_FIELD(t, m) NUMBER_FIELD(t, store_stream, quality.m, UINT32_MAX)
 
 static const struct field segment_fields[] = {
 	TEXT_FIELD(1, store_segment, call),
@@ -132,7 +131,7 @@ static const struct field stream_fields[] = {
 		     dropped[STORE_REASON_##name], UINT64_MAX),
 	STORE_REASONS(X)
 #undef X
-	QUALITY_FIELD(96, measured),
+	    QUALITY_FIELD(96, measured),
 	QUALITY_FIELD(97, reordered),
 	QUALITY_FIELD(98, jitter_us),
 	QUALITY_FIELD(99, jitter_max_us),

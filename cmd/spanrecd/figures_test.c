@@ -15,9 +15,9 @@ static const int64_t SECOND_NS = 1000000000;
 static const struct writer_media media = {
 	.number = 7,
 	.formats_count = 3,
-	.formats = { { "telephone-event", 8000, 101, 1 },
-		     { "G729", 8000, 18, 1 },
-		     { "opus", 48000, 96, 2 } },
+	.formats = { { "telephone-event", 8000, 101, 1, "" },
+		     { "G729", 8000, 18, 1, "" },
+		     { "opus", 48000, 96, 2, "" } },
 };
 
 static uint32_t nth;

@@ -26,8 +26,8 @@ static const int64_t MS_NS = 1000000;
 static const struct writer_media media = {
 	.number = 1,
 	.formats_count = 2,
-	.formats = { { "L16", 8000, L16, 1 },
-		     { "telephone-event", 8000, EVENT, 1 } },
+	.formats = { { "L16", 8000, L16, 1, "" },
+		     { "telephone-event", 8000, EVENT, 1, "" } },
 };
 
 struct world {
