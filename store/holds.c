@@ -215,6 +215,18 @@ row_release(const struct store__doing *d, struct store_segment *segment)
 	return store__row_put(d->archive, d->txn, segment);
 }
 
+/** A recording and its hold, which has not ended. */
+static int
+hold_in_force(const struct store__doing *d, const char *id,
+	      struct store_segment *segment, struct store_hold *hold)
+{
+	int r = store__row_get(d->archive, d->txn, id, segment);
+
+	if (r == 0)
+		r = hold_get(d, segment, hold);
+	return r == 0 && hold->ended_ns ? -ENOENT : r;
+}
+
 int
 store__hold_end(const struct store__doing *d, const char *id)
 {
@@ -222,12 +234,8 @@ store__hold_end(const struct store__doing *d, const char *id)
 	struct store_segment segment;
 	struct store_hold hold;
 	char reason[STORE__DETAIL_BYTES], detail[STORE__DETAIL_BYTES];
-	int r = store__row_get(d->archive, d->txn, id, &segment);
+	int r = hold_in_force(d, id, &segment, &hold);
 
-	if (r == 0)
-		r = hold_get(d, &segment, &hold);
-	if (r == 0 && hold.ended_ns)
-		r = -ENOENT;
 	if (r)
 		return r;
 	hold.ended_ns = act->now_ns;
@@ -358,12 +366,8 @@ store__hold_review(const struct store__doing *d, const char *id)
 	struct store_segment segment;
 	struct store_hold hold;
 	char reason[STORE__DETAIL_BYTES], detail[STORE__DETAIL_BYTES];
-	int r = store__row_get(d->archive, d->txn, id, &segment);
+	int r = hold_in_force(d, id, &segment, &hold);
 
-	if (r == 0)
-		r = hold_get(d, &segment, &hold);
-	if (r == 0 && hold.ended_ns)
-		r = -ENOENT;
 	if (r)
 		return r;
 	hold.review_ns = act->review_ns;
