@@ -103,7 +103,7 @@ check "as JSON" 0 spanrec audit list --id "$id" --json
 has "who was refused, and why" \
 	"\"action\":\"denied\",\"id\":\"$id\".*'fun' is no purpose"
 has "who made a copy" '"action":"export"'
-has_not "but not of whose call" "$number"
+has_not "but not of whose call" "\\b$number\\b"
 check "by number" 0 spanrec audit list --number "$number"
 has "a pseudonym leads to it" " export .*/n-[a-z2-7]\{12\}.wav"
 check "of another number" 0 spanrec audit list --number 999999
