@@ -94,7 +94,7 @@ WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 
 .PHONY: all deps deps-build demo check test golden lab layers fuzz bench cov \
 	tidy format corpus soak install clean build-tests build-fuzzers \
-	build-benches
+	build-benches build-tools
 
 all: $(BIN)
 
@@ -142,9 +142,10 @@ $B/cmd/testing/callgen: $(call OBJ,cmd/testing/callgen_frame.c)
 $B/cmd/testing/rewrap: $(call OBJ,cmd/testing/wrap.c \
 	$(filter cmd/testing/rewrap_%,$(SOURCES)))
 
-build-tests: $(BIN) $(TEST_BIN) $(TOOL_BIN)
+build-tools: $(TOOL_BIN)
+build-tests: $(BIN) $(TEST_BIN) build-tools
 build-fuzzers: $(FUZZ_BIN)
-build-benches: $(BIN) $(BENCH_BIN) $(TOOL_BIN)
+build-benches: $(BIN) $(BENCH_BIN) build-tools
 
 # ---- tests ------------------------------------------------------------------
 
