@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cmd/spanrecd/segment.h"
+#include "cmd/spanrecd/payload.h"
 #include "rtp/emodel.h"
 
 static const int64_t SECOND_NS = 1000000000LL;
@@ -25,9 +25,9 @@ look_up(struct figures *f, const struct writer_media *media,
 	const struct rtp_frame *frame)
 {
 	struct rtp_format format;
-	bool known = segment_format(media, frame->payload_type, &format);
+	bool known = payload_format(media, frame->payload_type, &format);
 	const char *encoding = known ? format.encoding : "";
-	bool event = segment_is_event(known ? &format : NULL, frame);
+	bool event = payload_is_event(known ? &format : NULL, frame);
 
 	f->known = true;
 	f->media = media->number;

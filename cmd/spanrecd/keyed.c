@@ -7,7 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cmd/spanrecd/segment.h"
+#include "cmd/spanrecd/payload.h"
 #include "rtp/red.h"
 
 static struct keyed_stream *
@@ -127,7 +127,7 @@ events_in_red(struct keyed *keyed, const struct keyed_frame *in)
 			.payload_bytes = blocks[i].bytes,
 		};
 
-		if (!segment_format(in->media, blocks[i].payload_type,
+		if (!payload_format(in->media, blocks[i].payload_type,
 				    &format) ||
 		    strcasecmp(format.encoding, "telephone-event") != 0)
 			continue;
@@ -152,11 +152,11 @@ keyed_events(struct keyed *keyed, const struct keyed_frame *in)
 
 	if (in->over || !keyed_may_be(frame))
 		return 0;
-	known = segment_format(in->media, frame->payload_type, &format);
-	if (known && segment_is_red(&format))
+	known = payload_format(in->media, frame->payload_type, &format);
+	if (known && payload_is_red(&format))
 		return events_in_red(keyed, in);
 	if (packet.payload_bytes > RTP_EVENT_KEYS_MAX * RTP_EVENT_BYTES ||
-	    !segment_is_event(known ? &format : NULL, frame))
+	    !payload_is_event(known ? &format : NULL, frame))
 		return 0;
 	packet.clock_hz = known ? format.clock_hz : 0;
 	return tell_events(keyed, in, &packet);

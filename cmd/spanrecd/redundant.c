@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "cmd/spanrecd/payload.h"
 #include "rtp/red.h"
 
 /* All of it is of packets that were stored, or lost between them. */
@@ -30,7 +31,7 @@ redundant_cut(const struct segment *s, int stream,
 	const struct rtp_red_block *own;
 	uint32_t count;
 
-	if (!segment_is_red(format))
+	if (!payload_is_red(format))
 		return;
 	count = rtp_red_read(blocks, frame->payload, frame->payload_bytes);
 	if (count == 0 || is_clean(s, stream, frame, blocks, count))

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cmd/spanrecd/payload.h"
 #include "cmd/spanrecd/redundant.h"
 #include "cmd/spanrecd/smaller.h"
 #include "rtp/event.h"
-#include "rtp/red.h"
 
 /* What a packet is counted under that the decision leaves out. */
 static enum store_reason
@@ -201,55 +201,6 @@ segment_stream(struct segment *s, enum sip_party speaker,
 	return (int)i;
 }
 
-bool
-segment_format(const struct writer_media *media, uint8_t payload_type,
-	       struct rtp_format *format)
-{
-	uint32_t i;
-
-	for (i = 0; i < media->formats_count; i++) {
-		if (media->formats[i].payload_type == payload_type) {
-			*format = media->formats[i];
-			return true;
-		}
-	}
-	return rtp_format_static(payload_type, format);
-}
-
-bool
-segment_is_event(const struct rtp_format *format, const struct rtp_frame *frame)
-{
-	return format ? strcasecmp(format->encoding, "telephone-event") == 0
-		      : frame->payload_bytes == RTP_EVENT_BYTES;
-}
-
-bool
-segment_is_red(const struct rtp_format *format)
-{
-	return strcasecmp(format->encoding, "red") == 0;
-}
-
-/* Is a keyed digit among the blocks of a packet of several? Of one that cannot
- * be taken apart nobody knows. */
-static bool
-has_event(const struct writer_media *media, const struct rtp_frame *frame)
-{
-	struct rtp_red_block blocks[RTP_RED_BLOCKS_MAX];
-	uint32_t n = rtp_red_read(blocks, frame->payload, frame->payload_bytes);
-	uint32_t i;
-
-	for (i = 0; i < n; i++) {
-		struct rtp_format format;
-		bool known =
-		    segment_format(media, blocks[i].payload_type, &format);
-
-		if (known ? strcasecmp(format.encoding, "telephone-event") == 0
-			  : blocks[i].bytes == RTP_EVENT_BYTES)
-			return true;
-	}
-	return n == 0;
-}
-
 /* ---- accounting ---------------------------------------------------------- */
 
 static void
@@ -384,7 +335,7 @@ introduce(struct segment *s, int stream, const struct rtp_format *format)
 	if (r < 0)
 		return r;
 	/* What is in a packet of several is looked at each time. */
-	if (!segment_is_red(format))
+	if (!payload_is_red(format))
 		s->told[stream][pt >> 6] |= UINT64_C(1) << (pt & 63);
 	/* Comfort noise (RFC 3389) is not what is spoken in. */
 	if (row->codec[0] == '\0' || strcasecmp(row->codec, "CN") == 0)
@@ -408,15 +359,16 @@ static bool
 storable(const struct segment_flow *flow, const struct rtp_frame *frame,
 	 struct rtp_format *format, enum store_reason *reason)
 {
-	bool known = segment_format(flow->media, frame->payload_type, format);
+	bool known = payload_format(flow->media, frame->payload_type, format);
 
 	if (flow->encrypted) {
 		*reason = STORE_REASON_encrypted;
 		return false;
 	}
 	*reason = STORE_REASON_dtmf;
-	if (segment_is_event(known ? format : NULL, frame) ||
-	    (known && segment_is_red(format) && has_event(flow->media, frame)))
+	if (payload_is_event(known ? format : NULL, frame) ||
+	    (known && payload_is_red(format) &&
+	     payload_has_event(flow->media, frame)))
 		return false;
 	if (known)
 		return true;
@@ -609,7 +561,7 @@ store_smaller(struct segment *s, const struct segment_input *in,
 	if (format)
 		received = *format;
 	else
-		(void)segment_format(flow->media, frame->payload_type,
+		(void)payload_format(flow->media, frame->payload_type,
 				     &received);
 	r = smaller_make(s, in, flow, frame, &received, &smaller);
 	if (r < 0)

@@ -152,23 +152,6 @@ void segment_shed(struct segment *segment, const struct segment_input *in,
 /** What the payload types of a stream mean may have changed. */
 void segment_forget_formats(struct segment *segment, int stream);
 
-/**
- * Does this packet tell of keyed digits? As the SDP says; and a payload type
- * that nobody explained and that is as long as a telephone event (RFC 4733
- * section 2.3) is taken for one.
- *
- * @param format what its payload type means; NULL if nobody explained it
- */
-bool segment_is_event(const struct rtp_format *format,
-		      const struct rtp_frame *frame);
-
-/** Are its payloads several in one (RFC 2198)? */
-bool segment_is_red(const struct rtp_format *format);
-
-/** What a payload type means. @return false: nobody explained it */
-bool segment_format(const struct writer_media *media, uint8_t payload_type,
-		    struct rtp_format *format);
-
 /** Where a frame comes from. */
 struct segment_flow {
 	int stream;     /**< from segment_stream */

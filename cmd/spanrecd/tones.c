@@ -6,7 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cmd/spanrecd/segment.h"
+#include "cmd/spanrecd/payload.h"
 #include "rtp/tones.h"
 
 /* A stream shows a key in its sound, or as an event, or both: it counts as
@@ -61,11 +61,11 @@ static bool
 is_heard(const struct keyed_frame *in, struct rtp_format *format,
 	 struct counters *counters)
 {
-	bool known = segment_format(in->media, in->frame->payload_type, format);
+	bool known = payload_format(in->media, in->frame->payload_type, format);
 
 	if (known && rtp_tones_hears(format))
 		return true;
-	if (!segment_is_event(known ? format : NULL, in->frame) &&
+	if (!payload_is_event(known ? format : NULL, in->frame) &&
 	    !(known && strcasecmp(format->encoding, "CN") == 0))
 		counter_add(counters, COUNTER_tones_unheard, 1);
 	return false;
