@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Whatever a payload says, its blocks lie within it. */
+/* Whatever a payload says, its blocks lie within it, and what it brings along
+ * has a length. */
 #include <assert.h>
 #include <stddef.h>
 
+#include "rtp/earlier.h"
 #include "rtp/red.h"
+
+enum { OFFSET_MAX = 0x3fff, OPUS_FRAME_MAX = 2880 };
+
+static const struct rtp_format formats[] = {
+	{ "red", 8000, 63, 1, "" },
+	{ "red", 48000, 63, 2, "" },
+	{ "opus", 48000, 111, 2, "" },
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
@@ -17,6 +27,12 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	for (uint32_t i = 0; i < count; i++) {
 		assert(blocks[i].payload >= bytes);
 		assert(blocks[i].payload + blocks[i].bytes <= bytes + n);
+	}
+	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+		uint32_t units = rtp_earlier(&formats[i], bytes, (uint32_t)n);
+
+		assert(units <= OFFSET_MAX + OPUS_FRAME_MAX ||
+		       units == RTP_EARLIER_UNKNOWN);
 	}
 	return 0;
 }

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* See earlier.h. */
+#include "rtp/earlier.h"
+
+#include <opus/opus.h>
+#include <strings.h>
+
+#include "rtp/red.h"
+
+enum { OPUS_HZ = 48000, SILK_SAMPLES = OPUS_HZ / 50, OPUS_FRAMES_MAX = 48 };
+
+/*
+ * Has the first frame of a packet a copy of the frame before it? SILK's layer
+ * begins with a bit for each 20 ms of a channel that says whether there is a
+ * voice, then one that says whether it has such copies (RFC 6716 sections 4.2.3
+ * and 4.2.4); these bits are as likely as not, so the range coder has them as
+ * they are.
+ */
+static uint32_t
+opus_earlier(const uint8_t *payload, uint32_t n)
+{
+	const unsigned char *frames[OPUS_FRAMES_MAX];
+	opus_int16 bytes[OPUS_FRAMES_MAX];
+	int samples, each, at, channel;
+
+	if (n == 0 || payload[0] & 0x80) /* CELT alone has none */
+		return 0;
+	if (opus_packet_parse(payload, (opus_int32)n, NULL, frames, bytes,
+			      NULL) < 1)
+		return RTP_EARLIER_UNKNOWN;
+	if (bytes[0] == 0)
+		return 0;
+	samples = opus_packet_get_samples_per_frame(payload, OPUS_HZ);
+	each = samples > SILK_SAMPLES ? samples / SILK_SAMPLES : 1;
+	at = 7 - each;
+	for (channel = opus_packet_get_nb_channels(payload); channel > 0;
+	     channel--) {
+		if (frames[0][0] >> at & 1)
+			return (uint32_t)samples;
+		at -= each + 1;
+	}
+	return 0;
+}
+
+static uint32_t
+red_earlier(const struct rtp_format *format, const uint8_t *payload, uint32_t n)
+{
+	struct rtp_red_block blocks[RTP_RED_BLOCKS_MAX];
+	uint32_t count = rtp_red_read(blocks, payload, n), most = 0, i;
+
+	if (count == 0)
+		return RTP_EARLIER_UNKNOWN;
+	for (i = 0; i < count; i++) {
+		uint32_t earlier = blocks[i].offset;
+
+		/* Of what codec a block is, its packet does not say; Opus is
+		 * the only one in use with this clock. */
+		if (format->clock_hz == OPUS_HZ) {
+			uint32_t inside =
+			    opus_earlier(blocks[i].payload, blocks[i].bytes);
+
+			if (inside == RTP_EARLIER_UNKNOWN)
+				return inside;
+			earlier += inside;
+		}
+		if (earlier > most)
+			most = earlier;
+	}
+	return most;
+}
+
+uint32_t
+rtp_earlier(const struct rtp_format *format, const uint8_t *payload, uint32_t n)
+{
+	if (strcasecmp(format->encoding, "red") == 0)
+		return red_earlier(format, payload, n);
+	if (strcasecmp(format->encoding, "opus") == 0)
+		return opus_earlier(payload, n);
+	return 0;
+}

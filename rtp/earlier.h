@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Sound of packets before it that a packet brings along, so that it can take
+ * their place if they are lost. Where those must not be heard, neither must it.
+ */
+#ifndef RTP_EARLIER_H
+#define RTP_EARLIER_H
+
+#include <stdint.h>
+
+#include "rtp/rtp.h"
+
+/** More than any packet brings along: what is told of one that cannot be read. */
+#define RTP_EARLIER_UNKNOWN UINT32_MAX
+
+/**
+ * How long before the timestamp of a packet its sound begins: the earliest block
+ * of redundant audio (RFC 2198), and the packet before in lower quality inside
+ * of Opus (in-band FEC, RFC 6716 section 2.1.7), inside of such blocks too.
+ *
+ * @return [units of the format's clock]; 0: it has no sound but its own;
+ *         RTP_EARLIER_UNKNOWN: it says it has, and cannot be taken apart
+ * @cost none but reading its head
+ */
+uint32_t rtp_earlier(const struct rtp_format *format, const uint8_t *payload,
+		     uint32_t n);
+
+#endif
