@@ -3,7 +3,6 @@
 #include "rtp/earlier.h"
 
 #include <opus/opus.h>
-#include <strings.h>
 
 #include "rtp/red.h"
 
@@ -72,9 +71,9 @@ red_earlier(const struct rtp_format *format, const uint8_t *payload, uint32_t n)
 uint32_t
 rtp_earlier(const struct rtp_format *format, const uint8_t *payload, uint32_t n)
 {
-	if (strcasecmp(format->encoding, "red") == 0)
+	if (rtp_format_is(format, "red"))
 		return red_earlier(format, payload, n);
-	if (strcasecmp(format->encoding, "opus") == 0)
+	if (rtp_format_is(format, "opus"))
 		return opus_earlier(payload, n);
 	return 0;
 }

@@ -46,6 +46,20 @@ rtp_format_static(uint8_t payload_type, struct rtp_format *format)
 	return true;
 }
 
+bool
+rtp_format_is(const struct rtp_format *format, const char *encoding)
+{
+	return strcasecmp(format->encoding, encoding) == 0;
+}
+
+bool
+rtp_format_equal(const struct rtp_format *a, const struct rtp_format *b)
+{
+	return a->clock_hz == b->clock_hz && a->channels == b->channels &&
+	       strcmp(a->parameters, b->parameters) == 0 &&
+	       strcmp(a->encoding, b->encoding) == 0;
+}
+
 const char *
 rtp_format_parameter(const struct rtp_format *format, const char *name,
 		     size_t *n)

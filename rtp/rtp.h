@@ -87,6 +87,16 @@ struct rtp_format {
 	char parameters[RTP_PARAMETERS_BYTES];
 };
 
+/** Of sound that the recorder itself made Opus (rtp/transcode.h): the rate that
+ * it had before. No telephone says so. */
+#define RTP_FORMAT_STORED_RATE "stored-rate"
+
+/** Is this its encoding, in any case? */
+bool rtp_format_is(const struct rtp_format *format, const char *encoding);
+
+/** Is it decoded alike? Of the payload type nothing is asked. */
+bool rtp_format_equal(const struct rtp_format *a, const struct rtp_format *b);
+
 /**
  * The value of a format parameter, its name in any case. One without a value
  * has the empty one.

@@ -22,6 +22,9 @@
 #define OPUS_HZ     48000
 #define SAMPLES_MAX (OPUS_HZ * 120 / 1000)
 
+/* The encoder is behind by 6.5 ms at most, and its windows reach over more. */
+#define BEHIND_NS (10 * INT64_C(1000000))
+
 /* 120 ms at 93 kbit/s; the encoder keeps to the room that it is given. */
 #define PAYLOAD_BYTES 1400
 
@@ -62,6 +65,16 @@ rtp_transcoder_new(struct rtp_transcoder **transcoder,
 	return 0;
 }
 
+int64_t
+rtp_transcode_behind_ns(const struct rtp_format *format)
+{
+	size_t n;
+
+	return rtp_format_parameter(format, RTP_FORMAT_STORED_RATE, &n)
+		   ? BEHIND_NS
+		   : 0;
+}
+
 static void
 free_encoder(struct rtp_transcoder *t)
 {
@@ -90,7 +103,7 @@ rtp_transcoder_free(struct rtp_transcoder **transcoder)
 static bool
 is_noise(const struct rtp_format *format)
 {
-	return strcasecmp(format->encoding, "CN") == 0;
+	return rtp_format_is(format, "CN");
 }
 
 bool
@@ -104,17 +117,9 @@ rtp_transcode_takes(const struct rtp_format *format)
 	if (is_noise(format))
 		return true;
 	for (size_t i = 0; i < sizeof(large) / sizeof(large[0]); i++)
-		if (strcasecmp(large[i], format->encoding) == 0)
+		if (rtp_format_is(format, large[i]))
 			return rtp_decoder_knows(format);
 	return false;
-}
-
-static bool
-same_format(const struct rtp_format *a, const struct rtp_format *b)
-{
-	return a->clock_hz == b->clock_hz && a->channels == b->channels &&
-	       strcmp(a->parameters, b->parameters) == 0 &&
-	       strcmp(a->encoding, b->encoding) == 0;
 }
 
 /* @return 0, -EBADMSG: Opus has no such rate, -ENOMEM */
@@ -143,17 +148,21 @@ set_decoder(struct rtp_transcoder *t, const struct rtp_format *format)
 {
 	int err;
 
-	if ((t->decoder || t->refused) && same_format(&t->format, format))
+	if ((t->decoder || t->refused) && rtp_format_equal(&t->format, format))
 		return t->refused ? -EBADMSG : 0;
 	rtp_decoder_close(&t->decoder);
 	t->format = *format;
-	t->refused = !rtp_transcode_takes(format);
-	if (t->refused)
-		return -EBADMSG;
-	err = rtp_decoder_open(&t->decoder, format);
+	t->refused = false;
+	err = rtp_transcode_takes(format)
+		  ? rtp_decoder_open(&t->decoder, format)
+		  : -ENOTSUP;
+	if (err == 0)
+		err = set_encoder(t, rtp_decoder_sample_hz(t->decoder));
 	if (err < 0)
-		return err == -ENOTSUP ? -EBADMSG : err;
-	return set_encoder(t, rtp_decoder_sample_hz(t->decoder));
+		rtp_decoder_close(&t->decoder);
+	/* Without memory it is tried again. */
+	t->refused = err == -ENOTSUP || err == -EBADMSG;
+	return t->refused ? -EBADMSG : err;
 }
 
 /* The longest Opus frame of which a whole number is so long, in samples; 0:
@@ -238,6 +247,8 @@ rtp_transcode(struct rtp_transcoder *t, uint32_t sequence,
 	bool again = t->begun && t->sequence == sequence &&
 		     t->received == packet->timestamp;
 
+	if (packet->format.clock_hz == 0)
+		return -EBADMSG;
 	if (!again) {
 		t->timestamp = next_timestamp(t, packet);
 		t->received = packet->timestamp;
@@ -259,8 +270,8 @@ rtp_transcode(struct rtp_transcoder *t, uint32_t sequence,
 			 "opus");
 		opus->format.channels = 2; /* RFC 7587 section 7: always */
 		snprintf(opus->format.parameters,
-			 sizeof(opus->format.parameters), "stored-rate=%u",
-			 t->sample_hz);
+			 sizeof(opus->format.parameters),
+			 RTP_FORMAT_STORED_RATE "=%u", t->sample_hz);
 	}
 	return 0;
 }

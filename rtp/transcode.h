@@ -8,7 +8,8 @@
  * Comfort noise (RFC 3389) stays, on the clock of Opus. Codecs that were made to
  * be small are for the caller to store as they came.
  *
- * The encoder looks ahead: sound comes out 5 to 6.5 ms late, on both sides alike.
+ * The encoder looks ahead: sound comes out 5 to 6.5 ms late, also beside a side
+ * that is stored as it came.
  */
 #ifndef RTP_TRANSCODE_H
 #define RTP_TRANSCODE_H
@@ -40,6 +41,10 @@ int rtp_transcoder_new(struct rtp_transcoder **transcoder,
 
 /** Wipes what was heard. NULL is nothing. */
 void rtp_transcoder_free(struct rtp_transcoder **transcoder);
+
+/** How much of the sound of a packet that was made Opus here may be in the one
+ * behind it. @return [ns]; 0: it was stored as it came */
+int64_t rtp_transcode_behind_ns(const struct rtp_format *format);
 
 /** Is this a format that rtp_transcode takes? */
 bool rtp_transcode_takes(const struct rtp_format *format);

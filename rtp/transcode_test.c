@@ -187,6 +187,38 @@ refused(void **state)
 	rtp_transcoder_free(&transcoder);
 }
 
+/* Sound at a rate that Opus has not, and what nobody gave a clock: each time.
+ */
+static void
+no_such_rate(void **state)
+{
+	static const struct rtp_format others[] = {
+		{ "L16", 44100, 11, 1, "" }, { "L16", 44100, 10, 2, "" },
+		{ "L16", 11025, 97, 1, "" }, { "", 0, 96, 1, "" },
+		{ "PCMA", 0, 8, 1, "" },
+	};
+	uint8_t codes[160];
+	struct rtp_transcoded opus, packet = { .format = pcma,
+					       .payload = codes,
+					       .bytes = sizeof(codes) };
+
+	tone(codes, 0, 160, 400);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		struct rtp_transcoder *transcoder = make();
+
+		for (uint32_t n = 0; n < 8; n++) {
+			bool known = n == 3 || n == 7;
+
+			packet.format = known ? pcma : others[i];
+			packet.timestamp = n * 160;
+			assert_int_equal(
+			    rtp_transcode(transcoder, n, &packet, &opus),
+			    known ? 0 : -EBADMSG);
+		}
+		rtp_transcoder_free(&transcoder);
+	}
+}
+
 static void
 comfort_noise(void **state)
 {
@@ -230,6 +262,7 @@ main(void)
 		cmocka_unit_test(packet_times),
 		cmocka_unit_test(again),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(no_such_rate),
 		cmocka_unit_test(comfort_noise),
 		cmocka_unit_test(allocation_fails),
 	};

@@ -104,11 +104,21 @@ struct store_scrub_result {
 };
 
 /**
+ * How much sound of before it a packet brings along: a codec's matter, which
+ * this folder knows nothing of.
+ *
+ * @param format of its payload type; NULL: the recording was not told
+ * @return [ns] before its own; 0: none
+ */
+typedef int64_t (*store_scrub_earlier_fn)(const struct store_format *format,
+					  const struct store_frame *frame);
+
+/**
  * Make the new file: read the recording, and write what stays.
  *
  * A packet goes if it was captured in the range, or if any of its sound is
- * heard there. So as not to cut into one that reaches over the end, its neighbour
- * tells how long packets are.
+ * heard there, or any that it brings along. So as not to cut into one that
+ * reaches over the end, its neighbour tells how long packets are.
  *
  * @param archive may be opened to read
  * @param recording new, with the key that was sealed for store_scrub_begin;
@@ -120,6 +130,7 @@ struct store_scrub_result {
 int store_scrub_make(struct store_archive *archive,
 		     const struct store_identity *identity,
 		     const struct store_scrub *begun,
+		     store_scrub_earlier_fn earlier,
 		     struct store_recording *recording, int fd,
 		     struct store_scrub_result *result)
 	__attribute__((warn_unused_result));

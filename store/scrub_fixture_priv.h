@@ -94,6 +94,17 @@ hand_over(struct fixture *fx, const struct store_scrub *begun, int fd)
 	return r;
 }
 
+/** [ns] What each packet brings along of before it. */
+static int64_t brought_ns;
+
+static inline int64_t
+brings_earlier(const struct store_format *format,
+	       const struct store_frame *frame)
+{
+	assert_non_null(frame->payload);
+	return brought_ns;
+}
+
 /** From the agreement to the file in memory. @return its descriptor, or errno
  * of the first step that failed */
 static inline int
@@ -119,7 +130,8 @@ make(struct fixture *fx, const char *id, const struct store_person *who,
 	}
 	fd = memfd_create("scrub", MFD_CLOEXEC);
 	assert_true(fd >= 0);
-	r = store_scrub_make(fx->archive, fx->identity, begun, rec, fd, result);
+	r = store_scrub_make(fx->archive, fx->identity, begun, brings_earlier,
+			     rec, fd, result);
 	store_recording_free(&rec, false);
 	if (r)
 		close(fd);

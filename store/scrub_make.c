@@ -37,8 +37,8 @@
 struct stream {
 	enum store_side side;
 	bool heard;
-	int64_t first_ns, until_ns;       /**< between which it has packets */
-	uint32_t clock_hz[PAYLOAD_TYPES]; /**< 0: not told */
+	int64_t first_ns, until_ns; /**< between which it has packets */
+	struct store_format formats[PAYLOAD_TYPES]; /**< clock 0: not told */
 	bool placed;
 	uint16_t sequence;
 	uint32_t timestamp;
@@ -57,6 +57,7 @@ struct making {
 	struct store_recording *recording;
 	struct store_segment segment;
 	const struct store_scrub *scrub;
+	store_scrub_earlier_fn earlier;
 	struct store_scrub_result *result;
 	uint32_t streams_count;
 	struct stream streams[STORE_STREAMS_MAX];
@@ -92,7 +93,8 @@ distance(int64_t a, int64_t b)
 static void
 place(struct stream *s, const struct store_frame *frame)
 {
-	const uint32_t hz = s->clock_hz[frame->payload_type % PAYLOAD_TYPES];
+	const uint32_t hz =
+	    s->formats[frame->payload_type % PAYLOAD_TYPES].clock_hz;
 	const int64_t units = (int32_t)(frame->timestamp - s->timestamp);
 	const int64_t step = units * NS_PER_S / (hz ? hz : USUAL_HZ);
 	const int64_t at_ns = add(s->at_ns, step);
@@ -119,6 +121,8 @@ goes(const struct making *m, const struct stream *s,
      const struct store_frame *frame)
 {
 	const struct store_scrub *scrub = m->scrub;
+	const struct store_format *format =
+	    &s->formats[frame->payload_type % PAYLOAD_TYPES];
 	int64_t first = s->at_ns, last = frame->time_ns;
 
 	if (!(scrub->sides >> s->side & 1))
@@ -127,6 +131,8 @@ goes(const struct making *m, const struct stream *s,
 		first = frame->time_ns;
 		last = s->at_ns;
 	}
+	first =
+	    add(first, -m->earlier(format->clock_hz ? format : NULL, frame));
 	return add(last, s->packet_ns) > add(scrub->from_ns, -s->slack_ns) &&
 	       first < add(scrub->until_ns, s->slack_ns);
 }
@@ -257,8 +263,7 @@ take_format(struct making *m, const struct store_item *item)
 {
 	const uint8_t type = item->format.payload_type;
 
-	m->streams[item->stream].clock_hz[type % PAYLOAD_TYPES] =
-	    item->format.clock_hz;
+	m->streams[item->stream].formats[type % PAYLOAD_TYPES] = item->format;
 	return store_recording_format(m->recording, item->stream,
 				      &item->format);
 }
@@ -397,6 +402,7 @@ int
 store_scrub_make(struct store_archive *archive,
 		 const struct store_identity *identity,
 		 const struct store_scrub *begun,
+		 store_scrub_earlier_fn earlier,
 		 struct store_recording *recording, int fd,
 		 struct store_scrub_result *result)
 {
@@ -409,6 +415,7 @@ store_scrub_make(struct store_archive *archive,
 		return -ENOMEM;
 	m->recording = recording;
 	m->scrub = begun;
+	m->earlier = earlier;
 	m->result = result;
 	r = store_segment_get(archive, begun->id, &m->segment);
 	if (r == 0 && memcmp(m->segment.file_hash, begun->file_hash,

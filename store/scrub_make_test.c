@@ -308,6 +308,31 @@ test_relay(void **state)
 	}
 }
 
+/** Packets behind the range that bring some of it along go, too. */
+static void
+test_brought_along(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_segment s, now;
+	struct told told;
+
+	fixture_record(fx, &s, 0, LONG_MS);
+	assert_int_equal(propose(fx, &s, STORE_SIDES_BOTH), 0);
+	brought_ns = 50 * MS;
+	assert_int_equal(agree(fx, s.id, &bob), 0);
+	brought_ns = 0;
+	expect_sound(fx, s.id, &now);
+	/* 4000 to 5980, and of 6000, 6020 and 6040 what they bring */
+	read_stream(fx, &now, 0, &told);
+	assert_int_equal(told.packets, 103);
+	assert_int_equal(told.from_ns - s.start_ns, 3980 * MS);
+	assert_int_equal(told.until_ns - s.start_ns, 6060 * MS);
+	/* This side speaks 5 ms later. */
+	read_stream(fx, &now, 1, &told);
+	assert_int_equal(told.packets, 104);
+	assert_int_equal(told.until_ns - s.start_ns, 6065 * MS);
+}
+
 /** One that was cut off by a crash has no counts, neither before nor after. */
 static void
 test_interrupted(void **state)
@@ -338,9 +363,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_true_length),  TEST(test_any_gaps),
-		TEST(test_late_packets), TEST(test_relay),
-		TEST(test_interrupted),
+		TEST(test_true_length),   TEST(test_any_gaps),
+		TEST(test_late_packets),  TEST(test_relay),
+		TEST(test_brought_along), TEST(test_interrupted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,6 +46,10 @@ void spanrec_source_close(struct spanrec_source **source);
 int spanrec_source_next(struct spanrec_source *source, struct store_item *item,
 			bool *more);
 
+/** What a recording was told of a payload type. */
+void spanrec_source_told(const struct store_format *stored,
+			 struct rtp_format *format);
+
 /** What a payload type means: as told, else as RFC 3551 assigns it. @param
  * fallback room for the latter */
 const struct rtp_format *

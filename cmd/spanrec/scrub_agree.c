@@ -14,7 +14,10 @@
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "cmd/spanrec/audio_priv.h"
 #include "cmd/spanrec/cases_priv.h"
+#include "rtp/earlier.h"
+#include "rtp/transcode.h"
 #include "store/scrub.h"
 
 /** One segment. */
@@ -57,6 +60,24 @@ begin(struct agreeing *a)
 		  : spanrec_scrub_known(spanrec, a->segment->id, &a->begun);
 }
 
+/* Of one that cannot be read, as far as any reaches: 2 s (RFC 2198). */
+static int64_t
+earlier_ns(const struct store_format *stored, const struct store_frame *frame)
+{
+	const int64_t second_ns = 1000000000;
+	struct rtp_format format;
+	uint32_t units;
+	int64_t ns;
+
+	if (!stored)
+		return 0;
+	spanrec_source_told(stored, &format);
+	units = rtp_earlier(&format, frame->payload, frame->payload_bytes);
+	ns = units == RTP_EARLIER_UNKNOWN ? 2 * second_ns
+					  : units * second_ns / format.clock_hz;
+	return ns + rtp_transcode_behind_ns(&format);
+}
+
 /* @return exit code */
 static int
 make(struct agreeing *a)
@@ -69,8 +90,8 @@ make(struct agreeing *a)
 	if (!a->file)
 		return failed(a, -errno);
 	r = store_scrub_make(a->spanrec->archive, a->spanrec->identity,
-			     &a->begun, a->recording, fileno(a->file),
-			     &a->result);
+			     &a->begun, earlier_ns, a->recording,
+			     fileno(a->file), &a->result);
 	return r ? failed(a, r) : 0;
 }
 

@@ -76,14 +76,10 @@ spanrec_source_close(struct spanrec_source **source)
 	*source = NULL;
 }
 
-static void
-note_format(struct spanrec_source *source, unsigned stream,
-	    const struct store_format *stored)
+void
+spanrec_source_told(const struct store_format *stored,
+		    struct rtp_format *format)
 {
-	struct rtp_format *format =
-	    &source
-		 ->format[stream][stored->payload_type % SPANREC_PAYLOAD_TYPES];
-
 	snprintf(format->encoding, sizeof(format->encoding), "%s",
 		 stored->encoding);
 	snprintf(format->parameters, sizeof(format->parameters), "%s",
@@ -182,7 +178,11 @@ spanrec_source_next(struct spanrec_source *source, struct store_item *item,
 		if (item->type == STORE_ITEM_STREAM)
 			source->info[item->stream] = item->info;
 		else if (item->type == STORE_ITEM_FORMAT)
-			note_format(source, item->stream, &item->format);
+			spanrec_source_told(
+			    &item->format,
+			    &source->format[item->stream]
+					   [item->format.payload_type %
+					    SPANREC_PAYLOAD_TYPES]);
 		*more = item->type == STORE_ITEM_FRAME ||
 			item->type == STORE_ITEM_GAP;
 		if (*more)

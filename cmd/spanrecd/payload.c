@@ -2,8 +2,6 @@
 /* See payload.h. */
 #include "cmd/spanrecd/payload.h"
 
-#include <strings.h>
-
 #include "rtp/event.h"
 #include "rtp/red.h"
 
@@ -25,14 +23,14 @@ payload_format(const struct writer_media *media, uint8_t payload_type,
 bool
 payload_is_event(const struct rtp_format *format, const struct rtp_frame *frame)
 {
-	return format ? strcasecmp(format->encoding, "telephone-event") == 0
+	return format ? rtp_format_is(format, "telephone-event")
 		      : frame->payload_bytes == RTP_EVENT_BYTES;
 }
 
 bool
 payload_is_red(const struct rtp_format *format)
 {
-	return strcasecmp(format->encoding, "red") == 0;
+	return rtp_format_is(format, "red");
 }
 
 bool
@@ -48,7 +46,7 @@ payload_has_event(const struct writer_media *media,
 		bool known =
 		    payload_format(media, blocks[i].payload_type, &format);
 
-		if (known ? strcasecmp(format.encoding, "telephone-event") == 0
+		if (known ? rtp_format_is(&format, "telephone-event")
 			  : blocks[i].bytes == RTP_EVENT_BYTES)
 			return true;
 	}

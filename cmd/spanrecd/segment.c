@@ -9,7 +9,6 @@
 #include <strings.h>
 
 #include "cmd/spanrecd/payload.h"
-#include "cmd/spanrecd/redundant.h"
 #include "cmd/spanrecd/smaller.h"
 #include "rtp/event.h"
 
@@ -194,6 +193,7 @@ segment_stream(struct segment *s, enum sip_party speaker,
 	info->dst_port = key->dst.port;
 	memcpy(info->src_addr, key->src.addr, 16);
 	memcpy(info->dst_addr, key->dst.addr, 16);
+	redundant_begin(&s->redundant[i], s->strange);
 	memset(&s->row.streams[i], 0, sizeof(s->row.streams[i]));
 	s->row.streams[i].side = side;
 	s->row.streams[i].ssrc = key->ssrc;
@@ -299,57 +299,6 @@ segment_opened(struct segment *s, const struct segment_input *in,
 		s->state = SEGMENT_OPEN;
 }
 
-/* The recording numbers streams in the order in which it is told of them:
- * ours. */
-static int
-introduce_streams(struct segment *s, uint32_t count)
-{
-	int r;
-
-	while (s->introduced < count) {
-		r = store_recording_stream(s->recording,
-					   &s->info[s->introduced]);
-		if (r < 0)
-			return r;
-		s->introduced++;
-	}
-	return 0;
-}
-
-/* Tell the recording what the payload type means before its first frame. */
-static int
-introduce(struct segment *s, int stream, const struct rtp_format *format)
-{
-	struct store_format f = { .payload_type = format->payload_type,
-				  .channels = format->channels,
-				  .clock_hz = format->clock_hz };
-	struct store_stream *row = &s->row.streams[stream];
-	uint8_t pt = format->payload_type;
-	int r = introduce_streams(s, (uint32_t)stream + 1);
-
-	if (r < 0)
-		return r;
-	snprintf(f.encoding, sizeof(f.encoding), "%s", format->encoding);
-	snprintf(f.parameters, sizeof(f.parameters), "%s", format->parameters);
-	r = store_recording_format(s->recording, stream, &f);
-	if (r < 0)
-		return r;
-	/* What is in a packet of several is looked at each time. */
-	if (!payload_is_red(format))
-		s->told[stream][pt >> 6] |= UINT64_C(1) << (pt & 63);
-	/* Comfort noise (RFC 3389) is not what is spoken in. */
-	if (row->codec[0] == '\0' || strcasecmp(row->codec, "CN") == 0)
-		snprintf(row->codec, sizeof(row->codec), "%s",
-			 format->encoding);
-	return 0;
-}
-
-void
-segment_forget_formats(struct segment *s, int stream)
-{
-	memset(s->told[stream], 0, sizeof(s->told[stream]));
-}
-
 /*
  * May this packet be stored? A keyed digit may not.
  *
@@ -398,7 +347,6 @@ store(struct segment *s, const struct segment_input *in, int stream,
 
 	if (r < 0)
 		return r;
-	redundant_stored(s, stream, frame);
 	s->row.streams[stream].stored++;
 	s->row.bytes += frame->payload_bytes;
 	counter_add(in->counters, COUNTER_stored, 1);
@@ -426,7 +374,7 @@ keep_early(struct segment *s, const struct store_gap *gap)
 static int
 write_gap(struct segment *s, const struct store_gap *gap)
 {
-	int r = introduce_streams(s, gap->stream + 1U);
+	int r = segment__introduce_streams(s, gap->stream + 1U);
 
 	return r < 0 ? r : store_recording_gap(s->recording, gap);
 }
@@ -541,7 +489,7 @@ leave_out(struct segment *s, const struct segment_input *in,
 	run->reason = reason;
 	run->until_ns = frame->time_ns;
 	run->packets++;
-	redundant_left_out(s, flow->stream);
+	redundant_left_out(&s->redundant[flow->stream], frame, reason);
 	drop(s, in, flow->stream, reason);
 	return 0;
 }
@@ -554,7 +502,6 @@ store_smaller(struct segment *s, const struct segment_input *in,
 {
 	char *codec = s->row.streams[flow->stream].codec;
 	struct rtp_format received = { .payload_type = frame->payload_type };
-	uint8_t room[RTP_JITTER_PAYLOAD_MAX];
 	struct smaller smaller;
 	int r;
 
@@ -571,12 +518,12 @@ store_smaller(struct segment *s, const struct segment_input *in,
 		snprintf(codec, sizeof(s->row.streams[0].codec), "%s",
 			 received.encoding);
 	if (format || !smaller_told(s, flow->stream, &smaller)) {
-		r = introduce(s, flow->stream, &smaller.format);
+		r = segment__introduce(s, flow, &smaller.frame,
+				       &smaller.format);
 		if (r < 0)
 			return r;
 		smaller_tell(s, flow->stream, &smaller);
 	}
-	redundant_cut(s, flow->stream, &smaller.format, &smaller.frame, room);
 	return store(s, in, flow->stream, &smaller.frame);
 }
 
@@ -587,17 +534,13 @@ introduce_and_store(struct segment *s, const struct segment_input *in,
 		    const struct rtp_frame *frame,
 		    const struct rtp_format *format)
 {
-	uint8_t room[RTP_JITTER_PAYLOAD_MAX];
-	struct rtp_frame kept = *frame;
 	int r = 0;
 
 	if (in->opus)
 		return store_smaller(s, in, flow, frame, format);
-	if (format) {
-		redundant_cut(s, flow->stream, format, &kept, room);
-		r = introduce(s, flow->stream, format);
-	}
-	return r < 0 ? r : store(s, in, flow->stream, &kept);
+	if (format)
+		r = segment__introduce(s, flow, frame, format);
+	return r < 0 ? r : store(s, in, flow->stream, frame);
 }
 
 static int
@@ -622,17 +565,58 @@ record(struct segment *s, const struct segment_input *in,
 	return leave_out(s, in, flow, frame, STORE_REASON_overrun);
 }
 
-/* Pauses come in order, so behind one that was over by then none is left. */
-static const struct segment_pause *
-paused(const struct segment *s, int64_t time_ns)
+/*
+ * Is this packet left out, and why?
+ *
+ * @param format what it is, if it stays and the recording was not told
+ */
+static bool
+is_left_out(struct segment *s, const struct segment_flow *flow,
+	    const struct rtp_frame *frame, bool told, struct rtp_format *format,
+	    enum store_reason *reason)
 {
-	const struct segment_pause *pause;
+	const struct segment_pause *over,
+	    *pause = segment__paused(s, flow->stream, frame->time_ns, &over);
 
-	for (pause = *s->pauses; pause && time_ns < pause->until_ns;
-	     pause = pause->next)
-		if (time_ns >= pause->from_ns)
-			return pause;
-	return NULL;
+	if (over)
+		redundant_paused(&s->redundant[flow->stream], over->until_ns,
+				 over->reason);
+	if (s->row.decision != STORE_RECORD &&
+	    s->row.decision != STORE_LISTEN_DENY)
+		*reason = s->refusal;
+	else if (pause)
+		*reason = pause->reason;
+	else if (flow->withheld)
+		*reason = STORE_REASON_opt_out;
+	else if (flow->tone)
+		*reason = STORE_REASON_dtmf;
+	else
+		return !told && !storable(flow, frame, format, reason);
+	return true;
+}
+
+/*
+ * A packet that stays, without what it brings along and must not.
+ *
+ * @param format NULL: the recording was told of it, and it is none of several
+ * @return false: it does not stay
+ */
+static bool
+cut(const struct segment *s, const struct segment_flow *flow,
+    const struct rtp_format *format, struct rtp_frame *frame,
+    uint8_t room[RTP_JITTER_PAYLOAD_MAX])
+{
+	const struct redundant *r = &s->redundant[flow->stream];
+	struct rtp_format known;
+
+	if (!format) {
+		/* It reaches back by one packet. */
+		if (r->clean ||
+		    !payload_format(flow->media, frame->payload_type, &known))
+			return true;
+		format = &known;
+	}
+	return redundant_cut(r, format, frame, room);
 }
 
 static int
@@ -640,32 +624,32 @@ take_frame(struct segment *s, const struct segment_input *in,
 	   const struct segment_flow *flow, const struct rtp_frame *frame)
 {
 	struct store_stream *row = &s->row.streams[flow->stream];
-	uint8_t pt = frame->payload_type;
+	struct redundant *redundant = &s->redundant[flow->stream];
+	uint8_t pt = frame->payload_type, room[RTP_JITTER_PAYLOAD_MAX];
 	/* What is as short as a keyed digit is looked at each time, and so is
 	 * what may be encrypted by now. */
 	bool told = !flow->encrypted &&
 		    s->told[flow->stream][pt >> 6] >> (pt & 63) & 1 &&
 		    frame->payload_bytes > RTP_EVENT_BYTES;
-	const struct segment_pause *pause = paused(s, frame->time_ns);
+	struct rtp_frame kept = *frame;
 	struct rtp_format format;
 	enum store_reason reason;
+	bool passed = false;
 	int r;
 
-	if (s->row.decision != STORE_RECORD &&
-	    s->row.decision != STORE_LISTEN_DENY)
-		r = leave_out(s, in, flow, frame, s->refusal);
-	else if (pause)
-		r = leave_out(s, in, flow, frame, pause->reason);
-	else if (flow->withheld)
-		r = leave_out(s, in, flow, frame, STORE_REASON_opt_out);
-	else if (flow->tone)
-		r = leave_out(s, in, flow, frame, STORE_REASON_dtmf);
-	else if (!told && !storable(flow, frame, &format, &reason))
+	if (is_left_out(s, flow, frame, told, &format, &reason)) {
 		r = leave_out(s, in, flow, frame, reason);
-	else
-		r = record(s, in, flow, frame, told ? NULL : &format);
+	} else {
+		passed = true;
+		if (cut(s, flow, told ? NULL : &format, &kept, room))
+			r = record(s, in, flow, &kept, told ? NULL : &format);
+		else
+			r = leave_out(s, in, flow, frame, redundant->reason);
+	}
 	if (r < 0)
 		return r;
+	if (passed)
+		redundant_passed(redundant, frame);
 	row->seen++;
 	note_time(row, frame->time_ns);
 	segment__measure(s, flow, frame);
@@ -872,7 +856,7 @@ finish_recording(struct segment *s, const struct segment_input *in)
 	int r = 0;
 
 	if (s->state == SEGMENT_OPEN)
-		r = introduce_streams(s, s->row.streams_count);
+		r = segment__introduce_streams(s, s->row.streams_count);
 	if (r == 0)
 		r = store_recording_finish(s->recording, &s->row, &result);
 	if (r < 0)

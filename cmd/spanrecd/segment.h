@@ -22,6 +22,7 @@
 #include "cmd/spanrecd/events.h"
 #include "cmd/spanrecd/figures.h"
 #include "cmd/spanrecd/hold.h"
+#include "cmd/spanrecd/redundant.h"
 #include "cmd/spanrecd/reports.h"
 #include "rtp/jitter.h"
 #include "rtp/transcode.h"
@@ -90,8 +91,8 @@ struct segment {
 					    * waited: number of the media */
 	/** where sound is stored as Opus */
 	struct rtp_transcoder *transcoders[STORE_STREAMS_MAX];
-	bool clean[STORE_STREAMS_MAX]; /**< nothing was left out since ... */
-	uint32_t clean_from[STORE_STREAMS_MAX]; /**< ... this RTP timestamp */
+	bool strange; /**< a segment before it had other rules */
+	struct redundant redundant[STORE_STREAMS_MAX];
 	uint64_t told_opus[STORE_STREAMS_MAX][2]; /**< ... told as such */
 	struct store_segment row;
 };

@@ -245,6 +245,7 @@ control__tell_media(struct control_state *c, const struct control_call *call,
 		.call = call->number,
 	};
 	uint32_t i;
+	size_t n;
 
 	if (event.type == WRITER_MEDIA_OPEN && media->crypto)
 		tell_keys(c, call, sip);
@@ -266,6 +267,9 @@ control__tell_media(struct control_state *c, const struct control_call *call,
 		       sizeof(format->encoding));
 		snprintf(format->parameters, sizeof(format->parameters), "%s",
 			 sip_format_parameters(media, &media->formats[i]));
+		/* That is for us to say. */
+		if (rtp_format_parameter(format, RTP_FORMAT_STORED_RATE, &n))
+			format->parameters[0] = '\0';
 		format->clock_hz = media->formats[i].clock_hz;
 		format->payload_type = media->formats[i].payload_type;
 		format->channels = media->formats[i].channels;

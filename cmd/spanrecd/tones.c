@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "cmd/spanrecd/payload.h"
+#include "rtp/red.h"
 #include "rtp/tones.h"
 
 /* A stream shows a key in its sound, or as an event, or both: it counts as
@@ -55,20 +56,54 @@ prepare(struct keyed_stream *stream, struct hold *hold,
 	return stream->tones ? 0 : rtp_tones_new(&stream->tones);
 }
 
+/* What of a packet is its own sound: of several (RFC 2198), the last. */
+static bool
+own_sound(const struct keyed_frame *in, struct rtp_frame *own,
+	  struct rtp_format *format)
+{
+	struct rtp_red_block blocks[RTP_RED_BLOCKS_MAX];
+	uint32_t n;
+
+	*own = *in->frame;
+	if (!payload_format(in->media, own->payload_type, format))
+		return false;
+	if (!payload_is_red(format))
+		return true;
+	n = rtp_red_read(blocks, own->payload, own->payload_bytes);
+	if (n == 0)
+		return false;
+	own->payload_type = blocks[n - 1].payload_type;
+	own->payload = blocks[n - 1].payload;
+	own->payload_bytes = (uint16_t)blocks[n - 1].bytes;
+	return payload_format(in->media, own->payload_type, format);
+}
+
 /* Can there be keys in the sound of this? Where there may be, but nobody could
  * hear them, it is counted. */
 static bool
-is_heard(const struct keyed_frame *in, struct rtp_format *format,
-	 struct counters *counters)
+is_heard(const struct keyed_frame *in, struct rtp_frame *own,
+	 struct rtp_format *format, struct counters *counters)
 {
-	bool known = payload_format(in->media, in->frame->payload_type, format);
+	bool known = own_sound(in, own, format);
 
 	if (known && rtp_tones_hears(format))
 		return true;
-	if (!payload_is_event(known ? format : NULL, in->frame) &&
+	if (!payload_is_event(known ? format : NULL, own) &&
 	    !(known && strcasecmp(format->encoding, "CN") == 0))
 		counter_add(counters, COUNTER_tones_unheard, 1);
 	return false;
+}
+
+/* Nobody has heard what the blocks of packets that were lost hold. */
+static void
+mark_unheard(const struct keyed_stream *stream, struct hold *hold,
+	     const struct keyed_frame *in, const struct rtp_frame *own)
+{
+	const struct rtp_frame *frame = in->frame;
+
+	if (own->payload != frame->payload && stream->tones &&
+	    frame->sequence > stream->sequence + 1)
+		hold_mark(hold, in->flow, frame->sequence, frame->sequence);
 }
 
 static void
@@ -94,10 +129,13 @@ tones_hear(struct keyed *keyed, struct hold *hold, const struct keyed_frame *in,
 	struct keyed_stream *stream;
 	struct rtp_tones_told told;
 	struct rtp_format format;
+	struct rtp_frame own;
 
-	if (!is_heard(in, &format, counters))
+	if (!is_heard(in, &own, &format, counters))
 		return 0;
 	stream = keyed_stream(keyed, in->end, in->flow);
+	if (stream)
+		mark_unheard(stream, hold, in, &own);
 	if (!stream || prepare(stream, hold, frame) < 0) {
 		hold_mark(hold, in->flow, frame->sequence, frame->sequence);
 		return -ENOMEM;

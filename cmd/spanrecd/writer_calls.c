@@ -66,6 +66,12 @@ writer__call_free(struct writer_call *call)
 	free(call);
 }
 
+static bool
+is_recorded(const struct segment *segment)
+{
+	return segment->row.decision == STORE_RECORD;
+}
+
 static int
 add_segment(struct writer_state *w, const struct writer_event *event)
 {
@@ -87,6 +93,9 @@ add_segment(struct writer_state *w, const struct writer_event *event)
 	}
 	segment->secrets = &call->secrets;
 	segment->serial = ++w->last_serial;
+	segment->strange =
+	    segment->row.segment > 1 &&
+	    !(call->last && is_recorded(call->last) && is_recorded(segment));
 	if (call->last) {
 		call->last->end_ns = segment->start_ns;
 		call->last->next = segment;
