@@ -22,8 +22,9 @@
 #define OPUS_HZ     48000
 #define SAMPLES_MAX (OPUS_HZ * 120 / 1000)
 
-/* The encoder is behind by 6.5 ms at most, and its windows reach over more. */
-#define BEHIND_NS (10 * INT64_C(1000000))
+/* The encoder is behind by 6.5 ms at most, and what it predicts from that rings
+ * on in the frame after. */
+#define BEHIND_NS (30 * INT64_C(1000000))
 
 /* 120 ms at 93 kbit/s; the encoder keeps to the room that it is given. */
 #define PAYLOAD_BYTES 1400

@@ -514,7 +514,7 @@ store_smaller(struct segment *s, const struct segment_input *in,
 	if (r < 0)
 		return r;
 	/* The row says what was received; its file, what is stored. */
-	if (smaller.opus && codec[0] == '\0')
+	if (smaller.opus && (codec[0] == '\0' || strcasecmp(codec, "CN") == 0))
 		snprintf(codec, sizeof(s->row.streams[0].codec), "%s",
 			 received.encoding);
 	if (format || !smaller_told(s, flow->stream, &smaller)) {
