@@ -357,7 +357,7 @@ static int64_t
 sealed_until(const struct writer_state *w, const struct writer_call *call,
 	     const struct hold_item *item)
 {
-	int64_t now_ns = w->due_ns < w->keys_ns ? w->due_ns : w->keys_ns;
+	int64_t now_ns = w->taken_ns < w->keys_ns ? w->taken_ns : w->keys_ns;
 	const struct segment *segment = segment_at(call, item->frame.time_ns);
 	int64_t lookback_ns = segment->lookback.lookback_ns;
 
@@ -380,8 +380,8 @@ release_call(struct writer_state *w, struct writer_call *call)
 
 	if (call->heard)
 		tones_settle(&call->keyed, call->hold,
-			     is_over(w, call, w->due_ns) ? INT64_MAX
-							 : w->due_ns);
+			     is_over(w, call, w->taken_ns) ? INT64_MAX
+							 : w->taken_ns);
 	while ((item = hold_peek(call->hold)) &&
 	       item->frame.time_ns < sealed_until(w, call, item) &&
 	       take_held(w, call, item) == 0)
