@@ -48,7 +48,8 @@ rtp_format_static(uint8_t payload_type, struct rtp_format *format)
 	return true;
 }
 
-/* Digits only, at most `max`. @return behind them; NULL: there is no such number
+/* Digits only, at most `max`. @return behind them; NULL: there is no such
+ * number
  */
 static const char *
 read_number(const char *text, uint32_t max, uint32_t *value)

@@ -20,11 +20,11 @@ rtp_probe_type(uint8_t payload_type)
 static const struct {
 	uint8_t payload_type, bytes, ticks;
 } fixed[] = {
-	{ 0, 1, 1 },     /* PCMU */
-	{ 3, 33, 160 },  /* GSM */
-	{ 8, 1, 1 },     /* PCMA */
-	{ 9, 1, 1 },     /* G722, whose clock is 8000 Hz (RFC 3551 4.5.2) */
-	{ 18, 10, 80 },  /* G729 */
+	{ 0, 1, 1 },    /* PCMU */
+	{ 3, 33, 160 }, /* GSM */
+	{ 8, 1, 1 },    /* PCMA */
+	{ 9, 1, 1 },    /* G722, whose clock is 8000 Hz (RFC 3551 4.5.2) */
+	{ 18, 10, 80 }, /* G729 */
 };
 
 /* Is a packet longer than the time to the next, by a tag of SRTP? */

@@ -18,8 +18,8 @@ struct flows {
 	struct capture_table *table;
 	size_t jitter_bytes; /* of one buffer, whole pages */
 	size_t slab_bytes;
-	uint8_t *slab;     /* jitter buffers */
-	struct flow *flow; /* [flows_max] */
+	uint8_t *slab;           /* jitter buffers */
+	struct flow *flow;       /* [flows_max] */
 	struct rtp_probe *probe; /* [flows_max]; NULL: not asked for */
 	_Atomic uint8_t *state;
 	_Atomic uint8_t *writer;
@@ -207,9 +207,8 @@ flows_prepare(struct flows *flows, struct flows_packet *packets, uint32_t count)
 static enum flows_put
 look_at(struct flows *flows, uint32_t index, const struct flows_packet *packet)
 {
-	if (flows->probe &&
-	    rtp_probe_packet(&flows->probe[index], &packet->hdr,
-			     packet->pkt.time_ns))
+	if (flows->probe && rtp_probe_packet(&flows->probe[index], &packet->hdr,
+					     packet->pkt.time_ns))
 		return FLOWS_STREAM;
 	return FLOWS_PUT;
 }

@@ -402,8 +402,8 @@ media_find(const struct media_table *table, const struct media_question *q,
 	bool from_source;
 
 	if (!by_dst.entry && !by_src.entry) {
-		if (q->watermark_ns <= q->time_ns + table->times.claim_ns +
-					   table->times.orphan_ns)
+		if (q->watermark_ns <=
+		    q->time_ns + table->times.claim_ns + table->times.orphan_ns)
 			return MEDIA_WAIT;
 		return by_dst.stranger || by_src.stranger ? MEDIA_STRANGER
 							  : MEDIA_NOBODY;

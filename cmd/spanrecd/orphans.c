@@ -45,7 +45,7 @@ struct orphan {
 	UT_hash_handle hh; /* by number, in order of beginning */
 	uint64_t number;
 	struct capture_endpoint end[2]; /* by enum sip_party */
-	int64_t alive_ns; /* its last packet, but for a second */
+	int64_t alive_ns;               /* its last packet, but for a second */
 	struct sip_call sip;
 };
 
@@ -55,7 +55,7 @@ struct orphans {
 	size_t streams_count, streams_capacity;
 	struct orphan *calls;
 	uint64_t last_number;
-	int64_t idle_ns;  /* a call that is silent so long is over */
+	int64_t idle_ns; /* a call that is silent so long is over */
 	int64_t claim_ns;
 };
 
@@ -268,8 +268,7 @@ control__orphans_media(struct control_state *c,
 		HASH_ITER (hh, o->calls, call, next) {
 			const struct capture_endpoint *at =
 			    &event->media.receive;
-			int64_t from_ns =
-			    claimed_from(o, call, event->time_ns);
+			int64_t from_ns = claimed_from(o, call, event->time_ns);
 
 			if (capture_endpoint_equal(at, &call->end[0]) ||
 			    capture_endpoint_equal(at, &call->end[1]))

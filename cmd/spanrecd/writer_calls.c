@@ -381,7 +381,7 @@ release_call(struct writer_state *w, struct writer_call *call)
 	if (call->heard)
 		tones_settle(&call->keyed, call->hold,
 			     is_over(w, call, w->taken_ns) ? INT64_MAX
-							 : w->taken_ns);
+							   : w->taken_ns);
 	while ((item = hold_peek(call->hold)) &&
 	       item->frame.time_ns < sealed_until(w, call, item) &&
 	       take_held(w, call, item) == 0)
