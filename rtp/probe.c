@@ -4,8 +4,9 @@
 
 #include <stddef.h>
 
-/* So many packets may be missing in between, or come too late. */
-enum { APART = 16 };
+/* A packet may be so far ahead of the one before: a second of short packets is
+ * missing; or so far behind: it is late. */
+enum { AHEAD = 100, BEHIND = 16 };
 
 /* RFC 3551 section 6. */
 enum { SOUND_LAST = 23, DYNAMIC_FIRST = 96 };
@@ -45,14 +46,34 @@ is_longer(const struct rtp_hdr *hdr, uint32_t bytes, uint32_t ticks)
 	return false;
 }
 
+/* If it turns out to be a stream, what came of it just before is of it, too. */
 static void
 begin(struct rtp_probe *probe, const struct rtp_hdr *hdr, int64_t time_ns)
 {
-	*probe = (struct rtp_probe){ .first_ns = time_ns,
-				     .timestamp = hdr->timestamp,
-				     .bytes = hdr->payload_bytes,
-				     .sequence = hdr->sequence,
-				     .count = 1 };
+	bool before = probe->count && time_ns - probe->first_ns <= RTP_PROBE_NS;
+
+	*probe =
+	    (struct rtp_probe){ .first_ns = before ? probe->first_ns : time_ns,
+				.timestamp = hdr->timestamp,
+				.bytes = hdr->payload_bytes,
+				.sequence = hdr->sequence,
+				.count = 1 };
+}
+
+/* The next packet, or one of the next. */
+static bool
+follow(struct rtp_probe *probe, const struct rtp_hdr *hdr)
+{
+	uint16_t ahead = (uint16_t)(hdr->sequence - probe->sequence);
+	uint32_t ticks = hdr->timestamp - probe->timestamp;
+
+	if (ahead == 1 && is_longer(hdr, probe->bytes, ticks))
+		probe->longer++;
+	probe->sequence = hdr->sequence;
+	probe->timestamp = hdr->timestamp;
+	probe->bytes = hdr->payload_bytes;
+	/* Of the same moment: sound goes on. */
+	return ticks && ++probe->count == RTP_PROBE_PACKETS;
 }
 
 bool
@@ -67,16 +88,10 @@ rtp_probe_packet(struct rtp_probe *probe, const struct rtp_hdr *hdr,
 		return false;
 	if (probe->count && time_ns - probe->first_ns <= RTP_PROBE_NS) {
 		/* once more, or late */
-		if ((uint16_t)-ahead <= APART)
+		if ((uint16_t)-ahead <= BEHIND)
 			return false;
-		if (ahead <= APART && ticks <= INT32_MAX) {
-			if (ahead == 1 && is_longer(hdr, probe->bytes, ticks))
-				probe->longer++;
-			probe->sequence = hdr->sequence;
-			probe->timestamp = hdr->timestamp;
-			probe->bytes = hdr->payload_bytes;
-			return ++probe->count == RTP_PROBE_PACKETS;
-		}
+		if (ahead <= AHEAD && ticks <= INT32_MAX)
+			return follow(probe, hdr);
 	}
 	begin(probe, hdr, time_ns);
 	return false;

@@ -5,9 +5,9 @@
  * puts a source on probation until some packets came in sequence; so here.
  *
  * It is one when RTP_PROBE_PACKETS packets of one SSRC between the same two
- * ports were seen within RTP_PROBE_NS, each with a sequence number a little
- * after the one before, a timestamp not before it, something in it, and a
- * payload type that sound may have.
+ * ports were seen within RTP_PROBE_NS, each with a sequence number and a
+ * timestamp after those of the one before, something in it, and a payload type
+ * that sound may have.
  */
 #ifndef RTP_PROBE_H
 #define RTP_PROBE_H

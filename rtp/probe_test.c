@@ -74,9 +74,9 @@ test_disorder(void **state)
 	assert_false(sound(10, 1));
 	assert_false(sound(8, 2));
 	assert_false(packet(11, 1760, 10, 8, 0));
-	assert_false(sound(26, 20));
-	assert_false(sound(25, 30));
-	assert_true(sound(27, 40));
+	assert_false(sound(110, 20));
+	assert_false(sound(94, 30));
+	assert_true(sound(111, 40));
 	assert_int_equal(probe.first_ns, T0);
 }
 
@@ -85,10 +85,23 @@ test_too_far_apart(void **state)
 {
 	(void)state;
 	assert_false(sound(1, 0));
-	assert_false(sound(18, 20)); /* begins anew */
-	assert_false(sound(19, 40));
-	assert_true(sound(20, 60));
-	assert_int_equal(probe.first_ns, T0 + 20 * MS);
+	assert_false(sound(2, 20));
+	assert_false(sound(103, 40)); /* begins anew */
+	assert_false(sound(203, 60));
+	assert_true(sound(204, 80));
+	/* of one SSRC all the same */
+	assert_int_equal(probe.first_ns, T0);
+}
+
+/* Packets of one moment are not sound that goes on. */
+static void
+test_timestamps_that_rest(void **state)
+{
+	(void)state;
+	for (uint16_t i = 0; i < 100; i++)
+		assert_false(packet(i, 7, i, 101, 4));
+	assert_false(packet(100, 8, 100, 101, 4));
+	assert_true(packet(101, 9, 101, 101, 4));
 }
 
 static void
@@ -124,6 +137,16 @@ test_dns(void **state)
 		    packet(i & 1 ? 0x0100 : 0x8180, 0x00010001, i, 0, 20));
 }
 
+/* Likewise, with other flags. */
+static void
+test_dns_flags(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		assert_false(packet((uint16_t)(0x0100 + i % 4 * 0x10),
+				    0x00010000, i, 0, 20));
+}
+
 static void
 test_payload_types(void **state)
 {
@@ -133,7 +156,7 @@ test_payload_types(void **state)
 	for (uint8_t type = 0; type < 128; type++) {
 		setup(NULL);
 		for (uint16_t i = 0; i < 3; i++)
-			count += packet(i, i, i, type, 10);
+			count += packet(i, i * 80u, i, type, 10);
 	}
 	assert_int_equal(count, 24 + 32);
 	assert_true(rtp_probe_type(0) && rtp_probe_type(23));
@@ -195,6 +218,8 @@ main(void)
 		cmocka_unit_test_setup(test_disorder, setup),
 		cmocka_unit_test_setup(test_too_far_apart, setup),
 		cmocka_unit_test_setup(test_too_slow, setup),
+		cmocka_unit_test_setup(test_timestamps_that_rest, setup),
+		cmocka_unit_test_setup(test_dns_flags, setup),
 		cmocka_unit_test_setup(test_timestamps_that_run_back, setup),
 		cmocka_unit_test_setup(test_dns, setup),
 		cmocka_unit_test(test_payload_types),

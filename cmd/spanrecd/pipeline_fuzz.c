@@ -200,7 +200,7 @@ static const char look_back[] =
     "decision: record, retention: standard}\n";
 
 static void
-run(struct input *in, uint32_t threads, const char *text,
+run(struct input *in, uint32_t threads, bool orphans, const char *text,
     struct store_archive *archive)
 {
 	static const struct home_settings settings = {
@@ -229,6 +229,7 @@ run(struct input *in, uint32_t threads, const char *text,
 		.sources = sources,
 		.sources_count = threads,
 		.writers_count = threads,
+		.orphans = orphans,
 	};
 	char error[CAPTURE_ERROR_BYTES];
 	struct pipeline *pipeline;
@@ -271,7 +272,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	assert(store_archive_create(dir, &recipient, 1) == 0);
 	assert(store_archive_open(&archive, dir, STORE_WRITE, &small, NULL) ==
 	       0);
-	run(&in, 1 + (data[0] >> 2 & 15) % 3,
+	run(&in, 1 + (data[0] >> 2 & 15) % 3, data[0] & 0x20,
 	    data[0] & 0x40 ? look_back : policy_default_text(), archive);
 	assert(store_search(archive, &all, check_row, archive) == 0);
 	store_archive_close(&archive);
