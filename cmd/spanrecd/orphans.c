@@ -184,9 +184,8 @@ tell_media(struct control_state *c, const struct orphan *call,
 	if (stream) {
 		event.media.secure = stream->encrypted;
 		event.media.formats_count = config->orphan_formats_count;
-		memcpy(event.media.formats, config->orphan_formats,
-		       config->orphan_formats_count *
-			   sizeof(event.media.formats[0]));
+		for (uint32_t i = 0; i < config->orphan_formats_count; i++)
+			event.media.formats[i] = config->orphan_formats[i];
 	}
 	control__tell_all(c, &event);
 }
