@@ -122,8 +122,7 @@ as_people_write_it(void **state)
 		"96=AMR/99999999999999999999",
 		"9 6=AMR/8000",
 		"96=a-name-that-is-too-long-for-it/8000",
-		"96=AMR/8000;octet-align=1;more-than-there-is-room-for-in-the-"
-		"parameters-of-a-format",
+		"96=A/8;0123456789012345678901234567890123456789012345678901234567890123",
 	};
 	struct rtp_format format;
 

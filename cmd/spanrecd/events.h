@@ -156,7 +156,8 @@ struct writer_event {
 		uint8_t head[SEGMENT_HEAD_BYTES];
 		struct {
 			char cause[STORE_NAME_BYTES];
-			bool silent; /**< with its last frame */
+			bool silent; /**< with its last frame, if not before */
+			bool by_media; /**< with its last frame */
 			bool joined; /**< it goes on in another: without media
 				      * there is no row of it */
 		} end;

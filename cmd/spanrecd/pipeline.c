@@ -20,8 +20,9 @@ static const int64_t LEAD_NS = 150 * 1000000LL;
 /* For a call to be made of a stream that nobody has claimed: until it is known
  * for one, and the whole second after that when it is looked for who has. */
 static const int64_t ORPHAN_NS = RTP_PROBE_NS + 2 * 1000000000LL;
-/* What waits so long needs so many times the room. */
-enum { ORPHAN_ROOM = 4 };
+/* What waits so long needs so many times the room, as far as a jitter buffer
+ * has it. */
+enum { ORPHAN_ROOM = 4, SLOTS_MAX = 32768, LOG_BYTES_MAX = 1 << 24 };
 
 enum {
 	EVENTS_BYTES = 1 << 20,
@@ -113,6 +114,12 @@ capture_layers_new(struct capture_thread *t)
 	return r;
 }
 
+static uint32_t
+more_room(uint32_t room, uint32_t most)
+{
+	return room < most / ORPHAN_ROOM ? room * ORPHAN_ROOM : most;
+}
+
 static int
 capture_new(struct pipeline *p, uint32_t i, char *error)
 {
@@ -131,8 +138,9 @@ capture_new(struct pipeline *p, uint32_t i, char *error)
 	int r;
 
 	if (p->config.orphans) {
-		config.jitter.slots *= ORPHAN_ROOM;
-		config.jitter.log_bytes *= ORPHAN_ROOM;
+		config.jitter.slots = more_room(config.jitter.slots, SLOTS_MAX);
+		config.jitter.log_bytes =
+		    more_room(config.jitter.log_bytes, LOG_BYTES_MAX);
 	}
 	t->pipeline = p;
 	t->index = i;

@@ -315,6 +315,8 @@ control__tell_end(struct control_state *c, const struct control_call *call,
 	else
 		snprintf(event.end.cause, sizeof(event.end.cause), "%s",
 			 causes[sip->cause]);
-	event.end.silent = sip->cause == SIP_END_TIMEOUT && !call->joined;
+	event.end.by_media = call->orphan;
+	event.end.silent = event.end.by_media ||
+			   (sip->cause == SIP_END_TIMEOUT && !call->joined);
 	send_to(c, call->writer, &event);
 }

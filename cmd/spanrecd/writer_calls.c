@@ -165,6 +165,7 @@ end_segments(struct writer_call *call, const struct writer_event *event)
 	call->last->end_ns = event->time_ns;
 	call->last->last = true;
 	call->last->silent = event->end.silent;
+	call->last->by_media = event->end.by_media;
 	call->last->if_media |= event->end.joined;
 	memcpy(call->last->row.end_cause, event->end.cause,
 	       sizeof(call->last->row.end_cause));
