@@ -188,6 +188,7 @@ format:
 corpus: deps-build
 	@$(MAKE) --no-print-directory all
 	@.ci/corpus $(CORPUS)
+	@.ci/corpus-sound $(CORPUS)
 
 # ---- for people -------------------------------------------------------------
 
