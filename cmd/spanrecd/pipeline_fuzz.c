@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The whole recorder on hostile frames: all threads, a real archive in memory.
- * The first byte chooses the link type, the number of threads and the policy,
- * which may have payments and a way to opt out; then come frames: two bytes of
- * length, one of time step in milliseconds, the bytes.
+ * The first byte chooses the link type, the number of threads, whether streams
+ * that no SIP announces are recorded, and the policy, which may have payments
+ * and a way to opt out; then come frames: two bytes of length, one of time step
+ * in milliseconds, the bytes.
  *
  * If the first byte has its top bit set, frames are built, so that calls link:
  *
