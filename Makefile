@@ -189,6 +189,7 @@ format:
 corpus: deps-build
 	@$(MAKE) --no-print-directory all
 	@.ci/corpus $(CORPUS)
+	@.ci/corpus-sound $(CORPUS)
 
 # ---- for people -------------------------------------------------------------
 

@@ -7,7 +7,8 @@
  *   opt-out       the caller did not want it
  *   exempt        an exemption, then a rule that drops
  *   not-approved  an area lacks what has to be there before it is recorded
- *   unknown-party nobody knows who of ours it is, and some of ours are exempt
+ *   unknown-party nobody knows who of ours it is, and some of ours are exempt;
+ *                 or who calls whom at all, and some calls are left out
  *   listen-deny   a rule, or a name, where a rule records
  *   record        the first rule that fits, unless it says out-of-scope
  *
@@ -588,6 +589,21 @@ decide_approval(const struct named *named, struct policy_verdict *verdict)
 	return false;
 }
 
+/** Does the policy leave anybody out? */
+static bool
+somebody_is_left_out(const struct policy *policy)
+{
+	if (policy->exemptions_count || policy->listen_denies_count ||
+	    policy->areas_count || policy->payments_count ||
+	    policy->opt_out.given)
+		return true;
+	for (size_t i = 0; i < policy->rules_count; i++) {
+		if (policy->rules[i].decision != POLICY_RECORD)
+			return true;
+	}
+	return false;
+}
+
 static bool
 decide_unknown(const struct named *named, struct policy_verdict *verdict)
 {
@@ -598,6 +614,9 @@ decide_unknown(const struct named *named, struct policy_verdict *verdict)
 	bool to = facts->to_unknown || !verdict->to[0] ||
 		  name_is_withheld(verdict->to);
 
+	if (facts->no_signalling && !policy->unknown_recorded &&
+	    somebody_is_left_out(policy))
+		return leave_out(verdict, "unknown-party", "unknown party");
 	if (policy->unknown_recorded ||
 	    (!policy->exemptions_count && !policy->listen_denies_count &&
 	     !policy->areas_count))

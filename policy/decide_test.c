@@ -369,6 +369,70 @@ what_is_stricter_wins(void **state)
 	policy_free(&policy);
 }
 
+/** Two addresses, and no more: of a policy that leaves anybody out nobody knows
+ * whether it is they. */
+static const char *
+decided_without_signalling(const char *more)
+{
+	static const char begin[] =
+	    "version: 1\n"
+	    "access: {owner: alice}\n"
+	    "purposes: [quality]\n"
+	    "numbering: {country: 44, extension_digits: 4}\n"
+	    "networks: {internal: [10.0.0.0/8]}\n"
+	    "retention: {short: {max: 14d}}\n"
+	    "metadata: {max: 24 months}\n";
+	const struct policy_facts facts = { .from = "192.0.2.1:4000",
+					    .to = "10.0.0.1:4000",
+					    .from_unknown = true,
+					    .to_unknown = true,
+					    .no_signalling = true,
+					    .start_ns = NEW_YEAR_2024_NS };
+	static struct policy_verdict v;
+	struct policy *policy;
+	char whole[2048];
+	struct policy_facts from_out = facts;
+
+	snprintf(whole, sizeof(whole), "%s%s", begin, more);
+	policy = load(whole, strlen(whole));
+	address(from_out.from_addr, "192.0.2.1");
+	address(from_out.to_addr, "10.0.0.1");
+	policy_decide(policy, &from_out, &v);
+	policy_free(&policy);
+	assert_int_equal(v.route, POLICY_IN);
+	assert_string_equal(v.local, "10.0.0.1:4000");
+	return v.reason;
+}
+
+static void
+nobody_knows_who_talks(void **state)
+{
+#define WHO "organisation: {name: us, time_zone: UTC}\n"
+#define ANYBODY                                                                \
+	"organisation: {name: us, time_zone: UTC, "                            \
+	"unknown_party: record}\n"
+#define EXEMPT  "exemptions: [{name: a, numbers: 2041, reason: law}]\n"
+#define PAY     "payments: [{name: a, triggers: {keys: '*'}}]\n"
+#define OPT_OUT "opt_out: {keys: '#'}\n"
+#define RECORD  "  - {name: all, decision: record, retention: short}\n"
+#define DROP    "  - {name: b, match: {numbers: 2042}, decision: drop}\n"
+	static const struct {
+		const char *text, *reason;
+	} cases[] = {
+		{ WHO "rules:\n" RECORD, "record" },
+		{ WHO EXEMPT "rules:\n" RECORD, "unknown-party" },
+		{ WHO PAY "rules:\n" RECORD, "unknown-party" },
+		{ WHO OPT_OUT "rules:\n" RECORD, "unknown-party" },
+		{ WHO "rules:\n" DROP RECORD, "unknown-party" },
+		{ ANYBODY EXEMPT PAY OPT_OUT "rules:\n" DROP RECORD, "record" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++)
+		assert_string_equal(decided_without_signalling(cases[i].text),
+				    cases[i].reason);
+}
+
 /** Days are those of the organisation, in summer too. */
 static void
 approvals_begin_and_end(void **state)
@@ -558,6 +622,7 @@ main(void)
 		cmocka_unit_test(anybody_is_enough_to_leave_a_call_out),
 		cmocka_unit_test(what_is_stricter_wins),
 		cmocka_unit_test(approvals_begin_and_end),
+		cmocka_unit_test(nobody_knows_who_talks),
 		cmocka_unit_test(what_has_happened_binds),
 		cmocka_unit_test(how_far_it_reaches_back),
 		cmocka_unit_test(a_number_of_very_many_areas),

@@ -85,6 +85,7 @@ struct call {
 	int also_count, dialled_count;
 	int from_net, to_net; /* 10.N.0.5; 0: 192.0.2.1 */
 	bool from_logged_in, to_logged_in, from_unknown, to_unknown, held;
+	bool no_signalling;
 	enum policy_kind kind;
 	bool has_state;
 	struct policy_state state;
@@ -329,6 +330,7 @@ random_call(struct call *call)
 	call->to_logged_in = one_in(2);
 	call->from_unknown = one_in(20);
 	call->to_unknown = one_in(20);
+	call->no_signalling = one_in(20);
 	call->held = one_in(5);
 	call->kind = (enum policy_kind)below(POLICY_KIND_PAYMENT);
 	call->day = 13 + (int)below(6);

@@ -338,12 +338,38 @@ oracle_strict(const struct picture *p, struct policy_verdict *v)
 	return least >= 0;
 }
 
+/** Of two addresses alone, nobody: not where anything is left out. */
+static bool
+oracle_unknown(const struct picture *p, struct policy_verdict *v)
+{
+	const struct model *m = p->m;
+	const struct call *call = p->call;
+	bool anything = m->payments || m->opt_out;
+
+	for (int i = 0; i < m->rules; i++)
+		anything |= m->rule[i].decision != POLICY_RECORD;
+	if (m->unknown_recorded)
+		return false;
+	if (call->no_signalling &&
+	    (anything || m->exemptions || m->denies || m->areas)) {
+		say(v, POLICY_DROP, "unknown-party", "unknown party", -1);
+		return true;
+	}
+	if (!m->exemptions && !m->denies && !m->areas)
+		return false;
+	if ((p->from_ours && (call->from_unknown || hides(call->from))) ||
+	    (p->to_ours && (call->to_unknown || hides(call->to)))) {
+		say(v, POLICY_DROP, "unknown-party", "unknown party", -1);
+		return true;
+	}
+	return false;
+}
+
 /** Then rules that drop, areas that lack approval, and who is not known. */
 static bool
 oracle_drop(const struct picture *p, struct policy_verdict *v)
 {
 	const struct model *m = p->m;
-	const struct call *call = p->call;
 
 	for (int i = 0; i < m->rules; i++) {
 		if (m->rule[i].decision == POLICY_DROP && rule_fits(p, i)) {
@@ -362,14 +388,7 @@ oracle_drop(const struct picture *p, struct policy_verdict *v)
 			}
 		}
 	}
-	if (m->unknown_recorded || (!m->exemptions && !m->denies && !m->areas))
-		return false;
-	if ((p->from_ours && (call->from_unknown || hides(call->from))) ||
-	    (p->to_ours && (call->to_unknown || hides(call->to)))) {
-		say(v, POLICY_DROP, "unknown-party", "unknown party", -1);
-		return true;
-	}
-	return false;
+	return oracle_unknown(p, v);
 }
 
 static void
@@ -512,6 +531,7 @@ engine(const struct policy *policy, const struct model *m,
 		.to_logged_in = call->to_logged_in,
 		.from_unknown = call->from_unknown,
 		.to_unknown = call->to_unknown,
+		.no_signalling = call->no_signalling,
 		.kind = call->kind,
 		.held = call->held,
 		.state = call->has_state ? &call->state : NULL,

@@ -171,6 +171,8 @@ struct policy_facts {
 	uint32_t dialled_count;
 	bool from_logged_in, to_logged_in; /**< a registration is known */
 	bool from_unknown, to_unknown; /**< only its host is known, not who */
+	bool no_signalling; /**< nothing is known but two addresses: anybody may
+			     * talk, and call anybody */
 	uint8_t from_addr[16];  /**< signalling address, IPv4 mapped */
 	uint8_t to_addr[16];
 	enum policy_kind kind;  /**< but for holds */

@@ -6,6 +6,8 @@
  */
 #include "rtp/rtp.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -58,6 +60,72 @@ rtp_format_equal(const struct rtp_format *a, const struct rtp_format *b)
 	return a->clock_hz == b->clock_hz && a->channels == b->channels &&
 	       strcmp(a->parameters, b->parameters) == 0 &&
 	       strcmp(a->encoding, b->encoding) == 0;
+}
+
+/* Digits only, at most `max`. @return behind them; NULL: there is no such
+ * number
+ */
+static const char *
+read_number(const char *text, uint32_t max, uint32_t *value)
+{
+	char *end;
+	unsigned long n;
+
+	if (*text < '0' || *text > '9')
+		return NULL;
+	errno = 0;
+	n = strtoul(text, &end, 10);
+	if (errno || n > max)
+		return NULL;
+	*value = (uint32_t)n;
+	return end;
+}
+
+/* Printable, no blanks. @return behind it; NULL: it is empty or does not fit */
+static const char *
+read_word(char *to, size_t bytes, const char *text, const char *until)
+{
+	size_t n = strcspn(text, until);
+
+	if (n == 0 || n >= bytes)
+		return NULL;
+	for (size_t i = 0; i < n; i++) {
+		if (text[i] <= ' ' || text[i] > '~')
+			return NULL;
+	}
+	memcpy(to, text, n);
+	to[n] = '\0';
+	return text + n;
+}
+
+int
+rtp_format_read(struct rtp_format *format, const char *text)
+{
+	uint32_t type, channels = 1;
+
+	*format = (struct rtp_format){ 0 };
+	text = read_number(text, 127, &type);
+	if (!text || *text != '=')
+		return -EINVAL;
+	text = read_word(format->encoding, sizeof(format->encoding), text + 1,
+			 "/");
+	if (!text || *text != '/')
+		return -EINVAL;
+	text = read_number(text + 1, 1000000, &format->clock_hz);
+	if (!text || format->clock_hz == 0)
+		return -EINVAL;
+	if (*text == '/')
+		text = read_number(text + 1, UINT8_MAX, &channels);
+	if (!text || channels == 0)
+		return -EINVAL;
+	if (*text == ';')
+		text = read_word(format->parameters, sizeof(format->parameters),
+				 text + 1, "");
+	if (!text || *text)
+		return -EINVAL;
+	format->payload_type = (uint8_t)type;
+	format->channels = (uint8_t)channels;
+	return 0;
 }
 
 const char *

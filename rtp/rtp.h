@@ -115,6 +115,16 @@ bool rtp_format_flag(const struct rtp_format *format, const char *name);
  */
 bool rtp_format_static(uint8_t payload_type, struct rtp_format *format);
 
+/**
+ * Read what a payload type means, as people write it: as a=rtpmap and a=fmtp of
+ * SDP say it (RFC 8866 section 6.6), with "=" after the type and ";" before
+ * parameters: "96=opus/48000/2", "97=AMR/8000;octet-align=1".
+ *
+ * @return 0; -EINVAL, and *format is undefined
+ */
+int rtp_format_read(struct rtp_format *format, const char *text)
+	__attribute__((warn_unused_result));
+
 /* ---- rendering --------------------------------------------------------- */
 
 /**

@@ -61,6 +61,12 @@
 	X(dead_air, "segments", "in which nobody was heard for long")          \
 	X(no_media, "segments", "answered, but without any media")             \
 	X(unclaimed, "packets", "RTP packets that belong to no call")          \
+	X(orphans, "calls",                                                    \
+	  "calls made of RTP streams that no SIP call announces")              \
+	X(orphans_left_out, "calls",                                           \
+	  "of these, left out by the policy, which is not told who talks")      \
+	X(orphans_shed, "streams",                                             \
+	  "RTP streams of which no such call was made: too many at a time")    \
 	X(strangers, "packets",                                                \
 	  "RTP packets of streams that a call from before the restart did "    \
 	  "not have")                                                          \

@@ -179,6 +179,7 @@ decide(const struct policy *policy, const struct store_segment *segment,
 		.to_logged_in = true,
 		.kind = kind_of(segment->kind),
 		.held = segment->kind == STORE_HOLD,
+		.no_signalling = !strcmp(segment->began, "orphan"),
 		.start_ns = segment->call_start_ns,
 	};
 

@@ -244,6 +244,7 @@ call_new(struct control_state *c, const struct sip_event *event)
 	call->writer = (uint32_t)(call->number % c->pipeline->writers_count);
 	call->family = family;
 	call->kind = STORE_AGENT;
+	call->orphan = control__is_orphan(call->number);
 	DL_APPEND(family->first, call);
 	HASH_ADD(hh, c->calls, number, sizeof(call->number), call);
 	return call;
@@ -379,7 +380,7 @@ is_held(const struct control_call *call)
 }
 
 static struct control_cause
-cause_of(const struct sip_link *link)
+cause_of(const struct control_call *call, const struct sip_link *link)
 {
 	static const char *const what[] = {
 		[SIP_LINK_SAME] = "call",
@@ -389,7 +390,8 @@ cause_of(const struct sip_link *link)
 	};
 
 	if (!link)
-		return (struct control_cause){ .what = "call" };
+		return (struct control_cause){ .what = call->orphan ? "orphan"
+								    : "call" };
 	return (struct control_cause){ .what = what[link->type],
 				       .by = sip_link_by_name(link->by),
 				       .anew = true };
@@ -448,7 +450,8 @@ leg_joined(struct control_state *c, struct control_leg *leg,
 		if (link->type == SIP_LINK_TRANSFER)
 			transferred(c, call, event);
 		note_kind(call, link);
-		control__segment_begin(c, call, cause_of(link), event->time_ns);
+		control__segment_begin(c, call, cause_of(call, link),
+				       event->time_ns);
 		return;
 	}
 	call->held |= is_held(call);
@@ -533,7 +536,7 @@ on_call(struct control_state *c, const struct sip_event *event)
 		follow(c, event);
 		note_kind(call, event->link);
 		keep_side_of_who_stays(c, call, event->link);
-		control__segment_begin(c, call, cause_of(event->link),
+		control__segment_begin(c, call, cause_of(call, event->link),
 				       event->call->start_ns);
 	}
 }
@@ -607,7 +610,7 @@ talks_in(const struct control_call *call, const struct sip_call *sip,
 	const struct control_leg *leg;
 	int p;
 
-	if (!call->answer_ns || call->held)
+	if (!call->answer_ns || call->held || call->orphan)
 		return false;
 	for (leg = call->legs; leg; leg = leg->next)
 		for (p = SIP_CALLER; p <= SIP_CALLEE; p++)

@@ -57,11 +57,38 @@ capture__tell(struct capture_thread *t)
 static void
 wait_drained(struct capture_thread *t, uint64_t frame, int64_t time_ns)
 {
-	int64_t due_ns = time_ns - t->pipeline->times.window_ns - 1;
+	int64_t due_ns = time_ns - t->pipeline->lag_ns - 1;
 
 	tell_position(t, frame, time_ns);
 	while (drained(t) < due_ns && !stopping(t))
 		pipeline_nap(&t->wake, NAP_NS);
+}
+
+/* Of captures only. The control thread has to know before it is told of a later
+ * position. */
+static void
+tell_stream(struct capture_thread *t, const struct flows_packet *packet)
+{
+	const struct rtp_probe *probe = flows_stream(t->flows, packet);
+	struct sip_record *record;
+
+	while (!(record = capture_ring_reserve(t->sip, sizeof(*record)))) {
+		if (stopping(t))
+			return;
+		tell_position(t, packet->frame, packet->pkt.time_ns);
+		pipeline_nap(&t->wake, NAP_NS);
+	}
+	*record = (struct sip_record){
+		.time_ns = packet->pkt.time_ns,
+		.frame = packet->frame,
+		.src = packet->pkt.src,
+		.dst = packet->pkt.dst,
+		.stream = true,
+		.encrypted = rtp_probe_encrypted(probe),
+		.ssrc = packet->hdr.ssrc,
+		.first_ns = probe->first_ns,
+	};
+	capture_ring_commit(t->sip, sizeof(*record));
 }
 
 static void
@@ -73,10 +100,16 @@ put(struct capture_thread *t, const struct flows_packet *packet)
 
 	if (result == FLOWS_PUT)
 		return;
+	if (result == FLOWS_STREAM) {
+		tell_stream(t, packet);
+		return;
+	}
 	if (!live &&
 	    (result == FLOWS_WAIT || !flows_closed(t->flows, time_ns))) {
 		wait_drained(t, packet->frame, time_ns);
 		result = flows_put(t->flows, packet, true);
+		if (result == FLOWS_STREAM)
+			tell_stream(t, packet);
 	}
 	if (result == FLOWS_EXHAUSTED) {
 		counter_add(&t->counters, COUNTER_rtp_no_flow, 1);
@@ -211,6 +244,7 @@ capture__on_sip(struct capture_thread *t, const struct capture_pkt *pkt)
 	record->dst = pkt->dst;
 	record->bytes = pkt->payload_bytes;
 	record->missing_bytes = pkt->missing_bytes;
+	record->stream = false;
 	memcpy(record->message, pkt->payload, pkt->payload_bytes);
 	capture_ring_commit(t->sip, bytes);
 }

@@ -98,6 +98,10 @@ take_report(struct control_state *c, const struct writer_report *report)
 	case REPORT_ALIVE:
 		break;
 	}
+	if (control__is_orphan(report->call)) {
+		control__orphan_alive(c, report->call, report->time_ns);
+		return true;
+	}
 	return keep_alive_report(c, report);
 }
 
@@ -161,7 +165,7 @@ by_time(const void *a, const void *b)
 static void
 tick(struct control_state *c, int64_t grid_ns)
 {
-	int64_t until_ns = grid_ns - c->pipeline->times.window_ns;
+	int64_t until_ns = grid_ns - c->pipeline->lag_ns;
 	size_t i = 0;
 
 	control__collect_reports(c);
@@ -178,6 +182,7 @@ tick(struct control_state *c, int64_t grid_ns)
 		memmove(c->reports, c->reports + i,
 			c->reports_count * sizeof(*c->reports));
 	sip_tracker_tick(c->tracker, until_ns);
+	control__orphans_tick(c, grid_ns);
 	/* What was keyed before it is over, whatever the threads did first. */
 	if (control__may_act(c))
 		control__keys_settle(c, until_ns);
@@ -217,7 +222,7 @@ ticks_until(struct control_state *c, int64_t target_ns)
 		return true;
 	if (c->pipeline->config.live && last_ns - c->grid_ns > JUMP_NS)
 		jump(c, last_ns);
-	if (sip_tracker_calls(c->tracker) == 0) {
+	if (sip_tracker_calls(c->tracker) == 0 && !control__orphans_wait(c)) {
 		tick(c, last_ns);
 		return true;
 	}
@@ -226,7 +231,7 @@ ticks_until(struct control_state *c, int64_t target_ns)
 
 		control__publish(c, next_ns);
 		if (pipeline_drained(c->pipeline) <
-		    next_ns - c->pipeline->times.window_ns)
+		    next_ns - c->pipeline->lag_ns)
 			return false;
 		tick(c, next_ns);
 	}
@@ -381,8 +386,12 @@ input(struct control_state *c, const struct sip_record *record, uint32_t ring)
 	};
 	struct sip_report report;
 
-	(void)sip_tracker_input(c->tracker, &pkt);
-	if (sip_report_read(&report, record->message, record->bytes)) {
+	if (record->stream)
+		control__orphans_stream(c, record);
+	else
+		(void)sip_tracker_input(c->tracker, &pkt);
+	if (!record->stream &&
+	    sip_report_read(&report, record->message, record->bytes)) {
 		counter_add(&c->pipeline->control.counters, COUNTER_reports, 1);
 		control__tell_report(c, &report, record->time_ns);
 	}
@@ -398,7 +407,9 @@ finish(struct control_state *c, int64_t last_ns)
 
 	if (!c->finished) {
 		(void)control__live_flush(c, true);
+		control__orphans_decide(c, last_ns);
 		sip_tracker_finish(c->tracker, last_ns);
+		control__orphans_finish(c, last_ns);
 		p->sip_counters = *sip_tracker_counters_peek(c->tracker);
 		c->finished = true;
 		control__publish(c, PIPELINE_OVER);
@@ -564,6 +575,8 @@ control_new(struct pipeline *p)
 		r = control__keys_new(c);
 	}
 	if (r == 0)
+		r = control__orphans_new(c);
+	if (r == 0)
 		r = control__live_load(c);
 	if (r == 0)
 		r = loop_init(c);
@@ -600,6 +613,7 @@ control_free(struct pipeline *p)
 	control__live_free(c);
 	control__keys_free(c);
 	control__calls_free(c);
+	control__orphans_free(c);
 	sip_tracker_free(&c->tracker);
 	policy_free(&c->own_policy);
 	free(c->reports);

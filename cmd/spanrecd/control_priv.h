@@ -5,6 +5,7 @@
  *   control.c    the loop: SIP of all capture threads by time, ticks, watermark
  *   calls.c      conversations and their legs, by what SIP tells
  *   segments.c   ... their segments, and what the policy says of them
+ *   orphans.c    calls of streams that no SIP announces
  *   happen.c     ... what happens in them that the policy is told of
  *   parties.c    ... who talks to whom
  *   tell.c       ... and what the writers are told
@@ -30,6 +31,7 @@ struct server;
 struct command;
 struct control_mark;
 struct keys;
+struct orphans;
 
 /** A call that turned out to be part of another. */
 struct control_part {
@@ -107,6 +109,7 @@ struct control_call {
 	bool reached;   /**< somebody was reached by a leg that a switch made */
 	bool in_queue;  /**< who was called is a queue of the policy, so far */
 	bool joined;    /**< it goes on in another conversation */
+	bool orphan;    /**< of streams that no SIP announced */
 	uint64_t conference; /**< those of one hear each other; 0: none */
 	char target[SIP_USER_BYTES]; /**< who was asked to be called */
 	int64_t answer_ns;           /**< 0: not answered */
@@ -208,6 +211,7 @@ struct control_state {
 	struct alive_report *reports; /**< not yet due */
 	size_t reports_count, reports_capacity;
 	struct keys *keys;
+	struct orphans *orphans; /**< NULL: they are not asked for */
 	int64_t grid_ns; /**< the last tick */
 	int64_t published_ns;
 	int64_t sent_ns; /**< latest time of an event that was sent */
@@ -415,8 +419,39 @@ void control__parties(const struct control_state *c,
 /** A party as it was sent. A trunk may be known by its host alone. */
 const char *control__name_sent(const struct sip_identity *party);
 
+/* orphans.c. All but the first two do nothing where orphans are not asked for. */
+
+/** Is this the number of such a call? */
+bool control__is_orphan(uint64_t number);
+/** A stream began. Only where they are asked for. */
+void control__orphans_stream(struct control_state *c,
+			     const struct sip_record *record);
+/** @return 0, -ENOMEM */
+int control__orphans_new(struct control_state *c)
+	__attribute__((warn_unused_result));
+void control__orphans_free(struct control_state *c);
+/** Do any need ticks? */
+bool control__orphans_wait(const struct control_state *c);
+/** MEDIA_OPEN or MEDIA_CLOSE, that all writers are told next. What SIP announces
+ * is no orphan's any more. @return 0, -ENOMEM */
+int control__orphans_media(struct control_state *c,
+			   const struct writer_event *event)
+	__attribute__((warn_unused_result));
+/** A writer reports that such a call had media. */
+void control__orphan_alive(struct control_state *c, uint64_t number,
+			   int64_t time_ns);
+/** All SIP up to then is understood, and the writers have taken what is due. */
+void control__orphans_tick(struct control_state *c, int64_t grid_ns);
+/** The input is over: decide what still waits. Before SIP calls end. */
+void control__orphans_decide(struct control_state *c, int64_t last_ns);
+/** ... and end them. */
+void control__orphans_finish(struct control_state *c, int64_t last_ns);
+
 /* tell.c */
 
+/** MEDIA_OPEN, MEDIA_CLOSE of such a call. */
+void control__tell_all(struct control_state *c,
+		       const struct writer_event *event);
 /** Tell the writers when the first frame of this run came. */
 void control__tell_first(struct control_state *c, int64_t time_ns);
 /** SEGMENT or UPDATE: call->head. */

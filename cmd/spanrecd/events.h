@@ -29,7 +29,8 @@
 #include "store/store.h"
 #include "store/cases.h"
 
-/** A SIP message, as captured; `bytes` of it follow. */
+/** A SIP message, as captured; `bytes` of it follow. Or, where it is asked for
+ * (pipeline_config.orphans), a stream of RTP that began, whosever it is. */
 struct sip_record {
 	int64_t time_ns;
 	uint64_t frame; /**< number of the frame in the input: breaks ties */
@@ -37,6 +38,10 @@ struct sip_record {
 	struct capture_endpoint dst;
 	uint32_t bytes;
 	uint32_t missing_bytes;
+	bool stream;      /**< it is one, known by then to be RTP */
+	bool encrypted;   /**< ... its packets are longer than their sound */
+	uint32_t ssrc;    /**< ... of it */
+	int64_t first_ns; /**< ... its first packet */
 	uint8_t message[];
 };
 
@@ -80,6 +85,9 @@ struct writer_media {
 	enum sip_party receiver; /**< the end that hears what is sent there */
 	bool secure;              /**< keys were offered, or RTP/SAVP */
 	bool weak;  /**< any other claim is better */
+	bool orphan; /**< nobody announced it: what goes between `receive` and
+		      * `peer`, either way, if nobody else claims it */
+	struct capture_endpoint peer;
 	bool moved; /**< CLOSE: what comes is another conversation's at once */
 	uint32_t formats_count;
 	struct rtp_format formats[WRITER_FORMATS_MAX];
@@ -148,7 +156,8 @@ struct writer_event {
 		uint8_t head[SEGMENT_HEAD_BYTES];
 		struct {
 			char cause[STORE_NAME_BYTES];
-			bool silent; /**< with its last frame */
+			bool silent; /**< with its last frame, if not before */
+			bool by_media; /**< with its last frame */
 			bool joined; /**< it goes on in another: without media
 				      * there is no row of it */
 		} end;

@@ -18,8 +18,9 @@ struct flows {
 	struct capture_table *table;
 	size_t jitter_bytes; /* of one buffer, whole pages */
 	size_t slab_bytes;
-	uint8_t *slab;     /* jitter buffers */
-	struct flow *flow; /* [flows_max] */
+	uint8_t *slab;           /* jitter buffers */
+	struct flow *flow;       /* [flows_max] */
+	struct rtp_probe *probe; /* [flows_max]; NULL: not asked for */
 	_Atomic uint8_t *state;
 	_Atomic uint8_t *writer;
 	_Atomic uint32_t high;
@@ -69,7 +70,10 @@ flows_new(struct flows **flows, const struct flows_config *config,
 	f->state = calloc(config->flows_max, sizeof(*f->state));
 	f->writer = calloc(config->flows_max, sizeof(*f->writer));
 	r = capture_table_new(&f->table, config->flows_max, hash_key);
-	if (!f->slab || !f->flow || !f->state || !f->writer)
+	if (config->probe)
+		f->probe = calloc(config->flows_max, sizeof(*f->probe));
+	if (!f->slab || !f->flow || !f->state || !f->writer ||
+	    (config->probe && !f->probe))
 		r = -ENOMEM;
 	if (r < 0)
 		flows_free(&f);
@@ -89,6 +93,7 @@ flows_free(struct flows **flows)
 		munmap(f->slab, f->slab_bytes);
 	if (f->flow)
 		munmap(f->flow, sizeof(*f->flow) * f->config.flows_max);
+	free(f->probe);
 	free((void *)f->state);
 	free((void *)f->writer);
 	free(f);
@@ -151,6 +156,8 @@ begin(struct flows *flows, const struct flows_packet *packet)
 		return CAPTURE_TABLE_NONE;
 	memset(&flows->flow[i], 0, sizeof(flows->flow[i]));
 	flows->flow[i].key = *key;
+	if (flows->probe)
+		memset(&flows->probe[i], 0, sizeof(flows->probe[i]));
 	rtp_jitter_init(flows_jitter(flows, i), &flows->config.jitter,
 			&packet->hdr);
 	/* Release: whoever sees the new writer must not see the old state. */
@@ -196,6 +203,26 @@ flows_prepare(struct flows *flows, struct flows_packet *packets, uint32_t count)
 			rtp_jitter_prefetch_end(flows_jitter(flows, index[i]));
 }
 
+/* Taken in. */
+static enum flows_put
+look_at(struct flows *flows, uint32_t index, const struct flows_packet *packet)
+{
+	if (flows->probe && rtp_probe_packet(&flows->probe[index], &packet->hdr,
+					     packet->pkt.time_ns))
+		return FLOWS_STREAM;
+	return FLOWS_PUT;
+}
+
+const struct rtp_probe *
+flows_stream(const struct flows *flows, const struct flows_packet *packet)
+{
+	uint32_t i =
+	    capture_table_find(flows->table, &packet->key, packet->hash);
+
+	assert(flows->probe && i != CAPTURE_TABLE_NONE);
+	return &flows->probe[i];
+}
+
 enum flows_put
 flows_put(struct flows *flows, const struct flows_packet *packet, bool shed)
 {
@@ -227,11 +254,11 @@ flows_put(struct flows *flows, const struct flows_packet *packet, bool shed)
 		assert(put != RTP_PUT_RESTART);
 	}
 	if (put != RTP_PUT_FULL && put != RTP_PUT_NO_ROOM)
-		return FLOWS_PUT;
+		return look_at(flows, i, packet);
 	if (put == RTP_PUT_FULL && !shed)
 		return FLOWS_WAIT;
 	rtp_jitter_shed(flows_jitter(flows, i), hdr, time_ns);
-	return FLOWS_PUT;
+	return look_at(flows, i, packet);
 }
 
 void

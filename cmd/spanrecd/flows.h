@@ -27,6 +27,7 @@
 #include "capture/pkt.h"
 #include "capture/table.h"
 #include "rtp/jitter.h"
+#include "rtp/probe.h"
 
 /** Packets that may be prepared at a time. */
 enum { FLOWS_BATCH = 32 };
@@ -67,11 +68,14 @@ struct flows_config {
 	struct rtp_jitter_config jitter;
 	int64_t idle_ns;
 	uint32_t writers;
+	bool probe; /**< say which flows are streams: FLOWS_STREAM */
 };
 
 /** How a packet fared. */
 enum flows_put {
 	FLOWS_PUT,       /**< taken in, whatever the jitter buffer made of it */
+	FLOWS_STREAM,    /**< likewise; and by now the flow is known to be a
+			  * stream of RTP: once for each, if asked for */
 	FLOWS_WAIT,      /**< no room now */
 	FLOWS_EXHAUSTED  /**< no flow is free */
 };
@@ -112,6 +116,15 @@ void flows_prepare(struct flows *flows, struct flows_packet *packets,
  */
 enum flows_put flows_put(struct flows *flows, const struct flows_packet *packet,
 			 bool shed);
+
+/**
+ * The stream of the packet that was just put.
+ *
+ * @return borrowed until the next packet is put
+ * @thread capture
+ */
+const struct rtp_probe *flows_stream(const struct flows *flows,
+				     const struct flows_packet *packet);
 
 /**
  * Begin no flow before a time: there is none, and looking for one takes long.

@@ -29,6 +29,7 @@ setup(void **state)
 			    .window_ns = WINDOW },
 		.idle_ns = IDLE,
 		.writers = WRITERS,
+		.probe = true,
 	};
 	static const uint8_t key[16] = "fixed for tests";
 
@@ -44,8 +45,10 @@ teardown(void **state)
 	return 0;
 }
 
+static const struct rtp_probe *stream; /* of the packet put last */
+
 static enum flows_put
-put(uint16_t port, uint16_t sequence, int64_t time_ns, bool shed)
+put_any(uint16_t port, uint16_t sequence, int64_t time_ns, bool shed)
 {
 	static const uint8_t payload[160];
 	const struct rtp_hdr hdr = { .ssrc = 7,
@@ -56,10 +59,22 @@ put(uint16_t port, uint16_t sequence, int64_t time_ns, bool shed)
 				     .payload_bytes = sizeof(payload) };
 	struct flows_packet packet = { .pkt = { .time_ns = time_ns },
 				       .hdr = hdr };
+	enum flows_put r;
 
 	packet.pkt.src.port = port;
 	flows_prepare(flows, &packet, 1);
-	return flows_put(flows, &packet, shed);
+	r = flows_put(flows, &packet, shed);
+	stream = r == FLOWS_STREAM ? flows_stream(flows, &packet) : NULL;
+	return r;
+}
+
+/* Whatever it is a part of. */
+static enum flows_put
+put(uint16_t port, uint16_t sequence, int64_t time_ns, bool shed)
+{
+	enum flows_put r = put_any(port, sequence, time_ns, shed);
+
+	return r == FLOWS_STREAM ? FLOWS_PUT : r;
 }
 
 /* The state of a flow for its writer: 'f'ree, 'a'ctive, 'd'etached. */
@@ -97,6 +112,27 @@ test_one_flow(void **state)
 	assert_int_equal(state_of(0, 1), 'f'); /* not its flow */
 	assert_int_equal(flows_claim(flows, 0, 0, &detached)->key.src.port,
 			 1000);
+}
+
+/* Each flow that shows to be a stream is told of, once; one that begins anew
+ * again. */
+static void
+test_streams(void **state)
+{
+	(void)state;
+	assert_int_equal(put_any(1, 1, T0, false), FLOWS_PUT);
+	assert_int_equal(put_any(2, 1, T0 + 10 * MS, false), FLOWS_PUT);
+	assert_int_equal(put_any(1, 2, T0 + 20 * MS, false), FLOWS_PUT);
+	assert_int_equal(put_any(2, 2, T0 + 30 * MS, false), FLOWS_PUT);
+	assert_int_equal(put_any(1, 3, T0 + 40 * MS, false), FLOWS_STREAM);
+	assert_int_equal(stream->first_ns, T0);
+	assert_int_equal(put_any(2, 3, T0 + 50 * MS, false), FLOWS_STREAM);
+	assert_int_equal(stream->first_ns, T0 + 10 * MS);
+	assert_int_equal(put_any(1, 4, T0 + 60 * MS, false), FLOWS_PUT);
+	assert_int_equal(put_any(1, 5, T0 + 2 * IDLE, false), FLOWS_PUT);
+	assert_int_equal(put_any(1, 6, T0 + 2 * IDLE + 1, false), FLOWS_PUT);
+	assert_int_equal(put_any(1, 7, T0 + 2 * IDLE + 2, false), FLOWS_STREAM);
+	assert_int_equal(stream->first_ns, T0 + 2 * IDLE);
 }
 
 static void
@@ -235,6 +271,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		T(test_one_flow),
+		T(test_streams),
 		T(test_idle_flow_begins_anew),
 		T(test_jump_begins_anew),
 		T(test_sweep),

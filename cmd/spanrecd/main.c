@@ -15,7 +15,12 @@
 
 const char *argp_program_version = "spanrecd " SPANREC_VERSION;
 
-enum { OPTION_SHIFT = 256, OPTION_AS_ROOT };
+enum {
+	OPTION_SHIFT = 256,
+	OPTION_AS_ROOT,
+	OPTION_ORPHAN_RTP,
+	OPTION_PAYLOAD_TYPE
+};
 
 /* ---- arguments ----------------------------------------------------------- */
 
@@ -57,6 +62,14 @@ static const struct argp_option argp_options[] = {
 	{ "shift", OPTION_SHIFT, "now", 0,
 	  "Move the times of the capture so that it ends now: for a "
 	  "demonstration with an old one",
+	  0 },
+	{ "orphan-rtp", OPTION_ORPHAN_RTP, 0, 0,
+	  "Of a capture, record RTP streams that no SIP call announces, too: as "
+	  "calls of two addresses, if the policy records who is not known",
+	  0 },
+	{ "payload-type", OPTION_PAYLOAD_TYPE, "N=CODEC/HZ[/CHANNELS]", 0,
+	  "What a dynamic payload type means in such streams, for example "
+	  "96=opus/48000/2, as SDP would say it; may be given several times",
 	  0 },
 	{ "check", 'n', 0, 0, "Check settings, policy and archive, and exit",
 	  0 },
@@ -104,6 +117,29 @@ add_interface(struct argp_state *state, struct run_options *o, const char *name)
 	o->interfaces[o->interfaces_count++] = name;
 }
 
+/* As SDP has it: "96 opus/48000/2", with "=" for the blank; format parameters
+ * may follow. */
+static void
+add_format(struct argp_state *state, struct run_options *o, const char *arg)
+{
+	struct rtp_format format;
+	uint32_t i;
+
+	if (rtp_format_read(&format, arg) < 0)
+		argp_error(state,
+			   "--payload-type takes N=CODEC/HZ[/CHANNELS]"
+			   "[;PARAMETERS] with N from 0 to 127, not '%s'",
+			   arg);
+	for (i = 0; i < o->formats_count; i++)
+		if (o->formats[i].payload_type == format.payload_type)
+			argp_error(state, "--payload-type %u is given twice",
+				   format.payload_type);
+	if (o->formats_count == WRITER_FORMATS_MAX)
+		argp_error(state, "more than %d payload types",
+			   WRITER_FORMATS_MAX);
+	o->formats[o->formats_count++] = format;
+}
+
 /* Each capture thread reads the input for itself, and so does --shift. */
 static void
 check_input(struct argp_state *state, const struct run_options *o)
@@ -112,6 +148,11 @@ check_input(struct argp_state *state, const struct run_options *o)
 		argp_error(state, "--read and --interface: one or the other");
 	if (o->shift_now && !o->read)
 		argp_error(state, "--shift is for captures: --read FILE");
+	if (o->orphans && !o->read)
+		argp_error(state, "--orphan-rtp is for captures: --read FILE");
+	if (o->formats_count && !o->orphans)
+		argp_error(state, "--payload-type is for streams without SDP: "
+				  "--orphan-rtp");
 	if (run_reads_stdin(o) && (o->threads > 1 || o->shift_now))
 		argp_error(state, "standard input can be read once only: not "
 				  "with --threads above 1 or --shift");
@@ -148,6 +189,12 @@ parse(int key, char *arg, struct argp_state *state)
 		if (strcmp(arg, "now") != 0)
 			argp_error(state, "--shift takes 'now', not '%s'", arg);
 		o->shift_now = true;
+		break;
+	case OPTION_ORPHAN_RTP:
+		o->orphans = true;
+		break;
+	case OPTION_PAYLOAD_TYPE:
+		add_format(state, o, arg);
 		break;
 	case 'n':
 		o->check_only = true;

@@ -244,8 +244,8 @@ media_generation(const struct media_table *table,
 	       table->buckets[bucket_of(table, dst)].generation + table->trusts;
 }
 
-/* BOUND, then the four kinds of media.h, best first. */
-enum kind { BOUND, OPEN, SOON, LINGERING, LATER, NOT };
+/* BOUND, then the five kinds of media.h, best first. */
+enum kind { BOUND, OPEN, SOON, LINGERING, LATER, ORPHAN, NOT };
 
 /* Since when a flow is one that this claim is for. */
 static int64_t
@@ -266,6 +266,9 @@ static enum kind
 kind_of(const struct media_table *table, const struct media_entry *entry,
 	int64_t from_ns, int64_t time_ns)
 {
+	if (entry->media.orphan)
+		return from_ns <= time_ns && entry->until_ns > time_ns ? ORPHAN
+								       : NOT;
 	if (from_ns > time_ns + table->times.claim_ns)
 		return NOT;
 	if (from_ns > time_ns + table->times.window_ns)
@@ -319,6 +322,19 @@ next_change(const struct media_table *table, const struct media_entry *entry,
 	return next_ns;
 }
 
+/* Is it for what is between this address of a flow and its other one? */
+static bool
+is_for(const struct media_entry *entry, const struct capture_endpoint *at,
+       const struct capture_flow_key *flow)
+{
+	const struct capture_endpoint *peer =
+	    at == &flow->dst ? &flow->src : &flow->dst;
+
+	return capture_endpoint_equal(&entry->media.receive, at) &&
+	       (!entry->media.orphan ||
+		capture_endpoint_equal(&entry->media.peer, peer));
+}
+
 static struct match
 look(const struct media_table *table, const struct capture_endpoint *at,
      const struct media_question *q, int64_t *until_ns)
@@ -331,7 +347,7 @@ look(const struct media_table *table, const struct capture_endpoint *at,
 		struct match one = { .entry = entry };
 		int64_t change_ns;
 
-		if (!capture_endpoint_equal(&entry->media.receive, at))
+		if (!is_for(entry, at, q->flow))
 			continue;
 		one.from_ns = from_of(entry, q->flow);
 		change_ns = next_change(table, entry, one.from_ns, q->time_ns);
@@ -386,7 +402,8 @@ media_find(const struct media_table *table, const struct media_question *q,
 	bool from_source;
 
 	if (!by_dst.entry && !by_src.entry) {
-		if (q->watermark_ns <= q->time_ns + table->times.claim_ns)
+		if (q->watermark_ns <=
+		    q->time_ns + table->times.claim_ns + table->times.orphan_ns)
 			return MEDIA_WAIT;
 		return by_dst.stranger || by_src.stranger ? MEDIA_STRANGER
 							  : MEDIA_NOBODY;
@@ -396,6 +413,15 @@ media_find(const struct media_table *table, const struct media_question *q,
 		      (by_src.entry && by_src.kind == by_dst.kind &&
 		       better(&by_src, &by_dst));
 	owner->entry = from_source ? by_src.entry : by_dst.entry;
+	if (owner->entry->media.orphan) {
+		/* Until then whoever announces it has it. */
+		int64_t sure_ns = q->watermark_ns - table->times.claim_ns;
+
+		if (sure_ns <= q->time_ns)
+			return MEDIA_WAIT;
+		if (sure_ns < until_ns)
+			until_ns = sure_ns;
+	}
 	owner->speaker = owner->entry->media.receiver;
 	if (!from_source)
 		owner->speaker =

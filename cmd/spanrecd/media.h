@@ -13,6 +13,8 @@
  *   2. announced within the reorder window after it (RTP before its SDP)
  *   3. closed less than `linger` before it (RTP after the BYE)
  *   4. announced within `claim` after it
+ *   5. of a pair of addresses that nobody announced (an orphan). Since 4 comes
+ *      before it, such a frame waits until the watermark is `claim` past it
  *
  * Among claims of one kind the newest call wins, and a claim on the
  * destination before one on the source; of kinds 2 and 4 the earliest. A claim
@@ -61,6 +63,9 @@ struct media_times {
 	int64_t window_ns; /**< reorder window */
 	int64_t claim_ns;
 	int64_t linger_ns;
+	/** Where orphans are recorded: a frame that nobody has claimed waits so
+	 * much longer than `claim` for one to be made of it. Else 0 */
+	int64_t orphan_ns;
 };
 
 enum media_answer {

@@ -16,6 +16,7 @@
 #define CLAIM  2000
 #define LINGER 500
 #define FRESH  5000
+#define ORPHAN 3000
 #define T0     1000000 /* far from zero */
 
 static struct media_table *table;
@@ -34,8 +35,19 @@ endpoint(uint8_t host, uint16_t port)
 static int
 setup(void **state)
 {
-	const struct media_times times = { WINDOW * MS, CLAIM * MS,
-					   LINGER * MS };
+	const struct media_times times = { WINDOW * MS, CLAIM * MS, LINGER * MS,
+					   0 };
+	static const uint8_t key[16] = "fixed for tests";
+
+	(void)state;
+	return media_table_new(&table, &times, key);
+}
+
+static int
+setup_orphans(void **state)
+{
+	const struct media_times times = { WINDOW * MS, CLAIM * MS, LINGER * MS,
+					   ORPHAN * MS };
 	static const uint8_t key[16] = "fixed for tests";
 
 	(void)state;
@@ -86,6 +98,23 @@ close_at(uint64_t number, int64_t ms, struct capture_endpoint receive)
 
 static uint32_t ssrc; /* of the frames that are asked for */
 
+/* A call that no SIP announces, between the caller and the callee. */
+static void
+orphan_at(enum writer_event_type type, uint64_t number, int64_t ms,
+	  struct capture_endpoint caller, struct capture_endpoint callee)
+{
+	struct writer_event event = { .type = type,
+				      .call = number,
+				      .time_ns = (T0 + ms) * MS };
+
+	event.media.number = number;
+	event.media.receive = callee;
+	event.media.peer = caller;
+	event.media.receiver = SIP_CALLEE;
+	event.media.orphan = event.media.moved = true;
+	assert_int_equal(media_apply(table, &event), 0);
+}
+
 /* Phone (left) at .1:1000, its peer (right) at .2:2000. */
 #define PHONE endpoint(1, 1000)
 #define PEER  endpoint(2, 2000)
@@ -118,6 +147,86 @@ caller_frame(int64_t ms, uint64_t bound)
 		return answer == MEDIA_WAIT ? -1 : 0;
 	assert_int_equal(owner.speaker, SIP_CALLER);
 	return (int)owner.entry->call;
+}
+
+/* Whose a frame is when all is known; 0: nobody's. @param speaker who sends it
+ */
+static int
+in_the_end(struct capture_endpoint src, struct capture_endpoint dst, int64_t ms,
+	   enum sip_party *speaker)
+{
+	struct media_owner owner = { .speaker = SIP_CALLER };
+	enum media_answer answer =
+	    ask(src, dst, ms, ms + CLAIM + ORPHAN + 1, 0, &owner);
+
+	assert_int_not_equal(answer, MEDIA_WAIT);
+	*speaker = owner.speaker;
+	return answer == MEDIA_OWNED ? (int)owner.entry->call : 0;
+}
+
+/* Both ways between two addresses, and nothing else; by times alone. */
+static void
+test_orphan(void **state)
+{
+	enum sip_party speaker;
+
+	(void)state;
+	orphan_at(WRITER_MEDIA_OPEN, 7, 0, PHONE, PEER);
+	assert_int_equal(in_the_end(PHONE, PEER, 0, &speaker), 7);
+	assert_int_equal(speaker, SIP_CALLER);
+	assert_int_equal(in_the_end(PEER, PHONE, 0, &speaker), 7);
+	assert_int_equal(speaker, SIP_CALLEE);
+	assert_int_equal(in_the_end(PHONE, PEER, -1, &speaker), 0);
+	assert_int_equal(in_the_end(PHONE, endpoint(9, 9), 0, &speaker), 0);
+	assert_int_equal(in_the_end(endpoint(9, 9), PEER, 0, &speaker), 0);
+	assert_int_equal(in_the_end(endpoint(1, 1001), PEER, 0, &speaker), 0);
+	orphan_at(WRITER_MEDIA_CLOSE, 7, 5000, PHONE, PEER);
+	assert_int_equal(in_the_end(PHONE, PEER, 4999, &speaker), 7);
+	assert_int_equal(in_the_end(PHONE, PEER, 5000, &speaker), 0);
+}
+
+/* Until nobody can announce it any more it is not known. */
+static void
+test_orphan_waits(void **state)
+{
+	struct media_owner owner;
+
+	(void)state;
+	assert_int_equal(ask(PHONE, PEER, 0, CLAIM + ORPHAN, 0, &owner),
+			 MEDIA_WAIT);
+	assert_int_equal(ask(PHONE, PEER, 0, CLAIM + ORPHAN + 1, 0, &owner),
+			 MEDIA_NOBODY);
+	orphan_at(WRITER_MEDIA_OPEN, 7, 0, PHONE, PEER);
+	assert_int_equal(ask(PHONE, PEER, 0, CLAIM, 0, &owner), MEDIA_WAIT);
+	assert_int_equal(ask(PHONE, PEER, 0, CLAIM + 1, 0, &owner),
+			 MEDIA_OWNED);
+	assert_false(owner.sticky);
+	/* What is known of this one is not of those after it. */
+	assert_true(owner.until_ns <= (T0 + 1) * MS);
+	assert_int_equal(ask(PHONE, PEER, 0, 2 * CLAIM, 0, &owner),
+			 MEDIA_OWNED);
+	assert_int_equal(owner.until_ns, (T0 + CLAIM) * MS);
+}
+
+/* Whoever announces it has it, from `claim` before that on, and while it
+ * lingers; the orphan has what is before and after that. */
+static void
+test_orphan_gives_way(void **state)
+{
+	enum sip_party speaker;
+
+	(void)state;
+	orphan_at(WRITER_MEDIA_OPEN, 7, 0, PHONE, PEER);
+	open_at(1, 10000, PHONE, SIP_CALLEE);
+	assert_int_equal(in_the_end(PHONE, PEER, 10000 - CLAIM - 1, &speaker),
+			 7);
+	assert_int_equal(in_the_end(PHONE, PEER, 10000 - CLAIM, &speaker), 1);
+	assert_int_equal(speaker, SIP_CALLEE);
+	assert_int_equal(in_the_end(PEER, PHONE, 10000, &speaker), 1);
+	close_at(1, 20000, PHONE);
+	assert_int_equal(in_the_end(PHONE, PEER, 20000 + LINGER - 1, &speaker),
+			 1);
+	assert_int_equal(in_the_end(PHONE, PEER, 20000 + LINGER, &speaker), 7);
 }
 
 static void
@@ -582,6 +691,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define O(name) cmocka_unit_test_setup_teardown(name, setup_orphans, teardown)
+		O(test_orphan),
+		O(test_orphan_waits),
+		O(test_orphan_gives_way),
 		T(test_sides),
 		T(test_moved),
 		T(test_weak),

@@ -17,6 +17,13 @@ static const int64_t MS_NS = 1000000LL;
  * rounds of capture_thread.c's TELL_NS, and some. */
 static const int64_t LEAD_NS = 150 * 1000000LL;
 
+/* For a call to be made of a stream that nobody has claimed: until it is known
+ * for one, and the whole second after that when it is looked for who has. */
+static const int64_t ORPHAN_NS = RTP_PROBE_NS + 2 * 1000000000LL;
+/* What waits so long needs so many times the room, as far as a jitter buffer
+ * has it. */
+enum { ORPHAN_ROOM = 4, SLOTS_MAX = 32768, LOG_BYTES_MAX = 1 << 24 };
+
 enum {
 	EVENTS_BYTES = 1 << 20,
 	REPORTS_BYTES = 1 << 18,
@@ -107,6 +114,12 @@ capture_layers_new(struct capture_thread *t)
 	return r;
 }
 
+static uint32_t
+more_room(uint32_t room, uint32_t most)
+{
+	return room < most / ORPHAN_ROOM ? room * ORPHAN_ROOM : most;
+}
+
 static int
 capture_new(struct pipeline *p, uint32_t i, char *error)
 {
@@ -119,10 +132,16 @@ capture_new(struct pipeline *p, uint32_t i, char *error)
 			    .window_ns = p->times.window_ns },
 		.idle_ns = s->flow_idle_ms * MS_NS,
 		.writers = p->writers_count,
+		.probe = p->config.orphans,
 	};
 	uint32_t w;
 	int r;
 
+	if (p->config.orphans) {
+		config.jitter.slots = more_room(config.jitter.slots, SLOTS_MAX);
+		config.jitter.log_bytes =
+		    more_room(config.jitter.log_bytes, LOG_BYTES_MAX);
+	}
 	t->pipeline = p;
 	t->index = i;
 	t->source = p->config.sources[i];
@@ -194,7 +213,12 @@ make(struct pipeline *p, char *error)
 	p->times.window_ns = s->reorder_ms * MS_NS;
 	p->times.claim_ns = s->claim_ms * MS_NS;
 	p->times.linger_ns = s->linger_ms * MS_NS;
-	p->lead_ns = p->times.window_ns + LEAD_NS;
+	p->lag_ns = p->times.window_ns;
+	if (p->config.orphans) {
+		p->times.orphan_ns = ORPHAN_NS;
+		p->lag_ns += p->times.claim_ns + ORPHAN_NS;
+	}
+	p->lead_ns = p->lag_ns + LEAD_NS;
 	p->captures_count = p->config.sources_count;
 	p->writers_count = p->config.writers_count;
 	atomic_init(&p->watermark_ns, PIPELINE_BEFORE);

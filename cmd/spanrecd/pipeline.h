@@ -15,13 +15,17 @@
  *   position   of a capture thread: every frame before it was handled; the
  *              number of the frame, and its time
  *   watermark  of control: all SIP up to it was understood
- *   drained    of a writer: every frame up to it was taken. Of all writers
+ *   drained    of a writer: every frame up to it was taken, or is nobody's
+ *              for good. Of all writers
  *              together: the least of theirs, but it rests while a flow is
  *              on its way from one to another
  *   keys       of control: every key in what was drained up to it was looked
  *              at, and what came of it stands in the rings of the writers
  *
- * A writer takes frames up to watermark - window. Where the policy may reach
+ * A writer takes frames up to watermark - window. Where streams that no SIP
+ * announces are recorded (orphans), such a frame waits for somebody to claim it
+ * as long as media may be ahead of its SDP, and then for a call to be made of
+ * it: `drained` is so much behind. Where the policy may reach
  * back it seals them only when they are older than that, by the time of keys.
  *
  * Of a file every capture thread reads all frames and keeps the flows that
@@ -164,6 +168,11 @@ struct pipeline_config {
 	struct capture_source **sources;
 	uint32_t sources_count;
 	uint32_t writers_count;
+	bool orphans; /**< of files: make calls of streams that no SIP
+		       * announces */
+	const struct rtp_format *orphan_formats; /**< what dynamic payload types
+						  * mean in them; borrowed */
+	uint32_t orphan_formats_count; /**< at most WRITER_FORMATS_MAX */
 	bool live;        /**< the sources are interfaces */
 	bool several;     /**< ... more than one, that may show the same */
 	/* live, to read them again; all borrowed */
@@ -181,6 +190,7 @@ struct pipeline_config {
 struct pipeline {
 	struct pipeline_config config;
 	struct media_times times;
+	int64_t lag_ns;  /**< of `drained` behind the watermark */
 	int64_t lead_ns; /**< of capture before the slowest writer */
 	uint8_t hash_key[16]; /**< of tables keyed by addresses from the wire */
 	uint32_t captures_count, writers_count;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The whole recorder on hostile frames: all threads, a real archive in memory.
- * The first byte chooses the link type, the number of threads and the policy,
- * which may have payments and a way to opt out; then come frames: two bytes of
- * length, one of time step in milliseconds, the bytes.
+ * The first byte chooses the link type, the number of threads, whether streams
+ * that no SIP announces are recorded, and the policy, which may have payments
+ * and a way to opt out; then come frames: two bytes of length, one of time step
+ * in milliseconds, the bytes.
  *
  * If the first byte has its top bit set, frames are built, so that calls link:
  *
@@ -200,7 +201,7 @@ static const char look_back[] =
     "decision: record, retention: standard}\n";
 
 static void
-run(struct input *in, uint32_t threads, const char *text,
+run(struct input *in, uint32_t threads, bool orphans, const char *text,
     struct store_archive *archive)
 {
 	static const struct home_settings settings = {
@@ -229,6 +230,7 @@ run(struct input *in, uint32_t threads, const char *text,
 		.sources = sources,
 		.sources_count = threads,
 		.writers_count = threads,
+		.orphans = orphans,
 	};
 	char error[CAPTURE_ERROR_BYTES];
 	struct pipeline *pipeline;
@@ -271,7 +273,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	assert(store_archive_create(dir, &recipient, 1) == 0);
 	assert(store_archive_open(&archive, dir, STORE_WRITE, &small, NULL) ==
 	       0);
-	run(&in, 1 + (data[0] >> 2 & 15) % 3,
+	run(&in, 1 + (data[0] >> 2 & 15) % 3, data[0] & 0x20,
 	    data[0] & 0x40 ? look_back : policy_default_text(), archive);
 	assert(store_search(archive, &all, check_row, archive) == 0);
 	store_archive_close(&archive);

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cmd/spanrecd/events.h"
 #include "cmd/spanrecd/pipeline.h"
 
 enum { RUN_FILES_MAX = 64, RUN_INTERFACES_MAX = POLICY_TEXTS_MAX };
@@ -31,6 +32,9 @@ struct run_options {
 	uint32_t threads; /**< 0: as the settings say */
 	bool read;
 	bool shift_now;
+	bool orphans;
+	struct rtp_format formats[WRITER_FORMATS_MAX]; /**< of orphans */
+	uint32_t formats_count;
 	bool check_only;
 	bool quiet;
 };

@@ -123,6 +123,10 @@ run_files(const struct run_options *o, const struct home *home)
 	struct capture_source *sources[PIPELINE_THREADS_MAX] = { 0 };
 	struct pipeline_config config = { .settings = &home->settings,
 					  .sources = sources,
+					  .orphans = o->orphans,
+					  .orphan_formats = o->formats,
+					  .orphan_formats_count =
+					      o->formats_count,
 					  .control_fd = -1 };
 	uint32_t threads = o->threads ? o->threads : home->settings.threads;
 	struct policy *policy = NULL;

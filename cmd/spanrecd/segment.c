@@ -926,7 +926,7 @@ segment_close(struct segment *s, const struct segment_input *in)
 		return 0;
 	if (s->if_media && s->row.streams_count == 0)
 		return 0;
-	s->row.end_ns = s->end_ns;
+	s->row.end_ns = s->by_media ? s->start_ns : s->end_ns;
 	hand_in(s, in, ARCHIVE_CLOSE);
 	return 0;
 }

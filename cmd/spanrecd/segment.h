@@ -63,7 +63,8 @@ struct segment {
 	int64_t alive_s;  /**< second of packet time last reported alive */
 	enum segment_state state;
 	bool last;        /**< the call ended with it ... */
-	bool silent;      /**< ... and with its last frame */
+	bool silent;      /**< ... and with its last frame, if not before */
+	bool by_media;    /**< ... with that */
 	bool take_back;   /**< recorded, then decided against: to be GONE */
 	bool left_is_caller; /**< the end of the conversation whose side is left */
 	bool if_media;    /**< without media it never was: the one before was

@@ -91,6 +91,7 @@ ask_policy(const struct control_state *c, const struct control_call *call,
 		.to_unknown = parties->unknown[SIP_CALLEE],
 		.kind = kinds[kind_of(c, call, parties)],
 		.held = call->held,
+		.no_signalling = call->orphan,
 		.state = &call->family->state,
 		.start_ns = call->family->start_ns,
 	};
@@ -195,6 +196,9 @@ decide(struct control_state *c, struct control_call *call,
 	}
 	call->verdict = call->bound[call->held] = v;
 	call->is_bound[call->held] = true;
+	if (call->orphan && !call->sided && strictness(v.decision) == 2)
+		counter_add(&c->pipeline->control.counters,
+			    COUNTER_orphans_left_out, 1);
 	call->sided = true;
 }
 
@@ -290,7 +294,7 @@ note_call_ids(struct control_call *call, bool only_those_now)
 
 	if (only_those_now)
 		call->sip_call_ids[0] = '\0';
-	for (leg = call->legs; leg; leg = leg->next)
+	for (leg = call->orphan ? NULL : call->legs; leg; leg = leg->next)
 		if (!has_line(call->sip_call_ids, leg->sip->call_id))
 			ADD_LINE(call->sip_call_ids, leg->sip->call_id);
 }

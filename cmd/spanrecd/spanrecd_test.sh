@@ -259,6 +259,14 @@ END
 home n
 timeout 60 "$BIN/spanrecd" -q --home n --read instant.pcap >out 2>err </dev/null
 check "3000 calls that begin in one instant" [ "$(states n)" = "3000 null" ]
+expect_error "media without signalling, live" 2 "for captures" --home n \
+	--interface lo --orphan-rtp
+expect_error "a payload type without that" 2 "without SDP" --home n \
+	--read few.pcap --payload-type 96=opus/48000/2
+expect_error "a payload type that nobody can read" 2 "takes N=CODEC" --home n \
+	--read few.pcap --orphan-rtp --payload-type 96=opus
+expect_error "a payload type twice" 2 "given twice" --home n --read few.pcap \
+	--orphan-rtp --payload-type 96=opus/48000/2 --payload-type 96=L16/8000
 expect_error "standard input cannot be read twice" 2 "once only" --home n \
 	--read - --threads 2
 

@@ -113,6 +113,9 @@ summary_print(const struct pipeline *p, int64_t took_ns, FILE *to)
 		    i >= COUNTER_COUNT + CAPTURE_OUTCOME_COUNT)
 			line(to, values[i], &counter_rows[i]);
 	if (summary_unclaimed(values, text))
-		fprintf(to, "%s.\n", text);
+		fprintf(to, "%s%s.\n", text,
+			p->config.live || p->config.orphans
+			    ? ""
+			    : "; --orphan-rtp records them, too");
 	print_foreign(p, to);
 }

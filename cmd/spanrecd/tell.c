@@ -90,8 +90,19 @@ send_to_all(struct control_state *c, const struct writer_event *event)
 {
 	uint32_t i;
 
+	if ((event->type == WRITER_MEDIA_OPEN ||
+	     event->type == WRITER_MEDIA_CLOSE) &&
+	    control__orphans_media(c, event) < 0)
+		log_error("out of memory: media of a call may be taken for "
+			  "that of another");
 	for (i = 0; i < c->pipeline->writers_count; i++)
 		send_to(c, i, event);
+}
+
+void
+control__tell_all(struct control_state *c, const struct writer_event *event)
+{
+	send_to_all(c, event);
 }
 
 static struct writer_lookback
@@ -299,12 +310,17 @@ control__tell_end(struct control_state *c, const struct control_call *call,
 	event.end.joined = call->joined;
 	if (call->joined)
 		memcpy(event.end.cause, "joined", sizeof("joined"));
+	/* Nobody says BYE in such a call: SIP has announced its media. */
+	else if (call->orphan && sip->cause == SIP_END_BYE)
+		memcpy(event.end.cause, "signalled", sizeof("signalled"));
 	else if (sip->cause == SIP_END_REJECTED)
 		snprintf(event.end.cause, sizeof(event.end.cause), "%s %d",
 			 causes[sip->cause], sip->status);
 	else
 		snprintf(event.end.cause, sizeof(event.end.cause), "%s",
 			 causes[sip->cause]);
-	event.end.silent = sip->cause == SIP_END_TIMEOUT && !call->joined;
+	event.end.by_media = call->orphan;
+	event.end.silent = event.end.by_media ||
+			   (sip->cause == SIP_END_TIMEOUT && !call->joined);
 	send_to(c, call->writer, &event);
 }

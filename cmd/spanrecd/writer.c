@@ -44,7 +44,7 @@ take_answers(struct writer_state *w)
 
 	while ((answer = capture_ring_peek(w->writer->answers, NULL))) {
 		segment_opened(answer->segment, &w->input, answer);
-		segment_take_back(answer->segment, &w->input, w->due_ns);
+		segment_take_back(answer->segment, &w->input, w->taken_ns);
 		capture_ring_release(w->writer->answers);
 	}
 }
@@ -586,7 +586,7 @@ publish_drained(struct writer_state *w)
 	    atomic_load_explicit(&writer->drained_ns, memory_order_relaxed);
 	uint64_t settled =
 	    atomic_load_explicit(&writer->settled, memory_order_relaxed);
-	int64_t drained_ns = w->due_ns;
+	int64_t drained_ns = w->taken_ns;
 	uint32_t i;
 
 	if (w->stuck_ns <= drained_ns)
@@ -619,6 +619,7 @@ pass(struct writer_state *w, int64_t keys_ns, int64_t watermark_ns)
 	    atomic_load_explicit(&p->handovers, memory_order_acquire);
 	w->watermark_ns = watermark_ns;
 	w->due_ns = watermark_ns - p->times.window_ns;
+	w->taken_ns = watermark_ns - p->lag_ns;
 	w->stuck_ns = INT64_MAX;
 	apply_events(w);
 	for (i = 0; i < p->captures_count; i++)
@@ -655,7 +656,7 @@ static bool
 finished(const struct writer_state *w)
 {
 	return w->watermark_ns == PIPELINE_OVER && !w->calls &&
-	       pipeline_drained(w->pipeline) >= w->due_ns;
+	       pipeline_drained(w->pipeline) >= w->taken_ns;
 }
 
 void *

@@ -174,6 +174,7 @@ end_segments(struct writer_call *call, const struct writer_event *event)
 	call->last->end_ns = event->time_ns;
 	call->last->last = true;
 	call->last->silent = event->end.silent;
+	call->last->by_media = event->end.by_media;
 	call->last->if_media |= event->end.joined;
 	memcpy(call->last->row.end_cause, event->end.cause,
 	       sizeof(call->last->row.end_cause));
@@ -366,7 +367,7 @@ static int64_t
 sealed_until(const struct writer_state *w, const struct writer_call *call,
 	     const struct hold_item *item)
 {
-	int64_t now_ns = w->due_ns < w->keys_ns ? w->due_ns : w->keys_ns;
+	int64_t now_ns = w->taken_ns < w->keys_ns ? w->taken_ns : w->keys_ns;
 	const struct segment *segment = segment_at(call, item->frame.time_ns);
 	int64_t lookback_ns = segment->lookback.lookback_ns;
 
@@ -389,8 +390,8 @@ release_call(struct writer_state *w, struct writer_call *call)
 
 	if (call->heard)
 		tones_settle(&call->keyed, call->hold,
-			     is_over(w, call, w->due_ns) ? INT64_MAX
-							 : w->due_ns);
+			     is_over(w, call, w->taken_ns) ? INT64_MAX
+							   : w->taken_ns);
 	while ((item = hold_peek(call->hold)) &&
 	       item->frame.time_ns < sealed_until(w, call, item) &&
 	       take_held(w, call, item) == 0)

@@ -48,6 +48,8 @@ struct writer_state {
 	struct rtp_transcode_config opus;
 	int64_t watermark_ns; /* of this pass */
 	int64_t due_ns;
+	int64_t taken_ns; /* all up to it was, or is on its way to its writer;
+			   * but for what is stuck */
 	int64_t keys_ns;  /* what came of keys up to it was told */
 	int64_t stuck_ns; /* oldest frame that could not be stored yet */
 	int64_t flushed_ns;

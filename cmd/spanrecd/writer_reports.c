@@ -34,7 +34,7 @@ find(const struct writer_state *w, const struct capture_flow_key *flow,
 	};
 
 	return media_find(w->media, &question, owner) == MEDIA_OWNED &&
-	       (owner->sticky || owner->over);
+	       (owner->sticky || owner->over || owner->entry->media.orphan);
 }
 
 /* Where a report belongs. */
@@ -104,7 +104,7 @@ static struct capture_ring *
 oldest(struct writer_state *w)
 {
 	struct capture_ring *first = NULL;
-	int64_t first_ns = w->due_ns;
+	int64_t first_ns = w->taken_ns;
 	uint32_t i;
 
 	for (i = 0; i < w->pipeline->captures_count; i++) {
