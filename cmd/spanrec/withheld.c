@@ -4,8 +4,8 @@
  * another one: a digit that one hop carries as an event may be a tone on the
  * next. So while one stream of a side has such a gap, the others of that side
  * are not heard either, nor shortly before and after, since one hop is behind
- * the other. The exception is a stream from which the same was left out: what
- * it has at the edges of its own gap is no part of it.
+ * the other. The exception is what a stream has around a gap of its own: there
+ * the same was left out of it, and what lies at the edges is no part of it.
  */
 #include "cmd/spanrec/spanrec.h"
 
@@ -17,8 +17,11 @@
 /** One hop is behind another by less. */
 #define RELAY_NS RTP_TRACKS_RELAY_NS
 
-/* Loss and the like hide nothing: what one hop misses the other may tell. So
- * it is with keys that only one leg of a call has. */
+/* Somebody has decided that nobody hears it: a policy, who paused, who pays,
+ * who does not want to be recorded, who took it out. What was lost, or shed, or
+ * came while there was no recorder, the other hop may tell; and what is
+ * encrypted on one leg, and not on another, is nobody's decision here. All
+ * reasons are named, so that another one has to be thought of. */
 static bool
 on_purpose(enum store_reason reason)
 {
@@ -26,10 +29,19 @@ on_purpose(enum store_reason reason)
 	case STORE_REASON_dtmf:
 	case STORE_REASON_policy:
 	case STORE_REASON_paused:
+	case STORE_REASON_payment:
+	case STORE_REASON_opt_out:
+	case STORE_REASON_scrub:
 		return true;
-	default:
-		return false;
+	case STORE_REASON_loss:
+	case STORE_REASON_overrun:
+	case STORE_REASON_encrypted:
+	case STORE_REASON_interrupted:
+	case STORE_REASON_kernel:
+	case STORE_REASON_COUNT:
+		break;
 	}
+	return false;
 }
 
 /* Packets that should have come: what they held may be made up. */
@@ -157,48 +169,92 @@ touches(const struct spanrec_spans *row, const struct spanrec_span *span)
 
 /* With what is shortly before and after; files may say any time. */
 static struct spanrec_span
-widened(const struct spanrec_span *span)
+widened(const struct spanrec_span *span, int64_t by_ns)
 {
 	struct spanrec_span wide;
 
-	if (__builtin_sub_overflow(span->from_ns, RELAY_NS, &wide.from_ns))
+	if (__builtin_sub_overflow(span->from_ns, by_ns, &wide.from_ns))
 		wide.from_ns = INT64_MIN;
-	if (__builtin_add_overflow(span->until_ns, RELAY_NS, &wide.until_ns))
+	if (__builtin_add_overflow(span->until_ns, by_ns, &wide.until_ns))
 		wide.until_ns = INT64_MAX;
 	return wide;
+}
+
+/* The gaps of a stream, or of the others of its side, so much widened. */
+static void
+collect(struct spanrec_spans *row, const struct spanrec_withheld *withheld,
+	enum store_side side, unsigned stream, bool own)
+{
+	size_t i;
+
+	for (i = 0; i < withheld->count; i++) {
+		const struct spanrec_withheld_gap *gap = &withheld->gaps[i];
+
+		if (gap->side == side && (gap->stream == stream) == own)
+			row->spans[row->count++] = widened(
+			    &gap->span, own ? 2 * RELAY_NS : RELAY_NS);
+	}
+	put_in_order(row);
+}
+
+/* What of one row is not in the other, both in order. */
+static void
+subtract(struct spanrec_spans *rest, const struct spanrec_spans *from,
+	 const struct spanrec_spans *what)
+{
+	size_t i, k = 0;
+
+	for (i = 0; i < from->count; i++) {
+		struct spanrec_span span = from->spans[i];
+
+		while (k < what->count &&
+		       what->spans[k].until_ns < span.from_ns)
+			k++;
+		for (; k < what->count &&
+		       what->spans[k].from_ns <= span.until_ns;
+		     k++) {
+			const struct spanrec_span *gone = &what->spans[k];
+
+			if (gone->from_ns > span.from_ns)
+				rest->spans[rest->count++] =
+				    (struct spanrec_span){ span.from_ns,
+							   gone->from_ns - 1 };
+			if (gone->until_ns >= span.until_ns)
+				break;
+			span.from_ns = gone->until_ns + 1;
+		}
+		if (k == what->count ||
+		    what->spans[k].from_ns > span.until_ns)
+			rest->spans[rest->count++] = span;
+	}
 }
 
 /* What one stream must not tell. @return 0, -ENOMEM */
 static int
 gather(struct spanrec_withheld *withheld, enum store_side side, unsigned stream)
 {
-	struct spanrec_spans *row = &withheld->of[stream], own = { 0 };
-	size_t i;
+	struct spanrec_spans others = { 0 }, own = { 0 };
+	struct spanrec_spans *row = &withheld->of[stream];
+	int rc = -ENOMEM;
 
-	row->spans = calloc(withheld->count, sizeof(*row->spans));
+	others.spans = calloc(withheld->count, sizeof(*others.spans));
 	own.spans = calloc(withheld->count, sizeof(*own.spans));
-	if (!row->spans || !own.spans) {
+	/* each one of its own makes at most one more of the others */
+	row->spans = calloc(2 * withheld->count, sizeof(*row->spans));
+	if (!others.spans || !own.spans || !row->spans)
+		goto out;
+	collect(&others, withheld, side, stream, false);
+	collect(&own, withheld, side, stream, true);
+	subtract(row, &others, &own);
+	rc = 0;
+out:
+	if (rc) {
 		free(row->spans);
-		free(own.spans);
 		row->spans = NULL;
-		return -ENOMEM;
 	}
-	for (i = 0; i < withheld->count; i++) {
-		if (withheld->gaps[i].stream == stream)
-			own.spans[own.count++] = withheld->gaps[i].span;
-	}
-	put_in_order(&own);
-	for (i = 0; i < withheld->count; i++) {
-		const struct spanrec_withheld_gap *gap = &withheld->gaps[i];
-		struct spanrec_span wide = widened(&gap->span);
-
-		if (gap->side == side && gap->stream != stream &&
-		    !touches(&own, &wide))
-			row->spans[row->count++] = wide;
-	}
+	free(others.spans);
 	free(own.spans);
-	put_in_order(row);
-	return 0;
+	return rc;
 }
 
 int
