@@ -191,8 +191,8 @@ collect(struct spanrec_spans *row, const struct spanrec_withheld *withheld,
 		const struct spanrec_withheld_gap *gap = &withheld->gaps[i];
 
 		if (gap->side == side && (gap->stream == stream) == own)
-			row->spans[row->count++] = widened(
-			    &gap->span, own ? 2 * RELAY_NS : RELAY_NS);
+			row->spans[row->count++] =
+			    widened(&gap->span, own ? 2 * RELAY_NS : RELAY_NS);
 	}
 	put_in_order(row);
 }
@@ -210,8 +210,8 @@ subtract(struct spanrec_spans *rest, const struct spanrec_spans *from,
 		while (k < what->count &&
 		       what->spans[k].until_ns < span.from_ns)
 			k++;
-		for (; k < what->count &&
-		       what->spans[k].from_ns <= span.until_ns;
+		for (;
+		     k < what->count && what->spans[k].from_ns <= span.until_ns;
 		     k++) {
 			const struct spanrec_span *gone = &what->spans[k];
 
@@ -223,8 +223,7 @@ subtract(struct spanrec_spans *rest, const struct spanrec_spans *from,
 				break;
 			span.from_ns = gone->until_ns + 1;
 		}
-		if (k == what->count ||
-		    what->spans[k].from_ns > span.until_ns)
+		if (k == what->count || what->spans[k].from_ns > span.until_ns)
 			rest->spans[rest->count++] = span;
 	}
 }
