@@ -7,7 +7,7 @@
  * the other. The exception is what a stream has around a gap of its own: there
  * the same was left out of it, and what lies at the edges is no part of it.
  */
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/audio_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -61,19 +61,6 @@ room_for_one(void *array, size_t count, size_t bytes)
 	return realloc(array, (count ? 2 * count : 1) * bytes);
 }
 
-static int
-add_unlost(struct spanrec_spans *row, const struct spanrec_span *span)
-{
-	struct spanrec_span *spans =
-	    room_for_one(row->spans, row->count, sizeof(*spans));
-
-	if (!spans)
-		return -ENOMEM;
-	row->spans = spans;
-	spans[row->count++] = *span;
-	return 0;
-}
-
 int
 spanrec_withheld_add(struct spanrec_withheld *withheld, enum store_side side,
 		     const struct store_gap *gap)
@@ -85,7 +72,7 @@ spanrec_withheld_add(struct spanrec_withheld *withheld, enum store_side side,
 	if (span.until_ns < span.from_ns)
 		span = (struct spanrec_span){ gap->until_ns, gap->from_ns };
 	if (!was_lost(gap->reason) &&
-	    add_unlost(&withheld->unlost[side == STORE_RIGHT], &span) < 0)
+	    spanrec_spans_add(&withheld->unlost[side == STORE_RIGHT], span) < 0)
 		return -ENOMEM;
 	if (!on_purpose(gap->reason))
 		return 0;
@@ -114,145 +101,56 @@ spanrec_withheld_fini(struct spanrec_withheld *withheld)
 	*withheld = (struct spanrec_withheld){ 0 };
 }
 
-/* ---- rows of spans, in order and apart --------------------------------- */
-
+/* The gaps of a stream, or of the others of its side, so much widened. @return
+ * 0, -ENOMEM */
 static int
-compare(const void *a, const void *b)
-{
-	const struct spanrec_span *x = a, *y = b;
-
-	return (x->from_ns > y->from_ns) - (x->from_ns < y->from_ns);
-}
-
-static void
-put_in_order(struct spanrec_spans *row)
-{
-	size_t i, n = 0;
-
-	if (row->count)
-		qsort(row->spans, row->count, sizeof(*row->spans), compare);
-	for (i = 0; i < row->count; i++) {
-		const struct spanrec_span *span = &row->spans[i];
-
-		if (!n || span->from_ns > row->spans[n - 1].until_ns)
-			row->spans[n++] = *span;
-		else if (span->until_ns > row->spans[n - 1].until_ns)
-			row->spans[n - 1].until_ns = span->until_ns;
-	}
-	row->count = n;
-}
-
-/* The first that is not over before a time. @return NULL: there is none */
-static const struct spanrec_span *
-first_from(const struct spanrec_spans *row, int64_t time_ns)
-{
-	size_t low = 0, high = row->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (row->spans[middle].until_ns < time_ns)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < row->count ? &row->spans[low] : NULL;
-}
-
-static bool
-touches(const struct spanrec_spans *row, const struct spanrec_span *span)
-{
-	const struct spanrec_span *first = first_from(row, span->from_ns);
-
-	return first && first->from_ns <= span->until_ns;
-}
-
-/* With what is shortly before and after; files may say any time. */
-static struct spanrec_span
-widened(const struct spanrec_span *span, int64_t by_ns)
-{
-	struct spanrec_span wide;
-
-	if (__builtin_sub_overflow(span->from_ns, by_ns, &wide.from_ns))
-		wide.from_ns = INT64_MIN;
-	if (__builtin_add_overflow(span->until_ns, by_ns, &wide.until_ns))
-		wide.until_ns = INT64_MAX;
-	return wide;
-}
-
-/* The gaps of a stream, or of the others of its side, so much widened. */
-static void
 collect(struct spanrec_spans *row, const struct spanrec_withheld *withheld,
 	enum store_side side, unsigned stream, bool own)
 {
+	int rc = 0;
 	size_t i;
 
-	for (i = 0; i < withheld->count; i++) {
+	for (i = 0; rc == 0 && i < withheld->count; i++) {
 		const struct spanrec_withheld_gap *gap = &withheld->gaps[i];
 
 		if (gap->side == side && (gap->stream == stream) == own)
-			row->spans[row->count++] =
-			    widened(&gap->span, own ? 2 * RELAY_NS : RELAY_NS);
+			rc = spanrec_spans_add(
+			    row, spanrec_span_widened(
+				     gap->span, own ? 2 * RELAY_NS : RELAY_NS));
 	}
-	put_in_order(row);
+	spanrec_spans_order(row);
+	return rc;
 }
 
-/* What of one row is not in the other, both in order. */
-static void
-subtract(struct spanrec_spans *rest, const struct spanrec_spans *from,
-	 const struct spanrec_spans *what)
-{
-	size_t i, k = 0;
-
-	for (i = 0; i < from->count; i++) {
-		struct spanrec_span span = from->spans[i];
-
-		while (k < what->count &&
-		       what->spans[k].until_ns < span.from_ns)
-			k++;
-		for (;
-		     k < what->count && what->spans[k].from_ns <= span.until_ns;
-		     k++) {
-			const struct spanrec_span *gone = &what->spans[k];
-
-			if (gone->from_ns > span.from_ns)
-				rest->spans[rest->count++] =
-				    (struct spanrec_span){ span.from_ns,
-							   gone->from_ns - 1 };
-			if (gone->until_ns >= span.until_ns)
-				break;
-			span.from_ns = gone->until_ns + 1;
-		}
-		if (k == what->count || what->spans[k].from_ns > span.until_ns)
-			rest->spans[rest->count++] = span;
-	}
-}
+/* ---- questions ---------------------------------------------------------- */
 
 /* What one stream must not tell. @return 0, -ENOMEM */
 static int
 gather(struct spanrec_withheld *withheld, enum store_side side, unsigned stream)
 {
 	struct spanrec_spans others = { 0 }, own = { 0 };
-	struct spanrec_spans *row = &withheld->of[stream];
-	int rc = -ENOMEM;
+	int rc = collect(&others, withheld, side, stream, false);
 
-	others.spans = calloc(withheld->count, sizeof(*others.spans));
-	own.spans = calloc(withheld->count, sizeof(*own.spans));
-	/* each one of its own makes at most one more of the others */
-	row->spans = calloc(2 * withheld->count, sizeof(*row->spans));
-	if (!others.spans || !own.spans || !row->spans)
-		goto out;
-	collect(&others, withheld, side, stream, false);
-	collect(&own, withheld, side, stream, true);
-	subtract(row, &others, &own);
-	rc = 0;
-out:
-	if (rc) {
-		free(row->spans);
-		row->spans = NULL;
-	}
+	if (rc == 0)
+		rc = collect(&own, withheld, side, stream, true);
+	if (rc == 0)
+		rc = spanrec_spans_subtract(&withheld->of[stream], &others,
+					    &own);
 	free(others.spans);
 	free(own.spans);
+	withheld->gathered[stream] = rc == 0;
+	return rc;
+}
+
+int
+spanrec_withheld_of(struct spanrec_withheld *withheld, enum store_side side,
+		    unsigned stream, const struct spanrec_spans **spans)
+{
+	int rc = withheld->gathered[stream] || !withheld->count
+		     ? 0
+		     : gather(withheld, side, stream);
+
+	*spans = &withheld->of[stream];
 	return rc;
 }
 
@@ -260,25 +158,21 @@ int
 spanrec_withheld_ask(struct spanrec_withheld *withheld, enum store_side side,
 		     unsigned stream, int64_t time_ns)
 {
-	const struct spanrec_span now = { time_ns, time_ns };
-	int rc;
+	const struct spanrec_spans *spans;
+	int rc = spanrec_withheld_of(withheld, side, stream, &spans);
 
-	if (!withheld->count)
-		return 0;
-	if (!withheld->of[stream].spans) {
-		rc = gather(withheld, side, stream);
-		if (rc < 0)
-			return rc;
-	}
-	return touches(&withheld->of[stream], &now);
+	if (rc < 0)
+		return rc;
+	return spanrec_spans_touch(spans,
+				   (struct spanrec_span){ time_ns, time_ns });
 }
 
 static const struct spanrec_spans *
 unlost(struct spanrec_withheld *withheld, enum store_side side)
 {
 	if (!withheld->in_order) {
-		put_in_order(&withheld->unlost[0]);
-		put_in_order(&withheld->unlost[1]);
+		spanrec_spans_order(&withheld->unlost[0]);
+		spanrec_spans_order(&withheld->unlost[1]);
 		withheld->in_order = true;
 	}
 	return &withheld->unlost[side == STORE_RIGHT];
@@ -293,7 +187,7 @@ spanrec_withheld_between(struct spanrec_withheld *withheld,
 
 	if (until_ns < from_ns)
 		span = (struct spanrec_span){ until_ns, from_ns };
-	return touches(unlost(withheld, side), &span);
+	return spanrec_spans_touch(unlost(withheld, side), span);
 }
 
 int64_t
@@ -301,7 +195,7 @@ spanrec_withheld_next(struct spanrec_withheld *withheld, enum store_side side,
 		      int64_t time_ns)
 {
 	const struct spanrec_span *first =
-	    first_from(unlost(withheld, side), time_ns);
+	    spanrec_spans_from(unlost(withheld, side), time_ns);
 
 	return first ? first->from_ns : INT64_MAX;
 }
