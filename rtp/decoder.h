@@ -35,8 +35,8 @@ int rtp_decoder_open(struct rtp_decoder **decoder,
 
 /**
  * Wipes what was heard, as far as its memory is known here: the libraries of
- * G.729, AMR, GSM and Speex give back what their decoders remember, some tens of
- * milliseconds, as it is. NULL is nothing.
+ * G.729, AMR, GSM and Speex give back what their decoders remember, some tens
+ * of milliseconds, as it is. NULL is nothing.
  */
 void rtp_decoder_close(struct rtp_decoder **decoder);
 
@@ -60,8 +60,8 @@ int rtp_decoder_decode(struct rtp_decoder *decoder, int16_t *pcm,
  * nothing? That is a SID of G.729 annex B, AMR or AMR-WB (of these also that
  * there is nothing after one), or a packet of Opus without sound (RFC 7587
  * section 3.1.3). Until the next payload rtp_decoder_conceal then makes the
- * noise that the codec wants there, in one piece if it is asked for whole frames:
- * multiples of 20 ms.
+ * noise that the codec wants there, in one piece if it is asked for whole
+ * frames: multiples of 20 ms.
  */
 bool rtp_decoder_pauses(const struct rtp_decoder *decoder);
 

@@ -87,14 +87,14 @@ int rtp_decrypt_rtcp_new(struct rtp_decrypt_rtcp **stream, uint32_t ssrc)
 void rtp_decrypt_rtcp_free(struct rtp_decrypt_rtcp **stream);
 
 /**
- * Prove and decrypt a packet. Each tells its number, so that no rollovers have to
- * be tried; and each has a tag, so that none is believed without.
+ * Prove and decrypt a packet. Each tells its number, so that no rollovers have
+ * to be tried; and each has a tag, so that none is believed without.
  *
  * @param keys `unproved` and `searches` are of no use here
  * @param packet [n], of this SSRC, not longer than RTP_DECRYPT_RTCP_MAX
  * @param plain [RTP_DECRYPT_RTCP_MAX], 4-byte aligned: the RTCP
- * @return its bytes; -EBADMSG: no key proves it; -EALREADY: it was there before;
- *         -ENOMEM
+ * @return its bytes; -EBADMSG: no key proves it; -EALREADY: it was there
+ *         before; -ENOMEM
  * @cost 3 us; with another key 30 us each. Of what goes on being refused most is
  *       not looked at
  */

@@ -84,8 +84,8 @@ struct spanrec_span spanrec_span_widened(struct spanrec_span span,
 					 int64_t by_ns);
 /** In order and apart: what touches becomes one. */
 void spanrec_spans_order(struct spanrec_spans *row);
-/** Of a row in order and apart the first that is not over before a time. @return
- * NULL: there is none */
+/** Of a row in order and apart the first that is not over before a time.
+ * @return NULL: there is none */
 const struct spanrec_span *spanrec_spans_from(const struct spanrec_spans *row,
 					      int64_t time_ns);
 bool spanrec_spans_touch(const struct spanrec_spans *row,
@@ -124,8 +124,8 @@ int spanrec_covered_gap(struct spanrec_covered *covered,
 
 /**
  * What is missing in spite of that: gaps, or what is left of them. Where both
- * hops miss something at nearly the same time, it is taken to be the same, unless
- * timestamps of the same SSRC tell that it is not.
+ * hops miss something at nearly the same time, it is taken to be the same,
+ * unless timestamps of the same SSRC tell that it is not.
  *
  * @param withheld of this recording: what is hidden is not told either
  * @return 0, -ENOMEM
