@@ -33,7 +33,11 @@ int rtp_decoder_open(struct rtp_decoder **decoder,
 		     const struct rtp_format *format)
 	__attribute__((warn_unused_result));
 
-/** Wipes what was heard. NULL is nothing. */
+/**
+ * Wipes what was heard, as far as its memory is known here: the libraries of
+ * G.729, AMR, GSM and Speex give back what their decoders remember, some tens
+ * of milliseconds, as it is. NULL is nothing.
+ */
 void rtp_decoder_close(struct rtp_decoder **decoder);
 
 /** Rate of its PCM. That of the timestamp can be another: G.722 and Opus. */
@@ -50,6 +54,16 @@ uint32_t rtp_decoder_sample_hz(const struct rtp_decoder *decoder);
 int rtp_decoder_decode(struct rtp_decoder *decoder, int16_t *pcm,
 		       size_t capacity, const uint8_t *payload, size_t n)
 	__attribute__((warn_unused_result));
+
+/**
+ * Did the last payload begin, or go on with, a pause in which its sender sends
+ * nothing? That is a SID of G.729 annex B, AMR or AMR-WB (of these also that
+ * there is nothing after one), or a packet of Opus without sound (RFC 7587
+ * section 3.1.3). Until the next payload rtp_decoder_conceal then makes the
+ * noise that the codec wants there, in one piece if it is asked for whole
+ * frames: multiples of 20 ms.
+ */
+bool rtp_decoder_pauses(const struct rtp_decoder *decoder);
 
 /**
  * Sound in place of what is missing: by the codec's own concealment, else by

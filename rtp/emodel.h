@@ -17,18 +17,21 @@
 /** R with all parameters at their defaults (G.107 clause 7.7). */
 #define RTP_EMODEL_R_DEFAULT 93.2
 
-/** What a codec costs: ITU-T G.113 appendix I (11/2007). */
+/** What a codec costs: ITU-T G.113 appendix I (11/2007; unchanged in 2024). */
 struct rtp_impairment {
-	double ie;  /**< equipment impairment factor, without loss */
-	double bpl; /**< packet-loss robustness; 0: none was published */
+	double ie;  /**< equipment impairment factor, without loss: table I.1 */
+	double bpl; /**< packet-loss robustness: table I.4; 0: it has none */
 };
 
 /**
- * Impairment of a codec by its encoding name (RFC 3551), in any case. G.711 is
- * taken to conceal losses (G.711 appendix I), as telephones do.
+ * Impairment of a codec by its encoding name (RFC 3551), in any case. Of those
+ * that table I.4 has in several ways it is the one that telephones use: G.711
+ * that conceals losses by its appendix I, G.729 annex A with VAD, G.723.1 at
+ * 6.3 kbit/s with VAD.
  *
- * @return false: none was published for the narrowband scale, among them all
- *         wideband codecs
+ * @return false: that appendix has none. Wideband codecs (G.722, AMR-WB) are on
+ *         another scale (its appendix IV, G.107.1); AMR, iLBC, Speex, Opus are in
+ *         neither
  */
 bool rtp_emodel_impairment(const char *encoding,
 			   struct rtp_impairment *impairment)

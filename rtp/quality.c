@@ -37,7 +37,7 @@ fold(struct rtp_quality *q)
 		q->past_ptime_us = in_us(q->ptime, q->clock_hz);
 	q->jitter = q->jitter_max = q->jitter_sum = 0;
 	q->span = q->silence = 0;
-	q->ptime = q->ptime_votes = 0;
+	q->ptime = q->ptime_votes = q->ptime_seen = 0;
 	q->moving = false;
 }
 
@@ -159,20 +159,40 @@ lose(struct rtp_quality *q, uint32_t count)
 
 /* ---- in order of sequence ------------------------------------------------ */
 
+/* From one packet to the next, when packets are so long. */
+static bool
+is_silence(uint32_t units, uint32_t ptime)
+{
+	return units > ptime + ptime / 2;
+}
+
 /* Most packets are as long as the one that keeps its place here (Boyer,
- * Moore: "MJRTY, a fast majority vote algorithm", 1981). */
+ * Moore: "MJRTY, a fast majority vote algorithm", 1981). A short one counts as
+ * often as it goes into the longest: of who listens most of the time most
+ * packets tell his noise, each 160 ms (AMR), and are no longer for that. */
 static void
 vote_ptime(struct rtp_quality *q, uint32_t units)
 {
-	if (units > q->clock_hz / 1000 * PTIME_MAX_MS)
+	uint32_t longest = q->clock_hz / 1000 * PTIME_MAX_MS, votes;
+
+	if (units > longest)
 		return;
+	votes = longest / units;
 	if (units == q->ptime) {
-		q->ptime_votes++;
-	} else if (q->ptime_votes > 0) {
-		q->ptime_votes--;
+		q->ptime_votes += votes;
+		q->ptime_seen++;
+	} else if (q->ptime_votes >= votes) {
+		q->ptime_votes -= votes;
 	} else {
+		/* So those before were pauses. */
+		if (is_silence(q->ptime, units))
+			q->silence +=
+			    (uint64_t)q->ptime_seen * (q->ptime - units);
+		else if (!q->ptime)
+			q->silence -= (uint64_t)q->ptime_seen * units;
 		q->ptime = units;
-		q->ptime_votes = 1;
+		q->ptime_votes = votes - q->ptime_votes;
+		q->ptime_seen = 1;
 	}
 }
 
@@ -193,7 +213,10 @@ note_spacing(struct rtp_quality *q, const struct rtp_quality_frame *frame)
 	if (q->since_last)
 		return;
 	vote_ptime(q, (uint32_t)units);
-	if (q->ptime && (uint32_t)units > q->ptime + q->ptime / 2)
+	/* What is too long to vote, before any has, has a packet in it, too. */
+	if (!q->ptime)
+		q->ptime_seen++;
+	if (is_silence((uint32_t)units, q->ptime))
 		q->silence += (uint32_t)units - q->ptime;
 }
 

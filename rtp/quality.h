@@ -72,6 +72,7 @@ struct rtp_quality {
 	uint64_t jittered; /**< packets in that sum */
 	/* order of sequence, in units of the timestamp */
 	uint32_t ptime, ptime_votes;
+	uint32_t ptime_seen; /**< packets as long as that, since it is that */
 	uint64_t span, silence;
 	/* of clocks before */
 	double past_jitter_sum_us, past_jitter_max_us, past_span_ms,

@@ -440,6 +440,49 @@ until(void **state)
 	assert_int_equal(expected, 0);
 }
 
+/* One who talks for 2 s and then listens, by codecs that tell of their noise:
+ * AMR each 160 ms, Opus each 400 ms; with a few odd packets. */
+static void
+listeners(void **state)
+{
+	static const struct {
+		uint32_t clock_hz, noise_ms;
+	} codecs[] = { { 8000, 160 }, { 16000, 160 }, { 48000, 400 } };
+
+	for (int k = 0; k < 6; k++) {
+		uint32_t clock_hz = codecs[k / 2].clock_hz;
+		uint32_t noise_ms = codecs[k / 2].noise_ms;
+		/* what comes first should not matter */
+		uint32_t talk_ms = k % 2 ? 0 : 30000, at_ms = 0;
+		struct rtp_quality q = { 0 };
+		struct rtp_figures f;
+
+		for (uint16_t i = 0; at_ms < 60000; i++) {
+			const struct rtp_quality_frame frame = {
+				.time_ns = START_NS + at_ms * MS_NS,
+				.timestamp = clock_hz / 1000 * at_ms,
+				.clock_hz = clock_hz,
+				.sequence = i,
+			};
+
+			rtp_quality_frame(&q, &frame);
+			if (at_ms == talk_ms + 1000)
+				at_ms += 5;
+			else if (at_ms >= talk_ms && at_ms < talk_ms + 2000)
+				at_ms += 20;
+			else
+				at_ms += noise_ms;
+		}
+		rtp_quality_figures(&q, &f);
+		assert_int_equal(f.lost, 0);
+		near(f.longest_gap_ms, 0, 0);
+		near(f.ptime_us, 20000, 0);
+		near(f.silence_ms / f.span_ms,
+		     58. / 60 * (noise_ms - 20) / noise_ms, 0.02);
+		near(f.jitter_max_us, 0, 1);
+	}
+}
+
 static void
 nothing_seen(void **state)
 {
@@ -470,6 +513,7 @@ main(void)
 		cmocka_unit_test(other_clock),
 		cmocka_unit_test(restart),
 		cmocka_unit_test(until),
+		cmocka_unit_test(listeners),
 		cmocka_unit_test(nothing_seen),
 	};
 

@@ -178,6 +178,16 @@ put_between(struct rtp_render *r, struct rtp__stream *s, int missing,
 	return rc < 0 ? rc : fill(r, s, missing, piece);
 }
 
+/* Nothing comes for a while, and there is noise until then. */
+static void
+pause_by(struct rtp_render *r, struct rtp__stream *s,
+	 const struct rtp_render_frame *frame, bool of_codec)
+{
+	s->noisy = true;
+	s->noise_of_codec = of_codec;
+	s->quiet_from = rtp__render_position(r, frame->quiet_until_ns);
+}
+
 /* @return as rtp__sound_put */
 static int
 put_frame(struct rtp_render *r, struct rtp__stream *s,
@@ -199,6 +209,8 @@ put_frame(struct rtp_render *r, struct rtp__stream *s,
 	s->stretch = 0;
 	if (missing < 0 && s->end < end)
 		s->end = end;
+	else if (rc >= 0 && r->conceal && rtp_decoder_pauses(decoder))
+		pause_by(r, s, frame, true);
 	return rc;
 }
 
@@ -223,9 +235,8 @@ put_noise(struct rtp_render *r, struct rtp__stream *s,
 	rc = rtp_noise_set(&s->noise, frame->payload, frame->payload_bytes);
 	if (rc < 0)
 		return rc;
-	s->noisy = true;
+	pause_by(r, s, frame, false);
 	s->end = piece.position + stretch;
-	s->quiet_from = rtp__render_position(r, frame->quiet_until_ns);
 	if (!s->sample_hz)
 		s->sample_hz = NOISE_HZ;
 	return 1;
@@ -280,6 +291,15 @@ rtp_render_frame(struct rtp_render *render,
 	return rc == -EBADMSG || rc > 0 ? 0 : rc;
 }
 
+/* So many samples, or as many more as make whole pieces of noise. */
+static int64_t
+whole(const struct rtp_render *r, int64_t samples)
+{
+	int64_t piece = r->sample_hz / 1000 * RTP__NOISE_MS;
+
+	return (samples + piece - 1) / piece * piece;
+}
+
 /* What streams that pause, or have ended, still have to say before this is
  * taken. @return 0, -ENOMEM, -ENOBUFS */
 static int
@@ -293,7 +313,8 @@ go_on(struct rtp_render *r, int64_t until)
 		struct rtp__stream *s = &r->streams[i];
 
 		if (s->noisy && s->end < until)
-			rc = rtp__sound_noise(r, s, until + ahead);
+			rc = rtp__sound_noise(
+			    r, s, s->end + whole(r, until + ahead - s->end));
 		if (rc == 0 && s->resample_end < until)
 			rc = rtp__sound_end(r, s);
 	}

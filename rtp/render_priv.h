@@ -70,7 +70,8 @@ struct rtp__stream {
 	int64_t stretch;             /**< make the next one longer by so many */
 	/* a pause */
 	bool noisy;
-	int64_t quiet_from; /**< noise ends here, if nothing else does it */
+	bool noise_of_codec; /**< made by its decoder; else by `noise` */
+	int64_t quiet_from;  /**< noise ends here, if nothing else does it */
 	struct rtp_noise noise;
 	/* another rate */
 	struct rtp_resample *resample;
@@ -148,10 +149,11 @@ int rtp__sound_conceal(struct rtp_render *render, struct rtp__stream *stream,
 		       int64_t samples, const struct rtp__piece *next);
 #define RTP__CONCEAL_MS 60
 
-/** Noise from the end of the stream on, until here or its own end. @return 0,
- * -ENOMEM, -ENOBUFS */
+/** Noise from the end of the stream on, until here or its own end, in pieces of
+ * RTP__NOISE_MS but for the last. @return 0, -ENOMEM, -ENOBUFS */
 int rtp__sound_noise(struct rtp_render *render, struct rtp__stream *stream,
 		     int64_t until);
+#define RTP__NOISE_MS 20
 
 /** Put what the resampler keeps. @return 0, -ENOMEM, -ENOBUFS */
 int rtp__sound_end(struct rtp_render *render, struct rtp__stream *stream);

@@ -218,6 +218,15 @@ rtp__sound_conceal(struct rtp_render *render, struct rtp__stream *stream,
 	return rc < 0 ? rc : 0;
 }
 
+static void
+make_noise(struct rtp_render *render, struct rtp__stream *s, size_t n)
+{
+	if (s->noise_of_codec)
+		rtp_decoder_conceal(s->decoder, render->decoded, n, NULL, 0);
+	else
+		rtp_noise_make(&s->noise, render->decoded, n);
+}
+
 int
 rtp__sound_noise(struct rtp_render *render, struct rtp__stream *stream,
 		 int64_t until)
@@ -226,6 +235,9 @@ rtp__sound_noise(struct rtp_render *render, struct rtp__stream *stream,
 	uint32_t hz = s->sample_hz;
 	int rc = 0;
 
+	/* There was no room for it beside others. */
+	if (s->noise_of_codec && !s->decoder)
+		return 0;
 	if (until > s->quiet_from)
 		until = s->quiet_from;
 	if (until > render->end)
@@ -239,7 +251,7 @@ rtp__sound_noise(struct rtp_render *render, struct rtp__stream *stream,
 			break;
 		if (n > hz)
 			n = hz;
-		rtp_noise_make(&s->noise, render->decoded, (size_t)n);
+		make_noise(render, s, (size_t)n);
 		render->stats.noise += (uint64_t)n * render->sample_hz / hz;
 		rc = lay_decoded(render, s, s->end, (size_t)n, true);
 	}

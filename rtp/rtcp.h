@@ -4,8 +4,8 @@
  * sender and receiver reports (RFC 3550 section 6.4) and the VoIP metrics of
  * extended reports (RFC 3611 section 4.7); the rest is stepped over.
  *
- * Pure: any thread, no allocation. Of encrypted RTCP (RFC 3711 section 3.4) the
- * lengths do not add up, so that it is refused.
+ * Pure: any thread, no allocation. Of SRTCP (RFC 3711 section 3.4) the lengths do
+ * not add up, so that it is refused: see decrypt.h.
  */
 #ifndef RTP_RTCP_H
 #define RTP_RTCP_H
@@ -57,6 +57,16 @@ rtp_rtcp_may_be(const uint8_t *bytes, size_t n)
 {
 	return n >= 8 && bytes[0] >> 6 == 2 && bytes[1] >= 200 &&
 	       bytes[1] <= 207;
+}
+
+/** What rtp_rtcp_read cannot read may be SRTCP (RFC 3711 section 3.4), of which
+ * the first eight bytes are in clear, and index and tag lie behind. */
+static inline bool
+rtp_rtcp_may_be_secure(const uint8_t *bytes, size_t n)
+{
+	return n >= 8 + 14 && bytes[0] >> 6 == 2 &&
+	       bytes[1] >= 200 && bytes[1] <= 204 &&
+	       4 * ((size_t)(bytes[2] << 8 | bytes[3]) + 1) <= n - 14;
 }
 
 /**

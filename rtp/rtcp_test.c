@@ -163,6 +163,32 @@ more_than_fit(void **state)
 	assert_int_equal(read_copy(bytes, sizeof(bytes)), RTP_RTCP_REPORTS_MAX);
 }
 
+/* What SRTCP may be is no RTCP, and the other way round. */
+static void
+secure(void **state)
+{
+	enum { TAIL = 14 };
+	uint8_t bytes[sizeof(compound) + TAIL] = { 0 };
+
+	assert_false(rtp_rtcp_may_be_secure(bytes, sizeof(bytes)));
+	memcpy(bytes, compound, sizeof(compound));
+	for (size_t n = 0; n <= sizeof(bytes); n++) {
+		uint8_t *copy = testing_copy(bytes, n);
+		size_t first = 4 * ((size_t)bytes[3] + 1);
+
+		assert_int_equal(rtp_rtcp_may_be_secure(copy, n),
+				 n >= first + TAIL);
+		free(copy);
+	}
+	assert_int_equal(read_copy(bytes, sizeof(bytes)), -EBADMSG);
+	bytes[1] = 205;
+	assert_false(rtp_rtcp_may_be_secure(bytes, sizeof(bytes)));
+	bytes[1] = 204;
+	assert_true(rtp_rtcp_may_be_secure(bytes, sizeof(bytes)));
+	bytes[0] &= 0x7f;
+	assert_false(rtp_rtcp_may_be_secure(bytes, sizeof(bytes)));
+}
+
 int
 main(void)
 {
@@ -174,6 +200,7 @@ main(void)
 		cmocka_unit_test(padding_at_the_end),
 		cmocka_unit_test(extended_out_of_bounds),
 		cmocka_unit_test(more_than_fit),
+		cmocka_unit_test(secure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,11 +18,15 @@
  * the jitter buffer has left nothing to tell. */
 enum { REPLAY_WINDOW = 128 };
 
+/* Of SRTCP: 31 bits, and whether it is encrypted (RFC 3711 section 3.4). */
+enum { INDEX_BYTES = 4, ENCRYPTED = 0x80, RTCP_HEAD_BYTES = 8 };
+
 struct rtp_srtp {
 	srtp_t session;
 	uint32_t ssrc;
 	uint32_t roc;
 	bool mki;
+	uint32_t rtcp_bytes_min;
 };
 
 static const struct {
@@ -112,6 +116,22 @@ set_cipher(srtp_crypto_policy_t *policy, enum rtp_srtp_suite suite)
 	set[suite](policy);
 }
 
+/* The tag of SRTCP is never short. */
+static enum rtp_srtp_suite
+suite_of_rtcp(enum rtp_srtp_suite suite)
+{
+	switch (suite) {
+	case RTP_SRTP_AES_CM_128_HMAC_SHA1_32:
+		return RTP_SRTP_AES_CM_128_HMAC_SHA1_80;
+	case RTP_SRTP_AES_192_CM_HMAC_SHA1_32:
+		return RTP_SRTP_AES_192_CM_HMAC_SHA1_80;
+	case RTP_SRTP_AES_256_CM_HMAC_SHA1_32:
+		return RTP_SRTP_AES_256_CM_HMAC_SHA1_80;
+	default:
+		return suite;
+	}
+}
+
 /* RFC 4568 section 6.3: parts of the protection may be left out. The tag of an
  * AEAD is no part that can be. */
 static void
@@ -158,6 +178,8 @@ create(struct rtp_srtp *srtp, const struct rtp_srtp_key *key)
 	set_cipher(&policy.rtp, key->suite);
 	set_cipher(&policy.rtcp, key->suite);
 	set_services(&policy.rtp, key);
+	if (key->unencrypted_rtcp)
+		policy.rtcp.sec_serv = sec_serv_auth;
 	memcpy(bytes, key->bytes, rtp_srtp_key_bytes(key->suite));
 	if (key->mki_bytes) {
 		put_mki(mki, key);
@@ -219,6 +241,8 @@ rtp_srtp_new(struct rtp_srtp **srtp, const struct rtp_srtp_key *key,
 		return -ENOMEM;
 	s->ssrc = ssrc;
 	s->mki = key->mki_bytes > 0;
+	s->rtcp_bytes_min = (uint32_t)(RTCP_HEAD_BYTES + INDEX_BYTES) +
+			    key->mki_bytes + suites[key->suite].tag_bytes;
 	r = create(s, key);
 	if (r < 0) {
 		free(s);
@@ -296,4 +320,70 @@ rtp_srtp_unprotect(struct rtp_srtp *srtp, uint8_t *packet, size_t *n)
 	if (r == 0)
 		*n = (size_t)bytes;
 	return r;
+}
+
+/* ---- RTCP ---------------------------------------------------------------- */
+
+/* libsrtp2 looks for an MKI in SRTCP in front of a tag as long as that of SRTP:
+ * so this session has the same for both. */
+int
+rtp_srtp_new_rtcp(struct rtp_srtp **srtp, const struct rtp_srtp_key *key,
+		  uint32_t ssrc, bool sender)
+{
+	struct rtp_srtp_key of_rtcp = *key;
+	int r;
+
+	of_rtcp.suite = suite_of_rtcp(key->suite);
+	of_rtcp.unencrypted = of_rtcp.unauthenticated = false;
+	r = rtp_srtp_new(srtp, &of_rtcp, ssrc, sender);
+	explicit_bzero(&of_rtcp, sizeof(of_rtcp));
+	return r;
+}
+
+int
+rtp_srtp_protect_rtcp(struct rtp_srtp *srtp, uint8_t *packet, size_t *n)
+{
+	int bytes = (int)*n;
+
+	assert(*n <= UINT16_MAX);
+	if (srtp_protect_rtcp_mki(srtp->session, packet, &bytes, srtp->mki,
+				  0) != srtp_err_status_ok)
+		return -EINVAL;
+	*n = (size_t)bytes;
+	return 0;
+}
+
+int
+rtp_srtp_unprotect_rtcp(struct rtp_srtp *srtp, uint8_t *packet, size_t *n)
+{
+	int bytes = (int)*n;
+
+	assert(*n <= UINT16_MAX);
+	if (*n < srtp->rtcp_bytes_min)
+		return -EBADMSG;
+	switch (
+	    srtp_unprotect_rtcp_mki(srtp->session, packet, &bytes, srtp->mki)) {
+	case srtp_err_status_ok:
+		*n = (size_t)bytes;
+		return 0;
+	case srtp_err_status_replay_fail:
+	case srtp_err_status_replay_old:
+		return -EALREADY;
+	default:
+		return -EBADMSG;
+	}
+}
+
+bool
+rtp_srtp_is_encrypted_rtcp(const struct rtp_srtp_key *key,
+			   const uint8_t *packet, size_t n)
+{
+	bool aead = key->suite == RTP_SRTP_AEAD_AES_128_GCM ||
+		    key->suite == RTP_SRTP_AEAD_AES_256_GCM;
+	/* The tag of an AEAD is before the index, others behind it. */
+	size_t behind = (size_t)INDEX_BYTES + key->mki_bytes;
+
+	if (!aead)
+		behind += suites[suite_of_rtcp(key->suite)].tag_bytes;
+	return n >= behind && packet[n - behind] & ENCRYPTED;
 }

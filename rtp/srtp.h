@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * SRTP (RFC 3711): packets of one SSRC under one master key, proved and
- * decrypted; and, for what makes test captures, encrypted. libsrtp2 is behind
- * it.
+ * SRTP and SRTCP (RFC 3711): packets of one SSRC under one master key, proved
+ * and decrypted; and, for what makes test captures, encrypted. libsrtp2 is
+ * behind it.
  */
 #ifndef RTP_SRTP_H
 #define RTP_SRTP_H
@@ -46,7 +46,9 @@ enum rtp_srtp_suite {
 struct rtp_srtp_key {
 	enum rtp_srtp_suite suite;
 	bool unencrypted;     /**< UNENCRYPTED_SRTP: proved only */
-	bool unauthenticated; /**< UNAUTHENTICATED_SRTP: it has no tag */
+	bool unauthenticated; /**< UNAUTHENTICATED_SRTP: it has no tag; SRTCP
+			       * always has one */
+	bool unencrypted_rtcp; /**< UNENCRYPTED_SRTCP: likewise */
 	uint8_t mki_bytes;    /**< 0: packets bear none */
 	uint64_t mki;
 	uint8_t bytes[RTP_SRTP_KEY_MAX]; /**< master key, then master salt */
@@ -117,5 +119,42 @@ int rtp_srtp_protect(struct rtp_srtp *srtp, uint8_t *packet, size_t *n)
  */
 int rtp_srtp_unprotect(struct rtp_srtp *srtp, uint8_t *packet, size_t *n)
 	__attribute__((warn_unused_result));
+
+/** At most so much longer than RTCP is a packet of SRTCP: its index, too. */
+#define RTP_SRTCP_TRAILER_MAX (4 + RTP_SRTP_TRAILER_MAX)
+
+/**
+ * The same for RTCP, and nothing else: compound packets that this SSRC reports
+ * (RFC 3711 section 3.4). Tags are of 80 bits, or those of the AEAD, whatever
+ * those of SRTP are (RFC 4568 section 6.2, RFC 6188 section 4).
+ */
+int rtp_srtp_new_rtcp(struct rtp_srtp **srtp, const struct rtp_srtp_key *key,
+		      uint32_t ssrc, bool sender)
+	__attribute__((warn_unused_result));
+
+/**
+ * @param packet 4-byte aligned, with room for RTP_SRTCP_TRAILER_MAX more
+ */
+int rtp_srtp_protect_rtcp(struct rtp_srtp *srtp, uint8_t *packet, size_t *n)
+	__attribute__((warn_unused_result));
+
+/**
+ * ... proved and decrypted in place.
+ *
+ * @return 0; -EBADMSG: it is not proved by this key, or encrypted where the key
+ *         says that it is not, or the other way round; -EALREADY: it was there
+ *         before, or is too old to know
+ */
+int rtp_srtp_unprotect_rtcp(struct rtp_srtp *srtp, uint8_t *packet, size_t *n)
+	__attribute__((warn_unused_result));
+
+/**
+ * Does a packet of SRTCP under such a key say that it is encrypted (the bit E of
+ * RFC 3711 section 3.4, RFC 7714 section 9.2)? Nothing is proved by that.
+ *
+ * @return false also if it is too short to say
+ */
+bool rtp_srtp_is_encrypted_rtcp(const struct rtp_srtp_key *key,
+				const uint8_t *packet, size_t n);
 
 #endif

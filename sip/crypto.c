@@ -112,6 +112,8 @@ read_parameter(struct sip_crypto *crypto, struct sip_text text)
 	name = sip__text_cut(text, '=', &value);
 	if (sip__text_same(name, SIP_TEXT("UNENCRYPTED_SRTP")))
 		crypto->unencrypted = true;
+	else if (sip__text_same(name, SIP_TEXT("UNENCRYPTED_SRTCP")))
+		crypto->unencrypted_rtcp = true;
 	else if (sip__text_same(name, SIP_TEXT("UNAUTHENTICATED_SRTP")))
 		crypto->unauthenticated = true;
 	else if (sip__text_same(name, SIP_TEXT("KDR")))

@@ -37,10 +37,11 @@ describe(const struct sip_crypto_list *list, char *out, size_t bytes)
 		const struct sip_crypto *c = &list->crypto[i];
 
 		n += (size_t)snprintf(
-		    out + n, bytes - n, "%s%u %s %u %llu/%u%s%s%s",
+		    out + n, bytes - n, "%s%u %s %u %llu/%u%s%s%s%s",
 		    i ? "; " : "", c->tag, c->suite, c->key_bytes,
 		    (unsigned long long)c->mki, c->mki_bytes,
 		    c->unencrypted ? " unencrypted" : "",
+		    c->unencrypted_rtcp ? " unencrypted-rtcp" : "",
 		    c->unauthenticated ? " unauthenticated" : "",
 		    c->derives ? " derives" : "");
 	}
@@ -60,7 +61,8 @@ static const struct {
 	  0, "1 " SUITE " 30 1/4; 1 " SUITE " 30 2/4" },
 	{ "1 F8_128_HMAC_SHA1_80 INLINE:" KEY
 	  " UNENCRYPTED_SRTP UNENCRYPTED_SRTCP UNAUTHENTICATED_SRTP WSH=64",
-	  0, "1 F8_128_HMAC_SHA1_80 30 0/0 unencrypted unauthenticated" },
+	  0,
+	  "1 F8_128_HMAC_SHA1_80 30 0/0 unencrypted unencrypted-rtcp unauthenticated" },
 	{ " 2\t" SUITE " inline:" KEY, -EBADMSG, "" },
 	{ "  2  " SUITE "   inline:" KEY "  KDR=24 ", 0,
 	  "2 " SUITE " 30 0/0 derives" },

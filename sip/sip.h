@@ -243,6 +243,7 @@ struct sip_crypto {
 	uint32_t tag;
 	char suite[SIP_CRYPTO_SUITE_BYTES]; /**< as it was written */
 	bool unencrypted;     /**< UNENCRYPTED_SRTP */
+	bool unencrypted_rtcp; /**< UNENCRYPTED_SRTCP */
 	bool unauthenticated; /**< UNAUTHENTICATED_SRTP */
 	bool derives;         /**< KDR: further keys are derived as it goes */
 	uint8_t mki_bytes;    /**< 0: there is no identifier */

@@ -77,6 +77,10 @@
 	X(srtp_decrypted, "packets", "SRTP packets of calls, decrypted")       \
 	X(srtp_refused, "packets",                                             \
 	  "SRTP packets that none of the keys of their call proves")           \
+	X(srtcp_decrypted, "packets",                                          \
+	  "SRTCP packets of calls, proved by a key of their call")             \
+	X(srtcp_refused, "packets",                                            \
+	  "SRTCP packets that none of the keys of their call proves")          \
 	X(srtp_keys, "keys", "keys of SRTP seen in SDP")                       \
 	X(srtp_unsupported, "keys",                                            \
 	  "keys of SRTP by suites that are not supported, such as F8")         \

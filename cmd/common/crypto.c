@@ -22,6 +22,8 @@ crypto_key(struct rtp_srtp_key *key, const struct sip_crypto *crypto)
 	/* An AEAD encrypts and proves in one. */
 	key->unencrypted = crypto->unencrypted && !aead;
 	key->unauthenticated = crypto->unauthenticated && !aead;
+	/* With an AEAD, too: the bit that says so is in each packet. */
+	key->unencrypted_rtcp = crypto->unencrypted_rtcp;
 	key->mki_bytes = crypto->mki_bytes;
 	key->mki = crypto->mki;
 	memcpy(key->bytes, crypto->key, crypto->key_bytes);

@@ -428,6 +428,23 @@ clock_told(const struct mkpcap_script *script,
 	return told_ns;
 }
 
+/* How many this side has sent before it, the same in each instance. */
+static uint32_t
+reports_before(const struct mkpcap_script *script,
+	       const struct mkpcap_report *report)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < script->reports_count; i++) {
+		const struct mkpcap_report *other = &script->reports[i];
+
+		count += other->call == report->call &&
+			 other->side == report->side &&
+			 other->at_ns < report->at_ns;
+	}
+	return count;
+}
+
 /* @param first stream of this instance of its call */
 static int
 report_add(struct builder *builder, const struct mkpcap_report *report,
@@ -444,6 +461,7 @@ report_add(struct builder *builder, const struct mkpcap_report *report,
 		.heard_ns = clock_told(script, report),
 	};
 	int64_t shift_ns;
+	int rc;
 
 	if (!rtcp.about) {
 		mkpcap__error(builder->errors, report->line, 1,
@@ -459,7 +477,9 @@ report_add(struct builder *builder, const struct mkpcap_report *report,
 	stored.from.port = (uint16_t)(stored.from.port + one);
 	stored.to.port = (uint16_t)(stored.to.port + one);
 	stored.bytes = mkpcap__rtcp(&rtcp, (uint8_t *)builder->text);
-	return stored_add(builder, &stored, rtcp.time_ns);
+	rc = mkpcap__protect_rtcp(&rtcp, reports_before(script, report),
+				  (uint8_t *)builder->text, &stored.bytes);
+	return rc ? rc : stored_add(builder, &stored, rtcp.time_ns);
 }
 
 static int

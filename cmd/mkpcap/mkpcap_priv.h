@@ -264,6 +264,17 @@ struct mkpcap_rtcp {
 /** @param bytes [MKPCAP_RTCP_MAX] @return bytes of the RTCP packet */
 uint32_t mkpcap__rtcp(const struct mkpcap_rtcp *rtcp, uint8_t *bytes);
 
+/**
+ * Encrypt it, if the media of its sender is (protect.c).
+ *
+ * @param nth which report of its sender it is, from 0: that is its index
+ * @param bytes [MKPCAP_RTCP_MAX + RTP_SRTCP_TRAILER_MAX], 4-byte aligned
+ * @param n of these, before and after
+ * @return 0, -EINVAL, -ENOMEM, -ENOSYS
+ */
+int mkpcap__protect_rtcp(const struct mkpcap_rtcp *rtcp, uint32_t nth,
+			 uint8_t *bytes, uint32_t *n);
+
 /* ---- frame.c ------------------------------------------------------------- */
 
 /** Longest frame: SLL2 (20), IPv6 (40), UDP (8), 65,000 bytes. */

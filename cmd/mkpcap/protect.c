@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* SRTP, by the keys that the script names (RFC 3711, RFC 4568). */
 #include <errno.h>
+#include <stdalign.h>
 #include <string.h>
 
 #include "cmd/common/crypto.h"
@@ -63,6 +64,48 @@ mkpcap__protect(struct mkpcap_cipher *cipher, const struct mkpcap_media *media,
 	}
 	rc = rtp_srtp_protect(cipher->srtp, rtp, &n);
 	*bytes = (uint32_t)n;
+	return rc;
+}
+
+/* An index cannot be set: packets that nobody gets make it grow. */
+static int
+protect_nth(struct rtp_srtp *srtp, uint32_t nth, uint8_t *bytes, uint32_t *n)
+{
+	alignas(8) uint8_t unused[MKPCAP_RTCP_MAX + RTP_SRTCP_TRAILER_MAX];
+	size_t count;
+	int rc = 0;
+
+	for (uint32_t i = 0; rc == 0 && i < nth; i++) {
+		count = *n;
+		memcpy(unused, bytes, count);
+		rc = rtp_srtp_protect_rtcp(srtp, unused, &count);
+	}
+	count = *n;
+	if (rc == 0)
+		rc = rtp_srtp_protect_rtcp(srtp, bytes, &count);
+	*n = (uint32_t)count;
+	return rc;
+}
+
+int
+mkpcap__protect_rtcp(const struct mkpcap_rtcp *rtcp, uint32_t nth,
+		     uint8_t *bytes, uint32_t *n)
+{
+	const struct mkpcap_media *media = rtcp->own ? rtcp->own->media : NULL;
+	struct rtp_srtp_key key;
+	struct rtp_srtp *srtp;
+	int rc;
+
+	if (!media || media->crypto_count == 0)
+		return 0;
+	rc = mkpcap__crypto(
+	    &media->crypto[crypto_at(media, rtcp->report->at_ns)].text, &key);
+	if (rc == 0)
+		rc = rtp_srtp_new_rtcp(&srtp, &key, rtcp->own->ssrc, true);
+	if (rc)
+		return rc;
+	rc = protect_nth(srtp, nth, bytes, n);
+	rtp_srtp_free(&srtp);
 	return rc;
 }
 

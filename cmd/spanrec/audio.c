@@ -269,13 +269,24 @@ spanrec_audio_check(const struct spanrec *spanrec,
 	return 0;
 }
 
+/* @return 0, -ENOMEM */
 static int
-add_gap(struct spanrec_audio *audio, struct spanrec_withheld *withheld,
-	enum store_side side, const struct store_gap *gap)
+measure_item(struct spanrec_audio *audio, struct spanrec_source *source,
+	     const struct store_item *item, struct spanrec_withheld *withheld,
+	     struct spanrec_covered *covered)
 {
-	int rc = spanrec_gaps_add(&audio->gaps, gap, side);
+	const struct store_stream_info *info = &source->info[item->stream];
+	uint64_t unknown = audio->frames_unknown;
+	int rc;
 
-	return rc ? rc : spanrec_withheld_add(withheld, side, gap);
+	if (item->type == STORE_ITEM_GAP) {
+		rc = spanrec_withheld_add(withheld, info->side, &item->gap);
+		return rc ? rc : spanrec_covered_gap(covered, info, &item->gap);
+	}
+	rc = measure_frame(audio, source, &item->frame);
+	return rc < 0 ? rc
+		      : spanrec_covered_frame(covered, info, &item->frame,
+					      unknown == audio->frames_unknown);
 }
 
 /* Every frame and gap of a recording. @return exit code */
@@ -283,21 +294,22 @@ static int
 measure_items(struct spanrec_audio *audio, struct spanrec_source *source,
 	      struct spanrec_withheld *withheld)
 {
+	struct spanrec_covered *covered = spanrec_covered_new();
 	struct store_item item;
 	bool more;
-	int rc;
+	int rc, error = covered ? 0 : -ENOMEM;
 
+	if (!covered)
+		return out_of_memory();
 	while ((rc = spanrec_source_next(source, &item, &more)) == 0 && more) {
-		enum store_side side = source->info[item.stream].side;
-
-		if (item.type == STORE_ITEM_FRAME)
-			rc = measure_frame(audio, source, &item.frame);
-		else
-			rc = add_gap(audio, withheld, side, &item.gap);
-		if (rc < 0)
-			return out_of_memory();
+		error = measure_item(audio, source, &item, withheld, covered);
+		if (error < 0)
+			break;
 	}
-	return rc;
+	if (!rc && !error)
+		error = spanrec_covered_rest(covered, withheld, &audio->gaps);
+	spanrec_covered_free(&covered);
+	return error < 0 ? out_of_memory() : rc;
 }
 
 /* Read one recording through. @return exit code */

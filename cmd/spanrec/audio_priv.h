@@ -4,7 +4,9 @@
  *
  *   source.c    one recording, frame by frame
  *   order.c     the frames of several in order of time, those that are heard
+ *   spans.c     rows of spans of time
  *   withheld.c  what no other hop may tell
+ *   covered.c   what another hop does tell
  *   follow.c    which frames follow each other
  *   audio.c     sound
  */
@@ -75,6 +77,67 @@ struct spanrec_spares {
 bool spanrec_source_unpack(const struct spanrec_source *source,
 			   struct store_frame *frame,
 			   struct spanrec_spares *spares);
+
+/* ---- spans.c ------------------------------------------------------------- */
+
+/** @return 0, -ENOMEM */
+int spanrec_spans_add(struct spanrec_spans *row, struct spanrec_span span)
+	__attribute__((warn_unused_result));
+/** With what is so shortly before and after. */
+struct spanrec_span spanrec_span_widened(struct spanrec_span span,
+					 int64_t by_ns);
+/** In order and apart: what touches becomes one. */
+void spanrec_spans_order(struct spanrec_spans *row);
+/** Of a row in order and apart the first that is not over before a time.
+ * @return NULL: there is none */
+const struct spanrec_span *spanrec_spans_from(const struct spanrec_spans *row,
+					      int64_t time_ns);
+bool spanrec_spans_touch(const struct spanrec_spans *row,
+			 struct spanrec_span span);
+/** What of one row is not in the other, both in order and apart. @param rest to
+ * be freed @return 0, -ENOMEM: it is empty */
+int spanrec_spans_subtract(struct spanrec_spans *rest,
+			   const struct spanrec_spans *from,
+			   const struct spanrec_spans *what)
+	__attribute__((warn_unused_result));
+
+/* ---- covered.c ----------------------------------------------------------- */
+
+/**
+ * Gaps of a recording, and what its other hops have there. A mirror shows one
+ * talker on several hops: what is missing on one, and not left out on purpose,
+ * is heard of another one that has it, so that nothing is missing.
+ */
+struct spanrec_covered;
+
+/** @return NULL: no memory */
+struct spanrec_covered *spanrec_covered_new(void);
+void spanrec_covered_free(struct spanrec_covered **covered);
+
+/** A frame, in the order of its stream. @param known it can be decoded, or is
+ * comfort noise. @return 0, -ENOMEM */
+int spanrec_covered_frame(struct spanrec_covered *covered,
+			  const struct store_stream_info *info,
+			  const struct store_frame *frame, bool known)
+	__attribute__((warn_unused_result));
+/** A gap, likewise. @return 0, -ENOMEM */
+int spanrec_covered_gap(struct spanrec_covered *covered,
+			const struct store_stream_info *info,
+			const struct store_gap *gap)
+	__attribute__((warn_unused_result));
+
+/**
+ * What is missing in spite of that: gaps, or what is left of them. Where both
+ * hops miss something at nearly the same time, it is taken to be the same,
+ * unless timestamps of the same SSRC tell that it is not.
+ *
+ * @param withheld of this recording: what is hidden is not told either
+ * @return 0, -ENOMEM
+ */
+int spanrec_covered_rest(struct spanrec_covered *covered,
+			 struct spanrec_withheld *withheld,
+			 struct spanrec_gaps *gaps)
+	__attribute__((warn_unused_result));
 
 /* ---- follow.c ------------------------------------------------------------ */
 

@@ -783,6 +783,7 @@ struct spanrec_withheld {
 	size_t count;
 	/** what each stream must not tell, made when it is asked for */
 	struct spanrec_spans of[STORE_STREAMS_MAX];
+	bool gathered[STORE_STREAMS_MAX];
 };
 
 /** Note a gap, if it was left out on purpose: a digit, a pause, a decision.
@@ -802,6 +803,13 @@ int spanrec_withheld_add(struct spanrec_withheld *withheld,
 int spanrec_withheld_ask(struct spanrec_withheld *withheld,
 			 enum store_side side, unsigned stream,
 			 int64_t time_ns)
+	__attribute__((warn_unused_result));
+
+/** All that such a question is about: in order and apart. @param spans borrowed
+ * @return 0, -ENOMEM */
+int spanrec_withheld_of(struct spanrec_withheld *withheld,
+			enum store_side side, unsigned stream,
+			const struct spanrec_spans **spans)
 	__attribute__((warn_unused_result));
 
 /**

@@ -4,10 +4,10 @@
  * another one: a digit that one hop carries as an event may be a tone on the
  * next. So while one stream of a side has such a gap, the others of that side
  * are not heard either, nor shortly before and after, since one hop is behind
- * the other. The exception is a stream from which the same was left out: what
- * it has at the edges of its own gap is no part of it.
+ * the other. The exception is what a stream has around a gap of its own: there
+ * the same was left out of it, and what lies at the edges is no part of it.
  */
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/audio_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -17,8 +17,11 @@
 /** One hop is behind another by less. */
 #define RELAY_NS RTP_TRACKS_RELAY_NS
 
-/* Loss and the like hide nothing: what one hop misses the other may tell. So
- * it is with keys that only one leg of a call has. */
+/* Somebody has decided that nobody hears it: a policy, who paused, who pays,
+ * who does not want to be recorded, who took it out. What was lost, or shed, or
+ * came while there was no recorder, the other hop may tell; and what is
+ * encrypted on one leg, and not on another, is nobody's decision here. All
+ * reasons are named, so that another one has to be thought of. */
 static bool
 on_purpose(enum store_reason reason)
 {
@@ -26,10 +29,19 @@ on_purpose(enum store_reason reason)
 	case STORE_REASON_dtmf:
 	case STORE_REASON_policy:
 	case STORE_REASON_paused:
+	case STORE_REASON_payment:
+	case STORE_REASON_opt_out:
+	case STORE_REASON_scrub:
 		return true;
-	default:
-		return false;
+	case STORE_REASON_loss:
+	case STORE_REASON_overrun:
+	case STORE_REASON_encrypted:
+	case STORE_REASON_interrupted:
+	case STORE_REASON_kernel:
+	case STORE_REASON_COUNT:
+		break;
 	}
+	return false;
 }
 
 /* Packets that should have come: what they held may be made up. */
@@ -49,19 +61,6 @@ room_for_one(void *array, size_t count, size_t bytes)
 	return realloc(array, (count ? 2 * count : 1) * bytes);
 }
 
-static int
-add_unlost(struct spanrec_spans *row, const struct spanrec_span *span)
-{
-	struct spanrec_span *spans =
-	    room_for_one(row->spans, row->count, sizeof(*spans));
-
-	if (!spans)
-		return -ENOMEM;
-	row->spans = spans;
-	spans[row->count++] = *span;
-	return 0;
-}
-
 int
 spanrec_withheld_add(struct spanrec_withheld *withheld, enum store_side side,
 		     const struct store_gap *gap)
@@ -73,7 +72,7 @@ spanrec_withheld_add(struct spanrec_withheld *withheld, enum store_side side,
 	if (span.until_ns < span.from_ns)
 		span = (struct spanrec_span){ gap->until_ns, gap->from_ns };
 	if (!was_lost(gap->reason) &&
-	    add_unlost(&withheld->unlost[side == STORE_RIGHT], &span) < 0)
+	    spanrec_spans_add(&withheld->unlost[side == STORE_RIGHT], span) < 0)
 		return -ENOMEM;
 	if (!on_purpose(gap->reason))
 		return 0;
@@ -102,128 +101,78 @@ spanrec_withheld_fini(struct spanrec_withheld *withheld)
 	*withheld = (struct spanrec_withheld){ 0 };
 }
 
-/* ---- rows of spans, in order and apart --------------------------------- */
-
+/* The gaps of a stream, or of the others of its side, so much widened. @return
+ * 0, -ENOMEM */
 static int
-compare(const void *a, const void *b)
+collect(struct spanrec_spans *row, const struct spanrec_withheld *withheld,
+	enum store_side side, unsigned stream, bool own)
 {
-	const struct spanrec_span *x = a, *y = b;
+	int rc = 0;
+	size_t i;
 
-	return (x->from_ns > y->from_ns) - (x->from_ns < y->from_ns);
-}
+	for (i = 0; rc == 0 && i < withheld->count; i++) {
+		const struct spanrec_withheld_gap *gap = &withheld->gaps[i];
 
-static void
-put_in_order(struct spanrec_spans *row)
-{
-	size_t i, n = 0;
-
-	if (row->count)
-		qsort(row->spans, row->count, sizeof(*row->spans), compare);
-	for (i = 0; i < row->count; i++) {
-		const struct spanrec_span *span = &row->spans[i];
-
-		if (!n || span->from_ns > row->spans[n - 1].until_ns)
-			row->spans[n++] = *span;
-		else if (span->until_ns > row->spans[n - 1].until_ns)
-			row->spans[n - 1].until_ns = span->until_ns;
+		if (gap->side == side && (gap->stream == stream) == own)
+			rc = spanrec_spans_add(
+			    row, spanrec_span_widened(
+				     gap->span, own ? 2 * RELAY_NS : RELAY_NS));
 	}
-	row->count = n;
+	spanrec_spans_order(row);
+	return rc;
 }
 
-/* The first that is not over before a time. @return NULL: there is none */
-static const struct spanrec_span *
-first_from(const struct spanrec_spans *row, int64_t time_ns)
-{
-	size_t low = 0, high = row->count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (row->spans[middle].until_ns < time_ns)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < row->count ? &row->spans[low] : NULL;
-}
-
-static bool
-touches(const struct spanrec_spans *row, const struct spanrec_span *span)
-{
-	const struct spanrec_span *first = first_from(row, span->from_ns);
-
-	return first && first->from_ns <= span->until_ns;
-}
-
-/* With what is shortly before and after; files may say any time. */
-static struct spanrec_span
-widened(const struct spanrec_span *span)
-{
-	struct spanrec_span wide;
-
-	if (__builtin_sub_overflow(span->from_ns, RELAY_NS, &wide.from_ns))
-		wide.from_ns = INT64_MIN;
-	if (__builtin_add_overflow(span->until_ns, RELAY_NS, &wide.until_ns))
-		wide.until_ns = INT64_MAX;
-	return wide;
-}
+/* ---- questions ---------------------------------------------------------- */
 
 /* What one stream must not tell. @return 0, -ENOMEM */
 static int
 gather(struct spanrec_withheld *withheld, enum store_side side, unsigned stream)
 {
-	struct spanrec_spans *row = &withheld->of[stream], own = { 0 };
-	size_t i;
+	struct spanrec_spans others = { 0 }, own = { 0 };
+	int rc = collect(&others, withheld, side, stream, false);
 
-	row->spans = calloc(withheld->count, sizeof(*row->spans));
-	own.spans = calloc(withheld->count, sizeof(*own.spans));
-	if (!row->spans || !own.spans) {
-		free(row->spans);
-		free(own.spans);
-		row->spans = NULL;
-		return -ENOMEM;
-	}
-	for (i = 0; i < withheld->count; i++) {
-		if (withheld->gaps[i].stream == stream)
-			own.spans[own.count++] = withheld->gaps[i].span;
-	}
-	put_in_order(&own);
-	for (i = 0; i < withheld->count; i++) {
-		const struct spanrec_withheld_gap *gap = &withheld->gaps[i];
-		struct spanrec_span wide = widened(&gap->span);
-
-		if (gap->side == side && gap->stream != stream &&
-		    !touches(&own, &wide))
-			row->spans[row->count++] = wide;
-	}
+	if (rc == 0)
+		rc = collect(&own, withheld, side, stream, true);
+	if (rc == 0)
+		rc = spanrec_spans_subtract(&withheld->of[stream], &others,
+					    &own);
+	free(others.spans);
 	free(own.spans);
-	put_in_order(row);
-	return 0;
+	withheld->gathered[stream] = rc == 0;
+	return rc;
+}
+
+int
+spanrec_withheld_of(struct spanrec_withheld *withheld, enum store_side side,
+		    unsigned stream, const struct spanrec_spans **spans)
+{
+	int rc = withheld->gathered[stream] || !withheld->count
+		     ? 0
+		     : gather(withheld, side, stream);
+
+	*spans = &withheld->of[stream];
+	return rc;
 }
 
 int
 spanrec_withheld_ask(struct spanrec_withheld *withheld, enum store_side side,
 		     unsigned stream, int64_t time_ns)
 {
-	const struct spanrec_span now = { time_ns, time_ns };
-	int rc;
+	const struct spanrec_spans *spans;
+	int rc = spanrec_withheld_of(withheld, side, stream, &spans);
 
-	if (!withheld->count)
-		return 0;
-	if (!withheld->of[stream].spans) {
-		rc = gather(withheld, side, stream);
-		if (rc < 0)
-			return rc;
-	}
-	return touches(&withheld->of[stream], &now);
+	if (rc < 0)
+		return rc;
+	return spanrec_spans_touch(spans,
+				   (struct spanrec_span){ time_ns, time_ns });
 }
 
 static const struct spanrec_spans *
 unlost(struct spanrec_withheld *withheld, enum store_side side)
 {
 	if (!withheld->in_order) {
-		put_in_order(&withheld->unlost[0]);
-		put_in_order(&withheld->unlost[1]);
+		spanrec_spans_order(&withheld->unlost[0]);
+		spanrec_spans_order(&withheld->unlost[1]);
 		withheld->in_order = true;
 	}
 	return &withheld->unlost[side == STORE_RIGHT];
@@ -238,7 +187,7 @@ spanrec_withheld_between(struct spanrec_withheld *withheld,
 
 	if (until_ns < from_ns)
 		span = (struct spanrec_span){ until_ns, from_ns };
-	return touches(unlost(withheld, side), &span);
+	return spanrec_spans_touch(unlost(withheld, side), span);
 }
 
 int64_t
@@ -246,7 +195,7 @@ spanrec_withheld_next(struct spanrec_withheld *withheld, enum store_side side,
 		      int64_t time_ns)
 {
 	const struct spanrec_span *first =
-	    first_from(unlost(withheld, side), time_ns);
+	    spanrec_spans_from(unlost(withheld, side), time_ns);
 
 	return first ? first->from_ns : INT64_MAX;
 }

@@ -51,9 +51,11 @@ test_reasons(void **state)
 
 	for (reason = 0; reason < STORE_REASON_COUNT; reason++) {
 		struct spanrec_withheld w = { 0 };
-		bool on_purpose = reason == STORE_REASON_dtmf ||
-				  reason == STORE_REASON_policy ||
-				  reason == STORE_REASON_paused;
+		bool on_purpose = reason != STORE_REASON_loss &&
+				  reason != STORE_REASON_overrun &&
+				  reason != STORE_REASON_encrypted &&
+				  reason != STORE_REASON_interrupted &&
+				  reason != STORE_REASON_kernel;
 
 		add(&w, 0, reason, 1000, 1160);
 		assert_int_equal(asked(&w, 1, 1080), on_purpose);
@@ -157,6 +159,37 @@ test_own_gap(void **state)
 	spanrec_withheld_fini(&w);
 }
 
+/* A digit of its own is no reason to tell what somebody paid by. */
+static void
+test_own_gap_within(void **state)
+{
+	struct spanrec_withheld w = { 0 };
+
+	add(&w, 0, STORE_REASON_payment, 1000, 9000);
+	add(&w, 1, STORE_REASON_dtmf, 4000, 4160);
+	assert_true(asked(&w, 1, 900));
+	assert_true(asked(&w, 1, 3799));
+	assert_false(asked(&w, 1, 3800));
+	assert_false(asked(&w, 1, 4360));
+	assert_true(asked(&w, 1, 4361));
+	assert_true(asked(&w, 1, 9100));
+	assert_false(asked(&w, 1, 9101));
+	assert_false(asked(&w, 0, 5000));
+	spanrec_withheld_fini(&w);
+
+	/* at both ends, and beyond */
+	add(&w, 0, STORE_REASON_scrub, 1000, 9000);
+	add(&w, 1, STORE_REASON_scrub, 980, 3000);
+	add(&w, 1, STORE_REASON_opt_out, 8000, 20000);
+	assert_false(asked(&w, 1, 900));
+	assert_false(asked(&w, 1, 3200));
+	assert_true(asked(&w, 1, 3201));
+	assert_true(asked(&w, 1, 7799));
+	assert_false(asked(&w, 1, 7800));
+	assert_false(asked(&w, 1, 20000));
+	spanrec_withheld_fini(&w);
+}
+
 /* Each answer against all gaps one by one. */
 static void
 test_many(void **state)
@@ -168,15 +201,21 @@ test_many(void **state)
 	for (int i = 0; i < 300; i++) {
 		seed = seed * 1664525 + 1013904223;
 		from[i] = seed >> 15;
-		add(&w, 0, STORE_REASON_paused, from[i], from[i] + i);
+		add(&w, i % 4 == 3, STORE_REASON_paused, from[i], from[i] + i);
 	}
 	for (int64_t at = 0; at < 140000; at += 13) {
-		bool expected = false;
+		bool others = false, own = false;
 
-		for (int i = 0; i < 300; i++)
-			expected |=
-			    at >= from[i] - 100 && at <= from[i] + i + 100;
-		assert_int_equal(asked(&w, 1, at), expected);
+		for (int i = 0; i < 300; i++) {
+			int64_t before_ms = from[i] - at;
+			int64_t after_ms = at - from[i] - i;
+
+			if (i % 4 == 3)
+				own |= before_ms <= 200 && after_ms <= 200;
+			else
+				others |= before_ms <= 100 && after_ms <= 100;
+		}
+		assert_int_equal(asked(&w, 1, at), others && !own);
 	}
 	spanrec_withheld_fini(&w);
 }
@@ -226,6 +265,7 @@ main(void)
 		cmocka_unit_test(test_others_only),
 		cmocka_unit_test(test_edges),
 		cmocka_unit_test(test_own_gap),
+		cmocka_unit_test(test_own_gap_within),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_any_time),
 		cmocka_unit_test(test_no_memory),

@@ -12,6 +12,7 @@
 
 #include "cmd/spanrecd/capture_priv.h"
 #include "cmd/spanrecd/events.h"
+#include "rtp/decrypt.h"
 
 /* Packet time between two calls to control, in whole multiples: what is given
  * up for want of time is given up at the same time in every run. */
@@ -158,19 +159,23 @@ on_rtp(struct capture_thread *t, const struct capture_pkt *pkt,
 
 /* To each writer: which of them has the call is not known here. */
 static bool
-offer_report(struct capture_thread *t, const struct rtcp_record *record)
+offer_report(struct capture_thread *t, const struct rtcp_record *record,
+	     const uint8_t *packet)
 {
 	uint32_t i, count = t->pipeline->writers_count;
-	void *room;
+	uint32_t bytes = (uint32_t)sizeof(*record) + record->bytes;
+	struct rtcp_record *room;
 
 	/* All or none: the rings hold the same but for what was taken. */
 	for (i = 0; i < count; i++)
-		if (!capture_ring_reserve(t->rtcp[i], sizeof(*record)))
+		if (!capture_ring_reserve(t->rtcp[i], bytes))
 			return false;
 	for (i = 0; i < count; i++) {
-		room = capture_ring_reserve(t->rtcp[i], sizeof(*record));
+		room = capture_ring_reserve(t->rtcp[i], bytes);
 		memcpy(room, record, sizeof(*record));
-		capture_ring_commit(t->rtcp[i], sizeof(*record));
+		if (record->bytes)
+			memcpy(room->packet, packet, record->bytes);
+		capture_ring_commit(t->rtcp[i], bytes);
 	}
 	return true;
 }
@@ -178,22 +183,45 @@ offer_report(struct capture_thread *t, const struct rtcp_record *record)
 /* Where there is no room although all was taken that is due, none comes for a
  * while: it is given up by packet time, the same in every run. */
 static bool
-put_report(struct capture_thread *t, const struct rtcp_record *record)
+put_report(struct capture_thread *t, const struct rtcp_record *record,
+	   const uint8_t *packet)
 {
 	const struct pipeline *p = t->pipeline;
 
 	if (record->time_ns < t->rtcp_closed_ns)
 		return false;
-	if (offer_report(t, record))
+	if (offer_report(t, record, packet))
 		return true;
 	if (!p->config.live) {
 		capture__flush(t);
 		wait_drained(t, t->frame, record->time_ns);
-		if (offer_report(t, record))
+		if (offer_report(t, record, packet))
 			return true;
 	}
 	t->rtcp_closed_ns = record->time_ns + p->times.window_ns;
 	return false;
+}
+
+/* Keys are for the writer of the call to know, so that is who reads it. */
+static bool
+on_srtcp(struct capture_thread *t, const struct capture_pkt *pkt)
+{
+	const uint8_t *bytes = pkt->payload;
+	struct rtcp_record record = { .time_ns = pkt->time_ns,
+				      .src = pkt->src,
+				      .dst = pkt->dst,
+				      .bytes = pkt->payload_bytes };
+
+	if (pkt->payload_bytes > RTP_DECRYPT_RTCP_MAX ||
+	    !rtp_rtcp_may_be_secure(bytes, pkt->payload_bytes))
+		return false;
+	record.report.reporter = (uint32_t)bytes[4] << 24 |
+				 (uint32_t)bytes[5] << 16 |
+				 (uint32_t)bytes[6] << 8 | bytes[7];
+	counter_add(&t->counters, COUNTER_rtcp, 1);
+	if (!put_report(t, &record, bytes))
+		counter_add(&t->counters, COUNTER_rtcp_shed, 1);
+	return true;
 }
 
 /* @return false: it is none, whatever it looks like */
@@ -207,11 +235,11 @@ on_rtcp(struct capture_thread *t, const struct capture_pkt *pkt)
 				      .dst = pkt->dst };
 
 	if (count < 0)
-		return false;
+		return on_srtcp(t, pkt);
 	counter_add(&t->counters, COUNTER_rtcp, 1);
 	for (i = 0; i < count; i++) {
 		record.report = reports[i];
-		if (!put_report(t, &record))
+		if (!put_report(t, &record, NULL))
 			counter_add(&t->counters, COUNTER_rtcp_shed, 1);
 	}
 	return true;

@@ -45,12 +45,15 @@ struct sip_record {
 	uint8_t message[];
 };
 
-/** A report of RTCP, to all writers: one of them has the call. */
+/** A report of RTCP, or a packet of SRTCP as captured, to all writers: one of
+ * them has the call. `bytes` of the packet follow. */
 struct rtcp_record {
 	int64_t time_ns;
 	struct capture_endpoint src;
 	struct capture_endpoint dst;
-	struct rtp_rtcp_report report;
+	struct rtp_rtcp_report report; /**< of SRTCP `reporter` alone */
+	uint32_t bytes;                /**< 0: it is a report */
+	uint8_t packet[];
 };
 
 enum writer_event_type {

@@ -20,6 +20,25 @@ enum { HEARD_STEP_BYTES = 64 };
 
 /* ---- frames -------------------------------------------------------------- */
 
+/* How codecs tell that there is only noise: a SID is shorter than any frame of
+ * speech, in either packing of RFC 4867, too; RFC 7587 section 3.1.3. */
+static uint16_t
+noise_bytes_of(const char *encoding)
+{
+	static const struct {
+		const char *encoding;
+		uint16_t bytes;
+	} codecs[] = { { "G729", 2 },   { "G729A", 2 }, { "G729B", 2 },
+		       { "G729AB", 2 }, { "AMR", 7 },   { "AMR-WB", 7 },
+		       { "opus", 2 } };
+	size_t i;
+
+	for (i = 0; i < sizeof(codecs) / sizeof(codecs[0]); i++)
+		if (strcasecmp(codecs[i].encoding, encoding) == 0)
+			return codecs[i].bytes;
+	return 0;
+}
+
 static void
 look_up(struct figures *f, const struct writer_media *media,
 	const struct rtp_frame *frame)
@@ -33,6 +52,7 @@ look_up(struct figures *f, const struct writer_media *media,
 	f->media = media->number;
 	f->payload_type = frame->payload_type;
 	f->clock_hz = known && !event ? format.clock_hz : 0;
+	f->noise_bytes = noise_bytes_of(encoding);
 	if (event || strcasecmp(encoding, "CN") == 0)
 		f->sound = FIGURES_NO_SOUND;
 	else if (strcasecmp(encoding, "PCMA") == 0)
@@ -85,7 +105,7 @@ figures_frame(struct figures *f, const struct writer_media *media,
 	case FIGURES_OTHER:
 		break;
 	}
-	return true;
+	return !f->noise_bytes || frame->payload_bytes > f->noise_bytes;
 }
 
 /* ---- who is heard when --------------------------------------------------- */

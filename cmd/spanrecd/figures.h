@@ -31,6 +31,7 @@ struct figures {
 	uint64_t media; /**< number of the description that said so */
 	uint8_t payload_type;
 	enum figures_sound sound;
+	uint16_t noise_bytes; /**< a payload up to so long is comfort noise */
 	uint32_t clock_hz; /**< 0: not known, or it does not tell time */
 };
 

@@ -14,10 +14,11 @@ static const int64_t SECOND_NS = 1000000000;
 
 static const struct writer_media media = {
 	.number = 7,
-	.formats_count = 3,
+	.formats_count = 4,
 	.formats = { { "telephone-event", 8000, 101, 1, "" },
 		     { "G729", 8000, 18, 1, "" },
-		     { "opus", 48000, 96, 2, "" } },
+		     { "opus", 48000, 96, 2, "" },
+		     { "AMR", 8000, 97, 1, "" } },
 };
 
 static uint32_t nth;
@@ -77,6 +78,14 @@ sound(void **state)
 	assert_true(take_all(&f, 18, 0));
 	assert_false(take(&f, 13, "\x40", 1));
 	assert_false(take(&f, 101, "\x05\x0a\x00\xa0", 4));
+	/* nor is that of a codec */
+	assert_false(take(&f, 18, "\x12\x34", 2));
+	assert_true(take(&f, 18, "0123456789\x12\x34", 12));
+	assert_false(take(&f, 96, "\x08", 1));
+	assert_true(take(&f, 96, "\x08\x12\x34", 3));
+	assert_false(take(&f, 97, "\xf4\x7e\x12\x34\x56\x78\x9a", 7));
+	assert_true(take_all(&f, 97, 0));
+	assert_true(take(&f, 77, "", 0));
 	assert_true(take_all(&f, 77, 0));
 }
 

@@ -28,6 +28,13 @@ struct secrets_keys {
 	struct secret secret[SECRETS_MAX]; /* a ring */
 };
 
+/* Of RTCP, which tells all by itself: there is nothing to put in order. */
+struct secrets_reporter {
+	struct secrets_reporter *next;
+	struct capture_flow_key flow;
+	struct rtp_decrypt_rtcp *decrypt;
+};
+
 struct secrets_stream {
 	struct secrets_stream *next; /* one that was heard before */
 	struct capture_flow_key flow;
@@ -226,6 +233,17 @@ is_left_alone(const struct secrets_question *q,
 	       (rtp_decrypt_proved(stream->decrypt) || q->secure);
 }
 
+/* By which keys: who is who may have been taken for the other. */
+static uint32_t
+list_both(const struct secrets_keys *keys, enum sip_party speaker,
+	  int64_t until_ns, struct rtp_decrypt_key *list, uint32_t room)
+{
+	enum sip_party other = speaker == SIP_CALLER ? SIP_CALLEE : SIP_CALLER;
+	uint32_t n = list_keys(keys, speaker, until_ns, list, room);
+
+	return n + list_keys(keys, other, until_ns, list + n, room - n);
+}
+
 enum secrets_answer
 secrets_open(struct secrets *secrets, const struct secrets_question *q,
 	     struct rtp_frame *frame)
@@ -235,8 +253,6 @@ secrets_open(struct secrets *secrets, const struct secrets_question *q,
 	int64_t until_ns = frame->time_ns + q->window_ns;
 	struct rtp_decrypt_key list[TRIED_MAX], unproved;
 	struct rtp_decrypt_keys keys = { .key = list };
-	enum sip_party other =
-	    q->speaker == SIP_CALLER ? SIP_CALLEE : SIP_CALLER;
 	uint32_t none = 0;
 	struct secrets_stream *stream;
 
@@ -246,10 +262,7 @@ secrets_open(struct secrets *secrets, const struct secrets_question *q,
 	if (!stream)
 		return SECRETS_REFUSED;
 	keys.count =
-	    list_keys(secrets->keys, q->speaker, until_ns, list, TRIED_MAX);
-	/* Who is who may have been taken for the other. */
-	keys.count += list_keys(secrets->keys, other, until_ns,
-				list + keys.count, TRIED_MAX - keys.count);
+	    list_both(secrets->keys, q->speaker, until_ns, list, TRIED_MAX);
 	keys.generation = newest_id(secrets->keys, until_ns);
 	/* What is not said to be encrypted mostly is not. */
 	keys.searches = q->secure ? &secrets->keys->searches : &none;
@@ -272,9 +285,71 @@ secrets_forget(struct secrets *secrets)
 		rtp_decrypt_forget(secrets->first->decrypt);
 }
 
+/* ---- RTCP ---------------------------------------------------------------- */
+
+static int
+find_reporter(struct secrets *secrets, const struct capture_flow_key *flow,
+	      struct secrets_reporter **found)
+{
+	struct secrets_reporter *reporter = secrets->reporters;
+	int r;
+
+	while (reporter && !capture_flow_key_equal(&reporter->flow, flow))
+		reporter = reporter->next;
+	*found = reporter;
+	if (reporter)
+		return 0;
+	if (secrets->reporters_count == SECRETS_STREAMS_MAX)
+		return -ENOSPC;
+	reporter = calloc(1, sizeof(*reporter));
+	if (!reporter)
+		return -ENOMEM;
+	r = rtp_decrypt_rtcp_new(&reporter->decrypt, flow->ssrc);
+	if (r < 0) {
+		free(reporter);
+		return r;
+	}
+	reporter->flow = *flow;
+	reporter->next = secrets->reporters;
+	secrets->reporters = reporter;
+	secrets->reporters_count++;
+	*found = reporter;
+	return 0;
+}
+
+int
+secrets_open_rtcp(struct secrets *secrets, const struct secrets_question *q,
+		  int64_t time_ns, const uint8_t *packet, size_t n,
+		  uint8_t *plain)
+{
+	int64_t until_ns = time_ns + q->window_ns;
+	struct rtp_decrypt_key list[TRIED_MAX];
+	struct rtp_decrypt_keys keys = { .key = list };
+	struct secrets_reporter *reporter;
+	int r;
+
+	if (!secrets->keys)
+		return -ENOKEY;
+	r = find_reporter(secrets, q->flow, &reporter);
+	if (r < 0)
+		return r;
+	keys.count =
+	    list_both(secrets->keys, q->speaker, until_ns, list, TRIED_MAX);
+	keys.generation = newest_id(secrets->keys, until_ns);
+	return rtp_decrypt_rtcp(reporter->decrypt, &keys, packet, n, plain);
+}
+
 void
 secrets_clear(struct secrets *secrets)
 {
+	while (secrets->reporters) {
+		struct secrets_reporter *reporter = secrets->reporters;
+
+		secrets->reporters = reporter->next;
+		rtp_decrypt_rtcp_free(&reporter->decrypt);
+		free(reporter);
+	}
+	secrets->reporters_count = 0;
 	while (secrets->first) {
 		struct secrets_stream *stream = secrets->first;
 

@@ -22,16 +22,20 @@
 /** Keys of a conversation, the latest. */
 #define SECRETS_MAX 40
 
-/** Streams of it that are decrypted, those that were heard last. */
+/** Streams of it that are decrypted, those that were heard last. As many that
+ * report, too. */
 #define SECRETS_STREAMS_MAX 32
 
 struct secrets_keys;
 struct secrets_stream;
+struct secrets_reporter;
 
 /** All zero: there are no keys. */
 struct secrets {
 	struct secrets_keys *keys; /**< NULL: none were told */
 	struct secrets_stream *first;
+	struct secrets_reporter *reporters; /**< the latest begun */
+	uint32_t reporters_count;
 };
 
 enum secrets_answer {
@@ -66,6 +70,22 @@ enum secrets_answer secrets_open(struct secrets *secrets,
 /** The frame last opened is not in use any more: wipe it. Without that, asking
  * for it again gives the same. */
 void secrets_forget(struct secrets *secrets);
+
+/**
+ * Decrypt a packet of SRTCP.
+ *
+ * @param question `secure` and `wanted` do not matter; `flow` is that of the
+ *        packet, its SSRC that of who reports
+ * @param packet [n] no longer than RTP_DECRYPT_RTCP_MAX
+ * @param plain [RTP_DECRYPT_RTCP_MAX] 4-byte aligned
+ * @return bytes of the RTCP; -ENOKEY: there are no keys; -EBADMSG: none of them
+ *         proves it; -EALREADY: it was there before; -ENOMEM, -ENOSPC: too many
+ *         report
+ */
+int secrets_open_rtcp(struct secrets *secrets,
+		      const struct secrets_question *question, int64_t time_ns,
+		      const uint8_t *packet, size_t n, uint8_t *plain)
+	__attribute__((warn_unused_result));
 
 /** Wipe all of it. */
 void secrets_clear(struct secrets *secrets);

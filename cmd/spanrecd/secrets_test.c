@@ -114,6 +114,7 @@ clear(void **state)
 	secrets_clear(&secrets);
 	assert_null(secrets.keys);
 	assert_null(secrets.first);
+	assert_null(secrets.reporters);
 	return 0;
 }
 
@@ -282,6 +283,41 @@ no_memory(void **state)
 	assert_int_equal(open_one(&q, 4, 0), SECRETS_DECRYPTED);
 }
 
+/* Reports are told by either end's keys, by time alone; each reporter counts by
+ * itself, and there are only so many. */
+static void
+reports(void **state)
+{
+	struct secrets_question q = question(SIP_CALLEE, 3001);
+	struct rtp_srtp_key key = key_of('a');
+	alignas(8) uint8_t plain[RTP_DECRYPT_RTCP_MAX];
+	size_t n = 8;
+
+	assert_int_equal(rtp_srtp_new_rtcp(&sender, &key, SSRC, true), 0);
+	memset(packet, 0, sizeof(packet));
+	memcpy(packet, (uint8_t[]){ 0x80, 201, 0, 1, 0, 0, 0, SSRC }, 8);
+	assert_int_equal(rtp_srtp_protect_rtcp(sender, packet, &n), 0);
+	assert_int_equal(secrets_open_rtcp(&secrets, &q, 0, packet, n, plain),
+			 -ENOKEY);
+	tell(SIP_CALLER, 10 * MS, "b");
+	tell(SIP_CALLER, 300 * MS, "a");
+	assert_int_equal(secrets_open_rtcp(&secrets, &q, 300 * MS - WINDOW - 1,
+					   packet, n, plain),
+			 -EBADMSG);
+	assert_int_equal(secrets_open_rtcp(&secrets, &q, 300 * MS - WINDOW,
+					   packet, n, plain),
+			 8);
+	assert_int_equal(
+	    secrets_open_rtcp(&secrets, &q, 301 * MS, packet, n, plain),
+	    -EALREADY);
+	for (uint16_t i = 1; i <= SECRETS_STREAMS_MAX; i++) {
+		q = question(SIP_CALLEE, (uint16_t)(3001 + i));
+		assert_int_equal(
+		    secrets_open_rtcp(&secrets, &q, 400 * MS, packet, n, plain),
+		    i < SECRETS_STREAMS_MAX ? 8 : -ENOSPC);
+	}
+}
+
 int
 main(void)
 {
@@ -294,6 +330,7 @@ main(void)
 		cmocka_unit_test_teardown(not_wanted, clear),
 		cmocka_unit_test_teardown(too_many, clear),
 		cmocka_unit_test_teardown(told_again, clear),
+		cmocka_unit_test_teardown(reports, clear),
 		cmocka_unit_test_teardown(no_memory, clear),
 	};
 

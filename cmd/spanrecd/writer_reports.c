@@ -3,9 +3,10 @@
  * Reports of telephones: whose are they? RTCP goes the way of its stream, on
  * the next higher port or on the same one (RFC 3550 section 11, RFC 5761), so
  * that the media table tells. Reports add up, so one that comes before its SDP
- * is not waited for. Of encrypted media nothing is believed.
+ * is not waited for. Of encrypted media nothing is believed that no key proves.
  */
 #include <errno.h>
+#include <stdalign.h>
 #include <string.h>
 
 #include "cmd/common/log.h"
@@ -74,6 +75,39 @@ count_added(struct writer_state *w, int r)
 		counter_add(&w->writer->counters, COUNTER_rtcp_shed, 1);
 }
 
+/* Of a call with keys. Where there are none, it is as if it had not come. */
+static void
+take_secure(struct writer_state *w, const struct rtcp_record *record,
+	    const struct place *at)
+{
+	const struct capture_flow_key flow = {
+		.src = record->src,
+		.dst = record->dst,
+		.ssrc = record->report.reporter,
+	};
+	const struct secrets_question question = {
+		.flow = &flow,
+		.speaker = at->origin.end,
+		.window_ns = w->pipeline->times.window_ns,
+	};
+	struct rtp_rtcp_report reports[RTP_RTCP_REPORTS_MAX];
+	alignas(8) uint8_t plain[RTP_DECRYPT_RTCP_MAX];
+	int r =
+	    secrets_open_rtcp(&at->call->secrets, &question, record->time_ns,
+			      record->packet, record->bytes, plain);
+	int count = r < 0 ? 0 : rtp_rtcp_read(reports, plain, (size_t)r);
+
+	if (r == -ENOMEM || r == -ENOSPC)
+		count_added(w, r);
+	else if (r == -EBADMSG)
+		counter_add(&w->writer->counters, COUNTER_srtcp_refused, 1);
+	else if (r >= 0)
+		counter_add(&w->writer->counters, COUNTER_srtcp_decrypted, 1);
+	for (int i = 0; i < count; i++)
+		count_added(w, reports_add(&at->call->reports, &at->origin,
+					   &reports[i]));
+}
+
 static void
 take(struct writer_state *w, const struct rtcp_record *record)
 {
@@ -93,7 +127,11 @@ take(struct writer_state *w, const struct rtcp_record *record)
 		flow.dst = record->dst;
 		owned = find(w, &flow, record->time_ns, &owner);
 	}
-	if (place(w, &owner, owned, &at) && !owner.encrypted)
+	if (!place(w, &owner, owned, &at))
+		return;
+	if (record->bytes)
+		take_secure(w, record, &at);
+	else if (!owner.encrypted)
 		count_added(w, reports_add(&at.call->reports, &at.origin,
 					   &record->report));
 }

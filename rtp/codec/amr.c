@@ -45,7 +45,8 @@ struct kind {
 struct state {
 	const struct kind *kind;
 	bool aligned;
-	bool begun; /**< there was speech */
+	bool begun;  /**< there was speech */
+	bool pauses; /**< there was a SID since */
 	void *decoder;
 };
 
@@ -156,6 +157,8 @@ decode_bits(struct state *s, const uint8_t frame[FRAME_BYTES_MAX], int16_t *pcm,
 {
 	if (type < s->kind->sid)
 		s->begun = true;
+	if (type <= s->kind->sid)
+		s->pauses = s->begun && type == s->kind->sid;
 	if (s->begun)
 		s->kind->decode(s->decoder, frame, pcm, type == NO_DATA);
 	else
@@ -214,6 +217,12 @@ decode_amr(void *state, int16_t *pcm, size_t capacity, const uint8_t *payload,
 	return (int)(count * s->kind->frame_samples);
 }
 
+static bool
+pauses_amr(const void *state)
+{
+	return ((const struct state *)state)->pauses;
+}
+
 /* After a SID this is the noise that goes on. */
 static void
 conceal_amr(void *state, int16_t *pcm)
@@ -244,7 +253,7 @@ open_kind(void **state, const struct rtp_format *format,
 		return -ENOMEM;
 	s->kind = kind;
 	s->aligned = rtp_format_flag(format, "octet-align");
-	s->begun = false;
+	s->begun = s->pauses = false;
 	s->decoder = init();
 	if (!s->decoder) {
 		free(s);
@@ -292,6 +301,7 @@ const struct rtp__codec rtp__codec_amr = {
 	.open = open_amr,
 	.close = close_amr,
 	.decode = decode_amr,
+	.pauses = pauses_amr,
 	.conceal_frame = conceal_amr,
 	.frame_ms = 20,
 };
@@ -304,6 +314,7 @@ const struct rtp__codec rtp__codec_amr_wb = {
 	.open = open_amr_wb,
 	.close = close_amr_wb,
 	.decode = decode_amr,
+	.pauses = pauses_amr,
 	.conceal_frame = conceal_amr,
 	.frame_ms = 20,
 };

@@ -208,13 +208,48 @@ before_speech(void **state)
 	rtp_decoder_close(&decoder);
 }
 
+/* From a SID to the next speech, whatever is lost, bad or empty in between. */
+static void
+pauses(void **state)
+{
+	static const struct step {
+		unsigned type, good;
+		bool pauses;
+	} steps[] = {
+		{ 9, 1, false },       { NO_DATA, 1, false }, { 2, 1, false },
+		{ NO_DATA, 1, false }, { LOST, 1, false },    { 9, 1, true },
+		{ NO_DATA, 1, true },  { 9, 0, true },        { LOST, 1, true },
+		{ 2, 0, true },        { 9, 1, true },        { 2, 1, false },
+		{ 9, 0, false },       { 9, 1, true },
+	};
+	static const unsigned bits[16] = { [2] = 253, [9] = 40 };
+	struct rtp_decoder *decoder = open_decoder(&wide);
+
+	assert_false(rtp_decoder_pauses(decoder));
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		const struct step *step = &steps[i];
+
+		assert_int_equal(decode_one(decoder, step->type, step->good,
+					    bits[step->type]),
+				 2 * FRAME);
+		if (rtp_decoder_pauses(decoder) != step->pauses)
+			fail_msg("step %zu", i);
+		rtp_decoder_conceal(decoder, pcm, 2 * FRAME, NULL, 0);
+		assert_int_equal(rtp_decoder_pauses(decoder), step->pauses);
+	}
+	/* What is no payload says nothing. */
+	assert_int_equal(decode_one(decoder, 10, 1, 30), -EBADMSG);
+	assert_true(rtp_decoder_pauses(decoder));
+	rtp_decoder_close(&decoder);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lengths),       cmocka_unit_test(several),
 		cmocka_unit_test(other_framing), cmocka_unit_test(bad),
-		cmocka_unit_test(before_speech),
+		cmocka_unit_test(before_speech), cmocka_unit_test(pauses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

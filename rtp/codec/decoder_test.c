@@ -158,12 +158,15 @@ malformed(void **state)
 			 -EBADMSG);
 	rtp_decoder_close(&decoder);
 	decoder = open_decoder(&g729);
-	for (size_t n = 1; n <= 32; n++)
+	for (size_t n = 1; n <= 32; n++) {
 		assert_int_equal(
 		    rtp_decoder_decode(decoder, pcm, 320, payload, n),
 		    n % 10 == 0   ? (int)n * 8
 		    : n % 10 == 2 ? ((int)n / 10 + 1) * 80
 				  : -EBADMSG);
+		/* until the next frame of speech */
+		assert_int_equal(rtp_decoder_pauses(decoder), n % 10 >= 2);
+	}
 	rtp_decoder_close(&decoder);
 }
 
