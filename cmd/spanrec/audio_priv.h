@@ -3,6 +3,7 @@
  * What the files share that make sound of recordings:
  *
  *   source.c    one recording, frame by frame
+ *   measure.c   how long it is, and with which gaps
  *   order.c     the frames of several in order of time, those that are heard
  *   withheld.c  what no other hop may tell
  *   follow.c    which frames follow each other
@@ -10,6 +11,8 @@
  */
 #ifndef CMD_SPANREC_AUDIO_PRIV_H
 #define CMD_SPANREC_AUDIO_PRIV_H
+
+#include <strings.h>
 
 #include "cmd/spanrec/spanrec.h"
 #include "rtp/red.h"
@@ -53,6 +56,18 @@ spanrec_source_format(const struct spanrec_source *source,
 		      const struct store_frame *frame,
 		      struct rtp_format *fallback);
 
+/** A format as it is stored. */
+void spanrec_format_read(struct rtp_format *format,
+			 const struct store_format *stored);
+
+/** Is it made of several payloads (RFC 2198)? */
+static inline bool
+spanrec_format_is_red(const struct rtp_format *format)
+{
+	return (format->encoding[0] == 'r' || format->encoding[0] == 'R') &&
+	       strcasecmp(format->encoding, "red") == 0;
+}
+
 /** What a packet carries of those before it (RFC 2198). */
 struct spanrec_spares {
 	uint32_t count;
@@ -71,6 +86,18 @@ struct spanrec_spares {
 bool spanrec_source_unpack(const struct spanrec_source *source,
 			   struct store_frame *frame,
 			   struct spanrec_spares *spares);
+
+/* ---- measure.c ----------------------------------------------------------- */
+
+/**
+ * A frame or a gap of a recording, in the order of its file.
+ *
+ * @param segment of the selection
+ * @return exit code, told
+ */
+int spanrec_measure_item(struct spanrec_audio *audio, size_t segment,
+			 const struct spanrec_source *source,
+			 const struct store_item *item);
 
 /* ---- follow.c ------------------------------------------------------------ */
 
@@ -117,6 +144,8 @@ struct spanrec_wanted {
 	 * as they lie in its file. */
 	bool as_received;
 	int64_t from_ns; /**< nothing long before is read; 0: from the start */
+	/** What is read is measured for this, all of it; NULL: it was before */
+	struct spanrec_audio *seen;
 };
 
 /** @return exit code, which stops */

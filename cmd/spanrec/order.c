@@ -29,6 +29,7 @@ struct waiting {
 	struct store_stream_info info;
 	struct spanrec_ordered ordered;
 	struct spanrec_spares *spares;
+	size_t room; /**< for payload */
 	uint8_t payload[];
 };
 
@@ -40,6 +41,7 @@ struct input {
 	int64_t from_ns, until_ns; /**< when there is sound of it */
 	int weight;                /**< who is heard, of several */
 	int64_t due_ns[STORE_STREAMS_MAX];
+	struct waiting *last[STORE_STREAMS_MAX]; /**< NULL: none waits */
 	bool skipped[STORE_STREAMS_MAX]; /**< the last one was not heard */
 };
 
@@ -49,6 +51,7 @@ struct order {
 	const struct spanrec_wanted *wanted;
 	struct input *inputs;    /**< [selection->count] */
 	struct waiting *waiting; /**< the earliest first */
+	struct waiting *idle;    /**< to be used again, by next */
 	bool hidden;
 };
 
@@ -152,14 +155,25 @@ out_of_memory(void)
 
 /* NOLINTBEGIN(readability-function-size): the macros of utlist nest */
 
-/* Most come last, or nearly so. */
+/* A file has a second of one stream, then of the next: most come soon after
+ * the one before of their stream, or last. */
 static void
 put(struct order *order, struct waiting *w)
 {
-	struct waiting *at = order->waiting ? order->waiting->prev : NULL;
+	struct waiting *last = order->waiting ? order->waiting->prev : NULL;
+	struct waiting **own =
+	    &order->inputs[w->ordered.segment].last[w->ordered.frame.stream];
+	struct waiting *at = *own;
 
-	while (at && precedes(w, at))
-		at = at == order->waiting ? NULL : at->prev;
+	if (at && !precedes(w, at)) {
+		while (at->next && !precedes(w, at->next))
+			at = at->next;
+	} else {
+		at = last;
+		while (at && precedes(w, at))
+			at = at == order->waiting ? NULL : at->prev;
+	}
+	*own = w;
 	if (at)
 		DL_APPEND_ELEM(order->waiting, at, w);
 	else
@@ -170,8 +184,12 @@ static struct waiting *
 take_first(struct order *order)
 {
 	struct waiting *w = order->waiting;
+	struct waiting **own =
+	    &order->inputs[w->ordered.segment].last[w->ordered.frame.stream];
 
 	DL_DELETE(order->waiting, w);
+	if (*own == w)
+		*own = NULL;
 	return w;
 }
 
@@ -182,6 +200,34 @@ free_waiting(struct waiting *w)
 {
 	free(w->spares);
 	free(w);
+}
+
+/* The next one is as long, most likely. */
+static void
+put_aside(struct order *order, struct waiting *w)
+{
+	free(w->spares);
+	w->spares = NULL;
+	w->next = order->idle;
+	order->idle = w;
+}
+
+/* @return NULL: no memory */
+static struct waiting *
+new_waiting(struct order *order, size_t payload_bytes)
+{
+	struct waiting *w = order->idle;
+
+	if (w) {
+		order->idle = w->next;
+		if (w->room >= payload_bytes)
+			return w;
+		free_waiting(w);
+	}
+	w = malloc(sizeof(*w) + payload_bytes);
+	if (w)
+		w->room = payload_bytes;
+	return w;
 }
 
 /* Of packets with redundancy. @return 0, -ENOMEM */
@@ -206,8 +252,9 @@ static int
 wait_for_turn(struct order *order, size_t i, const struct store_frame *frame)
 {
 	struct input *input = &order->inputs[i];
-	struct waiting *w = malloc(sizeof(*w) + frame->payload_bytes);
+	struct waiting *w = new_waiting(order, frame->payload_bytes);
 	struct rtp_format fallback;
+	const struct rtp_format *format;
 
 	if (!w)
 		return out_of_memory();
@@ -223,12 +270,16 @@ wait_for_turn(struct order *order, size_t i, const struct store_frame *frame)
 					       .frame = *frame };
 	memcpy(w->payload, frame->payload, frame->payload_bytes);
 	w->ordered.frame.payload = w->payload;
-	if (!order->wanted->as_received && take_apart(input->source, w) < 0) {
-		free_waiting(w);
-		return out_of_memory();
+	format = spanrec_source_format(input->source, frame, &fallback);
+	if (!order->wanted->as_received && spanrec_format_is_red(format)) {
+		if (take_apart(input->source, w) < 0) {
+			free_waiting(w);
+			return out_of_memory();
+		}
+		format = spanrec_source_format(input->source, &w->ordered.frame,
+					       &fallback);
 	}
-	w->ordered.format =
-	    *spanrec_source_format(input->source, &w->ordered.frame, &fallback);
+	w->ordered.format = *format;
 	put(order, w);
 	return 0;
 }
@@ -260,7 +311,7 @@ release(struct order *order, int64_t until_ns, spanrec_ordered_fn fn, void *ctx)
 		struct waiting *w = take_first(order);
 
 		rc = let_go(order, w, fn, ctx);
-		free_waiting(w);
+		put_aside(order, w);
 	}
 	return rc;
 }
@@ -292,7 +343,7 @@ open_source(struct order *order, struct input *input, size_t i)
 	int rc = spanrec_source_open(&input->source, order->spanrec, segment);
 	int64_t from_ns = order->wanted->from_ns - WAIT_NS;
 
-	if (rc || order->wanted->from_ns < WAIT_NS ||
+	if (rc || order->wanted->seen || order->wanted->from_ns < WAIT_NS ||
 	    from_ns <= segment->start_ns)
 		return rc;
 	rc = store_reader_seek(input->source->reader, from_ns);
@@ -317,8 +368,11 @@ step(struct order *order, struct input *input)
 	input->over = !more;
 	if (!more)
 		spanrec_source_close(&input->source);
-	if (!more || item.type != STORE_ITEM_FRAME)
-		return 0;
+	else if (order->wanted->seen)
+		rc = spanrec_measure_item(order->wanted->seen, i, input->source,
+					  &item);
+	if (rc || !more || item.type != STORE_ITEM_FRAME)
+		return rc;
 	if (item.frame.time_ns > input->newest_ns)
 		input->newest_ns = item.frame.time_ns;
 	return wait_for_turn(order, i, &item.frame);
@@ -354,6 +408,10 @@ finish(struct order *order)
 
 	DL_FOREACH_SAFE(order->waiting, w, next)
 	{
+		free_waiting(w);
+	}
+	while ((w = order->idle)) {
+		order->idle = w->next;
 		free_waiting(w);
 	}
 	for (i = 0; i < order->selection->count; i++)

@@ -76,14 +76,10 @@ spanrec_source_close(struct spanrec_source **source)
 	*source = NULL;
 }
 
-static void
-note_format(struct spanrec_source *source, unsigned stream,
-	    const struct store_format *stored)
+void
+spanrec_format_read(struct rtp_format *format,
+		    const struct store_format *stored)
 {
-	struct rtp_format *format =
-	    &source
-		 ->format[stream][stored->payload_type % SPANREC_PAYLOAD_TYPES];
-
 	snprintf(format->encoding, sizeof(format->encoding), "%s",
 		 stored->encoding);
 	snprintf(format->parameters, sizeof(format->parameters), "%s",
@@ -91,6 +87,15 @@ note_format(struct spanrec_source *source, unsigned stream,
 	format->clock_hz = stored->clock_hz;
 	format->channels = stored->channels;
 	format->payload_type = stored->payload_type;
+}
+
+static void
+note_format(struct spanrec_source *source, unsigned stream,
+	    const struct store_format *stored)
+{
+	uint8_t type = stored->payload_type % SPANREC_PAYLOAD_TYPES;
+
+	spanrec_format_read(&source->format[stream][type], stored);
 }
 
 const struct rtp_format *
@@ -130,12 +135,9 @@ spanrec_source_unpack(const struct spanrec_source *source,
 {
 	struct rtp_red_block blocks[RTP_RED_BLOCKS_MAX];
 	struct rtp_format room;
-	const char *encoding =
-	    spanrec_source_format(source, frame, &room)->encoding;
 	uint32_t count, i;
 
-	if ((*encoding != 'r' && *encoding != 'R') ||
-	    strcasecmp(encoding, "red"))
+	if (!spanrec_format_is_red(spanrec_source_format(source, frame, &room)))
 		return false;
 	count = rtp_red_read(blocks, frame->payload, frame->payload_bytes);
 	if (!count)
