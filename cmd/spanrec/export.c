@@ -14,6 +14,9 @@
 #include "cmd/common/log.h"
 #include "cmd/common/progress.h"
 
+/* So often it is asked whether somebody stops the export. */
+#define STOPPED_PACKETS 256
+
 enum { OUT = 0x200, FORMAT, CHANNELS, MIX, FORCE, NO_CONCEAL };
 
 /** A format, by its name or the end of the file's. */
@@ -211,7 +214,7 @@ struct export
 	struct spanrec_copy copy;
 	void *encoder;
 	struct progress progress;
-	uint64_t written;
+	uint64_t written; /* samples, or packets */
 };
 
 static int
@@ -274,7 +277,9 @@ before_packet(void *ctx, int64_t time_ns)
 	struct export *export = ctx;
 	const struct spanrec_audio *audio = export->audio;
 
-	if (spanrec_copy_stopped(&export->copy))
+	/* asking costs as much as a packet */
+	if (export->written++ % STOPPED_PACKETS == 0 &&
+	    spanrec_copy_stopped(&export->copy))
 		return EXIT_FAILED;
 	if (!export->spanrec->quiet)
 		progress_update(&export->progress,

@@ -204,15 +204,22 @@ listening_denied(const struct store_segment *segment)
 }
 
 /* Times out of a row or a file that no call can have: nothing later has to
- * fear that it overflows. @return exit code */
-static int
-check_times(const struct spanrec_audio *audio)
+ * fear that it overflows. */
+static bool
+times_possible(const struct spanrec_audio *audio)
 {
 	int64_t length_ns = spanrec_span_ns(audio->start_ns, audio->end_ns);
 
-	if (audio->start_ns >= 0 && length_ns >= 0 &&
-	    length_ns <= LENGTH_MAX_NS &&
-	    audio->end_ns < INT64_MAX - LENGTH_MAX_NS)
+	return audio->start_ns >= 0 && length_ns >= 0 &&
+	       length_ns <= LENGTH_MAX_NS &&
+	       audio->end_ns < INT64_MAX - LENGTH_MAX_NS;
+}
+
+/* @return exit code */
+static int
+check_times(const struct spanrec_audio *audio)
+{
+	if (times_possible(audio))
 		return 0;
 	log_error("%s: the times of this call cannot be true; its entry in the "
 		  "index is damaged",
@@ -521,10 +528,10 @@ spanrec_audio_foresee(struct spanrec *spanrec, struct spanrec_audio *audio)
 		    !foresee_segment(spanrec, audio, segment))
 			return spanrec_audio_measure(spanrec, audio);
 	}
-	if (!rc)
-		rc = check_times(audio);
 	if (rc)
 		return rc;
+	if (!times_possible(audio))
+		return spanrec_audio_measure(spanrec, audio);
 	audio->frames = count_samples(audio);
 	return begin_to_see(audio);
 }
