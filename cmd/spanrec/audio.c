@@ -117,7 +117,7 @@ place_frame(struct rendering *rendering, const struct spanrec_ordered *ordered,
 {
 	const struct store_frame *frame = &ordered->frame;
 	struct rtp_render_frame placed = {
-		.time_ns = frame->time_ns,
+		.time_ns = ordered->in_time_ns,
 		.timestamp = frame->timestamp,
 		.sequence = frame->sequence,
 		.channel = ordered->side == STORE_RIGHT,

@@ -134,6 +134,9 @@ struct spanrec_ordered {
 	const struct store_stream_info *info; /**< borrowed for the call */
 	struct rtp_format format;
 	struct store_frame frame;
+	/** When it was captured; the first of a stream or a talkspurt, if later
+	 * ones passed it: when it would have been without that. */
+	int64_t in_time_ns;
 	const struct spanrec_spares *spares; /**< NULL: none */
 	bool resumes; /**< the one before it in its stream was not heard */
 };

@@ -22,6 +22,14 @@
  * spare. */
 #define WAIT_NS INT64_C(10000000000)
 
+/** A first packet that comes so much later than those after it would have it
+ * was passed by others, or held up; less is usual. More is no such thing. */
+#define LATE_MIN_NS INT64_C(20000000)
+#define LATE_MAX_NS INT64_C(500000000)
+
+/** So many frames after it tell. */
+#define AFTER_FRAMES 16
+
 /** A frame that waits. */
 struct waiting {
 	struct waiting *prev, *next; /**< by time */
@@ -43,6 +51,7 @@ struct input {
 	int64_t due_ns[STORE_STREAMS_MAX];
 	struct waiting *last[STORE_STREAMS_MAX]; /**< NULL: none waits */
 	bool skipped[STORE_STREAMS_MAX]; /**< the last one was not heard */
+	bool began[STORE_STREAMS_MAX];
 };
 
 struct order {
@@ -284,6 +293,50 @@ wait_for_turn(struct order *order, size_t i, const struct store_frame *frame)
 	return 0;
 }
 
+/* When a frame would have come on the way that another one took, which is
+ * behind it by its timestamp. */
+static int64_t
+by_another(const struct waiting *w, const struct waiting *other)
+{
+	const struct store_frame *a = &w->ordered.frame,
+				 *b = &other->ordered.frame;
+	int64_t ticks = (int32_t)(b->timestamp - a->timestamp);
+	uint32_t clock_hz = other->ordered.format.clock_hz;
+
+	if (ticks < 0 || !clock_hz || clock_hz != w->ordered.format.clock_hz)
+		return INT64_MAX;
+	return b->time_ns - ticks * 1000000000 / clock_hz;
+}
+
+/* All that follows is placed by the first frame. So if that came late, it goes
+ * by those after it: packets may be late, but none is early. */
+static int64_t
+in_time(const struct order *order, const struct waiting *w)
+{
+	const struct store_frame *frame = &w->ordered.frame;
+	struct input *input = &order->inputs[w->ordered.segment];
+	int64_t least_ns = frame->time_ns, other_ns;
+	const struct waiting *next;
+	unsigned n = 0;
+
+	if (input->began[frame->stream] && !frame->marker)
+		return frame->time_ns;
+	input->began[frame->stream] = true;
+	for (next = order->waiting; next && n < AFTER_FRAMES;
+	     next = next->next) {
+		if (next->ordered.segment != w->ordered.segment ||
+		    next->ordered.frame.stream != frame->stream)
+			continue;
+		n++;
+		other_ns = by_another(w, next);
+		if (other_ns < least_ns &&
+		    frame->time_ns - other_ns <= LATE_MAX_NS)
+			least_ns = other_ns;
+	}
+	return frame->time_ns - least_ns > LATE_MIN_NS ? least_ns
+						       : frame->time_ns;
+}
+
 /* @return exit code */
 static int
 let_go(struct order *order, struct waiting *w, spanrec_ordered_fn fn, void *ctx)
@@ -297,6 +350,7 @@ let_go(struct order *order, struct waiting *w, spanrec_ordered_fn fn, void *ctx)
 		return 0;
 	}
 	w->ordered.resumes = *skipped;
+	w->ordered.in_time_ns = in_time(order, w);
 	*skipped = false;
 	return fn(ctx, &w->ordered);
 }
