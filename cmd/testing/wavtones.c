@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * wavtones [-l | -b] FILE.wav: tells what is heard in each channel, as text that a
- * test can compare:
+ * wavtones [-l | -b] FILE.wav: tells what is heard in each channel, as text
+ * that a test can compare:
  *
  *   left 11.000 s
  *     0.000 silence
