@@ -27,6 +27,10 @@
 /** The longest packets in use hold 60 ms. What the last one holds is heard. */
 #define LAST_PACKET_NS (60 * INT64_C(1000000))
 
+/** Frames wait for longer than this before they are heard (order.c), so a gap
+ * that is no longer has been read by then. */
+#define DIGIT_MAX_NS (5 * SECOND_NS)
+
 /** No call is so long; a row that says so is damaged. */
 #define LENGTH_MAX_NS (31 * 86400 * SECOND_NS)
 
@@ -417,8 +421,10 @@ spanrec_audio_fini(struct spanrec_audio *audio)
 	free(audio->withheld);
 	audio->withheld = NULL;
 	spanrec_gaps_fini(&audio->gaps);
-	if (audio->seen)
+	if (audio->seen) {
+		audio->seen->withheld = NULL; /* it was ours */
 		spanrec_audio_fini(audio->seen);
+	}
 	free(audio->seen);
 	audio->seen = NULL;
 }
@@ -432,86 +438,114 @@ spanrec_audio_skip(struct spanrec_audio *audio, int64_t offset_ns)
 
 /* ---- by what it says at its end ----------------------------------------- */
 
-/* @return whether its sound is known from that */
+/** What a recording says of itself. */
+struct ending {
+	uint32_t streams, of_side[2];
+	bool noise; /**< comfort noise was sent */
+	bool known; /**< what it says is enough */
+};
+
 static bool
-foresee_format(struct spanrec_audio *audio, const struct store_format *told)
+is_noise(const char *encoding)
+{
+	return strcasecmp(encoding, "CN") == 0;
+}
+
+static void
+foresee_format(struct spanrec_audio *audio, struct ending *ending,
+	       const struct store_format *told)
 {
 	struct rtp_format format;
 
-	if (audio->as_received)
-		return true;
 	spanrec_format_read(&format, told);
-	return !is_sound(format.encoding) || measure_format(audio, &format) > 0;
+	ending->noise |= is_noise(format.encoding);
+	if (!audio->as_received && is_sound(format.encoding) &&
+	    measure_format(audio, &format) <= 0)
+		ending->known = false;
 }
 
-/* What was left out of one stream may have to stay untold of others, so all of
- * it must be known before. */
-static bool
-foresee_stream(struct spanrec_audio *audio, const struct store_stream *totals)
+/* What was left out is to be known before what lies around it is heard; of
+ * keyed digits, which are short, it is. */
+static void
+foresee_stream(struct spanrec_audio *audio, struct ending *ending,
+	       const struct store_stream *totals)
 {
 	unsigned i;
 
 	for (i = 0; i < STORE_REASON_COUNT; i++) {
-		if (totals->dropped[i])
-			return false;
+		if (totals->dropped[i] && i != STORE_REASON_dtmf)
+			ending->known = false;
 	}
+	ending->streams++;
+	ending->of_side[totals->side == STORE_RIGHT]++;
 	if (totals->stored) {
 		note_time(audio, totals->first_ns);
 		note_time(audio, totals->last_ns);
 	}
-	return true;
-}
-
-/* @param streams counts those that were told of @return as above */
-static bool
-foresee_item(struct spanrec_audio *audio, const struct store_item *item,
-	     uint32_t *streams)
-{
-	switch (item->type) {
-	case STORE_ITEM_FORMAT:
-		return foresee_format(audio, &item->format);
-	case STORE_ITEM_TOTALS:
-		(*streams)++;
-		return foresee_stream(audio, &item->totals);
-	default:
-		return true;
-	}
 }
 
 /* The last chunk, which has all that was told of streams, and then the totals.
- * Whatever is wrong with it is told by who reads it through. */
+ * @return as store_reader_next */
+static int
+read_ending(struct store_reader *reader, struct spanrec_audio *audio,
+	    struct ending *ending)
+{
+	struct store_item item;
+	int rc = store_reader_seek(reader, INT64_MAX);
+
+	if (rc < 0)
+		return rc;
+	while (ending->known && (rc = store_reader_next(reader, &item)) == 1) {
+		if (item.type == STORE_ITEM_FORMAT)
+			foresee_format(audio, ending, &item.format);
+		else if (item.type == STORE_ITEM_TOTALS)
+			foresee_stream(audio, ending, &item.totals);
+	}
+	return rc;
+}
+
+/* Whatever is wrong with it is told by who reads it through. @return whether
+ * enough is known of it */
 static bool
 foresee_segment(struct spanrec *spanrec, struct spanrec_audio *audio,
 		const struct store_segment *segment)
 {
+	struct ending ending = { .known = true };
 	struct store_reader *reader;
-	struct store_item item;
-	uint32_t streams = 0;
-	bool known;
-	int rc = -EBADMSG;
+	int rc;
 
 	if (store_segment_unheld(segment) != STORE_STATE_STORED ||
 	    segment->scrubs ||
 	    store_reader_open(&reader, spanrec->archive, spanrec->identity,
 			      segment) < 0)
 		return false;
-	known = store_reader_seek(reader, INT64_MAX) == 0;
-	while (known && (rc = store_reader_next(reader, &item)) == 1)
-		known = foresee_item(audio, &item, &streams);
+	rc = read_ending(reader, audio, &ending);
 	store_reader_close(&reader);
-	return known && rc == 0 && streams == segment->streams_count;
+	/* A digit of one hop is not to be heard of another, nor noise in it */
+	if (ending.of_side[0] > 1 || ending.of_side[1] > 1 || ending.noise)
+		audio->no_digits = true;
+	return ending.known && rc == 0 &&
+	       ending.streams == segment->streams_count;
 }
 
 /* @return exit code */
 static int
 begin_to_see(struct spanrec_audio *audio)
 {
+	int rc;
+
 	audio->seen = calloc(1, sizeof(*audio->seen));
 	if (!audio->seen)
 		return out_of_memory();
 	audio->seen->selection = audio->selection;
 	audio->seen->as_received = audio->as_received;
-	return begin(audio->seen);
+	rc = begin(audio->seen);
+	if (rc)
+		return rc;
+	/* what is left out is to be known where it is asked for */
+	free(audio->seen->withheld);
+	audio->seen->withheld = audio->withheld;
+	return 0;
 }
 
 int
@@ -536,17 +570,33 @@ spanrec_audio_foresee(struct spanrec *spanrec, struct spanrec_audio *audio)
 	return begin_to_see(audio);
 }
 
+/* Was it lost, or known in time? */
+static bool
+is_gap_foreseen(const struct spanrec_audio *audio, const struct store_gap *gap)
+{
+	int64_t length_ns = spanrec_span_ns(gap->from_ns, gap->until_ns);
+
+	switch (gap->reason) {
+	case STORE_REASON_loss:
+	case STORE_REASON_kernel:
+	case STORE_REASON_overrun:
+		return true;
+	case STORE_REASON_dtmf:
+		return !audio->no_digits && length_ns <= DIGIT_MAX_NS &&
+		       length_ns >= -DIGIT_MAX_NS;
+	default:
+		return false;
+	}
+}
+
 static bool
 is_as_foreseen(const struct spanrec_audio *audio)
 {
 	const struct spanrec_audio *seen = audio->seen;
 	size_t i;
 
-	for (i = 0; i < audio->selection->count; i++) {
-		const struct spanrec_withheld *withheld = &seen->withheld[i];
-
-		if (withheld->count || withheld->unlost[0].count ||
-		    withheld->unlost[1].count)
+	for (i = 0; i < seen->gaps.count; i++) {
+		if (!is_gap_foreseen(audio, &seen->gaps.gaps[i].gap))
 			return false;
 	}
 	return seen->start_ns == audio->start_ns &&

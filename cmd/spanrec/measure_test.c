@@ -139,12 +139,68 @@ static int
 leave_out(struct store_recording *recording, struct store_segment *segment)
 {
 	const struct store_gap gap = { .stream = 0,
-				       .reason = STORE_REASON_dtmf,
+				       .reason = STORE_REASON_paused,
 				       .packets = 1,
 				       .from_ns = START_E + SECOND,
 				       .until_ns = START_E + SECOND };
 
 	return store_recording_gap(recording, &gap);
+}
+
+/* Digits: in time, for too long, and where there is comfort noise. */
+static int
+put_digit(struct store_recording *recording, struct store_segment *segment)
+{
+	const struct store_gap gap = { .stream = 0,
+				       .reason = STORE_REASON_dtmf,
+				       .packets = 1,
+				       .from_ns = START_E + SECOND,
+				       .until_ns = START_E + SECOND };
+
+	segment->streams[0].seen++;
+	segment->streams[0].dropped[STORE_REASON_dtmf]++;
+	return store_recording_gap(recording, &gap);
+}
+
+static int
+put_long_digit(struct store_recording *recording, struct store_segment *segment)
+{
+	const struct store_gap gap = { .stream = 0,
+				       .reason = STORE_REASON_dtmf,
+				       .packets = 1,
+				       .from_ns = START_E + SECOND,
+				       .until_ns = START_E + 7 * SECOND };
+
+	return store_recording_gap(recording, &gap);
+}
+
+static int
+put_digit_and_noise(struct store_recording *recording,
+		    struct store_segment *segment)
+{
+	const struct store_format format = { .payload_type = 13,
+					     .channels = 1,
+					     .clock_hz = 8000,
+					     .encoding = "CN" };
+	int rc = store_recording_format(recording, 0, &format);
+
+	return rc < 0 ? rc : put_digit(recording, segment);
+}
+
+/* Two hops of a side: what one left out the other must not tell. */
+static int
+put_digit_of_two(struct store_recording *recording,
+		 struct store_segment *segment)
+{
+	const struct store_stream_info info = { .side = STORE_LEFT,
+						.ssrc = 0x3000 };
+	int stream = store_recording_stream(recording, &info);
+
+	if (stream != 2)
+		return -EIO;
+	segment->streams[2].ssrc = info.ssrc;
+	segment->streams_count = 3;
+	return put_digit(recording, segment);
 }
 
 static int
@@ -175,6 +231,21 @@ put_unknown(struct store_recording *recording, struct store_segment *segment)
 	return store_recording_frame(recording, &frame);
 }
 
+/* What is short is known before what lies around it is heard. */
+static void
+test_digit(void **state)
+{
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], dir[512];
+	bool foreseen;
+
+	snprintf(dir, sizeof(dir), "%s/archive", f->home);
+	testing_call_add(dir, id, put_digit);
+	assert_int_equal(render(f, id, &foreseen), 0);
+	assert_true(foreseen);
+	assert_copied(f, id, "GAPS=1\nGAP=0:01.000-0:01.000 left: dtmf");
+}
+
 /* Reading it shows that; the copy is made by what is in it. */
 static void
 test_not_as_foreseen(void **state)
@@ -183,9 +254,14 @@ test_not_as_foreseen(void **state)
 		testing_call_fn before_end;
 		const char *gaps;
 	} cases[] = {
-		{ say_longer, "GAPS=0" },  { say_earlier, "GAPS=0" },
-		{ leave_out, "GAPS=1" },   { tell_of_wideband, "GAPS=0" },
+		{ say_longer, "GAPS=0" },
+		{ say_earlier, "GAPS=0" },
+		{ leave_out, "GAPS=1" },
+		{ tell_of_wideband, "GAPS=0" },
 		{ put_unknown, "GAPS=0" },
+		{ put_long_digit, "GAPS=1" },
+		{ put_digit_of_two, "GAPS=1" },
+		{ put_digit_and_noise, "GAPS=1" },
 	};
 	const struct fixture *f;
 	char id[STORE_SEGMENT_ID_BYTES], dir[512];
@@ -319,6 +395,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FIXTURE_TEST(test_foreseen),
+		FIXTURE_TEST(test_digit),
 		cmocka_unit_test(test_not_as_foreseen),
 		FIXTURE_TEST(test_not_foreseen),
 		FIXTURE_TEST(test_not_told),

@@ -847,6 +847,7 @@ struct spanrec_audio {
 	bool as_received; /**< given: packets are wanted, and no decoder */
 	struct spanrec_withheld *withheld; /**< [segments of the selection] */
 	struct spanrec_gaps gaps; /**< of all segments, in order of time */
+	bool no_digits; /**< foreseen only if none was left out */
 	struct spanrec_audio *seen; /**< what is foreseen was not read yet, and
 				     * is measured here while it is */
 };
@@ -887,9 +888,9 @@ int spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 
 /**
  * The same, for a copy that has no name until it is whole: where all recordings
- * tell at their end what is in them, and nothing was left out, that is believed
- * for now, and gaps are not known yet. Rendering proves it. Where not, they are
- * measured.
+ * tell at their end what is in them, and nothing but keyed digits was left out,
+ * that is believed for now, and gaps are not known yet. Rendering proves it.
+ * Else they are measured.
  */
 int spanrec_audio_foresee(struct spanrec *spanrec, struct spanrec_audio *audio)
 	__attribute__((warn_unused_result));
