@@ -129,8 +129,8 @@ $B/%_bench: $B/%_bench.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # The encoder that only tests need.
-$B/cmd/testing/speech $B/rtp/codec/decoder_bench $B/rtp/render_dtx_test: \
-	LDLIBS += -lvo-amrwbenc
+$B/cmd/testing/speech $B/rtp/codec/decoder_bench $B/cmd/spanrec/codecs_bench \
+	$B/rtp/render_dtx_test: LDLIBS += -lvo-amrwbenc
 
 # What the index is measured beside.
 $B/store/scale_bench: LDLIBS += -lsqlite3

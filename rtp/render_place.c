@@ -66,8 +66,12 @@ samples_of(const struct rtp_render *render, const struct rtp__place *place,
 	   int64_t ticks)
 {
 	int64_t hz = render->sample_hz, clock_hz = place->clock_hz;
-	int64_t whole = ticks / clock_hz, rest = ticks % clock_hz;
+	int64_t whole, rest;
 
+	if (hz == clock_hz)
+		return ticks;
+	whole = ticks / clock_hz;
+	rest = ticks % clock_hz;
 	if (rest < 0) {
 		rest += clock_hz;
 		whole--;
@@ -93,10 +97,12 @@ advance(const struct rtp_render *render, struct rtp__place *place,
 	int64_t clock_hz = place->clock_hz, whole;
 
 	place->ticks += (int32_t)(timestamp - place->timestamp);
+	place->timestamp = timestamp;
+	if (place->ticks >= 0 && place->ticks < clock_hz)
+		return;
 	whole = place->ticks / clock_hz - (place->ticks % clock_hz < 0);
 	place->base += whole * render->sample_hz;
 	place->ticks -= whole * clock_hz;
-	place->timestamp = timestamp;
 }
 
 static int64_t

@@ -262,13 +262,49 @@ stream_endpoint(struct builder *builder, const struct mkpcap_dialog *dialog,
 	return -EINVAL;
 }
 
+/* What happens to a stream by chance. */
+struct chance {
+	uint64_t random;
+	uint32_t lost; /* still to be lost of a run */
+};
+
+static bool
+is_lost(const struct mkpcap_media *media, uint32_t counted,
+	struct chance *chance)
+{
+	struct mkpcap_pick loss = media->loss;
+	bool lost;
+
+	if (media->burst)
+		loss.per_million /= media->burst;
+	lost = mkpcap__picked(&loss, counted, &chance->random);
+	if (lost && media->burst)
+		chance->lost = media->burst;
+	if (chance->lost == 0)
+		return lost;
+	chance->lost--;
+	return true;
+}
+
+/* A quarter after one of those behind it. */
+static int64_t
+passed_ns(const struct mkpcap_media *media, uint64_t *random)
+{
+	uint32_t by = media->reorder_by;
+	int64_t packets =
+	    by > 1 ? (int64_t)(mkpcap__random(random) % by) + 1 : 1;
+
+	return packets * media->ptime_ns + media->ptime_ns / 4;
+}
+
 /* One packet of a stream, or two, or none, as the script wants it. */
 static int
 packet_add(struct builder *builder, const struct mkpcap_media *media,
-	   struct item item, uint64_t *random)
+	   struct item item, struct chance *chance)
 {
+	uint64_t *random = &chance->random;
 	uint32_t counted = item.number + 1;
-	bool lost = mkpcap__picked(&media->loss, counted, random);
+	bool lost = is_lost(media, counted, chance);
 	bool dup = mkpcap__picked(&media->dup, counted, random);
 	bool late = mkpcap__picked(&media->late, counted, random);
 	bool reorder = mkpcap__picked(&media->reorder, counted, random);
@@ -281,8 +317,8 @@ packet_add(struct builder *builder, const struct mkpcap_media *media,
 		return 0;
 	if (late)
 		item.time_ns += media->late_by_ns;
-	if (reorder) /* a quarter after the next one */
-		item.time_ns += media->ptime_ns + media->ptime_ns / 4;
+	if (reorder)
+		item.time_ns += passed_ns(media, random);
 	item.late = late;
 	rc = item_add(builder, &item);
 	if (rc || !dup)
@@ -299,7 +335,9 @@ stream_packets(struct builder *builder, const struct mkpcap_stream *stream,
 	const struct mkpcap_script *script = builder->capture->script;
 	const struct mkpcap_media *media = stream->media;
 	uint32_t slots = mkpcap__slots(media);
-	uint64_t random = script->seed ^ (uint64_t)stream->ssrc << 32 ^ source;
+	struct chance chance = {
+		.random = script->seed ^ (uint64_t)stream->ssrc << 32 ^ source,
+	};
 	uint32_t number = 0;
 
 	if (slots > MKPCAP_PACKETS_MAX) {
@@ -316,8 +354,8 @@ stream_packets(struct builder *builder, const struct mkpcap_stream *stream,
 		if (!mkpcap__slot_sent(media, slot))
 			continue;
 		item.time_ns = script->start_ns + stream->shift_ns +
-			       media->from_ns + slot * media->ptime_ns;
-		rc = packet_add(builder, media, item, &random);
+			       mkpcap__slot_ns(media, slot);
+		rc = packet_add(builder, media, item, &chance);
 		if (rc)
 			return rc;
 		number++;

@@ -54,7 +54,8 @@ mkpcap__picked(const struct mkpcap_pick *pick, uint32_t number,
 uint32_t
 mkpcap__slots(const struct mkpcap_media *media)
 {
-	int64_t slots = (media->to_ns - media->from_ns) / media->ptime_ns;
+	int64_t slots =
+	    (media->to_ns - media->from_ns) / mkpcap__step_ns(media);
 
 	return slots < UINT32_MAX ? (uint32_t)slots : UINT32_MAX;
 }
@@ -62,7 +63,7 @@ mkpcap__slots(const struct mkpcap_media *media)
 bool
 mkpcap__slot_sent(const struct mkpcap_media *media, uint32_t slot)
 {
-	int64_t at_ns = media->from_ns + slot * media->ptime_ns;
+	int64_t at_ns = mkpcap__slot_ns(media, slot);
 
 	for (uint32_t i = 0; i < media->pauses_count; i++)
 		if (at_ns >= media->pauses[i].from_ns &&
@@ -160,12 +161,14 @@ pattern_put(const struct mkpcap_media *media, uint32_t slot, uint32_t samples,
 	for (uint32_t i = 1; i < media->patterns_count; i++) {
 		int64_t after_ns = media->patterns[i].at_ns - media->from_ns;
 
-		if (after_ns > slot * media->ptime_ns)
+		if (after_ns > slot * mkpcap__step_ns(media))
 			continue;
 		which = i;
-		first = after_ns > 0
-			    ? (uint32_t)((after_ns - 1) / media->ptime_ns) + 1
-			    : 0;
+		first =
+		    after_ns > 0
+			? (uint32_t)((after_ns - 1) / mkpcap__step_ns(media)) +
+			      1
+			: 0;
 	}
 	for (uint64_t i = 0, n = (uint64_t)(slot - first) * samples;
 	     i < samples; i++, n++)
@@ -181,7 +184,7 @@ sound_put(const struct mkpcap_stream *stream, const struct mkpcap_sine *sine,
 	const struct mkpcap_media *media = stream->media;
 	uint32_t samples = (uint32_t)(media->ptime_ns * SAMPLE_HZ / SECOND_NS);
 	uint64_t n = (uint64_t)slot * samples;
-	uint32_t hz = tone_at(media, media->from_ns + slot * media->ptime_ns);
+	uint32_t hz = tone_at(media, mkpcap__slot_ns(media, slot));
 
 	if (hz)
 		hz = (hz + stream->tone_shift_hz) % (SAMPLE_HZ / 2);
@@ -221,8 +224,8 @@ static int
 digit_at(const struct mkpcap_media *media, uint32_t slot, uint32_t *place)
 {
 	for (uint32_t i = 0; i < media->digits_count; i++) {
-		int64_t first =
-		    (media->digits[i].at_ns - media->from_ns) / media->ptime_ns;
+		int64_t first = (media->digits[i].at_ns - media->from_ns) /
+				mkpcap__step_ns(media);
 
 		if (!media->digits[i].heard && first >= 0 && slot >= first &&
 		    slot < first + DIGIT_SLOTS) {

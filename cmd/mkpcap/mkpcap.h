@@ -184,6 +184,9 @@ struct mkpcap_media {
 	} crypto[MKPCAP_CRYPTO_MAX];
 	uint32_t rollovers; /**< before its first packet */
 	struct mkpcap_pick loss, reorder, dup, late;
+	uint32_t burst;      /**< packets lost in a row, of a share */
+	uint32_t reorder_by; /**< packets that may pass one; 0: one */
+	int32_t fast_ppm;    /**< the sender's clock */
 	struct mkpcap_endpoint source, target; /**< host NONE: from the SDP */
 	bool has_ssrc, has_seq, has_ts;
 	uint32_t ssrc;

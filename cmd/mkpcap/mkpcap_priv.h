@@ -192,6 +192,20 @@ struct mkpcap_packet {
 /** Longest RTP packet: 200 ms of G.711, encrypted. */
 #define MKPCAP_RTP_MAX (12 + 1600 + RTP_SRTP_TRAILER_MAX)
 
+/** From slot to slot, by a true clock; ptime is of whole milliseconds. */
+static inline int64_t
+mkpcap__step_ns(const struct mkpcap_media *media)
+{
+	return media->ptime_ns - media->ptime_ns / 1000000 * media->fast_ppm;
+}
+
+/** When a slot is, in the script. */
+static inline int64_t
+mkpcap__slot_ns(const struct mkpcap_media *media, uint32_t slot)
+{
+	return media->from_ns + slot * mkpcap__step_ns(media);
+}
+
 uint32_t mkpcap__slots(const struct mkpcap_media *media);
 /** Does a packet leave in this slot? */
 bool mkpcap__slot_sent(const struct mkpcap_media *media, uint32_t slot);

@@ -533,13 +533,48 @@ media_option(struct mkpcap_line *line, struct mkpcap_media *media)
 	return 1;
 }
 
+/* By how much the sender's clock is off, in millionths. */
+static int
+option_clock(struct mkpcap_line *line, struct mkpcap_media *media, int sign)
+{
+	uint64_t ppm;
+	int rc = mkpcap__number(line, "millionths", 10000, &ppm);
+
+	media->fast_ppm = sign * (int32_t)ppm;
+	return rc;
+}
+
+static int
+option_reorder(struct mkpcap_line *line, struct mkpcap_media *media)
+{
+	uint64_t by = 1;
+	int rc = mkpcap__pick(line, &media->reorder);
+
+	if (rc == 0 && mkpcap__accept(line, "by"))
+		rc = mkpcap__number(line, "packets", 100, &by);
+	media->reorder_by = (uint32_t)by;
+	return rc;
+}
+
+static int
+option_burst(struct mkpcap_line *line, struct mkpcap_media *media)
+{
+	uint64_t burst;
+	int rc = mkpcap__number(line, "packets", 1000, &burst);
+
+	media->burst = (uint32_t)burst;
+	return rc;
+}
+
 static int
 media_impairment(struct mkpcap_line *line, struct mkpcap_media *media)
 {
 	if (mkpcap__accept(line, "loss"))
 		return mkpcap__pick(line, &media->loss);
 	if (mkpcap__accept(line, "reorder"))
-		return mkpcap__pick(line, &media->reorder);
+		return option_reorder(line, media);
+	if (mkpcap__accept(line, "burst"))
+		return option_burst(line, media);
 	if (mkpcap__accept(line, "dup"))
 		return mkpcap__pick(line, &media->dup);
 	if (mkpcap__accept(line, "late"))
@@ -564,6 +599,10 @@ media_packet_option(struct mkpcap_line *line, struct mkpcap_media *media)
 		return option_first(line, media, "ts", UINT32_MAX);
 	if (mkpcap__accept(line, "srtp"))
 		return option_srtp(line, media);
+	if (mkpcap__accept(line, "fast"))
+		return option_clock(line, media, 1);
+	if (mkpcap__accept(line, "slow"))
+		return option_clock(line, media, -1);
 	if (mkpcap__accept(line, "rollovers"))
 		return option_rollovers(line, media);
 	if (mkpcap__accept(line, "source"))

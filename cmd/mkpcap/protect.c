@@ -41,8 +41,7 @@ int
 mkpcap__protect(struct mkpcap_cipher *cipher, const struct mkpcap_media *media,
 		uint32_t slot, uint8_t *rtp, uint32_t *bytes)
 {
-	uint32_t which =
-	    crypto_at(media, media->from_ns + slot * media->ptime_ns);
+	uint32_t which = crypto_at(media, mkpcap__slot_ns(media, slot));
 	struct rtp_srtp_key key;
 	size_t n = *bytes;
 	int rc;

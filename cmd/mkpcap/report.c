@@ -118,8 +118,7 @@ sent_by(const struct mkpcap_stream *stream, int64_t at_ns)
 	uint32_t slots = mkpcap__slots(stream->media), sent = 0;
 
 	for (uint32_t i = 0; i < slots; i++)
-		sent += stream->media->from_ns + i * stream->media->ptime_ns <
-			    at_ns &&
+		sent += mkpcap__slot_ns(stream->media, i) < at_ns &&
 			mkpcap__slot_sent(stream->media, i);
 	return sent;
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * From sealed recordings to sound. Recordings are read twice: first to prove
- * that every chunk is genuine and to learn how long they are, then to be
- * heard. So a damaged recording is found before the first sample leaves, and
- * a WAV header can tell the length before the samples come. Opening a chunk
- * costs about a nanosecond a byte; the second reading is not felt.
+ * From sealed recordings to sound. What is played, into a pipe or to a sound
+ * card, is read twice: first to prove that every chunk is genuine and to learn
+ * how long it is (measure.c), then to be heard. So a damaged recording is found
+ * before the first sample leaves, and a WAV header can tell the length before
+ * the samples come. A copy in a file gets its name when all of it has proved
+ * genuine; there one reading does, and no chunk is heard before it is opened in
+ * any case.
  */
 #include "cmd/spanrec/audio_priv.h"
 
@@ -20,12 +22,6 @@
 
 #define SECOND_NS INT64_C(1000000000)
 
-/** The longest packets in use hold 60 ms. What the last one holds is heard. */
-#define LAST_PACKET_NS (60 * INT64_C(1000000))
-
-/** No call is so long; a row that says so is damaged. */
-#define LENGTH_MAX_NS (31 * 86400 * SECOND_NS)
-
 #define PCM_FRAMES 4096
 
 struct rendering {
@@ -38,371 +34,12 @@ struct rendering {
 	void *ctx;
 };
 
-unsigned
-spanrec_audio_channels(const struct spanrec_audio *audio)
-{
-	return audio->channels == SPANREC_STEREO ? 2 : 1;
-}
-
-uint32_t
-spanrec_audio_hz(const struct spanrec_audio *audio)
-{
-	return audio->sample_hz;
-}
-
-/* Samples from the start to the end. */
-static uint64_t
-count_samples(const struct spanrec_audio *audio)
-{
-	int64_t length_ns = audio->end_ns - audio->start_ns;
-
-	return (uint64_t)(length_ns / SECOND_NS * audio->sample_hz +
-			  length_ns % SECOND_NS * audio->sample_hz / SECOND_NS);
-}
-
-/* ---- reading ----------------------------------------------------------- */
-
-bool
-spanrec_segment_audible(const struct store_segment *segment)
-{
-	switch (segment->state) {
-	case STORE_STATE_INTERRUPTED:
-	case STORE_STATE_STORED:
-	case STORE_STATE_HELD:
-	case STORE_STATE_DAMAGED:
-		return segment->bytes > 0 || segment->chunks > 0;
-	default:
-		return false;
-	}
-}
-
-/* ---- first reading ----------------------------------------------------- */
-
-/* Keyed digits and comfort noise are no sound, and nothing is missed. */
-static bool
-is_sound(const char *encoding)
-{
-	return strcasecmp(encoding, "telephone-event") != 0 &&
-	       strcasecmp(encoding, "CN") != 0;
-}
-
-/* The rate of the sound is that of the best codec. @return 0, -ENOMEM */
-static int
-measure_rate(struct spanrec_audio *audio, const struct rtp_format *format)
-{
-	struct rtp_decoder *decoder;
-	uint32_t hz;
-	int rc = rtp_decoder_open(&decoder, format);
-
-	if (rc < 0)
-		return rc == -ENOMEM ? rc : 0;
-	hz = rtp_decoder_sample_hz(decoder);
-	rtp_decoder_close(&decoder);
-	if (hz > 16000)
-		audio->sample_hz = 48000;
-	else if (hz > 8000 && audio->sample_hz < 16000)
-		audio->sample_hz = 16000;
-	return 0;
-}
-
-/* Most frames are of the format of the one before. @return 1: it can be
- * decoded; 0, -ENOMEM */
-static int
-measure_format(struct spanrec_audio *audio, const struct rtp_format *format)
-{
-	if (audio->rated.clock_hz == format->clock_hz &&
-	    audio->rated.channels == format->channels &&
-	    !strcmp(audio->rated.encoding, format->encoding) &&
-	    !strcmp(audio->rated.parameters, format->parameters))
-		return audio->rated_known;
-	audio->rated = *format;
-	audio->rated_known = rtp_decoder_knows(format);
-	if (audio->rated_known && measure_rate(audio, format) < 0)
-		return -ENOMEM;
-	return audio->rated_known;
-}
-
-/* @return 0, -ENOMEM */
-static int
-measure_frame(struct spanrec_audio *audio, const struct spanrec_source *source,
-	      const struct store_frame *stored)
-{
-	struct rtp_format fallback;
-	const struct rtp_format *format;
-	struct store_frame unpacked = *stored, *frame = &unpacked;
-	int64_t end_ns;
-	int known;
-
-	spanrec_source_unpack(source, frame, NULL);
-	format = spanrec_source_format(source, frame, &fallback);
-
-	if (frame->time_ns < audio->start_ns)
-		audio->start_ns = frame->time_ns;
-	if (__builtin_add_overflow(frame->time_ns, LAST_PACKET_NS, &end_ns))
-		end_ns = INT64_MAX;
-	if (end_ns > audio->end_ns)
-		audio->end_ns = end_ns;
-	if (end_ns > audio->heard_ns)
-		audio->heard_ns = end_ns;
-	audio->frames++;
-	known = measure_format(audio, format);
-	if (known)
-		return known < 0 ? known : 0;
-	if (is_sound(format->encoding)) {
-		audio->frames_unknown++;
-		snprintf(audio->encoding, sizeof(audio->encoding), "%s",
-			 format->encoding);
-	}
-	return 0;
-}
-
 static int
 out_of_memory(void)
 {
 	log_error("not enough memory for the sound");
 	return exit_code(-ENOMEM);
 }
-
-/* Why there is nothing to hear of a segment. @return exit code */
-static int
-explain_silence(const struct spanrec *spanrec,
-		const struct store_segment *segment)
-{
-	char when[SPANREC_TIME_BYTES];
-
-	switch (segment->state) {
-	case STORE_STATE_RECORDING:
-		log_error("%s is still being recorded; try again when the call "
-			  "has ended",
-			  segment->id);
-		return EXIT_FAILED;
-	case STORE_STATE_PURGED:
-		spanrec_time_zoned(spanrec->zone, segment->purged_ns, when);
-		log_error("%s was deleted on %s, as the policy wants; it "
-			  "cannot be heard any more",
-			  segment->id, when);
-		return EXIT_NOT_FOUND;
-	default:
-		log_error("%s has no audio ('spanrec why %s' says why)",
-			  segment->id, segment->id);
-		return EXIT_NOT_FOUND;
-	}
-}
-
-/* It is stored, but the policy lets nobody listen. @return exit code */
-static int
-listening_denied(const struct store_segment *segment)
-{
-	char rule[SPANREC_TEXT_BYTES];
-
-	log_error("the policy lets nobody listen to %s, by the rule '%s'; "
-		  "other segments of the call may be named one by one",
-		  segment->id,
-		  spanrec_text_clean(segment->rule, rule, sizeof(rule)));
-	return EXIT_NOT_ALLOWED;
-}
-
-/* Times out of a row or a file that no call can have: nothing later has to
- * fear that it overflows. @return exit code */
-static int
-check_times(const struct spanrec_audio *audio)
-{
-	int64_t length_ns = spanrec_span_ns(audio->start_ns, audio->end_ns);
-
-	if (audio->start_ns >= 0 && length_ns >= 0 &&
-	    length_ns <= LENGTH_MAX_NS &&
-	    audio->end_ns < INT64_MAX - LENGTH_MAX_NS)
-		return 0;
-	log_error("%s: the times of this call cannot be true; its entry in the "
-		  "index is damaged",
-		  audio->selection->segments[0].id);
-	return EXIT_DAMAGED;
-}
-
-/* @return exit code */
-static int
-set_length(struct spanrec_audio *audio)
-{
-	const char *id = audio->selection->segments[0].id;
-
-	if (!audio->as_received && audio->frames &&
-	    audio->frames == audio->frames_unknown) {
-		log_error("%s is in the encoding '%s', which cannot be "
-			  "decoded here: it is stored as received; export "
-			  "--format pcap gives the packets",
-			  id, audio->encoding);
-		return EXIT_FAILED;
-	}
-	if (audio->frames_unknown && !audio->as_received)
-		log_warning("%" PRIu64 " packets are in the encoding '%s', "
-			    "which cannot be decoded here: they are stored as "
-			    "received, and silence here; export --format pcap "
-			    "gives the packets",
-			    audio->frames_unknown, audio->encoding);
-	audio->frames = count_samples(audio);
-	return 0;
-}
-
-int
-spanrec_audio_check(const struct spanrec *spanrec,
-		    const struct spanrec_selection *selection)
-{
-	size_t i, found = 0;
-
-	for (i = 0; i < selection->count; i++) {
-		const struct store_segment *segment = &selection->segments[i];
-
-		if (segment->state == STORE_STATE_RECORDING)
-			return explain_silence(spanrec, segment);
-		if (!spanrec_segment_audible(segment))
-			continue;
-		if (segment->decision != STORE_RECORD)
-			return listening_denied(segment);
-		found++;
-	}
-	if (!found)
-		return explain_silence(spanrec, &selection->segments[0]);
-	if (found < selection->count)
-		log_info("segments of this call without audio: %zu of %zu; "
-			 "'spanrec show' lists them",
-			 selection->count - found, selection->count);
-	return 0;
-}
-
-/* @return 0, -ENOMEM */
-static int
-measure_item(struct spanrec_audio *audio, struct spanrec_source *source,
-	     const struct store_item *item, struct spanrec_withheld *withheld,
-	     struct spanrec_covered *covered)
-{
-	const struct store_stream_info *info = &source->info[item->stream];
-	uint64_t unknown = audio->frames_unknown;
-	int rc;
-
-	if (item->type == STORE_ITEM_GAP) {
-		rc = spanrec_withheld_add(withheld, info->side, &item->gap);
-		return rc ? rc : spanrec_covered_gap(covered, info, &item->gap);
-	}
-	rc = measure_frame(audio, source, &item->frame);
-	return rc < 0 ? rc
-		      : spanrec_covered_frame(covered, info, &item->frame,
-					      unknown == audio->frames_unknown);
-}
-
-/* Every frame and gap of a recording. @return exit code */
-static int
-measure_items(struct spanrec_audio *audio, struct spanrec_source *source,
-	      struct spanrec_withheld *withheld)
-{
-	struct spanrec_covered *covered = spanrec_covered_new();
-	struct store_item item;
-	bool more;
-	int rc, error = covered ? 0 : -ENOMEM;
-
-	if (!covered)
-		return out_of_memory();
-	while ((rc = spanrec_source_next(source, &item, &more)) == 0 && more) {
-		error = measure_item(audio, source, &item, withheld, covered);
-		if (error < 0)
-			break;
-	}
-	if (!rc && !error)
-		error = spanrec_covered_rest(covered, withheld, &audio->gaps);
-	spanrec_covered_free(&covered);
-	return error < 0 ? out_of_memory() : rc;
-}
-
-/* Read one recording through. @return exit code */
-static int
-measure_segment(struct spanrec *spanrec, struct spanrec_audio *audio, size_t i)
-{
-	const struct store_segment *segment = &audio->selection->segments[i];
-	struct spanrec_source *source;
-	char until[SPANREC_TIME_BYTES];
-	uint64_t before = audio->frames;
-	bool torn;
-	int rc;
-
-	audio->heard_ns = segment->start_ns;
-	if (segment->scrubs)
-		log_info("%s: a part of it was taken out afterwards, and is "
-			 "silence here; 'spanrec show %s' tells where",
-			 segment->id, segment->id);
-	rc = spanrec_source_open(&source, spanrec, segment);
-	if (rc)
-		return rc;
-	rc = measure_items(audio, source, &audio->withheld[i]);
-	torn = source->torn;
-	spanrec_source_close(&source);
-	if (rc || !torn)
-		return rc;
-	if (audio->frames == before)
-		return spanrec_reader_failed(segment, -EBADMSG);
-	audio->torn = true;
-	spanrec_duration(spanrec_span_ns(segment->start_ns, audio->heard_ns),
-			 until);
-	log_warning("%s was interrupted and is damaged: what follows %s after "
-		    "its beginning is missing; 'spanrec verify %s' tells where",
-		    segment->id, until, segment->id);
-	return 0;
-}
-
-int
-spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
-{
-	const struct spanrec_selection *selection = audio->selection;
-	size_t i;
-	int rc;
-
-	audio->start_ns = INT64_MAX;
-	audio->end_ns = INT64_MIN;
-	audio->sample_hz = 8000;
-	audio->frames = audio->frames_unknown = 0;
-	audio->torn = false;
-	audio->withheld = calloc(selection->count, sizeof(*audio->withheld));
-	if (!audio->withheld)
-		return out_of_memory();
-	for (i = 0; i < selection->count; i++) {
-		const struct store_segment *segment = &selection->segments[i];
-
-		if (!spanrec_segment_audible(segment))
-			continue;
-		if (segment->start_ns < audio->start_ns)
-			audio->start_ns = segment->start_ns;
-		/* interrupted ones may have no end */
-		if (segment->start_ns > audio->end_ns)
-			audio->end_ns = segment->start_ns;
-		if (segment->end_ns > audio->end_ns)
-			audio->end_ns = segment->end_ns;
-		rc = measure_segment(spanrec, audio, i);
-		if (rc)
-			return rc;
-	}
-	spanrec_gaps_sort(&audio->gaps);
-	rc = check_times(audio);
-	return rc ? rc : set_length(audio);
-}
-
-void
-spanrec_audio_fini(struct spanrec_audio *audio)
-{
-	size_t i;
-
-	for (i = 0; audio->withheld && i < audio->selection->count; i++)
-		spanrec_withheld_fini(&audio->withheld[i]);
-	free(audio->withheld);
-	audio->withheld = NULL;
-	spanrec_gaps_fini(&audio->gaps);
-}
-
-void
-spanrec_audio_skip(struct spanrec_audio *audio, int64_t offset_ns)
-{
-	audio->start_ns += offset_ns;
-	audio->frames = count_samples(audio);
-}
-
-/* ---- second reading ---------------------------------------------------- */
 
 /* Two channels in place -> what was asked for. @return samples per channel */
 static void
@@ -480,7 +117,7 @@ place_frame(struct rendering *rendering, const struct spanrec_ordered *ordered,
 {
 	const struct store_frame *frame = &ordered->frame;
 	struct rtp_render_frame placed = {
-		.time_ns = frame->time_ns,
+		.time_ns = ordered->in_time_ns,
 		.timestamp = frame->timestamp,
 		.sequence = frame->sequence,
 		.channel = ordered->side == STORE_RIGHT,
@@ -563,7 +200,8 @@ spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 				       .fn = fn,
 				       .ctx = ctx,
 				       .taken_ns = audio->start_ns };
-	const struct spanrec_wanted wanted = { .from_ns = audio->start_ns };
+	const struct spanrec_wanted wanted = { .from_ns = audio->start_ns,
+					       .seen = audio->seen };
 	bool hidden = false;
 	int rc;
 
@@ -576,7 +214,9 @@ spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
 			       &rendering, &hidden);
 	if (rc == 0)
 		rc = render_tail(&rendering);
-	if (hidden)
+	if (rc == 0)
+		rc = spanrec_audio_confirm(audio);
+	if (rc == 0 && hidden)
 		log_info("of segments at the same time one is heard at a time; "
 			 "each is heard alone by its own id");
 	if (rc == 0)

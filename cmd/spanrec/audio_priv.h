@@ -3,6 +3,7 @@
  * What the files share that make sound of recordings:
  *
  *   source.c    one recording, frame by frame
+ *   measure.c   how long it is, and with which gaps
  *   order.c     the frames of several in order of time, those that are heard
  *   spans.c     rows of spans of time
  *   withheld.c  what no other hop may tell
@@ -12,6 +13,8 @@
  */
 #ifndef CMD_SPANREC_AUDIO_PRIV_H
 #define CMD_SPANREC_AUDIO_PRIV_H
+
+#include <strings.h>
 
 #include "cmd/spanrec/spanrec.h"
 #include "rtp/red.h"
@@ -48,16 +51,24 @@ void spanrec_source_close(struct spanrec_source **source);
 int spanrec_source_next(struct spanrec_source *source, struct store_item *item,
 			bool *more);
 
-/** What a recording was told of a payload type. */
-void spanrec_source_told(const struct store_format *stored,
-			 struct rtp_format *format);
-
 /** What a payload type means: as told, else as RFC 3551 assigns it. @param
  * fallback room for the latter */
 const struct rtp_format *
 spanrec_source_format(const struct spanrec_source *source,
 		      const struct store_frame *frame,
 		      struct rtp_format *fallback);
+
+/** A format as it is stored. */
+void spanrec_format_read(struct rtp_format *format,
+			 const struct store_format *stored);
+
+/** Is it made of several payloads (RFC 2198)? */
+static inline bool
+spanrec_format_is_red(const struct rtp_format *format)
+{
+	return (format->encoding[0] == 'r' || format->encoding[0] == 'R') &&
+	       strcasecmp(format->encoding, "red") == 0;
+}
 
 /** What a packet carries of those before it (RFC 2198). */
 struct spanrec_spares {
@@ -139,6 +150,18 @@ int spanrec_covered_rest(struct spanrec_covered *covered,
 			 struct spanrec_gaps *gaps)
 	__attribute__((warn_unused_result));
 
+/* ---- measure.c ----------------------------------------------------------- */
+
+/**
+ * A frame or a gap of a recording, in the order of its file.
+ *
+ * @param segment of the selection
+ * @return exit code, told
+ */
+int spanrec_measure_item(struct spanrec_audio *audio, size_t segment,
+			 const struct spanrec_source *source,
+			 const struct store_item *item);
+
 /* ---- follow.c ------------------------------------------------------------ */
 
 /**
@@ -174,6 +197,9 @@ struct spanrec_ordered {
 	const struct store_stream_info *info; /**< borrowed for the call */
 	struct rtp_format format;
 	struct store_frame frame;
+	/** When it was captured; the first of a stream or a talkspurt, if later
+	 * ones passed it: when it would have been without that. */
+	int64_t in_time_ns;
 	const struct spanrec_spares *spares; /**< NULL: none */
 	bool resumes; /**< the one before it in its stream was not heard */
 };
@@ -184,6 +210,8 @@ struct spanrec_wanted {
 	 * as they lie in its file. */
 	bool as_received;
 	int64_t from_ns; /**< nothing long before is read; 0: from the start */
+	/** What is read is measured for this, all of it; NULL: it was before */
+	struct spanrec_audio *seen;
 };
 
 /** @return exit code, which stops */

@@ -14,6 +14,9 @@
 #include "cmd/common/log.h"
 #include "cmd/common/progress.h"
 
+/* So often it is asked whether somebody stops the export. */
+#define STOPPED_PACKETS 256
+
 enum { OUT = 0x200, FORMAT, CHANNELS, MIX, FORCE, NO_CONCEAL };
 
 /** A format, by its name or the end of the file's. */
@@ -206,12 +209,12 @@ choose_format(struct arguments *arguments)
 struct export
 {
 	struct spanrec *spanrec;
-	const struct spanrec_audio *audio;
+	struct spanrec_audio *audio;
 	const struct spanrec_encoding *encoding;
 	struct spanrec_copy copy;
 	void *encoder;
 	struct progress progress;
-	uint64_t written;
+	uint64_t written; /* samples, or packets */
 };
 
 static int
@@ -232,9 +235,20 @@ write_samples(void *ctx, const int16_t *pcm, size_t frames)
 	return 0;
 }
 
+/* All was read and is genuine; now the gaps are known. @return exit code */
+static int
+tell_gaps(struct export *export, struct spanrec_tags *tags)
+{
+	int rc = spanrec_audio_settle(export->audio);
+
+	return rc || !export->encoding->gaps_last
+		   ? rc
+		   : spanrec_tags_gaps(export->audio, tags);
+}
+
 /* @return exit code */
 static int
-write_sound(struct export *export, const struct spanrec_tags *tags)
+write_sound(struct export *export, struct spanrec_tags *tags)
 {
 	const struct spanrec_sound sound = {
 		.channels = spanrec_audio_channels(export->audio),
@@ -250,6 +264,8 @@ write_sound(struct export *export, const struct spanrec_tags *tags)
 		return spanrec_copy_failed(&export->copy, error);
 	rc = spanrec_audio_render(export->spanrec, export->audio, write_samples,
 				  export);
+	if (!rc)
+		rc = tell_gaps(export, tags);
 	error = export->encoding->close(&export->encoder);
 	if (!rc && error < 0)
 		rc = spanrec_copy_failed(&export->copy, error);
@@ -262,7 +278,9 @@ before_packet(void *ctx, int64_t time_ns)
 	struct export *export = ctx;
 	const struct spanrec_audio *audio = export->audio;
 
-	if (spanrec_copy_stopped(&export->copy))
+	/* asking costs as much as a packet */
+	if (export->written++ % STOPPED_PACKETS == 0 &&
+	    spanrec_copy_stopped(&export->copy))
 		return EXIT_FAILED;
 	if (!export->spanrec->quiet)
 		progress_update(&export->progress,
@@ -313,6 +331,8 @@ write_copy(const struct arguments *arguments, struct export *export)
 	int rc = spanrec_tags_make(arguments->spanrec, export->audio,
 				   &arguments->authority, &tags);
 
+	if (!rc && export->encoding && !export->encoding->gaps_last)
+		rc = spanrec_tags_gaps(export->audio, &tags);
 	if (!rc)
 		rc = spanrec_copy_begin(&export->copy, arguments->out);
 	progress_init(&export->progress, "exporting");
@@ -351,8 +371,7 @@ what_is_in(const struct arguments *arguments)
 	}
 }
 
-static int export(struct arguments *arguments,
-		  const struct spanrec_audio *audio)
+static int export(struct arguments *arguments, struct spanrec_audio *audio)
 {
 	struct export export = { .spanrec = arguments->spanrec,
 				 .audio = audio,
@@ -375,21 +394,30 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 	struct spanrec_audio audio = { .selection = selection,
 				       .channels = arguments->channels,
 				       .no_conceal = arguments->no_conceal };
+	const struct spanrec_encoding *encoding;
 	int rc;
 
 	rc = choose_format(arguments);
 	if (rc)
 		return rc;
-	audio.as_received = !arguments->format->encoding;
+	encoding = arguments->format->encoding;
+	audio.as_received = !encoding;
 	rc = spanrec_copy_check(arguments->out, arguments->force);
 	if (!rc)
 		rc = spanrec_authority_open(spanrec, &arguments->authority,
 					    POLICY_RIGHT_EXPORT, arguments->id,
 					    selection);
 	if (!rc)
-		rc = spanrec_audio_measure(spanrec, &audio);
+		rc = !encoding || encoding->gaps_last
+			 ? spanrec_audio_foresee(spanrec, &audio)
+			 : spanrec_audio_measure(spanrec, &audio);
 	if (!rc)
 		rc = export(arguments, &audio);
+	if (rc == SPANREC_AUDIO_AGAIN) {
+		rc = spanrec_audio_measure(spanrec, &audio);
+		if (!rc)
+			rc = export(arguments, &audio);
+	}
 	spanrec_audio_fini(&audio);
 	return rc;
 }

@@ -20,6 +20,7 @@
 
 #define ROUNDS      3
 #define SAMPLES_MAX 8000
+#define FORMATS     6
 
 struct bench {
 	const char *home;
@@ -107,8 +108,10 @@ least(struct bench *bench)
 /* ---- copies -------------------------------------------------------------- */
 
 static void
-copy(struct bench *bench, char *format)
+copy(struct bench *bench, const char *what)
 {
+	bool mix = !strcmp(what, "mix");
+	char format[5];
 	char *argv[] = { (char[]){ "spanrec" },
 			 (char[]){ "-q" },
 			 (char[]){ "export" },
@@ -119,22 +122,25 @@ copy(struct bench *bench, char *format)
 			 bench->path,
 			 (char[]){ "--purpose" },
 			 (char[]){ "quality" },
+			 mix ? (char[]){ "--mix" } : NULL,
 			 NULL };
 	struct spanrec spanrec = { .out = stdout, .home_option = bench->home };
 	struct timespec now;
 
+	snprintf(format, sizeof(format), "%s", mix ? "wav" : what);
 	clock_gettime(CLOCK_REALTIME, &now);
 	spanrec.now_ns = now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
-	must(spanrec_run(&spanrec, 10, argv), format);
+	must(spanrec_run(&spanrec, mix ? 11 : 10, argv), what);
 	spanrec_fini(&spanrec);
 }
 
 int
 main(int argc, char **argv)
 {
-	static char formats[][5] = { "", "wav", "flac", "opus", "pcap" };
+	static const char *const formats[] = { "",     "wav",  "mix",
+					       "flac", "opus", "pcap" };
 	struct bench bench = { 0 };
-	double best[5];
+	double best[FORMATS];
 	size_t i, round;
 
 	if (argc != 2 || store_init() < 0)
@@ -143,7 +149,7 @@ main(int argc, char **argv)
 	bench.home = argv[1];
 	snprintf(bench.path, sizeof(bench.path), "%s.copy", argv[1]);
 	for (round = 0; round < ROUNDS; round++) {
-		for (i = 0; i < 5; i++) {
+		for (i = 0; i < FORMATS; i++) {
 			double began = cpu_s(), took;
 
 			/* a minute each time, and the disk does not matter */
@@ -160,7 +166,7 @@ main(int argc, char **argv)
 		}
 	}
 	printf("a call of %.0f s, G.711, both sides\n", bench.length_s);
-	for (i = 0; i < 5; i++)
+	for (i = 0; i < FORMATS; i++)
 		printf("%-26s %7.2f s %7.0f x real time %5.2f x the first\n",
 		       *formats[i] ? formats[i] : "open, decode, write alone",
 		       best[i], bench.length_s / best[i], best[i] / best[0]);

@@ -173,6 +173,9 @@ flac_close(void **encoder)
 	return rc;
 }
 
-const struct spanrec_encoding spanrec_encoding_flac = { "flac", flac_open,
-							flac_samples,
-							flac_close };
+const struct spanrec_encoding spanrec_encoding_flac = {
+	.name = "flac",
+	.open = flac_open,
+	.samples = flac_samples,
+	.close = flac_close,
+};

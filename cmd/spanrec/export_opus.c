@@ -198,6 +198,9 @@ opus_close(void **encoder)
 	return rc;
 }
 
-const struct spanrec_encoding spanrec_encoding_opus = { "opus", opus_open,
-							opus_samples,
-							opus_close };
+const struct spanrec_encoding spanrec_encoding_opus = {
+	.name = "opus",
+	.open = opus_open,
+	.samples = opus_samples,
+	.close = opus_close,
+};

@@ -264,7 +264,8 @@ int
 spanrec_pcap_write(struct spanrec *spanrec, const struct spanrec_audio *audio,
 		   FILE *to, spanrec_pcap_fn fn, void *ctx, int *error)
 {
-	static const struct spanrec_wanted wanted = { .as_received = true };
+	const struct spanrec_wanted wanted = { .as_received = true,
+					       .seen = audio->seen };
 	struct pcap pcap = { .audio = audio, .to = to, .fn = fn, .ctx = ctx };
 	bool hidden;
 	int rc = write_head(&pcap);
@@ -272,6 +273,8 @@ spanrec_pcap_write(struct spanrec *spanrec, const struct spanrec_audio *audio,
 	if (!rc)
 		rc = spanrec_order_run(spanrec, audio->selection, &wanted,
 				       write_frame, &pcap, &hidden);
+	if (!rc)
+		rc = spanrec_audio_confirm(audio);
 	*error = pcap.error;
 	return rc;
 }

@@ -75,13 +75,19 @@ struct spanrec_tags {
 };
 
 /**
- * @param audio measured
+ * All but the gaps.
+ *
+ * @param audio measured or foreseen
  * @param tags for spanrec_tags_fini in any case
  * @return exit code
  */
 int spanrec_tags_make(const struct spanrec *spanrec,
 		      const struct spanrec_audio *audio,
 		      const struct spanrec_authority *authority,
+		      struct spanrec_tags *tags)
+	__attribute__((warn_unused_result));
+/** Add the gaps. @param audio measured or settled @return exit code */
+int spanrec_tags_gaps(const struct spanrec_audio *audio,
 		      struct spanrec_tags *tags)
 	__attribute__((warn_unused_result));
 void spanrec_tags_fini(struct spanrec_tags *tags);
@@ -97,13 +103,14 @@ struct spanrec_sound {
 	unsigned channels;
 	uint32_t hz;
 	uint64_t frames;
-	const struct spanrec_tags *tags;
+	const struct spanrec_tags *tags; /**< borrowed until it is closed */
 };
 
 /** One format. All give 0 or negative errno; -EOVERFLOW: it cannot hold so
  * much, told by open. */
 struct spanrec_encoding {
 	const char *name;
+	bool gaps_last; /**< gaps may be added to the tags until it is closed */
 	int (*open)(void **encoder, const struct spanrec_sound *sound,
 		    FILE *to);
 	/** @param pcm [frames * channels] */
@@ -123,10 +130,10 @@ typedef int (*spanrec_pcap_fn)(void *ctx, int64_t time_ns);
  * Write the packets of a recording, as they were received: all of them, also
  * those that are not heard since others are, but not what must not be heard.
  *
- * @param audio measured; its channels say which sides
+ * @param audio measured or foreseen; its channels say which sides
  * @param fn called for each packet, before it is written
- * @return exit code; *error is negative where writing failed, and nothing was
- *         said then
+ * @return exit code, SPANREC_AUDIO_AGAIN; *error is negative where writing
+ *         failed, and nothing was said then
  */
 int spanrec_pcap_write(struct spanrec *spanrec,
 		       const struct spanrec_audio *audio, FILE *to,

@@ -7,16 +7,12 @@
 
 struct encoder {
 	FILE *to;
-	unsigned channels;
+	struct spanrec_wav wav;
 };
 
 static int
 wav_open(void **encoder, const struct spanrec_sound *sound, FILE *to)
 {
-	const struct spanrec_wav wav = { .channels = sound->channels,
-					 .hz = sound->hz,
-					 .frames = sound->frames,
-					 .tags = sound->tags };
 	struct encoder *e = calloc(1, sizeof(*e));
 	int rc;
 
@@ -24,8 +20,11 @@ wav_open(void **encoder, const struct spanrec_sound *sound, FILE *to)
 	if (!e)
 		return -ENOMEM;
 	e->to = to;
-	e->channels = sound->channels;
-	rc = spanrec_wav_header(to, &wav);
+	e->wav = (struct spanrec_wav){ .channels = sound->channels,
+				       .hz = sound->hz,
+				       .frames = sound->frames,
+				       .tags = sound->tags };
+	rc = spanrec_wav_header(to, &e->wav);
 	if (rc < 0) {
 		free(e);
 		*encoder = NULL;
@@ -38,16 +37,24 @@ wav_samples(void *encoder, const int16_t *pcm, size_t frames)
 {
 	const struct encoder *e = encoder;
 
-	return spanrec_wav_samples(e->to, pcm, frames * e->channels);
+	return spanrec_wav_samples(e->to, pcm, frames * e->wav.channels);
 }
 
 static int
 wav_close(void **encoder)
 {
-	free(*encoder);
+	struct encoder *e = *encoder;
+	int rc = spanrec_wav_end(e->to, &e->wav);
+
+	free(e);
 	*encoder = NULL;
-	return 0;
+	return rc;
 }
 
-const struct spanrec_encoding spanrec_encoding_wav = { "wav", wav_open,
-						       wav_samples, wav_close };
+const struct spanrec_encoding spanrec_encoding_wav = {
+	.name = "wav",
+	.gaps_last = true,
+	.open = wav_open,
+	.samples = wav_samples,
+	.close = wav_close,
+};

@@ -22,6 +22,14 @@
  * spare. */
 #define WAIT_NS INT64_C(10000000000)
 
+/** A first packet that comes so much later than those after it would have it
+ * was passed by others, or held up; less is usual. More is no such thing. */
+#define LATE_MIN_NS INT64_C(20000000)
+#define LATE_MAX_NS INT64_C(500000000)
+
+/** So many frames after it tell. */
+#define AFTER_FRAMES 16
+
 /** A frame that waits. */
 struct waiting {
 	struct waiting *prev, *next; /**< by time */
@@ -29,6 +37,7 @@ struct waiting {
 	struct store_stream_info info;
 	struct spanrec_ordered ordered;
 	struct spanrec_spares *spares;
+	size_t room; /**< for payload */
 	uint8_t payload[];
 };
 
@@ -40,7 +49,9 @@ struct input {
 	int64_t from_ns, until_ns; /**< when there is sound of it */
 	int weight;                /**< who is heard, of several */
 	int64_t due_ns[STORE_STREAMS_MAX];
+	struct waiting *last[STORE_STREAMS_MAX]; /**< NULL: none waits */
 	bool skipped[STORE_STREAMS_MAX]; /**< the last one was not heard */
+	bool began[STORE_STREAMS_MAX];
 };
 
 struct order {
@@ -49,6 +60,7 @@ struct order {
 	const struct spanrec_wanted *wanted;
 	struct input *inputs;    /**< [selection->count] */
 	struct waiting *waiting; /**< the earliest first */
+	struct waiting *idle;    /**< to be used again, by next */
 	bool hidden;
 };
 
@@ -152,14 +164,25 @@ out_of_memory(void)
 
 /* NOLINTBEGIN(readability-function-size): the macros of utlist nest */
 
-/* Most come last, or nearly so. */
+/* A file has a second of one stream, then of the next: most come soon after
+ * the one before of their stream, or last. */
 static void
 put(struct order *order, struct waiting *w)
 {
-	struct waiting *at = order->waiting ? order->waiting->prev : NULL;
+	struct waiting *last = order->waiting ? order->waiting->prev : NULL;
+	struct waiting **own =
+	    &order->inputs[w->ordered.segment].last[w->ordered.frame.stream];
+	struct waiting *at = *own;
 
-	while (at && precedes(w, at))
-		at = at == order->waiting ? NULL : at->prev;
+	if (at && !precedes(w, at)) {
+		while (at->next && !precedes(w, at->next))
+			at = at->next;
+	} else {
+		at = last;
+		while (at && precedes(w, at))
+			at = at == order->waiting ? NULL : at->prev;
+	}
+	*own = w;
 	if (at)
 		DL_APPEND_ELEM(order->waiting, at, w);
 	else
@@ -170,8 +193,12 @@ static struct waiting *
 take_first(struct order *order)
 {
 	struct waiting *w = order->waiting;
+	struct waiting **own =
+	    &order->inputs[w->ordered.segment].last[w->ordered.frame.stream];
 
 	DL_DELETE(order->waiting, w);
+	if (*own == w)
+		*own = NULL;
 	return w;
 }
 
@@ -182,6 +209,34 @@ free_waiting(struct waiting *w)
 {
 	free(w->spares);
 	free(w);
+}
+
+/* The next one is as long, most likely. */
+static void
+put_aside(struct order *order, struct waiting *w)
+{
+	free(w->spares);
+	w->spares = NULL;
+	w->next = order->idle;
+	order->idle = w;
+}
+
+/* @return NULL: no memory */
+static struct waiting *
+new_waiting(struct order *order, size_t payload_bytes)
+{
+	struct waiting *w = order->idle;
+
+	if (w) {
+		order->idle = w->next;
+		if (w->room >= payload_bytes)
+			return w;
+		free_waiting(w);
+	}
+	w = malloc(sizeof(*w) + payload_bytes);
+	if (w)
+		w->room = payload_bytes;
+	return w;
 }
 
 /* Of packets with redundancy. @return 0, -ENOMEM */
@@ -206,8 +261,9 @@ static int
 wait_for_turn(struct order *order, size_t i, const struct store_frame *frame)
 {
 	struct input *input = &order->inputs[i];
-	struct waiting *w = malloc(sizeof(*w) + frame->payload_bytes);
+	struct waiting *w = new_waiting(order, frame->payload_bytes);
 	struct rtp_format fallback;
+	const struct rtp_format *format;
 
 	if (!w)
 		return out_of_memory();
@@ -223,14 +279,62 @@ wait_for_turn(struct order *order, size_t i, const struct store_frame *frame)
 					       .frame = *frame };
 	memcpy(w->payload, frame->payload, frame->payload_bytes);
 	w->ordered.frame.payload = w->payload;
-	if (!order->wanted->as_received && take_apart(input->source, w) < 0) {
-		free_waiting(w);
-		return out_of_memory();
+	format = spanrec_source_format(input->source, frame, &fallback);
+	if (!order->wanted->as_received && spanrec_format_is_red(format)) {
+		if (take_apart(input->source, w) < 0) {
+			free_waiting(w);
+			return out_of_memory();
+		}
+		format = spanrec_source_format(input->source, &w->ordered.frame,
+					       &fallback);
 	}
-	w->ordered.format =
-	    *spanrec_source_format(input->source, &w->ordered.frame, &fallback);
+	w->ordered.format = *format;
 	put(order, w);
 	return 0;
+}
+
+/* When a frame would have come on the way that another one took, which is
+ * behind it by its timestamp. */
+static int64_t
+by_another(const struct waiting *w, const struct waiting *other)
+{
+	const struct store_frame *a = &w->ordered.frame,
+				 *b = &other->ordered.frame;
+	int64_t ticks = (int32_t)(b->timestamp - a->timestamp);
+	uint32_t clock_hz = other->ordered.format.clock_hz;
+
+	if (ticks < 0 || !clock_hz || clock_hz != w->ordered.format.clock_hz)
+		return INT64_MAX;
+	return b->time_ns - ticks * 1000000000 / clock_hz;
+}
+
+/* All that follows is placed by the first frame. So if that came late, it goes
+ * by those after it: packets may be late, but none is early. */
+static int64_t
+in_time(const struct order *order, const struct waiting *w)
+{
+	const struct store_frame *frame = &w->ordered.frame;
+	struct input *input = &order->inputs[w->ordered.segment];
+	int64_t least_ns = frame->time_ns, other_ns;
+	const struct waiting *next;
+	unsigned n = 0;
+
+	if (input->began[frame->stream] && !frame->marker)
+		return frame->time_ns;
+	input->began[frame->stream] = true;
+	for (next = order->waiting; next && n < AFTER_FRAMES;
+	     next = next->next) {
+		if (next->ordered.segment != w->ordered.segment ||
+		    next->ordered.frame.stream != frame->stream)
+			continue;
+		n++;
+		other_ns = by_another(w, next);
+		if (other_ns < least_ns &&
+		    frame->time_ns - other_ns <= LATE_MAX_NS)
+			least_ns = other_ns;
+	}
+	return frame->time_ns - least_ns > LATE_MIN_NS ? least_ns
+						       : frame->time_ns;
 }
 
 /* @return exit code */
@@ -246,6 +350,7 @@ let_go(struct order *order, struct waiting *w, spanrec_ordered_fn fn, void *ctx)
 		return 0;
 	}
 	w->ordered.resumes = *skipped;
+	w->ordered.in_time_ns = in_time(order, w);
 	*skipped = false;
 	return fn(ctx, &w->ordered);
 }
@@ -260,7 +365,7 @@ release(struct order *order, int64_t until_ns, spanrec_ordered_fn fn, void *ctx)
 		struct waiting *w = take_first(order);
 
 		rc = let_go(order, w, fn, ctx);
-		free_waiting(w);
+		put_aside(order, w);
 	}
 	return rc;
 }
@@ -292,7 +397,7 @@ open_source(struct order *order, struct input *input, size_t i)
 	int rc = spanrec_source_open(&input->source, order->spanrec, segment);
 	int64_t from_ns = order->wanted->from_ns - WAIT_NS;
 
-	if (rc || order->wanted->from_ns < WAIT_NS ||
+	if (rc || order->wanted->seen || order->wanted->from_ns < WAIT_NS ||
 	    from_ns <= segment->start_ns)
 		return rc;
 	rc = store_reader_seek(input->source->reader, from_ns);
@@ -317,8 +422,11 @@ step(struct order *order, struct input *input)
 	input->over = !more;
 	if (!more)
 		spanrec_source_close(&input->source);
-	if (!more || item.type != STORE_ITEM_FRAME)
-		return 0;
+	else if (order->wanted->seen)
+		rc = spanrec_measure_item(order->wanted->seen, i, input->source,
+					  &item);
+	if (rc || !more || item.type != STORE_ITEM_FRAME)
+		return rc;
 	if (item.frame.time_ns > input->newest_ns)
 		input->newest_ns = item.frame.time_ns;
 	return wait_for_turn(order, i, &item.frame);
@@ -354,6 +462,10 @@ finish(struct order *order)
 
 	DL_FOREACH_SAFE(order->waiting, w, next)
 	{
+		free_waiting(w);
+	}
+	while ((w = order->idle)) {
+		order->idle = w->next;
 		free_waiting(w);
 	}
 	for (i = 0; i < order->selection->count; i++)

@@ -71,7 +71,7 @@ earlier_ns(const struct store_format *stored, const struct store_frame *frame)
 
 	if (!stored)
 		return 0;
-	spanrec_source_told(stored, &format);
+	spanrec_format_read(&format, stored);
 	units = rtp_earlier(&format, frame->payload, frame->payload_bytes);
 	ns = units == RTP_EARLIER_UNKNOWN ? 2 * second_ns
 					  : units * second_ns / format.clock_hz;

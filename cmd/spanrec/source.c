@@ -77,8 +77,8 @@ spanrec_source_close(struct spanrec_source **source)
 }
 
 void
-spanrec_source_told(const struct store_format *stored,
-		    struct rtp_format *format)
+spanrec_format_read(struct rtp_format *format,
+		    const struct store_format *stored)
 {
 	snprintf(format->encoding, sizeof(format->encoding), "%s",
 		 stored->encoding);
@@ -87,6 +87,15 @@ spanrec_source_told(const struct store_format *stored,
 	format->clock_hz = stored->clock_hz;
 	format->channels = stored->channels;
 	format->payload_type = stored->payload_type;
+}
+
+static void
+note_format(struct spanrec_source *source, unsigned stream,
+	    const struct store_format *stored)
+{
+	uint8_t type = stored->payload_type % SPANREC_PAYLOAD_TYPES;
+
+	spanrec_format_read(&source->format[stream][type], stored);
 }
 
 const struct rtp_format *
@@ -126,12 +135,9 @@ spanrec_source_unpack(const struct spanrec_source *source,
 {
 	struct rtp_red_block blocks[RTP_RED_BLOCKS_MAX];
 	struct rtp_format room;
-	const char *encoding =
-	    spanrec_source_format(source, frame, &room)->encoding;
 	uint32_t count, i;
 
-	if ((*encoding != 'r' && *encoding != 'R') ||
-	    strcasecmp(encoding, "red"))
+	if (!spanrec_format_is_red(spanrec_source_format(source, frame, &room)))
 		return false;
 	count = rtp_red_read(blocks, frame->payload, frame->payload_bytes);
 	if (!count)
@@ -178,11 +184,7 @@ spanrec_source_next(struct spanrec_source *source, struct store_item *item,
 		if (item->type == STORE_ITEM_STREAM)
 			source->info[item->stream] = item->info;
 		else if (item->type == STORE_ITEM_FORMAT)
-			spanrec_source_told(
-			    &item->format,
-			    &source->format[item->stream]
-					   [item->format.payload_type %
-					    SPANREC_PAYLOAD_TYPES]);
+			note_format(source, item->stream, &item->format);
 		*more = item->type == STORE_ITEM_FRAME ||
 			item->type == STORE_ITEM_GAP;
 		if (*more)

@@ -854,7 +854,13 @@ struct spanrec_audio {
 	bool torn; /**< interrupted, and damaged where it ends */
 	bool as_received; /**< given: packets are wanted, and no decoder */
 	struct spanrec_withheld *withheld; /**< [segments of the selection] */
+	struct spanrec_covered **covered;  /**< [likewise]; NULL: not read, or
+					    * its gaps are told */
 	struct spanrec_gaps gaps; /**< of all segments, in order of time */
+	bool no_digits; /**< foreseen only if none was left out */
+	bool surprise;  /**< a gap that was not foreseen */
+	struct spanrec_audio *seen; /**< what is foreseen was not read yet, and
+				     * is measured here while it is */
 };
 
 /** @param pcm [frames * channels] @return 0, or an exit code, which stops */
@@ -891,13 +897,33 @@ int spanrec_audio_check(const struct spanrec *spanrec,
 int spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 	__attribute__((warn_unused_result));
 
+/**
+ * The same, for a copy that has no name until it is whole: where all recordings
+ * tell at their end what is in them, and nothing but keyed digits was left out,
+ * that is believed for now, and gaps are not known yet. Rendering proves it.
+ * Else they are measured.
+ */
+int spanrec_audio_foresee(struct spanrec *spanrec, struct spanrec_audio *audio)
+	__attribute__((warn_unused_result));
+
+/** What has been foreseen was not so: forget what was written, measure, and
+ * begin anew. */
+#define SPANREC_AUDIO_AGAIN (-EAGAIN)
+
+/** After all was read: was it as foreseen? @return 0, SPANREC_AUDIO_AGAIN */
+int spanrec_audio_confirm(const struct spanrec_audio *audio)
+	__attribute__((warn_unused_result));
+/** ... then all is known of it, the gaps as well. @return exit code */
+int spanrec_audio_settle(struct spanrec_audio *audio)
+	__attribute__((warn_unused_result));
+
 void spanrec_audio_fini(struct spanrec_audio *audio);
 
 /** Begin so much later; it must be less than the length. */
 void spanrec_audio_skip(struct spanrec_audio *audio, int64_t offset_ns);
 
 /** Give fn the sound: audio->frames frames, no more and no less.
- * @return exit code */
+ * @return exit code, SPANREC_AUDIO_AGAIN */
 int spanrec_audio_render(struct spanrec *spanrec,
 			 const struct spanrec_audio *audio,
 			 spanrec_audio_fn fn, void *ctx)
@@ -973,11 +999,15 @@ struct spanrec_wav {
 };
 
 /**
- * Write a WAV header.
+ * Write a WAV header. With tags the file is not whole before spanrec_wav_end.
  *
  * @return 0, -EOVERFLOW (WAV counts bytes in 32 bits), -EIO and others of stdio
  */
 int spanrec_wav_header(FILE *to, const struct spanrec_wav *wav)
+	__attribute__((warn_unused_result));
+/** After the samples: the tags, as they are by then. @param to a file, at its
+ * end @return as above */
+int spanrec_wav_end(FILE *to, const struct spanrec_wav *wav)
 	__attribute__((warn_unused_result));
 /** Is there a WAV header for so much? */
 bool spanrec_wav_fits(const struct spanrec_wav *wav);

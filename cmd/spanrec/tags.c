@@ -161,28 +161,38 @@ add_gaps(const struct spanrec_audio *audio, const struct spanrec_marks *marks,
 	return rc;
 }
 
+static int
+out_of_memory(void)
+{
+	log_error("not enough memory for what the copy is to tell");
+	return exit_code(-ENOMEM);
+}
+
 int
 spanrec_tags_make(const struct spanrec *spanrec,
 		  const struct spanrec_audio *audio,
 		  const struct spanrec_authority *authority,
 		  struct spanrec_tags *tags)
 {
-	struct spanrec_marks marks;
-	int rc, error;
+	int error;
 
 	*tags = (struct spanrec_tags){ 0 };
-	rc = spanrec_marks_make(audio, &marks);
-	if (rc)
-		return rc;
 	error = add_call(spanrec, audio, tags);
 	error |= add_copy(spanrec, authority, tags);
-	error |= add_gaps(audio, &marks, tags);
+	return error < 0 ? out_of_memory() : 0;
+}
+
+int
+spanrec_tags_gaps(const struct spanrec_audio *audio, struct spanrec_tags *tags)
+{
+	struct spanrec_marks marks;
+	int rc = spanrec_marks_make(audio, &marks), error;
+
+	if (rc)
+		return rc;
+	error = add_gaps(audio, &marks, tags);
 	spanrec_marks_fini(&marks);
-	if (error < 0) {
-		log_error("not enough memory for what the copy is to tell");
-		return exit_code(-ENOMEM);
-	}
-	return 0;
+	return error < 0 ? out_of_memory() : 0;
 }
 
 void

@@ -10,9 +10,10 @@
  *   "bext" | 602 | description 256 | originator 32 | reference 32 |
  *          date 10 | time 8 | samples since midnight 8 | version 2 | zeros
  *                                             EBU Tech 3285: when it began, UTC
- *   "LIST" | bytes | INFO | four letters | bytes | text, zero, even ...
  * and then
  *   "data" | bytes | samples ...
+ * and, if there is more to tell, which is known when all was read,
+ *   "LIST" | bytes | INFO | four letters | bytes | text, zero, even ...
  */
 #include "cmd/spanrec/export_priv.h"
 
@@ -24,6 +25,9 @@
 #define FORMAT_BYTES 16
 #define SAMPLE_BYTES 2
 #define BEXT_BYTES   602
+
+/** Of the LIST: for as many gaps as tags have, and then some. */
+#define LIST_BYTES_MAX (1 << 20)
 
 static void
 put_le16(uint8_t *p, uint32_t v)
@@ -98,12 +102,6 @@ list_bytes(const struct spanrec_tags *tags)
 	for (i = 0; i < INFOS; i++)
 		n += info_bytes(strlen(spanrec_tags_value(tags, infos[i].tag)));
 	return n;
-}
-
-static size_t
-tags_bytes(const struct spanrec_tags *tags)
-{
-	return tags ? 8 + BEXT_BYTES + 8 + list_bytes(tags) : 0;
 }
 
 /* Up to 2 zeros: the end of a text, and what makes it even. */
@@ -182,14 +180,11 @@ write_bext(FILE *to, const struct spanrec_wav *wav)
 }
 
 static int
-write_tags(FILE *to, const struct spanrec_wav *wav)
+write_list(FILE *to, const struct spanrec_tags *tags)
 {
-	const struct spanrec_tags *tags = wav->tags;
-	int rc = write_bext(to, wav);
+	int rc = write_chunk_head(to, "LIST", (uint32_t)list_bytes(tags));
 	size_t i;
 
-	if (!rc)
-		rc = write_chunk_head(to, "LIST", (uint32_t)list_bytes(tags));
 	if (!rc)
 		rc = write_bytes(to, "INFO", 4);
 	for (i = 0; !rc && i < INFOS; i++)
@@ -204,14 +199,22 @@ write_tags(FILE *to, const struct spanrec_wav *wav)
 static size_t
 before_data(const struct spanrec_wav *wav)
 {
-	return 4 + 8 + FORMAT_BYTES + tags_bytes(wav->tags) + 8;
+	return 4 + 8 + FORMAT_BYTES + (wav->tags ? 8 + BEXT_BYTES : 0) + 8;
+}
+
+static uint32_t
+data_bytes(const struct spanrec_wav *wav)
+{
+	return (uint32_t)wav->frames * wav->channels * SAMPLE_BYTES;
 }
 
 bool
 spanrec_wav_fits(const struct spanrec_wav *wav)
 {
-	return wav->frames <= (UINT32_MAX - before_data(wav)) /
-				  ((uint64_t)wav->channels * SAMPLE_BYTES);
+	size_t others = before_data(wav) + (wav->tags ? LIST_BYTES_MAX : 0);
+
+	return wav->frames <=
+	       (UINT32_MAX - others) / ((uint64_t)wav->channels * SAMPLE_BYTES);
 }
 
 static int
@@ -232,20 +235,42 @@ write_format(FILE *to, const struct spanrec_wav *wav)
 int
 spanrec_wav_header(FILE *to, const struct spanrec_wav *wav)
 {
-	uint32_t data;
+	uint32_t data = data_bytes(wav);
 	int rc;
 
 	if (!spanrec_wav_fits(wav))
 		return -EOVERFLOW;
-	data = (uint32_t)wav->frames * wav->channels * SAMPLE_BYTES;
 	rc = write_chunk_head(to, "RIFF", (uint32_t)before_data(wav) + data);
 	if (!rc)
 		rc = write_bytes(to, "WAVE", 4);
 	if (!rc)
 		rc = write_format(to, wav);
 	if (!rc && wav->tags)
-		rc = write_tags(to, wav);
+		rc = write_bext(to, wav);
 	return rc ? rc : write_chunk_head(to, "data", data);
+}
+
+int
+spanrec_wav_end(FILE *to, const struct spanrec_wav *wav)
+{
+	uint8_t bytes[4];
+	size_t list;
+	int rc;
+
+	if (!wav->tags)
+		return 0;
+	list = 8 + list_bytes(wav->tags);
+	if (list > LIST_BYTES_MAX)
+		return -EOVERFLOW;
+	rc = write_list(to, wav->tags);
+	if (rc < 0)
+		return rc;
+	/* what the header said ended with the samples */
+	put_le32(bytes, (uint32_t)(before_data(wav) + list) + data_bytes(wav));
+	if (fseek(to, 4, SEEK_SET) < 0)
+		return -errno;
+	rc = write_bytes(to, bytes, sizeof(bytes));
+	return rc == 0 && fseek(to, 0, SEEK_END) < 0 ? -errno : rc;
 }
 
 int

@@ -68,6 +68,7 @@ spanrec_withheld_add(struct spanrec_withheld *withheld, enum store_side side,
 	struct spanrec_span span = { gap->from_ns, gap->until_ns };
 	struct spanrec_withheld_gap *gaps;
 
+	withheld->in_order = false;
 	/* packets that overtook each other */
 	if (span.until_ns < span.from_ns)
 		span = (struct spanrec_span){ gap->until_ns, gap->from_ns };

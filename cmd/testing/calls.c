@@ -13,6 +13,7 @@
 #define START_B (TESTING_CALL_A_NS + 300 * SECOND)
 #define START_C (TESTING_CALL_A_NS + 900 * SECOND)
 #define START_D (TESTING_CALL_A_NS + 1500 * SECOND)
+#define START_E (TESTING_CALL_A_NS + 1800 * SECOND)
 
 #define GAP_AT     50 /**< packets before it */
 #define GAP_LENGTH 10
@@ -156,7 +157,7 @@ commit(struct store_archive *archive, const struct store_segment *segment)
 
 static void
 record(struct store_archive *archive, struct store_segment *segment,
-       const struct side sides[2])
+       const struct side sides[2], testing_call_fn before_end)
 {
 	const struct store_recording_spec spec = {
 		.id = segment->id,
@@ -192,6 +193,8 @@ record(struct store_archive *archive, struct store_segment *segment,
 		put_stream(recording, i, &sides[i], segment->start_ns);
 		count_stream(segment, i, &sides[i], info.ssrc);
 	}
+	if (before_end)
+		must(before_end(recording, segment));
 	must(store_recording_finish(recording, segment, &result));
 	store_recording_free(&recording, false);
 	segment->bytes = result.payload_bytes;
@@ -222,17 +225,17 @@ testing_calls_fill(const char *dir,
 
 	describe(segment, call[0], 1, TESTING_CALL_A_NS, TESTING_CALL_A_NS);
 	segment->end_ns = TESTING_CALL_A_NS + 3 * SECOND;
-	record(archive, segment, a1);
+	record(archive, segment, a1, NULL);
 	describe(segment, call[0], 2, TESTING_CALL_A_NS,
 		 TESTING_CALL_A_NS + 3 * SECOND);
 	segment->end_ns = TESTING_CALL_A_NS + 6 * SECOND;
-	record(archive, segment, a2);
+	record(archive, segment, a2, NULL);
 	describe(segment, call[1], 1, START_B, START_B);
 	segment->end_ns = START_B + 2 * SECOND;
 	/* what a phone may send as its name */
 	snprintf(segment->from, sizeof(segment->from), "J\xFCrgen\x1B[2J");
 	snprintf(segment->local, sizeof(segment->local), "2751");
-	record(archive, segment, b);
+	record(archive, segment, b, NULL);
 
 	describe(segment, call[2], 1, START_C, START_C);
 	segment->end_ns = START_C + 20 * SECOND;
@@ -243,6 +246,27 @@ testing_calls_fill(const char *dir,
 	snprintf(segment->reason, sizeof(segment->reason), "exempt");
 	snprintf(segment->rule, sizeof(segment->rule), "works council");
 	commit(archive, segment);
+	free(segment);
+	store_archive_close(&archive);
+}
+
+void
+testing_call_add(const char *dir, char id[STORE_SEGMENT_ID_BYTES],
+		 testing_call_fn before_end)
+{
+	const struct side sides[] = { { 600, 100, false },
+				      { 1100, 100, false } };
+	struct store_segment *segment = malloc(sizeof(*segment));
+	char call[STORE_CALL_ID_BYTES];
+	struct store_archive *archive;
+
+	must(segment ? 0 : -ENOMEM);
+	must(store_archive_open(&archive, dir, STORE_WRITE, NULL, NULL));
+	store_call_id_make(call, START_E, "call-id", "tag", 0);
+	describe(segment, call, 1, START_E, START_E);
+	segment->end_ns = START_E + 2 * SECOND;
+	record(archive, segment, sides, before_end);
+	memcpy(id, segment->id, STORE_SEGMENT_ID_BYTES);
 	free(segment);
 	store_archive_close(&archive);
 }

@@ -27,4 +27,13 @@
 void testing_calls_fill(const char *dir,
 			char call[TESTING_CALLS][STORE_CALL_ID_BYTES]);
 
+/** Changes what a recording says at its end, and its row. @return 0, -errno */
+typedef int (*testing_call_fn)(struct store_recording *recording,
+			       struct store_segment *segment);
+
+/** Write one more call, 14:45, with the sound of call B. Aborts if it cannot.
+ * @param id of its segment */
+void testing_call_add(const char *dir, char id[STORE_SEGMENT_ID_BYTES],
+		      testing_call_fn before_end);
+
 #endif

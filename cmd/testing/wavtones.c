@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * wavtones [-l] FILE.wav: tells what is heard in each channel, as text that a
- * test can compare:
+ * wavtones [-l | -b] FILE.wav: tells what is heard in each channel, as text
+ * that a test can compare:
  *
  *   left 11.000 s
  *     0.000 silence
@@ -14,6 +14,8 @@
  * is left of the run when its sine is taken away tells how pure it is, and
  * shows a second tone from 1 % of the power on. With -l each run has its level
  * too, 0 dB being that of mkpcap's tones: a tone that is there twice has 6 dB.
+ * With -b there is a line for each block instead: frequency (0: silence) and
+ * level of each channel.
  */
 #include <math.h>
 #include <sndfile.h>
@@ -190,13 +192,34 @@ channel_tell(const struct sound *sound)
 	}
 }
 
+static void
+blocks_tell(struct sound *sound)
+{
+	for (sf_count_t i = 0; i < sound->frames / sound->block; i++) {
+		sf_count_t first = i * sound->block;
+
+		for (int k = 0; k < sound->channels; k++) {
+			double hz;
+
+			sound->channel = k;
+			hz = block_hz(sound, first);
+			printf("%s%.0f %.0f", k ? " " : "", hz,
+			       hz > 0 ? level_db(sound, first, sound->block)
+				      : 0);
+		}
+		printf("\n");
+	}
+}
+
 int
 main(int argc, char **argv)
 {
 	static const char *const names[] = { "left", "right" };
 	SF_INFO info = { 0 };
 	bool levels = argc == 3 && strcmp(argv[1], "-l") == 0;
-	const char *path = argc == 2 + levels ? argv[1 + levels] : NULL;
+	bool blocks = argc == 3 && strcmp(argv[1], "-b") == 0;
+	bool option = levels || blocks;
+	const char *path = argc == 2 + option ? argv[1 + option] : NULL;
 	SNDFILE *file = path ? sf_open(path, SFM_READ, &info) : NULL;
 	struct sound sound = { .levels = levels };
 	int rc = EXIT_FAILURE;
@@ -204,7 +227,7 @@ main(int argc, char **argv)
 	if (!file) {
 		fprintf(stderr, "wavtones: %s\n",
 			path ? sf_strerror(NULL)
-			     : "usage: wavtones [-l] FILE.wav");
+			     : "usage: wavtones [-l | -b] FILE.wav");
 		return EXIT_FAILURE;
 	}
 	sound.samples =
@@ -215,7 +238,9 @@ main(int argc, char **argv)
 	sound.channels = info.channels;
 	sound.rate = info.samplerate;
 	sound.block = info.samplerate / BLOCKS_PER_S;
-	for (; sound.channel < sound.channels; sound.channel++) {
+	if (blocks)
+		blocks_tell(&sound);
+	for (; !blocks && sound.channel < sound.channels; sound.channel++) {
 		printf("%s %.3f s\n",
 		       info.channels == 2 ? names[sound.channel] : "mono",
 		       (double)sound.frames / sound.rate);

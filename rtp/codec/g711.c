@@ -58,9 +58,18 @@ static int
 expand(int16_t *pcm, size_t capacity, const uint8_t *payload, size_t n,
        const int16_t *values)
 {
+	size_t i = 0;
+
 	if (n > capacity)
 		return -ENOSPC;
-	for (size_t i = 0; i < n; i++)
+	/* of a long export a tenth; so four at a time */
+	for (; i + 4 <= n; i += 4) {
+		pcm[i] = values[payload[i]];
+		pcm[i + 1] = values[payload[i + 1]];
+		pcm[i + 2] = values[payload[i + 2]];
+		pcm[i + 3] = values[payload[i + 3]];
+	}
+	for (; i < n; i++)
 		pcm[i] = values[payload[i]];
 	return (int)n;
 }
