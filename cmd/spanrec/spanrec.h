@@ -850,10 +850,10 @@ struct spanrec_audio {
 	uint64_t frames;         /**< samples per channel, from start to end */
 	uint64_t frames_unknown; /**< RTP frames without a decoder */
 	char encoding[RTP_ENCODING_BYTES]; /**< of one of these */
-	int64_t heard_ns; /**< end of what there is of the last segment */
 	bool torn; /**< interrupted, and damaged where it ends */
 	bool as_received; /**< given: packets are wanted, and no decoder */
 	struct spanrec_withheld *withheld; /**< [segments of the selection] */
+	struct spanrec_tail *tails; /**< [likewise][STORE_STREAMS_MAX] */
 	struct spanrec_covered **covered;  /**< [likewise]; NULL: not read, or
 					    * its gaps are told */
 	struct spanrec_gaps gaps; /**< of all segments, in order of time */
