@@ -33,6 +33,7 @@ struct hold_item {
 	bool encrypted;
 	bool kernel; /**< a gap: while the kernel dropped frames */
 	bool tone;   /**< a key is heard in it: it is not to be stored */
+	uint8_t run; /**< for segment_stream */
 	uint32_t bytes; /**< of the item, with its payload */
 	struct capture_flow_key key;
 	const struct writer_media *media; /**< a copy that lives with the hold */

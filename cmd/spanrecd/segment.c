@@ -175,7 +175,7 @@ same_stream(const struct store_stream_info *info, enum store_side side,
 
 int
 segment_stream(struct segment *s, enum sip_party speaker,
-	       const struct capture_flow_key *key)
+	       const struct capture_flow_key *key, uint32_t run)
 {
 	bool left = (speaker == SIP_CALLER) == s->left_is_caller;
 	enum store_side side = left ? STORE_LEFT : STORE_RIGHT;
@@ -185,7 +185,7 @@ segment_stream(struct segment *s, enum sip_party speaker,
 	for (i = 0; i < s->row.streams_count; i++)
 		if (same_stream(&s->info[i], side, key))
 			return (int)i;
-	if (i == STORE_STREAMS_MAX)
+	if (i == STORE_STREAMS_MAX || run < segment_run_wanted(i))
 		return -ENOSPC;
 	info = &s->info[i];
 	info->side = side;
@@ -828,7 +828,7 @@ void
 segment_overflow(struct segment *s, const struct segment_input *in,
 		 enum rtp_take kind)
 {
-	struct store_stream *last = &s->row.streams[STORE_STREAMS_MAX - 1];
+	struct store_stream *last = &s->row.streams[s->row.streams_count - 1];
 
 	if (kind == RTP_TAKE_GAP)
 		return;

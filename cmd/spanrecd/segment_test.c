@@ -179,7 +179,7 @@ begin(struct world *w)
 		w->next[i] = 0;
 		assert_int_equal(segment_stream(w->segment,
 						i ? SIP_CALLEE : SIP_CALLER,
-						&key),
+						&key, 1),
 				 i);
 	}
 }
