@@ -22,7 +22,8 @@
 /** Keys of a conversation, the latest. */
 #define SECRETS_MAX 40
 
-/** Streams of it that are decrypted, those that were heard last. */
+/** Streams of it that are decrypted, those that were heard last; and as many
+ * that no key has proved yet. */
 #define SECRETS_STREAMS_MAX 32
 
 struct secrets_keys;
@@ -32,6 +33,7 @@ struct secrets_stream;
 struct secrets {
 	struct secrets_keys *keys; /**< NULL: none were told */
 	struct secrets_stream *first;
+	int64_t now_ns; /**< latest frame so far */
 };
 
 enum secrets_answer {

@@ -250,6 +250,56 @@ too_many(void **state)
 	}
 }
 
+/* Anybody can send packets of streams that he makes up. One that was proved
+ * keeps its place, and what only its session knows: how often its sequence
+ * number has gone round. */
+static void
+made_up_streams(void **state)
+{
+	struct secrets_question q;
+
+	tell(SIP_CALLER, 0, "a");
+	send_by('a');
+	rtp_srtp_set_roc(sender, 3);
+	q = question(SIP_CALLER, 1);
+	assert_int_equal(open_one(&q, 1, 0), SECRETS_DECRYPTED);
+	for (uint16_t i = 0; i < 40 * SECRETS_STREAMS_MAX; i++) {
+		q = question(SIP_CALLER, 100 + i % (4 * SECRETS_STREAMS_MAX));
+		send_by('x');
+		assert_int_equal(open_one(&q, 2, i * MS), SECRETS_REFUSED);
+	}
+	send_by('a');
+	rtp_srtp_set_roc(sender, 3);
+	q = question(SIP_CALLER, 1);
+	assert_int_equal(open_one(&q, 3, 2000 * MS), SECRETS_DECRYPTED);
+}
+
+/* It is known from its first packet on, or from the second. */
+static void
+among_made_up_streams(void **state)
+{
+	uint32_t refused = 0;
+	struct secrets_question q;
+
+	tell(SIP_CALLER, 0, "a");
+	for (uint16_t i = 0; i < 2000; i++) {
+		int64_t time_ns = i * MS;
+
+		if (i % 20 == 10) {
+			send_by('a');
+			rtp_srtp_set_roc(sender, 40);
+			q = question(SIP_CALLER, 1);
+			refused +=
+			    open_one(&q, i / 20, time_ns) == SECRETS_REFUSED;
+		}
+		send_by('x');
+		q = question(SIP_CALLER, 100 + i);
+		assert_int_equal(open_one(&q, i, time_ns), SECRETS_REFUSED);
+	}
+	/* of 100 */
+	assert_true(refused <= 10);
+}
+
 /* Told again it is no other. */
 static void
 told_again(void **state)
@@ -293,6 +343,8 @@ main(void)
 		cmocka_unit_test_teardown(not_said_to_be, clear),
 		cmocka_unit_test_teardown(not_wanted, clear),
 		cmocka_unit_test_teardown(too_many, clear),
+		cmocka_unit_test_teardown(made_up_streams, clear),
+		cmocka_unit_test_teardown(among_made_up_streams, clear),
 		cmocka_unit_test_teardown(told_again, clear),
 		cmocka_unit_test_teardown(no_memory, clear),
 	};
