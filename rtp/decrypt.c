@@ -4,8 +4,9 @@
 
 #include <errno.h>
 #include <stdalign.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "capture/secret.h"
 
 /* So many in a row are refused before all rollovers are tried again: a single
  * bad packet is no reason, and a key that changes begins at a rollover that is
@@ -50,7 +51,7 @@ struct rtp_decrypt {
 int
 rtp_decrypt_new(struct rtp_decrypt **stream, uint32_t ssrc)
 {
-	*stream = calloc(1, sizeof(**stream));
+	*stream = capture_secret_new(sizeof(**stream));
 	if (!*stream)
 		return -ENOMEM;
 	(*stream)->ssrc = ssrc;
@@ -63,8 +64,7 @@ rtp_decrypt_free(struct rtp_decrypt **stream)
 	if (!*stream)
 		return;
 	rtp_srtp_free(&(*stream)->session);
-	explicit_bzero(*stream, sizeof(**stream));
-	free(*stream);
+	capture_secret_free(*stream, sizeof(**stream));
 	*stream = NULL;
 }
 

@@ -428,17 +428,6 @@ truncations(void **state)
 	end(&f);
 }
 
-static void
-no_memory(void **state)
-{
-	struct rtp_decrypt *stream;
-
-	testing_fail_allocation(1);
-	assert_int_equal(rtp_decrypt_new(&stream, SSRC), -ENOMEM);
-	testing_fail_allocation(0);
-	assert_null(stream);
-}
-
 int
 main(void)
 {
@@ -457,7 +446,6 @@ main(void)
 		cmocka_unit_test(asked_again),
 		cmocka_unit_test(all_of_the_packet),
 		cmocka_unit_test(truncations),
-		cmocka_unit_test(no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
