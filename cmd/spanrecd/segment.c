@@ -828,7 +828,8 @@ void
 segment_overflow(struct segment *s, const struct segment_input *in,
 		 enum rtp_take kind)
 {
-	struct store_stream *last = &s->row.streams[s->row.streams_count - 1];
+	struct store_stream *last =
+	    &s->row.streams[SEGMENT_STREAMS_AT_ONCE - 1];
 
 	if (kind == RTP_TAKE_GAP)
 		return;
