@@ -90,7 +90,7 @@ TOOL_BIN := $(patsubst %.c,$B/%,$(TEST_TOOLS))
 BENCH_BIN := $(patsubst %.c,$B/%,$(BENCHES))
 
 # Tests can make any allocation of ours fail; see cmd/testing/testing.h.
-WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 
 .PHONY: all deps deps-build demo check test golden lab layers fuzz bench cov \
 	tidy format corpus soak install clean build-tests build-fuzzers \

@@ -18,6 +18,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "capture/decode_priv.h"
 #include "capture/table.h"
@@ -91,6 +92,18 @@ capture__frags_new(struct capture_frags **frags,
 	return 0;
 }
 
+/* It may be SIP that tells a key. */
+static void
+drop_bytes(struct capture_frags *f, struct datagram *g)
+{
+	f->bytes -= g->room_bytes;
+	if (g->bytes)
+		explicit_bzero(g->bytes, g->room_bytes);
+	free(g->bytes);
+	g->bytes = NULL;
+	g->room_bytes = 0;
+}
+
 void
 capture__frags_free(struct capture_frags **frags)
 {
@@ -99,7 +112,7 @@ capture__frags_free(struct capture_frags **frags)
 
 	if (f) {
 		for (i = 0; i < f->used; i++)
-			free(f->datagrams[i].bytes);
+			drop_bytes(f, &f->datagrams[i]);
 		capture_table_free(&f->table);
 		free(f->datagrams);
 		free(f);
@@ -108,15 +121,6 @@ capture__frags_free(struct capture_frags **frags)
 }
 
 /* ---- the list ------------------------------------------------------------ */
-
-static void
-drop_bytes(struct capture_frags *f, struct datagram *g)
-{
-	f->bytes -= g->room_bytes;
-	free(g->bytes);
-	g->bytes = NULL;
-	g->room_bytes = 0;
-}
 
 static void
 unlink_datagram(struct capture_frags *f, struct datagram *g)
@@ -237,10 +241,13 @@ grow(struct capture_decoder *d, struct datagram *g, uint32_t end_bytes)
 	while (shed && f->bytes - g->room_bytes + room > f->bytes_max)
 		shed = shed_oldest(d);
 	g->frame = frame;
-	bytes = shed ? realloc(g->bytes, room) : NULL;
+	bytes = shed ? malloc(room) : NULL;
 	if (!bytes)
 		return false;
-	f->bytes += room - g->room_bytes;
+	if (g->bytes)
+		memcpy(bytes, g->bytes, g->room_bytes);
+	drop_bytes(f, g);
+	f->bytes += room;
 	g->bytes = bytes;
 	g->room_bytes = room;
 	return true;

@@ -17,6 +17,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
 	ROOM_MIN = 2048,
@@ -33,11 +34,20 @@ capture__half_is_waiting(const struct half *h)
 
 /* ---- buffers ------------------------------------------------------------- */
 
+/* It may be SIP that tells a key. */
+static void
+drop_bytes(struct half *h)
+{
+	if (h->bytes)
+		explicit_bzero(h->bytes, h->room_bytes);
+	free(h->bytes);
+}
+
 void
 capture__half_drop(struct capture_tcp *t, struct half *h)
 {
 	t->bytes -= h->room_bytes + h->parts_room * sizeof(*h->parts);
-	free(h->bytes);
+	drop_bytes(h);
 	free(h->parts);
 	h->bytes = NULL;
 	h->parts = NULL;
@@ -87,9 +97,12 @@ make_room(struct capture_tcp *t, struct half *h, uint32_t bytes)
 	if (room == h->room_bytes)
 		return true;
 	if (is_granted(t, h, room - h->room_bytes))
-		grown = realloc(h->bytes, room);
+		grown = malloc(room);
 	if (!grown)
 		return false;
+	if (h->bytes)
+		memcpy(grown, h->bytes, h->room_bytes);
+	drop_bytes(h);
 	t->bytes += room - h->room_bytes;
 	h->bytes = grown;
 	h->room_bytes = room;

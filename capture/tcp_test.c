@@ -128,6 +128,8 @@ segment(bool from_server, uint32_t client_port, uint32_t sequence,
 	};
 
 	capture_tcp_input(tcp, &pkt);
+	if (n)
+		explicit_bzero(copy, n);
 	free(copy);
 }
 
@@ -208,6 +210,34 @@ test_reader_that_waits(void **state)
 	consume_from = 0;
 	client(113, "n");
 	assert_string_equal(CLIENT, "abcdefghijklm.|n");
+}
+
+/* It may be SIP that tells a key of SRTP: nothing of it stays in memory that
+ * was given back. */
+static void
+test_wiped(void **state)
+{
+	static const char secret[] = "inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1c";
+	char text[1000];
+
+	memset(text, 'x', sizeof(text));
+	memcpy(text + 10, secret, sizeof(secret));
+	testing_watch_free(secret, sizeof(secret) - 1);
+	consume_from = 4000;
+	syn(99);
+	for (uint32_t i = 0; i < 3; i++)
+		segment(false, 40000, 100 + i * 1000, 0, text, 1000);
+	/* one that is not in order, too */
+	segment(false, 40000, 4100, 0, text, 1000);
+	segment(false, 40000, 3100, 0, text, 1000);
+	segment(false, 40000, 5100, CAPTURE_TCP_FIN, text, 1000);
+	pass(60000);
+	assert_int_equal(testing_not_wiped(), 0);
+	syn(99);
+	client(100, text);
+	capture_tcp_free(&tcp);
+	assert_int_equal(testing_not_wiped(), 0);
+	testing_watch_free(NULL, 0);
 }
 
 static void
@@ -896,6 +926,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_in_order),
 		TEST(test_reader_that_waits),
+		TEST(test_wiped),
 		TEST(test_number_wraps),
 		TEST(test_repeated_and_overlapping),
 		TEST(test_hole_acknowledged),

@@ -4,8 +4,9 @@
 
 #include <errno.h>
 #include <stdalign.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "capture/secret.h"
 
 /* So many in a row are refused before all rollovers are tried again: a single
  * bad packet is no reason, and a key that changes begins at a rollover that is
@@ -16,14 +17,27 @@ enum { REFUSED_BEFORE_SEARCH = 4 };
  * them, for a new key is told just before it is used; then one of so many. */
 enum { REFUSED_AT_FIRST = 64, REFUSED_EVERY = 16 };
 
+/* Whoever makes up an SSRC for each packet, or for a few, may not spend what a
+ * stream needs that comes at the same time. What is left for: */
+enum {
+	SEQUENCE = 4, /* packets of a stream in sequence */
+	LEFT_FOR_SEQUENCE = RTP_DECRYPT_TRIES / 4,
+	LEFT_FOR_FIRST = RTP_DECRYPT_TRIES / 2 /* of its packets */
+};
+
+/* So much may be missing in a sequence. */
+enum { MISSING_MAX = 16 };
+
 struct rtp_decrypt {
 	uint32_t ssrc;
 	struct rtp_srtp *session; /* NULL: no key has proved anything yet */
 	uint64_t id;              /* of its key */
 	bool unproved;
 	bool proved;
-	uint32_t refused;    /* in a row, since the keys are these */
-	uint64_t generation; /* of the keys that were tried last */
+	uint32_t refused;              /* in a row, since the keys are these */
+	uint32_t run;                  /* in sequence, so far */
+	struct rtp_decrypt_budget own; /* once it was proved */
+	uint64_t generation;           /* of the keys that were tried last */
 	/* the frame of before */
 	bool kept;
 	enum rtp_decrypt_answer answer;
@@ -37,7 +51,7 @@ struct rtp_decrypt {
 int
 rtp_decrypt_new(struct rtp_decrypt **stream, uint32_t ssrc)
 {
-	*stream = calloc(1, sizeof(**stream));
+	*stream = capture_secret_new(sizeof(**stream));
 	if (!*stream)
 		return -ENOMEM;
 	(*stream)->ssrc = ssrc;
@@ -50,8 +64,7 @@ rtp_decrypt_free(struct rtp_decrypt **stream)
 	if (!*stream)
 		return;
 	rtp_srtp_free(&(*stream)->session);
-	explicit_bzero(*stream, sizeof(**stream));
-	free(*stream);
+	capture_secret_free(*stream, sizeof(**stream));
 	*stream = NULL;
 }
 
@@ -157,36 +170,106 @@ begin_unproved(struct rtp_decrypt *d, const struct rtp_decrypt_keys *keys,
 	return proves(d, d->session, frame);
 }
 
-/* Is the nth that is refused in a row worth a try with all keys? */
-static bool
-is_tried(uint32_t n)
+/* ---- what it may cost ---------------------------------------------------- */
+
+static void
+refill(struct rtp_decrypt_budget *budget, uint64_t generation, int64_t now_ns)
 {
-	return n <= REFUSED_AT_FIRST || n % REFUSED_EVERY == 0;
+	const int64_t try_ns = 1000000000 / RTP_DECRYPT_TRIES_HZ;
+	int64_t more = (now_ns - budget->time_ns) / try_ns;
+
+	if (generation > budget->generation) {
+		budget->generation = generation;
+		budget->tries = RTP_DECRYPT_TRIES;
+		budget->time_ns = now_ns;
+	} else if (more >= RTP_DECRYPT_TRIES - (int64_t)budget->tries) {
+		budget->tries = RTP_DECRYPT_TRIES;
+		if (more > 0)
+			budget->time_ns = now_ns;
+	} else if (more > 0) {
+		budget->tries += (uint32_t)more;
+		budget->time_ns += more * try_ns;
+	}
 }
 
-/* ... and at all rollovers? The first, second, fourth, eighth ... are. */
+/* Has it come to the first, second, fourth, eighth ... that is refused in a
+ * row? All rollovers are tried with these only. */
 static bool
-is_searched(const struct rtp_decrypt *d, const struct rtp_decrypt_keys *keys)
+is_doubled(uint32_t n)
 {
-	uint32_t n = d->refused + 1;
+	return (n & (n - 1)) == 0;
+}
 
-	return (n & (n - 1)) == 0 && *keys->searches > 0 &&
+/* What the nth of them must leave for others to be tried with all keys;
+ * RTP_DECRYPT_TRIES: it never is. */
+static uint32_t
+left_for_others(const struct rtp_decrypt *d,
+		const struct rtp_decrypt_keys *keys, uint32_t n)
+{
+	if (is_doubled(n))
+		return d->run >= SEQUENCE ? 0 : LEFT_FOR_SEQUENCE;
+	if ((keys->secure || d->proved) &&
+	    (n <= REFUSED_AT_FIRST || n % REFUSED_EVERY == 0))
+		return LEFT_FOR_FIRST;
+	return RTP_DECRYPT_TRIES;
+}
+
+/* ... and at all rollovers. */
+static bool
+is_searched(const struct rtp_decrypt *d, const struct rtp_decrypt_keys *keys,
+	    uint32_t n)
+{
+	return is_doubled(n) && keys->secure &&
 	       (!d->session || n >= REFUSED_BEFORE_SEARCH);
+}
+
+static bool
+try_keys(struct rtp_decrypt *d, const struct rtp_decrypt_keys *keys,
+	 bool search, uint32_t left, const struct rtp_frame *frame)
+{
+	struct rtp_decrypt_budget *budget = d->proved ? &d->own : keys->budget;
+	uint32_t each = search ? RTP_DECRYPT_SEARCH : 1;
+	struct rollovers list;
+
+	if (budget->tries < left + each * keys->count)
+		return false;
+	list_rollovers(d, search, &list);
+	for (uint32_t i = 0; i < keys->count; i++) {
+		budget->tries -= each;
+		if (try_key(d, &keys->key[i], &list, frame))
+			return true;
+	}
+	return false;
 }
 
 static bool
 look_for_key(struct rtp_decrypt *d, const struct rtp_decrypt_keys *keys,
 	     const struct rtp_frame *frame)
 {
-	bool search = is_searched(d, keys);
-	struct rollovers list;
+	uint32_t n = d->refused + 1, left = left_for_others(d, keys, n);
 
-	*keys->searches -= search;
-	list_rollovers(d, search, &list);
-	for (uint32_t i = 0; i < keys->count; i++)
-		if (try_key(d, &keys->key[i], &list, frame))
-			return true;
-	return begin_unproved(d, keys, frame);
+	if (left == RTP_DECRYPT_TRIES)
+		return false;
+	refill(d->proved ? &d->own : keys->budget, keys->generation,
+	       frame->time_ns);
+	if (try_keys(d, keys, false, left, frame))
+		return true;
+	/* Without a sequence only while there is plenty. */
+	left = d->run >= SEQUENCE ? 0 : LEFT_FOR_FIRST;
+	return is_searched(d, keys, n) && try_keys(d, keys, true, left, frame);
+}
+
+/* ---- */
+
+static void
+count_run(struct rtp_decrypt *d, const struct rtp_frame *frame)
+{
+	uint32_t step = frame->sequence - d->sequence;
+
+	if (d->run == 0 || step == 0 || step > MISSING_MAX)
+		d->run = 1;
+	else if (d->run < SEQUENCE)
+		d->run++;
 }
 
 static bool
@@ -206,7 +289,7 @@ decrypt(struct rtp_decrypt *d, const struct rtp_decrypt_keys *keys,
 	if (is_gone(d, keys))
 		rtp_srtp_free(&d->session);
 	if ((d->session && proves(d, d->session, frame)) ||
-	    (is_tried(d->refused + 1) && look_for_key(d, keys, frame))) {
+	    look_for_key(d, keys, frame) || begin_unproved(d, keys, frame)) {
 		d->refused = 0;
 		return RTP_DECRYPT_DONE;
 	}
@@ -231,6 +314,7 @@ rtp_decrypt_frame(struct rtp_decrypt *d, struct rtp_frame *frame,
 {
 	if (!d->kept || d->sequence != frame->sequence ||
 	    d->time_ns != frame->time_ns) {
+		count_run(d, frame);
 		d->answer = decrypt(d, keys, frame);
 		d->kept = true;
 		d->sequence = frame->sequence;

@@ -6,8 +6,11 @@
  * met in its middle has a rollover counter that nobody tells. So what the tag
  * of a packet proves is what counts, and nothing else is believed.
  *
- * A packet that no key proves is not sound: it is refused. So that many of
- * them cost little, after the first ones only some are tried with all keys.
+ * A packet that no key proves is not sound: it is refused. Anybody can send
+ * such packets, so to look for their key costs no more than a budget has: a
+ * stream that a key has proved has one of its own, all others of a call have one
+ * together. The less is in it, the more a stream has to have shown that it is
+ * one: what comes in sequence is tried to the last.
  */
 #ifndef RTP_DECRYPT_H
 #define RTP_DECRYPT_H
@@ -28,6 +31,19 @@ struct rtp_decrypt_key {
 	const struct rtp_srtp_key *key;
 };
 
+/** Keys that may be tried at once; when new ones are told it is so many again.
+ * A key costs 1, about 30 us; all its rollovers RTP_DECRYPT_SEARCH. */
+#define RTP_DECRYPT_TRIES    2048
+#define RTP_DECRYPT_SEARCH   10
+#define RTP_DECRYPT_TRIES_HZ 128 /**< that come back, in capture time */
+
+/** What looking for keys may cost yet. All zero: everything. */
+struct rtp_decrypt_budget {
+	uint64_t generation; /**< of the keys, the latest so far */
+	uint32_t tries;
+	int64_t time_ns; /**< they came back until then */
+};
+
 /** Those of a stream, the likeliest first. */
 struct rtp_decrypt_keys {
 	uint64_t generation; /**< another one when the keys are others */
@@ -36,9 +52,11 @@ struct rtp_decrypt_keys {
 	/** For packets that nothing proves (UNAUTHENTICATED_SRTP); NULL: such
 	 * are refused. */
 	const struct rtp_decrypt_key *unproved;
-	/** How often all rollovers may be tried yet, in all streams of a call:
-	 * whoever sends rubbish must not keep this recorder busy. */
-	uint32_t *searches;
+	/** By the SDP it is encrypted; else it mostly is not, and is tried
+	 * seldom, and never at all rollovers. */
+	bool secure;
+	/** Of all streams that nothing has proved, together. */
+	struct rtp_decrypt_budget *budget;
 };
 
 enum rtp_decrypt_answer {
@@ -60,8 +78,8 @@ void rtp_decrypt_free(struct rtp_decrypt **stream);
  *
  * @param frame as the jitter buffer gives it; DONE: its payload and body are
  *        the decrypted ones, borrowed until the next call
- * @cost 3 us for 20 ms of G.711; of what is refused mostly that, and 0.3 ms for
- *       each key where all rollovers are tried
+ * @cost 3 us for 20 ms of G.711; of what is refused mostly that, 30 us for each
+ *       key where they are tried, and 0.3 ms where all rollovers are
  */
 enum rtp_decrypt_answer
 rtp_decrypt_frame(struct rtp_decrypt *stream, struct rtp_frame *frame,

@@ -53,6 +53,9 @@
  * exceeds MAX_DROPOUT and the slots of most set-ups together. */
 #define SHED_BITS 4096u
 
+/* So far rtp_jitter_run looks. */
+#define RUN_NUMBERS 8u
+
 /* Frames taken before the room they held is given back, at the latest. */
 #define PUBLISH_EVERY 8
 
@@ -877,6 +880,27 @@ rtp_jitter_peek(struct rtp_jitter *jitter, int64_t due_ns,
 	if (kind == RTP_TAKE_NONE)
 		publish_progress(&jitter->consumer);
 	return kind;
+}
+
+uint32_t
+rtp_jitter_run(struct rtp_jitter *jitter, const struct rtp_frame *frame)
+{
+	const struct consumer *c = &jitter->consumer;
+	int64_t until_ns = frame->time_ns + jitter->producer.window_ns;
+	uint32_t run = 1;
+
+	for (uint32_t i = 1; i <= RUN_NUMBERS; i++) {
+		uint32_t sequence = frame->sequence + i;
+		uint64_t slot = atomic_load_explicit(
+		    &jitter->slots[sequence & c->mask], memory_order_acquire);
+		const struct entry *e;
+
+		if ((uint32_t)slot == MARK || slot_sequence(slot) != sequence)
+			continue;
+		e = at(jitter, c->log, (uint32_t)slot);
+		run += e->due_ns <= until_ns;
+	}
+	return run;
 }
 
 enum rtp_take

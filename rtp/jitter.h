@@ -167,6 +167,16 @@ enum rtp_take rtp_jitter_take(struct rtp_jitter *jitter, int64_t due_ns,
 enum rtp_take rtp_jitter_peek(struct rtp_jitter *jitter, int64_t due_ns,
 			      struct rtp_frame *frame);
 
+/**
+ * How many frames there are of a frame that was peeked at and the eight numbers
+ * after it, captured until a window after it: the same for any timing of the
+ * threads. A stream has several, one that somebody made up may have one.
+ *
+ * @thread consumer
+ */
+uint32_t rtp_jitter_run(struct rtp_jitter *jitter,
+			const struct rtp_frame *frame);
+
 /** Fetch the memory that the next take will look at first. @thread consumer */
 void rtp_jitter_prefetch_take(const struct rtp_jitter *jitter);
 

@@ -14,6 +14,8 @@
 #include <srtp2/crypto_types.h>
 #include <srtp2/srtp.h>
 
+#include "rtp/rtp.h"
+
 /* Packets that came before and come again are told apart over this distance;
  * the jitter buffer has left nothing to tell. */
 enum { REPLAY_WINDOW = 128 };
@@ -27,6 +29,7 @@ struct rtp_srtp {
 	uint32_t roc;
 	bool mki;
 	uint32_t rtcp_bytes_min;
+	uint32_t trailer_bytes; /* of each packet of SRTP: MKI and tag */
 };
 
 static const struct {
@@ -150,6 +153,15 @@ set_services(srtp_crypto_policy_t *policy, const struct rtp_srtp_key *key)
 	policy->sec_serv = (srtp_sec_serv_t)services;
 }
 
+static uint32_t
+tag_of(const struct rtp_srtp_key *key)
+{
+	bool aead = key->suite == RTP_SRTP_AEAD_AES_128_GCM ||
+		    key->suite == RTP_SRTP_AEAD_AES_256_GCM;
+
+	return key->unauthenticated && !aead ? 0 : suites[key->suite].tag_bytes;
+}
+
 /* Most significant byte first, with zeros before. */
 static void
 put_mki(uint8_t *bytes, const struct rtp_srtp_key *key)
@@ -243,6 +255,7 @@ rtp_srtp_new(struct rtp_srtp **srtp, const struct rtp_srtp_key *key,
 	s->mki = key->mki_bytes > 0;
 	s->rtcp_bytes_min = (uint32_t)(RTCP_HEAD_BYTES + INDEX_BYTES) +
 			    key->mki_bytes + suites[key->suite].tag_bytes;
+	s->trailer_bytes = key->mki_bytes + tag_of(key);
 	r = create(s, key);
 	if (r < 0) {
 		free(s);
@@ -308,6 +321,23 @@ rtp_srtp_protect(struct rtp_srtp *srtp, uint8_t *packet, size_t *n)
 	return 0;
 }
 
+/* libsrtp2 subtracts the lengths of MKI and tag from that of the packet, and
+ * does not always look whether there is so much: where the MKI lies in the head
+ * the rest is taken for 4 GB. */
+static bool
+is_long_enough(const struct rtp_srtp *srtp, const uint8_t *packet, size_t n)
+{
+	struct rtp_hdr hdr = { 0 };
+
+	if (n < RTP_FIXED_BYTES)
+		return false;
+	/* Where the padding ends is encrypted. */
+	hdr.flags = packet[0] & 0x1f;
+	return rtp_hdr_parse_body(&hdr, packet + RTP_FIXED_BYTES,
+				  n - RTP_FIXED_BYTES) == 0 &&
+	       hdr.payload_bytes >= srtp->trailer_bytes;
+}
+
 int
 rtp_srtp_unprotect(struct rtp_srtp *srtp, uint8_t *packet, size_t *n)
 {
@@ -315,6 +345,8 @@ rtp_srtp_unprotect(struct rtp_srtp *srtp, uint8_t *packet, size_t *n)
 	int r;
 
 	assert(*n <= UINT16_MAX);
+	if (!is_long_enough(srtp, packet, *n))
+		return -EBADMSG;
 	r = answer(
 	    srtp, srtp_unprotect_mki(srtp->session, packet, &bytes, srtp->mki));
 	if (r == 0)

@@ -238,6 +238,44 @@ truncations(void **state)
 	}
 }
 
+/* Where there is no room for MKI and tag behind the head, the bytes of the head
+ * are not taken for the MKI: it is its SSRC, or zeros as in the payload. */
+static void
+mki_in_the_head(void **state)
+{
+	static const uint8_t flags[] = { 0x80, 0x81, 0x90, 0xb0, 0x92 };
+
+	for (int i = 0; i < RTP_SRTP_SUITES_COUNT * 4; i++) {
+		struct rtp_srtp_key key = key_of(i / 4, 3);
+		size_t end = HEADER + 12 + rtp_srtp_tag_bytes(key.suite) + 4;
+		struct rtp_srtp *srtp;
+
+		key.mki_bytes = i & 1 ? 4 : 1;
+		key.mki = i & 1 ? 0x01020304 : 0;
+		key.unauthenticated = i & 2;
+		srtp = session(&key, false);
+		for (size_t n = 0; n < end * sizeof(flags); n++) {
+			size_t m = n / sizeof(flags);
+			uint8_t *packet = calloc(1, m + 1), *copy;
+
+			assert_non_null(packet);
+			packet[0] = flags[n % sizeof(flags)];
+			if (m >= HEADER)
+				memcpy(packet + 8, "\1\2\3\4", 4);
+			copy = testing_copy(packet, m);
+			if (!key.unauthenticated)
+				assert_int_equal(
+				    rtp_srtp_unprotect(srtp, copy, &m),
+				    -EBADMSG);
+			else
+				(void)!rtp_srtp_unprotect(srtp, copy, &m);
+			free(copy);
+			free(packet);
+		}
+		rtp_srtp_free(&srtp);
+	}
+}
+
 static void
 suites_by_name(void **state)
 {
@@ -275,6 +313,7 @@ main(void)
 		cmocka_unit_test(rollover),
 		cmocka_unit_test(seen_before),
 		cmocka_unit_test(truncations),
+		cmocka_unit_test(mki_in_the_head),
 		cmocka_unit_test(suites_by_name),
 		cmocka_unit_test(no_memory),
 	};

@@ -18,6 +18,7 @@
  * another hop declares is added, and only what the same hop says differently
  * is replaced.
  */
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,10 +37,20 @@ emit_media(struct sip_call_state *call, enum sip_event_type type,
 					    .party = media->party });
 }
 
+/* With as many as there are: whoever offers many streams offers few keys. */
+static size_t
+crypto_bytes(const struct sip_crypto_list *list)
+{
+	return offsetof(struct sip_crypto_list, crypto) +
+	       list->count * sizeof(list->crypto[0]);
+}
+
 static void
 stream_free(struct sip_stream *s)
 {
-	capture_secret_free((void *)s->media.crypto, sizeof(*s->media.crypto));
+	if (s->media.crypto)
+		capture_secret_free((void *)s->media.crypto,
+				    crypto_bytes(s->media.crypto));
 	free(s);
 }
 
@@ -52,9 +63,9 @@ stream_keys(struct sip_stream *s)
 
 	if (!s->media.crypto)
 		return;
-	own = capture_secret_new(sizeof(*own));
+	own = capture_secret_new(crypto_bytes(s->media.crypto));
 	if (own)
-		*own = *s->media.crypto;
+		memcpy(own, s->media.crypto, crypto_bytes(s->media.crypto));
 	s->media.crypto = own;
 }
 

@@ -90,7 +90,7 @@ test_svg(void **state)
 	assert_has((char *)bytes, ">loss: 1, 0.220 s</text>");
 	/* from 0.98 s on, 900 columns are 3 s */
 	assert_has((char *)bytes,
-		   "<rect x=\"314\" y=\"200\" width=\"66\" height=\"120\" "
+		   "<rect x=\"314\" y=\"200\" width=\"67\" height=\"120\" "
 		   "fill=\"#d62728\"><title>right: loss, 0.220 s</title>");
 	assert_has((char *)bytes, "</svg>\n");
 	free(bytes);
@@ -119,8 +119,8 @@ test_png(void **state)
 	assert_memory_equal(PIXEL(100, 55), "\xF2\xF2\xF2", 3);
 	assert_memory_equal(PIXEL(313, 205), "\xF2\xF2\xF2", 3);
 	assert_memory_equal(PIXEL(314, 205), "\xD6\x27\x28", 3);
-	assert_memory_equal(PIXEL(379, 205), "\xD6\x27\x28", 3);
-	assert_memory_equal(PIXEL(380, 205), "\xF2\xF2\xF2", 3);
+	assert_memory_equal(PIXEL(380, 205), "\xD6\x27\x28", 3);
+	assert_memory_equal(PIXEL(381, 205), "\xF2\xF2\xF2", 3);
 	assert_memory_equal(PIXEL(330, 270), "\xD6\x27\x28", 3);
 	assert_memory_equal(PIXEL(100, 270), "\x31\xA3\x54", 3);
 	/* the L of "left" begins with an upright line */

@@ -50,6 +50,7 @@ struct flow_binding {
 	bool encrypted;
 	bool events;       /**< keys are sent as events, not as sound */
 	bool over;         /**< the claim is over, it lingers */
+	uint8_t frames;    /**< of it so far, as far as it matters */
 	struct segment *segment; /**< of the last frame; NULL: look it up */
 	uint64_t segment_serial; /**< which one `stream` is of */
 	int stream;              /**< of the flow, in that segment */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture/secret.h"
+
 /** A description of media that items speak of. */
 struct held_media {
 	struct held_media *next;
@@ -94,7 +96,7 @@ hold_put(struct hold *hold, const struct hold_item *item,
 	if (!reserve(hold->budget, bytes))
 		return -ENOBUFS;
 	kept = keep_media(hold, media);
-	held = kept ? malloc(bytes) : NULL;
+	held = kept ? capture_secret_new(bytes) : NULL;
 	if (!held) {
 		atomic_fetch_sub_explicit(&hold->budget->bytes, bytes,
 					  memory_order_relaxed);
@@ -136,9 +138,7 @@ hold_drop(struct hold *hold)
 		hold->last = NULL;
 	atomic_fetch_sub_explicit(&hold->budget->bytes, item->bytes,
 				  memory_order_relaxed);
-	if (item->kind == RTP_TAKE_FRAME)
-		explicit_bzero(item->payload, item->frame.payload_bytes);
-	free(item);
+	capture_secret_free(item, item->bytes);
 }
 
 bool

@@ -2,8 +2,8 @@
 /*
  * The look-back: what the jitter buffers gave of a conversation and is not
  * sealed yet, since something may still happen that reaches back to it. In
- * memory only, and wiped before it is given back: it may be a card number that
- * somebody reads out.
+ * memory only, out of swap as far as may be, and wiped before it is given back:
+ * it may be a card number that somebody reads out.
  *
  * What an item is, and to which segment it belongs, is decided when it leaves:
  * a segment may begin in the past.
@@ -33,6 +33,7 @@ struct hold_item {
 	bool encrypted;
 	bool kernel; /**< a gap: while the kernel dropped frames */
 	bool tone;   /**< a key is heard in it: it is not to be stored */
+	uint8_t run; /**< for segment_stream */
 	uint32_t bytes; /**< of the item, with its payload */
 	struct capture_flow_key key;
 	const struct writer_media *media; /**< a copy that lives with the hold */

@@ -10,7 +10,7 @@
 #include <uthash.h>
 
 /* A call has two claims or a few; 20,000 calls fill a bucket with six. */
-enum { BUCKETS = 8192, EXPIRE_BUCKETS = 64 };
+enum { BUCKET_BITS = 13, BUCKETS = 1 << BUCKET_BITS, EXPIRE_BUCKETS = 64 };
 
 struct bucket {
 	struct media_entry *first;
@@ -93,7 +93,8 @@ bucket_of(const struct media_table *table, const struct capture_endpoint *ep)
 	h = table->hash_key ^ ep->port;
 	h = (h ^ a) * UINT64_C(0x9e3779b97f4a7c15);
 	h = (h ^ h >> 29 ^ b) * UINT64_C(0xbf58476d1ce4e5b9);
-	return (uint32_t)(h >> 40) % BUCKETS;
+	/* The highest bits alone depend on all of the address. */
+	return (uint32_t)(h >> (64 - BUCKET_BITS));
 }
 
 static struct media_entry *

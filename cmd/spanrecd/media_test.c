@@ -686,6 +686,23 @@ test_expire(void **state)
 	assert_int_equal(media_count(table), 1);
 }
 
+/* Telephones of one network, all on the same port: few of them share a bucket,
+ * so that few have to be looked through, and look again, for another's sake. */
+static void
+test_buckets(void **state)
+{
+	const struct capture_endpoint nobody = { .port = 1 };
+
+	(void)state;
+	for (uint8_t host = 1; host < 255; host++)
+		open_at(host, 0, endpoint(host, 5004), SIP_CALLER);
+	for (uint8_t host = 1; host < 255; host++) {
+		struct capture_endpoint ep = endpoint(host, 5004);
+
+		assert_in_range(media_generation(table, &ep, &nobody), 1, 6);
+	}
+}
+
 int
 main(void)
 {
@@ -695,6 +712,7 @@ main(void)
 		O(test_orphan),
 		O(test_orphan_waits),
 		O(test_orphan_gives_way),
+		T(test_buckets),
 		T(test_sides),
 		T(test_moved),
 		T(test_weak),

@@ -11,8 +11,11 @@
 /* Keys that a frame is tried with; phones offer eight suites at most. */
 enum { TRIED_MAX = 16 };
 
-/* How often all rollovers are tried in one conversation. */
-enum { SEARCHES = 64 };
+/* What no key has proved gives way to another stream, where there are too many,
+ * after so many packets, which were tried often enough, or after so long a
+ * silence: whoever makes up an SSRC for each packet has no second one. */
+enum { PACKETS_BEFORE_GIVING_WAY = 64 };
+static const int64_t SILENCE_NS = 100000000;
 
 struct secret {
 	int64_t from_ns;
@@ -24,7 +27,7 @@ struct secret {
 
 struct secrets_keys {
 	uint64_t added; /* so far: of the latest the id */
-	uint32_t searches;
+	struct rtp_decrypt_budget budget;
 	struct secret secret[SECRETS_MAX]; /* a ring */
 };
 
@@ -39,6 +42,8 @@ struct secrets_stream {
 	struct secrets_stream *next; /* one that was heard before */
 	struct capture_flow_key flow;
 	struct rtp_decrypt *decrypt;
+	uint32_t packets;
+	int64_t last_ns;
 };
 
 static uint32_t
@@ -78,7 +83,6 @@ secrets_add(struct secrets *secrets, const struct writer_event *event)
 		keys = capture_secret_new(sizeof(*keys));
 		if (!keys)
 			return -ENOMEM;
-		keys->searches = SEARCHES;
 		secrets->keys = keys;
 	}
 	/* The first of a description is its best: it is to be the latest. */
@@ -196,32 +200,106 @@ begin(const struct capture_flow_key *flow)
 	return stream;
 }
 
-/* It becomes the first. */
+static void
+drop(struct secrets *secrets, struct secrets_stream *stream)
+{
+	struct secrets_stream **link = &secrets->first;
+
+	while (*link != stream)
+		link = &(*link)->next;
+	*link = stream->next;
+	forget(stream);
+}
+
+static void
+put_first(struct secrets *secrets, struct secrets_stream *stream)
+{
+	stream->next = secrets->first;
+	secrets->first = stream;
+}
+
+/* Which of two that nothing has proved is worth less? */
+static bool
+is_worse(const struct secrets_stream *a, const struct secrets_stream *b,
+	 int64_t now_ns)
+{
+	bool silent = now_ns - a->last_ns >= SILENCE_NS;
+
+	if (!b)
+		return silent || a->packets >= PACKETS_BEFORE_GIVING_WAY;
+	if (silent != (now_ns - b->last_ns >= SILENCE_NS))
+		return silent;
+	return a->packets <= b->packets;
+}
+
+/* Is there room for one that nothing has proved? It never takes that of one
+ * that was. */
+static bool
+make_room(struct secrets *secrets)
+{
+	struct secrets_stream *stream, *worst = NULL;
+	uint32_t n = 0;
+
+	for (stream = secrets->first; stream; stream = stream->next) {
+		if (rtp_decrypt_proved(stream->decrypt))
+			continue;
+		n++;
+		if (is_worse(stream, NULL, secrets->now_ns) &&
+		    (!worst || is_worse(stream, worst, secrets->now_ns)))
+			worst = stream;
+	}
+	if (n < SECRETS_STREAMS_MAX)
+		return true;
+	if (worst)
+		drop(secrets, worst);
+	return worst != NULL;
+}
+
+/* It becomes the first. NULL: there is no room for it, or no memory. */
 static struct secrets_stream *
 find_stream(struct secrets *secrets, const struct capture_flow_key *flow)
 {
 	struct secrets_stream **link = &secrets->first, *stream;
-	uint32_t i;
 
-	for (i = 0; (stream = *link); i++, link = &stream->next) {
-		if (capture_flow_key_equal(&stream->flow, flow))
-			break;
-		if (i == SECRETS_STREAMS_MAX - 1) {
-			*link = NULL; /* it is the last one */
-			forget(stream);
-			stream = NULL;
-			break;
-		}
-	}
+	while ((stream = *link) && !capture_flow_key_equal(&stream->flow, flow))
+		link = &stream->next;
 	if (stream)
 		*link = stream->next;
 	else
-		stream = begin(flow);
-	if (!stream)
-		return NULL;
-	stream->next = secrets->first;
-	secrets->first = stream;
+		stream = make_room(secrets) ? begin(flow) : NULL;
+	if (stream)
+		put_first(secrets, stream);
 	return stream;
+}
+
+/* One more was proved, the first: the one heard longest ago may go. */
+static void
+limit_proved(struct secrets *secrets)
+{
+	struct secrets_stream *stream, *last = NULL;
+	uint32_t n = 0;
+
+	for (stream = secrets->first; stream; stream = stream->next) {
+		if (!rtp_decrypt_proved(stream->decrypt))
+			continue;
+		n++;
+		last = stream;
+	}
+	if (n > SECRETS_STREAMS_MAX)
+		drop(secrets, last);
+}
+
+static enum rtp_decrypt_answer
+decrypt(struct secrets *secrets, struct secrets_stream *stream,
+	struct rtp_frame *frame, const struct rtp_decrypt_keys *keys)
+{
+	bool before = rtp_decrypt_proved(stream->decrypt);
+	enum rtp_decrypt_answer answer =
+	    rtp_decrypt_frame(stream->decrypt, frame, keys);
+
+	if (!before && rtp_decrypt_proved(stream->decrypt))
+		limit_proved(secrets);
+	return answer;
 }
 
 static bool
@@ -253,26 +331,28 @@ secrets_open(struct secrets *secrets, const struct secrets_question *q,
 	int64_t until_ns = frame->time_ns + q->window_ns;
 	struct rtp_decrypt_key list[TRIED_MAX], unproved;
 	struct rtp_decrypt_keys keys = { .key = list };
-	uint32_t none = 0;
 	struct secrets_stream *stream;
 
 	if (!secrets->keys)
 		return otherwise;
+	if (frame->time_ns > secrets->now_ns)
+		secrets->now_ns = frame->time_ns;
 	stream = find_stream(secrets, q->flow);
 	if (!stream)
-		return SECRETS_REFUSED;
+		return otherwise;
+	stream->packets++;
+	stream->last_ns = frame->time_ns;
 	keys.count =
 	    list_both(secrets->keys, q->speaker, until_ns, list, TRIED_MAX);
 	keys.generation = newest_id(secrets->keys, until_ns);
-	/* What is not said to be encrypted mostly is not. */
-	keys.searches = q->secure ? &secrets->keys->searches : &none;
+	keys.secure = q->secure;
+	keys.budget = &secrets->keys->budget;
 	if (q->secure &&
 	    find_unproved(secrets->keys, q->speaker, until_ns, &unproved))
 		keys.unproved = &unproved;
 	if (is_left_alone(q, stream, &keys))
 		return SECRETS_REFUSED;
-	if (rtp_decrypt_frame(stream->decrypt, frame, &keys) ==
-	    RTP_DECRYPT_DONE)
+	if (decrypt(secrets, stream, frame, &keys) == RTP_DECRYPT_DONE)
 		return SECRETS_DECRYPTED;
 	return rtp_decrypt_proved(stream->decrypt) ? SECRETS_REFUSED
 						   : otherwise;
@@ -358,4 +438,5 @@ secrets_clear(struct secrets *secrets)
 	}
 	capture_secret_free(secrets->keys, sizeof(*secrets->keys));
 	secrets->keys = NULL;
+	secrets->now_ns = 0;
 }

@@ -22,8 +22,8 @@
 /** Keys of a conversation, the latest. */
 #define SECRETS_MAX 40
 
-/** Streams of it that are decrypted, those that were heard last. As many that
- * report, too. */
+/** Streams of it that are decrypted, those that were heard last; as many that no
+ * key has proved yet, and as many that report. */
 #define SECRETS_STREAMS_MAX 32
 
 struct secrets_keys;
@@ -36,6 +36,7 @@ struct secrets {
 	struct secrets_stream *first;
 	struct secrets_reporter *reporters; /**< the latest begun */
 	uint32_t reporters_count;
+	int64_t now_ns; /**< latest frame so far */
 };
 
 enum secrets_answer {

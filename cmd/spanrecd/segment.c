@@ -174,7 +174,7 @@ same_stream(const struct store_stream_info *info, enum store_side side,
 
 int
 segment_stream(struct segment *s, enum sip_party speaker,
-	       const struct capture_flow_key *key)
+	       const struct capture_flow_key *key, uint32_t run)
 {
 	bool left = (speaker == SIP_CALLER) == s->left_is_caller;
 	enum store_side side = left ? STORE_LEFT : STORE_RIGHT;
@@ -184,7 +184,7 @@ segment_stream(struct segment *s, enum sip_party speaker,
 	for (i = 0; i < s->row.streams_count; i++)
 		if (same_stream(&s->info[i], side, key))
 			return (int)i;
-	if (i == STORE_STREAMS_MAX)
+	if (i == STORE_STREAMS_MAX || run < segment_run_wanted(i))
 		return -ENOSPC;
 	info = &s->info[i];
 	info->side = side;
@@ -764,7 +764,8 @@ void
 segment_overflow(struct segment *s, const struct segment_input *in,
 		 enum rtp_take kind)
 {
-	struct store_stream *last = &s->row.streams[STORE_STREAMS_MAX - 1];
+	struct store_stream *last =
+	    &s->row.streams[SEGMENT_STREAMS_AT_ONCE - 1];
 
 	if (kind == RTP_TAKE_GAP)
 		return;

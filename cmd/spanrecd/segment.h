@@ -134,14 +134,30 @@ void segment_discard(struct segment *segment);
 void segment_take_back(struct segment *segment, const struct segment_input *in,
 		       int64_t now_ns);
 
+/** The first streams of a segment have their place at once; later ones, when
+ * they have so many packets: who makes up a stream for each packet may not take
+ * the place of one that is. */
+#define SEGMENT_STREAMS_AT_ONCE (STORE_STREAMS_MAX / 2)
+#define SEGMENT_RUN_MAX         3
+
+/** How many packets the next stream must have, where there are so many. */
+static inline uint32_t
+segment_run_wanted(uint32_t streams)
+{
+	if (streams < SEGMENT_STREAMS_AT_ONCE)
+		return 1;
+	return streams < SEGMENT_STREAMS_AT_ONCE * 3 / 2 ? 2 : SEGMENT_RUN_MAX;
+}
+
 /**
  * The stream of a flow in this segment, made if need be.
  *
  * @param speaker the end of the conversation that sends it
- * @return its number, or -ENOSPC
+ * @param run packets of it so far, and those that are there already
+ * @return its number, or -ENOSPC: there are too many, or this one is too short
  */
 int segment_stream(struct segment *segment, enum sip_party speaker,
-		   const struct capture_flow_key *key);
+		   const struct capture_flow_key *key, uint32_t run);
 
 /** A packet of a stream that finds no place: counted with the last one. */
 void segment_overflow(struct segment *segment, const struct segment_input *in,

@@ -179,7 +179,7 @@ begin(struct world *w)
 		w->next[i] = 0;
 		assert_int_equal(segment_stream(w->segment,
 						i ? SIP_CALLEE : SIP_CALLER,
-						&key),
+						&key, 1),
 				 i);
 	}
 }
@@ -623,6 +623,35 @@ without_memory_nothing_is_recorded(void **state)
 	assert_int_equal(w->row.streams[0].dropped[STORE_REASON_overrun], 1);
 }
 
+/* Streams of one packet have half of the places; the others are for those that
+ * have shown two or three. One that has its place keeps it. */
+static void
+places_for_streams_that_go_on(void **state)
+{
+	struct capture_flow_key key = { .ssrc = 1000 };
+	uint32_t run = 1, taken;
+	struct world *w = *state;
+
+	begin(w);
+	for (taken = STREAMS; taken < STORE_STREAMS_MAX; key.ssrc++) {
+		int stream = segment_stream(w->segment, SIP_CALLER, &key, run);
+
+		if (stream >= 0)
+			assert_int_equal(stream, taken++);
+		else
+			assert_int_equal(segment_run_wanted(taken), ++run);
+	}
+	assert_int_equal(run, SEGMENT_RUN_MAX);
+	assert_int_equal(segment_run_wanted(SEGMENT_STREAMS_AT_ONCE - 1), 1);
+	assert_int_equal(segment_run_wanted(SEGMENT_STREAMS_AT_ONCE), 2);
+	assert_int_equal(segment_stream(w->segment, SIP_CALLER, &key, 100),
+			 -ENOSPC);
+	key.ssrc = 1000;
+	assert_int_equal(segment_stream(w->segment, SIP_CALLER, &key, 1),
+			 STREAMS);
+	segment_free(&w->segment);
+}
+
 static int
 setup(void **state)
 {
@@ -675,6 +704,7 @@ main(void)
 		TEST(any_two_at_the_start_in_the_middle_at_the_end),
 		TEST(whatever_follows_what),
 		TEST(a_loss_across_the_start),
+		TEST(places_for_streams_that_go_on),
 		TEST(without_memory_nothing_is_recorded),
 	};
 #undef TEST

@@ -226,29 +226,19 @@ find_owner(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 	return MEDIA_OWNED;
 }
 
-/* The stream of a flow in a segment. Where what comes waits, it is found when
- * it leaves. */
+/* The stream of a flow in a segment is found when the first thing of it comes;
+ * where what comes waits, when that leaves. */
 static void
 bind_stream(struct writer_state *w, struct flow *flow, struct segment *segment)
 {
 	struct flow_binding *b = &flow->binding;
 
-	if (*segment->hold) {
-		if (b->segment_serial != segment->serial)
-			report_stream(w, segment, &flow->key);
-		b->segment_serial = segment->serial;
-		b->stream = NO_STREAM;
-		return;
-	}
 	/* Not by its address: that may have been another's before. */
-	if (b->segment_serial == segment->serial && b->stream != NO_STREAM)
+	if (b->segment_serial == segment->serial)
 		return;
 	b->segment_serial = segment->serial;
-	b->stream =
-	    segment_stream(segment, (enum sip_party)b->speaker, &flow->key);
+	b->stream = NO_STREAM;
 	report_stream(w, segment, &flow->key);
-	if (b->stream >= 0)
-		segment_forget_formats(segment, b->stream);
 }
 
 static bool
@@ -326,38 +316,39 @@ kernel_dropped(const struct writer_state *w, const struct flow_binding *b,
 	       capture_thread_dropped(w->capture, b->last_ns, frame->time_ns);
 }
 
-/* There is no room for it to wait: it is counted, in the segment in which it
- * seems to be by now. Of a gap the hole in the sound tells. */
-static void
-leave_out_now(struct writer_state *w, const struct flow *flow,
-	      struct segment *segment, enum rtp_take kind,
-	      const struct rtp_frame *frame)
-{
-	const struct flow_binding *b = &flow->binding;
-	const struct segment_flow from = {
-		.stream = segment_stream(segment, (enum sip_party)b->speaker,
-					 &flow->key),
-		.media = &b->entry->media,
-	};
-
-	counter_add(&w->writer->counters, COUNTER_hold_full, 1);
-	if (kind == RTP_TAKE_GAP)
-		return;
-	if (from.stream < 0)
-		segment_overflow(segment, &w->input, kind);
-	else if (kind == RTP_TAKE_FRAME)
-		segment_shed(segment, &w->input, from.stream);
-	else
-		(void)!segment_take(segment, &w->input, &from, kind, frame);
-}
-
 /* What is known of a thing that the jitter buffer has. */
 struct delivery {
 	struct segment *segment;
 	enum rtp_take kind;
 	const struct rtp_frame *frame; /* decrypted, if it can be */
 	bool encrypted;
+	uint8_t run; /* for segment_stream */
 };
+
+/* There is no room for it to wait: it is counted, in the segment in which it
+ * seems to be by now. Of a gap the hole in the sound tells. */
+static void
+leave_out_now(struct writer_state *w, const struct flow *flow,
+	      const struct delivery *d)
+{
+	const struct flow_binding *b = &flow->binding;
+	const struct segment_flow from = {
+		.stream = segment_stream(d->segment, (enum sip_party)b->speaker,
+					 &flow->key, d->run),
+		.media = &b->entry->media,
+	};
+
+	counter_add(&w->writer->counters, COUNTER_hold_full, 1);
+	if (d->kind == RTP_TAKE_GAP)
+		return;
+	if (from.stream < 0)
+		segment_overflow(d->segment, &w->input, d->kind);
+	else if (d->kind == RTP_TAKE_FRAME)
+		segment_shed(d->segment, &w->input, from.stream);
+	else
+		(void)!segment_take(d->segment, &w->input, &from, d->kind,
+				    d->frame);
+}
 
 static void
 put_on_hold(struct writer_state *w, struct flow *flow, const struct delivery *d)
@@ -368,6 +359,7 @@ put_on_hold(struct writer_state *w, struct flow *flow, const struct delivery *d)
 		.speaker = (enum sip_party)b->speaker,
 		.encrypted = d->encrypted,
 		.kernel = kernel_dropped(w, b, d->kind, d->frame),
+		.run = d->run,
 		.key = flow->key,
 		.last_ns = b->last_call == d->segment->call ? b->last_ns : 0,
 		.frame = *d->frame,
@@ -377,7 +369,7 @@ put_on_hold(struct writer_state *w, struct flow *flow, const struct delivery *d)
 	if (r == -ENOMEM)
 		log_error("out of memory: a packet is not recorded");
 	if (r < 0)
-		leave_out_now(w, flow, d->segment, d->kind, d->frame);
+		leave_out_now(w, flow, d);
 }
 
 /* Of what is not recorded only keys that are pressed may matter. */
@@ -417,6 +409,34 @@ close_frame(struct writer_state *w, const struct segment *segment,
 	else if (answer == SECRETS_REFUSED && segment->secrets->keys)
 		counter_add(&w->writer->counters, COUNTER_srtp_refused, 1);
 	secrets_forget(segment->secrets);
+}
+
+/* What no key proves is nobody's stream, however much there is of it. */
+static uint8_t
+run_of(const struct flow_binding *b, struct rtp_jitter *jitter,
+       const struct delivery *d, enum secrets_answer answer)
+{
+	if (answer == SECRETS_REFUSED && d->segment->secrets->keys)
+		return 1;
+	if (b->frames >= SEGMENT_RUN_MAX)
+		return SEGMENT_RUN_MAX;
+	if (d->kind != RTP_TAKE_FRAME)
+		return b->frames ? b->frames : 1;
+	return (uint8_t)(b->frames + rtp_jitter_run(jitter, d->frame));
+}
+
+static void
+find_stream(const struct flow *flow, struct flow_binding *b,
+	    const struct delivery *d)
+{
+	if (*d->segment->hold)
+		b->stream = NO_STREAM;
+	if (*d->segment->hold || b->stream >= 0)
+		return;
+	b->stream = segment_stream(d->segment, (enum sip_party)b->speaker,
+				   &flow->key, d->run);
+	if (b->stream >= 0)
+		segment_forget_formats(d->segment, b->stream);
 }
 
 /* @return 0, or -ENOBUFS: not yet */
@@ -460,8 +480,8 @@ deliver_to(struct writer_state *w, struct flow *flow, const struct delivery *d)
  * @return 0, or -ENOBUFS: not yet
  */
 static int
-deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
-	const struct rtp_frame *frame)
+deliver(struct writer_state *w, struct flow *flow, struct rtp_jitter *jitter,
+	enum rtp_take kind, const struct rtp_frame *frame)
 {
 	struct flow_binding *b = &flow->binding;
 	struct delivery d = { .segment = place(w, flow, frame->time_ns),
@@ -483,7 +503,12 @@ deliver(struct writer_state *w, struct flow *flow, enum rtp_take kind,
 		d.frame = &opened;
 		d.encrypted = answer == SECRETS_REFUSED;
 	}
+	if (*d.segment->hold || b->stream < 0)
+		d.run = run_of(b, jitter, &d, answer);
+	find_stream(flow, b, &d);
 	r = deliver_to(w, flow, &d);
+	if (r == 0 && kind == RTP_TAKE_FRAME && b->frames < SEGMENT_RUN_MAX)
+		b->frames++;
 	if (r == 0 && answer != SECRETS_PLAIN)
 		close_frame(w, d.segment, answer);
 	if (r == 0 && kind == RTP_TAKE_FRAME &&
@@ -543,7 +568,8 @@ drain_flow(struct writer_state *w, struct flows *flows, uint32_t index,
 				handed_over(w, to);
 				return false;
 			}
-			if (deliver(w, flow, kind, &frame) == -ENOBUFS) {
+			if (deliver(w, flow, jitter, kind, &frame) ==
+			    -ENOBUFS) {
 				if (frame.time_ns < w->stuck_ns)
 					w->stuck_ns = frame.time_ns;
 				return true;

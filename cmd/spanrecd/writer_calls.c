@@ -317,7 +317,8 @@ take_held(struct writer_state *w, const struct writer_call *call,
 	  const struct hold_item *item)
 {
 	struct segment *segment = segment_at(call, item->frame.time_ns);
-	int stream = segment_stream(segment, item->speaker, &item->key);
+	int stream =
+	    segment_stream(segment, item->speaker, &item->key, item->run);
 	const struct segment_flow from = {
 		.stream = stream,
 		.encrypted = item->encrypted,

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <ftw.h>
+#include <malloc.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,9 @@
 
 static _Thread_local unsigned fail_at;
 static _Thread_local unsigned allocations;
+static _Thread_local const void *watched;
+static _Thread_local size_t watched_bytes;
+static _Thread_local unsigned not_wiped;
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t count, size_t n);
@@ -19,6 +24,8 @@ void *__real_realloc(void *p, size_t n);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t count, size_t n);
 void *__wrap_realloc(void *p, size_t n);
+void __real_free(void *p);
+void __wrap_free(void *p);
 
 static int
 must_fail(void)
@@ -39,10 +46,43 @@ __wrap_calloc(size_t count, size_t n)
 	return must_fail() ? NULL : __real_calloc(count, n);
 }
 
+static bool
+is_watched(void *p)
+{
+	return p && watched_bytes &&
+	       memmem(p, malloc_usable_size(p), watched, watched_bytes);
+}
+
 void *
 __wrap_realloc(void *p, size_t n)
 {
-	return must_fail() ? NULL : __real_realloc(p, n);
+	bool bad = is_watched(p);
+	uintptr_t before = (uintptr_t)p;
+	void *grown = must_fail() ? NULL : __real_realloc(p, n);
+
+	not_wiped += bad && grown && (uintptr_t)grown != before;
+	return grown;
+}
+
+void
+__wrap_free(void *p)
+{
+	not_wiped += is_watched(p);
+	__real_free(p);
+}
+
+void
+testing_watch_free(const void *bytes, size_t n)
+{
+	watched = bytes;
+	watched_bytes = n;
+	not_wiped = 0;
+}
+
+unsigned
+testing_not_wiped(void)
+{
+	return not_wiped;
 }
 
 void

@@ -26,6 +26,15 @@ void testing_fail_allocation(unsigned nth);
 unsigned testing_allocations(void);
 
 /**
+ * From now on count the blocks that are given back with these bytes in them:
+ * secrets that nobody has wiped. n 0 switches off. As above, and per thread.
+ */
+void testing_watch_free(const void *bytes, size_t n);
+
+/** ... so many, since. */
+unsigned testing_not_wiped(void);
+
+/**
  * Make a new folder under $TMPDIR or /tmp.
  *
  * @return its path; free() it after testing_folder_remove
