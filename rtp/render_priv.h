@@ -40,6 +40,7 @@ struct rtp__place {
 	uint32_t timestamp; /**< of the frame before */
 	int64_t base;       /**< where ticks count from */
 	int64_t ticks;      /**< of the clock, less than a second's */
+	bool marked;         /**< that one had the marker */
 	uint32_t off_frames; /**< in a row, to the same side */
 	int64_t off_least;   /**< of these */
 	struct rtp_drift drift;
@@ -70,6 +71,7 @@ struct rtp__stream {
 	int64_t stretch;             /**< make the next one longer by so many */
 	/* a pause */
 	bool noisy;
+	struct rtp_decoder *noise_decoder; /**< makes it; borrowed, or NULL */
 	int64_t quiet_from; /**< noise ends here, if nothing else does it */
 	struct rtp_noise noise;
 	/* another rate */
