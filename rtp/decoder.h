@@ -52,6 +52,13 @@ int rtp_decoder_decode(struct rtp_decoder *decoder, int16_t *pcm,
 	__attribute__((warn_unused_result));
 
 /**
+ * Did the last payload end with a description of noise, which goes on until
+ * another one comes (a SID of AMR or G.729, DTX of Opus)? Then
+ * rtp_decoder_conceal makes that noise.
+ */
+bool rtp_decoder_noisy(const struct rtp_decoder *decoder);
+
+/**
  * Sound in place of what is missing: by the codec's own concealment, else by
  * ITU-T G.711 Appendix I. For playing only; nothing of it is ever stored.
  *

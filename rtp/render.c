@@ -18,6 +18,7 @@
 /* Of a stream that has told nothing else yet. */
 #define NOISE_HZ       8000
 #define NOISE_AHEAD_MS 40
+#define NOISE_FRAME_MS 20
 
 int
 rtp_render_new(struct rtp_render **render,
@@ -178,6 +179,17 @@ put_between(struct rtp_render *r, struct rtp__stream *s, int missing,
 	return rc < 0 ? rc : fill(r, s, missing, piece);
 }
 
+/* From here on there is noise where nothing is sent. @param decoder that makes
+ * it, borrowed of the stream; NULL: it is that of RFC 3389 */
+static void
+begin_noise(struct rtp_render *r, struct rtp__stream *s,
+	    const struct rtp_render_frame *frame, struct rtp_decoder *decoder)
+{
+	s->noisy = true;
+	s->noise_decoder = decoder;
+	s->quiet_from = rtp__render_position(r, frame->quiet_until_ns);
+}
+
 /* @return as rtp__sound_put */
 static int
 put_frame(struct rtp_render *r, struct rtp__stream *s,
@@ -197,6 +209,8 @@ put_frame(struct rtp_render *r, struct rtp__stream *s,
 	if (rc == 0)
 		rc = rtp__sound_put(r, s, &piece);
 	s->stretch = 0;
+	if (rc >= 0 && missing >= 0 && r->conceal && rtp_decoder_noisy(decoder))
+		begin_noise(r, s, frame, decoder);
 	if (missing < 0 && s->end < end)
 		s->end = end;
 	return rc;
@@ -223,9 +237,8 @@ put_noise(struct rtp_render *r, struct rtp__stream *s,
 	rc = rtp_noise_set(&s->noise, frame->payload, frame->payload_bytes);
 	if (rc < 0)
 		return rc;
-	s->noisy = true;
+	begin_noise(r, s, frame, NULL);
 	s->end = piece.position + stretch;
-	s->quiet_from = rtp__render_position(r, frame->quiet_until_ns);
 	if (!s->sample_hz)
 		s->sample_hz = NOISE_HZ;
 	return 1;
@@ -285,7 +298,9 @@ rtp_render_frame(struct rtp_render *render,
 static int
 go_on(struct rtp_render *r, int64_t until)
 {
-	/* so that what the resampler keeps is not asked for */
+	/* so that what the resampler keeps is not asked for; codecs make whole
+	 * frames */
+	int64_t frame = r->sample_hz / 1000 * NOISE_FRAME_MS;
 	int64_t ahead = r->sample_hz / 1000 * NOISE_AHEAD_MS;
 	int rc = 0;
 
@@ -293,7 +308,9 @@ go_on(struct rtp_render *r, int64_t until)
 		struct rtp__stream *s = &r->streams[i];
 
 		if (s->noisy && s->end < until)
-			rc = rtp__sound_noise(r, s, until + ahead);
+			rc = rtp__sound_noise(
+			    r, s,
+			    s->end + (until - s->end + ahead) / frame * frame);
 		if (rc == 0 && s->resample_end < until)
 			rc = rtp__sound_end(r, s);
 	}

@@ -45,6 +45,8 @@ rtp__sound_decoder(struct rtp__stream *stream, const struct rtp_format *format,
 	room = &stream->decoders[stream->next_decoder++ % RTP__DECODERS];
 	if (stream->decoder == room->decoder)
 		stream->decoder = NULL;
+	if (room->decoder && stream->noise_decoder == room->decoder)
+		stream->noisy = false;
 	rtp_decoder_close(&room->decoder);
 	room->format = *format;
 	room->decoder = *decoder = made;
@@ -239,7 +241,11 @@ rtp__sound_noise(struct rtp_render *render, struct rtp__stream *stream,
 			break;
 		if (n > hz)
 			n = hz;
-		rtp_noise_make(&s->noise, render->decoded, (size_t)n);
+		if (s->noise_decoder)
+			rtp_decoder_conceal(s->noise_decoder, render->decoded,
+					    (size_t)n, NULL, 0);
+		else
+			rtp_noise_make(&s->noise, render->decoded, (size_t)n);
 		render->stats.noise += (uint64_t)n * render->sample_hz / hz;
 		rc = lay_decoded(render, s, s->end, (size_t)n, true);
 	}

@@ -121,7 +121,8 @@ bool rtp_format_static(uint8_t payload_type, struct rtp_format *format);
  * same time, which are the same sound on several hops, one is heard (tracks.h).
  *
  * Pauses: timestamps that go on without a number missing are a pause of the
- * talker: silence, or noise if the sender told of any (RFC 3389).
+ * talker: silence, or noise if the sender told of any (RFC 3389, or a frame of
+ * the codec that describes it).
  *
  * Loss: where sequence numbers are missing, what another hop or a later packet
  * (RFC 2198) has is heard, else up to 60 ms are made up by the codec, and what

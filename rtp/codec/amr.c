@@ -46,6 +46,7 @@ struct state {
 	const struct kind *kind;
 	bool aligned;
 	bool begun; /**< there was speech */
+	bool noisy; /**< the last frame described noise, or it goes on */
 	void *decoder;
 };
 
@@ -175,6 +176,8 @@ decode_frame(struct state *s, struct entry entry, struct bits *frames,
 	/* Bits of no data and of bad ones are not looked at. */
 	if (!entry.good || entry.type > kind->sid)
 		entry.type = NO_DATA;
+	if (entry.type != NO_DATA)
+		s->noisy = entry.type == kind->sid;
 	frame[0] = (uint8_t)(entry.type << 3 | 1 << 2);
 	for (size_t i = 1; left; i++) {
 		unsigned part = left < 8 ? left : 8;
@@ -214,6 +217,14 @@ decode_amr(void *state, int16_t *pcm, size_t capacity, const uint8_t *payload,
 	return (int)(count * s->kind->frame_samples);
 }
 
+static bool
+noisy_amr(const void *state)
+{
+	const struct state *s = state;
+
+	return s->noisy;
+}
+
 /* After a SID this is the noise that goes on. */
 static void
 conceal_amr(void *state, int16_t *pcm)
@@ -245,6 +256,7 @@ open_kind(void **state, const struct rtp_format *format,
 	s->kind = kind;
 	s->aligned = rtp_format_flag(format, "octet-align");
 	s->begun = false;
+	s->noisy = false;
 	s->decoder = init();
 	if (!s->decoder) {
 		free(s);
@@ -292,6 +304,7 @@ const struct rtp__codec rtp__codec_amr = {
 	.open = open_amr,
 	.close = close_amr,
 	.decode = decode_amr,
+	.noisy = noisy_amr,
 	.conceal_frame = conceal_amr,
 	.frame_ms = 20,
 };
@@ -304,6 +317,7 @@ const struct rtp__codec rtp__codec_amr_wb = {
 	.open = open_amr_wb,
 	.close = close_amr_wb,
 	.decode = decode_amr,
+	.noisy = noisy_amr,
 	.conceal_frame = conceal_amr,
 	.frame_ms = 20,
 };

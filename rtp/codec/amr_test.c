@@ -208,12 +208,40 @@ before_speech(void **state)
 	rtp_decoder_close(&decoder);
 }
 
+/* Noise goes on behind a SID, and what was not sent then, until there is
+ * speech. */
+static void
+noise_goes_on(void **state)
+{
+	for (int k = 0; k < 2; k++) {
+		struct rtp_decoder *decoder =
+		    open_decoder(k ? &wide : &efficient);
+		const unsigned sid = k ? SID + 1 : SID;
+
+		assert_false(rtp_decoder_noisy(decoder));
+		decode_one(decoder, MODE_122, 1, k ? 461 : 244);
+		assert_false(rtp_decoder_noisy(decoder));
+		decode_one(decoder, sid, 1, k ? 40 : 39);
+		assert_true(rtp_decoder_noisy(decoder));
+		decode_one(decoder, NO_DATA, 1, 0);
+		assert_true(rtp_decoder_noisy(decoder));
+		decode_one(decoder, MODE_122, 1, k ? 461 : 244);
+		assert_false(rtp_decoder_noisy(decoder));
+		decode_one(decoder, NO_DATA, 1, 0);
+		assert_false(rtp_decoder_noisy(decoder));
+		rtp_decoder_close(&decoder);
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lengths),       cmocka_unit_test(several),
-		cmocka_unit_test(other_framing), cmocka_unit_test(bad),
+		cmocka_unit_test(lengths),
+		cmocka_unit_test(several),
+		cmocka_unit_test(other_framing),
+		cmocka_unit_test(bad),
+		cmocka_unit_test(noise_goes_on),
 		cmocka_unit_test(before_speech),
 	};
 

@@ -25,6 +25,8 @@ struct rtp__codec {
 	/** As rtp_decoder_decode; n is at most 65535. */
 	int (*decode)(void *state, int16_t *pcm, size_t capacity,
 		      const uint8_t *payload, size_t n);
+	/** As rtp_decoder_noisy. NULL: never. */
+	bool (*noisy)(const void *state);
 	/** The sound of one frame that is missing, so long. */
 	void (*conceal_frame)(void *state, int16_t *pcm);
 	uint32_t frame_ms;

@@ -144,6 +144,12 @@ rtp_decoder_decode(struct rtp_decoder *decoder, int16_t *pcm, size_t capacity,
 	return samples;
 }
 
+bool
+rtp_decoder_noisy(const struct rtp_decoder *decoder)
+{
+	return decoder->codec->noisy && decoder->codec->noisy(decoder->state);
+}
+
 /* What is over of the last frame is not heard. */
 static void
 conceal_frames(struct rtp_decoder *decoder, int16_t *pcm, size_t samples)

@@ -18,8 +18,13 @@
 #define STEPS_MAX        48
 #define STEP_SAMPLES_MAX 120
 
+/** No sound is so short: the encoder says that it will not send for a while
+ * (RFC 7587 section 3.1.3). */
+#define DTX_BYTES_MAX 2
+
 struct state {
 	int hz; /* of the sound */
+	bool noisy;
 	OpusDecoder *opus;
 };
 
@@ -82,7 +87,7 @@ static int
 decode_opus(void *state, int16_t *pcm, size_t capacity, const uint8_t *payload,
 	    size_t n)
 {
-	const struct state *s = state;
+	struct state *s = state;
 	int samples;
 
 	if (n == 0)
@@ -93,7 +98,16 @@ decode_opus(void *state, int16_t *pcm, size_t capacity, const uint8_t *payload,
 	if ((size_t)samples > capacity)
 		return -ENOSPC;
 	samples = opus_decode(s->opus, payload, (opus_int32)n, pcm, samples, 0);
+	s->noisy = samples > 0 && n <= DTX_BYTES_MAX;
 	return samples < 0 ? -EBADMSG : samples;
+}
+
+static bool
+noisy_opus(const void *state)
+{
+	const struct state *s = state;
+
+	return s->noisy;
 }
 
 /* A whole number of steps. @param next NULL: by its own concealment alone */
@@ -145,7 +159,7 @@ conceal_opus(void *state, int16_t *pcm, size_t samples, const uint8_t *next,
 		.encoding = "opus", .clock_hz = 48000, .sample_hz = (hz),      \
 		.channels_max = 2, .accepts = (judge), .open = open_opus,      \
 		.close = close_opus, .decode = decode_opus,                    \
-		.conceal = conceal_opus,                                       \
+		.noisy = noisy_opus, .conceal = conceal_opus,                  \
 	}
 
 const struct rtp__codec rtp__codec_opus[RTP__CODEC_OPUS_COUNT] = {
