@@ -11,6 +11,9 @@
  *   up to 1 s            capture time       timestamp; if it lasts, moved
  *   more                 capture time       capture time: the sender jumped
  *
+ * Some programs mark every packet, and send several at once: so a marker behind
+ * a marker is none.
+ *
  * 120 ms is more than the jitter that telephones even out, and less than what
  * a listener notices between question and answer.
  *
@@ -260,12 +263,13 @@ rtp__render_place(struct rtp_render *render, struct rtp__stream *stream,
 	struct rtp__place *place = &stream->place;
 	int64_t captured = rtp__render_position(render, frame->time_ns);
 	bool begins = place->clock_hz != clock_hz;
+	bool talks = frame->marker && !place->marked;
 	int64_t off, position;
 
 	place->clock_hz = clock_hz;
 	off = captured - position_at(render, place, frame->timestamp);
 	if (begins || llabs(off) > render->sample_hz ||
-	    (frame->marker && llabs(off) > off_max(render))) {
+	    (talks && llabs(off) > off_max(render))) {
 		anchor(render, stream, frame->timestamp, captured);
 	} else {
 		int64_t move =
@@ -276,6 +280,7 @@ rtp__render_place(struct rtp_render *render, struct rtp__stream *stream,
 		else
 			correct_drift(render, place, captured, off);
 	}
+	place->marked = frame->marker;
 	advance(render, place, frame->timestamp);
 	position = place->base + samples_of(render, place, place->ticks);
 	*stretch = take_slip(place);

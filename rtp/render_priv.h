@@ -40,6 +40,7 @@ struct rtp__place {
 	uint32_t timestamp; /**< of the frame before */
 	int64_t base;       /**< where ticks count from */
 	int64_t ticks;      /**< of the clock, less than a second's */
+	bool marked;         /**< that one had the marker */
 	uint32_t off_frames; /**< in a row, to the same side */
 	int64_t off_least;   /**< of these */
 	struct rtp_drift drift;

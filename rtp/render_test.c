@@ -450,6 +450,23 @@ allocations_fail(void **state)
 	rtp_render_free(&r);
 }
 
+/* ffmpeg marks each packet of some codecs, and sends several at once. */
+static void
+every_packet_marked(void **state)
+{
+	struct rtp_render *r = make(3 * S);
+	struct sender s = { .hz = 440 };
+
+	for (int i = 0; i < 150; i++) {
+		int at_once = i / 10 * 10;
+
+		assert_int_equal(put(r, &s, at_once * 20 * MS, 160, true), 0);
+		lose(&s, 160);
+	}
+	assert_int_equal(finish(r, sound, 24000), 24000);
+	check_tone(sound, &s, 0, 24000, 0);
+}
+
 int
 main(void)
 {
@@ -471,6 +488,7 @@ main(void)
 		cmocka_unit_test(refused),
 		cmocka_unit_test(memory_goes_with_sound),
 		cmocka_unit_test(taken_in_pieces),
+		cmocka_unit_test(every_packet_marked),
 		cmocka_unit_test(allocations_fail),
 	};
 

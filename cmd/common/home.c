@@ -79,7 +79,7 @@ static const struct policy_field settings[] = {
 	  "Packets of one stream that may wait in its jitter buffer;\n"
 	  "a power of two." },
 	{ "flow_log_kib", POLICY_FIELD_U32, AT(flow_log_kib), 4, 16384, "KiB",
-	  "32",
+	  "128",
 	  "Bytes of one stream that may wait in its jitter buffer;\n"
 	  "a power of two." },
 	{ "flow_idle_ms", POLICY_FIELD_U32, AT(flow_idle_ms), 1000, 3600000,

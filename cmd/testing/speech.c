@@ -5,8 +5,9 @@
  *   speech encode amr|amr-wb|g729 MODE [dtx] <pcm >frames
  *       by the codec's own library; AMR with the header octet of RFC 4867
  *       section 5
- *   speech plain amr|amr-wb|g729 <frames >pcm
- *       decoded by that library, one frame after the other
+ *   speech plain amr|amr-wb|g729|opus <frames >pcm
+ *       decoded by that library, one frame after the other; one without bytes
+ *       was not sent
  *   speech decode ENCODING HZ CHANNELS [PARAMETERS] <payloads >pcm
  *       as the recorder plays them; one of length 65535 is missing, and takes
  *       as long as the one before
@@ -25,6 +26,7 @@
 #include <opencore-amrnb/interf_dec.h>
 #include <opencore-amrnb/interf_enc.h>
 #include <opencore-amrwb/dec_if.h>
+#include <opus/opus.h>
 #include <vo-amrwbenc/enc_if.h>
 
 #include "rtp/decoder.h"
@@ -156,11 +158,30 @@ plain_g729(void)
 	closeBcg729DecoderChannel(decoder);
 }
 
+static void
+plain_opus(void)
+{
+	OpusDecoder *decoder = opus_decoder_create(48000, 1, NULL);
+	static uint8_t frame[MISSING];
+	static int16_t pcm[RTP_DECODER_SAMPLES_MAX];
+	int n, samples = 0;
+
+	while ((n = get(frame)) >= 0) {
+		samples = opus_decode(decoder, n ? frame : NULL, n, pcm,
+				      n ? RTP_DECODER_SAMPLES_MAX : samples, 0);
+		if (samples > 0)
+			fwrite(pcm, sizeof(*pcm), (size_t)samples, stdout);
+	}
+	opus_decoder_destroy(decoder);
+}
+
 static int
 plain(const char *codec)
 {
 	if (!strcmp(codec, "g729"))
 		plain_g729();
+	else if (!strcmp(codec, "opus"))
+		plain_opus();
 	else
 		plain_amr(!strcmp(codec, "amr-wb"));
 	return 0;
