@@ -62,6 +62,11 @@ spanrec_source_format(const struct spanrec_source *source,
 void spanrec_format_read(struct rtp_format *format,
 			 const struct store_format *stored);
 
+/** How much sound of before it a packet has, as its sender made it, or as the
+ * recorder did. @return [ns]; 2 s (RFC 2198) of one that cannot be read */
+int64_t spanrec_earlier_ns(const struct rtp_format *format,
+			   const struct store_frame *frame);
+
 /** Is it made of several payloads (RFC 2198)? */
 static inline bool
 spanrec_format_is_red(const struct rtp_format *format)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * A file in the clear: only its maker can read it, and it is there as a whole
- * or not at all. It is written under another name in the same folder, and
- * removed when anything goes wrong or somebody presses ^C.
+ * or not at all. It has no name while it is written, so that nothing of it
+ * stays if the program is killed. Where file systems know no such files it has
+ * another name in the same folder, and is removed when anything goes wrong or
+ * somebody presses ^C.
  */
 #include "cmd/spanrec/export_priv.h"
 
@@ -74,26 +76,66 @@ spanrec_copy_stopped(const struct spanrec_copy *copy)
 	return true;
 }
 
-/* @return 0, -errno */
+/* A name in the same folder that nobody has. @return 0, -ENAMETOOLONG */
 static int
-make(struct spanrec_copy *copy)
+choose_name(struct spanrec_copy *copy)
 {
 	char folder[PATH_MAX];
-	int n, fd, rc;
+	int n;
 
 	snprintf(folder, sizeof(folder), "%s", copy->path);
 	n = snprintf(copy->temporary, sizeof(copy->temporary),
 		     "%s/.spanrec-XXXXXX", dirname(folder));
-	if (n < 0 || n >= PATH_MAX) {
-		*copy->temporary = '\0';
-		return -ENAMETOOLONG;
-	}
+	if (n >= 0 && n < PATH_MAX)
+		return 0;
+	*copy->temporary = '\0';
+	return -ENAMETOOLONG;
+}
+
+/* @return descriptor, -errno */
+static int
+open_named(struct spanrec_copy *copy)
+{
+	int rc = choose_name(copy), fd;
+
+	if (rc < 0)
+		return rc;
 	fd = mkostemp(copy->temporary, O_CLOEXEC); /* makes it 0600 */
 	if (fd < 0) {
-		rc = -errno;
+		fd = -errno;
 		*copy->temporary = '\0';
-		return rc;
 	}
+	return fd;
+}
+
+/* @return descriptor, -errno */
+static int
+open_nameless(struct spanrec_copy *copy)
+{
+	char folder[PATH_MAX];
+	int fd;
+
+	snprintf(folder, sizeof(folder), "%s", copy->path);
+	fd = open(dirname(folder), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -errno;
+	copy->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy->fd >= 0)
+		return fd;
+	close(fd);
+	return -EMFILE;
+}
+
+/* @return 0, -errno */
+static int
+make(struct spanrec_copy *copy)
+{
+	int rc, fd = open_nameless(copy);
+
+	if (fd == -EOPNOTSUPP || fd == -EISDIR || fd == -ENOENT)
+		fd = open_named(copy);
+	if (fd < 0)
+		return fd;
 	copy->file = fdopen(fd, "w");
 	if (copy->file)
 		return 0;
@@ -107,7 +149,7 @@ spanrec_copy_begin(struct spanrec_copy *copy, const char *path)
 {
 	int rc;
 
-	*copy = (struct spanrec_copy){ .path = path };
+	*copy = (struct spanrec_copy){ .path = path, .fd = -1 };
 	hold_signals(copy);
 	rc = make(copy);
 	return rc < 0 ? spanrec_copy_failed(copy, rc) : 0;
@@ -133,18 +175,53 @@ spanrec_copy_path(const struct spanrec_copy *copy, char *path, size_t bytes)
 	char name[PATH_MAX], *folder;
 
 	/* the folder in full, and the name that the copy will have in it */
-	folder = realpath(copy->temporary, NULL);
-	if (folder)
-		*strrchr(folder, '/') = '\0';
+	snprintf(name, sizeof(name), "%s", copy->path);
+	folder = realpath(dirname(name), NULL);
 	snprintf(name, sizeof(name), "%s", copy->path);
 	snprintf(path, bytes, "%s/%s", folder ? folder : ".", basename(name));
 	free(folder);
+}
+
+/* A file that has no name gets one that nobody has. @return 0, -errno */
+static int
+link_to(const struct spanrec_copy *copy, const char *path)
+{
+	char from[64];
+
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", copy->fd);
+	return linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0
+		   ? -errno
+		   : 0;
+}
+
+/* ... so that it can take the place of another. @return 0, -errno */
+static int
+link_aside(struct spanrec_copy *copy)
+{
+	int fd = open_named(copy), rc;
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	unlink(copy->temporary);
+	rc = link_to(copy, copy->temporary);
+	if (rc < 0)
+		*copy->temporary = '\0';
+	return rc;
 }
 
 /* @return 0, -errno */
 static int
 name(struct spanrec_copy *copy, bool force)
 {
+	int rc = 0;
+
+	if (copy->fd >= 0 && !force)
+		return link_to(copy, copy->path);
+	if (copy->fd >= 0)
+		rc = link_aside(copy);
+	if (rc < 0)
+		return rc;
 	if (force) {
 		if (rename(copy->temporary, copy->path) < 0)
 			return -errno;
@@ -177,6 +254,8 @@ spanrec_copy_fini(struct spanrec_copy *copy)
 		return;
 	if (copy->file)
 		fclose(copy->file);
+	if (copy->fd >= 0)
+		close(copy->fd);
 	if (*copy->temporary)
 		unlink(copy->temporary);
 	sigprocmask(SIG_SETMASK, &copy->before, NULL);

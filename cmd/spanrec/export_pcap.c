@@ -4,7 +4,7 @@
  * number, timestamp and capture time, for whoever has to look at a call in
  * Wireshark, or has a decoder that we have not. What was not stored is not in
  * it: other layers, header extensions and padding, and packets that were
- * dropped.
+ * dropped. What an archive stores as Opus is Opus here.
  *
  * File:   d4 c3 b2 a1 in nanoseconds | 2.4 | 0 | 0 | longest | raw IP (101)
  * Packet: seconds | nanoseconds | bytes | bytes | IP | UDP | RTP | payload
@@ -17,6 +17,7 @@
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "rtp/transcode.h"
 
 #define PCAP_MAGIC_NS    0xa1b23c4dU
 #define PCAP_LINK_RAW_IP 101
@@ -31,6 +32,10 @@
 #define IP_UDP       17
 #define IP_HOPS      64
 #define NS_PER_S     INT64_C(1000000000)
+
+/** Of what the recorder made Opus, whatever it was: its type means something
+ * else to whoever reads the file. */
+#define OPUS_TYPE 127
 
 struct pcap {
 	const struct spanrec_audio *audio;
@@ -147,10 +152,11 @@ static void
 put_rtp(uint8_t *p, const struct spanrec_ordered *ordered)
 {
 	const struct store_frame *frame = &ordered->frame;
+	bool ours = rtp_transcode_behind_ns(&ordered->format) > 0;
 
 	p[0] = 0x80;
 	p[1] = (uint8_t)((frame->marker ? 0x80 : 0) |
-			 (frame->payload_type & 0x7F));
+			 (ours ? OPUS_TYPE : frame->payload_type & 0x7F));
 	put_be16(p + 2, frame->sequence);
 	put_be32(p + 4, frame->timestamp);
 	put_be32(p + 8, ordered->info->ssrc);
@@ -227,9 +233,19 @@ is_wanted(const struct pcap *pcap, enum store_side side)
 static int
 is_withheld(const struct pcap *pcap, const struct spanrec_ordered *ordered)
 {
-	return spanrec_withheld_ask(&pcap->audio->withheld[ordered->segment],
-				    ordered->side, ordered->frame.stream,
-				    ordered->frame.time_ns);
+	const struct store_frame *frame = &ordered->frame;
+	struct spanrec_withheld *withheld =
+	    &pcap->audio->withheld[ordered->segment];
+	int64_t earlier_ns = spanrec_earlier_ns(&ordered->format, frame);
+	int rc = spanrec_withheld_ask(withheld, ordered->side, frame->stream,
+				      frame->time_ns);
+
+	/* What it brings along was there before. */
+	if (rc == 0 && earlier_ns > 0 && frame->time_ns > earlier_ns)
+		rc =
+		    spanrec_withheld_ask(withheld, ordered->side, frame->stream,
+					 frame->time_ns - earlier_ns);
+	return rc;
 }
 
 static int

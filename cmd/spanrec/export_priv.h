@@ -22,8 +22,9 @@
 /** A file under another name until it is whole. */
 struct spanrec_copy {
 	const char *path; /**< the name that it gets; borrowed */
-	char temporary[PATH_MAX];
+	char temporary[PATH_MAX]; /**< empty: it has no name yet */
 	FILE *file;
+	int fd; /**< of a file without a name; -1: it has one */
 	sigset_t stops, before; /**< signals that would leave it behind */
 };
 

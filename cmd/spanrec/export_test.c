@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Copies in each format, read by what is not ours. */
+#include "cmd/spanrec/export_priv.h"
 #include "cmd/spanrec/fixture_priv.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -430,6 +432,54 @@ test_disk_full(void **state)
 	}
 }
 
+static size_t
+count_names(const char *folder)
+{
+	DIR *dir = opendir(folder);
+	size_t n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* While it is written a copy has no name: nobody finds it, whatever becomes of
+ * this program. */
+static void
+test_nameless(void **state)
+{
+	const struct fixture *f = *state;
+	const size_t before = count_names(f->folder);
+	struct spanrec_copy copy;
+	char path[512], *text;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/copy", f->folder);
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(spanrec_copy_begin(&copy, path), 0);
+		fprintf(copy.file, "sound %d", again);
+		fflush(copy.file);
+		assert_int_equal(count_names(f->folder),
+				 before + (size_t)again);
+		assert_int_equal(spanrec_copy_sync(&copy), 0);
+		assert_int_equal(spanrec_copy_publish(&copy, again), 0);
+		spanrec_copy_fini(&copy);
+		assert_int_equal(count_names(f->folder), before + 1);
+		text = (char *)testing_read_file(path, &n);
+		assert_int_equal(n, 7);
+		assert_int_equal(text[6], '0' + again);
+		free(text);
+	}
+	/* not in place of another one */
+	assert_int_equal(spanrec_copy_begin(&copy, path), 0);
+	assert_int_equal(spanrec_copy_sync(&copy), 0);
+	assert_int_not_equal(spanrec_copy_publish(&copy, false), 0);
+	spanrec_copy_fini(&copy);
+	assert_int_equal(count_names(f->folder), before + 1);
+}
+
 int
 main(void)
 {
@@ -441,6 +491,7 @@ main(void)
 		FIXTURE_TEST(test_deterministic),
 		FIXTURE_TEST(test_packets),
 		FIXTURE_TEST(test_disk_full),
+		FIXTURE_TEST(test_nameless),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_begin, NULL);

@@ -692,10 +692,11 @@ test_ledger(void **state)
 		     f->call[1], f->folder);
 	free(output);
 	requests = testing_recorder_end(recorder);
-	snprintf(expected, sizeof(expected),
-		 "{\"op\":\"ledger\",\"action\":\"play\",\"subjects\":["
-		 "\"%.27s-1\",\"%.27s-2\"],\"detail\":\"purpose abuse\"}\n",
-		 f->call[0], f->call[0]);
+	snprintf(
+	    expected, sizeof(expected),
+	    "{\"op\":\"ledger\",\"action\":\"play\",\"subjects\":["
+	    "\"%.27s-1\",\"%.27s-2\"],\"detail\":\"purpose abuse, to a program\"}\n",
+	    f->call[0], f->call[0]);
 	assert_has(requests, expected);
 	snprintf(expected, sizeof(expected),
 		 "{\"op\":\"ledger\",\"action\":\"export\",\"subjects\":["

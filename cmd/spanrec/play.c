@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/common/exit.h"
@@ -23,6 +24,7 @@ struct arguments {
 	enum spanrec_channels channels;
 	bool no_conceal;
 	bool to_pipe;
+	bool to_file; /**< the pipe is none: it is a copy */
 };
 
 static const struct argp_option options[] = {
@@ -39,7 +41,8 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Listen to a call on the sound card: left is our side, right the other "
     "one. With - after the ID, write WAV to standard output instead, for a "
-    "program in a pipe.\v"
+    "program in a pipe; into a file it is a copy, and takes the right to "
+    "export.\v"
     "At a terminal the space bar pauses, the arrows left and right go 5 "
     "seconds back and forth, Page Up and Page Down 30; [ and ] change the "
     "speed between 0.5 and 2, with the pitch as it was; q quits. A line shows "
@@ -241,8 +244,15 @@ write_down(const struct arguments *arguments,
 	   const struct spanrec_selection *selection)
 {
 	char detail[sizeof(((struct store_ledger_entry *)NULL)->detail)];
+	const char *where =
+	    arguments->to_file ? ", to a file" : ", to a program";
+	size_t n;
 
-	spanrec_authority_text(&arguments->authority, detail, sizeof(detail));
+	spanrec_authority_text(&arguments->authority, detail,
+			       sizeof(detail) - 20);
+	n = strlen(detail);
+	if (arguments->to_pipe)
+		snprintf(detail + n, sizeof(detail) - n, "%s", where);
 	return spanrec_ledger_add(arguments->spanrec, "play", selection,
 				  detail);
 }
@@ -316,6 +326,14 @@ begin_later(const struct arguments *arguments,
 	return 0;
 }
 
+static bool
+is_file(FILE *out)
+{
+	struct stat st;
+
+	return fstat(fileno(out), &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static int
 run(struct arguments *arguments, struct spanrec_selection *selection)
 {
@@ -326,9 +344,11 @@ run(struct arguments *arguments, struct spanrec_selection *selection)
 	int64_t from_ns = 0;
 	int rc;
 
-	rc =
-	    spanrec_authority_open(spanrec, &arguments->authority,
-				   POLICY_RIGHT_PLAY, arguments->id, selection);
+	arguments->to_file = arguments->to_pipe && is_file(spanrec->out);
+	rc = spanrec_authority_open(spanrec, &arguments->authority,
+				    arguments->to_file ? POLICY_RIGHT_EXPORT
+						       : POLICY_RIGHT_PLAY,
+				    arguments->id, selection);
 	if (!rc)
 		rc = spanrec_audio_measure(spanrec, &audio);
 	if (!rc)

@@ -16,8 +16,6 @@
 #include "cmd/common/log.h"
 #include "cmd/spanrec/audio_priv.h"
 #include "cmd/spanrec/cases_priv.h"
-#include "rtp/earlier.h"
-#include "rtp/transcode.h"
 #include "store/scrub.h"
 
 /** One segment. */
@@ -60,22 +58,15 @@ begin(struct agreeing *a)
 		  : spanrec_scrub_known(spanrec, a->segment->id, &a->begun);
 }
 
-/* Of one that cannot be read, as far as any reaches: 2 s (RFC 2198). */
 static int64_t
 earlier_ns(const struct store_format *stored, const struct store_frame *frame)
 {
-	const int64_t second_ns = 1000000000;
 	struct rtp_format format;
-	uint32_t units;
-	int64_t ns;
 
 	if (!stored)
 		return 0;
 	spanrec_format_read(&format, stored);
-	units = rtp_earlier(&format, frame->payload, frame->payload_bytes);
-	ns = units == RTP_EARLIER_UNKNOWN ? 2 * second_ns
-					  : units * second_ns / format.clock_hz;
-	return ns + rtp_transcode_behind_ns(&format);
+	return spanrec_earlier_ns(&format, frame);
 }
 
 /* @return exit code */

@@ -10,6 +10,8 @@
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 #include "store/cases.h"
+#include "rtp/earlier.h"
+#include "rtp/transcode.h"
 
 int
 spanrec_reader_failed(const struct store_segment *segment, int error)
@@ -87,6 +89,21 @@ spanrec_format_read(struct rtp_format *format,
 	format->clock_hz = stored->clock_hz;
 	format->channels = stored->channels;
 	format->payload_type = stored->payload_type;
+}
+
+int64_t
+spanrec_earlier_ns(const struct rtp_format *format,
+		   const struct store_frame *frame)
+{
+	const int64_t second_ns = 1000000000;
+	uint32_t units =
+	    rtp_earlier(format, frame->payload, frame->payload_bytes);
+	int64_t ns = units == RTP_EARLIER_UNKNOWN || !format->clock_hz
+			 ? 2 * second_ns
+			 : units * second_ns / format->clock_hz;
+
+	return units ? ns + rtp_transcode_behind_ns(format)
+		     : rtp_transcode_behind_ns(format);
 }
 
 static void
