@@ -962,36 +962,10 @@ sound_is_wiped(void **state)
 	free(j);
 }
 
-/* What follows a frame within the window, in any order; not what is behind a
- * longer gap, nor what was there by chance. */
-static void
-run_of_frames(void **state)
-{
-	struct rtp_jitter *j = make(&config, 65533);
-	struct rtp_frame f;
-
-	assert_int_equal(put(j, 65533, 0), RTP_PUT_STORED);
-	assert_int_equal(rtp_jitter_peek(j, INT64_MAX, &f), RTP_TAKE_FRAME);
-	assert_int_equal(rtp_jitter_run(j, &f), 1);
-	assert_int_equal(put(j, 65534, 20), RTP_PUT_STORED);
-	assert_int_equal(put(j, 0, 40), RTP_PUT_STORED);
-	assert_int_equal(put(j, 65535, 60), RTP_PUT_STORED);
-	assert_int_equal(put(j, 65533, 65), RTP_PUT_DUPLICATE);
-	assert_int_equal(put(j, 20, 80), RTP_PUT_STORED);
-	assert_int_equal(put(j, 1, 201), RTP_PUT_STORED);
-	assert_int_equal(rtp_jitter_peek(j, INT64_MAX, &f), RTP_TAKE_FRAME);
-	assert_int_equal(rtp_jitter_run(j, &f), 4);
-	expect_frame(j, CYCLE + 65533, 0);
-	assert_int_equal(rtp_jitter_peek(j, INT64_MAX, &f), RTP_TAKE_FRAME);
-	assert_int_equal(rtp_jitter_run(j, &f), 4);
-	free(j);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(run_of_frames),
 		cmocka_unit_test(bytes_are_exact),
 		cmocka_unit_test(in_order),
 		cmocka_unit_test(reordered),

@@ -113,6 +113,12 @@ struct store_scrub_result {
 typedef int64_t (*store_scrub_earlier_fn)(const struct store_format *format,
 					  const struct store_frame *frame);
 
+/** What it takes to read a recording for that. */
+struct store_scrub_reading {
+	const struct store_identity *identity;
+	store_scrub_earlier_fn earlier;
+};
+
 /**
  * Make the new file: read the recording, and write what stays.
  *
@@ -128,9 +134,8 @@ typedef int64_t (*store_scrub_earlier_fn)(const struct store_format *format,
  *         -ENOSPC, -EIO, ...
  */
 int store_scrub_make(struct store_archive *archive,
-		     const struct store_identity *identity,
+		     const struct store_scrub_reading *reading,
 		     const struct store_scrub *begun,
-		     store_scrub_earlier_fn earlier,
 		     struct store_recording *recording, int fd,
 		     struct store_scrub_result *result)
 	__attribute__((warn_unused_result));

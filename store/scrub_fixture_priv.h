@@ -113,6 +113,8 @@ make(struct fixture *fx, const char *id, const struct store_person *who,
 {
 	struct store_recording_spec spec = { .id = id };
 	struct store_sealed_key sealed;
+	const struct store_scrub_reading reading = { fx->identity,
+						     brings_earlier };
 	struct store_recording *rec;
 	struct store_segment s;
 	int fd, r;
@@ -130,8 +132,7 @@ make(struct fixture *fx, const char *id, const struct store_person *who,
 	}
 	fd = memfd_create("scrub", MFD_CLOEXEC);
 	assert_true(fd >= 0);
-	r = store_scrub_make(fx->archive, fx->identity, begun, brings_earlier,
-			     rec, fd, result);
+	r = store_scrub_make(fx->archive, &reading, begun, rec, fd, result);
 	store_recording_free(&rec, false);
 	if (r)
 		close(fd);

@@ -400,9 +400,8 @@ make(struct making *m, struct store_archive *archive,
 
 int
 store_scrub_make(struct store_archive *archive,
-		 const struct store_identity *identity,
+		 const struct store_scrub_reading *reading,
 		 const struct store_scrub *begun,
-		 store_scrub_earlier_fn earlier,
 		 struct store_recording *recording, int fd,
 		 struct store_scrub_result *result)
 {
@@ -415,7 +414,7 @@ store_scrub_make(struct store_archive *archive,
 		return -ENOMEM;
 	m->recording = recording;
 	m->scrub = begun;
-	m->earlier = earlier;
+	m->earlier = reading->earlier;
 	m->result = result;
 	r = store_segment_get(archive, begun->id, &m->segment);
 	if (r == 0 && memcmp(m->segment.file_hash, begun->file_hash,
@@ -423,7 +422,7 @@ store_scrub_make(struct store_archive *archive,
 		r = -ESTALE;
 	m->totals = m->segment;
 	if (r == 0)
-		r = make(m, archive, identity, fd);
+		r = make(m, archive, reading->identity, fd);
 	if (r == 0 && fstat(fd, &st))
 		r = -errno;
 	if (r == 0)

@@ -16,7 +16,7 @@
 
 #include <strings.h>
 
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/audio.h"
 #include "rtp/red.h"
 #include "rtp/rtp.h"
 

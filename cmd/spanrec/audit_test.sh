@@ -104,16 +104,6 @@ has "who was refused, and why" \
 	"\"action\":\"denied\",\"id\":\"$id\".*'fun' is no purpose"
 has "who made a copy" '"action":"export"'
 has_not "but not of whose call" "\\b$number\\b"
-# Into a file it is a copy, whatever command makes it.
-sed -i 's/^purposes:.*/purposes: {quality: {play_only: yes}, dispute: {}}/' \
-	home/policy.yaml
-check "a policy of no copies" 0 spanrec policy check home/policy.yaml
-check "... a copy" 4 sh -c "$BIN/spanrec play $id - --purpose quality >d.wav"
-check "... a program" 0 sh -c "$BIN/spanrec play $id - --purpose quality | cat >d"
-check "a copy that may be" 0 sh -c "$BIN/spanrec play $id - --purpose dispute >d.wav"
-check "the ledger tells them apart" 0 spanrec audit list --id "$id"
-has "to whom it was played" "play .*purpose quality, to a program"
-has "... or that it was kept" "play .*purpose dispute, to a file"
 check "by number" 0 spanrec audit list --number "$number"
 has "a pseudonym leads to it" " export .*/n-[a-z2-7]\{12\}.wav"
 check "of another number" 0 spanrec audit list --number 999999
@@ -206,4 +196,14 @@ has "with its id" " verify  *$id .*[a-z]: "
 has "and how many" "1 of 1 recordings damaged"
 check "sound all the same" 0 spanrec audit verify --anchor anchors
 check "help" 0 spanrec audit --help
+# Into a file it is a copy, whatever command makes it.
+sed -i 's/^purposes:.*/purposes: {quality: {play_only: yes}, dispute: {}}/' \
+	home/policy.yaml
+check "a policy of no copies" 0 spanrec policy check home/policy.yaml
+check "... a copy" 4 sh -c "$BIN/spanrec play $id - --purpose quality >d.wav"
+check "... a program" 0 sh -c "$BIN/spanrec play $id - --purpose quality | cat >d"
+check "a copy that may be" 0 sh -c "$BIN/spanrec play $id - --purpose dispute >d.wav"
+check "the ledger tells them apart" 0 spanrec audit list --id "$id"
+has "to whom it was played" "play .*purpose quality, to a program"
+has "... or that it was kept" "play .*purpose dispute, to a file"
 exit $failed

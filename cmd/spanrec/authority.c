@@ -4,7 +4,7 @@
  * to, and what each purpose asks for. Whoever can read the key file can read
  * everything anyhow, so on one machine this guards against mistakes.
  */
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/audio.h"
 
 #include <pwd.h>
 #include <stdarg.h>

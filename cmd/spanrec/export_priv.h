@@ -15,7 +15,7 @@
 #include <limits.h>
 #include <signal.h>
 
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/audio.h"
 
 /* ---- copy.c -------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What is missing of a recording, or was left out of it. It stands inside the
  * sealed file. */
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/audio.h"
 
 #include <errno.h>
 #include <stdlib.h>

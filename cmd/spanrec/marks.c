@@ -4,7 +4,7 @@
  * player, in a picture. That is the gaps inside the sealed files, and segments
  * of the call that have none.
  */
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/audio.h"
 
 #include <errno.h>
 #include <stdlib.h>

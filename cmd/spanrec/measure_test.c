@@ -5,6 +5,7 @@
  * whatever it says there, and none at all of what is not genuine.
  */
 #include "cmd/spanrec/fixture_priv.h"
+#include "cmd/spanrec/audio.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/audio.h"
 
 /** Keys are looked at after each so much sound [ms]. */
 #define SPANREC_PERIOD_MS 20

@@ -16,6 +16,7 @@
 #include "cmd/common/control.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "cmd/spanrec/audio.h"
 #include "cmd/spanrec/cases_priv.h"
 #include "rtp/tracks.h"
 #include "store/scrub.h"

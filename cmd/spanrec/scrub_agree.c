@@ -73,6 +73,8 @@ earlier_ns(const struct store_format *stored, const struct store_frame *frame)
 static int
 make(struct agreeing *a)
 {
+	const struct store_scrub_reading reading = { a->spanrec->identity,
+						     earlier_ns };
 	int r;
 
 	if (a->begun.state != STORE_SCRUB_BEGUN)
@@ -80,9 +82,8 @@ make(struct agreeing *a)
 	a->file = tmpfile();
 	if (!a->file)
 		return failed(a, -errno);
-	r = store_scrub_make(a->spanrec->archive, a->spanrec->identity,
-			     &a->begun, earlier_ns, a->recording,
-			     fileno(a->file), &a->result);
+	r = store_scrub_make(a->spanrec->archive, &reading, &a->begun,
+			     a->recording, fileno(a->file), &a->result);
 	return r ? failed(a, r) : 0;
 }
 

@@ -3,7 +3,7 @@
  * show: all that is known of a call. The gaps are inside the sealed files and
  * are shown where the private key is; all else is in the index.
  */
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/audio.h"
 
 #include <errno.h>
 #include <inttypes.h>

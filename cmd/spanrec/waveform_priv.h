@@ -11,7 +11,7 @@
 #ifndef CMD_SPANREC_WAVEFORM_PRIV_H
 #define CMD_SPANREC_WAVEFORM_PRIV_H
 
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/audio.h"
 
 /** The sound of one column: of left and right. */
 struct spanrec_wave_column {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* why: what decided about a segment, as one paragraph of plain English. */
 #include "cmd/spanrec/cases_priv.h"
+#include "cmd/spanrec/audio.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What one stream must not tell because it was left out of another. */
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/audio.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -33,7 +33,8 @@ static int
 rate_of(const struct rtp_format *format)
 {
 	size_t n;
-	const char *value = rtp_format_parameter(format, RTP_FORMAT_STORED_RATE, &n);
+	const char *value =
+	    rtp_format_parameter(format, RTP_FORMAT_STORED_RATE, &n);
 
 	if (value && n == 4 && strncmp(value, "8000", n) == 0)
 		return 8000;
