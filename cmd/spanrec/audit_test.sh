@@ -196,7 +196,14 @@ has "with its id" " verify  *$id .*[a-z]: "
 has "and how many" "1 of 1 recordings damaged"
 check "sound all the same" 0 spanrec audit verify --anchor anchors
 check "help" 0 spanrec audit --help
+# ---- copies -------------------------------------------------------------------
+
 # Into a file it is a copy, whatever command makes it.
+rm -rf home
+spanrec init -q home
+"$BIN/spanrecd" --quiet --read "$ROOT/test-pcaps/0001-sipp/in.pcap" \
+	--shift now || exit 1
+id=$(spanrec list --json | sed -n 's/^{"id":"\([^"]*\)".*/\1/p' | head -n 1)
 sed -i 's/^purposes:.*/purposes: {quality: {play_only: yes}, dispute: {}}/' \
 	home/policy.yaml
 check "a policy of no copies" 0 spanrec policy check home/policy.yaml
