@@ -89,11 +89,18 @@ keys_count(const struct leftovers *l, uint64_t known, uint64_t slots)
 
 /** They are told, and are not again. */
 static int
-slots_note(const struct leftovers *l, uint64_t slots)
+slots_note(const struct leftovers *l, const char *keyring, uint64_t slots)
 {
 	MDB_txn *txn;
-	int r = store__write_begin(l->archive, &txn);
+	int r, fd = store__file_open(l->archive->dir_fd, keyring, O_RDONLY);
 
+	if (fd < 0)
+		return fd;
+	/* The index must not know of more than there is. */
+	r = fdatasync(fd) ? -errno : 0;
+	close(fd);
+	if (r == 0)
+		r = store__write_begin(l->archive, &txn);
 	if (r)
 		return r;
 	r = store__index_slots_put(l->archive, txn, l->day, slots);
@@ -128,7 +135,7 @@ keyring_file(struct leftovers *l, const char *name)
 	l->found->keys += keys;
 	snprintf(path, sizeof(path), "audio/%04u/%02u/%02u", year, month, mday);
 	r = each_name(l, path, recording_file);
-	return r ? r : slots_note(l, slots);
+	return r ? r : slots_note(l, right_path, slots);
 }
 
 int
