@@ -32,11 +32,15 @@
 #include "cmd/spanrecd/taken_back.h"
 #include "store/audit.h"
 #include "store/cases.h"
+#include "store/room.h"
 
 enum { BATCH_ROWS = 1000 };
 /* Who waits for one commit. */
 enum { BATCH_TOKENS = 64 };
 /* Deletions before the others get their turn. */
+/* A map that has less than this part of it left is full: a large transaction
+ * takes so much. */
+enum { FULL_SHARE = 20 };
 enum { SWEEP_LIMIT = STORE_PURGE_MANY };
 static const int64_t NAP_NS = 20 * 1000000LL;
 static const int64_t SWEEP_NS = 60 * 1000000000LL;
@@ -88,17 +92,35 @@ clock_ns(clockid_t clock)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+/* @return whether the index has as good as no room left */
+static bool
+look_at_index(struct archiver_state *a)
+{
+	struct store_index_room room;
+
+	if (store_index_room(a->archive, &room) < 0)
+		return false;
+	atomic_store(&a->pipeline->index_used_bytes, room.used_bytes);
+	atomic_store(&a->pipeline->index_map_bytes, room.map_bytes);
+	return room.map_bytes - room.used_bytes < room.map_bytes / FULL_SHARE;
+}
+
 static void
 fail(struct archiver_state *a, int error, const char *what)
 {
+	const char *why = strerror(-error);
 	int none = 0;
 
 	atomic_store(&a->pipeline->failed_ns, clock_ns(CLOCK_REALTIME));
+	/* Not the disk, and another remedy. */
+	if (error == -ENOSPC && look_at_index(a))
+		why = "the index is full: set index_map_mib higher, and start "
+		      "the recorder again";
 	if (atomic_compare_exchange_strong(&a->pipeline->archive_error, &none,
 					   error))
-		log_error("%s: %s", what, strerror(-error));
+		log_error("%s: %s", what, why);
 	else
-		log_warning("%s: %s", what, strerror(-error));
+		log_warning("%s: %s", what, why);
 }
 
 /* ---- recordings that begin ----------------------------------------------- */
@@ -847,6 +869,7 @@ sync_if_due(struct archiver_state *a)
 {
 	if (!a->over && !sync_due(a))
 		return;
+	(void)look_at_index(a);
 	if (a->ended_count)
 		run_ended(a);
 	else if (a->open_count)
