@@ -38,8 +38,7 @@ enum { BATCH_ROWS = 1000 };
 /* Who waits for one commit. */
 enum { BATCH_TOKENS = 64 };
 /* Deletions before the others get their turn. */
-/* A map that has less than this part of it left is full: a large transaction
- * takes so much. */
+/* An index that has less than this part of it left is full for recordings. */
 enum { FULL_SHARE = 20 };
 enum { SWEEP_LIMIT = STORE_PURGE_MANY };
 static const int64_t NAP_NS = 20 * 1000000LL;
@@ -68,6 +67,7 @@ struct archiver_state {
 	uint32_t open_count;      /* recordings that grow */
 	bool urgent;              /* one of those that ended is to go at once */
 	bool over;                /* nothing more will come */
+	bool index_full;          /* for recordings */
 	int64_t synced_ns;        /* monotonic */
 	int64_t signed_ns;        /* monotonic */
 	int64_t swept_ns;         /* monotonic: when the last sweep was over */
@@ -92,7 +92,7 @@ clock_ns(clockid_t clock)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
-/* @return whether the index has as good as no room left */
+/* Is what is left of the index kept for deletions, holds and the ledger? */
 static bool
 look_at_index(struct archiver_state *a)
 {
@@ -102,7 +102,9 @@ look_at_index(struct archiver_state *a)
 		return false;
 	atomic_store(&a->pipeline->index_used_bytes, room.used_bytes);
 	atomic_store(&a->pipeline->index_map_bytes, room.map_bytes);
-	return room.map_bytes - room.used_bytes < room.map_bytes / FULL_SHARE;
+	a->index_full =
+	    room.map_bytes - room.used_bytes < room.map_bytes / FULL_SHARE;
+	return a->index_full;
 }
 
 static void
@@ -246,7 +248,7 @@ asked(const struct archiver_state *a)
 static void
 run_begun(struct archiver_state *a)
 {
-	int r = store_batch_begin(a->archive);
+	int r = a->index_full ? -ENOSPC : store_batch_begin(a->archive);
 	bool begun = r == 0;
 
 	r = collect(a, r);
@@ -884,6 +886,7 @@ archiver_main(void *pipeline)
 
 	pthread_setname_np(pthread_self(), "archive");
 	a->synced_ns = clock_ns(CLOCK_MONOTONIC);
+	(void)look_at_index(a);
 	do {
 		/* Before the rings are looked at, so that nothing is left. */
 		a->over = atomic_load_explicit(&p->archive_over,

@@ -235,6 +235,7 @@ struct control_state {
 	struct control_minutes minutes;
 	struct forecast forecast;  /**< of the disk */
 	int64_t disk_looked_s;
+	uint64_t failed_seen;      /**< recordings, when that was looked at */
 	bool disk_told;            /**< in the log: that it fills */
 	struct sweep_result swept; /**< the last one */
 	int64_t swept_ns;          /**< when; 0: not yet */

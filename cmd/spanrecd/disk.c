@@ -112,6 +112,18 @@ index_words(char words[WORDS_BYTES], const struct control_state *c)
 	return true;
 }
 
+/* Writers do not tell when: what they could not write is news for a while. */
+static void
+note_failed(struct control_state *c)
+{
+	uint64_t failed =
+	    pipeline_counter(c->pipeline, COUNTER_recordings_failed);
+
+	if (failed > c->failed_seen)
+		atomic_store(&c->pipeline->failed_ns, control__wall_ns());
+	c->failed_seen = failed;
+}
+
 void
 control__disk_note(struct control_state *c)
 {
@@ -124,6 +136,7 @@ control__disk_note(struct control_state *c)
 	    look(c, &disk) < 0)
 		return;
 	c->disk_looked_s = now;
+	note_failed(c);
 	forecast_note(&c->forecast, now, disk.free_bytes);
 	little = disk_words(words, c, &disk) || index_words(words, c);
 	if (little && !c->disk_told)
