@@ -36,8 +36,10 @@ LIBRARY := $(filter-out $(TESTS) $(FUZZERS) $(BENCHES) $(MAINS) \
 TEST_TOOLS := cmd/testing/wavtones.c cmd/testing/callgen.c \
 	cmd/testing/rewrap.c cmd/testing/speech.c \
 	cmd/testing/playing.c
+# The shim that lets calls of the system fail; loaded before a program.
+SHIM := $B/cmd/testing/faults.so
 TESTING := $(filter-out cmd/testing/callgen% cmd/testing/rewrap% \
-	$(TEST_TOOLS), \
+	cmd/testing/faults.c $(TEST_TOOLS), \
 	$(filter cmd/testing/%,$(SOURCES)))
 
 # ---- compilers --------------------------------------------------------------
@@ -143,7 +145,14 @@ $B/cmd/testing/callgen: $(call OBJ,cmd/testing/callgen_frame.c)
 $B/cmd/testing/rewrap: $(call OBJ,cmd/testing/wrap.c \
 	$(filter cmd/testing/rewrap_%,$(SOURCES)))
 
-build-tools: $(TOOL_BIN)
+# A sanitizer wants to be loaded first: not for those builds.
+$(SHIM): cmd/testing/faults.c
+	@mkdir -p $(@D)
+	@echo '  $(V)  $<'
+	$(Q)$(CC) $(filter-out -MMD -MP,$(CPPFLAGS)) $(filter-out -fPIE,$(CFLAGS)) \
+		-fPIC -shared -o $@ $< -ldl
+
+build-tools: $(TOOL_BIN) $(if $(filter release clang,$V),$(SHIM))
 build-tests: $(BIN) $(TEST_BIN) build-tools
 build-fuzzers: $(FUZZ_BIN)
 build-benches: $(BIN) $(BENCH_BIN) build-tools

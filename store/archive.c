@@ -213,7 +213,9 @@ lock_take(struct store_archive *archive, bool purge)
 	n = snprintf(text, sizeof(text), "%ld\n", (long)getpid());
 	if (ftruncate(archive->lock_fd, 0))
 		return -errno;
-	return store__pwrite(archive->lock_fd, text, (size_t)n, 0);
+	n = store__pwrite(archive->lock_fd, text, (size_t)n, 0);
+	/* It is there for a message only: a hold or a purge can do without. */
+	return n == -ENOSPC || n == -EDQUOT ? 0 : n;
 }
 
 int
@@ -263,7 +265,8 @@ file_cut(int dir_fd, const char *path, int fd, uint64_t bytes)
 	return r;
 }
 
-/** What there is of a recording that nobody finished. */
+/** What there is of a recording that nobody finished. @return what the disk
+ * said; then it is damaged, unless it says otherwise */
 static int
 salvage(struct recover *recover, struct store_segment *segment, int fd,
 	const char *path)
@@ -291,7 +294,9 @@ salvage(struct recover *recover, struct store_segment *segment, int fd,
 			     walk.good_bytes);
 		recover->found->cut_bytes += walk.file_bytes - walk.good_bytes;
 	} else if (fsync(fd)) {
-		r = -errno;
+		/* All of it could be read: if that does not last, verify
+		 * tells. */
+		recover->found->failed++;
 	}
 	segment->chunks = walk.chunks;
 	memcpy(segment->file_hash, walk.hash, STORE_HASH_BYTES);
@@ -351,15 +356,16 @@ recover_skipped(void *ctx, const struct store__key *key, int error)
 	return 0;
 }
 
+/** Recordings that nobody finished. */
 static int
-recover_all(struct store_archive *archive, int64_t now_ns,
-	    struct store_recovery *found)
+recover_live(struct store_archive *archive, struct store_recovery *found)
 {
 	struct recover recover = { .archive = archive, .found = found };
 	int r = store_batch_begin(archive);
 
 	if (r)
 		return r;
+	*found = (struct store_recovery){ 0 };
 	r = store__table_walk(archive, archive->tables.live, recover_one,
 			      recover_skipped, &recover);
 	/* The rows must not know more than the folders. */
@@ -369,9 +375,25 @@ recover_all(struct store_archive *archive, int64_t now_ns,
 		r = store_batch_commit(archive);
 	else
 		store_batch_abort(archive);
+	return r;
+}
+
+static int
+recover_all(struct store_archive *archive, int64_t now_ns,
+	    struct store_recovery *found)
+{
+	int r;
+
+	do
+		r = recover_live(archive, found);
+	while (r == -ENOSPC && store__reserve_use(archive));
 	if (r == 0)
 		r = store__purge_finish_all(archive, now_ns, found);
-	return r ? r : store__scrub_finish_all(archive, now_ns, found);
+	if (r == 0)
+		r = store__scrub_finish_all(archive, now_ns, found);
+	if (r == 0)
+		r = store__leftovers_find(archive, found);
+	return r;
 }
 
 /** When what is recovered is finished. */

@@ -597,6 +597,62 @@ test_recover_odd_files(void **state)
 	free(bytes);
 }
 
+/** Keys that a crash left without a row; and an index that is older than the
+ * recordings: it is told once, and all stays as it is. */
+static void
+test_recover_keys(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_sealed_key sealed = { .count = 1 };
+	struct store_recovery found;
+	struct store_segment known, unknown;
+	char path[512], index[512];
+	uint8_t *bytes;
+	uint32_t slot;
+	size_t n;
+
+	fixture_record(fx, &known, 0, 1000);
+	assert_int_equal(
+	    store_keyring_add(fx->archive, FIXTURE_DAY, &sealed, &slot), 0);
+	assert_int_equal(
+	    store_keyring_add(fx->archive, FIXTURE_DAY, &sealed, &slot), 0);
+	assert_int_equal(store_keyring_sync(fx->archive), 0);
+	store_archive_close(&fx->archive);
+	snprintf(index, sizeof(index), "%s/index/data.mdb", fx->dir);
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(store_archive_open(&fx->archive, fx->dir,
+						    STORE_WRITE,
+						    &fixture_config, &found),
+				 0);
+		assert_int_equal(found.keys, again ? 0 : 2);
+		assert_int_equal(found.unknown, 0);
+		store_archive_close(&fx->archive);
+	}
+	bytes = testing_read_file(index, &n);
+	fixture_open(fx);
+	fixture_record(fx, &unknown, 1, 1000);
+	assert_int_equal(unknown.key_slot, slot + 1);
+	store_archive_close(&fx->archive);
+	testing_write_file(index, bytes, n);
+	free(bytes);
+	for (int again = 0; again < 2; again++) {
+		assert_int_equal(store_archive_open(&fx->archive, fx->dir,
+						    STORE_WRITE,
+						    &fixture_config, &found),
+				 0);
+		assert_int_equal(found.keys, again ? 0 : 1);
+		assert_int_equal(found.unknown, again ? 0 : 1);
+		if (!again)
+			store_archive_close(&fx->archive);
+	}
+	fixture_path(fx, &unknown, path);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_int_equal(store__keyring_read(fx->archive, FIXTURE_DAY,
+					     unknown.key_slot, &sealed),
+			 0);
+	expect_sound(fx, &known);
+}
+
 /** What is in the place of a live recording may be anything, and its row too:
  * the others are recovered, and the archive opens. */
 static void
@@ -812,6 +868,7 @@ main(void)
 		TEST(test_recover_wild_second),
 		TEST(test_recover_finished),
 		TEST(test_recover_odd_files),
+		TEST(test_recover_keys),
 		TEST(test_recover_no_files),
 		TEST(test_fifos),
 		TEST(test_kill),

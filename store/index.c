@@ -473,12 +473,21 @@ store__index_slots(const struct store_archive *archive, MDB_txn *txn,
 	return r == -ENOENT ? 0 : r;
 }
 
+int
+store__index_slots_put(const struct store_archive *archive, MDB_txn *txn,
+		       uint32_t day, uint64_t slots)
+{
+	char name[32];
+
+	slots_name(name, day);
+	return meta_put(&archive->tables, txn, name, slots);
+}
+
 static int
 slots_grow(const struct store_archive *archive, MDB_txn *txn,
 	   const struct store_segment *segment)
 {
 	uint64_t slots = 0;
-	char name[32];
 	int r;
 
 	if (!segment->key_day)
@@ -486,9 +495,8 @@ slots_grow(const struct store_archive *archive, MDB_txn *txn,
 	r = store__index_slots(archive, txn, segment->key_day, &slots);
 	if (r || segment->key_slot < slots)
 		return r;
-	slots_name(name, segment->key_day);
-	return meta_put(&archive->tables, txn, name,
-			(uint64_t)segment->key_slot + 1);
+	return store__index_slots_put(archive, txn, segment->key_day,
+				      (uint64_t)segment->key_slot + 1);
 }
 
 int

@@ -133,24 +133,48 @@ slots_written(int fd, uint64_t *slots)
 	return 0;
 }
 
+static int
+slots_known(struct store_archive *archive, uint32_t day, uint64_t *known)
+{
+	MDB_txn *txn;
+	int r = store__read_begin(archive, &txn);
+
+	if (r)
+		return r;
+	r = store__index_slots(archive, txn, day, known);
+	store__read_end(archive, txn);
+	return r;
+}
+
 /** What the file and the index say was taken: the file may be a new one. */
 static int
 slots_taken(struct store_archive *archive, int fd, uint32_t day,
 	    uint64_t *slots)
 {
 	uint64_t known = 0;
-	MDB_txn *txn;
 	int r = slots_written(fd, slots);
 
 	if (r == 0)
-		r = store__read_begin(archive, &txn);
-	if (r)
-		return r;
-	r = store__index_slots(archive, txn, day, &known);
-	store__read_end(archive, txn);
+		r = slots_known(archive, day, &known);
 	if (known > *slots)
 		*slots = known;
 	return r;
+}
+
+int
+store__keyring_slots(struct store_archive *archive, uint32_t day,
+		     uint64_t *known, uint64_t *written)
+{
+	char path[STORE__PATH_BYTES];
+	int fd, r;
+
+	store__keyring_path(path, day);
+	fd = store__file_open(archive->dir_fd, path, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	r = slots_written(fd, written);
+	close(fd);
+	return r ? r : slots_known(archive, day, known);
 }
 
 static int

@@ -484,6 +484,8 @@ finish_one(void *ctx, const struct store_scrub *found)
 		f->found->failed++;
 	else if (found->state == STORE_SCRUB_DONE)
 		f->found->purges++;
+	else if (found->state == STORE_SCRUB_BEGUN)
+		f->found->scrubs++;
 	return 0;
 }
 

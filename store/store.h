@@ -137,6 +137,12 @@ struct store_recovery {
 	uint64_t cut_bytes;   /**< of half-written chunks, cut off */
 	uint64_t empty;       /**< opened, nothing of them on the disk */
 	uint64_t purges;      /**< purges that a crash had stopped, finished */
+	uint64_t scrubs;      /**< parts that were being taken out: proposed
+			       * again */
+	uint64_t keys;        /**< without a row: recordings that did not come
+			       * to be, unless there are `unknown` ones */
+	uint64_t unknown;     /**< files without a row: the index is older than
+			       * they are; store_verify_orphans names them */
 	uint64_t failed;      /**< recordings marked as damaged, purges still not
 			       * finished, entries of the index that cannot be
 			       * read: store_verify_orphans names the last two */

@@ -325,6 +325,12 @@ struct store__doomed {
 		     * there; -EBADMSG, -EIO, ... */
 };
 
+/** Slots of a day: those that the index knows were taken, and those that
+ * anything was written to. @return 0, -ENOENT (no keyring of that day), ... */
+int store__keyring_slots(struct store_archive *archive, uint32_t day,
+			 uint64_t *known, uint64_t *written)
+	__attribute__((warn_unused_result));
+
 /** Overwrite and sync, mark as destroyed and sync: two syncs for all of them.
  * Safe to repeat. */
 void store__keyring_destroy_many(struct store_archive *archive, uint32_t day,
@@ -475,6 +481,11 @@ int store__index_slots(const struct store_archive *archive, MDB_txn *txn,
 		       uint32_t day, uint64_t *slots)
 	__attribute__((warn_unused_result));
 
+/** So many are taken. @param slots not less than before */
+int store__index_slots_put(const struct store_archive *archive, MDB_txn *txn,
+			   uint32_t day, uint64_t slots)
+	__attribute__((warn_unused_result));
+
 /** One more of what has no row. @return 0, -EINVAL (name), ... */
 int store__counter_put(const struct store_archive *archive, MDB_txn *txn,
 		       uint32_t day, const char *name, uint64_t by)
@@ -541,6 +552,19 @@ typedef int (*store__skipped_fn)(void *ctx, const struct store__key *key,
  * does. @param skipped may be NULL */
 int store__table_walk(struct store_archive *archive, MDB_dbi table,
 		      store_segment_fn fn, store__skipped_fn skipped, void *ctx)
+	__attribute__((warn_unused_result));
+
+/* ---- what a crash leaves (leftovers.c) --------------------------------- */
+
+/**
+ * Count keys that no row knows, and files that have such a key and no row.
+ *
+ * @return 0, -ENOMEM
+ * @cost a system call or two a day that has a keyring; where there are such
+ *       keys, a look for a row for each file of that day
+ */
+int store__leftovers_find(struct store_archive *archive,
+			  struct store_recovery *found)
 	__attribute__((warn_unused_result));
 
 /* ---- calls in progress (live.c) ---------------------------------------- */

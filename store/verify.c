@@ -278,6 +278,31 @@ count_items(struct store_reader *reader, struct counted *counted,
 }
 
 static int
+key_finding(const struct store_segment *segment, int error,
+	    struct store_finding *finding)
+{
+	return found(finding, STORE_FINDING_KEY_MISSING,
+		     "the key in slot %" PRIu32 " of day %" PRIu32 " %s",
+		     segment->key_slot, segment->key_day,
+		     error == -EBADMSG
+			 ? "is damaged"
+			 : "is gone, or not for this private key");
+}
+
+/** Whether it is the right one shows only with the private key. */
+static int
+check_slot(const struct store_archive *archive,
+	   const struct store_segment *segment, struct store_finding *finding)
+{
+	struct store_sealed_key sealed;
+	int r = store__keyring_read(archive, segment->key_day,
+				    segment->key_slot, &sealed);
+
+	return r == -ENOKEY || r == -EBADMSG ? key_finding(segment, r, finding)
+					     : r;
+}
+
+static int
 check_contents(struct store_archive *archive,
 	       const struct store_identity *identity,
 	       const struct store_segment *segment,
@@ -291,12 +316,7 @@ check_contents(struct store_archive *archive,
 
 	/* The header was sound a moment ago: what is damaged is the slot. */
 	if (r == -ENOKEY || r == -EBADMSG)
-		return found(
-		    finding, STORE_FINDING_KEY_MISSING,
-		    "the key in slot %" PRIu32 " of day %" PRIu32 " %s",
-		    segment->key_slot, segment->key_day,
-		    r == -EBADMSG ? "is damaged"
-				  : "is gone, or not for this private key");
+		return key_finding(segment, r, finding);
 	if (r)
 		return r;
 	counted = calloc(1, sizeof(*counted));
@@ -339,8 +359,10 @@ check_file(struct store_archive *archive, const struct store_identity *identity,
 			     "%s is not there", path);
 	r = check_framing(&walk, fd, segment, finding);
 	close(fd);
-	if (r == 0 && identity)
-		r = check_contents(archive, identity, segment, finding);
+	if (r == 0)
+		r = identity
+			? check_contents(archive, identity, segment, finding)
+			: check_slot(archive, segment, finding);
 	if (r == 0 && segment->state != STORE_STATE_RECORDING &&
 	    memcmp(walk.hash, segment->file_hash, STORE_HASH_BYTES) != 0)
 		return found(finding, STORE_FINDING_DAMAGED,
@@ -710,15 +732,24 @@ slot_compare(const void *a, const void *b)
 	return (x->day_slot > y->day_slot) - (x->day_slot < y->day_slot);
 }
 
+/** @param state STORE__SLOT_KEY, or -EBADMSG: neither a key nor destroyed */
 static int
-keyring_slot(struct orphans *o, const char *name, uint32_t day, uint32_t slot)
+keyring_slot(struct orphans *o, const char *name, uint64_t day_slot, int state)
 {
-	struct used_slot *used,
-	    key = { .day_slot = (uint64_t)day << 32 | slot };
+	struct used_slot *used, key = { .day_slot = day_slot };
 
 	used = o->count ? bsearch(&key, o->slots, o->count, sizeof(key),
 				  slot_compare)
 			: NULL;
+	/* A recording tells of its own key; and where no row knows it, it is
+	 * one that a crash cut short. */
+	if (state == -EBADMSG)
+		return used && used->purged
+			   ? tell(o, STORE_FINDING_NOT_ERASED, name,
+				  "this recording was purged, but its key is "
+				  "not marked as destroyed: other bytes are "
+				  "there")
+			   : 0;
 	if (used && !used->purged)
 		return 0;
 	if (used)
@@ -728,11 +759,28 @@ keyring_slot(struct orphans *o, const char *name, uint32_t day, uint32_t slot)
 		    "no row that can be read knows this key");
 }
 
+/** @param bytes NULL: not all of it is there */
+static int
+slot_check(struct orphans *o, const char *name, uint64_t day_slot,
+	   const uint8_t *bytes)
+{
+	struct store_sealed_key sealed;
+	int state = -EBADMSG;
+
+	if (bytes && sodium_is_zero(bytes, STORE__SLOT_BYTES))
+		return 0;
+	if (bytes)
+		state = store__slot_decode(bytes, (uint32_t)(day_slot >> 32),
+					   (uint32_t)day_slot, &sealed);
+	return state == STORE__SLOT_DESTROYED
+		   ? 0
+		   : keyring_slot(o, name, day_slot, state);
+}
+
 static int
 keyring_slots(struct orphans *o, const char *path, uint32_t day, int fd)
 {
 	uint8_t bytes[STORE__SLOT_BYTES];
-	struct store_sealed_key sealed;
 	char name[FILE_NAME_BYTES];
 	off_t data;
 	int r = 0;
@@ -752,12 +800,35 @@ keyring_slots(struct orphans *o, const char *path, uint32_t day, int fd)
 		if (r == -EIO)
 			r = tell(o, STORE_FINDING_DAMAGED, name,
 				 "it cannot be read");
-		else if (r == 0 &&
-			 store__slot_decode(bytes, day, slot, &sealed) ==
-			     STORE__SLOT_KEY)
-			r = keyring_slot(o, name, day, slot);
+		else if (r == 0 || r == -ENODATA)
+			r = slot_check(o, name, (uint64_t)day << 32 | slot,
+				       r == 0 ? bytes : NULL);
 	}
-	return r == -ENODATA ? 0 : r;
+	return r;
+}
+
+/** Is as much there as the index knows was there? */
+static int
+keyring_length(const struct orphans *o, const char *path, uint32_t day, int fd)
+{
+	char words[80];
+	uint64_t known, slots;
+	struct stat st;
+	MDB_txn *txn;
+	int r = fstat(fd, &st) ? -errno : store__read_begin(o->archive, &txn);
+
+	if (r)
+		return r;
+	r = store__index_slots(o->archive, txn, day, &known);
+	store__read_end(o->archive, txn);
+	slots =
+	    ((uint64_t)st.st_size + STORE__SLOT_BYTES - 1) / STORE__SLOT_BYTES;
+	if (r || slots >= known)
+		return r;
+	(void)!snprintf(words, sizeof(words),
+			"cut off: %" PRIu64 " of %" PRIu64 " slots are there",
+			slots, known);
+	return tell(o, STORE_FINDING_CUT, path, words);
 }
 
 static int
@@ -784,6 +855,8 @@ keyring_file(struct orphans *o, const char *name)
 			   : tell(o, STORE_FINDING_DAMAGED, path,
 				  "it cannot be read");
 	r = keyring_slots(o, path, day, fd);
+	if (r == 0)
+		r = keyring_length(o, path, day, fd);
 	close(fd);
 	return r;
 }

@@ -97,25 +97,68 @@ audit_enter(struct store_archive *archive, const struct store_signer *signer,
 	return r;
 }
 
-static const char *
-plural(uint64_t count)
+/** A number and what it is of, behind what is there already. */
+static void
+add_count(char *text, size_t bytes, uint64_t count, const char *one,
+	  const char *many)
 {
-	return count == 1 ? "" : "s";
+	const size_t used = strlen(text);
+
+	if (count)
+		(void)!snprintf(text + used, bytes - used, "%s%" PRIu64 " %s",
+				used ? ", " : "", count,
+				count == 1 ? one : many);
 }
 
 bool
 audit_recovery_text(const struct store_recovery *recovery, char *text,
 		    size_t bytes)
 {
-	snprintf(text, bytes,
-		 "%" PRIu64 " recording%s closed as interrupted, %" PRIu64
-		 " without content, %" PRIu64
-		 " bytes of half-written chunks cut, %" PRIu64
-		 " deletion%s finished, %" PRIu64 " thing%s not mended",
-		 recovery->interrupted, plural(recovery->interrupted),
-		 recovery->empty, recovery->cut_bytes, recovery->purges,
-		 plural(recovery->purges), recovery->failed,
-		 plural(recovery->failed));
-	return recovery->interrupted || recovery->empty || recovery->purges ||
-	       recovery->failed;
+	const struct {
+		uint64_t count;
+		const char *one, *many;
+	} parts[] = {
+		{ recovery->interrupted, "recording closed as interrupted",
+		  "recordings closed as interrupted" },
+		{ recovery->empty, "of them without content",
+		  "of them without content" },
+		{ recovery->cut_bytes, "byte of half-written chunks cut",
+		  "bytes of half-written chunks cut" },
+		{ recovery->purges, "deletion finished", "deletions finished" },
+		{ recovery->scrubs,
+		  "part that was being taken out proposed again",
+		  "parts that were being taken out proposed again" },
+		{ recovery->keys, "key without a recording",
+		  "keys without a recording" },
+		{ recovery->unknown, "file that the index does not know",
+		  "files that the index does not know" },
+		{ recovery->failed, "thing not mended", "things not mended" },
+	};
+
+	*text = '\0';
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		add_count(text, bytes, parts[i].count, parts[i].one,
+			  parts[i].many);
+	return *text;
+}
+
+void
+audit_recovery_tell(const struct store_recovery *recovery)
+{
+	char text[sizeof(((struct store_ledger_entry *)0)->detail)];
+
+	if (audit_recovery_text(recovery, text, sizeof(text)))
+		log_info("recovered after an interruption: %s", text);
+	if (recovery->failed)
+		log_warning("%" PRIu64 " thing%s in the archive could not be "
+			    "mended; 'spanrec verify' names what is wrong",
+			    recovery->failed, recovery->failed == 1 ? "" : "s");
+	if (recovery->unknown)
+		log_error(
+		    "%" PRIu64 " recording%s in the archive that its "
+		    "index does not know: was an older index put back? "
+		    "They stay, cannot be found, and are not deleted when "
+		    "their time is over; 'spanrec verify' names them",
+		    recovery->unknown,
+		    recovery->unknown == 1 ? " is" : "s are");
 }

@@ -36,4 +36,7 @@ int audit_enter(struct store_archive *archive,
 bool audit_recovery_text(const struct store_recovery *recovery, char *text,
 			 size_t bytes);
 
+/** The same into the log, and what somebody should look at. */
+void audit_recovery_tell(const struct store_recovery *recovery);
+
 #endif

@@ -132,6 +132,12 @@ static const struct policy_field settings[] = {
 	{ "index_map_mib", POLICY_FIELD_U64, AT(index_map_mib), 64, 1 << 24,
 	  "MiB", "65536",
 	  "Room reserved for the index; the disk is used as it fills." },
+	{ "disk_warn_days", POLICY_FIELD_U32, AT(disk_warn_days), 0, 3650,
+	  "days", "14",
+	  "Warn when the disk of the archive will be full in less, as it has\n"
+	  "been filling in the last hour or day; 0: do not." },
+	{ "disk_warn_percent", POLICY_FIELD_U32, AT(disk_warn_percent), 0, 99,
+	  "%", "5", "Warn when less of it is free; 0: do not." },
 };
 
 #define SETTINGS_COUNT (sizeof(settings) / sizeof(settings[0]))

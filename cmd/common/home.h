@@ -52,6 +52,8 @@ struct home_settings {
 	uint32_t sync_s;           /**< recordings reach stable storage */
 	uint32_t sign_s;           /**< the ledger is signed so often */
 	uint64_t index_map_mib;    /**< LMDB map, reserved sparse */
+	uint32_t disk_warn_days;    /**< full in less: warn; 0: never */
+	uint32_t disk_warn_percent; /**< less free: warn; 0: never */
 };
 
 struct home {

@@ -84,24 +84,6 @@ archive_failed(const struct spanrec *spanrec, int error)
 	}
 }
 
-static void
-report_recovery(const struct store_recovery *recovery)
-{
-	if (recovery->failed)
-		log_error("of what the last writer left %" PRIu64 " things are "
-			  "damaged or could not be finished; 'spanrec verify' "
-			  "names them",
-			  recovery->failed);
-	if (!recovery->interrupted && !recovery->empty && !recovery->purges)
-		return;
-	log_info("the last writer had not ended properly: %" PRIu64
-		 " recording%s closed as interrupted, %" PRIu64
-		 " without content, %" PRIu64 " deletion%s finished",
-		 recovery->interrupted, recovery->interrupted == 1 ? "" : "s",
-		 recovery->empty, recovery->purges,
-		 recovery->purges == 1 ? "" : "s");
-}
-
 /* Home and policy. @return exit code */
 static int
 open_parts(struct spanrec *spanrec)
@@ -150,7 +132,7 @@ open_archive(struct spanrec *spanrec, enum store_mode mode)
 				mode, &config, &recovery);
 	spanrec->writes = !rc && mode != STORE_READ;
 	if (!rc)
-		report_recovery(&recovery);
+		audit_recovery_tell(&recovery);
 	if (spanrec->writes)
 		note_recovery(spanrec, &recovery);
 	return rc;

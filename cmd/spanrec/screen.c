@@ -596,6 +596,28 @@ print_loss(struct picture *picture)
 
 /* ---- what is kept ------------------------------------------------------ */
 
+enum { FULL_WORDS_BYTES = 96, HOUR_S = 3600 };
+
+/* When it is full, and how many recordings that is. */
+static const char *
+full_words(const json_t *disk, char words[FULL_WORDS_BYTES])
+{
+	uint64_t hours = spanrec_json_count(disk, "full_in_s") / HOUR_S;
+	uint64_t left = spanrec_json_count(disk, "recordings_left");
+	size_t n = 0;
+
+	*words = '\0';
+	if (json_is_integer(json_object_get(disk, "full_in_s")))
+		n = (size_t)snprintf(words, FULL_WORDS_BYTES,
+				     ", full in %" PRIu64 " %s",
+				     hours < 48 ? hours : hours / 24,
+				     hours < 48 ? "hours" : "days");
+	if (left)
+		(void)!snprintf(words + n, FULL_WORDS_BYTES - n,
+				", room for %" PRIu64 " recordings", left);
+	return words;
+}
+
 static void
 print_disk(struct picture *picture)
 {
@@ -603,13 +625,15 @@ print_disk(struct picture *picture)
 	uint64_t total = spanrec_json_count(disk, "total_bytes");
 	uint64_t free_bytes = spanrec_json_count(disk, "free_bytes");
 	char a[COUNTER_BYTES_TEXT_BYTES], b[COUNTER_BYTES_TEXT_BYTES];
+	char full[FULL_WORDS_BYTES];
 
 	counter_bytes_text(free_bytes, a);
 	counter_bytes_text(total, b);
 	print_label(picture, "DISK");
 	if (total)
-		fprintf(picture->to, "%s of %s free (%.0f %%)\n", a, b,
-			(double)free_bytes * 100 / (double)total);
+		fprintf(picture->to, "%s of %s free (%.0f %%)%s\n", a, b,
+			(double)free_bytes * 100 / (double)total,
+			full_words(disk, full));
 	else
 		fputs("size unknown\n", picture->to);
 }

@@ -32,11 +32,14 @@
 #include "cmd/spanrecd/taken_back.h"
 #include "store/audit.h"
 #include "store/cases.h"
+#include "store/room.h"
 
 enum { BATCH_ROWS = 1000 };
 /* Who waits for one commit. */
 enum { BATCH_TOKENS = 64 };
 /* Deletions before the others get their turn. */
+/* An index that has less than this part of it left is full for recordings. */
+enum { FULL_SHARE = 20 };
 enum { SWEEP_LIMIT = STORE_PURGE_MANY };
 static const int64_t NAP_NS = 20 * 1000000LL;
 static const int64_t SWEEP_NS = 60 * 1000000000LL;
@@ -64,6 +67,7 @@ struct archiver_state {
 	uint32_t open_count;      /* recordings that grow */
 	bool urgent;              /* one of those that ended is to go at once */
 	bool over;                /* nothing more will come */
+	bool index_full;          /* for recordings */
 	int64_t synced_ns;        /* monotonic */
 	int64_t signed_ns;        /* monotonic */
 	int64_t swept_ns;         /* monotonic: when the last sweep was over */
@@ -88,17 +92,37 @@ clock_ns(clockid_t clock)
 	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
+/* Is what is left of the index kept for deletions, holds and the ledger? */
+static bool
+look_at_index(struct archiver_state *a)
+{
+	struct store_index_room room;
+
+	if (store_index_room(a->archive, &room) < 0)
+		return false;
+	atomic_store(&a->pipeline->index_used_bytes, room.used_bytes);
+	atomic_store(&a->pipeline->index_map_bytes, room.map_bytes);
+	a->index_full =
+	    room.map_bytes - room.used_bytes < room.map_bytes / FULL_SHARE;
+	return a->index_full;
+}
+
 static void
 fail(struct archiver_state *a, int error, const char *what)
 {
+	const char *why = strerror(-error);
 	int none = 0;
 
 	atomic_store(&a->pipeline->failed_ns, clock_ns(CLOCK_REALTIME));
+	/* Not the disk, and another remedy. */
+	if (error == -ENOSPC && look_at_index(a))
+		why = "the index is full: set index_map_mib higher, and start "
+		      "the recorder again";
 	if (atomic_compare_exchange_strong(&a->pipeline->archive_error, &none,
 					   error))
-		log_error("%s: %s", what, strerror(-error));
+		log_error("%s: %s", what, why);
 	else
-		log_warning("%s: %s", what, strerror(-error));
+		log_warning("%s: %s", what, why);
 }
 
 /* ---- recordings that begin ----------------------------------------------- */
@@ -224,7 +248,7 @@ asked(const struct archiver_state *a)
 static void
 run_begun(struct archiver_state *a)
 {
-	int r = store_batch_begin(a->archive);
+	int r = a->index_full ? -ENOSPC : store_batch_begin(a->archive);
 	bool begun = r == 0;
 
 	r = collect(a, r);
@@ -847,6 +871,7 @@ sync_if_due(struct archiver_state *a)
 {
 	if (!a->over && !sync_due(a))
 		return;
+	(void)look_at_index(a);
 	if (a->ended_count)
 		run_ended(a);
 	else if (a->open_count)
@@ -861,6 +886,7 @@ archiver_main(void *pipeline)
 
 	pthread_setname_np(pthread_self(), "archive");
 	a->synced_ns = clock_ns(CLOCK_MONOTONIC);
+	(void)look_at_index(a);
 	do {
 		/* Before the rings are looked at, so that nothing is left. */
 		a->over = atomic_load_explicit(&p->archive_over,

@@ -454,6 +454,7 @@ act(struct control_state *c)
 		return;
 	control__answers_take(c);
 	control__mirror_note(c);
+	control__disk_note(c);
 	if (control__may_act(c) &&
 	    atomic_exchange_explicit(&c->pipeline->reload, 0,
 				     memory_order_relaxed))

@@ -24,6 +24,7 @@
 #include <stdint.h>
 #include <uthash.h>
 
+#include "cmd/spanrecd/forecast.h"
 #include "cmd/spanrecd/events.h"
 #include "cmd/spanrecd/pipeline.h"
 
@@ -236,9 +237,22 @@ struct control_state {
 	struct command *commands; /**< that wait */
 	uint64_t last_token;
 	struct control_minutes minutes;
+	struct forecast forecast;  /**< of the disk */
+	int64_t disk_looked_s;
+	uint64_t failed_seen;      /**< recordings, when that was looked at */
+	bool disk_told;            /**< in the log: that it fills */
 	struct sweep_result swept; /**< the last one */
 	int64_t swept_ns;          /**< when; 0: not yet */
 };
+
+/* disk.c */
+
+/** Time passes: note what is free, and tell once when it gets little. */
+void control__disk_note(struct control_state *c);
+/** Room of the archive and when it is full, for the status. @param warnings
+ * added to */
+struct json_t *control__disk_json(struct control_state *c,
+				  struct json_t *warnings);
 
 /* mirror.c */
 

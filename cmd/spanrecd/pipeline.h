@@ -210,6 +210,7 @@ struct pipeline {
 	_Atomic uint32_t reload;       /**< asked to read the settings again */
 	_Atomic int archive_error;   /**< first failure of the index or keyring */
 	_Atomic int recording_error; /**< ... of a recording */
+	_Atomic uint64_t index_used_bytes, index_map_bytes; /**< 0: unknown */
 	_Atomic int64_t failed_ns;   /**< wall clock: the last of either */
 	_Atomic enum guard_verdict clock_verdict; /**< is it purged? */
 	_Atomic int64_t purged_ns;   /**< since boot: when a purge last ended

@@ -94,17 +94,7 @@ run_open_archive(const struct home *home, struct pipeline_config *config,
 			  strerror(-r));
 	if (r < 0)
 		return exit_code(r);
-	if (recovery->interrupted || recovery->empty || recovery->purges)
-		log_info("recovered after an interruption: %" PRIu64
-			 " recordings closed, %" PRIu64 " bytes of half-"
-			 "written chunks cut, %" PRIu64 " empty, %" PRIu64
-			 " purges finished",
-			 recovery->interrupted, recovery->cut_bytes,
-			 recovery->empty, recovery->purges);
-	if (recovery->failed)
-		log_warning("%" PRIu64 " things in the archive could not be "
-			    "mended; 'spanrec verify' names them",
-			    recovery->failed);
+	audit_recovery_tell(recovery);
 	config->signer = audit_signer(home, false);
 	return 0;
 }

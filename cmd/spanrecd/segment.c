@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "cmd/common/log.h"
 #include "cmd/spanrecd/payload.h"
 #include "cmd/spanrecd/smaller.h"
 #include "rtp/event.h"
@@ -248,6 +249,8 @@ fail(struct segment *s, const struct segment_input *in, int error)
 		return;
 	(void)atomic_compare_exchange_strong(in->error, &none, error);
 	s->state = SEGMENT_FAILED;
+	log_error("%s is not recorded to its end: %s", s->row.id,
+		  strerror(-error));
 	counter_add(in->counters, COUNTER_recordings_failed, 1);
 }
 

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,7 +26,10 @@ static const int64_t SECOND_NS = 1000000000LL;
 /* What failed so long ago is no news. */
 static const int64_t NEWS_NS = 300 * 1000000000LL;
 
-enum { TIME_BYTES = 32, TEXT_BYTES = 256, DISK_LOW_PERCENT = 5 };
+enum {
+	TIME_BYTES = 32,
+	TEXT_BYTES = 256,
+};
 
 static json_t *
 time_json(int64_t time_ns)
@@ -250,29 +252,7 @@ counters_json(const uint64_t *values)
 	return object;
 }
 
-/* ---- disk and retention -------------------------------------------------- */
-
-static json_t *
-disk_json(const char *path, json_t *warnings)
-{
-	uint64_t free_bytes, total_bytes;
-	char text[TEXT_BYTES];
-	struct statvfs fs;
-
-	if (statvfs(path, &fs) < 0)
-		return json_null();
-	free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-	total_bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
-	if (free_bytes < total_bytes / 100 * DISK_LOW_PERCENT) {
-		snprintf(text, sizeof(text),
-			 "the disk of the archive is nearly full: %" PRIu64
-			 " MiB are free",
-			 free_bytes >> 20);
-		warn(warnings, text);
-	}
-	return json_pack("{s:o,s:o}", "free_bytes", number_json(free_bytes),
-			 "total_bytes", number_json(total_bytes));
-}
+/* ---- retention -------------------------------------------------- */
 
 static json_t *
 due_json(const struct control_state *c, json_t *warnings)
@@ -425,8 +405,8 @@ control__status(struct control_state *c)
 				  control__mirror_json(c));
 	(void)json_object_set_new(status, "unrecordable",
 				  unrecordable_json(c->pipeline));
-	(void)json_object_set_new(
-	    status, "disk", disk_json(config->home->archive_path, warnings));
+	(void)json_object_set_new(status, "disk",
+				  control__disk_json(c, warnings));
 	(void)json_object_set_new(status, "due", due_json(c, warnings));
 	(void)json_object_set_new(status, "warnings", warnings);
 	return status;

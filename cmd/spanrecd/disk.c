@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Room for the archive: what there is, when it is used up, and who is told
+ * before. */
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+#include "cmd/common/counters.h"
+#include "cmd/common/log.h"
+#include "cmd/spanrecd/control_priv.h"
+
+enum { INDEX_FULL_PERCENT = 90, WORDS_BYTES = 256, DAY_S = 86400 };
+
+struct disk {
+	uint64_t free_bytes, total_bytes;
+	uint64_t free_files, total_files; /**< 0 of 0: it has no such limit */
+	struct forecast_rate rate;
+};
+
+/* Not by the wall clock, which may be set. */
+static int64_t
+now_s(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_BOOTTIME, &ts);
+	return ts.tv_sec;
+}
+
+static int
+look(const struct control_state *c, struct disk *disk)
+{
+	struct statvfs fs;
+
+	if (statvfs(c->pipeline->config.home->archive_path, &fs) < 0)
+		return -errno;
+	disk->free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
+	disk->total_bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
+	disk->free_files = fs.f_favail;
+	disk->total_files = fs.f_files;
+	disk->rate = forecast_rate(&c->forecast, now_s(), disk->free_bytes);
+	return 0;
+}
+
+static bool
+less_than(uint64_t part, uint64_t whole, uint32_t percent)
+{
+	return whole && (double)part * 100 < (double)whole * percent;
+}
+
+static void
+rate_words(char words[WORDS_BYTES], const struct disk *disk)
+{
+	char rate[COUNTER_BYTES_TEXT_BYTES];
+	const uint64_t hours = disk->rate.full_in_s / 3600;
+
+	counter_bytes_text(disk->rate.bytes_hour, rate);
+	(void)!snprintf(words, WORDS_BYTES,
+			"the disk of the archive will be full in %" PRIu64
+			" %s if it goes on so: %s less an hour",
+			hours < 48 ? hours : hours / 24,
+			hours < 48 ? "hours" : "days", rate);
+}
+
+/** @return whether there is something to be told */
+static bool
+disk_words(char words[WORDS_BYTES], const struct control_state *c,
+	   const struct disk *disk)
+{
+	const struct home_settings *settings = &c->settings;
+
+	if (less_than(disk->free_bytes, disk->total_bytes,
+		      settings->disk_warn_percent)) {
+		(void)!snprintf(words, WORDS_BYTES,
+				"the disk of the archive is nearly full: "
+				"%" PRIu64 " MiB are free",
+				disk->free_bytes >> 20);
+		return true;
+	}
+	if (less_than(disk->free_files, disk->total_files,
+		      settings->disk_warn_percent)) {
+		(void)!snprintf(words, WORDS_BYTES,
+				"the disk of the archive is nearly full: it "
+				"can have %" PRIu64 " files more",
+				disk->free_files);
+		return true;
+	}
+	if (!disk->rate.known ||
+	    disk->rate.full_in_s >= (uint64_t)settings->disk_warn_days * DAY_S)
+		return false;
+	rate_words(words, disk);
+	return true;
+}
+
+/** Of the index, which has a limit of its own. */
+static bool
+index_words(char words[WORDS_BYTES], const struct control_state *c)
+{
+	uint64_t used = atomic_load(&c->pipeline->index_used_bytes);
+	uint64_t map = atomic_load(&c->pipeline->index_map_bytes);
+
+	if (!map || less_than(used, map, INDEX_FULL_PERCENT))
+		return false;
+	(void)!snprintf(words, WORDS_BYTES,
+			"the index of the archive is nearly full: %" PRIu64
+			" of %" PRIu64 " MiB are used; set index_map_mib "
+			"higher, and start the recorder again",
+			used >> 20, map >> 20);
+	return true;
+}
+
+/* Writers do not tell when: what they could not write is news for a while. */
+static void
+note_failed(struct control_state *c)
+{
+	uint64_t failed =
+	    pipeline_counter(c->pipeline, COUNTER_recordings_failed);
+
+	if (failed > c->failed_seen)
+		atomic_store(&c->pipeline->failed_ns, control__wall_ns());
+	c->failed_seen = failed;
+}
+
+void
+control__disk_note(struct control_state *c)
+{
+	char words[WORDS_BYTES];
+	struct disk disk;
+	const int64_t now = now_s();
+	bool little;
+
+	if (!c->pipeline->config.live || now == c->disk_looked_s ||
+	    look(c, &disk) < 0)
+		return;
+	c->disk_looked_s = now;
+	note_failed(c);
+	forecast_note(&c->forecast, now, disk.free_bytes);
+	little = disk_words(words, c, &disk) || index_words(words, c);
+	if (little && !c->disk_told)
+		log_error("%s", words);
+	else if (!little && c->disk_told)
+		log_info("there is room for the archive again");
+	c->disk_told = little;
+}
+
+/** How many recordings there is room for, if they are as long as those of this
+ * run so far. */
+static json_t *
+recordings_left(const struct control_state *c, const struct disk *disk)
+{
+	uint64_t recordings = pipeline_counter(c->pipeline, COUNTER_recordings);
+	uint64_t bytes = pipeline_counter(c->pipeline, COUNTER_payload_bytes);
+
+	/* Too few say nothing; those that grow have not all their bytes. */
+	if (recordings < 20 || !bytes)
+		return json_null();
+	return json_integer((json_int_t)((double)disk->free_bytes /
+					 (double)bytes * (double)recordings));
+}
+
+json_t *
+control__disk_json(struct control_state *c, json_t *warnings)
+{
+	char words[WORDS_BYTES];
+	struct disk disk;
+	json_t *object;
+
+	if (index_words(words, c))
+		(void)json_array_append_new(warnings, json_string(words));
+	if (look(c, &disk) < 0)
+		return json_null();
+	if (disk_words(words, c, &disk))
+		(void)json_array_append_new(warnings, json_string(words));
+	object = json_pack(
+	    "{s:I,s:I,s:o,s:I,s:I}", "free_bytes", (json_int_t)disk.free_bytes,
+	    "total_bytes", (json_int_t)disk.total_bytes, "recordings_left",
+	    recordings_left(c, &disk), "index_used_bytes",
+	    (json_int_t)atomic_load(&c->pipeline->index_used_bytes),
+	    "index_map_bytes",
+	    (json_int_t)atomic_load(&c->pipeline->index_map_bytes));
+	(void)json_object_set_new(
+	    object, "bytes_hour",
+	    disk.rate.known ? json_integer((json_int_t)disk.rate.bytes_hour)
+			    : json_null());
+	(void)json_object_set_new(
+	    object, "full_in_s",
+	    disk.rate.full_in_s == UINT64_MAX
+		? json_null()
+		: json_integer((json_int_t)disk.rate.full_in_s));
+	return object;
+}
