@@ -19,15 +19,15 @@
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 
-enum { PUBLIC_KEY = 0x200, EXISTING };
+enum { PUBLIC_KEY = 0x200, EXISTING, PASSPHRASE, NEW_FILE };
 
 /* Of a fingerprint, so many digits at least. */
 #define DIGITS_MIN 4
 
 struct arguments {
 	struct spanrec *spanrec;
-	const char *name, *public_key;
-	bool existing;
+	const char *name, *public_key, *new_file;
+	bool existing, sealed;
 };
 
 static error_t
@@ -41,6 +41,12 @@ parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case PUBLIC_KEY:
 		arguments->public_key = value;
+		return 0;
+	case PASSPHRASE:
+		arguments->sealed = true;
+		return 0;
+	case NEW_FILE:
+		arguments->new_file = value;
 		return 0;
 	case EXISTING:
 		arguments->existing = true;
@@ -90,6 +96,12 @@ find_recipient(struct spanrec *spanrec, const struct store_public *pub)
 static const struct argp_option rotate_options[] = {
 	{ "public-key", PUBLIC_KEY, "F", 0,
 	  "Of a key pair that was made elsewhere, instead of FILE", 0 },
+	{ "passphrase", PASSPHRASE, NULL, 0,
+	  "Seal the new key by a new passphrase, for which the terminal is asked. "
+	  "Without it: by that of the old one, if this has one",
+	  0 },
+	{ "new-passphrase-file", NEW_FILE, "F", 0,
+	  "The new passphrase is the first line of this file", 0 },
 	{ 0 },
 };
 
@@ -135,13 +147,23 @@ finish_move(struct spanrec *spanrec, const char *new)
 
 /* The new key pair: made, or there already. */
 static int
-new_key(struct spanrec *spanrec, const char *file, struct store_public *pub)
+new_key(const struct arguments *arguments, const char *file,
+	struct store_public *pub)
 {
+	struct spanrec *spanrec = arguments->spanrec;
+	struct store_passphrase *passphrase = NULL;
 	struct store_key_file found;
-	int r = store_key_file_look(&found, file);
+	int rc, r = store_key_file_look(&found, file);
 
-	if (r == -ENOENT)
+	if (r == -ENOENT && !arguments->sealed && !arguments->new_file)
 		return spanrec_key_make(file, spanrec->passphrase, pub);
+	if (r == -ENOENT) {
+		rc = spanrec_passphrase_new(arguments->new_file, &passphrase);
+		if (!rc)
+			rc = spanrec_key_make(file, passphrase, pub);
+		store_passphrase_free(&passphrase);
+		return rc;
+	}
 	if (r)
 		return spanrec_key_failed(spanrec, file, r);
 	*pub = found.pub;
@@ -300,7 +322,7 @@ spanrec_key_rotate(struct spanrec *spanrec, int argc, char **argv)
 	if (!rc && arguments.public_key)
 		rc = load_public(arguments.public_key, &pub);
 	else if (!rc)
-		rc = new_key(spanrec, home ? file : arguments.name, &pub);
+		rc = new_key(&arguments, home ? file : arguments.name, &pub);
 	if (!rc)
 		rc = rotate_to(spanrec, &pub);
 	if (rc || !home)
