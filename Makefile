@@ -35,7 +35,7 @@ LIBRARY := $(filter-out $(TESTS) $(FUZZERS) $(BENCHES) $(MAINS) \
 # Programs that tests use; never installed.
 TEST_TOOLS := cmd/testing/wavtones.c cmd/testing/callgen.c \
 	cmd/testing/rewrap.c cmd/testing/speech.c \
-	cmd/testing/playing.c
+	cmd/testing/playing.c cmd/testing/sealkey.c
 TESTING := $(filter-out cmd/testing/callgen% cmd/testing/rewrap% \
 	$(TEST_TOOLS), \
 	$(filter cmd/testing/%,$(SOURCES)))

@@ -27,7 +27,7 @@ static json_t *
 slot_json(const struct store_reseal *one)
 {
 	json_t *array =
-	    json_pack("[i I]", (int)one->day, (json_int_t)one->slot);
+	    json_pack("[I I]", (json_int_t)one->day, (json_int_t)one->slot);
 
 	append_hex(array, one->old, sizeof(one->old));
 	for (uint32_t i = 0; i < one->new.count; i++)

@@ -7,6 +7,7 @@ set -u
 : "${BIN:?the folder of the programs}"
 BIN=$(cd "$BIN" && pwd)
 ROOT=$PWD
+TOOLS=$(cd "$BIN/../cmd/testing" && pwd)
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 cd "$tmp" || exit 1
@@ -41,6 +42,10 @@ record() {
 	"$BIN/spanrecd" -q --read in.pcap --shift now >>log 2>&1 &&
 		"$BIN/spanrec" list --json >rows &&
 		id=$(sed -n 's/.*"id":"\([^"]*\)".*/\1/p' rows | tail -1)
+}
+# The key of the home with less work for its passphrase: it is opened often.
+cheap() {
+	"$TOOLS/sealkey" home/vault.key pass
 }
 # set_to SETTING VALUE
 set_to() {
@@ -77,6 +82,7 @@ it 0 "sealed by the new" $s key passphrase --new-passphrase-file pass &&
 	[ ! -e home/vault.key.part ] &&
 	[ "$(stat -c %a home/vault.key)" = 600 ]
 ok "a passphrase is set"
+cheap
 it 4 "no terminal to ask" $s export "$first" --out no.wav --purpose quality &&
 	it 4 "the passphrase is wrong" $s export "$first" --out t.wav \
 		--purpose quality --passphrase-file wrong &&
@@ -99,6 +105,63 @@ chmod 600 pass
 set_to passphrase_file "$tmp/pass"
 plays "$first" && it 0 . $s show "$first" --waveform --purpose quality
 ok "the passphrase file in the settings"
+
+# At a terminal: asked without echo, a wrong one three times at most.
+cat >ask.py <<'END'
+import os, pty, sys, time
+said, *typed = sys.argv[1:]
+binary, *arguments = os.environ["ASKED"].split()
+pid, fd = pty.fork()
+if pid == 0:
+    os.execv(binary, [binary] + arguments)
+seen = b""
+for line in typed:
+    while not seen.endswith(b": "):
+        seen += os.read(fd, 1000)
+    time.sleep(0.1)
+    os.write(fd, line.encode() + b"\n")
+    seen += os.read(fd, 1)
+try:
+    while True:
+        more = os.read(fd, 1000)
+        if not more:
+            break
+        seen += more
+except OSError:
+    pass
+code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+print(code, seen.decode())
+sys.exit(any(line.encode() in seen for line in typed) or
+         said not in "%d %s" % (code, seen.decode()))
+END
+set_to passphrase_file "''"
+export ASKED="$BIN/spanrec verify"
+python3 ask.py "0 Passphrase of" "mistyped-1" "correct horse" >told &&
+	python3 ask.py "4 Passphrase of" mistyped-1 mistyped-2 mistyped-3 >>told
+ok "at a terminal: asked without echo, again after a wrong one"
+export ASKED="$BIN/spanrec key passphrase --passphrase-file pass"
+python3 ask.py "2 New passphrase: " "other words" "others" >>told &&
+	python3 ask.py "0 New passphrase: " "correct horse" "correct horse" \
+		>>told
+ok "a new one is asked for twice"
+cheap
+set_to passphrase_file "$tmp/pass"
+
+# Killed while it has the key in memory: there is no core that could hold it.
+mkfifo fifo
+(
+	ulimit -c unlimited 2>/dev/null
+	exec "$BIN/spanrec" key passphrase --new-passphrase-file fifo
+) >>log 2>&1 &
+child=$!
+sleep 1.5
+kill -ABRT $child
+wait $child 2>/dev/null
+rc=$?
+cores=$(find . -name '*core*' | wc -l)
+[ "$rc" -gt 128 ] && [ "$cores" = 0 ] && rm fifo &&
+	it 0 "sealed by a passphrase" $s key list
+ok "no core, and the key is what it was"
 
 # a key that is damaged is not one whose passphrase is wrong
 sed 's/^\(spanrec-private-sealed-1 .\{90\}\)./\1_/' home/vault.key >broken.key
@@ -129,7 +192,7 @@ ok "... but with --existing; and the ledger says who used it"
 cp home/vault.key old.key
 old=$(fingerprint archive)
 cp -r home/archive/keyring keyring.before
-it 0 "sealed anew" $s key rotate && it 0 "sealed by a passphrase" $s key list &&
+it 0 "sealed anew" $s key rotate && cheap && it 0 "sealed by a passphrase" $s key list &&
 	[ "$(fingerprint archive)" != "$old" ] && plays "$first" &&
 	plays "$second" && record && plays "$id" && it 0 . $s verify &&
 	it 0 "key-rotate" $s audit list && it 0 "key-reseal" $s audit list &&
@@ -155,7 +218,7 @@ it 4 "If all copies of it are lost" $s export "$first" --out no.wav \
 	--purpose quality && grep -q "archive key $wanted and escrow key" out && it 0 "Private key here: none" $s key list
 ok "a lost key: which one it takes is said"
 it 0 "sealed anew" $s key rotate home/vault.key --key escrow.key \
-	--new-passphrase-file pass && plays "$first" && plays "$second"
+	--new-passphrase-file pass && cheap && plays "$first" && plays "$second"
 ok "the escrow key puts a new one in its place"
 escrow=$(fingerprint escrow)
 it 0 "not sealed" $s key remove "$escrow" --existing &&
