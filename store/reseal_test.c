@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -384,6 +386,56 @@ test_purge_first(void **state)
 	store_identity_free(&a.identity);
 }
 
+/** Nothing can be written behind so many bytes of a file, as on a full disk. */
+static void
+room(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void
+test_no_room(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_segment s[RECORDINGS];
+	struct store_recipient got[STORE_RECIPIENTS_MAX];
+	struct batch *batch;
+	struct other a;
+	size_t done;
+
+	signal(SIGXFSZ, SIG_IGN);
+	for (unsigned i = 0; i < RECORDINGS; i++)
+		fixture_record(fx, &s[i], i, 1200);
+	other_init(fx, &a, "a");
+	room(20);
+	assert_true(replace(fx, &fx->pub, &a.pub, STORE_RECIPIENT_ARCHIVE) < 0);
+	room(RLIM_INFINITY);
+	assert_int_equal(store_recipients(fx->archive, got), 1);
+	assert_memory_equal(&got[0].pub, &fx->pub, sizeof(fx->pub));
+	assert_int_equal(replace(fx, &fx->pub, &a.pub, STORE_RECIPIENT_ARCHIVE),
+			 0);
+	batch = batch_make(fx);
+	for (rlim_t bytes = 10; bytes < STORE__SLOT_BYTES; bytes += 100) {
+		room(bytes);
+		assert_true(store_reseal(fx->archive, batch->many, batch->count,
+					 &done) < 0);
+		room(RLIM_INFINITY);
+		assert_int_equal(done, 0);
+		for (int i = 0; i < RECORDINGS; i++)
+			assert_int_equal(opens(fx, fx->identity, &s[i]), 0);
+	}
+	assert_int_equal(
+	    store_reseal(fx->archive, batch->many, batch->count, &done), 0);
+	assert_int_equal(done, RECORDINGS);
+	assert_int_equal(opens(fx, a.identity, &s[0]), 0);
+	free(batch);
+	store_identity_free(&a.identity);
+}
+
 int
 main(void)
 {
@@ -393,6 +445,7 @@ main(void)
 		TEST(test_recipients), TEST(test_new_recordings),
 		TEST(test_reseal),     TEST(test_crash),
 		TEST(test_torn_redo),  TEST(test_purge_first),
+		TEST(test_no_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,9 +91,10 @@ note_key(struct spanrec *spanrec, const char *action,
 	struct store_ledger_entry entry = { 0 };
 	char text[STORE_PUBLIC_TEXT_BYTES], file[128];
 
-	if (!spanrec->home_option && !getenv("SPANREC_HOME"))
+	if (!spanrec->zone && !spanrec->home_option && !getenv("SPANREC_HOME"))
 		return;
-	if (spanrec_open_home(spanrec)) {
+	/* That of the key is open already. */
+	if (!spanrec->zone && spanrec_open_home(spanrec)) {
 		log_warning("that is done, but there is no ledger to enter it "
 			    "into");
 		return;

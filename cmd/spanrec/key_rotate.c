@@ -124,9 +124,10 @@ static const char rotate_doc[] =
     "  spanrec key rotate --key escrow.key new.key     the other one is lost\n"
     "  spanrec key rotate --key old.key --public-key new.key.pub\n";
 
-/* One that a crash kept from its name. */
+/* One that a crash kept from its name.
+ * @param done set if there was one: nothing else is left to be done */
 static int
-finish_move(struct spanrec *spanrec, const char *new)
+finish_move(struct spanrec *spanrec, const char *new, bool *done)
 {
 	const char *path = spanrec_key_path(spanrec);
 	struct stat st;
@@ -138,10 +139,11 @@ finish_move(struct spanrec *spanrec, const char *new)
 			  strerror(errno));
 		return EXIT_FAILED;
 	}
-	log_info(
-	    "an earlier rotation was finished but for the name of its key: "
-	    "that is %s now",
-	    path);
+	*done = true;
+	fprintf(spanrec->out,
+		"An earlier rotation was finished but for the name of its key: "
+		"that is %s now.\n",
+		path);
 	return 0;
 }
 
@@ -298,7 +300,7 @@ spanrec_key_rotate(struct spanrec *spanrec, int argc, char **argv)
 	struct arguments arguments = { .spanrec = spanrec };
 	struct store_public pub, old;
 	char file[PATH_MAX + 4];
-	bool home;
+	bool home, done = false;
 	int rc;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
@@ -316,9 +318,10 @@ spanrec_key_rotate(struct spanrec *spanrec, int argc, char **argv)
 	rc = spanrec_key_open(spanrec);
 	snprintf(file, sizeof(file), "%s.new", spanrec_key_path(spanrec));
 	if (!rc && home)
-		rc = finish_move(spanrec, file);
-	if (!rc)
-		rc = spanrec_open_key(spanrec, true);
+		rc = finish_move(spanrec, file, &done);
+	if (rc || done)
+		return rc;
+	rc = spanrec_open_key(spanrec, true);
 	if (!rc && arguments.public_key)
 		rc = load_public(arguments.public_key, &pub);
 	else if (!rc)

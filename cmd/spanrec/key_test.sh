@@ -209,6 +209,26 @@ plays "$first" --key old.key --passphrase-file pass
 ok "a copy of the keyring from before is opened by it, as the manual says"
 rm -r home/archive/keyring && mv keyring.now home/archive/keyring
 
+# What an interrupted one leaves: a key that is no recipient yet; one that all is
+# sealed to, and that has not its name yet; and killed at any moment.
+it 0 . $s key new home/vault.key.new --passphrase-file pass &&
+	next=$(sed -n 's/^Fingerprint: //p' out) && it 0 . $s key rotate &&
+	cheap && [ "$(fingerprint archive)" = "$next" ] && plays "$first"
+ok "a rotation goes on with the key that it had made"
+mv home/vault.key home/vault.key.new
+it 0 "An earlier rotation" $s key rotate &&
+	[ "$(fingerprint archive)" = "$next" ] && plays "$first"
+ok "... and with the name of it"
+for pause in 0.02 0.1 0.3 0.5; do
+	"$BIN/spanrec" key rotate >>log 2>&1 &
+	sleep $pause
+	kill -9 $! 2>/dev/null
+	wait $! 2>/dev/null
+done
+it 0 . $s key rotate && cheap && plays "$first" && plays "$second" &&
+	it 0 . $s verify
+ok "killed four times: all is opened"
+
 # ---- a lost key ------------------------------------------------------------
 
 wanted=$(fingerprint archive)
