@@ -432,18 +432,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_home_with_defaults),
-		TEST(credentials),
-		TEST(parts_elsewhere),
-		TEST(no_home),
-		TEST(a_path_too_long),
-		TEST(wrong_settings),
-		TEST(settings_nobody_may_read),
-		TEST(policies),
-		TEST(no_regular_files),
-		TEST(a_policy_too_large),
-		TEST(what_waits_for_a_restart),
-		TEST(allocation_failures),
+		TEST(a_home_with_defaults),     TEST(credentials),
+		TEST(parts_elsewhere),          TEST(no_home),
+		TEST(a_path_too_long),          TEST(wrong_settings),
+		TEST(settings_nobody_may_read), TEST(policies),
+		TEST(no_regular_files),         TEST(a_policy_too_large),
+		TEST(what_waits_for_a_restart), TEST(allocation_failures),
 		cmocka_unit_test(exit_codes),
 	};
 
