@@ -52,17 +52,24 @@ int store_identity_make(const char *path,
 			struct store_public *pub)
 	__attribute__((warn_unused_result));
 
+/** What deriving a key from a passphrase costs: passes over so much memory. */
+struct store_work {
+	uint32_t ops, kib;
+};
+
 /**
  * Seal the file of a private key by another passphrase, or by none (NULL): a new
  * file, synced, takes its name and its mode; what was in the old one is
  * overwritten first if it has no other name, as far as the file system writes in
  * place.
  *
+ * @param work NULL: the usual; less is for tests
  * @return 0; then the file is the new one. Else -errno: it is the old one
  */
 int store_identity_change(const struct store_identity *identity,
 			  const char *path,
-			  const struct store_passphrase *passphrase)
+			  const struct store_passphrase *passphrase,
+			  const struct store_work *work)
 	__attribute__((warn_unused_result));
 
 /* ---- recipients (recipients.c) ----------------------------------------- */

@@ -39,7 +39,7 @@ _Static_assert(crypto_pwhash_SALTBYTES == NONCE_AT - SALT_AT &&
 		   TEXT_AT + 32 + STORE__TAG_BYTES == CHECK_AT,
 	       "the fields of a sealed key are as long as they are");
 
-const struct store__work store__work_usual = {
+static const struct store_work usual = {
 	.ops = crypto_pwhash_OPSLIMIT_MODERATE,
 	.kib = crypto_pwhash_MEMLIMIT_MODERATE / 1024,
 };
@@ -90,7 +90,7 @@ derive(const uint8_t bytes[SEALED_BYTES], const struct store_passphrase *p)
 int
 store__sealed_make(char *text, const struct store_identity *identity,
 		   const struct store_passphrase *p,
-		   const struct store__work *work)
+		   const struct store_work *work)
 {
 	uint8_t bytes[SEALED_BYTES], *key;
 	size_t n = strlen(SEALED_WORD);
@@ -246,7 +246,7 @@ store_identity_open(struct store_identity **identity, const char *path,
  */
 static int
 file_text(char *text, const struct store_identity *identity,
-	  const struct store_passphrase *p)
+	  const struct store_passphrase *p, const struct store_work *work)
 {
 	static const char comment[] =
 	    "# Opens every recording of its archive. Keep a copy in a safe: "
@@ -259,7 +259,7 @@ file_text(char *text, const struct store_identity *identity,
 
 	if (p)
 		r = store__sealed_make(text + n, identity, p,
-				       &store__work_usual);
+				       work ? work : &usual);
 	else
 		store__private_text(text + n, identity);
 	if (r)
@@ -269,16 +269,16 @@ file_text(char *text, const struct store_identity *identity,
 	return (int)n;
 }
 
-/** @param mode of the new file, which must not be there */
+/** A new file, which must not be there. */
 static int
 file_write(const char *path, const struct store_identity *identity,
-	   const struct store_passphrase *p, unsigned mode)
+	   const struct store_passphrase *p, const struct store_work *work)
 {
 	char *text = store__secret_new(STORE__KEY_FILE_BYTES);
-	int r = text ? file_text(text, identity, p) : -ENOMEM;
+	int r = text ? file_text(text, identity, p, work) : -ENOMEM;
 
 	if (r > 0)
-		r = store__file_create(AT_FDCWD, path, text, (size_t)r, mode);
+		r = store__file_create(AT_FDCWD, path, text, (size_t)r, 0600);
 	store__secret_free(text, STORE__KEY_FILE_BYTES, STORE__KEY_FILE_BYTES);
 	return r;
 }
@@ -293,7 +293,7 @@ store_identity_make(const char *path, const struct store_passphrase *passphrase,
 	if (!id)
 		return -ENOMEM;
 	crypto_box_keypair(id->pub.bytes, id->secret);
-	r = file_write(path, id, passphrase, 0600);
+	r = file_write(path, id, passphrase, NULL);
 	*pub = id->pub;
 	store__secret_free(id, sizeof(*id), sizeof(*id));
 	return r;
@@ -316,7 +316,8 @@ overwrite(int fd)
 
 int
 store_identity_change(const struct store_identity *identity, const char *path,
-		      const struct store_passphrase *passphrase)
+		      const struct store_passphrase *passphrase,
+		      const struct store_work *work)
 {
 	char part[4096];
 	struct stat st;
@@ -333,7 +334,7 @@ store_identity_change(const struct store_identity *identity, const char *path,
 	if (r == 0 && unlink(part) && errno != ENOENT)
 		r = -errno;
 	if (r == 0)
-		r = file_write(part, identity, passphrase, 0600);
+		r = file_write(part, identity, passphrase, work);
 	if (r == 0 && ((chown(part, st.st_uid, st.st_gid) &&
 			(st.st_uid != geteuid() || st.st_mode & S_IRWXG)) ||
 		       chmod(part, st.st_mode & 0777) || rename(part, path)))

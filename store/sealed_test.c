@@ -10,7 +10,7 @@
 #include "store/keys.h"
 
 /* The least there can be: it is not the work that is tested. */
-static const struct store__work cheap = { .ops = 1, .kib = 8 };
+static const struct store_work cheap = { .ops = 1, .kib = 8 };
 
 static struct store_passphrase *
 passphrase(const char *text)
@@ -159,8 +159,8 @@ test_change(void **state)
 	assert_int_equal(store__file_create(AT_FDCWD, part, "half", 4, 0600),
 			 0);
 	assert_int_equal(chmod(fx->key_path, 0640), 0);
-	assert_int_equal(store_identity_change(fx->identity, fx->key_path, p),
-			 0);
+	assert_int_equal(
+	    store_identity_change(fx->identity, fx->key_path, p, &cheap), 0);
 	assert_int_equal(access(part, F_OK), -1);
 	assert_int_equal(stat(fx->key_path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0640);
@@ -174,11 +174,12 @@ test_change(void **state)
 	assert_int_equal(store_key_file_look(&found, fx->key_path), 0);
 	assert_true(found.sealed);
 	assert_int_equal(
-	    store_identity_change(fx->identity, fx->key_path, NULL), 0);
+	    store_identity_change(fx->identity, fx->key_path, NULL, &cheap), 0);
 	assert_int_equal(store_identity_load(&identity, fx->key_path), 0);
 	store_identity_free(&identity);
-	assert_int_equal(store_identity_change(fx->identity, "no/such", NULL),
-			 -ENOENT);
+	assert_int_equal(
+	    store_identity_change(fx->identity, "no/such", NULL, &cheap),
+	    -ENOENT);
 	store_passphrase_free(&p);
 	store_passphrase_free(&other);
 }

@@ -143,17 +143,11 @@ bool store__public_usable(const struct store_public *pub);
 void store__private_text(char text[STORE_PUBLIC_TEXT_BYTES],
 			 const struct store_identity *identity);
 
-/** What deriving a key from a passphrase costs. */
-struct store__work {
-	uint32_t ops, kib;
-};
-extern const struct store__work store__work_usual;
-
 #define STORE__SEALED_TEXT_BYTES 256
 /** @param text [STORE__SEALED_TEXT_BYTES] @return 0, -ENOMEM */
 int store__sealed_make(char *text, const struct store_identity *identity,
 		       const struct store_passphrase *p,
-		       const struct store__work *work)
+		       const struct store_work *work)
 	__attribute__((warn_unused_result));
 /** The text of a private key, sealed or not. @param p NULL: none at hand
  * @return as store_identity_open */

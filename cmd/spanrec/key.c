@@ -236,7 +236,7 @@ change_passphrase(const struct passphrase_arguments *arguments,
 		rc = spanrec_passphrase_new(arguments->new_file, &passphrase);
 	if (rc)
 		return rc;
-	r = store_identity_change(spanrec->identity, path, passphrase);
+	r = store_identity_change(spanrec->identity, path, passphrase, NULL);
 	store_passphrase_free(&passphrase);
 	if (r) {
 		log_error("%s cannot be written, and is what it was: %s", path,
