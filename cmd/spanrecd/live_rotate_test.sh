@@ -49,7 +49,7 @@ find home -type d -exec chmod g+s {} +
 chmod g+w home/archive/index/lock.mdb
 start
 # New calls all the time: each lasts a second.
-traffic 8 8 --call-seconds 1
+traffic 5 6 --call-seconds 1
 sleep 3
 check "another user may not" refused 4 "owner" as sys key rotate \
 	keys/sys.key --key keys/old.key
@@ -62,7 +62,7 @@ check "... again is none" sh -c "$(command -v setpriv) --reuid bin \
 wait $sender
 sleep 2
 all=$(rows 'len([r for r in rows if r["state"] == "stored"])')
-check "calls were recorded all the time" between 30 "$all" 80
+check "calls were recorded all the time" between 12 "$all" 40
 check "... not all of them before the rotation" test "$all" -gt \
 	"$(sed -n 's/^\([0-9]*\) keys of .*/\1/p' rotated)"
 check "the new key opens all of them" is "$(opened keys/new.key)" "$all"
@@ -79,7 +79,7 @@ check "... which the ledger says" sh -c "
 
 # Killed in the middle, at any moment: what is there opens with one or the other.
 last=new
-for round in 1 2 3 4; do
+for round in 1 2; do
 	as bin key rotate keys/k$round.key --key keys/$last.key >/dev/null 2>&1 &
 	rotation=$!
 	sleep 1.0$((round * 2))
@@ -91,9 +91,9 @@ for round in 1 2 3 4; do
 		echo "# rotation $round failed" >>told
 	last=k$round
 done
-check "killed four times, and gone on with: all are opened" \
+check "killed twice, and gone on with: all are opened" \
 	is "$(opened keys/$last.key)" "$all"
-check "by nothing else but the escrow key" is "$(opened keys/k3.key)" 0
+check "by nothing else but the escrow key" is "$(opened keys/k1.key)" 0
 check "nothing is left undone" \
 	is "$(stat -c %s home/archive/reseal)" 0
 stop
