@@ -35,7 +35,7 @@ LIBRARY := $(filter-out $(TESTS) $(FUZZERS) $(BENCHES) $(MAINS) \
 # Programs that tests use; never installed.
 TEST_TOOLS := cmd/testing/wavtones.c cmd/testing/callgen.c \
 	cmd/testing/rewrap.c cmd/testing/speech.c \
-	cmd/testing/playing.c
+	cmd/testing/playing.c cmd/testing/sealkey.c
 # The shim that lets calls of the system fail; loaded before a program.
 SHIM := $B/cmd/testing/faults.so
 TESTING := $(filter-out cmd/testing/callgen% cmd/testing/rewrap% \

@@ -19,8 +19,6 @@
 
 #include "store/store_priv.h"
 
-#define RECIPIENTS_FILE_BYTES 4096
-
 /* ---- the reserve ------------------------------------------------------- */
 
 /* What the index needs to recover some thousand recordings, and to note and
@@ -387,6 +385,9 @@ recover_all(struct store_archive *archive, int64_t now_ns,
 	do
 		r = recover_live(archive, found);
 	while (r == -ENOSPC && store__reserve_use(archive));
+	/* Before any key is destroyed: it would not stay so. */
+	if (r == 0 && store__reseal_finish(archive))
+		found->failed++;
 	if (r == 0)
 		r = store__purge_finish_all(archive, now_ns, found);
 	if (r == 0)
@@ -410,30 +411,6 @@ recovered_ns(const struct store_archive_config *config)
 
 /* ---- opening ----------------------------------------------------------- */
 
-static int
-recipients_read(struct store_archive *archive)
-{
-	char text[RECIPIENTS_FILE_BYTES];
-	ssize_t n;
-	int r;
-	int fd = store__file_open(archive->dir_fd, "recipients", O_RDONLY);
-
-	if (fd < 0)
-		return fd;
-	n = read(fd, text, sizeof(text));
-	r = n < 0 ? -errno : 0;
-	close(fd);
-	if (r)
-		return r;
-	if (n == sizeof(text))
-		return -EBADMSG;
-	r = store__recipients_parse(archive->recipients, text, (size_t)n);
-	if (r < 0)
-		return r;
-	archive->recipients_count = (uint32_t)r;
-	return 0;
-}
-
 int
 store_archive_open(struct store_archive **archive, const char *dir,
 		   enum store_mode mode,
@@ -451,7 +428,7 @@ store_archive_open(struct store_archive **archive, const char *dir,
 	a->cipher = store__cipher_best();
 	a->lock_fd = -1;
 	a->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = a->dir_fd < 0 ? -errno : recipients_read(a);
+	r = a->dir_fd < 0 ? -errno : store__recipients_load(a);
 	if (r == -ENOTDIR)
 		r = -ENOENT;
 	if (r == 0 && a->mode == STORE_WRITE)
@@ -480,6 +457,7 @@ store_archive_close(struct store_archive **archive)
 	store__keyring_close(a);
 	if (a->mode == STORE_WRITE && a->lock_fd >= 0)
 		reserve_keep(a->dir_fd);
+	store__recipients_free(a);
 	if (a->lock_fd >= 0)
 		close(a->lock_fd);
 	if (a->dir_fd >= 0)

@@ -22,14 +22,17 @@
 #include "store/store_priv.h"
 
 #define VERSION     1
+#define READ_AGAIN  3
 #define CHECK_BYTES 16
 #define CHECK_AT    (STORE__SLOT_BYTES - CHECK_BYTES)
 #define KEYS_AT     16
+#define FINGERPRINTS_AT                                                        \
+	(CHECK_AT - STORE_RECIPIENTS_MAX * STORE_FINGERPRINT_BYTES)
 
 static const uint8_t magic[4] = "SKEY";
 
 _Static_assert(KEYS_AT + STORE_RECIPIENTS_MAX * STORE_SEALED_KEY_BYTES <=
-		   CHECK_AT,
+		   FINGERPRINTS_AT,
 	       "the keys of all recipients fit a slot");
 
 /* ---- slots ------------------------------------------------------------- */
@@ -48,6 +51,8 @@ slot_encode(uint8_t bytes[STORE__SLOT_BYTES], enum store__slot_state state,
 		bytes[6] = (uint8_t)sealed->count;
 		memcpy(bytes + KEYS_AT, sealed->sealed,
 		       (size_t)sealed->count * STORE_SEALED_KEY_BYTES);
+		memcpy(bytes + FINGERPRINTS_AT, sealed->fingerprints,
+		       (size_t)sealed->count * STORE_FINGERPRINT_BYTES);
 	}
 	crypto_generichash(bytes + CHECK_AT, CHECK_BYTES, bytes, CHECK_AT, NULL,
 			   0);
@@ -74,12 +79,31 @@ store__slot_decode(const uint8_t bytes[STORE__SLOT_BYTES], uint32_t day,
 	sealed->count = bytes[6];
 	memcpy(sealed->sealed, bytes + KEYS_AT,
 	       (size_t)sealed->count * STORE_SEALED_KEY_BYTES);
+	memcpy(sealed->fingerprints, bytes + FINGERPRINTS_AT,
+	       (size_t)sealed->count * STORE_FINGERPRINT_BYTES);
 	return STORE__SLOT_KEY;
 }
 
-int
-store__keyring_read(const struct store_archive *archive, uint32_t day,
-		    uint32_t slot, struct store_sealed_key *sealed)
+void
+store__slot_encode(uint8_t bytes[STORE__SLOT_BYTES], uint32_t day,
+		   uint32_t slot, const struct store_sealed_key *sealed)
+{
+	slot_encode(bytes, STORE__SLOT_KEY, day, slot, sealed);
+}
+
+void
+store__slot_check(uint8_t check[STORE_SLOT_CHECK_BYTES], uint32_t day,
+		  uint32_t slot, const struct store_sealed_key *sealed)
+{
+	uint8_t bytes[STORE__SLOT_BYTES];
+
+	slot_encode(bytes, STORE__SLOT_KEY, day, slot, sealed);
+	memcpy(check, bytes + CHECK_AT, STORE_SLOT_CHECK_BYTES);
+}
+
+static int
+slot_read(const struct store_archive *archive, uint32_t day, uint32_t slot,
+	  struct store_sealed_key *sealed)
 {
 	uint8_t bytes[STORE__SLOT_BYTES];
 	char path[STORE__PATH_BYTES];
@@ -98,7 +122,27 @@ store__keyring_read(const struct store_archive *archive, uint32_t day,
 		return r;
 	if (sodium_is_zero(bytes, sizeof(bytes)))
 		return -ENOKEY; /* the file is a new one */
-	r = store__slot_decode(bytes, day, slot, sealed);
+	return store__slot_decode(bytes, day, slot, sealed);
+}
+
+int
+store__keyring_read_slot(const struct store_archive *archive, uint32_t day,
+			 uint32_t slot, struct store_sealed_key *sealed)
+{
+	int r = slot_read(archive, day, slot, sealed);
+
+	/* Beside a writer that seals it anew, it may be met half written. */
+	for (int again = 0; again < READ_AGAIN && r == -EBADMSG; again++)
+		r = slot_read(archive, day, slot, sealed);
+	return r;
+}
+
+int
+store__keyring_read(const struct store_archive *archive, uint32_t day,
+		    uint32_t slot, struct store_sealed_key *sealed)
+{
+	int r = store__keyring_read_slot(archive, day, slot, sealed);
+
 	if (r == STORE__SLOT_DESTROYED)
 		return -ENOKEY;
 	return r == STORE__SLOT_KEY ? 0 : r;
@@ -285,6 +329,21 @@ store_keyring_sync(struct store_archive *archive)
 	return r;
 }
 
+int
+store__keyring_replace(struct store_archive *archive, uint32_t day,
+		       uint32_t slot, const uint8_t bytes[STORE__SLOT_BYTES])
+{
+	struct store__keyring *ring;
+	int r = keyring_find(archive, day, false, &ring);
+
+	if (r)
+		return r;
+	/* Written or half written, it has to reach the disk. */
+	ring->dirty = true;
+	return store__pwrite(ring->fd, bytes, STORE__SLOT_BYTES,
+			     (uint64_t)slot * STORE__SLOT_BYTES);
+}
+
 /** Is there nothing in a slot that could be overwritten? One that cannot be
  * read is not empty: writing may still succeed. */
 static bool
@@ -331,6 +390,7 @@ store__keyring_destroy_many(struct store_archive *archive, uint32_t day,
 {
 	struct store__keyring *ring;
 	size_t keys = 0;
+	bool left = archive->reseal_left && store__reseal_finish(archive);
 	int r = keyring_find(archive, day, false, &ring);
 
 	if (r == -ENOENT)
@@ -338,6 +398,9 @@ store__keyring_destroy_many(struct store_archive *archive, uint32_t day,
 	for (size_t i = 0; i < count && r == 0; i++) {
 		doomed[i].result =
 		    slot_empty(ring, doomed[i].slot) ? -ENOKEY : 0;
+		/* Another try would bring it back. */
+		if (left && store__reseal_has(archive, day, doomed[i].slot))
+			doomed[i].result = -EIO;
 		keys += doomed[i].result == 0;
 	}
 	if (r == 0 && keys)

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/keys.h"
 #include "store/store_priv.h"
 
 #define PUBLIC_WORD    "spanrec-public-1 "
@@ -169,51 +170,23 @@ store__key_file_read(char text[STORE__KEY_FILE_BYTES], const char *path)
 
 /* ---- private keys ------------------------------------------------------ */
 
+void
+store__private_text(char text[STORE_PUBLIC_TEXT_BYTES],
+		    const struct store_identity *identity)
+{
+	store__key_text_make(text, PRIVATE_WORD, identity->secret);
+}
+
 int
 store_identity_create(const char *path, struct store_public *pub)
 {
-	static const char comment[] =
-	    "# Opens every recording of its archive. Keep a copy in a safe: "
-	    "without it\n# nobody can listen to anything any more.\n";
-	char *text = store__secret_new(STORE__KEY_FILE_BYTES);
-	uint8_t *secret = store__secret_new(crypto_box_SECRETKEYBYTES);
-	size_t n;
-	int r = -ENOMEM;
-
-	if (text && secret) {
-		crypto_box_keypair(pub->bytes, secret);
-		memcpy(text, comment, sizeof(comment));
-		store__key_text_make(text + sizeof(comment) - 1, PRIVATE_WORD,
-				     secret);
-		n = strlen(text);
-		text[n++] = '\n';
-		r = store__file_create(AT_FDCWD, path, text, n, 0600);
-	}
-	store__secret_free(secret, crypto_box_SECRETKEYBYTES,
-			   crypto_box_SECRETKEYBYTES);
-	store__secret_free(text, STORE__KEY_FILE_BYTES, STORE__KEY_FILE_BYTES);
-	return r;
+	return store_identity_make(path, NULL, pub);
 }
 
 int
 store_identity_load(struct store_identity **identity, const char *path)
 {
-	struct store_identity *id = store__secret_new(sizeof(*id));
-	char *text = store__secret_new(STORE__KEY_FILE_BYTES);
-	int r = -ENOMEM;
-
-	*identity = NULL;
-	if (id && text) {
-		r = store__key_file_read(text, path);
-		if (r >= 0)
-			r = store__identity_parse(id, text, (size_t)r);
-	}
-	if (r == 0)
-		*identity = id;
-	else
-		store__secret_free(id, sizeof(*id), sizeof(*id));
-	store__secret_free(text, STORE__KEY_FILE_BYTES, STORE__KEY_FILE_BYTES);
-	return r;
+	return store_identity_open(identity, path, NULL);
 }
 
 void

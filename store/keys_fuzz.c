@@ -25,6 +25,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char text[STORE_PUBLIC_TEXT_BYTES];
 	struct store_identity identity;
 	struct store_sealed_key sealed;
+	struct store_key_file file;
 	int count;
 
 	count = store__recipients_parse(recipients, (const char *)data, size);
@@ -34,6 +35,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(store__public_parse(&again, text, strlen(text)) == 0);
 		assert(memcmp(&again, &recipients[i], sizeof(again)) == 0);
 	}
+	if (store__key_file_parse(&file, &identity, (const char *)data, size,
+				  NULL) == -ENOKEY)
+		assert(file.sealed && store__public_usable(&file.pub));
 	if (store__identity_parse(&identity, (const char *)data, size) == 0)
 		assert(store__public_usable(&identity.pub));
 	if (size == STORE__SLOT_BYTES &&

@@ -70,14 +70,17 @@ void
 store_recording_seal_key(const struct store_recording *recording,
 			 struct store_sealed_key *sealed)
 {
-	const struct store_archive *archive = recording->archive;
+	const struct store__recipients *all =
+	    atomic_load(&recording->archive->recipients);
 
 	memset(sealed, 0, sizeof(*sealed));
-	sealed->count = archive->recipients_count;
+	sealed->count = all->count;
 	for (uint32_t i = 0; i < sealed->count; i++) {
-		int r = crypto_box_seal(sealed->sealed[i], recording->key,
-					sizeof(recording->key),
-					archive->recipients[i].bytes);
+		int r =
+		    crypto_box_seal(sealed->sealed[i], recording->key,
+				    sizeof(recording->key), all->pub[i].bytes);
+
+		store_fingerprint(sealed->fingerprints[i], &all->pub[i]);
 
 		/* Points that cannot be sealed to were refused on loading. */
 		assert(r == 0);

@@ -639,6 +639,9 @@ store_scrub_begin(struct store_archive *archive, const char *id,
 		return -EBUSY;
 	if (sealed->count == 0 || sealed->count > STORE_RECIPIENTS_MAX)
 		return -EINVAL;
+	/* Made before these were changed: it would be for keys that go. */
+	if (!store__sealed_to_all(archive, sealed))
+		return -ESTALE;
 	r = store__read_begin(archive, &txn);
 	if (r)
 		return r;

@@ -84,7 +84,8 @@ int store_scrub_withdraw(struct store_archive *archive, const char *id,
  * @param sealed the key of the new file (store_recording_seal_key)
  * @param begun what store_scrub_make needs to know
  * @return 0; -EACCES (it is the person who proposed it); -ENOENT (nobody
- *         proposed it); else as store_scrub_propose
+ *         proposed it); -ESTALE (sealed to others than the recipients of now);
+ *         else as store_scrub_propose
  */
 int store_scrub_begin(struct store_archive *archive, const char *id,
 		      const struct store_person *who, int64_t now_ns,

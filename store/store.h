@@ -5,6 +5,9 @@
  *   names.c      enumerations in words, ids, days, paths
  *   seal.c       AEADs (libsodium), memory for secrets
  *   keys.c       key pairs and recipients as text
+ *   sealed.c     private keys that a passphrase seals (keys.h)
+ *   recipients.c whom new recordings are sealed to, and changing that
+ *   reseal.c     keys of what is stored sealed anew to others
  *   item.c       the bytes of a .rec file (store/FORMAT.md)
  *   recording.c  writing a .rec file
  *   reader.c     reading it
@@ -538,8 +541,12 @@ int store_recording_new(struct store_recording **recording,
 
 /** A file key, sealed to each recipient: what goes into the keyring. */
 #define STORE_SEALED_KEY_BYTES 80
+/** The first bytes of the BLAKE2b-256 of a public key. */
+#define STORE_FINGERPRINT_BYTES 8
 struct store_sealed_key {
 	uint32_t count;
+	/** whose each is; all zero: from before this was written down */
+	uint8_t fingerprints[STORE_RECIPIENTS_MAX][STORE_FINGERPRINT_BYTES];
 	uint8_t sealed[STORE_RECIPIENTS_MAX][STORE_SEALED_KEY_BYTES];
 };
 /** @cost about 64 us a recipient */

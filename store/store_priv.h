@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <lmdb.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "store/store.h"
 #include "store/audit.h"
 #include "store/cases.h"
+#include "store/keys.h"
 #include "store/scrub.h"
 
 #define STORE__DIR_MODE 0750
@@ -137,6 +139,23 @@ bool store__public_usable(const struct store_public *pub);
 
 #define STORE__KEY_FILE_BYTES 4096
 
+/** "spanrec-private-1 ..." */
+void store__private_text(char text[STORE_PUBLIC_TEXT_BYTES],
+			 const struct store_identity *identity);
+
+#define STORE__SEALED_TEXT_BYTES 256
+/** @param text [STORE__SEALED_TEXT_BYTES] @return 0, -ENOMEM */
+int store__sealed_make(char *text, const struct store_identity *identity,
+		       const struct store_passphrase *p,
+		       const struct store_work *work)
+	__attribute__((warn_unused_result));
+/** The text of a private key, sealed or not. @param p NULL: none at hand
+ * @return as store_identity_open */
+int store__key_file_parse(struct store_key_file *found,
+			  struct store_identity *identity, const char *text,
+			  size_t n, const struct store_passphrase *p)
+	__attribute__((warn_unused_result));
+
 /** A key as text: a word that says what it is, the key and a check. */
 void store__key_text_make(char text[STORE_PUBLIC_TEXT_BYTES], const char *word,
 			  const uint8_t key[32]);
@@ -149,6 +168,23 @@ size_t store__key_line(const char **line, const char **text, const char *end);
 /** @return bytes, or negative errno; -EBADMSG: too long */
 int store__key_file_read(char text[STORE__KEY_FILE_BYTES], const char *path)
 	__attribute__((warn_unused_result));
+
+/* ---- recipients, slots sealed anew (recipients.c, reseal.c) ------------- */
+
+/** Take over those of the file. @return 0, -ENOENT, -EBADMSG, -ENOMEM, ... */
+int store__recipients_load(struct store_archive *archive)
+	__attribute__((warn_unused_result));
+void store__recipients_free(struct store_archive *archive);
+/** Is it sealed to those in force, and does it say so? */
+bool store__sealed_to_all(const struct store_archive *archive,
+			  const struct store_sealed_key *sealed);
+/** Do again what a crash or an error left of store_reseal. Safe to repeat.
+ * @return 0, -errno: what is left stays in the file */
+int store__reseal_finish(struct store_archive *archive)
+	__attribute__((warn_unused_result));
+/** Is this slot among what is left? True if that cannot be read. */
+bool store__reseal_has(const struct store_archive *archive, uint32_t day,
+		       uint32_t slot);
 
 /* ---- names and paths (names.c) ----------------------------------------- */
 
@@ -317,6 +353,23 @@ enum store__slot_state { STORE__SLOT_KEY = 1, STORE__SLOT_DESTROYED = 2 };
 /** @return 0, -ENOKEY (destroyed, or never was), -EBADMSG, -EIO */
 int store__keyring_read(const struct store_archive *archive, uint32_t day,
 			uint32_t slot, struct store_sealed_key *sealed)
+	__attribute__((warn_unused_result));
+/** ... but that a destroyed one is told. @return enum store__slot_state, or
+ * -ENOKEY (never was), -EBADMSG, -EIO */
+int store__keyring_read_slot(const struct store_archive *archive, uint32_t day,
+			     uint32_t slot, struct store_sealed_key *sealed)
+	__attribute__((warn_unused_result));
+/** The bytes of a slot that holds a key. */
+void store__slot_encode(uint8_t bytes[STORE__SLOT_BYTES], uint32_t day,
+			uint32_t slot, const struct store_sealed_key *sealed);
+/** The check at its end. */
+void store__slot_check(uint8_t check[STORE_SLOT_CHECK_BYTES], uint32_t day,
+		       uint32_t slot, const struct store_sealed_key *sealed);
+/** Write these over a slot; not durable before store_keyring_sync.
+ * @return 0, -ENOENT (no such keyring), ... */
+int store__keyring_replace(struct store_archive *archive, uint32_t day,
+			   uint32_t slot,
+			   const uint8_t bytes[STORE__SLOT_BYTES])
 	__attribute__((warn_unused_result));
 /** A slot whose key has to go. */
 struct store__doomed {
@@ -697,12 +750,21 @@ struct store__keyring {
 	uint64_t used; /**< when last; the least goes */
 };
 
+/** Whom is sealed to; does not change. Earlier ones stay until the end, since
+ * somebody may be sealing to them. */
+struct store__recipients {
+	struct store__recipients *before;
+	uint32_t count;
+	struct store_public pub[STORE_RECIPIENTS_MAX];
+};
+
 struct store_archive {
 	enum store_mode mode;
 	int dir_fd;
 	int lock_fd;
-	struct store_public recipients[STORE_RECIPIENTS_MAX];
-	uint32_t recipients_count;
+	/** replaced by the archive's thread, read by any */
+	_Atomic(struct store__recipients *) recipients;
+	bool reseal_left; /**< something in the file `reseal` is not done */
 	const struct store__cipher *cipher;
 	struct store__keyring keyrings[STORE__KEYRINGS_OPEN];
 	uint64_t keyring_uses;

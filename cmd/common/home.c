@@ -18,6 +18,7 @@
 #include "cmd/common/log.h"
 
 #define SETTINGS_NAME "spanrec.yaml"
+#define CREDENTIAL    "credential:"
 #define SETTINGS_ETC  "/etc/spanrec/" SETTINGS_NAME
 
 /** A byte more than any file of ours may have: the reader will complain. */
@@ -36,7 +37,13 @@ static const struct policy_field settings[] = {
 	  "The policy file. Empty: policy.yaml in the home directory." },
 	{ "key", POLICY_FIELD_TEXT, AT(key), 0, PATH_BYTES, "", "''",
 	  "The private key; a host that only records has none.\n"
-	  "Empty: vault.key in the home directory." },
+	  "Empty: vault.key in the home directory. credential:NAME is a\n"
+	  "credential that systemd hands over (LoadCredential=)." },
+	{ "passphrase_file", POLICY_FIELD_TEXT, AT(passphrase_file), 0,
+	  PATH_BYTES, "", "''",
+	  "A file whose first line is the passphrase of the private key, if it\n"
+	  "is sealed by one; or credential:NAME. Empty: whoever needs the key\n"
+	  "is asked at the terminal." },
 	{ "audit_key", POLICY_FIELD_TEXT, AT(audit_key), 0, PATH_BYTES, "",
 	  "''",
 	  "The key that signs what was done to the archive; who records makes\n"
@@ -280,6 +287,27 @@ part_path(const struct home *home, const char *set, const char *usual,
 	return w >= 0 && w < PATH_MAX;
 }
 
+/**
+ * Where a secret is: a path as part_path has it, or what systemd hands over to
+ * this process alone. One that it did not hand over is at no path.
+ */
+static bool
+secret_path(const struct home *home, const char *set, const char *usual,
+	    char path[PATH_MAX])
+{
+	const char *dir = getenv("CREDENTIALS_DIRECTORY");
+	const char *name = set + strlen(CREDENTIAL);
+	int w;
+
+	if (strncmp(set, CREDENTIAL, strlen(CREDENTIAL)) != 0)
+		return part_path(home, set, usual, path);
+	path[0] = '\0';
+	if (!dir || !*name || *name == '.' || strchr(name, '/'))
+		return true;
+	w = snprintf(path, PATH_MAX, "%s/%s", dir, name);
+	return w >= 0 && w < PATH_MAX;
+}
+
 static int
 parts_find(struct home *home)
 {
@@ -293,7 +321,9 @@ parts_find(struct home *home)
 	}
 	if (!part_path(home, s->archive, "archive", home->archive_path) ||
 	    !part_path(home, s->policy, "policy.yaml", home->policy_path) ||
-	    !part_path(home, s->key, "vault.key", home->key_path) ||
+	    !secret_path(home, s->key, "vault.key", home->key_path) ||
+	    (s->passphrase_file[0] && !secret_path(home, s->passphrase_file, "",
+						   home->passphrase_path)) ||
 	    !part_path(home, s->audit_key, "audit.key", home->audit_key_path) ||
 	    !part_path(home, s->control, "control.sock", home->control_path)) {
 		log_error("%s: the path of the home is too long",
@@ -418,6 +448,7 @@ static bool
 setting_live(const struct policy_field *field)
 {
 	return field->offset == AT(policy) || field->offset == AT(key) ||
+	       field->offset == AT(passphrase_file) ||
 	       field->offset == AT(overload) ||
 	       field->offset == AT(behind_ms) ||
 	       field->offset == AT(idle_timeout_s) ||

@@ -19,6 +19,7 @@ struct home_settings {
 	char archive[POLICY_TEXT_BYTES];
 	char policy[POLICY_TEXT_BYTES];
 	char key[POLICY_TEXT_BYTES];
+	char passphrase_file[POLICY_TEXT_BYTES];
 	char audit_key[POLICY_TEXT_BYTES];
 	/* recording */
 	char control[POLICY_TEXT_BYTES];
@@ -61,7 +62,8 @@ struct home {
 	char settings_path[PATH_MAX];
 	char archive_path[PATH_MAX];
 	char policy_path[PATH_MAX];
-	char key_path[PATH_MAX];
+	char key_path[PATH_MAX]; /**< "": a credential that is not here */
+	char passphrase_path[PATH_MAX]; /**< "" where there is none */
 	char audit_key_path[PATH_MAX]; /**< "" where there is none */
 	char control_path[PATH_MAX]; /**< "" where there is none */
 	struct home_settings settings;

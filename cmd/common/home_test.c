@@ -129,6 +129,38 @@ a_home_with_defaults(void **state)
 	assert_said(f, "");
 }
 
+/* What systemd did not hand over is nowhere, and so is what is no name. */
+static void
+credentials(void **state)
+{
+	static const char *const no_names[] = { "", "../key", "a/b", ".." };
+	struct fixture *f = *state;
+	struct home home;
+	char text[80];
+
+	write_file(f, "spanrec.yaml",
+		   "key: credential:k\npassphrase_file: credential:p\n");
+	unsetenv("CREDENTIALS_DIRECTORY");
+	assert_int_equal(home_open(&home, f->dir), 0);
+	assert_string_equal(home.key_path, "");
+	assert_string_equal(home.passphrase_path, "");
+	setenv("CREDENTIALS_DIRECTORY", "/run/c", 1);
+	assert_int_equal(home_open(&home, f->dir), 0);
+	assert_string_equal(home.key_path, "/run/c/k");
+	assert_string_equal(home.passphrase_path, "/run/c/p");
+	for (size_t i = 0; i < sizeof(no_names) / sizeof(*no_names); i++) {
+		snprintf(text, sizeof(text), "key: 'credential:%s'\n",
+			 no_names[i]);
+		write_file(f, "spanrec.yaml", text);
+		assert_int_equal(home_open(&home, f->dir), 0);
+		assert_string_equal(home.key_path, "");
+	}
+	write_file(f, "spanrec.yaml", "passphrase_file: p\n");
+	assert_int_equal(home_open(&home, f->dir), 0);
+	path_is(f, home.passphrase_path, "p");
+	unsetenv("CREDENTIALS_DIRECTORY");
+}
+
 static void
 parts_elsewhere(void **state)
 {
@@ -196,11 +228,12 @@ wrong_settings(void **state)
 		    "DIR/spanrec.yaml:1:10: 'threads' must be from 1 to 64, "
 		    "but is 0\n"
 		    "DIR/spanrec.yaml:2:1: the file knows no key 'speed'; it "
-		    "knows: archive, policy, key, audit_key, interfaces, "
+		    "knows: archive, policy, key, passphrase_file, audit_key, "
+		    "interfaces, "
 		    "ring_mib, block_ms, overload, behind_ms, control, "
 		    "control_group, threads, reorder_ms, claim_ms, linger_ms, "
 		    "flows_max, flow_slots, flow_log_kib, flow_idle_ms, "
-		    "sip_ring_kib, fragments_mib, tcp_connections_max, ...\n");
+		    "sip_ring_kib, fragments_mib, ...\n");
 	write_file(f, "spanrec.yaml",
 		   "flow_slots: 1000\nflow_log_kib: 100\nsip_ring_kib: 300\n");
 	assert_int_equal(home_open(&home, f->dir), EXIT_FAILED);
@@ -399,17 +432,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_home_with_defaults),
-		TEST(parts_elsewhere),
-		TEST(no_home),
-		TEST(a_path_too_long),
-		TEST(wrong_settings),
-		TEST(settings_nobody_may_read),
-		TEST(policies),
-		TEST(no_regular_files),
-		TEST(a_policy_too_large),
-		TEST(what_waits_for_a_restart),
-		TEST(allocation_failures),
+		TEST(a_home_with_defaults),     TEST(credentials),
+		TEST(parts_elsewhere),          TEST(no_home),
+		TEST(a_path_too_long),          TEST(wrong_settings),
+		TEST(settings_nobody_may_read), TEST(policies),
+		TEST(no_regular_files),         TEST(a_policy_too_large),
+		TEST(what_waits_for_a_restart), TEST(allocation_failures),
 		cmocka_unit_test(exit_codes),
 	};
 

@@ -44,6 +44,18 @@ keys_json(const struct store_sealed_key *sealed)
 }
 
 static json_t *
+fingerprints_json(const struct store_sealed_key *sealed)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < sealed->count; i++)
+		(void)json_array_append_new(
+		    array,
+		    hex_json(sealed->fingerprints[i], STORE_FINGERPRINT_BYTES));
+	return array;
+}
+
+static json_t *
 counts_json(const uint64_t counts[STORE_STREAMS_MAX])
 {
 	json_t *array = json_array();
@@ -70,8 +82,10 @@ scrub_step_json(const struct scrub_step *step)
 		    (int)step->scrub.sides, "why", step->scrub.why,
 		    "although_held", (int)step->scrub.although_held);
 	case SCRUB_BEGIN:
-		return json_pack("{ss ss ss so}", "op", "scrub", "step", name,
-				 "id", id, "keys", keys_json(&step->sealed));
+		return json_pack("{ss ss ss so so}", "op", "scrub", "step",
+				 name, "id", id, "keys",
+				 keys_json(&step->sealed), "recipients",
+				 fingerprints_json(&step->sealed));
 	case SCRUB_WRITE:
 		return json_pack("{ss ss ss sI sI so}", "op", "scrub", "step",
 				 name, "id", id, "slot", slot, "offset",
@@ -184,12 +198,21 @@ static int
 begin_get(struct store_sealed_key *sealed, const json_t *request)
 {
 	const json_t *keys = json_object_get(request, "keys");
+	const json_t *whose = json_object_get(request, "recipients");
 	size_t count = json_array_size(keys);
-	int r = count > 0 && count <= STORE_RECIPIENTS_MAX ? 0 : -EINVAL;
+	int r = count > 0 && count <= STORE_RECIPIENTS_MAX &&
+			json_array_size(whose) == count
+		    ? 0
+		    : -EINVAL;
 
-	for (size_t i = 0; i < count && r == 0; i++)
+	for (size_t i = 0; i < count && r == 0; i++) {
 		r = bytes_get(json_array_get(keys, i), sealed->sealed[i],
 			      STORE_SEALED_KEY_BYTES);
+		if (r == 0)
+			r = bytes_get(json_array_get(whose, i),
+				      sealed->fingerprints[i],
+				      STORE_FINGERPRINT_BYTES);
+	}
 	sealed->count = (uint32_t)count;
 	return r;
 }

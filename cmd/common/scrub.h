@@ -8,7 +8,8 @@
  *   {"op":"scrub","step":"propose","id":I,"from":NS,"until":NS,"sides":3,
  *    "why":W,"although_held":0}   the last may be left out
  *   {"op":"scrub","step":"withdraw","id":I}
- *   {"op":"scrub","step":"begin","id":I,"keys":[HEX,...]}
+ *   {"op":"scrub","step":"begin","id":I,"keys":[HEX,...],
+ *    "recipients":[HEX,...]}                    fingerprints
  *   {"op":"scrub","step":"write","id":I,"slot":N,"offset":N,"bytes":HEX}
  *   {"op":"scrub","step":"commit","id":I,"slot":N,"removed":[N,...],
  *    "gaps":[N,...],"payload_bytes":N,"file_bytes":N,"chunks":N,"hash":HEX}

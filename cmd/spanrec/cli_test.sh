@@ -106,7 +106,10 @@ expect_error "export without --out" 2 "--out" export a
 expect_error "--side of nothing" 2 "left or right" play a --side up
 expect_error "purge takes no id" 2 "clocks alone" purge a
 expect_error "--as-of deletes nothing" 2 "--dry-run" purge --as-of 2030-01-01
-expect_error "key: only new" 2 "key new" key list
+expect_error "key new of nothing" 2 "needs a FILE" key new
+expect_error "key: no such action" 2 "key rotate" key turn
+expect_error "key escrow of nothing" 2 "public-key" key escrow
+expect_error "key remove of nothing" 2 "FINGERPRINT" key remove
 expect_error "status takes no id" 2 "takes no" status a
 expect_error "--watch of no time" 2 "whole seconds" status --watch=0
 expect_error "--watch of less than that" 2 "whole seconds" status --watch=-1

@@ -52,18 +52,28 @@ static const struct command commands[] = {
 	  spanrec_policy },
 	{ "canary", "[--out FILE]", "prove that payments are kept out",
 	  spanrec_canary },
-	{ "key", "new FILE", "make a key pair", spanrec_key },
+	{ "key", "new|list|rotate|escrow|...", "who can open recordings",
+	  spanrec_key },
 };
 #define COMMANDS (sizeof(commands) / sizeof(*commands))
 
 /* ---- options of all commands ------------------------------------------- */
 
-enum { OPTION_HOME = 0x100 };
+enum { OPTION_HOME = 0x100, OPTION_KEY, OPTION_PASSPHRASE };
 
 static const struct argp_option global_options[] = {
 	{ "home", OPTION_HOME, "DIR", 0,
 	  "The home made by 'spanrec init'. Without it: $SPANREC_HOME, else "
 	  "what /etc/spanrec/spanrec.yaml names",
+	  0 },
+	{ "key", OPTION_KEY, "FILE", 0,
+	  "The private key, such as one of escrow. Without it: what 'key' in "
+	  "spanrec.yaml names",
+	  0 },
+	{ "passphrase-file", OPTION_PASSPHRASE, "F", 0,
+	  "Its passphrase is the first line of this file (/dev/fd/3: of this "
+	  "descriptor). Without it: 'passphrase_file' in spanrec.yaml, else the "
+	  "terminal is asked",
 	  0 },
 	{ "quiet", 'q', NULL, 0, "Print results and errors only", 0 },
 	{ 0 },
@@ -77,6 +87,12 @@ parse_global(int key, char *value, struct argp_state *state)
 	switch (key) {
 	case OPTION_HOME:
 		spanrec->home_option = value;
+		return 0;
+	case OPTION_KEY:
+		spanrec->key_option = value;
+		return 0;
+	case OPTION_PASSPHRASE:
+		spanrec->passphrase_option = value;
 		return 0;
 	case 'q':
 		spanrec->quiet = true;
@@ -322,6 +338,7 @@ spanrec_fini(struct spanrec *spanrec)
 	store_archive_close(&spanrec->archive);
 	spanrec->writes = false;
 	store_identity_free(&spanrec->identity);
+	store_passphrase_free(&spanrec->passphrase);
 	policy_free(&spanrec->policy);
 	clocks_free(&spanrec->clocks);
 	policy_zone_free(&spanrec->utc);

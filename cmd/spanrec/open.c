@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Opening what commands work on, and saying in words why that failed. */
+/* Opening what commands work on (but for the key: vault.c), and saying in words
+ * why that failed. */
 #include "cmd/spanrec/spanrec.h"
 
 #include <errno.h>
@@ -8,7 +9,6 @@
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -216,56 +216,6 @@ spanrec_open_home(struct spanrec *spanrec)
 		return 0;
 	log_error("not enough memory");
 	return EXIT_FAILED;
-}
-
-/* Not an error: who may listen is a matter of the house. It may have a group
- * for that; nobody means everybody. */
-static void
-check_key_mode(const char *path)
-{
-	struct stat st;
-
-	if (!stat(path, &st) && (st.st_mode & (S_IWGRP | S_IRWXO)))
-		log_warning("the private key %s can be read by everybody, or "
-			    "written by others than its owner, and who reads "
-			    "it can listen to everything; mend that with: "
-			    "chmod 600 %s, or 640 for a group of those who "
-			    "listen",
-			    path, path);
-}
-
-int
-spanrec_open_key(struct spanrec *spanrec, bool needed)
-{
-	const char *path = spanrec->home.key_path;
-	int rc;
-
-	rc = store_identity_load(&spanrec->identity, path);
-	if (!rc)
-		check_key_mode(path);
-	if (!rc || (!needed && (rc == -ENOENT || rc == -EACCES)))
-		return 0;
-	switch (rc) {
-	case -ENOENT:
-		log_error("there is no private key here (%s): this archive is "
-			  "sealed to a key kept elsewhere; listen where that "
-			  "key is, or name it as 'key:' in %s",
-			  *path ? path : "none is named",
-			  spanrec->home.settings_path);
-		return EXIT_NOT_ALLOWED;
-	case -EACCES:
-		log_error("the private key %s may not be read by this user",
-			  path);
-		return EXIT_NOT_ALLOWED;
-	case -EBADMSG:
-		log_error("%s is not a private key of spanrec, or is damaged",
-			  path);
-		return EXIT_DAMAGED;
-	default:
-		log_error("the private key %s cannot be read: %s", path,
-			  strerror(-rc));
-		return exit_code(rc);
-	}
 }
 
 /* The key that signs the ledger; NULL: there is none for this user. */

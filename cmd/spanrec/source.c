@@ -39,6 +39,28 @@ spanrec_reader_failed(const struct store_segment *segment, int error)
 	}
 }
 
+/* Which key would open it. */
+static void
+say_wanted(struct spanrec *spanrec, const struct store_segment *segment)
+{
+	char text[STORE_RECIPIENTS_MAX * (STORE_FINGERPRINT_TEXT + 4)] = "";
+	static const uint8_t unknown[STORE_FINGERPRINT_BYTES];
+	char one[STORE_FINGERPRINT_TEXT];
+	struct store_sealed_key sealed;
+	size_t n = 0;
+
+	if (store_recording_keys(spanrec->archive, segment, &sealed) ||
+	    !memcmp(sealed.fingerprints[0], unknown, sizeof(unknown)))
+		return;
+	for (uint32_t i = 0; i < sealed.count; i++) {
+		store_hex(one, sealed.fingerprints[i], STORE_FINGERPRINT_BYTES);
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s",
+				      i ? " or " : "", one);
+	}
+	log_error("%s: it takes key %s: name its file with --key", segment->id,
+		  text);
+}
+
 int
 spanrec_reader_open(struct spanrec *spanrec,
 		    const struct store_segment *segment,
@@ -47,6 +69,8 @@ spanrec_reader_open(struct spanrec *spanrec,
 	int rc = store_reader_open(reader, spanrec->archive, spanrec->identity,
 				   segment);
 
+	if (rc == -ENOKEY)
+		say_wanted(spanrec, segment);
 	return rc < 0 ? spanrec_reader_failed(segment, rc) : 0;
 }
 

@@ -4,7 +4,8 @@
  *
  *   main.c      starts it: the clock, no core dumps
  *   commands.c  the table of commands, help, options of all commands
- *   open.c      home, policy, archive and key, with words for what fails
+ *   open.c      home, policy and archive, with words for what fails
+ *   vault.c     the private key and its passphrase, likewise
  *   ask.c       the recorder that runs beside us: asking it
  *   screen.c    the state of a recorder on one screen
  *   select.c    an id or the beginning of one -> the segments of one call
@@ -26,7 +27,7 @@
  *               the sound of a call as a picture (waveform_priv.h)
  *   tags.c export_*.c
  *               what else a copy tells, and its formats (export_priv.h)
- *   init.c list.c show.c why.c play.c export.c verify.c purge.c key.c
+ *   init.c list.c show.c why.c play.c export.c verify.c purge.c
  *   hold.c case.c sar.c (cases_priv.h, sar_priv.h)
  *   status.c live.c registrations.c pause.c reload.c
  *               one command each (live.c: list --live)
@@ -34,6 +35,7 @@
  *   audit.c     audit; audit_*.c: its parts (audit_priv.h)
  *   scrub.c     scrub; scrub_agree.c: its second half (scrub_priv.h)
  *   canary.c    canary; canary_*.c: its parts (canary_priv.h)
+ *   key.c       key; key_*.c: its parts (key_priv.h)
  *
  * What is heard of recordings, and what is missing of them, is in audio.h.
  *
@@ -57,6 +59,7 @@
 #include "rtp/rtp.h"
 #include "store/store.h"
 #include "store/audit.h"
+#include "store/keys.h"
 
 struct spanrec_selection;
 struct spanrec_sink;
@@ -72,6 +75,7 @@ struct spanrec {
 	const struct spanrec_sink *sink; /**< NULL: the sound card */
 	/* options of all commands */
 	const char *home_option;
+	const char *key_option, *passphrase_option; /**< files; NULL: none */
 	bool quiet;
 	/* what spanrec_open opened */
 	struct home home;
@@ -89,6 +93,7 @@ struct spanrec {
 	char denied_id[STORE_SEGMENT_ID_BYTES]; /**< what it was about */
 	struct store_archive *archive;
 	struct store_identity *identity; /**< NULL: no private key here */
+	struct store_passphrase *passphrase; /**< of it; NULL: not asked for */
 };
 
 /* ---- commands.c -------------------------------------------------------- */
@@ -183,13 +188,18 @@ int spanrec_open_home(struct spanrec *spanrec)
 	__attribute__((warn_unused_result));
 
 /**
- * Load the private key into spanrec->identity.
+ * Load the private key into spanrec->identity. That it is an escrow key goes
+ * into the ledger.
  *
- * @param needed false: having no key is no error, and nothing is said
- * @return exit code
+ * @param needed false: having no key is no error, and nothing is said; nobody is
+ *        asked for a passphrase
+ * @return exit code; EXIT_NOT_ALLOWED: there is none, or the passphrase is
+ *         wrong
  */
 int spanrec_open_key(struct spanrec *spanrec, bool needed)
 	__attribute__((warn_unused_result));
+/** Is there one that a passphrase seals, and somebody to be asked for that? */
+bool spanrec_key_asks(const struct spanrec *spanrec);
 
 /**
  * Write down who heard or copied what, before it leaves: an entry for each

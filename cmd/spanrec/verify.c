@@ -410,7 +410,7 @@ spanrec_verify(struct spanrec *spanrec, int argc, char **argv)
 	if (!rc)
 		rc = spanrec_may_all(spanrec, POLICY_RIGHT_OPERATE);
 	if (!rc)
-		rc = spanrec_open_key(spanrec, false);
+		rc = spanrec_open_key(spanrec, spanrec_key_asks(spanrec));
 	if (!rc)
 		rc = collect(&check, &arguments);
 	if (!rc)

@@ -656,6 +656,19 @@ run_scrub(struct archiver_state *a, const struct control_request *request)
 	answer_control(a, &answer);
 }
 
+/* Who asks was found to be allowed to. */
+static void
+run_rekey(struct archiver_state *a, const struct control_request *request)
+{
+	int r = rekey_step_run(a->archive, request->rekey,
+			       clock_ns(CLOCK_REALTIME));
+
+	if (r == -ENOSPC || r == -EIO)
+		fail(a, r, "cannot change keys");
+	free(request->rekey);
+	answer_token(a, request->token, r);
+}
+
 static void
 sweep_begin(struct archiver_state *a)
 {
@@ -688,6 +701,9 @@ run_control(struct archiver_state *a)
 			break;
 		case CONTROL_SCRUB:
 			run_scrub(a, request);
+			break;
+		case CONTROL_REKEY:
+			run_rekey(a, request);
 			break;
 		case CONTROL_POLICY:
 			take_policy(a, request->policy);

@@ -14,6 +14,7 @@
  *   {"op":"sign","detail":D}              a head of the ledger, for an anchor
  *   {"op":"act",...}                      on a case: cmd/common/act.h
  *   {"op":"scrub","step":S,...}           cmd/common/scrub.h
+ *   {"op":"key","step":S,...}             cmd/common/rekey.h
  *
  *   {"ok":true,...}  or  {"ok":false,"error":"in words","exit":code}
  *
@@ -33,6 +34,7 @@
 #include "cmd/common/home.h"
 #include "cmd/common/log.h"
 #include "cmd/common/person.h"
+#include "cmd/common/rekey.h"
 #include "cmd/common/scrub.h"
 #include "cmd/spanrecd/control_priv.h"
 #include "store/cases.h"
@@ -51,6 +53,7 @@ struct command {
 	int error;      /* the worst of them */
 	/* of whose scrub it is a step; what fails is told in its words */
 	char scrub[STORE_SEGMENT_ID_BYTES];
+	bool rekey; /* likewise, of keys */
 };
 
 /* ---- answers ------------------------------------------------------------- */
@@ -135,6 +138,9 @@ command_end(struct control_state *c, struct command *command)
 		snprintf(text, sizeof(text), "%s: %s", command->scrub,
 			 scrub_step_error(command->error));
 		answer = refusal(exit_code(command->error), text);
+	} else if (command->error < 0 && command->rekey) {
+		answer = refusal(exit_code(command->error),
+				 rekey_step_error(command->error));
 	} else if (command->error < 0) {
 		snprintf(text, sizeof(text),
 			 "the archive could not be written: %s",
@@ -343,7 +349,10 @@ static const struct entry_kind {
 	{ "canary", POLICY_RIGHT_OPERATE },
 	{ "denied", POLICY_RIGHT_COUNT },
 	{ "export", POLICY_RIGHT_COUNT },
+	{ "key-escrow", POLICY_RIGHT_COUNT },
 	{ "key-new", POLICY_RIGHT_COUNT },
+	{ "key-passphrase", POLICY_RIGHT_COUNT },
+	{ "key-reseal", POLICY_RIGHT_POLICY },
 	{ "play", POLICY_RIGHT_COUNT },
 	{ "policy", POLICY_RIGHT_POLICY },
 	{ "sar certificate", POLICY_RIGHT_HOLD },
@@ -513,6 +522,33 @@ begin_scrub(struct control_state *c, struct command *command)
 	return NULL;
 }
 
+/* ---- keys ---------------------------------------------------------------- */
+
+/* Who may listen is a matter of the owners. */
+static json_t *
+begin_rekey(struct control_state *c, struct command *command)
+{
+	struct control_request *request;
+	struct rekey_step *step;
+
+	if (!policy_user_is_owner(c->policy, command->asker.name))
+		return deny(c, command, "",
+			    "keys are changed by an owner, whom the policy "
+			    "names under 'access'");
+	if (rekey_step_parse(&step, command->request) < 0)
+		return refusal(EXIT_USAGE, "that is nothing to do with keys");
+	snprintf(step->actor, sizeof(step->actor), "%s", command->asker.name);
+	request = control__request(c, CONTROL_REKEY, 0);
+	if (!request) {
+		free(step);
+		return refusal(EXIT_FAILED, "the archive does not keep up");
+	}
+	request->rekey = step;
+	command->rekey = true;
+	hand_over(c, command, request);
+	return NULL;
+}
+
 static json_t *
 purge_answer(const struct sweep_result *swept)
 {
@@ -603,6 +639,8 @@ run(struct control_state *c, struct command *command)
 		return begin_act(c, command);
 	if (strcmp(op, "scrub") == 0)
 		return begin_scrub(c, command);
+	if (strcmp(op, "key") == 0)
+		return begin_rekey(c, command);
 	if (strcmp(op, "reload") == 0)
 		return reload(c, command);
 	if (strcmp(op, "status") == 0)

@@ -18,6 +18,7 @@
 
 #include "capture/pkt.h"
 #include "capture/table.h"
+#include "cmd/common/rekey.h"
 #include "cmd/common/scrub.h"
 #include "cmd/common/act.h"
 #include "cmd/common/sweep.h"
@@ -236,6 +237,7 @@ enum control_request_type {
 	CONTROL_LEDGER,      /**< `entry` */
 	CONTROL_POLICY,      /**< `policy`: retention goes by it from now on */
 	CONTROL_SCRUB,       /**< `scrub`: a step of one */
+	CONTROL_REKEY,       /**< `rekey`: a step of changing keys */
 	CONTROL_ACT,         /**< `act` on a case; it comes back in the answer */
 	CONTROL_SWEEP,       /**< purge now, without waiting for the minute */
 	CONTROL_HEAD         /**< sign the ledger as it is now */
@@ -264,6 +266,7 @@ struct control_request {
 		} sweep;
 		struct store_act *act; /**< taken */
 		struct scrub_step *scrub; /**< likewise */
+		struct rekey_step *rekey; /**< likewise */
 	};
 	uint32_t state_bytes;
 	uint8_t state[];
