@@ -132,6 +132,14 @@ static const struct policy_field settings[] = {
 	{ "index_map_mib", POLICY_FIELD_U64, AT(index_map_mib), 64, 1 << 24,
 	  "MiB", "65536",
 	  "Room reserved for the index; the disk is used as it fills." },
+	{ "backup", POLICY_FIELD_TEXTS, AT(backup), 0, POLICY_TEXTS_MAX, "",
+	  "[]",
+	  "Folders of backups ('spanrec backup'). Who deletes tells them what\n"
+	  "was deleted, when they can be reached." },
+	{ "backup_periods", POLICY_FIELD_TEXTS, AT(backup_periods), 0,
+	  POLICY_TEXTS_MAX, "", "[]",
+	  "Folders with the keys of their periods, where these lie apart: such\n"
+	  "keys go in time also while the backup cannot be reached." },
 };
 
 #define SETTINGS_COUNT (sizeof(settings) / sizeof(settings[0]))

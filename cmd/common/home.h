@@ -52,6 +52,9 @@ struct home_settings {
 	uint32_t sync_s;           /**< recordings reach stable storage */
 	uint32_t sign_s;           /**< the ledger is signed so often */
 	uint64_t index_map_mib;    /**< LMDB map, reserved sparse */
+	/* told of deletions; see cmd/common/backups.h */
+	struct policy_texts backup;
+	struct policy_texts backup_periods;
 };
 
 struct home {
