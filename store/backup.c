@@ -18,13 +18,13 @@
 
 #include "store/backup_priv.h"
 
-#define COPY_BYTES ((size_t)1 << 20)
+#define COPY_BYTES     ((size_t)1 << 20)
 #define TEXT_BYTES_MAX ((off_t)1 << 32)
-#define IDENTITY "backup"
-#define WORD "spanrec-backup-1 "
-#define PERIODS_WORD "periods "
-#define PERIODS_USUAL "periods"
-#define DIR_MODE 0700
+#define IDENTITY       "backup"
+#define WORD           "spanrec-backup-1 "
+#define PERIODS_WORD   "periods "
+#define PERIODS_USUAL  "periods"
+#define DIR_MODE       0700
 
 /* ---- small things ------------------------------------------------------- */
 
@@ -57,7 +57,8 @@ store__backup_folders(const struct store__backup *backup, int dir_fd,
 			return -ENAMETOOLONG;
 		memcpy(part, path, n);
 		part[n] = '\0';
-		if (mkdirat(dir_fd, part, backup ? DIR_MODE : STORE__DIR_MODE)) {
+		if (mkdirat(dir_fd, part,
+			    backup ? DIR_MODE : STORE__DIR_MODE)) {
 			if (errno != EEXIST)
 				return -errno;
 			continue;
@@ -218,8 +219,7 @@ file_scrap(int dir_fd, const char *path)
 	int fd = store__file_open(dir_fd, path, O_WRONLY);
 
 	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size < (1 << 20)) {
-		for (off_t at = 0; at < st.st_size;
-		     at += (off_t)sizeof(zeros))
+		for (off_t at = 0; at < st.st_size; at += (off_t)sizeof(zeros))
 			(void)!store__pwrite(fd, zeros, sizeof(zeros),
 					     (uint64_t)at);
 		(void)fdatasync(fd);
@@ -492,8 +492,8 @@ create_in(struct store__backup *as, int fd, const char *periods)
 		r = identity_write(as, periods_fd,
 				   periods ? periods : PERIODS_USUAL);
 	close(periods_fd);
-	return r ? r : identity_write(as, fd, periods ? periods
-						      : PERIODS_USUAL);
+	return r ? r
+		 : identity_write(as, fd, periods ? periods : PERIODS_USUAL);
 }
 
 int
@@ -512,9 +512,8 @@ store__backup_create(const char *dir, const char *periods,
 	fd = folder_make(dir, &as);
 	if (fd < 0)
 		return fd;
-	r = faccessat(fd, IDENTITY, F_OK, 0) == 0
-		? 0
-		: create_in(&as, fd, periods);
+	r = faccessat(fd, IDENTITY, F_OK, 0) == 0 ? 0
+						  : create_in(&as, fd, periods);
 	close(fd);
 	return r;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * What was deleted since a backup was made. The ledger knows of every deletion,
- * and the journal of the backup up to which entry it was told: so nothing has to
- * be remembered elsewhere while the backup cannot be reached.
+ * and the journal of the backup up to which entry it was told: so nothing has
+ * to be remembered elsewhere while the backup cannot be reached.
  *
  *   1. what the ledger has of deletions, behind the last entry of the journal,
  *      into the journal, synced
@@ -13,9 +13,9 @@
  * Each step is safe to repeat. Whoever makes an archive of the backup reads the
  * journal, so after 1 nothing of it comes back.
  *
- * An archive that was made of a backup goes on with a ledger of its own. Entries
- * of the journal have a part of the hash of theirs, and where the ledger does
- * not have that, it is told anew from the backup on.
+ * An archive that was made of a backup goes on with a ledger of its own.
+ * Entries of the journal have a part of the hash of theirs, and where the
+ * ledger does not have that, it is told anew from the backup on.
  */
 #include "store/backup.h"
 
@@ -31,9 +31,9 @@
 
 #include "store/backup_priv.h"
 
-#define VERSION	     1
-#define ID_AT	     24
-#define HASH_AT	     64
+#define VERSION      1
+#define ID_AT        24
+#define HASH_AT      64
 #define SCRUBS_AT    80
 #define CHECK_BYTES  16
 #define CHECK_AT     (STORE__DELETION_BYTES - CHECK_BYTES)
@@ -112,9 +112,8 @@ journal_parse(struct store__journal *journal, const uint8_t *bytes, size_t n)
 	/* What a crash left at the end is no damage; what stands before
 	 * something good is. */
 	for (size_t i = journal->count + 1; r && i < count; i++)
-		if (store__deletion_decode(&other,
-					   bytes + i * STORE__DELETION_BYTES) ==
-		    0)
+		if (store__deletion_decode(
+			&other, bytes + i * STORE__DELETION_BYTES) == 0)
 			return -EBADMSG;
 	return 0;
 }
@@ -207,6 +206,26 @@ store__journal_means(const struct store__journal *journal,
 
 /* ---- the ledger --------------------------------------------------------- */
 
+uint64_t
+store_ledger_number(const struct store_archive *archive)
+{
+	uint64_t number = 0;
+	MDB_cursor *cursor;
+	MDB_val k, value;
+	MDB_txn *txn;
+
+	if (store__read_apart(archive, &txn))
+		return 0;
+	if (mdb_cursor_open(txn, archive->tables.ledger, &cursor) == 0) {
+		if (mdb_cursor_get(cursor, &k, &value, MDB_LAST) == 0 &&
+		    k.mv_size == 8)
+			number = store__be_get(k.mv_data, 8);
+		mdb_cursor_close(cursor);
+	}
+	mdb_txn_abort(txn);
+	return number;
+}
+
 /** One entry. @return 0, -ENOENT, -EBADMSG, ... */
 static int
 entry_get(const struct store_archive *archive, uint64_t number,
@@ -264,8 +283,8 @@ struct following {
 	const struct store_archive *archive;
 	const struct store__manifest *manifest;
 	struct store_backup_result *result;
-	int fd; /**< of the journal, locked */
-	uint64_t from; /**< entries behind this one */
+	int fd;                      /**< of the journal, locked */
+	uint64_t from;               /**< entries behind this one */
 	struct store__deletion last; /**< entry read last */
 	struct store__deletion *news;
 	size_t count, room;
@@ -303,7 +322,7 @@ kind_find(const struct following *f, MDB_txn *txn, const char *action,
 		deletion->scrubs = r ? UINT32_MAX : row.scrubs;
 	} else {
 		deletion->kind =
-			r == -ENOENT ? STORE__FORGOTTEN : STORE__DELETED;
+		    r == -ENOENT ? STORE__FORGOTTEN : STORE__DELETED;
 	}
 }
 
@@ -370,8 +389,8 @@ entries_some(struct following *f, uint64_t *next)
 			*next = store__be_get(k.mv_data, 8) + 1;
 		taken = entry_take(f, txn, &k, &value);
 		r = taken ? taken
-			  : store__index_error(mdb_cursor_get(cursor, &k,
-							      &value, MDB_NEXT));
+			  : store__index_error(
+				mdb_cursor_get(cursor, &k, &value, MDB_NEXT));
 	}
 	mdb_cursor_close(cursor);
 	mdb_txn_abort(txn);

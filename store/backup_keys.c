@@ -7,10 +7,10 @@
  * the archive has destroyed all of these, the key is overwritten and its file
  * removed, and no copy of the backup opens them any more, wherever it is.
  *
- * A period is told of a slot before the slot is written, both durably: so no key
- * goes while something that lives needs it. That a slot is not there does not
- * say that it is dead: only a slot of the archive that is marked as destroyed
- * does. A disk that is not mounted ends no period.
+ * A period is told of a slot before the slot is written, both durably: so no
+ * key goes while something that lives needs it. That a slot is not there does
+ * not say that it is dead: only a slot of the archive that is marked as
+ * destroyed does. A disk that is not mounted ends no period.
  */
 #include "store/backup.h"
 
@@ -28,10 +28,10 @@
 
 /* A slot: magic 4, version, state, recipients, 0, day 4, slot 4, period 4, 0 4,
  * nonce 24, sealed keys and tag; at the end a check, as in a keyring. */
-#define VERSION	    1
+#define VERSION     1
 #define NONCE_AT    24
 #define NONCE_BYTES crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
-#define TEXT_AT	    (NONCE_AT + NONCE_BYTES)
+#define TEXT_AT     (NONCE_AT + NONCE_BYTES)
 #define CHECK_BYTES 16
 #define CHECK_AT    (STORE__SLOT_BYTES - CHECK_BYTES)
 #define AD_BYTES    (NONCE_AT + STORE__BACKUP_ID_BYTES)
@@ -40,17 +40,17 @@ enum { STATE_KEY = 1, STATE_DESTROYED = 2 };
 
 /* A period: magic 4, version, 0 3, day 4, 0 4, id of the backup 16, key 32; at
  * the end of 512 bytes a check. Then members, 8 bytes each: day and slot. */
-#define PERIOD_BYTES 512
-#define PERIOD_ID_AT 16
+#define PERIOD_BYTES  512
+#define PERIOD_ID_AT  16
 #define PERIOD_KEY_AT 32
-#define MEMBER_BYTES 8
-#define NAME_BYTES 32
+#define MEMBER_BYTES  8
+#define NAME_BYTES    32
 
 static const uint8_t slot_magic[4] = "SBAK", period_magic[4] = "SPER";
 
 _Static_assert(TEXT_AT + STORE_RECIPIENTS_MAX * STORE_SEALED_KEY_BYTES +
-			       STORE__TAG_BYTES <=
-		       CHECK_AT,
+		       STORE__TAG_BYTES <=
+		   CHECK_AT,
 	       "the keys of all recipients fit a slot");
 
 /* ---- periods and days --------------------------------------------------- */
@@ -339,10 +339,10 @@ store__unwrap(struct store__periods *periods, uint32_t day, uint32_t slot,
 	sealed->count = bytes[6];
 	ad_make(ad, bytes, periods->backup);
 	return crypto_aead_xchacha20poly1305_ietf_decrypt(
-		       sealed->sealed[0], NULL, NULL, bytes + TEXT_AT,
-		       (size_t)sealed->count * STORE_SEALED_KEY_BYTES +
-			   STORE__TAG_BYTES,
-		       ad, sizeof(ad), bytes + NONCE_AT, period->key)
+		   sealed->sealed[0], NULL, NULL, bytes + TEXT_AT,
+		   (size_t)sealed->count * STORE_SEALED_KEY_BYTES +
+		       STORE__TAG_BYTES,
+		   ad, sizeof(ad), bytes + NONCE_AT, period->key)
 		   ? -EBADMSG
 		   : 0;
 }
@@ -452,8 +452,8 @@ store__wrap_all(struct store__periods *periods, struct store__wrap *wraps,
 		return 0;
 	qsort(wraps, count, sizeof(*wraps), by_period);
 	for (i = 0; r == 0 && i < count; i += n) {
-		for (n = 1; i + n < count &&
-			    wraps[i + n].period == wraps[i].period;)
+		for (n = 1;
+		     i + n < count && wraps[i + n].period == wraps[i].period;)
 			n++;
 		r = members_add(periods, wraps + i, n);
 	}
@@ -544,8 +544,7 @@ static int
 member_move(struct tending *t, uint32_t day, uint32_t slot,
 	    const struct store__wrapped *wrapped)
 {
-	const int64_t until_ns =
-	    t->now_ns + STORE__LEASE_DAYS * STORE__DAY_NS;
+	const int64_t until_ns = t->now_ns + STORE__LEASE_DAYS * STORE__DAY_NS;
 	struct store__wrap wrap = { .day = day,
 				    .slot = slot,
 				    .period = store__period_of(until_ns) };
@@ -669,7 +668,8 @@ store__periods_tend(struct store__backup *backup,
 	if (backup->periods_fd < 0)
 		return -ENOENT;
 	t.periods = store__periods_new(backup);
-	fd = openat(backup->periods_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd =
+	    openat(backup->periods_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd >= 0)
 		dir = fdopendir(fd);
 	if (!t.periods || !dir)

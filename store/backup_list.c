@@ -17,8 +17,8 @@
 
 #include "store/backup_priv.h"
 
-#define MANIFEST "manifest"
-#define FIRST "spanrec-manifest-1\n"
+#define MANIFEST  "manifest"
+#define FIRST     "spanrec-manifest-1\n"
 #define FIRST_ANY "spanrec-manifest-"
 #define HEX_BYTES (2 * STORE_HASH_BYTES)
 
@@ -231,8 +231,7 @@ kept_parse(struct store__kept *kept, const struct line *line, uint32_t day)
 		r = small_parse(line->words[2], &kept->slot);
 	if (r == 0)
 		r = number_parse(line->words[3], INT64_MAX, &kept->bytes);
-	return r ? r
-		 : hash_parse(line->words[4], kept->hash, STORE_HASH_BYTES);
+	return r ? r : hash_parse(line->words[4], kept->hash, STORE_HASH_BYTES);
 }
 
 int
@@ -375,8 +374,7 @@ store__manifest_text(const struct store__manifest *m, char **text, size_t *n)
 	    m->made_ns);
 	store_hex(hex, m->ledger_hash, STORE_HASH_BYTES);
 	add(&w, "ledger %" PRIu64 " %s\n", m->ledger, hex);
-	add(&w,
-	    "recordings %" PRIu64 "\nbytes %" PRIu64 "\nopen %" PRIu64 "\n",
+	add(&w, "recordings %" PRIu64 "\nbytes %" PRIu64 "\nopen %" PRIu64 "\n",
 	    m->recordings, m->bytes, m->open);
 	for (size_t i = 0; i < m->count; i++) {
 		store_hex(hex, m->files[i].hash, STORE_HASH_BYTES);
@@ -426,9 +424,12 @@ field_parse(struct store__manifest *m, const struct line *line)
 		const char *name;
 		uint64_t *to;
 	} numbers[] = {
-		{ "generation", &m->generation }, { "began", &began },
-		{ "made", &made },		  { "recordings", &m->recordings },
-		{ "bytes", &m->bytes },		  { "open", &m->open },
+		{ "generation", &m->generation },
+		{ "began", &began },
+		{ "made", &made },
+		{ "recordings", &m->recordings },
+		{ "bytes", &m->bytes },
+		{ "open", &m->open },
 	};
 	int r = -EBADMSG;
 
@@ -513,7 +514,8 @@ store__manifest_read(const struct store__backup *backup,
 	if (r == 0)
 		r = store__manifest_parse(manifest, text, n);
 	free(text);
-	if (r == 0 && memcmp(manifest->id, backup->id, sizeof(manifest->id)) != 0) {
+	if (r == 0 &&
+	    memcmp(manifest->id, backup->id, sizeof(manifest->id)) != 0) {
 		store__manifest_fini(manifest);
 		r = -EBADMSG;
 	}

@@ -4,8 +4,8 @@
  *
  *   1. what was deleted since the last one is told to that (backup_follow.c)
  *   2. the index, in one read transaction: from here on this is what there is
- *   3. day by day: recordings that are new, synced; their keys, wrapped, synced;
- *      the list of the day
+ *   3. day by day: recordings that are new, synced; their keys, wrapped,
+ * synced; the list of the day
  *   4. all of it synced; what was deleted meanwhile goes again
  *   5. the manifest, which makes it the backup; what only the last one needed
  *      goes
@@ -29,11 +29,11 @@
 #include "store/backup_priv.h"
 #include "store/cases.h"
 
-#define RUNNING "running"
-#define HOUR_NS (3600 * NS_PER_S)
+#define RUNNING        "running"
+#define HOUR_NS        (3600 * NS_PER_S)
 #define COPY_MAP_BYTES (UINT64_C(1) << 20) /* as large as the file is */
 /* Somebody follows it: that takes less than so long. */
-#define FOLLOW_TRIES 100
+#define FOLLOW_TRIES   100
 #define FOLLOW_WAIT_NS 100000000L
 
 struct making {
@@ -106,8 +106,8 @@ index_take(struct making *m)
 	if (r)
 		return r;
 	(void)unlinkat(m->backup.dir_fd, part, 0);
-	fd = store__file_open(m->backup.dir_fd, part,
-			      O_RDWR | O_CREAT | O_EXCL);
+	fd =
+	    store__file_open(m->backup.dir_fd, part, O_RDWR | O_CREAT | O_EXCL);
 	if (fd < 0)
 		return fd;
 	store__backup_own(&m->backup, fd);
@@ -188,9 +188,8 @@ changed_since(const struct making *m, const struct store_segment *row)
 		return false;
 	r = store__row_get(m->archive, txn, row->id, &now);
 	mdb_txn_abort(txn);
-	return r == -ENOENT ||
-	       (r == 0 && (now.state == STORE_STATE_PURGED ||
-			   now.scrubs != row->scrubs));
+	return r == -ENOENT || (r == 0 && (now.state == STORE_STATE_PURGED ||
+					   now.scrubs != row->scrubs));
 }
 
 static uint32_t
@@ -248,8 +247,8 @@ period_fits(const struct making *m, uint32_t has, uint32_t wanted)
 
 	if (has == wanted)
 		return true;
-	return wanted == store__period_of(now_ns + STORE__LEASE_DAYS *
-							   STORE__DAY_NS) &&
+	return wanted == store__period_of(now_ns +
+					  STORE__LEASE_DAYS * STORE__DAY_NS) &&
 	       has != STORE__PERIOD_NEVER && has < wanted &&
 	       store__period_end(has) > now_ns + STORE__DAY_NS;
 }
@@ -368,9 +367,6 @@ file_of_row(struct making *m, const struct store_segment *row,
 		return 1;
 	}
 	fd = store__file_open(m->archive->dir_fd, path, O_RDONLY);
-	if (fd == -ENOENT && row->chunks == 0 &&
-	    store_segment_unheld(row) != STORE_STATE_STORED)
-		return 0; /* stopped before anything was on the disk */
 	if (fd == -ENOENT && changed_since(m, row))
 		return 0;
 	if (fd < 0 && store__error_is_ours(fd))
@@ -440,7 +436,7 @@ carry_over(struct making *m)
 
 		met.count = count;
 		new = store__day_find(&met, kept->id);
-		if (new && new->scrubs != kept->scrubs)
+		if (new &&new->scrubs != kept->scrubs)
 			r = store__kept_destroy(&m->backup, kept);
 		memcpy(row.id, kept->id, sizeof(row.id));
 		if (new || changed_since(m, &row))
@@ -533,6 +529,19 @@ row_take(struct making *m, const struct store_segment *row)
 	return store__day_add(&m->day, &kept);
 }
 
+/** Stopped before anything of it was on the disk. */
+static bool
+has_no_file(const struct making *m, const struct store_segment *row)
+{
+	char path[STORE__PATH_BYTES];
+
+	if (row->chunks || store_segment_unheld(row) == STORE_STATE_STORED)
+		return false;
+	store__recording_path(path, row->key_day, row->id, row->scrubs);
+	return faccessat(m->archive->dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) &&
+	       errno == ENOENT;
+}
+
 static int
 row_see(void *ctx, const struct store_segment *row)
 {
@@ -549,7 +558,7 @@ row_see(void *ctx, const struct store_segment *row)
 		return 0;
 	}
 	if (!row->key_day || row->state == STORE_STATE_PURGED ||
-	    row->state == STORE_STATE_NONE)
+	    row->state == STORE_STATE_NONE || has_no_file(m, row))
 		return 0;
 	return row_take(m, row);
 }
@@ -754,6 +763,7 @@ journal_make(struct making *m)
 static int
 contents_take(struct making *m)
 {
+	char path[STORE__BACKUP_PATH_BYTES];
 	int r = journal_make(m);
 
 	if (r == 0)
@@ -767,6 +777,9 @@ contents_take(struct making *m)
 	if (r == 0)
 		r = rows_take(m);
 	store_archive_close(&m->copy);
+	/* That of whoever read it: nobody else is to need it. */
+	store__generation_path(path, m->generation, "index/lock.mdb");
+	(void)unlinkat(m->backup.dir_fd, path, 0);
 	if (r == 0 && syncfs(m->backup.dir_fd))
 		r = -errno;
 	store__backup_step(&m->backup, 7);
@@ -782,7 +795,7 @@ manifest_write(struct making *m)
 	int r;
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	m->new.made_ns = now.tv_sec * NS_PER_S + now.tv_nsec;
+	m->new.made_ns = now.tv_sec *NS_PER_S + now.tv_nsec;
 	r = store__manifest_text(&m->new, &text, &n);
 	if (r)
 		return r;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * An archive of a backup. All is held against its hash while it is copied. What
- * the journal says was deleted since is not copied, neither file nor key, and in
- * the index it is deleted as in a purge. All of it may be done again after it was
- * stopped; whoever calls gives the archive its name when it is whole, so that
- * nobody can open half of one, or one that has what was deleted.
+ * the journal says was deleted since is not copied, neither file nor key, and
+ * in the index it is deleted as in a purge. All of it may be done again after
+ * it was stopped; whoever calls gives the archive its name when it is whole, so
+ * that nobody can open half of one, or one that has what was deleted.
  */
 #include "store/backup.h"
 
@@ -68,8 +68,7 @@ is_there(const struct restoring *s, const char *path, uint64_t bytes,
 	if (fd < 0)
 		return false;
 	same = store__hash_file(fd, &found_bytes, found) == 0 &&
-	       found_bytes == bytes &&
-	       memcmp(found, hash, sizeof(found)) == 0;
+	       found_bytes == bytes && memcmp(found, hash, sizeof(found)) == 0;
 	close(fd);
 	return same;
 }
@@ -118,8 +117,7 @@ file_restore(struct restoring *s, const struct store__listed *file,
 	close(fd);
 	if (r)
 		return r < 0 ? r : 0;
-	if (bytes != file->bytes ||
-	    memcmp(hash, file->hash, sizeof(hash)) != 0)
+	if (bytes != file->bytes || memcmp(hash, file->hash, sizeof(hash)) != 0)
 		return unlike(s, to, name, bytes, file->bytes);
 	s->result->copied_bytes += bytes;
 	return fchmodat(s->dir_fd, to, mode, 0) ? -errno : 1;
@@ -133,8 +131,8 @@ key_restore(struct restoring *s, const struct store__kept *kept)
 {
 	struct store__wrapped wrapped = { .period = 0 };
 	struct store_sealed_key sealed;
-	int r = store__wrapped_read(&s->backup, kept->day, kept->slot,
-				    &wrapped);
+	int r =
+	    store__wrapped_read(&s->backup, kept->day, kept->slot, &wrapped);
 
 	if (r == 0)
 		r = store__unwrap(s->periods, kept->day, kept->slot, &wrapped,
@@ -142,8 +140,7 @@ key_restore(struct restoring *s, const struct store__kept *kept)
 	if (r == 0)
 		r = store__keyring_put(s->dir_fd, kept->day, kept->slot,
 				       &sealed);
-	else if (r == -ENOENT &&
-		 store__period_end(wrapped.period) <= s->now_ns)
+	else if (r == -ENOENT && store__period_end(wrapped.period) <= s->now_ns)
 		tell(s, STORE_BACKUP_GONE, kept->id,
 		     "its period is over, and the key of that was destroyed");
 	else if (r == -ENOENT || r == -ENOKEY || r == -EBADMSG || r == -EIO)
@@ -291,10 +288,9 @@ store_restore_files(const char *dir, const char *periods,
 		    const struct store_backup_watch *watch,
 		    struct store_backup_result *result)
 {
-	struct restoring s = { .watch = watch,
-			       .result = result,
-			       .now_ns = now_ns,
-			       .dir_fd = -1 };
+	struct restoring s = {
+		.watch = watch, .result = result, .now_ns = now_ns, .dir_fd = -1
+	};
 	int r = store__backup_open(&s.backup, dir, periods);
 
 	memset(result, 0, sizeof(*result));

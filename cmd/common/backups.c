@@ -39,7 +39,7 @@ backups_error(int error)
 {
 	switch (error) {
 	case -ENOENT:
-		return "it is not there";
+		return "no backup is there";
 	case -ENOTDIR:
 		return "the folder with the keys of its periods is not there, "
 		       "or is that of another backup";
@@ -78,7 +78,8 @@ note(int *last, int error, const char *path,
 			 result->deletions, result->deletions == 1 ? "" : "s",
 			 path);
 	if (result->periods_ended)
-		log_info("%" PRIu64 " period%s of the backup %s over, the key%s "
+		log_info("%" PRIu64
+			 " period%s of the backup %s over, the key%s "
 			 "destroyed",
 			 result->periods_ended,
 			 result->periods_ended == 1 ? "" : "s", path,

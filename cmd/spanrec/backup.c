@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * backup: a copy of the archive beside it, brought up to date; or proof that one
- * is whole. It needs no private key, and reads beside a recorder. The archive is
- * opened to write only for the entries of the ledger, so that nobody waits.
+ * backup: a copy of the archive beside it, brought up to date; or proof that
+ * one is whole. It needs no private key, and reads beside a recorder. The
+ * archive is opened to write only for the entries of the ledger, so that nobody
+ * waits.
  */
 #include "cmd/spanrec/spanrec.h"
 
@@ -25,7 +26,7 @@ enum { PERIODS = 0x200, CHECK };
 
 /* ioprio_set(2) has no wrapper. */
 #define IO_OF_PROCESS 1
-#define IO_IDLE	      (3 << 13)
+#define IO_IDLE       (3 << 13)
 
 struct arguments {
 	struct spanrec *spanrec;

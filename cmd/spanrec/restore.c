@@ -36,10 +36,10 @@
 
 enum { PERIODS = 0x200, ALTHOUGH_DAMAGED, CLOCK_IS_RIGHT };
 
-#define MARK	 "restoring"
-#define PART	 "archive." MARK
+#define MARK     "restoring"
+#define PART     "archive." MARK
 #define SETTINGS "spanrec.yaml"
-#define POLICY	 "policy.yaml"
+#define POLICY   "policy.yaml"
 
 struct arguments {
 	struct spanrec *spanrec;
@@ -150,8 +150,8 @@ is_empty(const char *path)
 static int
 write_file(const char *path, const char *text, size_t n)
 {
-	int r = 0, fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC,
-			     0600);
+	int r = 0,
+	    fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return complain(path, -errno);
@@ -404,8 +404,8 @@ sweep(struct spanrec *spanrec, const struct arguments *arguments,
 	char actor[STORE_NAME_BYTES];
 	struct guard_reading clock;
 	struct sweep_config config = { .actor = actor, .tell = sweep_tell };
-	int rc = home_policy(&spanrec->home, NULL, &spanrec->policy, NULL,
-			     NULL);
+	int rc =
+	    home_policy(&spanrec->home, NULL, &spanrec->policy, NULL, NULL);
 
 	if (!rc && clocks_new(&spanrec->clocks))
 		rc = complain("clocks", -ENOMEM);
@@ -505,13 +505,11 @@ report(const struct spanrec *spanrec, const struct arguments *arguments,
 			"%" PRIu64 " being recorded then: interrupted, without "
 			"sound\n",
 			result->open);
-	fprintf(spanrec->out,
-		"Missing is what came after the backup%s.\n",
+	fprintf(spanrec->out, "Missing is what came after the backup%s.\n",
 		result->missing_entries ? ", entries of the ledger among it"
 					: "");
 	if (stat(spanrec->home.key_path, &st))
-		fprintf(spanrec->out,
-			"To listen, put the private key at %s.\n",
+		fprintf(spanrec->out, "To listen, put the private key at %s.\n",
 			spanrec->home.key_path);
 }
 
