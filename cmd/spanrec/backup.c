@@ -26,7 +26,7 @@ enum { PERIODS = 0x200, CHECK };
 
 /* ioprio_set(2) has no wrapper. */
 #define IO_OF_PROCESS 1
-#define IO_IDLE       (3 << 13)
+#define IO_LAST       (2 << 13 | 7) /* best effort, of the lowest rank */
 
 struct arguments {
 	struct spanrec *spanrec;
@@ -143,7 +143,7 @@ static void
 step_back(void)
 {
 	(void)!setpriority(PRIO_PROCESS, 0, 10);
-	(void)!syscall(SYS_ioprio_set, IO_OF_PROCESS, 0, IO_IDLE);
+	(void)!syscall(SYS_ioprio_set, IO_OF_PROCESS, 0, IO_LAST);
 }
 
 /* When it has to be gone: what the key in the backup is made to last for. */
