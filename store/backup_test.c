@@ -307,6 +307,13 @@ test_deleted(void **state)
 	 */
 	copy_folder(below(fx, "backup/1/deletions"),
 		    below(fx, "taken/1/deletions"));
+	snprintf(to.dir, sizeof(to.dir), "%s/restored", fx->home);
+	assert_int_equal(store_restore_files(below(fx, "taken"), NULL, to.dir,
+					     NOW_NS, NULL, &result),
+			 0);
+	assert_int_equal(result.recordings, 1);
+	for (unsigned i = 0; i < 3; i++)
+		assert_false(has_file(fx, "restored", &s[i]));
 	assert_int_equal(restore_from(fx, "taken", &to, &said, &result), 0);
 	assert_int_equal(state_of(&to, s[0].id), STORE_STATE_PURGED);
 	for (unsigned i = 0; i < 3; i++)
@@ -348,18 +355,61 @@ test_scrubbed(void **state)
 	restored_remove(&to);
 }
 
+static struct fixture *between;
+
+static void
+back_up_between(int step)
+{
+	struct store_backup_result result;
+
+	if (step == 14)
+		back_up(between, &result);
+}
+
+/** A backup between the change of a row and its certificate has the new file,
+ * and keeps it. */
+static void
+test_scrubbed_meanwhile(void **state)
+{
+	struct fixture *fx = *state, to;
+	struct store_backup_result result;
+	struct store_segment s, now;
+	struct said said;
+
+	fixture_record(fx, &s, 1, LONG_MS);
+	back_up(fx, &result);
+	between = fx;
+	assert_int_equal(propose(fx, &s, 1), 0);
+	fx->archive->fault = back_up_between;
+	assert_int_equal(agree(fx, s.id, &bob), 0);
+	fx->archive->fault = NULL;
+	assert_false(has_file(fx, "backup", &s));
+	follow(fx, NOW_NS, &result);
+	assert_int_equal(result.deletions, 1);
+	assert_int_equal(check(fx, &said), 0);
+	restore(fx, &to, &result);
+	assert_int_equal(result.recordings, 1);
+	expect_sound(&to, s.id, &now);
+	assert_int_equal(now.scrubs, 1);
+	restored_remove(&to);
+}
+
 /** What the archive goes on with when it was restored is told, too. */
 static void
 test_restored_goes_on(void **state)
 {
 	struct fixture *fx = *state, to;
 	struct store_backup_result result;
+	struct store_ledger_entry entry = { .action = "play" };
 	struct store_segment s[3];
 
 	for (unsigned i = 0; i < 3; i++)
 		fixture_record(fx, &s[i], i, SHORT_MS);
 	purge(fx, s[2].id);
 	back_up(fx, &result);
+	/* The ledger that is lost was longer. */
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(store_ledger_append(fx->archive, &entry), 0);
 	purge(fx, s[0].id);
 	follow(fx, NOW_NS, &result);
 	restore(fx, &to, &result);
@@ -395,7 +445,10 @@ test_period_ends(void **state)
 	struct fixture *fx = *state, to;
 	struct store_backup_result result;
 	struct store_segment s[2], now;
+	uint8_t *before, *after;
 	struct said said;
+	char name[512];
+	size_t n;
 
 	fixture_record(fx, &s[0], 0, SHORT_MS);
 	fixture_record(fx, &s[1], 1, SHORT_MS);
@@ -406,12 +459,20 @@ test_period_ends(void **state)
 	follow(fx, over_ns, &result);
 	assert_int_equal(result.periods_ended, 0);
 	/* One is held: it goes into another period, and this one ends. */
+	snprintf(name, sizeof(name), "%s/backup/periods/2019-06-26.period",
+		 fx->home);
+	before = testing_read_file(name, &n);
+	assert_int_equal(link(name, below(fx, "same")), 0);
 	fixture_hold(fx, s[1].id);
 	purge(fx, s[0].id);
 	follow(fx, over_ns + 2 * DAY, &result);
 	assert_int_equal(result.periods_ended, 1);
 	assert_int_equal(result.rewrapped, 1);
 	assert_int_equal(periods(fx, "backup/periods"), 1);
+	after = testing_read_file(below(fx, "same"), &n);
+	assert_null(memmem(after, n, before + 32, 32));
+	free(before);
+	free(after);
 	assert_int_equal(check(fx, &said), 0);
 	restore(fx, &to, &result);
 	expect_sound(&to, s[1].id, &now);
@@ -856,6 +917,7 @@ main(void)
 		TEST(test_deleted),
 		TEST(test_scrubbed),
 		TEST(test_restored_goes_on),
+		TEST(test_scrubbed_meanwhile),
 		TEST(test_period_ends),
 		TEST(test_periods_apart),
 		TEST(test_nothing_mounted),
