@@ -508,6 +508,10 @@ report(const struct spanrec *spanrec, const struct arguments *arguments,
 	fprintf(spanrec->out, "Missing is what came after the backup%s.\n",
 		result->missing_entries ? ", entries of the ledger among it"
 					: "");
+	if (geteuid() == 0)
+		fprintf(spanrec->out,
+			"It belongs to root: give it to the account that "
+			"records (chown -R) before spanrecd is started.\n");
 	if (stat(spanrec->home.key_path, &st))
 		fprintf(spanrec->out, "To listen, put the private key at %s.\n",
 			spanrec->home.key_path);
