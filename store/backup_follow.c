@@ -90,31 +90,37 @@ store__deletion_decode(struct store__deletion *d,
 	return 0;
 }
 
-/** @param bytes [n] @return 0, -EBADMSG, -ENOMEM */
+/**
+ * What a power cut left of entries that were appended together may have holes;
+ * what was noted as done has none.
+ *
+ * @param bytes [n] @return 0, -EBADMSG, -ENOMEM
+ */
 static int
 journal_parse(struct store__journal *journal, const uint8_t *bytes, size_t n)
 {
 	const size_t count = n / STORE__DELETION_BYTES;
-	struct store__deletion other;
-	int r = 0;
+	struct store__deletion *next;
+	bool holes = false;
 
 	journal->list = calloc(count + 1, sizeof(*journal->list));
 	if (!journal->list)
 		return -ENOMEM;
-	while (journal->count < count) {
-		r = store__deletion_decode(&journal->list[journal->count],
-					   bytes + journal->good_bytes);
-		if (r)
-			break;
-		journal->count++;
-		journal->good_bytes += STORE__DELETION_BYTES;
-	}
-	/* What a crash left at the end is no damage; what stands before
-	 * something good is. */
-	for (size_t i = journal->count + 1; r && i < count; i++)
-		if (store__deletion_decode(
-			&other, bytes + i * STORE__DELETION_BYTES) == 0)
+	for (size_t i = 0; i < count; i++) {
+		next = &journal->list[journal->count];
+		if (store__deletion_decode(next,
+					   bytes + i * STORE__DELETION_BYTES)) {
+			holes = true;
+			continue;
+		}
+		if (holes && next->kind == STORE__FOLLOWED)
 			return -EBADMSG;
+		journal->count++;
+		if (!holes) {
+			journal->whole++;
+			journal->good_bytes += STORE__DELETION_BYTES;
+		}
+	}
 	return 0;
 }
 
@@ -514,9 +520,9 @@ journal_resume(struct following *f)
 	f->from = f->manifest->ledger;
 	while (r == 0 && i > 0 && journal.list[i - 1].kind != STORE__FOLLOWED)
 		r = destroy(f, &journal.list[--i]);
-	if (r == 0 && journal.count &&
-	    same_entry(f->archive, &journal.list[journal.count - 1]))
-		f->from = journal.list[journal.count - 1].number;
+	if (r == 0 && journal.whole &&
+	    same_entry(f->archive, &journal.list[journal.whole - 1]))
+		f->from = journal.list[journal.whole - 1].number;
 	store__journal_fini(&journal);
 	return r;
 }

@@ -253,7 +253,8 @@ int store__deletion_decode(struct store__deletion *deletion,
 struct store__journal {
 	struct store__deletion *list; /**< [count] as they came */
 	size_t count;
-	uint64_t good_bytes; /**< what follows was not written whole */
+	size_t whole;        /**< of these, before the first hole */
+	uint64_t good_bytes; /**< of those */
 };
 
 /** @return 0, -EBADMSG: damaged in the middle, ... */
