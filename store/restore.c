@@ -125,7 +125,8 @@ file_restore(struct restoring *s, const struct store__listed *file,
 
 /* ---- recordings --------------------------------------------------------- */
 
-/** @return 1: its key is there; 0: it is not, and that was told */
+/** @return 1: its key is there; 0: it is not, and that was told; negative
+ * errno: it cannot be written */
 static int
 key_restore(struct restoring *s, const struct store__kept *kept)
 {
@@ -137,10 +138,12 @@ key_restore(struct restoring *s, const struct store__kept *kept)
 	if (r == 0)
 		r = store__unwrap(s->periods, kept->day, kept->slot, &wrapped,
 				  &sealed);
-	if (r == 0)
+	if (r == 0) {
 		r = store__keyring_put(s->dir_fd, kept->day, kept->slot,
 				       &sealed);
-	else if (r == -ENOENT && store__period_end(wrapped.period) <= s->now_ns)
+		return r ? r : 1;
+	}
+	if (r == -ENOENT && store__period_end(wrapped.period) <= s->now_ns)
 		tell(s, STORE_BACKUP_GONE, kept->id,
 		     "its period is over, and the key of that was destroyed");
 	else if (r == -ENOENT || r == -ENOKEY || r == -EBADMSG || r == -EIO)
@@ -150,7 +153,7 @@ key_restore(struct restoring *s, const struct store__kept *kept)
 				    : "its key is damaged");
 	else
 		return r;
-	return r == 0;
+	return 0;
 }
 
 static int
