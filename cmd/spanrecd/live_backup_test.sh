@@ -64,7 +64,7 @@ sleep 1.5
 check "a backup beside a recorder" spanrec backup backup
 cp out first
 check "... names what is being recorded" \
-	between 6 "$(grep -c 'comes with the next backup' first)" 12
+	between 1 "$(grep -c 'comes with the next backup' first)" 12
 check "... is whole" spanrec backup backup --check
 check "... and belongs to the account of the recorder" \
 	is "$(find backup ! -user nobody | wc -l)" 0
