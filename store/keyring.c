@@ -112,22 +112,22 @@ slot_read(const struct store_archive *archive, uint32_t day, uint32_t slot,
 	store__keyring_path(path, day);
 	fd = store__file_open(archive->dir_fd, path, O_RDONLY);
 	if (fd < 0)
-		return fd == -ENOENT ? -ENOKEY : fd;
+		return fd;
 	r = store__pread(fd, bytes, sizeof(bytes),
 			 (uint64_t)slot * STORE__SLOT_BYTES);
 	if (r == -ENODATA)
-		r = -ENOKEY; /* behind the end */
+		r = -ENOENT; /* behind the end */
 	close(fd);
 	if (r)
 		return r;
 	if (sodium_is_zero(bytes, sizeof(bytes)))
-		return -ENOKEY; /* the file is a new one */
+		return -ENOENT; /* the file is a new one */
 	return store__slot_decode(bytes, day, slot, sealed);
 }
 
 int
-store__keyring_read_slot(const struct store_archive *archive, uint32_t day,
-			 uint32_t slot, struct store_sealed_key *sealed)
+store__keyring_look(const struct store_archive *archive, uint32_t day,
+		    uint32_t slot, struct store_sealed_key *sealed)
 {
 	int r = slot_read(archive, day, slot, sealed);
 
@@ -141,11 +141,30 @@ int
 store__keyring_read(const struct store_archive *archive, uint32_t day,
 		    uint32_t slot, struct store_sealed_key *sealed)
 {
-	int r = store__keyring_read_slot(archive, day, slot, sealed);
+	int r = store__keyring_look(archive, day, slot, sealed);
 
-	if (r == STORE__SLOT_DESTROYED)
+	if (r == STORE__SLOT_DESTROYED || r == -ENOENT)
 		return -ENOKEY;
 	return r == STORE__SLOT_KEY ? 0 : r;
+}
+
+int
+store__keyring_put(int dir_fd, uint32_t day, uint32_t slot,
+		   const struct store_sealed_key *sealed)
+{
+	uint8_t bytes[STORE__SLOT_BYTES];
+	char path[STORE__PATH_BYTES];
+	int fd, r;
+
+	store__keyring_path(path, day);
+	fd = store__file_open(dir_fd, path, O_RDWR | O_CREAT);
+	if (fd < 0)
+		return fd;
+	slot_encode(bytes, STORE__SLOT_KEY, day, slot, sealed);
+	r = store__pwrite(fd, bytes, sizeof(bytes),
+			  (uint64_t)slot * STORE__SLOT_BYTES);
+	close(fd);
+	return r;
 }
 
 /* ---- files ------------------------------------------------------------- */

@@ -684,3 +684,23 @@ store_discard(struct store_archive *archive, const char *id, int64_t now_ns,
 
 	return r && r != -EALREADY ? r : forget_one(&purge, id);
 }
+
+/* ---- what was deleted before, in an archive that was restored ----------- */
+
+int
+store__purge_replay(struct store_archive *archive, const char *id,
+		    int64_t now_ns, const char *actor, const char *why,
+		    bool forget)
+{
+	const struct purge purge = { .archive = archive,
+				     .now_ns = now_ns,
+				     .actor = actor,
+				     .why = why,
+				     .reason = forget ? "restored" : NULL };
+	int r = purge_one(&purge, id);
+
+	/* It was counted when it was forgotten first. */
+	if (forget && (r == 0 || r == -EALREADY))
+		r = forget_one(&(struct purge){ .archive = archive }, id);
+	return r;
+}

@@ -142,10 +142,10 @@ static int
 slot_finish(struct store_archive *archive, const uint8_t *slot)
 {
 	struct store_sealed_key sealed;
-	int r = store__keyring_read_slot(archive, slot_day(slot),
-					 slot_number(slot), &sealed);
+	int r = store__keyring_look(archive, slot_day(slot), slot_number(slot),
+				    &sealed);
 
-	if (r == STORE__SLOT_DESTROYED || r == -ENOKEY)
+	if (r == STORE__SLOT_DESTROYED || r == -ENOENT)
 		return 0;
 	if (r < 0 && r != -EBADMSG && r != -EIO)
 		return r;
@@ -215,10 +215,10 @@ redo_fill(struct store_archive *archive, struct redo *redo,
 
 	for (size_t i = 0; i < count; i++) {
 		const struct store_reseal *one = &many[i];
-		int r = store__keyring_read_slot(archive, one->day, one->slot,
-						 &sealed);
+		int r =
+		    store__keyring_look(archive, one->day, one->slot, &sealed);
 
-		if (r < 0 && r != -ENOKEY && r != -EBADMSG)
+		if (r < 0 && r != -ENOENT && r != -EBADMSG)
 			return r;
 		if (r != STORE__SLOT_KEY)
 			continue;

@@ -900,6 +900,10 @@ int store_ledger_head(struct store_archive *archive,
 		      struct store_ledger_entry *entry)
 	__attribute__((warn_unused_result));
 
+/** The number of the last entry; 0: there is none, or it cannot be read.
+ * @thread any, also beside the one that writes */
+uint64_t store_ledger_number(const struct store_archive *archive);
+
 /** All entries in order. @return 0, -EBADMSG: the chain is broken at the
  * entry passed last, or what fn returned */
 int store_ledger_walk(struct store_archive *archive,

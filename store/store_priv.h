@@ -350,14 +350,18 @@ uint32_t store__reader_chunks(const struct store_reader *reader, bool *final);
 
 enum store__slot_state { STORE__SLOT_KEY = 1, STORE__SLOT_DESTROYED = 2 };
 
+/** The slot as it stands there. @return enum store__slot_state; -ENOENT: there is
+ * none, or no file; -EBADMSG; -EIO @thread any */
+int store__keyring_look(const struct store_archive *archive, uint32_t day,
+			uint32_t slot, struct store_sealed_key *sealed)
+	__attribute__((warn_unused_result));
+/** Write a slot of a keyring that nobody has open. Not synced. */
+int store__keyring_put(int dir_fd, uint32_t day, uint32_t slot,
+		       const struct store_sealed_key *sealed)
+	__attribute__((warn_unused_result));
 /** @return 0, -ENOKEY (destroyed, or never was), -EBADMSG, -EIO */
 int store__keyring_read(const struct store_archive *archive, uint32_t day,
 			uint32_t slot, struct store_sealed_key *sealed)
-	__attribute__((warn_unused_result));
-/** ... but that a destroyed one is told. @return enum store__slot_state, or
- * -ENOKEY (never was), -EBADMSG, -EIO */
-int store__keyring_read_slot(const struct store_archive *archive, uint32_t day,
-			     uint32_t slot, struct store_sealed_key *sealed)
 	__attribute__((warn_unused_result));
 /** The bytes of a slot that holds a key. */
 void store__slot_encode(uint8_t bytes[STORE__SLOT_BYTES], uint32_t day,
@@ -673,6 +677,13 @@ int store__ledger_decode(struct store_ledger_entry *entry, const MDB_val *key,
 int store__purge_finish_all(struct store_archive *archive, int64_t now_ns,
 			    struct store_recovery *found)
 	__attribute__((warn_unused_result));
+
+/** A purge, or with forget one that leaves not even a note, that was done before
+ * to the archive from which this one was restored; the policy has no more
+ * to say to it. @return 0, -ENOENT, -EALREADY, ... as store_purge */
+int store__purge_replay(struct store_archive *archive, const char *id,
+			int64_t now_ns, const char *actor, const char *why,
+			bool forget) __attribute__((warn_unused_result));
 
 /* ---- heads (heads.c) --------------------------------------------------- */
 

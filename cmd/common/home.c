@@ -145,6 +145,14 @@ static const struct policy_field settings[] = {
 	  "been filling in the last hour or day; 0: do not." },
 	{ "disk_warn_percent", POLICY_FIELD_U32, AT(disk_warn_percent), 0, 99,
 	  "%", "5", "Warn when less of it is free; 0: do not." },
+	{ "backup", POLICY_FIELD_TEXTS, AT(backup), 0, POLICY_TEXTS_MAX, "",
+	  "[]",
+	  "Folders of backups ('spanrec backup'). Who deletes tells them what\n"
+	  "was deleted, when they can be reached." },
+	{ "backup_periods", POLICY_FIELD_TEXTS, AT(backup_periods), 0,
+	  POLICY_TEXTS_MAX, "", "[]",
+	  "Folders with the keys of their periods, where these lie apart: such\n"
+	  "keys go in time also while the backup cannot be reached." },
 };
 
 #define SETTINGS_COUNT (sizeof(settings) / sizeof(settings[0]))

@@ -52,6 +52,10 @@ static const struct command commands[] = {
 	  spanrec_policy },
 	{ "canary", "[--out FILE]", "prove that payments are kept out",
 	  spanrec_canary },
+	{ "backup", "DIR [--check]", "copy the archive, or what is new in it",
+	  spanrec_backup },
+	{ "restore", "DIR HOME", "make an archive of a backup",
+	  spanrec_restore },
 	{ "key", "new|list|rotate|escrow|...", "who can open recordings",
 	  spanrec_key },
 };

@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "cmd/common/backups.h"
 #include "cmd/common/control.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
@@ -417,6 +418,7 @@ spanrec_purge(struct spanrec *spanrec, int argc, char **argv)
 					  .children = spanrec_global_options };
 	struct arguments arguments = { .spanrec = spanrec };
 	struct shown shown = { .spanrec = spanrec };
+	struct backups told = { .last = { 0 } };
 	struct sweep_result purge;
 	int64_t now_ns;
 	int rc;
@@ -443,5 +445,9 @@ spanrec_purge(struct spanrec *spanrec, int argc, char **argv)
 				   &purge);
 	if (rc != EXIT_REFUSED)
 		report(spanrec, &purge, arguments.dry ? &shown : NULL);
+	/* Those that cannot be reached are told another time. */
+	if (!arguments.dry)
+		(void)backups_follow(&told, spanrec->archive, &spanrec->home,
+				     spanrec->now_ns);
 	return rc == EXIT_REFUSED ? EXIT_FAILED : rc;
 }

@@ -346,6 +346,7 @@ static const struct entry_kind {
 				  * spanrec asks about */
 } entry_kinds[] = {
 	{ "audit-export", POLICY_RIGHT_REPORT },
+	{ "backup", POLICY_RIGHT_OPERATE },
 	{ "canary", POLICY_RIGHT_OPERATE },
 	{ "denied", POLICY_RIGHT_COUNT },
 	{ "export", POLICY_RIGHT_COUNT },

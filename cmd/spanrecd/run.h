@@ -106,4 +106,17 @@ int run_files(const struct run_options *options,
 int run_live(const struct run_options *options,
 		      const struct home *home);
 
+/* ---- backups.c ----------------------------------------------------------- */
+
+/**
+ * Tell the backups of the settings what is deleted, from now on.
+ *
+ * @return NULL: the settings name none, or there is no memory, which was logged
+ */
+struct run_backups *run_backups_start(struct store_archive *archive,
+				      const struct home *home);
+/** Before the archive is closed. Waits for a file system that hangs. NULL is
+ * fine. */
+void run_backups_stop(struct run_backups **backups);
+
 #endif

@@ -14,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "cmd/common/backups.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/guard.h"
 #include "cmd/common/log.h"
@@ -125,13 +127,51 @@ folder_of(const char *file, char path[PATH_MAX])
 	return dirname(path);
 }
 
+/* What may be written. */
+struct confined {
+	const char *dirs[BACKUPS_MAX + 2];
+	char paths[BACKUPS_MAX][PATH_MAX];
+	size_t count;
+};
+
+/* A backup that is not mounted now cannot be reached later either. */
+static void
+add_backups(struct confined *write, const struct home *home,
+	    const struct policy_texts *set)
+{
+	for (uint32_t i = 0; i < set->count; i++) {
+		char *path = write->paths[write->count];
+
+		if (!backups_path(home, set->text[i], path))
+			continue;
+		if (access(path, F_OK) == 0)
+			write->dirs[++write->count] = path;
+		else
+			log_warning("the backup folder %s is not there now, "
+				    "and so out of reach for this recorder "
+				    "until it is started again: 'spanrec "
+				    "backup' tells it what was deleted",
+				    path);
+	}
+}
+
+static const char *const *
+writable(struct confined *write, const struct home *home)
+{
+	write->dirs[0] = home->archive_path;
+	add_backups(write, home, &home->settings.backup);
+	add_backups(write, home, &home->settings.backup_periods);
+	write->dirs[write->count + 1] = NULL;
+	return write->dirs;
+}
+
 /* The socket is there by now, and stays: its directory is the home, with the
  * policy and the private key, which no packet may ever get to write to. */
 int
 run_confine(const struct run_options *o, const struct home *home)
 {
 	char settings[PATH_MAX], policy[PATH_MAX];
-	const char *write_dirs[] = { home->archive_path, NULL };
+	struct confined *write = calloc(1, sizeof(*write));
 	const char *read_dirs[] = {
 		folder_of(home->settings_path, settings),
 		folder_of(o->policy ? o->policy : home->policy_path, policy),
@@ -142,7 +182,9 @@ run_confine(const struct run_options *o, const struct home *home)
 	};
 	int r;
 
-	r = privilege_confine(write_dirs, read_dirs);
+	r = write ? privilege_confine(writable(write, home), read_dirs)
+		  : -ENOMEM;
+	free(write);
 	if (r < 0)
 		log_error("cannot give up the rest of the file system: %s",
 			  strerror(-r));
@@ -253,6 +295,7 @@ record(const struct run_options *o, struct pipeline_config *config,
        const struct store_recovery *recovery)
 {
 	char error[CAPTURE_ERROR_BYTES];
+	struct run_backups *backups;
 	struct pipeline *pipeline;
 	int64_t began_ns = summary_clock();
 	int r;
@@ -273,8 +316,10 @@ record(const struct run_options *o, struct pipeline_config *config,
 		return exit_code(r);
 	}
 	notify_ready();
+	backups = run_backups_start(config->archive, config->home);
 	watch(pipeline);
 	pipeline_join(pipeline);
+	run_backups_stop(&backups);
 	r = run_verdict(pipeline);
 	run_enter_stop(config, pipeline, r);
 	if (!o->quiet)

@@ -1,0 +1,626 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * What was deleted since a backup was made. The ledger knows of every deletion,
+ * and the journal of the backup up to which entry it was told: so nothing has
+ * to be remembered elsewhere while the backup cannot be reached.
+ *
+ *   1. what the ledger has of deletions, behind the last entry of the journal,
+ *      into the journal, synced
+ *   2. of each what the backup has: slot overwritten, file unlinked
+ *   3. into the journal that this was done, synced
+ *   4. periods that are over: backup_keys.c
+ *
+ * Each step is safe to repeat. Whoever makes an archive of the backup reads the
+ * journal, so after 1 nothing of it comes back.
+ *
+ * An archive that was made of a backup goes on with a ledger of its own.
+ * Entries of the journal have a part of the hash of theirs, and where the
+ * ledger does not have that, it is told anew from the backup on.
+ */
+#include "store/backup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "store/backup_priv.h"
+
+#define VERSION      1
+#define ID_AT        24
+#define HASH_AT      64
+#define SCRUBS_AT    80
+#define CHECK_BYTES  16
+#define CHECK_AT     (STORE__DELETION_BYTES - CHECK_BYTES)
+#define JOURNAL_MOST ((off_t)1 << 34)
+/* So many entries of the ledger are read in one transaction. */
+#define ENTRIES_AT_ONCE 1000
+/* So many without a deletion are noted, so that they are not read again. */
+#define NOTED_AFTER 10000
+
+static const uint8_t magic[4] = "SDEL";
+
+/* ---- entries of the journal --------------------------------------------- */
+
+void
+store__deletion_encode(uint8_t bytes[STORE__DELETION_BYTES],
+		       const struct store__deletion *d)
+{
+	memset(bytes, 0, STORE__DELETION_BYTES);
+	memcpy(bytes, magic, sizeof(magic));
+	bytes[4] = VERSION;
+	bytes[5] = (uint8_t)d->kind;
+	store__le_put(bytes + 8, d->number, 8);
+	store__le_put(bytes + 16, (uint64_t)d->time_ns, 8);
+	memcpy(bytes + ID_AT, d->id, sizeof(d->id));
+	memcpy(bytes + HASH_AT, d->hash, sizeof(d->hash));
+	store__le_put(bytes + SCRUBS_AT, d->scrubs, 4);
+	crypto_generichash(bytes + CHECK_AT, CHECK_BYTES, bytes, CHECK_AT, NULL,
+			   0);
+}
+
+int
+store__deletion_decode(struct store__deletion *d,
+		       const uint8_t bytes[STORE__DELETION_BYTES])
+{
+	uint8_t check[CHECK_BYTES];
+	char call[STORE_CALL_ID_BYTES];
+	uint32_t segment;
+
+	crypto_generichash(check, CHECK_BYTES, bytes, CHECK_AT, NULL, 0);
+	if (memcmp(check, bytes + CHECK_AT, CHECK_BYTES) != 0 ||
+	    memcmp(bytes, magic, sizeof(magic)) != 0 || bytes[4] != VERSION ||
+	    bytes[5] < STORE__DELETED || bytes[5] > STORE__FOLLOWED ||
+	    bytes[ID_AT + sizeof(d->id) - 1])
+		return -EBADMSG;
+	d->kind = bytes[5];
+	d->number = store__le_get(bytes + 8, 8);
+	d->time_ns = (int64_t)store__le_get(bytes + 16, 8);
+	memcpy(d->id, bytes + ID_AT, sizeof(d->id));
+	memcpy(d->hash, bytes + HASH_AT, sizeof(d->hash));
+	d->scrubs = (uint32_t)store__le_get(bytes + SCRUBS_AT, 4);
+	if (d->kind != STORE__FOLLOWED &&
+	    store__segment_id_parse(d->id, call, &segment))
+		return -EBADMSG;
+	return 0;
+}
+
+/**
+ * What a power cut left of entries that were appended together may have holes;
+ * what was noted as done has none.
+ *
+ * @param bytes [n] @return 0, -EBADMSG, -ENOMEM
+ */
+static int
+journal_parse(struct store__journal *journal, const uint8_t *bytes, size_t n)
+{
+	const size_t count = n / STORE__DELETION_BYTES;
+	struct store__deletion *next;
+	bool holes = false;
+
+	journal->list = calloc(count + 1, sizeof(*journal->list));
+	if (!journal->list)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++) {
+		next = &journal->list[journal->count];
+		if (store__deletion_decode(next,
+					   bytes + i * STORE__DELETION_BYTES)) {
+			holes = true;
+			continue;
+		}
+		if (holes && next->kind == STORE__FOLLOWED)
+			return -EBADMSG;
+		journal->count++;
+		if (!holes) {
+			journal->whole++;
+			journal->good_bytes += STORE__DELETION_BYTES;
+		}
+	}
+	return 0;
+}
+
+static int
+journal_take(int fd, struct store__journal *journal)
+{
+	uint8_t *bytes = NULL;
+	struct stat st;
+	int r = fstat(fd, &st) ? -errno : 0;
+
+	if (r == 0 && st.st_size > JOURNAL_MOST)
+		r = -EBADMSG;
+	if (r == 0) {
+		bytes = malloc((size_t)st.st_size + 1);
+		r = bytes ? store__pread(fd, bytes, (size_t)st.st_size, 0)
+			  : -ENOMEM;
+	}
+	if (r == 0)
+		r = journal_parse(journal, bytes, (size_t)st.st_size);
+	free(bytes);
+	if (r)
+		store__journal_fini(journal);
+	return r;
+}
+
+int
+store__journal_read(const struct store__backup *backup, uint64_t generation,
+		    struct store__journal *journal)
+{
+	char path[STORE__BACKUP_PATH_BYTES];
+	int fd, r;
+
+	*journal = (struct store__journal){ 0 };
+	store__generation_path(path, generation, "deletions");
+	fd = store__file_open(backup->dir_fd, path, O_RDONLY);
+	if (fd < 0)
+		return fd == -ENOENT ? -EBADMSG : fd;
+	r = journal_take(fd, journal);
+	close(fd);
+	return r;
+}
+
+void
+store__journal_fini(struct store__journal *journal)
+{
+	free(journal->list);
+	*journal = (struct store__journal){ 0 };
+}
+
+static int
+deletion_compare(const void *a, const void *b)
+{
+	const struct store__deletion *x = a, *y = b;
+
+	return strcmp(x->id, y->id);
+}
+
+void
+store__journal_sort(struct store__journal *journal)
+{
+	if (journal->count)
+		qsort(journal->list, journal->count, sizeof(*journal->list),
+		      deletion_compare);
+}
+
+bool
+store__journal_means(const struct store__journal *journal,
+		     const struct store__kept *kept)
+{
+	struct store__deletion key = { .number = 0 };
+	const struct store__deletion *found, *end;
+
+	if (!journal->count)
+		return false;
+	memcpy(key.id, kept->id, sizeof(key.id));
+	found = bsearch(&key, journal->list, journal->count, sizeof(key),
+			deletion_compare);
+	if (!found)
+		return false;
+	/* There may be several of it, in no order. */
+	end = journal->list + journal->count;
+	while (found > journal->list && strcmp(found[-1].id, key.id) == 0)
+		found--;
+	for (; found < end && strcmp(found->id, key.id) == 0; found++)
+		if (store__deletion_means(found, kept))
+			return true;
+	return false;
+}
+
+/* ---- the ledger --------------------------------------------------------- */
+
+uint64_t
+store_ledger_number(const struct store_archive *archive)
+{
+	uint64_t number = 0;
+	MDB_cursor *cursor;
+	MDB_val k, value;
+	MDB_txn *txn;
+
+	if (store__read_apart(archive, &txn))
+		return 0;
+	if (mdb_cursor_open(txn, archive->tables.ledger, &cursor) == 0) {
+		if (mdb_cursor_get(cursor, &k, &value, MDB_LAST) == 0 &&
+		    k.mv_size == 8)
+			number = store__be_get(k.mv_data, 8);
+		mdb_cursor_close(cursor);
+	}
+	mdb_txn_abort(txn);
+	return number;
+}
+
+/** One entry. @return 0, -ENOENT, -EBADMSG, ... */
+static int
+entry_get(const struct store_archive *archive, uint64_t number,
+	  struct store_ledger_entry *entry)
+{
+	uint8_t bytes[8];
+	MDB_val k = { .mv_size = 8, .mv_data = bytes }, value;
+	MDB_txn *txn;
+	int r = store__read_apart(archive, &txn);
+
+	if (r)
+		return r;
+	store__be_put(bytes, number, 8);
+	r = store__index_error(
+	    mdb_get(txn, archive->tables.ledger, &k, &value));
+	if (r == 0)
+		r = store__ledger_decode(entry, &k, &value);
+	mdb_txn_abort(txn);
+	return r;
+}
+
+int
+store__follows(const struct store_archive *archive,
+	       const struct store__manifest *manifest)
+{
+	struct store_ledger_entry entry;
+	int r;
+
+	if (manifest->ledger == 0)
+		return 0;
+	r = entry_get(archive, manifest->ledger, &entry);
+	if (r == -ENOENT)
+		return -ESTALE;
+	if (r == 0 &&
+	    memcmp(entry.hash, manifest->ledger_hash, STORE_HASH_BYTES) != 0)
+		r = -ESTALE;
+	return r;
+}
+
+/** Has the ledger this entry, as the journal knows it? */
+static bool
+same_entry(const struct store_archive *archive,
+	   const struct store__deletion *deletion)
+{
+	struct store_ledger_entry entry;
+
+	return entry_get(archive, deletion->number, &entry) == 0 &&
+	       memcmp(entry.hash, deletion->hash, sizeof(deletion->hash)) == 0;
+}
+
+/* ---- following ---------------------------------------------------------- */
+
+struct following {
+	struct store__backup *backup;
+	const struct store_archive *archive;
+	const struct store__manifest *manifest;
+	struct store_backup_result *result;
+	int fd;                      /**< of the journal, locked */
+	uint64_t from;               /**< entries behind this one */
+	struct store__deletion last; /**< entry read last */
+	struct store__deletion *news;
+	size_t count, room;
+	struct store__day_list day; /**< read last */
+};
+
+static int
+news_add(struct following *f, const struct store__deletion *deletion)
+{
+	size_t room = f->room ? 2 * f->room : 64;
+	void *grown;
+
+	if (f->count == f->room) {
+		grown = reallocarray(f->news, room, sizeof(*f->news));
+		if (!grown)
+			return -ENOMEM;
+		f->news = grown;
+		f->room = room;
+	}
+	f->news[f->count++] = *deletion;
+	return 0;
+}
+
+/** Is there still a note of what was purged? One that left none is to leave
+ * none in an archive of the backup either. */
+static void
+kind_find(const struct following *f, MDB_txn *txn, const char *action,
+	  struct store__deletion *deletion)
+{
+	struct store_segment row = { .scrubs = UINT32_MAX };
+	int r = store__row_get(f->archive, txn, deletion->id, &row);
+
+	if (strcmp(action, "scrub") == 0) {
+		deletion->kind = STORE__SCRUBBED;
+		deletion->scrubs = r ? UINT32_MAX : row.scrubs;
+	} else {
+		deletion->kind =
+		    r == -ENOENT ? STORE__FORGOTTEN : STORE__DELETED;
+	}
+}
+
+bool
+store__deletion_means(const struct store__deletion *deletion,
+		      const struct store__kept *kept)
+{
+	return deletion->kind == STORE__DELETED ||
+	       deletion->kind == STORE__FORGOTTEN ||
+	       (deletion->kind == STORE__SCRUBBED &&
+		kept->scrubs < deletion->scrubs);
+}
+
+static int
+entry_take(struct following *f, MDB_txn *txn, const MDB_val *k,
+	   const MDB_val *value)
+{
+	struct store_ledger_entry entry;
+	struct store__deletion deletion = { .number = 0 };
+	char call[STORE_CALL_ID_BYTES];
+	uint32_t segment;
+	int r = store__ledger_decode(&entry, k, value);
+
+	/* 'audit verify' tells of one that cannot be read. */
+	if (r)
+		return r == -EBADMSG ? 0 : r;
+	deletion.number = entry.number;
+	deletion.time_ns = entry.time_ns;
+	memcpy(deletion.hash, entry.hash, sizeof(deletion.hash));
+	f->last = deletion;
+	if ((strcmp(entry.action, "purge") != 0 &&
+	     strcmp(entry.action, "scrub") != 0) ||
+	    store__segment_id_parse(entry.subject, call, &segment))
+		return 0;
+	memcpy(deletion.id, entry.subject, sizeof(deletion.id));
+	kind_find(f, txn, entry.action, &deletion);
+	return news_add(f, &deletion);
+}
+
+/** @return 1: there may be more; 0; negative errno */
+static int
+entries_some(struct following *f, uint64_t *next)
+{
+	uint8_t bytes[8];
+	MDB_val k = { .mv_size = 8, .mv_data = bytes }, value;
+	MDB_cursor *cursor;
+	MDB_txn *txn;
+	int r = store__read_apart(f->archive, &txn), taken = 0;
+	size_t i = 0;
+
+	if (r)
+		return r;
+	r = store__index_error(
+	    mdb_cursor_open(txn, f->archive->tables.ledger, &cursor));
+	if (r) {
+		mdb_txn_abort(txn);
+		return r;
+	}
+	store__be_put(bytes, *next, 8);
+	r = store__index_error(
+	    mdb_cursor_get(cursor, &k, &value, MDB_SET_RANGE));
+	while (r == 0 && i++ < ENTRIES_AT_ONCE) {
+		if (k.mv_size == 8)
+			*next = store__be_get(k.mv_data, 8) + 1;
+		taken = entry_take(f, txn, &k, &value);
+		r = taken ? taken
+			  : store__index_error(
+				mdb_cursor_get(cursor, &k, &value, MDB_NEXT));
+	}
+	mdb_cursor_close(cursor);
+	mdb_txn_abort(txn);
+	return r == -ENOENT ? 0 : r ? r : 1;
+}
+
+/* ---- what the backup has of it ------------------------------------------ */
+
+static int
+file_unlink(const struct store__backup *backup, uint32_t day, const char *id,
+	    uint32_t scrubs)
+{
+	char path[STORE__PATH_BYTES];
+
+	store__recording_path(path, day, id, scrubs);
+	if (unlinkat(backup->dir_fd, path, 0) && errno != ENOENT)
+		return -errno;
+	return 0;
+}
+
+int
+store__kept_destroy(const struct store__backup *backup,
+		    const struct store__kept *kept)
+{
+	int r = store__wrapped_destroy(backup, kept->day, kept->slot);
+
+	if (r == 0 || r == -ENOKEY)
+		r = file_unlink(backup, kept->day, kept->id, kept->scrubs);
+	return r;
+}
+
+/** What an interrupted backup may have of it, though no list has it: the note
+ * that is left in the archive knows its key. */
+static int
+unlisted_destroy(struct following *f, const struct store__deletion *deletion)
+{
+	struct store_segment segment;
+	struct store__kept kept = { .day = 0 };
+	MDB_txn *txn;
+	int r = store__read_apart(f->archive, &txn);
+
+	if (r)
+		return r;
+	r = store__row_get(f->archive, txn, deletion->id, &segment);
+	mdb_txn_abort(txn);
+	if (r || segment.state != STORE_STATE_PURGED || !segment.key_day)
+		return r == -ENOENT ? 0 : r;
+	kept.day = segment.key_day;
+	kept.slot = segment.key_slot;
+	kept.scrubs = segment.scrubs;
+	memcpy(kept.id, segment.id, sizeof(kept.id));
+	return store__kept_destroy(f->backup, &kept);
+}
+
+/** "20190328T..." */
+static uint32_t
+day_of_id(const char *id)
+{
+	char words[9];
+
+	snprintf(words, sizeof(words), "%.8s", id);
+	return (uint32_t)strtoul(words, NULL, 10);
+}
+
+static int
+destroy(struct following *f, const struct store__deletion *deletion)
+{
+	const uint32_t day = day_of_id(deletion->id);
+	const struct store__kept *kept;
+	int r = 0;
+
+	if (deletion->kind == STORE__FOLLOWED)
+		return 0;
+	if (f->day.day != day) {
+		store__day_fini(&f->day);
+		r = store__day_read(f->backup, f->manifest, day, &f->day);
+	}
+	if (r)
+		return r;
+	kept = store__day_find(&f->day, deletion->id);
+	if (kept && store__deletion_means(deletion, kept))
+		r = store__kept_destroy(f->backup, kept);
+	if (r == 0 && deletion->kind == STORE__DELETED)
+		r = unlisted_destroy(f, deletion);
+	if (r == 0)
+		store__backup_step(f->backup, 5);
+	return r;
+}
+
+/* ---- the journal -------------------------------------------------------- */
+
+static int
+append(struct following *f, const struct store__deletion *list, size_t count)
+{
+	uint8_t bytes[STORE__DELETION_BYTES];
+	struct stat st;
+	uint64_t at;
+	int r = 0;
+
+	if (fstat(f->fd, &st))
+		return -errno;
+	at = (uint64_t)st.st_size;
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		store__deletion_encode(bytes, &list[i]);
+		r = store__pwrite(f->fd, bytes, sizeof(bytes), at);
+		at += sizeof(bytes);
+	}
+	return r == 0 && fdatasync(f->fd) ? -errno : r;
+}
+
+/** What was told and perhaps not done yet: behind the last note that it was. */
+static int
+journal_resume(struct following *f)
+{
+	struct store__journal journal = { 0 };
+	int r = journal_take(f->fd, &journal);
+	size_t i = journal.count;
+
+	if (r == 0 && ftruncate(f->fd, (off_t)journal.good_bytes))
+		r = -errno;
+	f->from = f->manifest->ledger;
+	while (r == 0 && i > 0 && journal.list[i - 1].kind != STORE__FOLLOWED)
+		r = destroy(f, &journal.list[--i]);
+	if (r == 0 && journal.whole &&
+	    same_entry(f->archive, &journal.list[journal.whole - 1]))
+		f->from = journal.list[journal.whole - 1].number;
+	store__journal_fini(&journal);
+	return r;
+}
+
+static int
+followed(struct following *f)
+{
+	struct store__deletion done = f->last;
+	uint64_t next = f->from + 1;
+	int r;
+
+	while ((r = entries_some(f, &next)) > 0)
+		;
+	if (r == 0 && f->count)
+		r = append(f, f->news, f->count);
+	if (r)
+		return r;
+	store__backup_step(f->backup, 4);
+	for (size_t i = 0; r == 0 && i < f->count; i++)
+		r = destroy(f, &f->news[i]);
+	if (r == 0 && f->count && syncfs(f->backup->dir_fd))
+		r = -errno;
+	done = f->last;
+	done.kind = STORE__FOLLOWED;
+	if (r == 0 && (f->count || done.number > f->from + NOTED_AFTER))
+		r = append(f, &done, 1);
+	f->result->deletions += f->count;
+	return r;
+}
+
+int
+store__follow(struct store__backup *backup, const struct store_archive *archive,
+	      const struct store__manifest *manifest, int64_t now_ns,
+	      struct store_backup_result *result)
+{
+	struct following f = { .backup = backup,
+			       .archive = archive,
+			       .manifest = manifest,
+			       .result = result };
+	char path[STORE__BACKUP_PATH_BYTES];
+	int r;
+
+	store__generation_path(path, manifest->generation, "deletions");
+	f.fd = store__file_open(backup->dir_fd, path, O_RDWR);
+	if (f.fd < 0)
+		return f.fd == -ENOENT ? -EBADMSG : f.fd;
+	if (flock(f.fd, LOCK_EX | LOCK_NB))
+		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	else
+		r = journal_resume(&f);
+	if (r == 0)
+		r = followed(&f);
+	close(f.fd);
+	free(f.news);
+	store__day_fini(&f.day);
+	if (r == 0 && backup->periods_fd >= 0)
+		r = store__periods_tend(backup, archive, now_ns, result);
+	return r;
+}
+
+/** Only the keys of periods can be reached. */
+static int
+follow_periods(struct store_archive *archive, const char *path, int64_t now_ns,
+	       struct store_backup_result *result)
+{
+	struct store__backup backup;
+	int r = store__backup_open(&backup, path, path);
+
+	if (r)
+		return r;
+	close(backup.dir_fd);
+	backup.dir_fd = -1;
+	r = store__periods_tend(&backup, archive, now_ns, result);
+	store__backup_close(&backup);
+	return r;
+}
+
+int
+store_backup_follow(struct store_archive *archive, const char *dir,
+		    const char *periods, int64_t now_ns,
+		    struct store_backup_result *result)
+{
+	struct store__manifest manifest = { 0 };
+	struct store__backup backup;
+	int r;
+
+	memset(result, 0, sizeof(*result));
+	if (!dir)
+		return follow_periods(archive, periods, now_ns, result);
+	r = store__backup_open(&backup, dir, periods);
+	if (r)
+		return r;
+	r = store__manifest_read(&backup, &manifest);
+	if (r == 0)
+		r = store__follows(archive, &manifest);
+	if (r == 0)
+		r = store__follow(&backup, archive, &manifest, now_ns, result);
+	store__manifest_fini(&manifest);
+	store__backup_close(&backup);
+	return r;
+}

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What the files about backups share among themselves. */
+#ifndef STORE_BACKUP_PRIV_H
+#define STORE_BACKUP_PRIV_H
+
+#include "store/backup.h"
+#include "store/store_priv.h"
+
+#define STORE__BACKUP_ID_BYTES 16
+#define STORE__DAY_NS	       (86400 * NS_PER_S)
+/** What lives longer than it was to is wrapped for so many days more. */
+#define STORE__LEASE_DAYS 7
+/** The period of what is kept for ever. */
+#define STORE__PERIOD_NEVER 0
+#define STORE__BACKUP_PATH_BYTES 160
+
+/* ---- the folder (backup.c) ---------------------------------------------- */
+
+struct store__backup {
+	int dir_fd;
+	int periods_fd; /**< -1: cannot be reached */
+	int lock_fd;    /**< -1: not taken */
+	uint8_t id[STORE__BACKUP_ID_BYTES];
+	char periods[4096];
+	bool owner_set; /**< by root, for whoever owns the archive */
+	uint32_t uid, gid;
+	void (*fault)(int step);
+};
+
+/** @return 0, -ENOENT (no backup), -EBADMSG, -EPROTO, ... */
+int store__backup_open(struct store__backup *backup, const char *dir,
+		       const char *periods) __attribute__((warn_unused_result));
+/** Make it where there is none. */
+int store__backup_create(const char *dir, const char *periods,
+			 const struct store_archive *archive)
+	__attribute__((warn_unused_result));
+void store__backup_close(struct store__backup *backup);
+/** Who makes backups in it. @return 0, -EBUSY, ... */
+int store__backup_lock(struct store__backup *backup)
+	__attribute__((warn_unused_result));
+static inline void
+store__backup_step(const struct store__backup *backup, int step)
+{
+	if (backup->fault)
+		backup->fault(step);
+}
+
+/** Root makes it for whoever records. */
+void store__backup_own(const struct store__backup *backup, int fd);
+/** Folders above a file that are not there. @return 0, -errno */
+int store__backup_folders(const struct store__backup *backup, int dir_fd,
+			  const char *path) __attribute__((warn_unused_result));
+
+/** Copy a file and hash it. @param from, to fds
+ * @return 0, -EIO, -ENOSPC, ... */
+int store__copy(int from, int to, uint64_t *bytes,
+		uint8_t hash[STORE_HASH_BYTES])
+	__attribute__((warn_unused_result));
+/** @return 0, -EIO, ... */
+int store__hash_file(int fd, uint64_t *bytes, uint8_t hash[STORE_HASH_BYTES])
+	__attribute__((warn_unused_result));
+/** Copy under another name, whole or not at all; not synced. */
+int store__copy_to(const struct store__backup *backup, int from, int dir_fd,
+		   const char *path, uint64_t *bytes,
+		   uint8_t hash[STORE_HASH_BYTES])
+	__attribute__((warn_unused_result));
+/** Write bytes under another name, whole or not at all; not synced. */
+int store__write_to(const struct store__backup *backup, int dir_fd,
+		    const char *path, const void *bytes, size_t n)
+	__attribute__((warn_unused_result));
+/** Everything of a file. @param text malloc'd, with a NUL */
+int store__read_all(int dir_fd, const char *path, char **text, size_t *n)
+	__attribute__((warn_unused_result));
+/** Remove a folder of a generation and what is in it. */
+void store__generation_remove(const struct store__backup *backup,
+			      uint64_t generation);
+/** "7/name" */
+void store__generation_path(char path[STORE__BACKUP_PATH_BYTES],
+			    uint64_t generation, const char *name);
+
+/* ---- lists (backup_list.c) ---------------------------------------------- */
+
+/** A recording in a backup. */
+struct store__kept {
+	char id[STORE_SEGMENT_ID_BYTES];
+	uint32_t day, slot, scrubs;
+	uint64_t bytes;
+	uint8_t hash[STORE_HASH_BYTES]; /**< of all of the file */
+};
+
+struct store__day_list {
+	uint32_t day;
+	struct store__kept *kept; /**< [count] in order of id */
+	size_t count, room;
+};
+
+int store__day_add(struct store__day_list *list, const struct store__kept *kept)
+	__attribute__((warn_unused_result));
+void store__day_sort(struct store__day_list *list);
+/** @return NULL: not in it */
+const struct store__kept *store__day_find(const struct store__day_list *list,
+					  const char *id);
+void store__day_fini(struct store__day_list *list);
+/** @param text malloc'd @return 0, -ENOMEM */
+int store__day_text(const struct store__day_list *list, char **text, size_t *n)
+	__attribute__((warn_unused_result));
+/** @param text [n] @return 0, -EBADMSG, -ENOMEM */
+int store__day_parse(struct store__day_list *list, uint32_t day,
+		     const char *text, size_t n)
+	__attribute__((warn_unused_result));
+
+/** A file that the manifest names. */
+struct store__listed {
+	char path[STORE__BACKUP_PATH_BYTES];
+	uint64_t bytes;
+	uint8_t hash[STORE_HASH_BYTES];
+};
+
+struct store__manifest {
+	uint8_t id[STORE__BACKUP_ID_BYTES];
+	uint64_t generation;
+	int64_t began_ns, made_ns;
+	uint64_t ledger; /**< last entry in the index of it; 0: none */
+	uint8_t ledger_hash[STORE_HASH_BYTES];
+	uint64_t recordings, bytes, open;
+	struct store__listed *files; /**< [count] */
+	size_t count, room;
+};
+
+int store__manifest_add(struct store__manifest *manifest, const char *path,
+			uint64_t bytes, const uint8_t hash[STORE_HASH_BYTES])
+	__attribute__((warn_unused_result));
+void store__manifest_fini(struct store__manifest *manifest);
+/** @return 0, -ENOMEM */
+int store__manifest_text(const struct store__manifest *manifest, char **text,
+			 size_t *n) __attribute__((warn_unused_result));
+/** @return 0, -EBADMSG, -EPROTO, -ENOMEM */
+int store__manifest_parse(struct store__manifest *manifest, const char *text,
+			  size_t n) __attribute__((warn_unused_result));
+/** @return 0, -ENOENT: none was ever finished; -EBADMSG, ... */
+int store__manifest_read(const struct store__backup *backup,
+			 struct store__manifest *manifest)
+	__attribute__((warn_unused_result));
+/** @return NULL: not in it */
+const struct store__listed *
+store__manifest_find(const struct store__manifest *manifest, const char *path);
+/** Is it the list of a day? "days/2019-03-28.7" */
+bool store__day_path_parse(const char *path, uint32_t *day);
+void store__day_path(char path[STORE__BACKUP_PATH_BYTES], uint32_t day,
+		     uint64_t generation);
+/** The list of a day, if the manifest has one; else an empty one.
+ * @return 0, -EBADMSG, ... */
+int store__day_read(const struct store__backup *backup,
+		    const struct store__manifest *manifest, uint32_t day,
+		    struct store__day_list *list)
+	__attribute__((warn_unused_result));
+
+/* ---- keys (backup_keys.c) ----------------------------------------------- */
+
+#define STORE__PERIODS_CACHED 32
+
+struct store__period {
+	uint32_t day; /**< 20190626, STORE__PERIOD_NEVER */
+	bool used;
+	uint8_t key[crypto_aead_xchacha20poly1305_ietf_KEYBYTES];
+};
+
+/** Keys of periods that were used last. In locked memory. */
+struct store__periods {
+	const struct store__backup *backup;
+	size_t next;
+	struct store__period cached[STORE__PERIODS_CACHED];
+};
+
+struct store__periods *store__periods_new(const struct store__backup *backup);
+void store__periods_free(struct store__periods **periods);
+
+/** A slot of a backup, as it stands there. */
+struct store__wrapped {
+	uint8_t bytes[STORE__SLOT_BYTES];
+	uint32_t period;
+};
+
+/** @return 0; -ENOKEY (destroyed, or never was); -EBADMSG; -EIO */
+int store__wrapped_read(const struct store__backup *backup, uint32_t day,
+			uint32_t slot, struct store__wrapped *wrapped)
+	__attribute__((warn_unused_result));
+/** @return 0; -ENOENT: there is no key of that period; -EBADMSG; ... */
+int store__unwrap(struct store__periods *periods, uint32_t day, uint32_t slot,
+		  const struct store__wrapped *wrapped,
+		  struct store_sealed_key *sealed)
+	__attribute__((warn_unused_result));
+
+/** A slot that is to be written. */
+struct store__wrap {
+	uint32_t day, slot, period;
+	struct store_sealed_key sealed;
+};
+
+/** Write slots, after their periods have been told of them, durably.
+ * @param wraps [count] are sorted @return 0, -errno */
+int store__wrap_all(struct store__periods *periods, struct store__wrap *wraps,
+		    size_t count) __attribute__((warn_unused_result));
+/** Overwrite, and mark; as in a keyring. @return 0, -ENOKEY, -errno */
+int store__wrapped_destroy(const struct store__backup *backup, uint32_t day,
+			   uint32_t slot) __attribute__((warn_unused_result));
+/** Slots of a day that there are. @param fn 0 to go on */
+int store__wrapped_walk(const struct store__backup *backup, uint32_t day,
+			int (*fn)(void *ctx, uint32_t slot), void *ctx)
+	__attribute__((warn_unused_result));
+/** The day in UTC that has it. */
+uint32_t store__period_of(int64_t time_ns);
+/** When it is over. */
+int64_t store__period_end(uint32_t period);
+/**
+ * Destroy the keys of periods that are over.
+ *
+ * @param backup its dir_fd may be -1: cannot be reached
+ * @param archive whose keyring says what lives
+ */
+int store__periods_tend(struct store__backup *backup,
+			const struct store_archive *archive, int64_t now_ns,
+			struct store_backup_result *result)
+	__attribute__((warn_unused_result));
+
+/* ---- deletions (backup_follow.c) ---------------------------------------- */
+
+enum store__deletion_kind {
+	STORE__DELETED = 1,  /**< purged; there is a note of it */
+	STORE__FORGOTTEN,    /**< there is no note either */
+	STORE__SCRUBBED,     /**< a part was taken out */
+	STORE__FOLLOWED      /**< all up to here was done */
+};
+
+struct store__deletion {
+	enum store__deletion_kind kind;
+	uint64_t number;  /**< of the entry of the ledger */
+	int64_t time_ns;
+	char id[STORE_SEGMENT_ID_BYTES];
+	uint8_t hash[16]; /**< of that entry, the first bytes */
+	uint32_t scrubs;  /**< SCRUBBED: files of which fewer went before */
+};
+
+#define STORE__DELETION_BYTES 128
+void store__deletion_encode(uint8_t bytes[STORE__DELETION_BYTES],
+			    const struct store__deletion *deletion);
+/** @return 0, -EBADMSG */
+int store__deletion_decode(struct store__deletion *deletion,
+			   const uint8_t bytes[STORE__DELETION_BYTES])
+	__attribute__((warn_unused_result));
+
+/** All of a journal. */
+struct store__journal {
+	struct store__deletion *list; /**< [count] as they came */
+	size_t count;
+	size_t whole;        /**< of these, before the first hole */
+	uint64_t good_bytes; /**< of those */
+};
+
+/** @return 0, -EBADMSG: damaged in the middle, ... */
+int store__journal_read(const struct store__backup *backup, uint64_t generation,
+			struct store__journal *journal)
+	__attribute__((warn_unused_result));
+void store__journal_fini(struct store__journal *journal);
+/** Sort by id, for store__journal_means. */
+void store__journal_sort(struct store__journal *journal);
+/** Was what the backup has of that recording deleted since? */
+bool store__journal_means(const struct store__journal *journal,
+			  const struct store__kept *kept);
+
+/** @param backup open @param manifest of which generation */
+int store__follow(struct store__backup *backup,
+		  const struct store_archive *archive,
+		  const struct store__manifest *manifest, int64_t now_ns,
+		  struct store_backup_result *result)
+	__attribute__((warn_unused_result));
+/** Is this the backup of this archive? @return 0, -ESTALE, -errno */
+int store__follows(const struct store_archive *archive,
+		   const struct store__manifest *manifest)
+	__attribute__((warn_unused_result));
+/** Does this deletion mean what the backup has of that recording? */
+bool store__deletion_means(const struct store__deletion *deletion,
+			   const struct store__kept *kept);
+/** What a backup has of a recording goes: slot, file. */
+int store__kept_destroy(const struct store__backup *backup,
+			const struct store__kept *kept)
+	__attribute__((warn_unused_result));
+
+/* ---- elsewhere ---------------------------------------------------------- */
+
+/** A consistent copy of the index (index_copy.c). @param fd empty file
+ * @return 0, -ENOSPC, -EIO, ... */
+int store__index_copy(const struct store_archive *archive, int fd)
+	__attribute__((warn_unused_result));
+/** A read transaction of this thread alone. @thread any */
+int store__read_apart(const struct store_archive *archive, MDB_txn **txn)
+	__attribute__((warn_unused_result));
+#endif
