@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 static const struct rtp_jitter_config config = {
-	.slots = 64,
+	.slots = 128,
 	.log_bytes = 16384,
 	.window_ns = 200000000,
 };

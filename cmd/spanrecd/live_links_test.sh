@@ -61,11 +61,23 @@ id() {
 # once SEGMENT: the tones of its left and right, in Hz, and how many seconds each
 once() {
 	tones "$(id "$1")" | awk '
-		$1 == "left" || $1 == "right" { side = $1 }
-		$3 == "Hz" { hz[side] = $2; since = $1; next }
-		hz[side] && since { long[side] += $1 - since; since = 0 }
-		END { printf "%s %s %.1f %.1f\n", hz["left"], hz["right"],
-			long["left"], long["right"] }'
+		function over(until) {
+			if (tone && until - since > longest[side]) {
+				longest[side] = until - since
+				hz[side] = tone
+			}
+			if (tone)
+				sum[side] += until - since
+			tone = 0
+		}
+		$1 == "left" || $1 == "right" { over(end); side = $1; end = $2 }
+		$2 == "silence" || $3 == "Hz" { over($1) }
+		$3 == "Hz" { tone = $2; since = $1 }
+		END {
+			over(end)
+			printf "%s %s %.1f %.1f\n", hz["left"], hz["right"],
+				sum["left"], sum["right"]
+		}'
 }
 
 # The call in progress

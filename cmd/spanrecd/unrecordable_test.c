@@ -460,7 +460,7 @@ unclaimed_in_summary(void **state)
 {
 	static const char told[] =
 	    "\n101 RTP packets belong to no call: their signalling was not "
-	    "seen or not understood.\n";
+	    "seen or not understood; --orphan-rtp records them, too.\n";
 	struct fixture *f = *state;
 	struct pipeline *pipeline;
 	char *text;
