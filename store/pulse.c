@@ -8,7 +8,7 @@
  *   i64 last sweep | i64 last that ended well | u64 overdue | u64 failed
  *   16 bytes which start of the machine
  */
-#include "store/store.h"
+#include "store/pulse.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What the archive remembers of the clock and the purge. */
-#include "store/store.h"
+#include "store/pulse.h"
 
 #include <errno.h>
 

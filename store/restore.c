@@ -8,6 +8,7 @@
  */
 #include "store/backup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -449,6 +450,59 @@ calls_end(struct store_archive *archive)
 	return r;
 }
 
+/** Of recordings that were under way a backup has no keys, but the index knows
+ * how many slots there were. */
+static int
+keyring_end(struct store_archive *archive, const char *name)
+{
+	char path[STORE__PATH_BYTES];
+	unsigned year, month, mday;
+	uint64_t slots;
+	struct stat st;
+	MDB_txn *txn;
+	int fd, r;
+
+	if (sscanf(name, "%4u-%2u-%2u.keys", &year, &month, &mday) != 3)
+		return 0;
+	r = store__read_begin(archive, &txn);
+	if (r)
+		return r;
+	r = store__index_slots(archive, txn, year * 10000 + month * 100 + mday,
+			       &slots);
+	store__read_end(archive, txn);
+	snprintf(path, sizeof(path), "keyring/%.20s", name);
+	fd = r ? -1 : store__file_open(archive->dir_fd, path, O_RDWR);
+	if (fd < 0)
+		return r ? r : fd;
+	if (fstat(fd, &st) ||
+	    ((uint64_t)st.st_size < slots * STORE__SLOT_BYTES &&
+	     (ftruncate(fd, (off_t)(slots * STORE__SLOT_BYTES)) || fsync(fd))))
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+static int
+keyrings_end(struct store_archive *archive)
+{
+	int fd = openat(archive->dir_fd, "keyring",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int r = 0;
+
+	if (!dir) {
+		r = -errno;
+		if (fd >= 0)
+			close(fd);
+		return r;
+	}
+	while (r == 0 && (entry = readdir(dir)))
+		r = keyring_end(archive, entry->d_name);
+	closedir(dir);
+	return r;
+}
+
 static int
 replay_all(struct store_archive *archive, const struct store__backup *backup,
 	   const struct store__manifest *manifest, int64_t now_ns,
@@ -487,6 +541,8 @@ store_restore_replay(struct store_archive *archive, const char *dir,
 	r = store__manifest_read(&backup, &manifest);
 	if (r == 0)
 		r = calls_end(archive);
+	if (r == 0)
+		r = keyrings_end(archive);
 	if (r == 0)
 		r = replay_all(archive, &backup, &manifest, now_ns, result,
 			       actor);

@@ -45,7 +45,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "store/store.h"
+#include "store/pulse.h"
 
 /** It may be so much off, since the same start of the machine. */
 #define GUARD_JUMP_NS   (INT64_C(300) * 1000000000)

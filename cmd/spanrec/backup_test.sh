@@ -159,7 +159,7 @@ rm -rf new
 cp -a backup sound
 file=$(find backup -name '*.rec' | sort | head -n 1)
 chmod u+w "$file"
-printf x | dd of="$file" bs=1 seek=300 conv=notrunc 2>/dev/null
+printf damaged! | dd of="$file" bs=1 seek=300 conv=notrunc 2>/dev/null
 expect "a damaged backup" 5 backup backup --check
 check "... is told by name" said "$(basename "$file" .rec): "
 expect "... is not restored" 5 restore backup new
