@@ -36,6 +36,7 @@ struct secrets_reporter {
 	struct secrets_reporter *next;
 	struct capture_flow_key flow;
 	struct rtp_decrypt_rtcp *decrypt;
+	bool proved; /* by a key */
 };
 
 struct secrets_stream {
@@ -367,6 +368,49 @@ secrets_forget(struct secrets *secrets)
 
 /* ---- RTCP ---------------------------------------------------------------- */
 
+static void
+forget_reporter(struct secrets *secrets, struct secrets_reporter **place)
+{
+	struct secrets_reporter *reporter = *place;
+
+	*place = reporter->next;
+	rtp_decrypt_rtcp_free(&reporter->decrypt);
+	free(reporter);
+	secrets->reporters_count--;
+}
+
+/* Who reports mostly speaks, under the same SSRC. */
+static bool
+speaks(const struct secrets *secrets, uint32_t ssrc)
+{
+	const struct secrets_stream *stream;
+
+	for (stream = secrets->first; stream; stream = stream->next)
+		if (stream->flow.ssrc == ssrc &&
+		    rtp_decrypt_proved(stream->decrypt))
+			return true;
+	return false;
+}
+
+/* Anybody can make up reports: who speaks takes the place of the oldest of whom
+ * no key has proved one. @return false: there is none */
+static bool
+make_reporter_room(struct secrets *secrets, uint32_t ssrc)
+{
+	struct secrets_reporter **place, **oldest = NULL;
+
+	if (secrets->reporters_count < SECRETS_STREAMS_MAX)
+		return true;
+	if (!speaks(secrets, ssrc))
+		return false;
+	for (place = &secrets->reporters; *place; place = &(*place)->next)
+		if (!(*place)->proved)
+			oldest = place;
+	if (oldest)
+		forget_reporter(secrets, oldest);
+	return oldest != NULL;
+}
+
 static int
 find_reporter(struct secrets *secrets, const struct capture_flow_key *flow,
 	      struct secrets_reporter **found)
@@ -379,7 +423,7 @@ find_reporter(struct secrets *secrets, const struct capture_flow_key *flow,
 	*found = reporter;
 	if (reporter)
 		return 0;
-	if (secrets->reporters_count == SECRETS_STREAMS_MAX)
+	if (!make_reporter_room(secrets, flow->ssrc))
 		return -ENOSPC;
 	reporter = calloc(1, sizeof(*reporter));
 	if (!reporter)
@@ -416,20 +460,16 @@ secrets_open_rtcp(struct secrets *secrets, const struct secrets_question *q,
 	keys.count =
 	    list_both(secrets->keys, q->speaker, until_ns, list, TRIED_MAX);
 	keys.generation = newest_id(secrets->keys, until_ns);
-	return rtp_decrypt_rtcp(reporter->decrypt, &keys, packet, n, plain);
+	r = rtp_decrypt_rtcp(reporter->decrypt, &keys, packet, n, plain);
+	reporter->proved |= r >= 0;
+	return r;
 }
 
 void
 secrets_clear(struct secrets *secrets)
 {
-	while (secrets->reporters) {
-		struct secrets_reporter *reporter = secrets->reporters;
-
-		secrets->reporters = reporter->next;
-		rtp_decrypt_rtcp_free(&reporter->decrypt);
-		free(reporter);
-	}
-	secrets->reporters_count = 0;
+	while (secrets->reporters)
+		forget_reporter(secrets, &secrets->reporters);
 	while (secrets->first) {
 		struct secrets_stream *stream = secrets->first;
 

@@ -375,6 +375,36 @@ reports(void **state)
 	}
 }
 
+/* Made-up ones keep out nobody who speaks. */
+static void
+made_up_reports(void **state)
+{
+	struct secrets_question q = question(SIP_CALLER, 1);
+	struct rtp_srtp_key key = key_of('a');
+	alignas(8) uint8_t plain[RTP_DECRYPT_RTCP_MAX];
+	struct capture_flow_key flow = { .ssrc = 0x77 };
+	uint8_t rubbish[40] = { 0x80, 201, 0, 1, 0, 0, 0, 0x77 };
+	size_t n = 8;
+
+	tell(SIP_CALLER, 0, "a");
+	send_by('a');
+	assert_int_equal(open_one(&q, 1, 0), SECRETS_DECRYPTED);
+	q.flow = &flow;
+	for (flow.src.port = 100; flow.src.port < 140; flow.src.port++)
+		assert_int_equal(secrets_open_rtcp(&secrets, &q, MS, rubbish,
+						   sizeof(rubbish), plain),
+				 flow.src.port < 100 + SECRETS_STREAMS_MAX
+				     ? -EBADMSG
+				     : -ENOSPC);
+	rtp_srtp_free(&sender);
+	assert_int_equal(rtp_srtp_new_rtcp(&sender, &key, SSRC, true), 0);
+	memcpy(packet, (uint8_t[]){ 0x80, 201, 0, 1, 0, 0, 0, SSRC }, 8);
+	assert_int_equal(rtp_srtp_protect_rtcp(sender, packet, &n), 0);
+	q = question(SIP_CALLER, 2);
+	assert_int_equal(
+	    secrets_open_rtcp(&secrets, &q, 2 * MS, packet, n, plain), 8);
+}
+
 int
 main(void)
 {
@@ -388,6 +418,7 @@ main(void)
 		cmocka_unit_test_teardown(too_many, clear),
 		cmocka_unit_test_teardown(made_up_streams, clear),
 		cmocka_unit_test_teardown(among_made_up_streams, clear),
+		cmocka_unit_test_teardown(made_up_reports, clear),
 		cmocka_unit_test_teardown(told_again, clear),
 		cmocka_unit_test_teardown(reports, clear),
 		cmocka_unit_test_teardown(no_memory, clear),
