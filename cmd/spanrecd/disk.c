@@ -132,8 +132,8 @@ control__disk_note(struct control_state *c)
 	const int64_t now = now_s();
 	bool little;
 
-	if (!c->pipeline->config.live || now == c->disk_looked_s ||
-	    look(c, &disk) < 0)
+	if (!c->pipeline->config.live || !c->pipeline->config.home ||
+	    now == c->disk_looked_s || look(c, &disk) < 0)
 		return;
 	c->disk_looked_s = now;
 	note_failed(c);

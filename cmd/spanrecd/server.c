@@ -9,9 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <utlist.h>
-#ifdef SPANREC_SANITIZED
-#include <sanitizer/linux_syscall_hooks.h>
-#endif
 
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/control_priv.h"
@@ -51,24 +48,6 @@ on_client_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
-/*
- * libuv closes by the bare system call, of which the thread sanitizer learns
- * nothing: it would take the file that a writer opens under the same number
- * for the one that this thread used.
- */
-static void
-tell_sanitizer(const struct client *client)
-{
-#ifdef SPANREC_SANITIZED
-	uv_os_fd_t fd;
-
-	if (uv_fileno((const uv_handle_t *)&client->pipe, &fd) == 0)
-		__sanitizer_syscall_pre_close(fd);
-#else
-	(void)client;
-#endif
-}
-
 static void
 client_close(struct client *client)
 {
@@ -76,7 +55,6 @@ client_close(struct client *client)
 		return;
 	DL_DELETE(client->server->clients, client);
 	client->server->clients_count--;
-	tell_sanitizer(client);
 	uv_close((uv_handle_t *)&client->pipe, on_client_closed);
 }
 

@@ -49,7 +49,7 @@ __wrap_calloc(size_t count, size_t n)
 static bool
 is_watched(void *p)
 {
-	return p && watched_bytes &&
+	return p && watched_bytes && malloc_usable_size(p) >= watched_bytes &&
 	       memmem(p, malloc_usable_size(p), watched, watched_bytes);
 }
 
