@@ -77,3 +77,39 @@ rtp_earlier(const struct rtp_format *format, const uint8_t *payload, uint32_t n)
 		return opus_earlier(payload, n);
 	return 0;
 }
+
+static uint32_t
+bits_at(const uint8_t *bytes, uint32_t at, uint32_t count)
+{
+	uint32_t value = 0;
+
+	for (; count > 0; count--, at++)
+		value = value << 1 | (bytes[at / 8] >> (7 - at % 8) & 1);
+	return value;
+}
+
+/* The table of contents (RFC 4867 sections 4.3.2 and 4.4.2) has an entry for
+ * each frame; its first bit says that another one follows. */
+static uint32_t
+amr_frames(const uint8_t *payload, uint32_t n, bool aligned)
+{
+	uint32_t at = aligned ? 8 : 4, entry = aligned ? 8 : 6, count = 0;
+
+	while (at + entry <= n * 8) {
+		count++;
+		if (!bits_at(payload, at, 1))
+			return count;
+		at += entry;
+	}
+	return 0;
+}
+
+uint32_t
+rtp_earlier_length(const struct rtp_format *format, const uint8_t *payload,
+		   uint32_t n)
+{
+	if (!rtp_format_is(format, "AMR") && !rtp_format_is(format, "AMR-WB"))
+		return 0;
+	return amr_frames(payload, n, rtp_format_flag(format, "octet-align")) *
+	       (format->clock_hz / 50);
+}

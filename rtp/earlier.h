@@ -2,6 +2,8 @@
 /*
  * Sound of packets before it that a packet brings along, so that it can take
  * their place if they are lost. Where those must not be heard, neither must it.
+ * AMR that is sent twice (RFC 4867 section 3.7.1) bears the timestamp of the
+ * oldest of its frames, and reaches as far into what comes.
  */
 #ifndef RTP_EARLIER_H
 #define RTP_EARLIER_H
@@ -24,5 +26,15 @@
  */
 uint32_t rtp_earlier(const struct rtp_format *format, const uint8_t *payload,
 		     uint32_t n);
+
+/**
+ * How long the sound of a packet lasts from its timestamp on, where it may be
+ * that of the next one, too: AMR and AMR-WB.
+ *
+ * @return [units of the format's clock]; 0: of another codec, or no such payload
+ * @cost none but reading its head
+ */
+uint32_t rtp_earlier_length(const struct rtp_format *format,
+			    const uint8_t *payload, uint32_t n);
 
 #endif

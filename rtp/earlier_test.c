@@ -216,6 +216,27 @@ opus_in_red(void **state)
 }
 
 static void
+frames_of_amr(void **state)
+{
+	static const struct rtp_format aligned = { "AMR", 8000, 97, 1,
+						   "octet-align=1" };
+	static const struct rtp_format efficient = { "amr-wb", 16000, 97, 1,
+						     "" };
+	/* three entries, each of six bits behind four: 1 1001 1 twice, 0 1001 1
+	 */
+	static const uint8_t three[] = { 0xf0, 0xbc, 0xbc, 0x3c, 1, 2, 3 };
+	static const uint8_t efficient_three[] = { 0xfc, 0xf3, 0x4c, 0 };
+
+	(void)state;
+	assert_int_equal(rtp_earlier_length(&aligned, three, 7), 480);
+	for (uint32_t n = 0; n < 4; n++)
+		assert_int_equal(rtp_earlier_length(&aligned, three, n), 0);
+	assert_int_equal(rtp_earlier_length(&efficient, efficient_three, 4),
+			 3 * 320);
+	assert_int_equal(rtp_earlier_length(&pcma, three, 7), 0);
+}
+
+static void
 any_bytes(void **state)
 {
 	uint8_t bytes[12] = { 0 };
@@ -241,6 +262,7 @@ main(void)
 		cmocka_unit_test(copies_in_opus),
 		cmocka_unit_test(blocks_of_red),
 		cmocka_unit_test(opus_in_red),
+		cmocka_unit_test(frames_of_amr),
 		cmocka_unit_test(any_bytes),
 	};
 

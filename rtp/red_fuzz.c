@@ -13,6 +13,8 @@ static const struct rtp_format formats[] = {
 	{ "red", 8000, 63, 1, "" },
 	{ "red", 48000, 63, 2, "" },
 	{ "opus", 48000, 111, 2, "" },
+	{ "AMR", 8000, 97, 1, "" },
+	{ "AMR-WB", 16000, 98, 1, "octet-align=1" },
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
@@ -31,6 +33,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
 		uint32_t units = rtp_earlier(&formats[i], bytes, (uint32_t)n);
 
+		(void)rtp_earlier_length(&formats[i], bytes, (uint32_t)n);
 		assert(units <= OFFSET_MAX + OPUS_FRAME_MAX ||
 		       units == RTP_EARLIER_UNKNOWN);
 	}

@@ -704,8 +704,12 @@ begin_to_see(struct spanrec_audio *audio)
 	audio->seen->selection = audio->selection;
 	audio->seen->as_received = audio->as_received;
 	rc = begin(audio->seen);
-	if (rc)
+	if (rc) {
+		spanrec_audio_fini(audio->seen);
+		free(audio->seen);
+		audio->seen = NULL;
 		return rc;
+	}
 	/* what is left out is to be known where it is asked for */
 	free(audio->seen->withheld);
 	audio->seen->withheld = audio->withheld;

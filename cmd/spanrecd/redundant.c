@@ -3,7 +3,6 @@
 #include "cmd/spanrecd/redundant.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "cmd/spanrecd/payload.h"
 #include "rtp/earlier.h"
@@ -40,14 +39,21 @@ forbid(struct redundant *r, enum store_reason reason)
 }
 
 void
-redundant_left_out(struct redundant *r, const struct rtp_frame *frame,
-		   enum store_reason reason)
+redundant_left_out(struct redundant *r, const struct rtp_format *format,
+		   const struct rtp_frame *frame, enum store_reason reason)
 {
+	uint32_t length;
+
 	if (!is_on_purpose(reason))
 		return;
 	forbid(r, reason);
+	length = format ? rtp_earlier_length(format, frame->payload,
+					     frame->payload_bytes)
+			: 0;
+	if (length == 0)
+		return;
 	r->left = true;
-	r->left_until = frame->timestamp;
+	r->left_until = frame->timestamp + length;
 }
 
 void
@@ -66,9 +72,8 @@ is_again(const struct redundant *r, const struct rtp_format *format,
 {
 	int32_t behind = (int32_t)(r->left_until - timestamp);
 
-	return r->left && behind >= 0 &&
-	       behind < (int32_t)(2 * format->clock_hz) &&
-	       strncasecmp(format->encoding, "AMR", 3) == 0;
+	return r->left && behind > 0 &&
+	       behind < (int32_t)(2 * format->clock_hz);
 }
 
 /* Is all that it brings along of packets that were stored, or lost between
@@ -100,13 +105,14 @@ take_own(struct rtp_frame *frame, uint8_t room[RTP_JITTER_PAYLOAD_MAX])
 }
 
 bool
-redundant_cut(const struct redundant *r, const struct rtp_format *format,
+redundant_cut(struct redundant *r, const struct rtp_format *format,
 	      struct rtp_frame *frame, uint8_t room[RTP_JITTER_PAYLOAD_MAX])
 {
 	uint32_t earlier =
 	    rtp_earlier(format, frame->payload, frame->payload_bytes);
 
-	if (is_again(r, format, frame->timestamp))
+	r->again = is_again(r, format, frame->timestamp);
+	if (r->again)
 		return false;
 	if (may_stay(r, frame->timestamp, earlier))
 		return true;
@@ -121,7 +127,7 @@ redundant_cut(const struct redundant *r, const struct rtp_format *format,
 void
 redundant_passed(struct redundant *r, const struct rtp_frame *frame)
 {
-	if (r->clean)
+	if (r->clean || r->again)
 		return;
 	r->clean = true;
 	r->strange = r->left = false;

@@ -23,7 +23,8 @@ struct redundant {
 	bool strange;     /**< what was before it is another's to hear; ... */
 	enum store_reason reason; /**< ... and why it was left out */
 	bool left;           /**< a packet was, since the last that passed: ... */
-	uint32_t left_until; /**< ... the last one's RTP timestamp */
+	uint32_t left_until; /**< ... its sound ends before this timestamp */
+	bool again;          /**< the last packet had sound of before that */
 };
 
 /** A stream begins.
@@ -35,8 +36,10 @@ void redundant_begin(struct redundant *redundant, bool strange);
 void redundant_paused(struct redundant *redundant, int64_t until_ns,
 		      enum store_reason reason);
 
-/** A packet was left out. What is lost or shed may come back. */
+/** A packet was left out. What is lost or shed may come back.
+ * @param format NULL: nobody explained it */
 void redundant_left_out(struct redundant *redundant,
+			const struct rtp_format *format,
 			const struct rtp_frame *frame,
 			enum store_reason reason);
 
@@ -49,7 +52,7 @@ void redundant_left_out(struct redundant *redundant,
  * @return false: it cannot be taken out; the packet is to be left out, for
  *         redundant->reason
  */
-bool redundant_cut(const struct redundant *redundant,
+bool redundant_cut(struct redundant *redundant,
 		   const struct rtp_format *format, struct rtp_frame *frame,
 		   uint8_t room[RTP_JITTER_PAYLOAD_MAX])
 	__attribute__((warn_unused_result));

@@ -13,7 +13,7 @@
 static const struct rtp_format red = { "red", 8000, 63, 1, "" };
 static const struct rtp_format pcma = { "PCMA", 8000, 8, 1, "" };
 static const struct rtp_format opus = { "opus", 48000, 111, 2, "" };
-static const struct rtp_format amr = { "AMR", 8000, 97, 1, "" };
+static const struct rtp_format amr = { "AMR", 8000, 97, 1, "octet-align=1" };
 
 /* One packet of before, a step earlier, and its own: 4 bytes each. */
 static const uint8_t several[] = { 0x88, STEP >> 6, (STEP & 63) << 2,
@@ -73,7 +73,7 @@ leave_out(struct redundant *r, uint32_t timestamp, enum store_reason reason)
 {
 	struct rtp_frame frame = frame_of(timestamp, several, 1);
 
-	redundant_left_out(r, &frame, reason);
+	redundant_left_out(r, &pcma, &frame, reason);
 }
 
 static void
@@ -148,6 +148,19 @@ copies_in_opus(void **state)
 	assert_true(STAYS(&r, 8640, &opus, with_copy));
 }
 
+/* So many frames, aligned to octets. */
+static const uint8_t one_frame[] = { 0xf0, 0x3c, 0, 0 };
+static const uint8_t two_frames[] = { 0xf0, 0xbc, 0x3c, 0, 0 };
+
+static void
+leave_out_amr(struct redundant *r, uint32_t timestamp, const uint8_t *bytes,
+	      size_t n)
+{
+	struct rtp_frame frame = frame_of(timestamp, bytes, n);
+
+	redundant_left_out(r, &amr, &frame, STORE_REASON_paused);
+}
+
 /* A packet's timestamp is that of the oldest frame in it. */
 static void
 amr_sent_twice(void **state)
@@ -156,16 +169,19 @@ amr_sent_twice(void **state)
 
 	(void)state;
 	redundant_begin(&r, false);
-	assert_true(STAYS(&r, 0, &amr, without));
-	leave_out(&r, STEP, STORE_REASON_paused);
-	leave_out(&r, 2 * STEP, STORE_REASON_paused);
-	assert_false(STAYS(&r, 2 * STEP, &amr, without));
-	assert_true(STAYS(&r, 3 * STEP, &amr, without));
-	leave_out(&r, 4 * STEP, STORE_REASON_paused);
-	assert_true(STAYS(&r, 5 * STEP, &amr, without));
+	assert_true(STAYS(&r, 0, &amr, two_frames));
+	leave_out_amr(&r, STEP, two_frames, sizeof(two_frames));
+	leave_out_amr(&r, 2 * STEP, two_frames, sizeof(two_frames));
+	/* Frame 3 was in it; also where it comes a second time. */
+	assert_false(STAYS(&r, 3 * STEP, &amr, two_frames));
+	assert_false(STAYS(&r, 3 * STEP, &amr, two_frames));
+	assert_true(STAYS(&r, 4 * STEP, &amr, two_frames));
+	/* one at a time */
+	leave_out_amr(&r, 6 * STEP, one_frame, sizeof(one_frame));
+	assert_true(STAYS(&r, 7 * STEP, &amr, one_frame));
 	/* one that counts anew */
-	leave_out(&r, 0x40000000, STORE_REASON_paused);
-	assert_true(STAYS(&r, 7, &amr, without));
+	leave_out_amr(&r, 0x40000000, two_frames, sizeof(two_frames));
+	assert_true(STAYS(&r, 7, &amr, two_frames));
 }
 
 int

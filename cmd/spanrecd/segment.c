@@ -480,6 +480,7 @@ leave_out(struct segment *s, const struct segment_input *in,
 	  enum store_reason reason)
 {
 	struct segment_run *run = &s->left_out[flow->stream];
+	struct rtp_format format;
 	int r = 0;
 
 	if (run->reason != reason ||
@@ -492,7 +493,11 @@ leave_out(struct segment *s, const struct segment_input *in,
 	run->reason = reason;
 	run->until_ns = frame->time_ns;
 	run->packets++;
-	redundant_left_out(&s->redundant[flow->stream], frame, reason);
+	redundant_left_out(
+	    &s->redundant[flow->stream],
+	    payload_format(flow->media, frame->payload_type, &format) ? &format
+								      : NULL,
+	    frame, reason);
 	drop(s, in, flow->stream, reason);
 	return 0;
 }
@@ -605,11 +610,11 @@ is_left_out(struct segment *s, const struct segment_flow *flow,
  * @return false: it does not stay
  */
 static bool
-cut(const struct segment *s, const struct segment_flow *flow,
+cut(struct segment *s, const struct segment_flow *flow,
     const struct rtp_format *format, struct rtp_frame *frame,
     uint8_t room[RTP_JITTER_PAYLOAD_MAX])
 {
-	const struct redundant *r = &s->redundant[flow->stream];
+	struct redundant *r = &s->redundant[flow->stream];
 	struct rtp_format known;
 
 	if (!format) {
@@ -620,6 +625,18 @@ cut(const struct segment *s, const struct segment_flow *flow,
 		format = &known;
 	}
 	return redundant_cut(r, format, frame, room);
+}
+
+/* It goes for what it brings along; its own sound may come again. */
+static int
+leave_out_for_it(struct segment *s, const struct segment_input *in,
+		 const struct segment_flow *flow, const struct rtp_frame *frame)
+{
+	const struct redundant before = s->redundant[flow->stream];
+	int r = leave_out(s, in, flow, frame, before.reason);
+
+	s->redundant[flow->stream] = before;
+	return r;
 }
 
 static int
@@ -647,7 +664,7 @@ take_frame(struct segment *s, const struct segment_input *in,
 		if (cut(s, flow, told ? NULL : &format, &kept, room))
 			r = record(s, in, flow, &kept, told ? NULL : &format);
 		else
-			r = leave_out(s, in, flow, frame, redundant->reason);
+			r = leave_out_for_it(s, in, flow, frame);
 	}
 	if (r < 0)
 		return r;
