@@ -358,7 +358,7 @@ static const char *
 what_is_in(const struct arguments *arguments)
 {
 	if (!arguments->format->encoding)
-		return "packets as received";
+		return "packets";
 	switch (arguments->channels) {
 	case SPANREC_STEREO:
 		return "left our side, right the other side";

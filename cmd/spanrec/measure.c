@@ -289,6 +289,17 @@ check_times(const struct spanrec_audio *audio)
 	return EXIT_DAMAGED;
 }
 
+/* Where no SDP named it, whoever knows it can. */
+static const char *
+nobody_told(const struct spanrec_audio *audio)
+{
+	return strncmp(audio->encoding, "unknown-", 8) == 0 ||
+		       strncmp(audio->encoding, "payload type", 12) == 0
+		   ? "; if it came from a capture, reading that again with "
+		     "--payload-type says what it is (spanrecd(8))"
+		   : "";
+}
+
 /* @return exit code */
 static int
 set_length(struct spanrec_audio *audio)
@@ -299,8 +310,8 @@ set_length(struct spanrec_audio *audio)
 	    audio->frames == audio->frames_unknown) {
 		log_error("%s is in the encoding '%s', which cannot be "
 			  "decoded here: it is stored as received; export "
-			  "--format pcap gives the packets",
-			  id, audio->encoding);
+			  "--format pcap gives the packets%s",
+			  id, audio->encoding, nobody_told(audio));
 		return EXIT_FAILED;
 	}
 	if (audio->frames_unknown && !audio->as_received)

@@ -27,7 +27,7 @@ old() {
 	at 2.2 c ok
 	END
 	"$BIN/mkpcap" -q -o "$1.pcap" "$1.call" || exit 1
-	"$BIN/spanrecd" -q --home home --read "$1.pcap" 2>log || exit 1
+	"$BIN/spanrecd" -q --as-root test --home home --read "$1.pcap" 2>log || exit 1
 }
 
 # told FILE N: the journal of a backup has so many deletions, soon

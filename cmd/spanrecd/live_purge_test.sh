@@ -38,7 +38,7 @@ end
 CALL
 home
 "$BIN/mkpcap" -q -o old.pcap old.call
-"$BIN/spanrecd" -q --home home --read old.pcap 2>log
+"$BIN/spanrecd" -q --as-root test --home home --read old.pcap 2>log
 chown -R nobody: home
 check "many recordings are due, and none is purged from captures" \
 	is "$(spanrec list --json | wc -l)" $many
@@ -60,7 +60,7 @@ check "... and no call that was recorded meanwhile lacks a packet" \
 
 home
 "$BIN/mkpcap" -q -o old.pcap old.call
-"$BIN/spanrecd" -q --home home --read old.pcap 2>log
+"$BIN/spanrecd" -q --as-root test --home home --read old.pcap 2>log
 obstinate=$(find home/archive/audio -name '*.rec' | sort | head -n 1)
 rm "$obstinate"
 mkdir "$obstinate"

@@ -54,7 +54,8 @@ pattern() {
 	    v = (m << 4) + 8 if e == 0 else ((m << 4) + 0x108) << e - 1
 	    return v if a & 0x80 else -v
 	what = [pcm(b) for b in bytes.fromhex(sys.argv[1])]
-	data = open("t.wav", "rb").read()[44:]
+	data = open("t.wav", "rb").read()
+	data = data[data.index(b"data") + 8:]
 	left = data[0::4], data[1::4]
 	heard = bytes(b for pair in zip(*left) for b in pair)
 	print(heard.count(struct.pack("<%dh" % len(what), *what)))

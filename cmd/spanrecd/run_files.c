@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Recording from captures: one run, as fast as it goes, with a progress bar. */
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
@@ -117,6 +120,27 @@ record(const struct run_options *o, const struct pipeline_config *config,
 	return r;
 }
 
+/* Root could write into anybody's archive, files that its owner could neither
+ * read nor delete when they are due. */
+static int
+check_owner(const struct run_options *o, const struct home *home)
+{
+	const struct passwd *owner;
+	struct stat st;
+
+	if (geteuid() != 0 || o->reason_for_root ||
+	    stat(home->archive_path, &st) < 0 || st.st_uid == 0)
+		return 0;
+	owner = getpwuid(st.st_uid);
+	log_error("%s belongs to %s (uid %u), who could not delete what root "
+		  "writes there. Run this as %s (runuser -u %s -- spanrecd "
+		  "...), or say why it has to be root: --as-root REASON",
+		  home->archive_path, owner ? owner->pw_name : "nobody here",
+		  (unsigned)st.st_uid, owner ? owner->pw_name : "its owner",
+		  owner ? owner->pw_name : "OWNER");
+	return EXIT_NOT_ALLOWED;
+}
+
 int
 run_files(const struct run_options *o, const struct home *home)
 {
@@ -131,7 +155,10 @@ run_files(const struct run_options *o, const struct home *home)
 	uint32_t threads = o->threads ? o->threads : home->settings.threads;
 	struct policy *policy = NULL;
 	struct store_recovery recovery = { 0 };
-	int r = run_open_archive(home, &config, &recovery);
+	int r = check_owner(o, home);
+
+	if (r == 0)
+		r = run_open_archive(home, &config, &recovery);
 
 	if (run_reads_stdin(o))
 		threads = 1;
