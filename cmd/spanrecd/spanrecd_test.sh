@@ -322,6 +322,20 @@ expect_error "a second recorder on one archive" 1 "process $pid" --home b \
 exec 9>&-
 wait $pid
 
+# ---- somebody else's archive ------------------------------------------------
+
+if [ "$(id -u)" = 0 ]; then
+	home theirs
+	chown -R nobody theirs
+	record --home theirs --read many.pcap
+	check "root writes nothing into an archive of somebody else" \
+		sh -c "[ $rc = 4 ] && grep -q 'runuser -u nobody' err"
+	check "... unless there is a reason" \
+		"$BIN/spanrecd" --home theirs --as-root test -q --read many.pcap
+else
+	echo "skipped: not root: an archive of somebody else"
+fi
+
 # ---- a full disk ------------------------------------------------------------
 
 mkdir small
