@@ -28,6 +28,9 @@
  * is known: what the last one holds is heard. */
 #define PACKET_MAX_NS (60 * INT64_C(1000000))
 
+/** The last packet may have come so much before those before it say. */
+#define EARLY_NS (20 * INT64_C(1000000))
+
 /** Where the sound of a stream ends, so far. */
 struct spanrec_tail {
 	bool begun;
@@ -151,14 +154,16 @@ note_tail(struct spanrec_tail *tail, const struct store_frame *frame,
 	tail->timestamp = frame->timestamp;
 }
 
+/* Its sound lies by its timestamp, which may be a little later than it came. */
 static int64_t
 tail_ends(const struct spanrec_tail *tail)
 {
 	int64_t end_ns;
 
-	if (__builtin_add_overflow(
-		tail->last_ns,
-		tail->packet_ns ? tail->packet_ns : PACKET_MAX_NS, &end_ns))
+	if (__builtin_add_overflow(tail->last_ns,
+				   tail->packet_ns ? tail->packet_ns + EARLY_NS
+						   : PACKET_MAX_NS,
+				   &end_ns))
 		end_ns = INT64_MAX;
 	return end_ns;
 }
