@@ -28,8 +28,9 @@
  * is known: what the last one holds is heard. */
 #define PACKET_MAX_NS (60 * INT64_C(1000000))
 
-/** The last packet may have come so much before those before it say. */
-#define EARLY_NS (20 * INT64_C(1000000))
+/** The last packet may have come so much before those before it say: some send
+ * several at once. */
+#define EARLY_NS (40 * INT64_C(1000000))
 
 /** Where the sound of a stream ends, so far. */
 struct spanrec_tail {

@@ -30,6 +30,9 @@
 /** So many frames after it tell. */
 #define AFTER_FRAMES 16
 
+/** Packets of a stream that come closer to each other were sent at once. */
+#define AT_ONCE_NS INT64_C(8000000)
+
 /** A frame that waits. */
 struct waiting {
 	struct waiting *prev, *next; /**< by time */
@@ -308,14 +311,17 @@ by_another(const struct waiting *w, const struct waiting *other)
 	return b->time_ns - ticks * 1000000000 / clock_hz;
 }
 
-/* All that follows is placed by the first frame. So if that came late, it goes
- * by those after it: packets may be late, but none is early. */
+/*
+ * All that follows is placed by the first frame. So if that came late, it goes
+ * by those after it: packets may be late, but none is early, except where
+ * several are sent at once: of these the first one counts.
+ */
 static int64_t
 in_time(const struct order *order, const struct waiting *w)
 {
 	const struct store_frame *frame = &w->ordered.frame;
 	struct input *input = &order->inputs[w->ordered.segment];
-	int64_t least_ns = frame->time_ns, other_ns;
+	int64_t least_ns = frame->time_ns, before_ns = least_ns, other_ns;
 	const struct waiting *next;
 	unsigned n = 0;
 
@@ -328,6 +334,10 @@ in_time(const struct order *order, const struct waiting *w)
 		    next->ordered.frame.stream != frame->stream)
 			continue;
 		n++;
+		other_ns = next->ordered.frame.time_ns - before_ns;
+		before_ns = next->ordered.frame.time_ns;
+		if (other_ns >= 0 && other_ns < AT_ONCE_NS)
+			continue;
 		other_ns = by_another(w, next);
 		if (other_ns < least_ns &&
 		    frame->time_ns - other_ns <= LATE_MAX_NS)
