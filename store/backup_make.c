@@ -51,6 +51,7 @@ struct making {
 	struct store__wrap *wraps;
 	size_t wraps_count, wraps_room;
 	bool day_copied;
+	bool list_lost; /**< that of the last backup cannot be read */
 	uint64_t rows, rows_total;
 };
 
@@ -398,8 +399,8 @@ list_write(struct making *m)
 	if (r)
 		return r;
 	store_hash(hash, text, n);
-	/* As it was: under its old name. */
-	for (size_t i = 0; i < m->old.count; i++) {
+	/* As it was: under its old name, if that is whole. */
+	for (size_t i = 0; i < m->old.count && !m->list_lost; i++) {
 		const struct store__listed *file = &m->old.files[i];
 		uint32_t day;
 
@@ -487,6 +488,7 @@ day_begin(struct making *m, uint32_t day)
 {
 	int r = store__day_read(&m->backup, &m->old, day, &m->before);
 
+	m->list_lost = r != 0;
 	if (r == -EBADMSG) {
 		tell(m, STORE_BACKUP_NOTE, "a list of the last backup",
 		     "it is damaged; its recordings are copied again");
