@@ -577,6 +577,31 @@ row_skipped(void *ctx, const struct store__key *key, int error)
 	return 0;
 }
 
+/** Days of the last backup of which no row was met: see carry_over. */
+static int
+days_carry(struct making *m)
+{
+	uint32_t day, other;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < m->old.count; i++) {
+		bool met = false;
+
+		if (!store__day_path_parse(m->old.files[i].path, &day))
+			continue;
+		for (size_t j = 0; !met && j < m->new.count; j++)
+			met = store__day_path_parse(m->new.files[j].path,
+						    &other) &&
+			      other == day;
+		if (met)
+			continue;
+		r = day_begin(m, day);
+		if (r == 0)
+			r = day_end(m);
+	}
+	return r;
+}
+
 static int
 rows_take(struct making *m)
 {
@@ -591,7 +616,9 @@ rows_take(struct making *m)
 	store__read_end(m->copy, txn);
 	r = store__table_walk(m->copy, m->copy->tables.segments, row_see,
 			      row_skipped, m);
-	return r ? r : day_end(m);
+	if (r == 0)
+		r = day_end(m);
+	return r ? r : days_carry(m);
 }
 
 /* ---- what is not needed any more ---------------------------------------- */

@@ -249,6 +249,30 @@ test_list_lost(void **state)
 	restored_remove(&to);
 }
 
+/** The only row of a day cannot be read: the backup keeps what it has. */
+static void
+test_row_lost(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s;
+	struct store__key key;
+	uint8_t row[STORE__ROW_BYTES];
+	size_t n;
+
+	fixture_record(fx, &s, 1, SHORT_MS);
+	back_up(fx, &result);
+	n = store__row_encode(row, &s);
+	key = fixture_key(&s);
+	fixture_index_set(fx, fx->archive->tables.segments, &key, row, n - 1);
+	back_up(fx, &result);
+	assert_int_equal(result.damaged, 1);
+	assert_int_equal(result.recordings, 1);
+	back_up(fx, &result);
+	assert_int_equal(result.recordings, 1);
+	assert_true(has_file(fx, "backup", &s));
+}
+
 /** Calls in progress then are interrupted, and nobody goes on with them. */
 static void
 test_calls_in_progress(void **state)
@@ -947,6 +971,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_round),
 		TEST(test_list_lost),
+		TEST(test_row_lost),
 		TEST(test_calls_in_progress),
 		TEST(test_deleted),
 		TEST(test_scrubbed),
