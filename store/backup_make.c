@@ -51,6 +51,7 @@ struct making {
 	struct store__wrap *wraps;
 	size_t wraps_count, wraps_room;
 	bool day_copied;
+	bool list_lost; /**< that of the last backup cannot be read */
 	uint64_t rows, rows_total;
 };
 
@@ -398,8 +399,8 @@ list_write(struct making *m)
 	if (r)
 		return r;
 	store_hash(hash, text, n);
-	/* As it was: under its old name. */
-	for (size_t i = 0; i < m->old.count; i++) {
+	/* As it was: under its old name, if that is whole. */
+	for (size_t i = 0; i < m->old.count && !m->list_lost; i++) {
 		const struct store__listed *file = &m->old.files[i];
 		uint32_t day;
 
@@ -487,6 +488,7 @@ day_begin(struct making *m, uint32_t day)
 {
 	int r = store__day_read(&m->backup, &m->old, day, &m->before);
 
+	m->list_lost = r != 0;
 	if (r == -EBADMSG) {
 		tell(m, STORE_BACKUP_NOTE, "a list of the last backup",
 		     "it is damaged; its recordings are copied again");
@@ -575,6 +577,31 @@ row_skipped(void *ctx, const struct store__key *key, int error)
 	return 0;
 }
 
+/** Days of the last backup of which no row was met: see carry_over. */
+static int
+days_carry(struct making *m)
+{
+	uint32_t day, other;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < m->old.count; i++) {
+		bool met = false;
+
+		if (!store__day_path_parse(m->old.files[i].path, &day))
+			continue;
+		for (size_t j = 0; !met && j < m->new.count; j++)
+			met = store__day_path_parse(m->new.files[j].path,
+						    &other) &&
+			      other == day;
+		if (met)
+			continue;
+		r = day_begin(m, day);
+		if (r == 0)
+			r = day_end(m);
+	}
+	return r;
+}
+
 static int
 rows_take(struct making *m)
 {
@@ -589,7 +616,9 @@ rows_take(struct making *m)
 	store__read_end(m->copy, txn);
 	r = store__table_walk(m->copy, m->copy->tables.segments, row_see,
 			      row_skipped, m);
-	return r ? r : day_end(m);
+	if (r == 0)
+		r = day_end(m);
+	return r ? r : days_carry(m);
 }
 
 /* ---- what is not needed any more ---------------------------------------- */

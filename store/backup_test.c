@@ -224,6 +224,55 @@ test_round(void **state)
 	restored_remove(&to);
 }
 
+/** A list of a day that is lost is written anew, though it says the same. */
+static void
+test_list_lost(void **state)
+{
+	struct fixture *fx = *state, to;
+	struct store_backup_result result;
+	struct store_segment s, now;
+	struct said said;
+	char command[600];
+
+	fixture_record(fx, &s, 1, SHORT_MS);
+	back_up(fx, &result);
+	snprintf(command, sizeof(command),
+		 "find '%s' -type f | grep -q . && rm -r '%s'",
+		 below(fx, "backup/days"), below(fx, "backup/days"));
+	assert_int_equal(system(command), 0);
+	assert_true(check(fx, &said) > 0);
+	back_up(fx, &result);
+	assert_int_equal(check(fx, &said), 0);
+	restore(fx, &to, &result);
+	assert_int_equal(result.recordings, 1);
+	expect_sound(&to, s.id, &now);
+	restored_remove(&to);
+}
+
+/** The only row of a day cannot be read: the backup keeps what it has. */
+static void
+test_row_lost(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s;
+	struct store__key key;
+	uint8_t row[STORE__ROW_BYTES];
+	size_t n;
+
+	fixture_record(fx, &s, 1, SHORT_MS);
+	back_up(fx, &result);
+	n = store__row_encode(row, &s);
+	key = fixture_key(&s);
+	fixture_index_set(fx, fx->archive->tables.segments, &key, row, n - 1);
+	back_up(fx, &result);
+	assert_int_equal(result.damaged, 1);
+	assert_int_equal(result.recordings, 1);
+	back_up(fx, &result);
+	assert_int_equal(result.recordings, 1);
+	assert_true(has_file(fx, "backup", &s));
+}
+
 /** Calls in progress then are interrupted, and nobody goes on with them. */
 static void
 test_calls_in_progress(void **state)
@@ -921,6 +970,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_round),
+		TEST(test_list_lost),
+		TEST(test_row_lost),
 		TEST(test_calls_in_progress),
 		TEST(test_deleted),
 		TEST(test_scrubbed),
