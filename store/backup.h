@@ -7,6 +7,7 @@
  *   backup_list.c     what there is in it: manifest, and a list for each day
  *   backup_keys.c     keys of periods, and keys of recordings wrapped in them
  *   backup_make.c     making one, and the next
+ *   backup_take.c     ... what of the archive goes into it
  *   backup_follow.c   what was deleted since: told to it
  *   backup_check.c    is it whole?
  *   restore.c         an archive of it

@@ -26,367 +26,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "store/backup_priv.h"
-#include "store/cases.h"
+#include "store/backup_make_priv.h"
 
 #define RUNNING        "running"
-#define HOUR_NS        (3600 * NS_PER_S)
 #define COPY_MAP_BYTES (UINT64_C(1) << 20) /* as large as the file is */
 /* Somebody follows it: that takes less than so long. */
 #define FOLLOW_TRIES   100
 #define FOLLOW_WAIT_NS 100000000L
 
-struct making {
-	struct store_archive *archive;
-	struct store_archive *copy; /**< the index, as it is in the backup */
-	const struct store_backup_config *config;
-	struct store_backup_result *result;
-	struct store__backup backup;
-	struct store__periods *periods;
-	struct store__manifest old, new;
-	uint64_t generation;
-	bool resumed; /**< the last one was interrupted */
-	/* of the day that is looked at */
-	struct store__day_list day, before, begun;
-	struct store__wrap *wraps;
-	size_t wraps_count, wraps_room;
-	bool day_copied;
-	bool list_lost; /**< that of the last backup cannot be read */
-	uint64_t rows, rows_total;
-};
-
-static void
-tell(const struct making *m, enum store_backup_news news, const char *name,
-     const char *words)
-{
-	const struct store_backup_watch *watch = &m->config->watch;
-
-	if (watch->tell)
-		watch->tell(watch->ctx, news, name, words);
-}
-
-static void
-damaged(struct making *m, const char *name, const char *words)
-{
-	m->result->damaged++;
-	tell(m, STORE_BACKUP_DAMAGED, name, words);
-}
-
-/* ---- single files ------------------------------------------------------- */
-
-/** Copied, and named in the manifest. @param from_dir of path from */
-static int
-file_take(struct making *m, int from_dir, const char *from, const char *to)
-{
-	uint8_t hash[STORE_HASH_BYTES];
-	uint64_t bytes;
-	int r, fd = openat(from_dir, from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0)
-		return -errno;
-	r = store__copy_to(&m->backup, fd, m->backup.dir_fd, to, &bytes, hash);
-	close(fd);
-	if (r == 0) {
-		m->result->copied_bytes += bytes;
-		r = store__manifest_add(&m->new, to, bytes, hash);
-	}
-	return r;
-}
-
-static int
-index_take(struct making *m)
-{
-	char path[STORE__BACKUP_PATH_BYTES], part[STORE__BACKUP_PATH_BYTES];
-	uint8_t hash[STORE_HASH_BYTES];
-	uint64_t bytes;
-	int fd, r;
-
-	store__generation_path(path, m->generation, "index/data.mdb");
-	store__generation_path(part, m->generation, "index/data.part");
-	r = store__backup_folders(&m->backup, m->backup.dir_fd, path);
-	if (r)
-		return r;
-	(void)unlinkat(m->backup.dir_fd, part, 0);
-	fd =
-	    store__file_open(m->backup.dir_fd, part, O_RDWR | O_CREAT | O_EXCL);
-	if (fd < 0)
-		return fd;
-	store__backup_own(&m->backup, fd);
-	r = store__index_copy(m->archive, fd);
-	/* What is read here is what was written. */
-	if (r == 0)
-		r = store__hash_file(fd, &bytes, hash);
-	close(fd);
-	if (r == 0 && renameat(m->backup.dir_fd, part, m->backup.dir_fd, path))
-		r = -errno;
-	if (r)
-		return r;
-	m->result->index_bytes = bytes;
-	m->result->copied_bytes += bytes;
-	return store__manifest_add(&m->new, path, bytes, hash);
-}
-
-/** What the archive has beside its index. */
-static int
-small_files_take(struct making *m)
-{
-	static const char *const names[] = { "recipients", "audit.pub",
-					     "pseudonyms" };
-	char path[STORE__BACKUP_PATH_BYTES];
-	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < sizeof(names) / sizeof(*names); i++) {
-		store__generation_path(path, m->generation, names[i]);
-		r = file_take(m, m->archive->dir_fd, names[i], path);
-		if (r == -ENOENT && i > 0)
-			r = 0;
-	}
-	for (size_t i = 0; r == 0 && i < m->config->files_count; i++) {
-		store__generation_path(path, m->generation,
-				       m->config->files[i].name);
-		r = file_take(m, AT_FDCWD, m->config->files[i].path, path);
-		if (r == -ENOENT || r == -EACCES) {
-			tell(m, STORE_BACKUP_NOTE, m->config->files[i].path,
-			     "it cannot be read, and is not in the backup");
-			r = 0;
-		}
-	}
-	return r;
-}
-
-static int
-policy_take(void *ctx, const uint8_t hash[STORE_HASH_BYTES])
-{
-	char name[2 * STORE_HASH_BYTES + 1], path[STORE__BACKUP_PATH_BYTES];
-	const struct store__listed *known;
-	struct making *m = ctx;
-	struct stat st;
-
-	store_hex(name, hash, STORE_HASH_BYTES);
-	snprintf(path, sizeof(path), "policy/%s.yaml", name);
-	known = store__manifest_find(&m->old, path);
-	if (known &&
-	    fstatat(m->backup.dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    (uint64_t)st.st_size == known->bytes) {
-		m->result->unchanged_bytes += known->bytes;
-		return store__manifest_add(&m->new, path, known->bytes,
-					   known->hash);
-	}
-	return file_take(m, m->archive->dir_fd, path, path);
-}
-
-/* ---- a recording -------------------------------------------------------- */
-
-/** Was it deleted, or changed, since the index was copied? */
-static bool
-changed_since(const struct making *m, const struct store_segment *row)
-{
-	struct store_segment now;
-	MDB_txn *txn;
-	int r = store__read_apart(m->archive, &txn);
-
-	if (r)
-		return false;
-	r = store__row_get(m->archive, txn, row->id, &now);
-	mdb_txn_abort(txn);
-	return r == -ENOENT || (r == 0 && (now.state == STORE_STATE_PURGED ||
-					   now.scrubs != row->scrubs));
-}
-
-static uint32_t
-period_for(const struct making *m, const struct store_segment *row)
-{
-	const int64_t now_ns = m->config->now_ns;
-	int64_t due_ns = INT64_MAX;
-	uint32_t period;
-
-	if (m->config->due)
-		due_ns = m->config->due(m->config->due_ctx, row);
-	period = store__period_of(due_ns);
-	if (store__period_end(period) < now_ns + HOUR_NS)
-		return store__period_of(now_ns +
-					STORE__LEASE_DAYS * STORE__DAY_NS);
-	return period;
-}
-
-static int
-wrap_add(struct making *m, const struct store__wrap *wrap)
-{
-	size_t room = m->wraps_room ? 2 * m->wraps_room : 64;
-	void *grown;
-
-	if (m->wraps_count == m->wraps_room) {
-		grown = reallocarray(m->wraps, room, sizeof(*m->wraps));
-		if (!grown)
-			return -ENOMEM;
-		m->wraps = grown;
-		m->wraps_room = room;
-	}
-	m->wraps[m->wraps_count++] = *wrap;
-	return 0;
-}
-
-/** What the backup has of its key. @return 0, else it has none that opens */
-static int
-key_known(struct making *m, const struct store_segment *row,
-	  struct store__wrapped *wrapped, struct store_sealed_key *sealed)
-{
-	int r = store__wrapped_read(&m->backup, row->key_day, row->key_slot,
-				    wrapped);
-
-	return r ? r
-		 : store__unwrap(m->periods, row->key_day, row->key_slot,
-				 wrapped, sealed);
-}
-
-/** Where it lies it may stay, if that is its period, or if it has no better
- * one and this lasts for a day at least. */
-static bool
-period_fits(const struct making *m, uint32_t has, uint32_t wanted)
-{
-	const int64_t now_ns = m->config->now_ns;
-
-	if (has == wanted)
-		return true;
-	return wanted == store__period_of(now_ns +
-					  STORE__LEASE_DAYS * STORE__DAY_NS) &&
-	       has != STORE__PERIOD_NEVER && has < wanted &&
-	       store__period_end(has) > now_ns + STORE__DAY_NS;
-}
-
-/** @return 1: it is taken; 0: it is left out; negative errno */
-static int
-key_take(struct making *m, const struct store_segment *row)
-{
-	struct store__wrap wrap = { .day = row->key_day,
-				    .slot = row->key_slot };
-	struct store__wrapped wrapped;
-	struct store_sealed_key known;
-	bool has = key_known(m, row, &wrapped, &known) == 0;
-	int r = store__keyring_look(m->archive, row->key_day, row->key_slot,
-				    &wrap.sealed);
-
-	if (r != STORE__SLOT_KEY) {
-		if (changed_since(m, row))
-			return 0;
-		if (r < 0 && r != -ENOENT && r != -EBADMSG)
-			return r;
-		damaged(m, row->id,
-			has ? "its key in the archive is gone or damaged; the "
-			      "backup still has it"
-			    : "its key in the archive is gone or damaged");
-		if (!has)
-			return 0;
-		wrap.sealed = known;
-	}
-	wrap.period = period_for(m, row);
-	if (has && memcmp(&known, &wrap.sealed, sizeof(known)) == 0) {
-		if (period_fits(m, wrapped.period, wrap.period))
-			return 1;
-		m->result->rewrapped++;
-	}
-	r = wrap_add(m, &wrap);
-	return r ? r : 1;
-}
-
-/** Is it what the index says, as far as one can tell without its key? */
-static void
-source_check(struct making *m, const struct store_segment *row, int fd)
-{
-	struct store__walk walk;
-	int r = store__walk_file(&walk, fd);
-
-	if (r == 0 && strcmp(walk.header.id, row->id) == 0 &&
-	    walk.chunks == row->chunks && walk.good_bytes == walk.file_bytes &&
-	    memcmp(walk.hash, row->file_hash, STORE_HASH_BYTES) == 0)
-		return;
-	if (store_segment_unheld(row) != STORE_STATE_DAMAGED)
-		damaged(m, row->id,
-			"its file in the archive is not what the index says; "
-			"it is copied as it is");
-}
-
-/** @return 1: copied; 0: it cannot be read; negative errno: nothing else can be
- * written either */
-static int
-file_copy(struct making *m, const struct store_segment *row, int fd,
-	  const char *path, struct store__kept *kept)
-{
-	int r = store__copy_to(&m->backup, fd, m->backup.dir_fd, path,
-			       &kept->bytes, kept->hash);
-
-	/* A bad place on the disk of the archive, or on that of the backup? */
-	if (r == -EIO && store__hash_file(fd, &kept->bytes, kept->hash)) {
-		damaged(m, row->id, "its file in the archive cannot be read");
-		return 0;
-	}
-	if (r)
-		return r;
-	m->result->copied++;
-	m->result->copied_bytes += kept->bytes;
-	m->day_copied = true;
-	source_check(m, row, fd);
-	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	store__backup_step(&m->backup, 1);
-	return 1;
-}
-
-/** One of before that is as it was. */
-static bool
-file_known(const struct making *m, const struct store_segment *row,
-	   const char *path, struct store__kept *kept)
-{
-	const struct store__day_list *lists[] = { &m->before, &m->begun };
-	const struct store__kept *known;
-	struct stat st;
-
-	for (size_t i = 0; i < 2; i++) {
-		known = store__day_find(lists[i], row->id);
-		if (!known || known->scrubs != row->scrubs ||
-		    known->slot != row->key_slot)
-			continue;
-		if (fstatat(m->backup.dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) ||
-		    (uint64_t)st.st_size != known->bytes)
-			continue;
-		*kept = *known;
-		return true;
-	}
-	return false;
-}
-
-/** @return as key_take */
-static int
-file_of_row(struct making *m, const struct store_segment *row,
-	    struct store__kept *kept)
-{
-	char path[STORE__PATH_BYTES];
-	int r, fd;
-
-	store__recording_path(path, row->key_day, row->id, row->scrubs);
-	if (file_known(m, row, path, kept)) {
-		m->result->unchanged_bytes += kept->bytes;
-		return 1;
-	}
-	fd = store__file_open(m->archive->dir_fd, path, O_RDONLY);
-	if (fd == -ENOENT && changed_since(m, row))
-		return 0;
-	if (fd < 0 && store__error_is_ours(fd))
-		return fd;
-	if (fd < 0) {
-		damaged(m, row->id,
-			"its file in the archive is not there, or cannot be "
-			"opened");
-		return 0;
-	}
-	r = file_copy(m, row, fd, path, kept);
-	close(fd);
-	return r;
-}
-
 /* ---- a day -------------------------------------------------------------- */
 
 static int
-list_write(struct making *m)
+list_write(struct store__making *m)
 {
 	char path[STORE__BACKUP_PATH_BYTES];
 	uint8_t hash[STORE_HASH_BYTES];
@@ -424,7 +75,7 @@ list_write(struct making *m)
  * index cannot be read, the backup keeps what it has. Of what was made anew
  * without a part of it, the old file goes. */
 static int
-carry_over(struct making *m)
+carry_over(struct store__making *m)
 {
 	const size_t count = m->day.count;
 	int r = 0;
@@ -440,7 +91,7 @@ carry_over(struct making *m)
 		if (new &&new->scrubs != kept->scrubs)
 			r = store__kept_destroy(&m->backup, kept);
 		memcpy(row.id, kept->id, sizeof(row.id));
-		if (new || changed_since(m, &row))
+		if (new || store__making_changed(m, &row))
 			continue;
 		m->new.recordings++;
 		m->new.bytes += kept->bytes;
@@ -450,7 +101,7 @@ carry_over(struct making *m)
 }
 
 static int
-day_end(struct making *m)
+day_end(struct store__making *m)
 {
 	int r = carry_over(m);
 
@@ -471,7 +122,7 @@ day_end(struct making *m)
 
 /** What an interrupted run had finished of this day. */
 static void
-begun_read(struct making *m, uint32_t day)
+begun_read(struct store__making *m, uint32_t day)
 {
 	char path[STORE__BACKUP_PATH_BYTES], *text;
 	size_t n;
@@ -484,14 +135,15 @@ begun_read(struct making *m, uint32_t day)
 }
 
 static int
-day_begin(struct making *m, uint32_t day)
+day_begin(struct store__making *m, uint32_t day)
 {
 	int r = store__day_read(&m->backup, &m->old, day, &m->before);
 
 	m->list_lost = r != 0;
 	if (r == -EBADMSG) {
-		tell(m, STORE_BACKUP_NOTE, "a list of the last backup",
-		     "it is damaged; its recordings are copied again");
+		store__making_tell(
+		    m, STORE_BACKUP_NOTE, "a list of the last backup",
+		    "it is damaged; its recordings are copied again");
 		r = 0;
 	}
 	if (m->resumed)
@@ -501,7 +153,7 @@ day_begin(struct making *m, uint32_t day)
 }
 
 static int
-row_take(struct making *m, const struct store_segment *row)
+row_take(struct store__making *m, const struct store_segment *row)
 {
 	struct store__kept kept = { .day = row->key_day,
 				    .slot = row->key_slot,
@@ -516,10 +168,10 @@ row_take(struct making *m, const struct store_segment *row)
 	if (r)
 		return r;
 	memcpy(kept.id, row->id, sizeof(kept.id));
-	r = key_take(m, row);
+	r = store__making_key(m, row);
 	if (r <= 0)
 		return r;
-	r = file_of_row(m, row, &kept);
+	r = store__making_file(m, row, &kept);
 	/* Its key is of no use without it. */
 	if (r == 0 && m->wraps_count &&
 	    m->wraps[m->wraps_count - 1].slot == row->key_slot)
@@ -533,7 +185,7 @@ row_take(struct making *m, const struct store_segment *row)
 
 /** Stopped before anything of it was on the disk. */
 static bool
-has_no_file(const struct making *m, const struct store_segment *row)
+has_no_file(const struct store__making *m, const struct store_segment *row)
 {
 	char path[STORE__PATH_BYTES];
 
@@ -547,7 +199,7 @@ has_no_file(const struct making *m, const struct store_segment *row)
 static int
 row_see(void *ctx, const struct store_segment *row)
 {
-	struct making *m = ctx;
+	struct store__making *m = ctx;
 	const struct store_backup_watch *watch = &m->config->watch;
 
 	m->rows++;
@@ -555,8 +207,9 @@ row_see(void *ctx, const struct store_segment *row)
 		watch->progress(watch->ctx, m->rows, m->rows_total);
 	if (row->state == STORE_STATE_RECORDING) {
 		m->new.open++;
-		tell(m, STORE_BACKUP_OPEN, row->id,
-		     "it is being recorded, and comes with the next backup");
+		store__making_tell(
+		    m, STORE_BACKUP_OPEN, row->id,
+		    "it is being recorded, and comes with the next backup");
 		return 0;
 	}
 	if (!row->key_day || row->state == STORE_STATE_PURGED ||
@@ -569,17 +222,17 @@ static int
 row_skipped(void *ctx, const struct store__key *key, int error)
 {
 	char name[STORE__KEY_NAME_BYTES];
-	struct making *m = ctx;
+	struct store__making *m = ctx;
 
 	(void)error;
 	store__key_name(name, key);
-	damaged(m, name, "its row in the index cannot be read");
+	store__making_damaged(m, name, "its row in the index cannot be read");
 	return 0;
 }
 
 /** Days of the last backup of which no row was met: see carry_over. */
 static int
-days_carry(struct making *m)
+days_carry(struct store__making *m)
 {
 	uint32_t day, other;
 	int r = 0;
@@ -603,7 +256,7 @@ days_carry(struct making *m)
 }
 
 static int
-rows_take(struct making *m)
+rows_take(struct store__making *m)
 {
 	MDB_txn *txn;
 	MDB_stat stat;
@@ -626,7 +279,7 @@ rows_take(struct making *m)
 static int
 stray_slot(void *ctx, uint32_t slot)
 {
-	struct making *m = ctx;
+	struct store__making *m = ctx;
 
 	for (size_t i = 0; i < m->day.count; i++)
 		if (m->day.kept[i].slot == slot)
@@ -638,7 +291,7 @@ stray_slot(void *ctx, uint32_t slot)
 /** Of a day what no list has: an interrupted backup copied it, and then it was
  * deleted. */
 static void
-stray_day(struct making *m, const char *path)
+stray_day(struct store__making *m, const char *path)
 {
 	int fd = openat(m->backup.dir_fd, path,
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -666,7 +319,8 @@ stray_day(struct making *m, const char *path)
 
 /** @param depth of folders below "audio" that were gone through */
 static void
-strays_remove(struct making *m, const char *path, uint32_t date, int depth)
+strays_remove(struct store__making *m, const char *path, uint32_t date,
+	      int depth)
 {
 	int fd = openat(m->backup.dir_fd, path,
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -698,7 +352,7 @@ strays_remove(struct making *m, const char *path, uint32_t date, int depth)
 
 /** Files that only the last backup named. */
 static void
-old_remove(struct making *m)
+old_remove(struct store__making *m)
 {
 	for (size_t i = 0; i < m->old.count; i++)
 		if (!store__manifest_find(&m->new, m->old.files[i].path))
@@ -712,7 +366,7 @@ old_remove(struct making *m)
 
 /** Whoever follows it meanwhile is done in a moment. */
 static int
-follow(struct making *m, const struct store__manifest *manifest)
+follow(struct store__making *m, const struct store__manifest *manifest)
 {
 	const struct timespec wait = { .tv_nsec = FOLLOW_WAIT_NS };
 	int r = -EBUSY;
@@ -727,7 +381,7 @@ follow(struct making *m, const struct store__manifest *manifest)
 }
 
 static int
-mark(struct making *m)
+mark(struct store__making *m)
 {
 	int fd;
 
@@ -741,7 +395,7 @@ mark(struct making *m)
 }
 
 static int
-old_take(struct making *m)
+old_take(struct store__making *m)
 {
 	int r = store__manifest_read(&m->backup, &m->old);
 
@@ -759,7 +413,7 @@ old_take(struct making *m)
 }
 
 static int
-copy_open(struct making *m)
+copy_open(struct store__making *m)
 {
 	const struct store_archive_config config = { .map_bytes =
 							 COPY_MAP_BYTES };
@@ -781,7 +435,7 @@ copy_open(struct making *m)
 
 /** Empty: what comes now was deleted behind the ledger of its index. */
 static int
-journal_make(struct making *m)
+journal_make(struct store__making *m)
 {
 	char path[STORE__BACKUP_PATH_BYTES];
 
@@ -790,19 +444,19 @@ journal_make(struct making *m)
 }
 
 static int
-contents_take(struct making *m)
+contents_take(struct store__making *m)
 {
 	char path[STORE__BACKUP_PATH_BYTES];
 	int r = journal_make(m);
 
 	if (r == 0)
-		r = index_take(m);
+		r = store__making_index(m);
 	if (r == 0)
-		r = small_files_take(m);
+		r = store__making_small_files(m);
 	if (r == 0)
 		r = copy_open(m);
 	if (r == 0)
-		r = store_archive_policies(m->archive, policy_take, m);
+		r = store_archive_policies(m->archive, store__making_policy, m);
 	if (r == 0)
 		r = rows_take(m);
 	store_archive_close(&m->copy);
@@ -816,7 +470,7 @@ contents_take(struct making *m)
 }
 
 static int
-manifest_write(struct making *m)
+manifest_write(struct store__making *m)
 {
 	struct timespec now;
 	char *text;
@@ -835,7 +489,7 @@ manifest_write(struct making *m)
 }
 
 static int
-make(struct making *m)
+make(struct store__making *m)
 {
 	int r = store__backup_lock(&m->backup);
 
@@ -869,7 +523,7 @@ store_backup_make(struct store_archive *archive,
 		  const struct store_backup_config *config,
 		  struct store_backup_result *result)
 {
-	struct making *m = calloc(1, sizeof(*m));
+	struct store__making *m = calloc(1, sizeof(*m));
 	int r = m ? 0 : -ENOMEM;
 
 	memset(result, 0, sizeof(*result));

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Keys in a backup: they die with their period. */
+#include "cmd/testing/testing.h"
+#include "store/backup_fixture_priv.h"
+
+static void
+test_period_ends(void **state)
+{
+	const int64_t over_ns = FIXTURE_START_NS + (KEPT_DAYS + 1) * DAY;
+	struct fixture *fx = *state, to;
+	struct store_backup_result result;
+	struct store_segment s[2], now;
+	uint8_t *before, *after;
+	struct said said;
+	char name[512];
+	size_t n;
+
+	fixture_record(fx, &s[0], 0, SHORT_MS);
+	fixture_record(fx, &s[1], 1, SHORT_MS);
+	back_up(fx, &result);
+	assert_int_equal(periods(fx, "backup/periods"), 1);
+	copy_folder(below(fx, "backup"), below(fx, "taken"));
+	/* Over, but what is in it lives: the purge may be late. */
+	follow(fx, over_ns, &result);
+	assert_int_equal(result.periods_ended, 0);
+	/* One is held: it goes into another period, and this one ends. */
+	snprintf(name, sizeof(name), "%s/backup/periods/2019-06-26.period",
+		 fx->home);
+	before = testing_read_file(name, &n);
+	assert_int_equal(link(name, below(fx, "same")), 0);
+	fixture_hold(fx, s[1].id);
+	purge(fx, s[0].id);
+	follow(fx, over_ns + 2 * DAY, &result);
+	assert_int_equal(result.periods_ended, 1);
+	assert_int_equal(result.rewrapped, 1);
+	assert_int_equal(periods(fx, "backup/periods"), 1);
+	after = testing_read_file(below(fx, "same"), &n);
+	assert_null(memmem(after, n, before + 32, 32));
+	free(before);
+	free(after);
+	assert_int_equal(check(fx, &said), 0);
+	restore(fx, &to, &result);
+	expect_sound(&to, s[1].id, &now);
+	restored_remove(&to);
+	/* A copy from before opens nothing with the periods that there are. */
+	copy_folder(below(fx, "backup/periods"), below(fx, "taken/periods"));
+	assert_int_equal(restore_from(fx, "taken", &to, &said, &result), 0);
+	assert_int_equal(result.recordings, 0);
+	assert_int_equal(said.news[STORE_BACKUP_DAMAGED], 2);
+	restored_remove(&to);
+}
+
+/** The backup is in a safe, the keys of its periods are not. */
+static void
+test_periods_apart(void **state)
+{
+	const int64_t over_ns = FIXTURE_START_NS + (KEPT_DAYS + 1) * DAY;
+	struct fixture *fx = *state, to;
+	struct store_backup_result result;
+	struct store_segment s[2];
+	struct said said;
+
+	fixture_record(fx, &s[0], 0, SHORT_MS);
+	fixture_record(fx, &s[1], 2000, SHORT_MS);
+	assert_int_equal(back_up_at(fx, "apart", NOW_NS, &result), 0);
+	assert_string_equal(result.periods, below(fx, "apart"));
+	assert_int_equal(periods(fx, "apart"), 2);
+	assert_int_not_equal(access(below(fx, "backup/periods"), F_OK), 0);
+	/* It remembers. */
+	back_up(fx, &result);
+	assert_int_equal(rename(below(fx, "backup"), below(fx, "safe")), 0);
+	assert_int_equal(store_backup_follow(fx->archive, NULL,
+					     below(fx, "apart"),
+					     over_ns + 5 * DAY, &result),
+			 0);
+	assert_int_equal(result.periods_ended, 0);
+	purge(fx, s[0].id);
+	assert_int_equal(store_backup_follow(fx->archive, NULL,
+					     below(fx, "apart"),
+					     over_ns + 5 * DAY, &result),
+			 0);
+	assert_int_equal(result.periods_ended, 1);
+	assert_int_equal(rename(below(fx, "safe"), below(fx, "backup")), 0);
+	assert_int_equal(restore_from(fx, "backup", &to, &said, &result), 0);
+	assert_int_equal(result.recordings, 1);
+	restored_remove(&to);
+	/* Without them it opens nothing, and says so. */
+	assert_int_equal(rename(below(fx, "apart"), below(fx, "away")), 0);
+	assert_int_equal(restore_from(fx, "backup", &to, &said, &result),
+			 -ENOTDIR);
+	assert_int_equal(back_up_at(fx, NULL, NOW_NS, &result), -ENOTDIR);
+}
+
+/** A keyring that is not there, as on a disk that is not mounted, ends nothing.
+ */
+static void
+test_nothing_mounted(void **state)
+{
+	const int64_t over_ns = FIXTURE_START_NS + (KEPT_DAYS + 3) * DAY;
+	struct fixture *fx = *state, to;
+	struct store_backup_result result;
+	struct store_segment s;
+	struct said said;
+	char keyring[512];
+
+	fixture_record(fx, &s, 0, SHORT_MS);
+	back_up(fx, &result);
+	snprintf(keyring, sizeof(keyring), "%s/keyring", fx->dir);
+	assert_int_equal(rename(keyring, below(fx, "elsewhere")), 0);
+	follow(fx, over_ns, &result);
+	assert_int_equal(result.rewrapped, 1);
+	assert_int_equal(check(fx, &said), 0);
+	/* The backup still has it when the archive does not. */
+	assert_int_equal(mkdir(keyring, 0700), 0);
+	assert_int_equal(back_up_at(fx, NULL, NOW_NS, &result), 0);
+	assert_int_equal(result.damaged, 1);
+	assert_int_equal(result.recordings, 1);
+	restore(fx, &to, &result);
+	expect_sound(&to, s.id, &s);
+	restored_remove(&to);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_period_ends),
+		TEST(test_periods_apart),
+		TEST(test_nothing_mounted),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
