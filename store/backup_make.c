@@ -152,6 +152,16 @@ day_begin(struct store__making *m, uint32_t day)
 	return r;
 }
 
+/** The backup has what the archive has lost. */
+static bool
+is_carried(const struct store__making *m, const struct store_segment *row)
+{
+	const struct store__kept *kept = store__day_find(&m->before, row->id);
+
+	return kept && kept->slot == row->key_slot &&
+	       kept->scrubs == row->scrubs && !store__making_changed(m, row);
+}
+
 static int
 row_take(struct store__making *m, const struct store_segment *row)
 {
@@ -172,9 +182,10 @@ row_take(struct store__making *m, const struct store_segment *row)
 	if (r <= 0)
 		return r;
 	r = store__making_file(m, row, &kept);
-	/* Its key is of no use without it. */
+	/* Its key is of no use without it; the backup may have it. */
 	if (r == 0 && m->wraps_count &&
-	    m->wraps[m->wraps_count - 1].slot == row->key_slot)
+	    m->wraps[m->wraps_count - 1].slot == row->key_slot &&
+	    !is_carried(m, row))
 		m->wraps_count--;
 	if (r <= 0)
 		return r;
@@ -295,59 +306,28 @@ stray_day(struct store__making *m, const char *path)
 {
 	int fd = openat(m->backup.dir_fd, path,
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	const struct store__kept *kept;
-	char id[STORE_SEGMENT_ID_BYTES];
 	struct dirent *entry;
-	uint32_t scrubs;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
 	if (!dir)
 		return;
-	while ((entry = readdir(dir)) != NULL) {
-		if (entry->d_name[0] == '.')
-			continue;
-		kept = NULL;
-		if (store__recording_name_parse(entry->d_name, id, &scrubs) ==
-		    0)
-			kept = store__day_find(&m->day, id);
-		if (!kept || kept->scrubs != scrubs)
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.' &&
+		    !store__day_has_file(&m->day, entry->d_name))
 			(void)unlinkat(fd, entry->d_name, 0);
-	}
 	closedir(dir);
 	(void)!store__wrapped_walk(&m->backup, m->day.day, stray_slot, m);
 }
 
-/** @param depth of folders below "audio" that were gone through */
-static void
-strays_remove(struct store__making *m, const char *path, uint32_t date,
-	      int depth)
+static int
+strays_remove(void *ctx, uint32_t day, const char *path)
 {
-	int fd = openat(m->backup.dir_fd, path,
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	char below[STORE__BACKUP_PATH_BYTES];
-	struct dirent *entry;
-	uint32_t part;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct store__making *m = ctx;
 
-	while (dir && (entry = readdir(dir)) != NULL) {
-		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' ||
-		    snprintf(below, sizeof(below), "%s/%s", path,
-			     entry->d_name) >= (int)sizeof(below))
-			continue;
-		part = date * 100 + (uint32_t)strtoul(entry->d_name, NULL, 10);
-		if (depth < 2) {
-			strays_remove(m, below, depth ? part : part % 10000,
-				      depth + 1);
-			continue;
-		}
-		if (store__day_read(&m->backup, &m->new, part, &m->day) == 0) {
-			m->day.day = part;
-			stray_day(m, below);
-		}
-		store__day_fini(&m->day);
-	}
-	if (dir)
-		closedir(dir);
+	if (store__day_read(&m->backup, &m->new, day, &m->day) == 0)
+		stray_day(m, path);
+	store__day_fini(&m->day);
+	return 0;
 }
 
 /** Files that only the last backup named. */
@@ -497,6 +477,7 @@ make(struct store__making *m)
 		r = mark(m);
 	if (r == 0)
 		r = old_take(m);
+	store__noted_read(&m->backup, &m->noted);
 	if (r == 0)
 		store__generation_remove(&m->backup, m->generation);
 	if (r == 0)
@@ -507,8 +488,9 @@ make(struct store__making *m)
 		return r;
 	store__backup_step(&m->backup, 8);
 	old_remove(m);
+	(void)!store__noted_write(&m->backup, &m->unmended);
 	if (m->resumed)
-		strays_remove(m, "audio", 0, 0);
+		(void)!store__audio_days(m->backup.dir_fd, strays_remove, m);
 	(void)unlinkat(m->backup.dir_fd, RUNNING, 0);
 	m->result->generation = m->new.generation;
 	m->result->recordings = m->new.recordings;
@@ -554,6 +536,8 @@ store_backup_make(struct store_archive *archive,
 	store__manifest_fini(&m->old);
 	store__manifest_fini(&m->new);
 	store__backup_close(&m->backup);
+	store__noted_fini(&m->noted);
+	store__noted_fini(&m->unmended);
 	free(m->wraps);
 	free(m);
 	return r;

@@ -22,6 +22,8 @@ struct store__making {
 	size_t wraps_count, wraps_room;
 	bool day_copied;
 	bool list_lost; /**< that of the last backup cannot be read */
+	struct store__noted noted;    /**< damaged in the backup: copied anew */
+	struct store__noted unmended; /**< ... next time */
 	uint64_t rows, rows_total;
 };
 

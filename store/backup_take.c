@@ -39,7 +39,8 @@ store__making_damaged(struct store__making *m, const char *name,
 
 /* ---- single files ------------------------------------------------------- */
 
-/** Copied, and named in the manifest. @param from_dir of path from */
+/** Copied, and named in the manifest. @param from_dir of path from
+ * @return 0; -EBADMSG: it cannot be read; -ENOENT, -EACCES; -ENOSPC, ... */
 static int
 file_take(struct store__making *m, int from_dir, const char *from,
 	  const char *to)
@@ -82,6 +83,8 @@ store__making_index(struct store__making *m)
 	/* What is read here is what was written. */
 	if (r == 0)
 		r = store__hash_file(fd, &bytes, hash);
+	if (r == -EBADMSG)
+		r = -EIO;
 	close(fd);
 	if (r == 0 && renameat(m->backup.dir_fd, part, m->backup.dir_fd, path))
 		r = -errno;
@@ -90,6 +93,14 @@ store__making_index(struct store__making *m)
 	m->result->index_bytes = bytes;
 	m->result->copied_bytes += bytes;
 	return store__manifest_add(&m->new, path, bytes, hash);
+}
+
+static int
+unreadable(struct store__making *m, const char *name)
+{
+	store__making_damaged(m, name,
+			      "it cannot be read, and is not in the backup");
+	return 0;
 }
 
 int
@@ -105,11 +116,16 @@ store__making_small_files(struct store__making *m)
 		r = file_take(m, m->archive->dir_fd, names[i], path);
 		if (r == -ENOENT && i > 0)
 			r = 0;
+		/* Without the first there is no archive. */
+		if (r == -EBADMSG && i > 0)
+			r = unreadable(m, names[i]);
 	}
 	for (size_t i = 0; r == 0 && i < m->config->files_count; i++) {
 		store__generation_path(path, m->generation,
 				       m->config->files[i].name);
 		r = file_take(m, AT_FDCWD, m->config->files[i].path, path);
+		if (r == -EBADMSG)
+			r = unreadable(m, m->config->files[i].path);
 		if (r == -ENOENT || r == -EACCES) {
 			store__making_tell(
 			    m, STORE_BACKUP_NOTE, m->config->files[i].path,
@@ -120,6 +136,22 @@ store__making_small_files(struct store__making *m)
 	return r;
 }
 
+/** The archive does not have it as it was: the backup keeps what it has. */
+static int
+policy_lost(struct store__making *m, const struct store__listed *known,
+	    const char *path)
+{
+	int r;
+
+	store__making_damaged(m, path, "it cannot be read in the archive");
+	if (!known)
+		return 0;
+	r = store__noted_add(&m->unmended, path);
+	return r ? r
+		 : store__manifest_add(&m->new, path, known->bytes,
+				       known->hash);
+}
+
 int
 store__making_policy(void *ctx, const uint8_t hash[STORE_HASH_BYTES])
 {
@@ -127,18 +159,22 @@ store__making_policy(void *ctx, const uint8_t hash[STORE_HASH_BYTES])
 	const struct store__listed *known;
 	struct store__making *m = ctx;
 	struct stat st;
+	int r;
 
 	store_hex(name, hash, STORE_HASH_BYTES);
 	snprintf(path, sizeof(path), "policy/%s.yaml", name);
 	known = store__manifest_find(&m->old, path);
-	if (known &&
+	if (known && !store__noted_has(&m->noted, path) &&
 	    fstatat(m->backup.dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    (uint64_t)st.st_size == known->bytes) {
 		m->result->unchanged_bytes += known->bytes;
 		return store__manifest_add(&m->new, path, known->bytes,
 					   known->hash);
 	}
-	return file_take(m, m->archive->dir_fd, path, path);
+	r = file_take(m, m->archive->dir_fd, path, path);
+	if (r == -EBADMSG || r == -ENOENT || r == -EIO)
+		r = policy_lost(m, known, path);
+	return r;
 }
 
 /* ---- a recording -------------------------------------------------------- */
@@ -234,7 +270,7 @@ store__making_key(struct store__making *m, const struct store_segment *row)
 	if (r != STORE__SLOT_KEY) {
 		if (store__making_changed(m, row))
 			return 0;
-		if (r < 0 && r != -ENOENT && r != -EBADMSG)
+		if (r < 0 && r != -ENOENT && r != -EBADMSG && r != -EIO)
 			return r;
 		store__making_damaged(
 		    m, row->id,
@@ -256,21 +292,25 @@ store__making_key(struct store__making *m, const struct store_segment *row)
 }
 
 /** Is it what the index says, as far as one can tell without its key? */
-static void
-source_check(struct store__making *m, const struct store_segment *row, int fd)
+static bool
+is_sound(const struct store_segment *row, int fd)
 {
 	struct store__walk walk;
-	int r = store__walk_file(&walk, fd);
 
-	if (r == 0 && strcmp(walk.header.id, row->id) == 0 &&
-	    walk.chunks == row->chunks && walk.good_bytes == walk.file_bytes &&
-	    memcmp(walk.hash, row->file_hash, STORE_HASH_BYTES) == 0)
-		return;
-	if (store_segment_unheld(row) != STORE_STATE_DAMAGED)
-		store__making_damaged(
-		    m, row->id,
-		    "its file in the archive is not what the index says; "
-		    "it is copied as it is");
+	return store__walk_file(&walk, fd) == 0 &&
+	       strcmp(walk.header.id, row->id) == 0 &&
+	       walk.chunks == row->chunks &&
+	       walk.good_bytes == walk.file_bytes &&
+	       memcmp(walk.hash, row->file_hash, STORE_HASH_BYTES) == 0;
+}
+
+/** The next backup looks at the archive again. */
+static int
+try_again(struct store__making *m, const struct store_segment *row,
+	  const char *path, const char *words)
+{
+	store__making_damaged(m, row->id, words);
+	return store__noted_add(&m->unmended, path);
 }
 
 /** @return 1: copied; 0: it cannot be read; negative errno: nothing else can be
@@ -282,24 +322,25 @@ file_copy(struct store__making *m, const struct store_segment *row, int fd,
 	int r = store__copy_to(&m->backup, fd, m->backup.dir_fd, path,
 			       &kept->bytes, kept->hash);
 
-	/* A bad place on the disk of the archive, or on that of the backup? */
-	if (r == -EIO && store__hash_file(fd, &kept->bytes, kept->hash)) {
-		store__making_damaged(m, row->id,
-				      "its file in the archive cannot be read");
-		return 0;
-	}
+	if (r == -EBADMSG)
+		return try_again(m, row, path,
+				 "its file in the archive cannot be read");
 	if (r)
 		return r;
 	m->result->copied++;
 	m->result->copied_bytes += kept->bytes;
 	m->day_copied = true;
-	source_check(m, row, fd);
+	if (store_segment_unheld(row) != STORE_STATE_DAMAGED &&
+	    !is_sound(row, fd))
+		r = try_again(m, row, path,
+			      "its file in the archive is not what the index "
+			      "says; it is copied as it is");
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	store__backup_step(&m->backup, 1);
-	return 1;
+	return r ? r : 1;
 }
 
-/** One of before that is as it was. */
+/** One of before that is as it was, as far as its size tells. */
 static bool
 file_known(const struct store__making *m, const struct store_segment *row,
 	   const char *path, struct store__kept *kept)
@@ -327,10 +368,12 @@ store__making_file(struct store__making *m, const struct store_segment *row,
 		   struct store__kept *kept)
 {
 	char path[STORE__PATH_BYTES];
+	bool known;
 	int r, fd;
 
 	store__recording_path(path, row->key_day, row->id, row->scrubs);
-	if (file_known(m, row, path, kept)) {
+	known = file_known(m, row, path, kept);
+	if (known && !store__noted_has(&m->noted, path)) {
 		m->result->unchanged_bytes += kept->bytes;
 		return 1;
 	}
@@ -339,14 +382,17 @@ store__making_file(struct store__making *m, const struct store_segment *row,
 		return 0;
 	if (fd < 0 && store__error_is_ours(fd))
 		return fd;
-	if (fd < 0) {
-		store__making_damaged(
-		    m, row->id,
-		    "its file in the archive is not there, or cannot be "
-		    "opened");
-		return 0;
-	}
-	r = file_copy(m, row, fd, path, kept);
+	if (fd < 0)
+		return try_again(m, row, path,
+				 "its file in the archive is not there, or "
+				 "cannot be opened");
+	/* Of two that are damaged the backup keeps its own. */
+	if (known && !is_sound(row, fd))
+		r = try_again(m, row, path,
+			      "it is damaged in the backup, and its file in "
+			      "the archive is not what the index says");
+	else
+		r = file_copy(m, row, fd, path, kept);
 	close(fd);
 	return r;
 }
