@@ -50,6 +50,45 @@ test_period_ends(void **state)
 	restored_remove(&to);
 }
 
+static bool
+has_period(const struct fixture *fx, const char *day)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "backup/periods/%s.period", day);
+	return access(below(fx, name), F_OK) == 0;
+}
+
+/** The day on which it has to be gone, though little is left of it. What is
+ * late is not given a week, only what is held. */
+static void
+test_period_of_today(void **state)
+{
+	/* 2019-06-26 23:30 */
+	const int64_t due_ns = FIXTURE_START_NS + KEPT_DAYS * DAY;
+	const int64_t late_ns = due_ns - due_ns % DAY + DAY - DAY / 48;
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s[2];
+	struct said said;
+
+	fixture_record(fx, &s[0], 0, SHORT_MS);
+	fixture_record(fx, &s[1], 1, SHORT_MS);
+	assert_int_equal(back_up_at(fx, NULL, late_ns, &result), 0);
+	assert_int_equal(periods(fx, "backup/periods"), 1);
+	assert_true(has_period(fx, "2019-06-26"));
+	/* Nobody has deleted them. */
+	fixture_hold(fx, s[1].id);
+	assert_int_equal(back_up_at(fx, NULL, late_ns + DAY, &result), 0);
+	assert_true(has_period(fx, "2019-06-27"));
+	assert_true(has_period(fx, "2019-07-04"));
+	purge(fx, s[0].id);
+	follow(fx, late_ns + 2 * DAY, &result);
+	assert_int_equal(periods(fx, "backup/periods"), 1);
+	assert_true(has_period(fx, "2019-07-04"));
+	assert_int_equal(check(fx, &said), 0);
+}
+
 /** The backup is in a safe, the keys of its periods are not. */
 static void
 test_periods_apart(void **state)
@@ -125,6 +164,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_period_ends),
+		TEST(test_period_of_today),
 		TEST(test_periods_apart),
 		TEST(test_nothing_mounted),
 	};

@@ -17,8 +17,6 @@
 
 #include "store/backup_make_priv.h"
 
-#define HOUR_NS (3600 * NS_PER_S)
-
 void
 store__making_tell(const struct store__making *m, enum store_backup_news news,
 		   const char *name, const char *words)
@@ -195,6 +193,16 @@ store__making_changed(const struct store__making *m,
 					   now.scrubs != row->scrubs));
 }
 
+/** Until when what is held is wrapped. */
+static int64_t
+lease_ns(const struct store__making *m)
+{
+	return m->config->now_ns + STORE__LEASE_DAYS * STORE__DAY_NS;
+}
+
+/** The day on which it has to be gone, to its end. What lives longer is held,
+ * and then it is for a while; or somebody is late, and is not given more than
+ * this day. */
 static uint32_t
 period_for(const struct store__making *m, const struct store_segment *row)
 {
@@ -205,10 +213,10 @@ period_for(const struct store__making *m, const struct store_segment *row)
 	if (m->config->due)
 		due_ns = m->config->due(m->config->due_ctx, row);
 	period = store__period_of(due_ns);
-	if (store__period_end(period) < now_ns + HOUR_NS)
-		return store__period_of(now_ns +
-					STORE__LEASE_DAYS * STORE__DAY_NS);
-	return period;
+	if (store__period_end(period) > now_ns)
+		return period;
+	return store__period_of(row->state == STORE_STATE_HELD ? lease_ns(m)
+							       : now_ns);
 }
 
 static int
@@ -241,19 +249,16 @@ key_known(struct store__making *m, const struct store_segment *row,
 				 wrapped, sealed);
 }
 
-/** Where it lies it may stay, if that is its period, or if it has no better
- * one and this lasts for a day at least. */
+/** Where it lies it may stay, if that is its period; or if it is held longer
+ * than it was to be kept, and this lasts for a day at least. */
 static bool
 period_fits(const struct store__making *m, uint32_t has, uint32_t wanted)
 {
-	const int64_t now_ns = m->config->now_ns;
-
 	if (has == wanted)
 		return true;
-	return wanted == store__period_of(now_ns +
-					  STORE__LEASE_DAYS * STORE__DAY_NS) &&
+	return wanted == store__period_of(lease_ns(m)) &&
 	       has != STORE__PERIOD_NEVER && has < wanted &&
-	       store__period_end(has) > now_ns + STORE__DAY_NS;
+	       store__period_end(has) > m->config->now_ns + STORE__DAY_NS;
 }
 
 int
