@@ -537,7 +537,7 @@ create_in(struct store__backup *as, int fd, const char *periods)
 	/* Those of another backup are not taken for ours. */
 	r = periods ? folder_has(periods_fd, &any) : 0;
 	if (r == 0 && periods && any)
-		r = -EEXIST;
+		r = -ENOTEMPTY;
 	if (r == 0)
 		r = identity_write(as, periods_fd,
 				   periods ? periods : PERIODS_USUAL);
@@ -565,40 +565,5 @@ store__backup_create(const char *dir, const char *periods,
 	r = faccessat(fd, IDENTITY, F_OK, 0) == 0 ? 0
 						  : create_in(&as, fd, periods);
 	close(fd);
-	return r;
-}
-
-int
-store_backup_file(const char *dir, const char *name, char **text, size_t *n)
-{
-	const struct store__listed *listed = NULL;
-	char path[STORE__BACKUP_PATH_BYTES];
-	struct store__manifest manifest = { 0 };
-	uint8_t hash[STORE_HASH_BYTES];
-	struct store__backup backup;
-	int r = store__backup_open(&backup, dir, NULL);
-
-	*text = NULL;
-	if (r)
-		return r;
-	r = store__manifest_read(&backup, &manifest);
-	store__generation_path(path, manifest.generation, name);
-	if (r == 0)
-		listed = store__manifest_find(&manifest, path);
-	if (r == 0 && !listed)
-		r = -ENOENT;
-	if (r == 0)
-		r = store__read_all(backup.dir_fd, path, text, n);
-	if (r == 0) {
-		store_hash(hash, *text, *n);
-		if (memcmp(hash, listed->hash, sizeof(hash)) != 0)
-			r = -EBADMSG;
-	}
-	if (r) {
-		free(*text);
-		*text = NULL;
-	}
-	store__manifest_fini(&manifest);
-	store__backup_close(&backup);
 	return r;
 }

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -309,4 +310,57 @@ store__reading_file(struct store__reading *reading,
 	if (to)
 		(void)unlinkat(to_dir, to, 0);
 	return missed(reading, wanted->kept, wanted->name, words);
+}
+
+/* ---- small files -------------------------------------------------------- */
+
+/** @return 0; -ENOENT: the backup has none; -EBADMSG, ... */
+static int
+text_get(const struct store__reading *reading, const char *name, char **text,
+	 size_t *n)
+{
+	const struct store__manifest *manifest = &reading->manifest;
+	const struct store__listed *listed;
+	char path[STORE__BACKUP_PATH_BYTES];
+	uint8_t hash[STORE_HASH_BYTES];
+	int r;
+
+	store__generation_path(path, manifest->generation, name);
+	listed = store__manifest_find(manifest, path);
+	if (!listed)
+		return -ENOENT;
+	r = store__read_all(reading->backup.dir_fd, path, text, n);
+	if (r)
+		return r == -ENOENT ? -EBADMSG : r;
+	store_hash(hash, *text, *n);
+	if (memcmp(hash, listed->hash, sizeof(hash)) == 0)
+		return 0;
+	free(*text);
+	*text = NULL;
+	return -EBADMSG;
+}
+
+int
+store_backup_file(const char *dir, const char *name, char **text, size_t *n,
+		  uint64_t *generation)
+{
+	struct store_backup_result result;
+	struct store__reading reading = { .result = &result };
+	int again, r = store__reading_open(&reading, dir, NULL);
+
+	*text = NULL;
+	*n = 0;
+	if (r == 0)
+		r = -EAGAIN;
+	for (int i = 0; r == -EAGAIN && i < BEGIN_TRIES; i++) {
+		r = store__reading_begin(&reading);
+		if (r)
+			break;
+		r = text_get(&reading, name, text, n);
+		again = r ? store__reading_again(&reading) : 0;
+		r = again ? again : r;
+	}
+	*generation = result.generation;
+	store__reading_close(&reading);
+	return r == -EAGAIN ? -EBUSY : r;
 }

@@ -38,7 +38,8 @@ store__making_damaged(struct store__making *m, const char *name,
 /* ---- single files ------------------------------------------------------- */
 
 /** Copied, and named in the manifest. @param from_dir of path from
- * @return 0; -EBADMSG: it cannot be read; -ENOENT, -EACCES; -ENOSPC, ... */
+ * @return 0; -ENODATA: it is not there; -EBADMSG: it cannot be read; other
+ * errors are those of the backup */
 static int
 file_take(struct store__making *m, int from_dir, const char *from,
 	  const char *to)
@@ -47,8 +48,10 @@ file_take(struct store__making *m, int from_dir, const char *from,
 	uint64_t bytes;
 	int r, fd = openat(from_dir, from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-	if (fd < 0)
+	if (fd < 0 && store__error_is_ours(-errno))
 		return -errno;
+	if (fd < 0)
+		return errno == ENOENT ? -ENODATA : -EBADMSG;
 	r = store__copy_to(&m->backup, fd, m->backup.dir_fd, to, &bytes, hash);
 	close(fd);
 	if (r == 0) {
@@ -101,6 +104,17 @@ unreadable(struct store__making *m, const char *name)
 	return 0;
 }
 
+/** @return -ENODATA */
+static int
+no_archive(struct store__making *m, const char *name)
+{
+	store__making_damaged(
+	    m, name,
+	    "it cannot be read in the archive, and without it "
+	    "nothing could be restored");
+	return -ENODATA;
+}
+
 int
 store__making_small_files(struct store__making *m)
 {
@@ -112,11 +126,13 @@ store__making_small_files(struct store__making *m)
 	for (size_t i = 0; r == 0 && i < sizeof(names) / sizeof(*names); i++) {
 		store__generation_path(path, m->generation, names[i]);
 		r = file_take(m, m->archive->dir_fd, names[i], path);
-		if (r == -ENOENT && i > 0)
+		if (r == -ENODATA && i > 0)
 			r = 0;
-		/* Without the first there is no archive. */
 		if (r == -EBADMSG && i > 0)
 			r = unreadable(m, names[i]);
+		/* Without the first there is no archive. */
+		if (r == -ENODATA || r == -EBADMSG)
+			r = no_archive(m, names[i]);
 	}
 	for (size_t i = 0; r == 0 && i < m->config->files_count; i++) {
 		store__generation_path(path, m->generation,
@@ -124,10 +140,10 @@ store__making_small_files(struct store__making *m)
 		r = file_take(m, AT_FDCWD, m->config->files[i].path, path);
 		if (r == -EBADMSG)
 			r = unreadable(m, m->config->files[i].path);
-		if (r == -ENOENT || r == -EACCES) {
+		if (r == -ENODATA) {
 			store__making_tell(
 			    m, STORE_BACKUP_NOTE, m->config->files[i].path,
-			    "it cannot be read, and is not in the backup");
+			    "it is not there, and not in the backup");
 			r = 0;
 		}
 	}
@@ -170,7 +186,7 @@ store__making_policy(void *ctx, const uint8_t hash[STORE_HASH_BYTES])
 					   known->hash);
 	}
 	r = file_take(m, m->archive->dir_fd, path, path);
-	if (r == -EBADMSG || r == -ENOENT || r == -EIO)
+	if (r == -EBADMSG || r == -ENODATA)
 		r = policy_lost(m, known, path);
 	return r;
 }
@@ -275,6 +291,13 @@ store__making_key(struct store__making *m, const struct store_segment *row)
 	if (r != STORE__SLOT_KEY) {
 		if (store__making_changed(m, row))
 			return 0;
+		if (r == -EACCES || r == -EPERM) {
+			store__making_damaged(
+			    m, row->id,
+			    "this user may not read its key in "
+			    "the archive");
+			return -ENODATA;
+		}
 		if (r < 0 && r != -ENOENT && r != -EBADMSG && r != -EIO)
 			return r;
 		store__making_damaged(
