@@ -71,6 +71,7 @@ struct store_backup_result {
 	uint64_t index_bytes;      /**< ... of this the index, always whole */
 	uint64_t unchanged_bytes;  /**< there, and as it was */
 	uint64_t rewrapped;        /**< went from one period into another */
+	uint64_t keys_mended;      /**< that it had did not open: sealed anew */
 	uint64_t open;             /**< being recorded: come next time */
 	uint64_t damaged;
 	uint64_t deletions;        /**< told to it */

@@ -191,6 +191,19 @@ store__day_find(const struct store__day_list *list, const char *id)
 		       kept_compare);
 }
 
+void
+store__day_remove(struct store__day_list *list, const char *id)
+{
+	const struct store__kept *found = store__day_find(list, id);
+	size_t i;
+
+	if (!found)
+		return;
+	i = (size_t)(found - list->kept);
+	memmove(&list->kept[i], &list->kept[i + 1],
+		(--list->count - i) * sizeof(*list->kept));
+}
+
 bool
 store__day_has_file(const struct store__day_list *list, const char *name)
 {

@@ -91,11 +91,17 @@ carry_over(struct store__making *m)
 		if (new &&new->scrubs != kept->scrubs)
 			r = store__kept_destroy(&m->backup, kept);
 		memcpy(row.id, kept->id, sizeof(row.id));
-		if (new || store__making_changed(m, &row))
+		if (r == 0 && !new)
+			r = store__making_changed(m, &row);
+		if (r < 0 || new)
 			continue;
-		m->new.recordings++;
-		m->new.bytes += kept->bytes;
-		r = store__day_add(&m->day, kept);
+		if (r == 0) {
+			m->new.recordings++;
+			m->new.bytes += kept->bytes;
+			r = store__day_add(&m->day, kept);
+		} else {
+			r = 0;
+		}
 	}
 	return r;
 }
@@ -140,7 +146,7 @@ day_begin(struct store__making *m, uint32_t day)
 	int r = store__day_read(&m->backup, &m->old, day, &m->before);
 
 	m->list_lost = r != 0;
-	if (r == -EBADMSG) {
+	if (r == -EBADMSG || r == -EIO) {
 		store__making_tell(
 		    m, STORE_BACKUP_NOTE, "a list of the last backup",
 		    "it is damaged; its recordings are copied again");
@@ -159,7 +165,8 @@ is_carried(const struct store__making *m, const struct store_segment *row)
 	const struct store__kept *kept = store__day_find(&m->before, row->id);
 
 	return kept && kept->slot == row->key_slot &&
-	       kept->scrubs == row->scrubs && !store__making_changed(m, row);
+	       kept->scrubs == row->scrubs &&
+	       store__making_changed(m, row) == 0;
 }
 
 static int
@@ -330,6 +337,52 @@ strays_remove(void *ctx, uint32_t day, const char *path)
 	return 0;
 }
 
+/** In a folder: what this backup does not name, and is not of its generation.
+ */
+static void
+unnamed_remove(struct store__making *m, const char *folder)
+{
+	int fd = openat(m->backup.dir_fd, folder,
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	char path[STORE__BACKUP_PATH_BYTES];
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.' &&
+		    snprintf(path, sizeof(path), "%s/%s", folder,
+			     entry->d_name) < (int)sizeof(path) &&
+		    !store__manifest_find(&m->new, path))
+			(void)unlinkat(fd, entry->d_name, 0);
+	if (dir)
+		closedir(dir);
+}
+
+/** Of backups that were interrupted: their indexes, and keys of pseudonyms, are
+ * not to stay for ever. */
+static void
+leftovers_remove(struct store__making *m)
+{
+	int fd = openat(m->backup.dir_fd, ".",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	uint64_t generation;
+	char *end;
+
+	while (dir && (entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
+			continue;
+		generation = strtoull(entry->d_name, &end, 10);
+		if (*end == '\0' && generation != m->new.generation)
+			store__generation_remove(&m->backup, generation);
+	}
+	if (dir)
+		closedir(dir);
+	unnamed_remove(m, "days");
+	unnamed_remove(m, "policy");
+}
+
 /** Files that only the last backup named. */
 static void
 old_remove(struct store__making *m)
@@ -489,6 +542,12 @@ make(struct store__making *m)
 	store__backup_step(&m->backup, 8);
 	old_remove(m);
 	(void)!store__noted_write(&m->backup, &m->unmended);
+	/* What was told to the last one in the moment before. */
+	r = follow(m, &m->new);
+	if (r)
+		return r;
+	if (m->resumed)
+		leftovers_remove(m);
 	if (m->resumed)
 		(void)!store__audio_days(m->backup.dir_fd, strays_remove, m);
 	(void)unlinkat(m->backup.dir_fd, RUNNING, 0);

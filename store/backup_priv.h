@@ -108,6 +108,7 @@ void store__day_sort(struct store__day_list *list);
 /** @return NULL: not in it */
 const struct store__kept *store__day_find(const struct store__day_list *list,
 					  const char *id);
+void store__day_remove(struct store__day_list *list, const char *id);
 /** Is this the name of a file that it lists? */
 bool store__day_has_file(const struct store__day_list *list, const char *name);
 void store__day_fini(struct store__day_list *list);

@@ -193,7 +193,7 @@ store__making_policy(void *ctx, const uint8_t hash[STORE_HASH_BYTES])
 
 /* ---- a recording -------------------------------------------------------- */
 
-bool
+int
 store__making_changed(const struct store__making *m,
 		      const struct store_segment *row)
 {
@@ -202,7 +202,7 @@ store__making_changed(const struct store__making *m,
 	int r = store__read_apart(m->archive, &txn);
 
 	if (r)
-		return false;
+		return r;
 	r = store__row_get(m->archive, txn, row->id, &now);
 	mdb_txn_abort(txn);
 	return r == -ENOENT || (r == 0 && (now.state == STORE_STATE_PURGED ||
@@ -277,6 +277,32 @@ period_fits(const struct store__making *m, uint32_t has, uint32_t wanted)
 	       store__period_end(has) > m->config->now_ns + STORE__DAY_NS;
 }
 
+static bool
+is_listed(const struct store__making *m, const struct store_segment *row)
+{
+	const struct store__kept *kept = store__day_find(&m->before, row->id);
+
+	return kept && kept->slot == row->key_slot;
+}
+
+/** Nobody destroys a key but to delete: a row that knows nothing of that is
+ * older than the keys, and does not bring it back. */
+static int
+key_destroyed(struct store__making *m, const struct store_segment *row)
+{
+	const struct store__kept *kept = store__day_find(&m->before, row->id);
+	int r = kept ? store__kept_destroy(&m->backup, kept) : 0;
+
+	store__making_damaged(
+	    m, row->id,
+	    "its key in the archive was destroyed, though the "
+	    "index says nothing of that; the backup does not "
+	    "keep it");
+	if (r == 0 && kept)
+		store__day_remove(&m->before, row->id);
+	return r;
+}
+
 int
 store__making_key(struct store__making *m, const struct store_segment *row)
 {
@@ -289,8 +315,12 @@ store__making_key(struct store__making *m, const struct store_segment *row)
 				    &wrap.sealed);
 
 	if (r != STORE__SLOT_KEY) {
-		if (store__making_changed(m, row))
-			return 0;
+		int changed = store__making_changed(m, row);
+
+		if (changed)
+			return changed < 0 ? changed : 0;
+		if (r == STORE__SLOT_DESTROYED)
+			return key_destroyed(m, row);
 		if (r == -EACCES || r == -EPERM) {
 			store__making_damaged(
 			    m, row->id,
@@ -315,6 +345,9 @@ store__making_key(struct store__making *m, const struct store_segment *row)
 			return 1;
 		m->result->rewrapped++;
 	}
+	/* Its slot, or the key of its period, is damaged or not there. */
+	if (!has && is_listed(m, row))
+		m->result->keys_mended++;
 	r = wrap_add(m, &wrap);
 	return r ? r : 1;
 }
@@ -406,8 +439,11 @@ store__making_file(struct store__making *m, const struct store_segment *row,
 		return 1;
 	}
 	fd = store__file_open(m->archive->dir_fd, path, O_RDONLY);
-	if (fd == -ENOENT && store__making_changed(m, row))
-		return 0;
+	if (fd == -ENOENT) {
+		r = store__making_changed(m, row);
+		if (r)
+			return r < 0 ? r : 0;
+	}
 	if (fd < 0 && store__error_is_ours(fd))
 		return fd;
 	if (fd < 0)

@@ -21,7 +21,7 @@
 #include "store/backup_priv.h"
 #include "store/cases.h"
 
-#define HOLDS_MAX 64
+#define HOLDS_MAX 64 /* at a time */
 /* So often another backup may be finished before one was read. */
 #define RESTORE_TRIES 20
 /* The reason that holds have for ending. */
@@ -59,6 +59,8 @@ keyring_scrap(int dir_fd, const char *name)
 static int
 file_scrap(int dir_fd, const char *name)
 {
+	if (strcmp(name, "pseudonyms") == 0)
+		return keyring_scrap(dir_fd, name);
 	return unlinkat(dir_fd, name, 0) ? -errno : 0;
 }
 
@@ -389,15 +391,19 @@ holds_end(struct store_archive *archive, const char *id, int64_t now_ns,
 				 .reason = HOLD_REASON,
 				 .count = 1,
 				 .ids = ids };
-	struct holding holding = { .count = 0 };
-	int r = store_holds(archive, NULL, id, hold_see, &holding);
+	struct holding holding;
+	int r;
 
 	snprintf(ids[0], sizeof(ids[0]), "%s", id);
 	snprintf(act.actor, sizeof(act.actor), "%s", actor);
-	for (size_t i = 0; r == 0 && i < holding.count; i++) {
-		memcpy(act.of.name, holding.names[i], STORE_CASE_BYTES);
-		r = store_act(archive, &act, failed);
-	}
+	do {
+		holding.count = 0;
+		r = store_holds(archive, NULL, id, hold_see, &holding);
+		for (size_t i = 0; r == 0 && i < holding.count; i++) {
+			memcpy(act.of.name, holding.names[i], STORE_CASE_BYTES);
+			r = store_act(archive, &act, failed);
+		}
+	} while (r == 0 && holding.count == HOLDS_MAX);
 	return r;
 }
 

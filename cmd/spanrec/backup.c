@@ -134,6 +134,13 @@ report(const struct spanrec *spanrec, const char *dir,
 		result->copied, spanrec_plural(result->copied),
 		result->copied_bytes, result->index_bytes,
 		result->unchanged_bytes);
+	if (result->keys_mended)
+		fprintf(out,
+			"%" PRIu64 " key%s in it could not be opened any more, "
+			"and %s sealed anew\n",
+			result->keys_mended,
+			spanrec_plural(result->keys_mended),
+			result->keys_mended == 1 ? "was" : "were");
 	if (result->open)
 		fprintf(out,
 			"%" PRIu64 " being recorded: with the next backup\n",

@@ -307,6 +307,11 @@ if [ "${V:-release}" = release ] && [ -e "$faults" ]; then
 			wc -l)" = $((count - 1)) ]
 		rm -rf new
 	done
+	for part in days/ keys/ periods/; do
+		bad "b5/$part" "a bad place in $part of a backup" 0 backup b5
+		expect "... costs nothing that the archive has" 0 \
+			backup b5 --check
+	done
 	bad "b5/audio/$(date -u -d "10 days ago" +%Y/%m/%d)/$id" \
 		"... is found by a check" 5 backup b5 --check
 	check "... is named" one "$id" "its file cannot be read"
