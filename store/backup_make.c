@@ -108,7 +108,8 @@ day_end(struct store__making *m)
 	if (r == 0 && m->day_copied && syncfs(m->backup.dir_fd))
 		r = -errno;
 	if (r == 0)
-		r = store__wrap_all(m->periods, m->wraps, m->wraps_count);
+		r = store__wrap_all(m->periods, m->archive, m->wraps,
+				    m->wraps_count);
 	m->result->copied_bytes += m->wraps_count * STORE__SLOT_BYTES;
 	m->wraps_count = 0;
 	m->day_copied = false;

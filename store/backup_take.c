@@ -244,6 +244,7 @@ store__making_key(struct store__making *m, const struct store_segment *row)
 		if (!has)
 			return 0;
 		wrap.sealed = known;
+		store__wrap_again(&wrap, &wrapped);
 	}
 	wrap.period = period_for(m, row);
 	if (has && memcmp(&known, &wrap.sealed, sizeof(known)) == 0) {

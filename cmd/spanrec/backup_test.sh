@@ -105,14 +105,19 @@ check "... nor one that signs" [ -z "$(find backup -name 'audit.key')" ]
 check "... and nobody else can read it" [ -z "$(find backup -perm /007 \
 	! -type d)" -a "$(stat -c %a backup)" = 700 ]
 expect "it is whole" 0 backup backup --check
+cksum backup/keys/* backup/periods/* >sums
 expect "nothing is new" 0 backup backup
 check "... and nothing is copied" said "^0 recordings copied"
+check "... nor is any key written" eval \
+	'cksum backup/keys/* backup/periods/* | cmp -s - sums'
 expect "a home that has something" 1 restore backup home
 check "... is left alone" said "not empty"
 expect "a restore" 0 restore backup new
 expect "... without a key verifies what it can" 0 verify --all -q --home new
 cp home/vault.key new/
 expect "... verifies" 0 verify --all -q --home new
+expect "... knows whose its keys are" 0 key list --home new
+check "... of each" eval '! said "not written down"'
 expect "... its ledger fits an anchor from before" 0 \
 	audit verify --anchor anchor --home new
 rm -rf new
