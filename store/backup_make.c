@@ -71,9 +71,20 @@ list_write(struct store__making *m)
 	return r ? r : store__manifest_add(&m->new, path, n, hash);
 }
 
+/** Has the archive a key there, as far as one can tell? */
+static bool
+slot_lives(const struct store__making *m, uint32_t day, uint32_t slot)
+{
+	struct store_sealed_key sealed;
+	int r = store__keyring_look(m->archive, day, slot, &sealed);
+
+	return r != STORE__SLOT_DESTROYED && r != -ENOENT;
+}
+
 /** What the last backup has of this day, and was not met: where a row of the
  * index cannot be read, the backup keeps what it has. Of what was made anew
- * without a part of it, the old file goes. */
+ * without a part of it, the old file goes; and whatever has no key in the
+ * archive any more, also if its certificate cannot be read. */
 static int
 carry_over(struct store__making *m)
 {
@@ -88,11 +99,13 @@ carry_over(struct store__making *m)
 
 		met.count = count;
 		new = store__day_find(&met, kept->id);
-		if (new &&new->scrubs != kept->scrubs)
-			r = store__kept_destroy(&m->backup, kept);
 		memcpy(row.id, kept->id, sizeof(row.id));
-		if (new || store__making_changed(m, &row))
+		if (new || store__making_changed(m, &row)) {
+			if (new ? new->scrubs != kept->scrubs
+				: !slot_lives(m, kept->day, kept->slot))
+				r = store__day_add(&m->gone, kept);
 			continue;
+		}
 		m->new.recordings++;
 		m->new.bytes += kept->bytes;
 		r = store__day_add(&m->day, kept);
@@ -141,6 +154,7 @@ day_begin(struct store__making *m, uint32_t day)
 	int r = store__day_read(&m->backup, &m->old, day, &m->before);
 
 	m->list_lost = r != 0;
+	m->strays |= m->list_lost;
 	if (r == -EBADMSG) {
 		store__making_tell(
 		    m, STORE_BACKUP_NOTE, "a list of the last backup",
@@ -285,12 +299,15 @@ stray_slot(void *ctx, uint32_t slot)
 	for (size_t i = 0; i < m->day.count; i++)
 		if (m->day.kept[i].slot == slot)
 			return 0;
+	if (slot_lives(m, m->day.day, slot))
+		return 0;
 	(void)!store__wrapped_destroy(&m->backup, m->day.day, slot);
 	return 0;
 }
 
 /** Of a day what no list has: an interrupted backup copied it, and then it was
- * deleted. */
+ * deleted; or the list was lost. What the archive has a key of stays: perhaps
+ * its row cannot be read. */
 static void
 stray_day(struct store__making *m, const char *path)
 {
@@ -311,7 +328,10 @@ stray_day(struct store__making *m, const char *path)
 		if (store__recording_name_parse(entry->d_name, id, &scrubs) ==
 		    0)
 			kept = store__day_find(&m->day, id);
-		if (!kept || kept->scrubs != scrubs)
+		if ((!kept || kept->scrubs != scrubs) &&
+		    !slot_lives(
+			m, m->day.day,
+			store__slot_of_file(fd, entry->d_name, m->day.day)))
 			(void)unlinkat(fd, entry->d_name, 0);
 	}
 	closedir(dir);
@@ -387,6 +407,7 @@ mark(struct store__making *m)
 	int fd;
 
 	m->resumed = faccessat(m->backup.dir_fd, RUNNING, F_OK, 0) == 0;
+	m->strays = m->resumed;
 	fd = store__file_open(m->backup.dir_fd, RUNNING, O_WRONLY | O_CREAT);
 	if (fd < 0)
 		return fd;
@@ -396,15 +417,41 @@ mark(struct store__making *m)
 }
 
 static int
+journal_make(struct store__making *m, uint64_t generation)
+{
+	char path[STORE__BACKUP_PATH_BYTES];
+
+	store__generation_path(path, generation, "deletions");
+	return store__write_to(&m->backup, m->backup.dir_fd, path, "", 0);
+}
+
+/** One that was lost is told again all that the ledger has. */
+static int
+journal_keep(struct store__making *m, uint64_t generation)
+{
+	char path[STORE__BACKUP_PATH_BYTES];
+
+	store__generation_path(path, generation, "deletions");
+	return faccessat(m->backup.dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) &&
+		       errno == ENOENT
+		   ? journal_make(m, generation)
+		   : 0;
+}
+
+static int
 old_take(struct store__making *m)
 {
 	int r = store__manifest_read(&m->backup, &m->old);
 
+	/* The first, or nobody knows what the last one had. */
+	m->strays |= r == -ENOENT;
 	if (r == 0)
 		r = store__follows(m->archive, &m->old);
 	if (r == 0)
+		r = journal_keep(m, m->old.generation);
+	if (r == 0)
 		r = follow(m, &m->old);
-	if (r == -ENOENT)
+	if (m->old.generation == 0 && r == -ENOENT)
 		r = 0;
 	m->generation = m->old.generation + 1;
 	m->new.generation = m->generation;
@@ -434,21 +481,12 @@ copy_open(struct store__making *m)
 	return 0;
 }
 
-/** Empty: what comes now was deleted behind the ledger of its index. */
-static int
-journal_make(struct store__making *m)
-{
-	char path[STORE__BACKUP_PATH_BYTES];
-
-	store__generation_path(path, m->generation, "deletions");
-	return store__write_to(&m->backup, m->backup.dir_fd, path, "", 0);
-}
-
 static int
 contents_take(struct store__making *m)
 {
 	char path[STORE__BACKUP_PATH_BYTES];
-	int r = journal_make(m);
+	/* Empty: what comes now was deleted behind the ledger of its index. */
+	int r = journal_make(m, m->generation);
 
 	if (r == 0)
 		r = store__making_index(m);
@@ -489,6 +527,19 @@ manifest_write(struct store__making *m)
 	return r == 0 && fsync(m->backup.dir_fd) ? -errno : r;
 }
 
+/** What only the last one had, now that it holds no more. */
+static int
+gone_destroy(struct store__making *m)
+{
+	int r, error = 0;
+
+	for (size_t i = 0; i < m->gone.count; i++) {
+		r = store__kept_destroy(&m->backup, &m->gone.kept[i]);
+		error = error ? error : r;
+	}
+	return error;
+}
+
 static int
 make(struct store__making *m)
 {
@@ -508,7 +559,10 @@ make(struct store__making *m)
 		return r;
 	store__backup_step(&m->backup, 8);
 	old_remove(m);
-	if (m->resumed)
+	r = gone_destroy(m);
+	if (r)
+		return r;
+	if (m->strays)
 		strays_remove(m, "audio", 0, 0);
 	(void)unlinkat(m->backup.dir_fd, RUNNING, 0);
 	m->result->generation = m->new.generation;
@@ -552,6 +606,7 @@ store_backup_make(struct store_archive *archive,
 	store__day_fini(&m->day);
 	store__day_fini(&m->before);
 	store__day_fini(&m->begun);
+	store__day_fini(&m->gone);
 	store__manifest_fini(&m->old);
 	store__manifest_fini(&m->new);
 	store__backup_close(&m->backup);
