@@ -21,7 +21,7 @@
 #define COPY_BYTES     ((size_t)1 << 20)
 #define TEXT_BYTES_MAX ((off_t)1 << 32)
 #define IDENTITY       "backup"
-#define WORD           "spanrec-backup-1 "
+#define WORD           "spanrec-backup-2 "
 #define PERIODS_WORD   "periods "
 #define PERIODS_USUAL  "periods"
 #define DIR_MODE       0700
@@ -326,7 +326,7 @@ folder_open(const char *path)
 	return fd < 0 ? -errno : fd;
 }
 
-/** "spanrec-backup-1 <id>\nperiods <where>\n" */
+/** "spanrec-backup-2 <id>\nperiods <where>\n" */
 static int
 identity_parse(struct store__backup *backup, const char *text)
 {

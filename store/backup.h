@@ -75,6 +75,9 @@ struct store_backup_result {
 	uint64_t open;             /**< being recorded: come next time */
 	uint64_t damaged;
 	uint64_t deletions;        /**< told to it */
+	uint64_t unlisted;         /**< deletions on days whose list cannot be
+				    * read: by files and certificates */
+	uint64_t mended;           /**< its journal was damaged: from the ledger */
 	uint64_t periods_ended;    /**< whose keys were destroyed */
 	uint64_t gone;             /**< check, restore: of a period that is over */
 	uint64_t missing_entries;  /**< restore: of the ledger, known of */

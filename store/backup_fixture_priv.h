@@ -165,6 +165,35 @@ has_file(const struct fixture *fx, const char *dir,
 	return access(whole, F_OK) == 0;
 }
 
+/** What the backup has of its key. @return as store__wrapped_read */
+static inline int
+slot_of(const struct fixture *fx, const struct store_segment *s)
+{
+	struct store__wrapped wrapped;
+	struct store__backup backup;
+	int r;
+
+	assert_int_equal(store__backup_open(&backup, below(fx, "backup"), NULL),
+			 0);
+	r = store__wrapped_read(&backup, s->key_day, s->key_slot, &wrapped);
+	store__backup_close(&backup);
+	return r;
+}
+
+/** Flip a bit of a file. */
+static inline void
+spoil(const char *path, size_t at)
+{
+	uint8_t *bytes;
+	size_t n;
+
+	bytes = testing_read_file(path, &n);
+	assert_true(at < n);
+	bytes[at] ^= 0x10;
+	testing_write_file(path, bytes, n);
+	free(bytes);
+}
+
 static inline enum store_state
 state_of(struct fixture *fx, const char *id)
 {

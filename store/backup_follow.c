@@ -13,12 +13,19 @@
  * Each step is safe to repeat. Whoever makes an archive of the backup reads the
  * journal, so after 1 nothing of it comes back.
  *
+ * What the backup has of a recording, the list of its day says. Where that
+ * cannot be read, the files of the day say it: their names, and in their
+ * headers their slots. And the certificate says which key went, whatever was
+ * lost. What cannot be done for one deletion keeps neither the others nor the
+ * periods; it is done again the next time, since 3 waits for all of them.
+ *
  * An archive that was made of a backup goes on with a ledger of its own.
  * Entries of the journal have a part of the hash of theirs, and where the
  * ledger does not have that, it is told anew from the backup on.
  */
 #include "store/backup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -31,10 +38,12 @@
 
 #include "store/backup_priv.h"
 
-#define VERSION      1
+#define VERSION      2
 #define ID_AT        24
 #define HASH_AT      64
 #define SCRUBS_AT    80
+#define KEY_DAY_AT   84
+#define KEY_SLOT_AT  88
 #define CHECK_BYTES  16
 #define CHECK_AT     (STORE__DELETION_BYTES - CHECK_BYTES)
 #define JOURNAL_MOST ((off_t)1 << 34)
@@ -42,6 +51,8 @@
 #define ENTRIES_AT_ONCE 1000
 /* So many without a deletion are noted, so that they are not read again. */
 #define NOTED_AFTER 10000
+/* So often a new backup may take the place of the one that is followed. */
+#define MANIFEST_TRIES 3
 
 static const uint8_t magic[4] = "SDEL";
 
@@ -60,6 +71,8 @@ store__deletion_encode(uint8_t bytes[STORE__DELETION_BYTES],
 	memcpy(bytes + ID_AT, d->id, sizeof(d->id));
 	memcpy(bytes + HASH_AT, d->hash, sizeof(d->hash));
 	store__le_put(bytes + SCRUBS_AT, d->scrubs, 4);
+	store__le_put(bytes + KEY_DAY_AT, d->key_day, 4);
+	store__le_put(bytes + KEY_SLOT_AT, d->key_slot, 4);
 	crypto_generichash(bytes + CHECK_AT, CHECK_BYTES, bytes, CHECK_AT, NULL,
 			   0);
 }
@@ -84,6 +97,8 @@ store__deletion_decode(struct store__deletion *d,
 	memcpy(d->id, bytes + ID_AT, sizeof(d->id));
 	memcpy(d->hash, bytes + HASH_AT, sizeof(d->hash));
 	d->scrubs = (uint32_t)store__le_get(bytes + SCRUBS_AT, 4);
+	d->key_day = (uint32_t)store__le_get(bytes + KEY_DAY_AT, 4);
+	d->key_slot = (uint32_t)store__le_get(bytes + KEY_SLOT_AT, 4);
 	if (d->kind != STORE__FOLLOWED &&
 	    store__segment_id_parse(d->id, call, &segment))
 		return -EBADMSG;
@@ -94,7 +109,7 @@ store__deletion_decode(struct store__deletion *d,
  * What a power cut left of entries that were appended together may have holes;
  * what was noted as done has none.
  *
- * @param bytes [n] @return 0, -EBADMSG, -ENOMEM
+ * @param bytes [n] @return 0, -ENOMEM
  */
 static int
 journal_parse(struct store__journal *journal, const uint8_t *bytes, size_t n)
@@ -113,8 +128,7 @@ journal_parse(struct store__journal *journal, const uint8_t *bytes, size_t n)
 			holes = true;
 			continue;
 		}
-		if (holes && next->kind == STORE__FOLLOWED)
-			return -EBADMSG;
+		journal->damaged |= holes && next->kind == STORE__FOLLOWED;
 		journal->count++;
 		if (!holes) {
 			journal->whole++;
@@ -160,6 +174,10 @@ store__journal_read(const struct store__backup *backup, uint64_t generation,
 		return fd == -ENOENT ? -EBADMSG : fd;
 	r = journal_take(fd, journal);
 	close(fd);
+	if (r == 0 && journal->damaged) {
+		store__journal_fini(journal);
+		r = -EBADMSG;
+	}
 	return r;
 }
 
@@ -265,6 +283,9 @@ store__follows(const struct store_archive *archive,
 	r = entry_get(archive, manifest->ledger, &entry);
 	if (r == -ENOENT)
 		return -ESTALE;
+	/* 'audit verify' tells of it. Deletions are to be told all the same. */
+	if (r == -EBADMSG)
+		return 0;
 	if (r == 0 &&
 	    memcmp(entry.hash, manifest->ledger_hash, STORE_HASH_BYTES) != 0)
 		r = -ESTALE;
@@ -295,7 +316,17 @@ struct following {
 	struct store__deletion *news;
 	size_t count, room;
 	struct store__day_list day; /**< read last */
+	bool day_read, day_lost;    /**< it was; it is made of the files */
+	bool mend;                  /**< the journal is damaged */
+	int error;                  /**< the first that kept something */
 };
+
+static void
+keep_error(struct following *f, int r)
+{
+	if (r && !f->error)
+		f->error = r;
+}
 
 static int
 news_add(struct following *f, const struct store__deletion *deletion)
@@ -329,6 +360,7 @@ kind_find(const struct following *f, MDB_txn *txn, const char *action,
 	} else {
 		deletion->kind =
 		    r == -ENOENT ? STORE__FORGOTTEN : STORE__DELETED;
+		deletion->scrubs = r ? 0 : row.scrubs;
 	}
 }
 
@@ -365,6 +397,9 @@ entry_take(struct following *f, MDB_txn *txn, const MDB_val *k,
 		return 0;
 	memcpy(deletion.id, entry.subject, sizeof(deletion.id));
 	kind_find(f, txn, entry.action, &deletion);
+	if (!store__certificate_key(&entry, &deletion.key_day,
+				    &deletion.key_slot))
+		deletion.key_day = deletion.key_slot = 0;
 	return news_add(f, &deletion);
 }
 
@@ -422,33 +457,97 @@ store__kept_destroy(const struct store__backup *backup,
 		    const struct store__kept *kept)
 {
 	int r = store__wrapped_destroy(backup, kept->day, kept->slot);
+	int unlinked = file_unlink(backup, kept->day, kept->id, kept->scrubs);
 
-	if (r == 0 || r == -ENOKEY)
-		r = file_unlink(backup, kept->day, kept->id, kept->scrubs);
+	return r && r != -ENOKEY ? r : unlinked;
+}
+
+uint32_t
+store__slot_of_file(int dir_fd, const char *name, uint32_t day)
+{
+	uint8_t bytes[STORE__HEADER_BYTES];
+	char id[STORE_SEGMENT_ID_BYTES];
+	struct store__header header;
+	uint32_t scrubs;
+	int fd = store__file_open(dir_fd, name, O_RDONLY), r;
+
+	if (fd < 0)
+		return STORE__SLOT_UNKNOWN;
+	r = store__pread(fd, bytes, sizeof(bytes), 0);
+	close(fd);
+	if (r == 0)
+		r = store__header_decode(&header, bytes);
+	if (r || store__recording_name_parse(name, id, &scrubs) ||
+	    header.key_day != day || strcmp(header.id, id) != 0)
+		return STORE__SLOT_UNKNOWN;
+	return header.key_slot;
+}
+
+/** @return 0; -errno: the folder cannot be read */
+static int
+files_list(struct following *f, int dir_fd, DIR *dir)
+{
+	struct store__kept kept = { .day = f->day.day };
+	struct dirent *entry;
+	int r = 0;
+
+	errno = 0;
+	while (r == 0 && (entry = readdir(dir)) != NULL) {
+		if (store__recording_name_parse(entry->d_name, kept.id,
+						&kept.scrubs) == 0) {
+			kept.slot = store__slot_of_file(dir_fd, entry->d_name,
+							kept.day);
+			r = store__day_add(&f->day, &kept);
+		}
+		errno = 0;
+	}
+	store__day_sort(&f->day);
+	return r ? r : -errno;
+}
+
+/** The list of a day made of its files. Those of an interrupted backup are
+ * among them, so there may be several of one recording. */
+static int
+files_read(struct following *f, uint32_t day)
+{
+	char path[STORE__PATH_BYTES];
+	int fd, r;
+	DIR *dir;
+
+	store__recording_path(path, day, "x", 0);
+	*strrchr(path, '/') = '\0';
+	f->day = (struct store__day_list){ .day = day };
+	fd = openat(f->backup->dir_fd, path,
+		    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	r = files_list(f, fd, dir);
+	closedir(dir);
 	return r;
 }
 
-/** What an interrupted backup may have of it, though no list has it: the note
- * that is left in the archive knows its key. */
+/** What the backup has of a day, into f->day. */
 static int
-unlisted_destroy(struct following *f, const struct store__deletion *deletion)
+day_take(struct following *f, uint32_t day)
 {
-	struct store_segment segment;
-	struct store__kept kept = { .day = 0 };
-	MDB_txn *txn;
-	int r = store__read_apart(f->archive, &txn);
+	int r;
 
-	if (r)
-		return r;
-	r = store__row_get(f->archive, txn, deletion->id, &segment);
-	mdb_txn_abort(txn);
-	if (r || segment.state != STORE_STATE_PURGED || !segment.key_day)
-		return r == -ENOENT ? 0 : r;
-	kept.day = segment.key_day;
-	kept.slot = segment.key_slot;
-	kept.scrubs = segment.scrubs;
-	memcpy(kept.id, segment.id, sizeof(kept.id));
-	return store__kept_destroy(f->backup, &kept);
+	if (f->day_read && f->day.day == day)
+		return 0;
+	store__day_fini(&f->day);
+	r = store__day_read(f->backup, f->manifest, day, &f->day);
+	f->day_lost = r != 0;
+	if (r) {
+		store__day_fini(&f->day);
+		r = files_read(f, day);
+	}
+	f->day_read = r == 0;
+	return r;
 }
 
 /** "20190328T..." */
@@ -461,53 +560,95 @@ day_of_id(const char *id)
 	return (uint32_t)strtoul(words, NULL, 10);
 }
 
-static int
+/** What the day has of it: list, or files. */
+static void
+listed_destroy(struct following *f, const struct store__deletion *deletion)
+{
+	const struct store__kept *kept, *end = f->day.kept + f->day.count;
+
+	kept = store__day_find(&f->day, deletion->id);
+	if (!kept)
+		return;
+	while (kept > f->day.kept && strcmp(kept[-1].id, deletion->id) == 0)
+		kept--;
+	for (; kept < end && strcmp(kept->id, deletion->id) == 0; kept++)
+		if (store__deletion_means(deletion, kept))
+			keep_error(f, store__kept_destroy(f->backup, kept));
+}
+
+/** What its certificate says, since an interrupted backup may have of it what
+ * no list has. Of what was there before a scrub the file is not named, and goes
+ * with what is stray. */
+static void
+certified_destroy(struct following *f, const struct store__deletion *deletion)
+{
+	struct store__kept kept = { .day = deletion->key_day,
+				    .slot = deletion->key_slot,
+				    .scrubs = deletion->scrubs };
+	int r;
+
+	if (!deletion->key_day)
+		return;
+	memcpy(kept.id, deletion->id, sizeof(kept.id));
+	if (deletion->kind != STORE__SCRUBBED) {
+		keep_error(f, store__kept_destroy(f->backup, &kept));
+		return;
+	}
+	r = store__wrapped_destroy(f->backup, kept.day, kept.slot);
+	if (r != -ENOKEY)
+		keep_error(f, r);
+}
+
+static void
 destroy(struct following *f, const struct store__deletion *deletion)
 {
-	const uint32_t day = day_of_id(deletion->id);
-	const struct store__kept *kept;
-	int r = 0;
+	int r;
 
 	if (deletion->kind == STORE__FOLLOWED)
-		return 0;
-	if (f->day.day != day) {
-		store__day_fini(&f->day);
-		r = store__day_read(f->backup, f->manifest, day, &f->day);
-	}
-	if (r)
-		return r;
-	kept = store__day_find(&f->day, deletion->id);
-	if (kept && store__deletion_means(deletion, kept))
-		r = store__kept_destroy(f->backup, kept);
-	if (r == 0 && deletion->kind == STORE__DELETED)
-		r = unlisted_destroy(f, deletion);
+		return;
+	r = day_take(f, day_of_id(deletion->id));
+	keep_error(f, r);
+	if (f->day_lost)
+		f->result->unlisted++;
 	if (r == 0)
-		store__backup_step(f->backup, 5);
-	return r;
+		listed_destroy(f, deletion);
+	certified_destroy(f, deletion);
+	store__backup_step(f->backup, 5);
 }
 
 /* ---- the journal -------------------------------------------------------- */
 
+/** Whole, or nothing of it. */
 static int
 append(struct following *f, const struct store__deletion *list, size_t count)
 {
 	uint8_t bytes[STORE__DELETION_BYTES];
+	uint64_t begin, at;
 	struct stat st;
-	uint64_t at;
 	int r = 0;
 
 	if (fstat(f->fd, &st))
 		return -errno;
-	at = (uint64_t)st.st_size;
+	/* One cut short is written over. */
+	begin = (uint64_t)st.st_size / sizeof(bytes) * sizeof(bytes);
+	at = begin;
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		store__deletion_encode(bytes, &list[i]);
 		r = store__pwrite(f->fd, bytes, sizeof(bytes), at);
 		at += sizeof(bytes);
 	}
-	return r == 0 && fdatasync(f->fd) ? -errno : r;
+	if (r == 0 && fdatasync(f->fd))
+		r = -errno;
+	if (r)
+		(void)!ftruncate(f->fd, (off_t)begin);
+	return r;
 }
 
-/** What was told and perhaps not done yet: behind the last note that it was. */
+/**
+ * What was told and perhaps not done yet: behind the last note that it was. In
+ * one that is damaged, nobody knows behind which; it is told anew all that the
+ * ledger has.
+ */
 static int
 journal_resume(struct following *f)
 {
@@ -515,42 +656,97 @@ journal_resume(struct following *f)
 	int r = journal_take(f->fd, &journal);
 	size_t i = journal.count;
 
-	if (r == 0 && ftruncate(f->fd, (off_t)journal.good_bytes))
-		r = -errno;
 	f->from = f->manifest->ledger;
-	while (r == 0 && i > 0 && journal.list[i - 1].kind != STORE__FOLLOWED)
-		r = destroy(f, &journal.list[--i]);
-	if (r == 0 && journal.whole &&
+	f->mend = journal.damaged;
+	if (r == 0 && !f->mend && ftruncate(f->fd, (off_t)journal.good_bytes))
+		r = -errno;
+	while (r == 0 && i > 0 &&
+	       (f->mend || journal.list[i - 1].kind != STORE__FOLLOWED))
+		destroy(f, &journal.list[--i]);
+	if (r == 0 && journal.whole && !f->mend &&
 	    same_entry(f->archive, &journal.list[journal.whole - 1]))
 		f->from = journal.list[journal.whole - 1].number;
 	store__journal_fini(&journal);
 	return r;
 }
 
+/** All that it had is done, and what was lost of it is told again: in place of
+ * that its neighbour stands twice, and it counts as whole. */
 static int
+journal_mend(struct following *f)
+{
+	uint8_t bytes[STORE__DELETION_BYTES], sound[STORE__DELETION_BYTES];
+	struct store__deletion deletion;
+	uint64_t at = 0, holes = 0;
+	int r = 0, found = 0;
+
+	for (; r == 0; at += sizeof(bytes)) {
+		r = store__pread(f->fd, bytes, sizeof(bytes), at);
+		if (r)
+			break;
+		if (store__deletion_decode(&deletion, bytes) == 0) {
+			memcpy(sound, bytes, sizeof(sound));
+			found = 1;
+			for (; holes; holes--)
+				r = store__pwrite(f->fd, sound, sizeof(sound),
+						  at - holes * sizeof(sound));
+		} else if (found) {
+			r = store__pwrite(f->fd, sound, sizeof(sound), at);
+		} else {
+			holes++;
+		}
+	}
+	if (r == -ENODATA)
+		r = 0;
+	return r == 0 && fdatasync(f->fd) ? -errno : r;
+}
+
+static void
 followed(struct following *f)
 {
-	struct store__deletion done = f->last;
+	struct store__deletion done;
 	uint64_t next = f->from + 1;
-	int r;
+	int r, written = 0;
 
 	while ((r = entries_some(f, &next)) > 0)
 		;
-	if (r == 0 && f->count)
-		r = append(f, f->news, f->count);
-	if (r)
-		return r;
+	/* What could be read is told. */
+	keep_error(f, r);
+	if (f->count)
+		written = append(f, f->news, f->count);
 	store__backup_step(f->backup, 4);
-	for (size_t i = 0; r == 0 && i < f->count; i++)
-		r = destroy(f, &f->news[i]);
-	if (r == 0 && f->count && syncfs(f->backup->dir_fd))
-		r = -errno;
+	for (size_t i = 0; i < f->count; i++)
+		destroy(f, &f->news[i]);
+	if (f->count && syncfs(f->backup->dir_fd))
+		keep_error(f, -errno);
+	/* On a disk that was full there is room now. */
+	if (written)
+		written = append(f, f->news, f->count);
+	keep_error(f, written);
+	if (written == 0)
+		f->result->deletions += f->count;
+	if (f->error == 0 && f->mend) {
+		keep_error(f, journal_mend(f));
+		f->result->mended += f->error == 0;
+	}
 	done = f->last;
 	done.kind = STORE__FOLLOWED;
-	if (r == 0 && (f->count || done.number > f->from + NOTED_AFTER))
-		r = append(f, &done, 1);
-	f->result->deletions += f->count;
-	return r;
+	if (f->error == 0 && (f->count || done.number > f->from + NOTED_AFTER))
+		keep_error(f, append(f, &done, 1));
+}
+
+static int
+follow_locked(struct following *f)
+{
+	int r;
+
+	if (flock(f->fd, LOCK_EX | LOCK_NB))
+		return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	r = journal_resume(f);
+	if (r)
+		return r;
+	followed(f);
+	return f->error;
 }
 
 int
@@ -563,24 +759,20 @@ store__follow(struct store__backup *backup, const struct store_archive *archive,
 			       .manifest = manifest,
 			       .result = result };
 	char path[STORE__BACKUP_PATH_BYTES];
-	int r;
+	int r, tended = 0;
 
 	store__generation_path(path, manifest->generation, "deletions");
 	f.fd = store__file_open(backup->dir_fd, path, O_RDWR);
-	if (f.fd < 0)
-		return f.fd == -ENOENT ? -EBADMSG : f.fd;
-	if (flock(f.fd, LOCK_EX | LOCK_NB))
-		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
-	else
-		r = journal_resume(&f);
-	if (r == 0)
-		r = followed(&f);
-	close(f.fd);
+	r = f.fd == -ENOENT ? -EBADMSG : f.fd;
+	if (f.fd >= 0) {
+		r = follow_locked(&f);
+		close(f.fd);
+	}
 	free(f.news);
 	store__day_fini(&f.day);
-	if (r == 0 && backup->periods_fd >= 0)
-		r = store__periods_tend(backup, archive, now_ns, result);
-	return r;
+	if (r != -EBUSY && backup->periods_fd >= 0)
+		tended = store__periods_tend(backup, archive, now_ns, result);
+	return r ? r : tended;
 }
 
 /** Only the keys of periods can be reached. */
@@ -600,12 +792,33 @@ follow_periods(struct store_archive *archive, const char *path, int64_t now_ns,
 	return r;
 }
 
+/** @return as store_backup_follow; -EAGAIN: meanwhile there is a newer one, and
+ * what this one had may be gone for that */
+static int
+follow_one(struct store__backup *backup, const struct store_archive *archive,
+	   int64_t now_ns, struct store_backup_result *result)
+{
+	struct store__manifest manifest = { 0 }, newer = { 0 };
+	int r = store__manifest_read(backup, &manifest);
+
+	if (r == 0)
+		r = store__follows(archive, &manifest);
+	if (r == 0)
+		r = store__follow(backup, archive, &manifest, now_ns, result);
+	if ((r || result->unlisted) &&
+	    store__manifest_read(backup, &newer) == 0 &&
+	    newer.generation > manifest.generation && manifest.generation)
+		r = -EAGAIN;
+	store__manifest_fini(&manifest);
+	store__manifest_fini(&newer);
+	return r;
+}
+
 int
 store_backup_follow(struct store_archive *archive, const char *dir,
 		    const char *periods, int64_t now_ns,
 		    struct store_backup_result *result)
 {
-	struct store__manifest manifest = { 0 };
 	struct store__backup backup;
 	int r;
 
@@ -615,12 +828,11 @@ store_backup_follow(struct store_archive *archive, const char *dir,
 	r = store__backup_open(&backup, dir, periods);
 	if (r)
 		return r;
-	r = store__manifest_read(&backup, &manifest);
-	if (r == 0)
-		r = store__follows(archive, &manifest);
-	if (r == 0)
-		r = store__follow(&backup, archive, &manifest, now_ns, result);
-	store__manifest_fini(&manifest);
+	r = -EAGAIN;
+	for (int i = 0; r == -EAGAIN && i < MANIFEST_TRIES; i++) {
+		result->unlisted = 0;
+		r = follow_one(&backup, archive, now_ns, result);
+	}
 	store__backup_close(&backup);
 	return r;
 }

@@ -4,6 +4,60 @@
 #include "store/backup_fixture_priv.h"
 #include "store/cases.h"
 
+#include <signal.h>
+#include <sys/resource.h>
+
+static void
+discard(struct fixture *fx, const char *id)
+{
+	assert_int_equal(store_discard(fx->archive, id, NOW_NS, "spanrecd",
+				       "opt-out", "opt-out"),
+			 0);
+}
+
+/** Neither key nor file. */
+static void
+expect_gone(const struct fixture *fx, const struct store_segment *s)
+{
+	assert_int_equal(slot_of(fx, s), -ENOKEY);
+	assert_false(has_file(fx, "backup", s));
+}
+
+static void
+expect_kept(const struct fixture *fx, const struct store_segment *s)
+{
+	assert_int_equal(slot_of(fx, s), 0);
+	assert_true(has_file(fx, "backup", s));
+}
+
+static void
+lose_lists(const struct fixture *fx)
+{
+	char command[600];
+
+	snprintf(command, sizeof(command), "rm '%s'/*",
+		 below(fx, "backup/days"));
+	assert_int_equal(system(command), 0);
+}
+
+/** Half of a row, of an entry of the ledger. */
+static void
+lose_row(struct fixture *fx, const struct store_segment *s)
+{
+	struct store__key key = fixture_key(s);
+
+	fixture_index_set(fx, fx->archive->tables.segments, &key, "half", 4);
+}
+
+static void
+lose_entry(struct fixture *fx, uint64_t number)
+{
+	struct store__key key = { .bytes = 8 };
+
+	store__be_put(key.data, number, 8);
+	fixture_index_set(fx, fx->archive->tables.ledger, &key, "half", 4);
+}
+
 static void
 test_deleted(void **state)
 {
@@ -218,8 +272,391 @@ test_journal(void **state)
 	/* Damaged in the middle, nobody knows what it said. */
 	testing_write_file(path, bytes, n);
 	assert_int_equal(store__journal_read(&backup, 1, &journal), -EBADMSG);
+	/* ... but the ledger: it is told all of it again. */
+	follow(fx, NOW_NS, &result);
+	assert_int_equal(result.mended, 1);
+	assert_int_equal(result.deletions, 3);
+	assert_int_equal(store__journal_read(&backup, 1, &journal), 0);
+	store__journal_sort(&journal);
+	for (unsigned i = 0; i < 3; i++) {
+		struct store__kept kept = { .day = s[i].key_day };
+
+		memcpy(kept.id, s[i].id, sizeof(kept.id));
+		assert_true(store__journal_means(&journal, &kept));
+	}
+	store__journal_fini(&journal);
+	follow(fx, NOW_NS, &result);
+	assert_int_equal(result.mended + result.deletions, 0);
+	/* The first ones are lost. */
+	bytes[10] ^= 1;
+	testing_write_file(path, bytes, n);
+	follow(fx, NOW_NS, &result);
+	assert_int_equal(result.mended, 1);
+	assert_int_equal(store__journal_read(&backup, 1, &journal), 0);
+	store__journal_fini(&journal);
 	store__backup_close(&backup);
 	free(bytes);
+}
+
+/* ---- what is lost keeps no deletion ---------------------------------------
+ */
+
+/** One of a day keeps neither the others nor those of other days. */
+static void
+test_list_damaged(void **state)
+{
+	struct fixture *fx = *state, to;
+	struct store_backup_result result;
+	struct store_segment s[5], now;
+	struct said said;
+
+	for (unsigned i = 0; i < 5; i++)
+		fixture_record(fx, &s[i], i < 4 ? i : 2000, SHORT_MS);
+	back_up(fx, &result);
+	spoil(below(fx, "backup/days/2019-03-28.1"), 40);
+	purge(fx, s[0].id);
+	purge(fx, s[1].id);
+	purge(fx, s[4].id);
+	follow(fx, NOW_NS, &result);
+	assert_int_equal(result.deletions, 3);
+	assert_int_equal(result.unlisted, 2);
+	expect_gone(fx, &s[0]);
+	expect_gone(fx, &s[1]);
+	expect_gone(fx, &s[4]);
+	/* It was done, and not even a note is left of the next. */
+	discard(fx, s[2].id);
+	follow(fx, NOW_NS, &result);
+	assert_int_equal(result.deletions, 1);
+	expect_gone(fx, &s[2]);
+	expect_kept(fx, &s[3]);
+	back_up(fx, &result);
+	assert_int_equal(check(fx, &said), 0);
+	restore(fx, &to, &result);
+	assert_int_equal(result.recordings, 1);
+	expect_sound(&to, s[3].id, &now);
+	restored_remove(&to);
+}
+
+/** Of a part that was taken out, the files say which is meant. */
+static void
+test_list_damaged_scrubbed(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s, other, new;
+
+	fixture_record(fx, &s, 1, LONG_MS);
+	fixture_record(fx, &other, 2, SHORT_MS);
+	back_up(fx, &result);
+	lose_lists(fx);
+	assert_int_equal(propose(fx, &s, 1), 0);
+	assert_int_equal(agree(fx, s.id, &bob), 0);
+	follow(fx, NOW_NS, &result);
+	assert_int_equal(result.unlisted, 1);
+	expect_gone(fx, &s);
+	expect_kept(fx, &other);
+	back_up(fx, &result);
+	assert_int_equal(store_segment_get(fx->archive, s.id, &new), 0);
+	expect_kept(fx, &new);
+	/* The new one is not what was meant. */
+	lose_lists(fx);
+	purge(fx, other.id);
+	follow(fx, NOW_NS, &result);
+	expect_gone(fx, &other);
+	expect_kept(fx, &new);
+}
+
+/** ... and if its file is lost as well, the certificate says which key. */
+static void
+test_scrubbed_lost(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	char path[STORE__PATH_BYTES], whole[768];
+	struct store_segment s;
+
+	fixture_record(fx, &s, 1, LONG_MS);
+	back_up(fx, &result);
+	lose_lists(fx);
+	store__recording_path(path, s.key_day, s.id, 0);
+	snprintf(whole, sizeof(whole), "%s/backup/%s", fx->home, path);
+	assert_int_equal(unlink(whole), 0);
+	assert_int_equal(propose(fx, &s, 1), 0);
+	assert_int_equal(agree(fx, s.id, &bob), 0);
+	assert_int_equal(slot_of(fx, &s), 0);
+	follow(fx, NOW_NS, &result);
+	expect_gone(fx, &s);
+}
+
+static void
+test_certificates(void **state)
+{
+	static const struct {
+		const char *action, *detail;
+		uint32_t slot; /**< 0: none */
+	} of[] = {
+		{ "purge", "key 20190328/5 overwritten, file removed: key 1/2",
+		  5 },
+		{ "purge",
+		  "its key was not there (20190328/6), file removed: due", 6 },
+		{ "purge", "there was no recording: key 20190328/7", 0 },
+		{ "purge", "key 0/7 overwritten", 0 },
+		{ "purge", "", 0 },
+		{ "scrub",
+		  "proposed by ann: 4.000 s to 6.000 s, both sides, old key "
+		  "20190328/8 overwritten, old file removed: x, its key was "
+		  "not there, 20190328/9",
+		  8 },
+		{ "scrub",
+		  "proposed by ann: 4.000 s to 6.000 s, left side, its key was "
+		  "not there, 20190328/9, old file removed: x, old key "
+		  "20190328/8",
+		  9 },
+		{ "scrub", "proposed by key 20190328/8: 4.000 s", 0 },
+	};
+	struct store_ledger_entry entry = { .number = 1 };
+	uint32_t day, slot;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(of) / sizeof(*of); i++) {
+		snprintf(entry.action, sizeof(entry.action), "%s",
+			 of[i].action);
+		snprintf(entry.detail, sizeof(entry.detail), "%s",
+			 of[i].detail);
+		day = slot = 0;
+		assert_int_equal(store__certificate_key(&entry, &day, &slot),
+				 of[i].slot != 0);
+		if (of[i].slot) {
+			assert_int_equal(day, 20190328);
+			assert_int_equal(slot, of[i].slot);
+		}
+	}
+}
+
+/** The list, the row, and what the file says: the certificate is left. */
+static void
+test_all_lost(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s[4];
+	char path[STORE__PATH_BYTES], whole[768];
+
+	for (unsigned i = 0; i < 4; i++)
+		fixture_record(fx, &s[i], i, SHORT_MS);
+	back_up(fx, &result);
+	lose_lists(fx);
+	purge(fx, s[0].id);
+	lose_row(fx, &s[0]);
+	purge(fx, s[1].id);
+	lose_row(fx, &s[1]);
+	store__recording_path(path, s[1].key_day, s[1].id, 0);
+	snprintf(whole, sizeof(whole), "%s/backup/%s", fx->home, path);
+	spoil(whole, 0);
+	/* The file is gone, and only the key is left of it. */
+	purge(fx, s[2].id);
+	lose_row(fx, &s[2]);
+	store__recording_path(path, s[2].key_day, s[2].id, 0);
+	snprintf(whole, sizeof(whole), "%s/backup/%s", fx->home, path);
+	assert_int_equal(unlink(whole), 0);
+	follow(fx, NOW_NS, &result);
+	assert_int_equal(result.deletions, 3);
+	for (unsigned i = 0; i < 3; i++)
+		expect_gone(fx, &s[i]);
+	expect_kept(fx, &s[3]);
+}
+
+/** A backup that cannot be reached is told by the next one, whatever was lost
+ * meanwhile: the ledger remembers. */
+static void
+test_unreachable(void **state)
+{
+	struct fixture *fx = *state, to;
+	struct store_backup_result result;
+	struct store_segment s[4];
+	struct said said;
+
+	for (unsigned i = 0; i < 4; i++)
+		fixture_record(fx, &s[i], i, SHORT_MS);
+	back_up(fx, &result);
+	assert_int_equal(rename(below(fx, "backup"), below(fx, "away")), 0);
+	purge(fx, s[0].id);
+	lose_row(fx, &s[0]);
+	discard(fx, s[1].id);
+	assert_int_equal(store_backup_follow(fx->archive, below(fx, "backup"),
+					     NULL, NOW_NS, &result),
+			 -ENOENT);
+	/* Opened again: nothing of it is only in memory. */
+	store_archive_close(&fx->archive);
+	fixture_open(fx);
+	purge(fx, s[2].id);
+	assert_int_equal(rename(below(fx, "away"), below(fx, "backup")), 0);
+	lose_lists(fx);
+	back_up(fx, &result);
+	assert_int_equal(result.deletions, 3);
+	for (unsigned i = 0; i < 3; i++)
+		expect_gone(fx, &s[i]);
+	expect_kept(fx, &s[3]);
+	assert_int_equal(check(fx, &said), 0);
+	restore(fx, &to, &result);
+	assert_int_equal(result.recordings, 1);
+	assert_int_equal(state_of(&to, s[3].id), STORE_STATE_STORED);
+	restored_remove(&to);
+}
+
+/** A certificate that cannot be read names nothing: the next backup sees that
+ * the key in the archive is destroyed. */
+static void
+test_certificate_lost(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_ledger_entry entry = { .action = "play" };
+	struct store_segment s[3];
+
+	for (unsigned i = 0; i < 3; i++)
+		fixture_record(fx, &s[i], i, SHORT_MS);
+	back_up(fx, &result);
+	purge(fx, s[0].id);
+	assert_int_equal(store_ledger_append(fx->archive, &entry), 0);
+	lose_entry(fx, store_ledger_number(fx->archive) - 1);
+	follow(fx, NOW_NS, &result);
+	assert_int_equal(result.deletions, 0);
+	back_up(fx, &result);
+	expect_gone(fx, &s[0]);
+	expect_kept(fx, &s[1]);
+	expect_kept(fx, &s[2]);
+}
+
+/** The list as well: what no list has goes, if the archive has no key of it;
+ * what it has one of stays, though its row cannot be read. */
+static void
+test_strays(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_ledger_entry entry = { .action = "play" };
+	struct store_segment s[3];
+
+	for (unsigned i = 0; i < 3; i++)
+		fixture_record(fx, &s[i], i, SHORT_MS);
+	back_up(fx, &result);
+	purge(fx, s[0].id);
+	assert_int_equal(store_ledger_append(fx->archive, &entry), 0);
+	lose_entry(fx, store_ledger_number(fx->archive) - 1);
+	lose_row(fx, &s[1]);
+	lose_lists(fx);
+	back_up(fx, &result);
+	expect_gone(fx, &s[0]);
+	expect_kept(fx, &s[1]);
+	expect_kept(fx, &s[2]);
+}
+
+/** ... nor is the one up to which the backup knows the ledger needed. */
+static void
+test_head_lost(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_ledger_entry entry = { .action = "play" };
+	struct store_segment s;
+
+	fixture_record(fx, &s, 1, SHORT_MS);
+	assert_int_equal(store_ledger_append(fx->archive, &entry), 0);
+	back_up(fx, &result);
+	assert_int_equal(store_ledger_append(fx->archive, &entry), 0);
+	lose_entry(fx, store_ledger_number(fx->archive) - 1);
+	purge(fx, s.id);
+	follow(fx, NOW_NS, &result);
+	assert_int_equal(result.deletions, 1);
+	expect_gone(fx, &s);
+	back_up(fx, &result);
+}
+
+/** Without its journal nothing can be told to it before the next backup. */
+static void
+test_journal_lost(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s;
+
+	fixture_record(fx, &s, 1, SHORT_MS);
+	back_up(fx, &result);
+	assert_int_equal(unlink(below(fx, "backup/1/deletions")), 0);
+	purge(fx, s.id);
+	assert_int_equal(store_backup_follow(fx->archive, below(fx, "backup"),
+					     NULL, NOW_NS, &result),
+			 -EBADMSG);
+	back_up(fx, &result);
+	assert_int_equal(result.deletions, 1);
+	expect_gone(fx, &s);
+}
+
+/** A journal that cannot be written: the key goes all the same, and it is told
+ * when it can. */
+static void
+test_journal_full(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s[6];
+	struct rlimit before, small;
+
+	for (unsigned i = 0; i < 6; i++)
+		fixture_record(fx, &s[i], i, SHORT_MS);
+	back_up(fx, &result);
+	assert_int_equal(s[0].key_slot, 0);
+	for (unsigned i = 1; i < 6; i++)
+		purge(fx, s[i].id);
+	follow(fx, NOW_NS, &result);
+	purge(fx, s[0].id);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	small = before;
+	small.rlim_cur = 6 * STORE__DELETION_BYTES + 10;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	assert_int_equal(store_backup_follow(fx->archive, below(fx, "backup"),
+					     NULL, NOW_NS, &result),
+			 -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	assert_int_equal(result.deletions, 0);
+	expect_gone(fx, &s[0]);
+	follow(fx, NOW_NS, &result);
+	assert_int_equal(result.deletions, 1);
+}
+
+/** What cannot be done for one is done again, and keeps no other. */
+static void
+test_one_fails(void **state)
+{
+	const int64_t over_ns = FIXTURE_START_NS + (KEPT_DAYS + 3) * DAY;
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s[2];
+	char keys[512];
+
+	fixture_record(fx, &s[0], 0, SHORT_MS);
+	fixture_record(fx, &s[1], 2000, SHORT_MS);
+	back_up(fx, &result);
+	/* Something else in the place of the keys of a day. */
+	snprintf(keys, sizeof(keys), "%s",
+		 below(fx, "backup/keys/2019-03-28.keys"));
+	assert_int_equal(rename(keys, below(fx, "keys")), 0);
+	assert_int_equal(mkdir(keys, 0700), 0);
+	purge(fx, s[0].id);
+	purge(fx, s[1].id);
+	assert_true(store_backup_follow(fx->archive, below(fx, "backup"), NULL,
+					over_ns, &result) < 0);
+	assert_int_equal(result.deletions, 2);
+	assert_int_equal(result.periods_ended, 2);
+	assert_false(has_file(fx, "backup", &s[0]));
+	expect_gone(fx, &s[1]);
+	assert_int_equal(rmdir(keys), 0);
+	assert_int_equal(rename(below(fx, "keys"), keys), 0);
+	assert_int_equal(slot_of(fx, &s[0]), 0);
+	follow(fx, over_ns, &result);
+	expect_gone(fx, &s[0]);
 }
 
 int
@@ -231,6 +668,18 @@ main(void)
 		TEST(test_scrubbed_meanwhile),
 		TEST(test_restored_goes_on),
 		TEST(test_journal),
+		TEST(test_list_damaged),
+		TEST(test_list_damaged_scrubbed),
+		TEST(test_scrubbed_lost),
+		cmocka_unit_test(test_certificates),
+		TEST(test_all_lost),
+		TEST(test_unreachable),
+		TEST(test_certificate_lost),
+		TEST(test_strays),
+		TEST(test_head_lost),
+		TEST(test_journal_lost),
+		TEST(test_journal_full),
+		TEST(test_one_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

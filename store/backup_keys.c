@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Keys in a backup. A slot of the archive is a file key sealed to the
- * recipients; in a backup that is sealed once more, with the key of the period
+ * recipients; in a backup that, and whose each copy is, is sealed once more,
+ * with the key of the period
  * in which the recording has to be gone: a day in UTC. The key of a period lies
  * in a file, with the list of slots that need it. When the day is over and
  * the archive has destroyed all of these, the key is overwritten and its file
@@ -11,6 +12,14 @@
  * key goes while something that lives needs it. That a slot is not there does
  * not say that it is dead: only a slot of the archive that is marked as
  * destroyed does. A disk that is not mounted ends no period.
+ *
+ * A backup that is made reads keys, and writes them a while later; meanwhile
+ * others destroy some in the archive and here, or end a period. So who writes
+ * looks at the archive once more, under a lock on the file of the slots that
+ * who destroys takes as well; and under one on the file of the period, without
+ * which it is not ended. Whoever wants both has that of the period first. What
+ * is deleted after that look has its entry in the ledger after it, and whoever
+ * follows that finds the slot.
  */
 #include "store/backup.h"
 
@@ -21,35 +30,43 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/backup_priv.h"
 
 /* A slot: magic 4, version, state, recipients, 0, day 4, slot 4, period 4, 0 4,
- * nonce 24, sealed keys and tag; at the end a check, as in a keyring. */
-#define VERSION     1
+ * nonce 24, sealed keys, fingerprints and tag; at the end a check, as in a
+ * keyring. */
+#define VERSION     2
 #define NONCE_AT    24
 #define NONCE_BYTES crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define TEXT_AT     (NONCE_AT + NONCE_BYTES)
-#define CHECK_BYTES 16
+#define CHECK_BYTES STORE_SLOT_CHECK_BYTES
 #define CHECK_AT    (STORE__SLOT_BYTES - CHECK_BYTES)
 #define AD_BYTES    (NONCE_AT + STORE__BACKUP_ID_BYTES)
+/* For each recipient. */
+#define ONE_BYTES ((size_t)STORE_SEALED_KEY_BYTES + STORE_FINGERPRINT_BYTES)
+/* Beside who writes a slot, it may be met half written. */
+#define READ_AGAIN 3
 
 enum { STATE_KEY = 1, STATE_DESTROYED = 2 };
 
 /* A period: magic 4, version, 0 3, day 4, 0 4, id of the backup 16, key 32; at
  * the end of 512 bytes a check. Then members, 8 bytes each: day and slot. */
-#define PERIOD_BYTES  512
-#define PERIOD_ID_AT  16
-#define PERIOD_KEY_AT 32
-#define MEMBER_BYTES  8
-#define NAME_BYTES    32
+#define PERIOD_VERSION 1
+#define PERIOD_BYTES   512
+#define PERIOD_ID_AT   16
+#define PERIOD_KEY_AT  32
+#define MEMBER_BYTES   8
+#define NAME_BYTES     48
+/* So often somebody else may end it before we have it. */
+#define PERIOD_TRIES 100
 
 static const uint8_t slot_magic[4] = "SBAK", period_magic[4] = "SPER";
 
-_Static_assert(TEXT_AT + STORE_RECIPIENTS_MAX * STORE_SEALED_KEY_BYTES +
-		       STORE__TAG_BYTES <=
+_Static_assert(TEXT_AT + STORE_RECIPIENTS_MAX * ONE_BYTES + STORE__TAG_BYTES <=
 		   CHECK_AT,
 	       "the keys of all recipients fit a slot");
 
@@ -130,26 +147,44 @@ check_right(const uint8_t *bytes)
 	return memcmp(check, bytes + CHECK_AT, CHECK_BYTES) == 0;
 }
 
+/** @return 0; -EBADMSG: its bytes are not what was written; -EPROTO, -ESTALE:
+ * they are, and it is of a newer version, or of another backup */
 static int
 period_decode(struct store__period *period, const uint8_t bytes[PERIOD_BYTES],
 	      const struct store__backup *backup, uint32_t day)
 {
 	if (!check_right(bytes) ||
-	    memcmp(bytes, period_magic, sizeof(period_magic)) != 0 ||
-	    bytes[4] != VERSION || store__le_get(bytes + 8, 4) != day ||
-	    memcmp(bytes + PERIOD_ID_AT, backup->id, sizeof(backup->id)) != 0)
+	    memcmp(bytes, period_magic, sizeof(period_magic)) != 0)
 		return -EBADMSG;
+	if (bytes[4] != PERIOD_VERSION)
+		return -EPROTO;
+	if (store__le_get(bytes + 8, 4) != day ||
+	    memcmp(bytes + PERIOD_ID_AT, backup->id, sizeof(backup->id)) != 0)
+		return -ESTALE;
 	period->day = day;
 	period->used = true;
 	memcpy(period->key, bytes + PERIOD_KEY_AT, sizeof(period->key));
 	return 0;
 }
 
+/** @param fd of its file */
+static int
+period_read(struct store__period *period, int fd,
+	    const struct store__backup *backup, uint32_t day)
+{
+	uint8_t bytes[PERIOD_BYTES];
+	int r = store__pread(fd, bytes, sizeof(bytes), 0);
+
+	if (r == 0)
+		r = period_decode(period, bytes, backup, day);
+	sodium_memzero(bytes, sizeof(bytes));
+	return r == -ENODATA || r == -EIO ? -EBADMSG : r;
+}
+
 static int
 period_load(struct store__period *period, const struct store__backup *backup,
 	    uint32_t day)
 {
-	uint8_t bytes[PERIOD_BYTES];
 	char name[NAME_BYTES];
 	int fd, r;
 
@@ -159,38 +194,61 @@ period_load(struct store__period *period, const struct store__backup *backup,
 	fd = store__file_open(backup->periods_fd, name, O_RDONLY);
 	if (fd < 0)
 		return fd;
-	r = store__pread(fd, bytes, sizeof(bytes), 0);
+	r = period_read(period, fd, backup, day);
 	close(fd);
-	if (r == 0)
-		r = period_decode(period, bytes, backup, day);
-	sodium_memzero(bytes, sizeof(bytes));
-	return r == -ENODATA ? -EBADMSG : r;
+	/* Whatever it is, it opens nothing here. */
+	return r == -EPROTO || r == -ESTALE ? -EBADMSG : r;
 }
 
-/** A new one, whole or not at all. */
+/** Give a file its name, unless there is one of that name. Not every file
+ * system has both calls. @return 0, -EEXIST, ... */
+static int
+publish(int dir_fd, const char *part, const char *name)
+{
+	if (linkat(dir_fd, part, dir_fd, name, 0) == 0)
+		return unlinkat(dir_fd, part, 0) ? -errno : 0;
+	if (errno == EEXIST)
+		return -EEXIST;
+	return renameat2(dir_fd, part, dir_fd, name, RENAME_NOREPLACE) ? -errno
+								       : 0;
+}
+
+/** A new one, whole or not at all. Of two that are made at a time one remains.
+ * @return 0, -EEXIST: somebody else was first; ... */
 static int
 period_make(const struct store__backup *backup, uint32_t day)
 {
+	char name[NAME_BYTES], part[2 * NAME_BYTES];
 	uint8_t bytes[PERIOD_BYTES] = { 0 };
-	char name[NAME_BYTES];
-	int r;
+	int fd, r;
 
-	if (backup->periods_fd < 0)
-		return -ENOTDIR;
 	memcpy(bytes, period_magic, sizeof(period_magic));
-	bytes[4] = VERSION;
+	bytes[4] = PERIOD_VERSION;
 	store__le_put(bytes + 8, day, 4);
 	memcpy(bytes + PERIOD_ID_AT, backup->id, sizeof(backup->id));
 	randombytes_buf(bytes + PERIOD_KEY_AT,
 			crypto_aead_xchacha20poly1305_ietf_KEYBYTES);
 	check_make(bytes);
 	period_name(name, day);
-	r = store__write_to(backup, backup->periods_fd, name, bytes,
-			    sizeof(bytes));
-	if (r == 0 && fsync(backup->periods_fd))
+	/* A name of its own: nobody writes into it beside us. */
+	snprintf(part, sizeof(part), "%s.%08" PRIx32 ".part", name,
+		 randombytes_random());
+	fd = store__file_open(backup->periods_fd, part,
+			      O_RDWR | O_CREAT | O_EXCL);
+	if (fd < 0)
+		return fd;
+	store__backup_own(backup, fd);
+	r = store__pwrite(fd, bytes, sizeof(bytes), 0);
+	if (r == 0 && fsync(fd))
 		r = -errno;
+	close(fd);
 	sodium_memzero(bytes, sizeof(bytes));
-	return r;
+	store__backup_step(backup, 9);
+	if (r == 0)
+		r = publish(backup->periods_fd, part, name);
+	if (r)
+		(void)unlinkat(backup->periods_fd, part, 0);
+	return r == 0 && fsync(backup->periods_fd) ? -errno : r;
 }
 
 struct store__periods *
@@ -210,28 +268,122 @@ store__periods_free(struct store__periods **periods)
 	*periods = NULL;
 }
 
-/** @param make if it is not there @return 0, -ENOENT, -EBADMSG, ... */
-static int
-period_get(struct store__periods *periods, uint32_t day, bool make,
-	   const struct store__period **found)
+/** Where one is cached, or may be. */
+static struct store__period *
+period_place(struct store__periods *periods, uint32_t day)
 {
 	struct store__period *period;
-	int r;
 
 	for (size_t i = 0; i < STORE__PERIODS_CACHED; i++)
-		if (periods->cached[i].used && periods->cached[i].day == day) {
-			*found = &periods->cached[i];
-			return 0;
-		}
+		if (periods->cached[i].used && periods->cached[i].day == day)
+			return &periods->cached[i];
 	period = &periods->cached[periods->next++ % STORE__PERIODS_CACHED];
 	period->used = false;
-	r = period_load(period, periods->backup, day);
-	if (r == -ENOENT && make) {
-		r = period_make(periods->backup, day);
-		if (r == 0)
-			r = period_load(period, periods->backup, day);
-	}
+	return period;
+}
+
+/** @return 0, -ENOENT, -EBADMSG, ... */
+static int
+period_get(struct store__periods *periods, uint32_t day,
+	   const struct store__period **found)
+{
+	struct store__period *period = period_place(periods, day);
+
 	*found = period;
+	return period->used ? 0 : period_load(period, periods->backup, day);
+}
+
+/* ---- locks -------------------------------------------------------------- */
+
+static int
+lock(int fd, int how)
+{
+	while (flock(fd, how))
+		if (errno != EINTR)
+			return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	return 0;
+}
+
+/** Is this still the file of that name? */
+static bool
+is_named(int fd, int dir_fd, const char *name)
+{
+	struct stat st, named;
+
+	return fstat(fd, &st) == 0 &&
+	       fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_ino == named.st_ino && st.st_dev == named.st_dev;
+}
+
+/** Overwrite its key, and the file goes. @param fd locked */
+static int
+period_destroy(const struct store__backup *backup, const char *name, int fd)
+{
+	uint8_t bytes[PERIOD_BYTES];
+	int r;
+
+	randombytes_buf(bytes, sizeof(bytes));
+	r = store__pwrite(fd, bytes, sizeof(bytes), 0);
+	if (r == 0 && fsync(fd))
+		r = -errno;
+	if (r == 0 && unlinkat(backup->periods_fd, name, 0))
+		r = -errno;
+	if (r == 0 && fsync(backup->periods_fd))
+		r = -errno;
+	return r;
+}
+
+/** @param fd its file, locked: the key in it is the one that counts, whatever
+ * was read of it before
+ * @return 0; -EAGAIN: it was ended, or has been now since it is damaged; ... */
+static int
+period_take(struct store__periods *periods, uint32_t day, const char *name,
+	    int fd)
+{
+	struct store__period *period = period_place(periods, day);
+	int r;
+
+	period->used = false;
+	if (!is_named(fd, periods->backup->periods_fd, name))
+		return -EAGAIN;
+	r = period_read(period, fd, periods->backup, day);
+	if (r != -EBADMSG)
+		return r;
+	/* Nothing that was wrapped in it can be opened: what the archive still
+	 * has is wrapped anew, in another one of that name. */
+	r = period_destroy(periods->backup, name, fd);
+	return r ? r : -EAGAIN;
+}
+
+/** A period that is not ended before this is closed; made if there is none.
+ * @return fd, -ENOTDIR, ... */
+static int
+period_hold(struct store__periods *periods, uint32_t day)
+{
+	const int dir_fd = periods->backup->periods_fd;
+	char name[NAME_BYTES];
+	int fd, r = -EAGAIN;
+
+	if (dir_fd < 0)
+		return -ENOTDIR;
+	period_name(name, day);
+	for (int i = 0; r == -EAGAIN && i < PERIOD_TRIES; i++) {
+		fd = store__file_open(dir_fd, name, O_RDWR);
+		if (fd == -ENOENT) {
+			r = period_make(periods->backup, day);
+			if (r == 0 || r == -EEXIST)
+				r = -EAGAIN;
+			continue;
+		}
+		if (fd < 0)
+			return fd;
+		r = lock(fd, LOCK_EX);
+		if (r == 0)
+			r = period_take(periods, day, name, fd);
+		if (r == 0)
+			return fd;
+		close(fd);
+	}
 	return r;
 }
 
@@ -269,40 +421,36 @@ static int
 wrap_encode(struct store__periods *periods, const struct store__wrap *wrap,
 	    uint8_t bytes[STORE__SLOT_BYTES])
 {
+	const size_t count = wrap->sealed.count;
+	uint8_t text[STORE_RECIPIENTS_MAX * ONE_BYTES];
 	const struct store__period *period;
 	uint8_t ad[AD_BYTES];
-	int r = period_get(periods, wrap->period, false, &period);
+	int r = period_get(periods, wrap->period, &period);
 
 	if (r)
 		return r;
+	memcpy(text, wrap->sealed.sealed, count * STORE_SEALED_KEY_BYTES);
+	memcpy(text + count * STORE_SEALED_KEY_BYTES, wrap->sealed.fingerprints,
+	       count * STORE_FINGERPRINT_BYTES);
 	head_make(bytes, STATE_KEY, wrap->day, wrap->slot);
-	bytes[6] = (uint8_t)wrap->sealed.count;
+	bytes[6] = (uint8_t)count;
 	store__le_put(bytes + 16, wrap->period, 4);
 	randombytes_buf(bytes + NONCE_AT, NONCE_BYTES);
 	ad_make(ad, bytes, periods->backup);
 	(void)crypto_aead_xchacha20poly1305_ietf_encrypt(
-	    bytes + TEXT_AT, NULL, wrap->sealed.sealed[0],
-	    (size_t)wrap->sealed.count * STORE_SEALED_KEY_BYTES, ad, sizeof(ad),
+	    bytes + TEXT_AT, NULL, text, count * ONE_BYTES, ad, sizeof(ad),
 	    NULL, bytes + NONCE_AT, period->key);
 	check_make(bytes);
 	return 0;
 }
 
-int
-store__wrapped_read(const struct store__backup *backup, uint32_t day,
-		    uint32_t slot, struct store__wrapped *wrapped)
+static int
+slot_read(int fd, uint32_t day, uint32_t slot, struct store__wrapped *wrapped)
 {
 	const uint8_t *bytes = wrapped->bytes;
-	char path[STORE__BACKUP_PATH_BYTES];
-	int fd, r;
+	int r = store__pread(fd, wrapped->bytes, STORE__SLOT_BYTES,
+			     (uint64_t)slot * STORE__SLOT_BYTES);
 
-	slots_path(path, day);
-	fd = store__file_open(backup->dir_fd, path, O_RDONLY);
-	if (fd < 0)
-		return fd == -ENOENT ? -ENOKEY : fd;
-	r = store__pread(fd, wrapped->bytes, STORE__SLOT_BYTES,
-			 (uint64_t)slot * STORE__SLOT_BYTES);
-	close(fd);
 	if (r)
 		return r == -ENODATA ? -ENOKEY : r;
 	if (sodium_is_zero(bytes, STORE__SLOT_BYTES))
@@ -322,33 +470,64 @@ store__wrapped_read(const struct store__backup *backup, uint32_t day,
 }
 
 int
+store__wrapped_read(const struct store__backup *backup, uint32_t day,
+		    uint32_t slot, struct store__wrapped *wrapped)
+{
+	char path[STORE__BACKUP_PATH_BYTES];
+	int fd, r;
+
+	slots_path(path, day);
+	fd = store__file_open(backup->dir_fd, path, O_RDONLY);
+	if (fd < 0)
+		return fd == -ENOENT ? -ENOKEY : fd;
+	r = slot_read(fd, day, slot, wrapped);
+	for (int again = 0; again < READ_AGAIN && r == -EBADMSG; again++)
+		r = slot_read(fd, day, slot, wrapped);
+	close(fd);
+	return r;
+}
+
+int
 store__unwrap(struct store__periods *periods, uint32_t day, uint32_t slot,
 	      const struct store__wrapped *wrapped,
 	      struct store_sealed_key *sealed)
 {
 	const uint8_t *bytes = wrapped->bytes;
+	uint8_t text[STORE_RECIPIENTS_MAX * ONE_BYTES];
 	const struct store__period *period;
+	const size_t count = bytes[6];
 	uint8_t ad[AD_BYTES];
-	int r = period_get(periods, wrapped->period, false, &period);
+	int r = period_get(periods, wrapped->period, &period);
 
 	(void)day;
 	(void)slot;
 	memset(sealed, 0, sizeof(*sealed));
 	if (r)
 		return r;
-	sealed->count = bytes[6];
 	ad_make(ad, bytes, periods->backup);
-	return crypto_aead_xchacha20poly1305_ietf_decrypt(
-		   sealed->sealed[0], NULL, NULL, bytes + TEXT_AT,
-		   (size_t)sealed->count * STORE_SEALED_KEY_BYTES +
-		       STORE__TAG_BYTES,
-		   ad, sizeof(ad), bytes + NONCE_AT, period->key)
-		   ? -EBADMSG
-		   : 0;
+	if (crypto_aead_xchacha20poly1305_ietf_decrypt(
+		text, NULL, NULL, bytes + TEXT_AT,
+		count * ONE_BYTES + STORE__TAG_BYTES, ad, sizeof(ad),
+		bytes + NONCE_AT, period->key))
+		return -EBADMSG;
+	sealed->count = (uint32_t)count;
+	memcpy(sealed->sealed, text, count * STORE_SEALED_KEY_BYTES);
+	memcpy(sealed->fingerprints, text + count * STORE_SEALED_KEY_BYTES,
+	       count * STORE_FINGERPRINT_BYTES);
+	return 0;
+}
+
+void
+store__wrap_again(struct store__wrap *wrap,
+		  const struct store__wrapped *wrapped)
+{
+	wrap->of_backup = true;
+	memcpy(wrap->old, wrapped->bytes + CHECK_AT, sizeof(wrap->old));
 }
 
 /* ---- writing many ------------------------------------------------------- */
 
+/** By period, and in that by day. */
 static int
 by_period(const void *a, const void *b)
 {
@@ -361,39 +540,18 @@ by_period(const void *a, const void *b)
 	return x->slot < y->slot ? -1 : x->slot > y->slot;
 }
 
+/** Tell a period who needs it. @param fd held @param wraps [count] all of it */
 static int
-by_day(const void *a, const void *b)
+members_add(int fd, const struct store__wrap *wraps, size_t count)
 {
-	const struct store__wrap *x = a, *y = b;
-
-	if (x->day != y->day)
-		return x->day < y->day ? -1 : 1;
-	return x->slot < y->slot ? -1 : x->slot > y->slot;
-}
-
-/** Tell a period who needs it. @param wraps [count] all of it */
-static int
-members_add(struct store__periods *periods, const struct store__wrap *wraps,
-	    size_t count)
-{
-	const struct store__backup *backup = periods->backup;
-	const struct store__period *period;
 	uint8_t *bytes = malloc(count * MEMBER_BYTES);
-	char name[NAME_BYTES];
 	struct stat st;
 	uint64_t at = 0;
-	int fd = -1, r = bytes ? 0 : -ENOMEM;
+	int r = bytes ? 0 : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < count; i++) {
 		store__le_put(bytes + i * MEMBER_BYTES, wraps[i].day, 4);
 		store__le_put(bytes + i * MEMBER_BYTES + 4, wraps[i].slot, 4);
-	}
-	if (r == 0)
-		r = period_get(periods, wraps->period, true, &period);
-	period_name(name, wraps->period);
-	if (r == 0) {
-		fd = store__file_open(backup->periods_fd, name, O_RDWR);
-		r = fd < 0 ? fd : 0;
 	}
 	if (r == 0 && fstat(fd, &st))
 		r = -errno;
@@ -404,19 +562,54 @@ members_add(struct store__periods *periods, const struct store__wrap *wraps,
 	}
 	if (r == 0 && fdatasync(fd))
 		r = -errno;
-	if (fd >= 0)
-		close(fd);
 	free(bytes);
 	return r;
 }
 
-/** @param wraps [count] all of one day */
+/** Has it been destroyed since it was read? What was read in the archive may
+ * be unreadable there now: if that is a deletion that has begun, whoever
+ * follows it comes later. @param fd of the slots, locked */
+static bool
+is_dead(const struct store_archive *archive, int fd,
+	const struct store__wrap *wrap)
+{
+	struct store_sealed_key sealed;
+	struct store__wrapped now;
+	int r = store__keyring_look(archive, wrap->day, wrap->slot, &sealed);
+
+	if (r == STORE__SLOT_DESTROYED)
+		return true;
+	if (!wrap->of_backup)
+		return r == -ENOENT;
+	return slot_read(fd, wrap->day, wrap->slot, &now) ||
+	       memcmp(now.bytes + CHECK_AT, wrap->old, sizeof(wrap->old)) != 0;
+}
+
+/** @param fd locked @param wraps [count] all of one day */
 static int
-slots_write(struct store__periods *periods, const struct store__wrap *wraps,
-	    size_t count)
+slots_put(struct store__periods *periods, const struct store_archive *archive,
+	  int fd, const struct store__wrap *wraps, size_t count)
+{
+	uint8_t bytes[STORE__SLOT_BYTES];
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < count; i++) {
+		if (is_dead(archive, fd, &wraps[i]))
+			continue;
+		r = wrap_encode(periods, &wraps[i], bytes);
+		if (r == 0)
+			r = store__pwrite(fd, bytes, sizeof(bytes),
+					  (uint64_t)wraps[i].slot *
+					      STORE__SLOT_BYTES);
+	}
+	return r == 0 && fdatasync(fd) ? -errno : r;
+}
+
+static int
+slots_write(struct store__periods *periods, const struct store_archive *archive,
+	    const struct store__wrap *wraps, size_t count)
 {
 	const struct store__backup *backup = periods->backup;
-	uint8_t bytes[STORE__SLOT_BYTES];
 	char path[STORE__BACKUP_PATH_BYTES];
 	int fd, r;
 
@@ -428,21 +621,38 @@ slots_write(struct store__periods *periods, const struct store__wrap *wraps,
 	if (fd < 0)
 		return fd;
 	store__backup_own(backup, fd);
-	for (size_t i = 0; r == 0 && i < count; i++) {
-		r = wrap_encode(periods, &wraps[i], bytes);
-		if (r == 0)
-			r = store__pwrite(fd, bytes, sizeof(bytes),
-					  (uint64_t)wraps[i].slot *
-					      STORE__SLOT_BYTES);
-	}
-	if (r == 0 && fdatasync(fd))
-		r = -errno;
+	r = lock(fd, LOCK_EX);
+	if (r == 0)
+		r = slots_put(periods, archive, fd, wraps, count);
 	close(fd);
 	return r ? r : store__parent_sync(backup->dir_fd, path);
 }
 
+/** @param wraps [count] all of one period */
+static int
+period_wrap(struct store__periods *periods, const struct store_archive *archive,
+	    const struct store__wrap *wraps, size_t count)
+{
+	int fd = period_hold(periods, wraps->period);
+	size_t i, n;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = members_add(fd, wraps, count);
+	store__backup_step(periods->backup, 2);
+	for (i = 0; r == 0 && i < count; i += n) {
+		for (n = 1; i + n < count && wraps[i + n].day == wraps[i].day;)
+			n++;
+		r = slots_write(periods, archive, wraps + i, n);
+	}
+	close(fd);
+	return r;
+}
+
 int
-store__wrap_all(struct store__periods *periods, struct store__wrap *wraps,
+store__wrap_all(struct store__periods *periods,
+		const struct store_archive *archive, struct store__wrap *wraps,
 		size_t count)
 {
 	size_t i, n;
@@ -455,14 +665,7 @@ store__wrap_all(struct store__periods *periods, struct store__wrap *wraps,
 		for (n = 1;
 		     i + n < count && wraps[i + n].period == wraps[i].period;)
 			n++;
-		r = members_add(periods, wraps + i, n);
-	}
-	store__backup_step(periods->backup, 2);
-	qsort(wraps, count, sizeof(*wraps), by_day);
-	for (i = 0; r == 0 && i < count; i += n) {
-		for (n = 1; i + n < count && wraps[i + n].day == wraps[i].day;)
-			n++;
-		r = slots_write(periods, wraps + i, n);
+		r = period_wrap(periods, archive, wraps + i, n);
 	}
 	store__backup_step(periods->backup, 3);
 	return r;
@@ -470,25 +673,17 @@ store__wrap_all(struct store__periods *periods, struct store__wrap *wraps,
 
 /* ---- the end of a slot -------------------------------------------------- */
 
-int
-store__wrapped_destroy(const struct store__backup *backup, uint32_t day,
-		       uint32_t slot)
+/** @param fd of the slots, locked */
+static int
+slot_destroy(int fd, uint32_t day, uint32_t slot)
 {
 	const uint64_t offset = (uint64_t)slot * STORE__SLOT_BYTES;
 	uint8_t bytes[STORE__SLOT_BYTES];
-	char path[STORE__BACKUP_PATH_BYTES];
-	int fd, r;
+	int r = store__pread(fd, bytes, sizeof(bytes), offset);
 
-	slots_path(path, day);
-	fd = store__file_open(backup->dir_fd, path, O_RDWR);
-	if (fd < 0)
-		return fd == -ENOENT ? -ENOKEY : fd;
-	r = store__pread(fd, bytes, sizeof(bytes), offset);
 	if (r == -ENODATA || (r == 0 && sodium_is_zero(bytes, sizeof(bytes))) ||
-	    (r == 0 && check_right(bytes) && bytes[5] == STATE_DESTROYED)) {
-		close(fd);
+	    (r == 0 && check_right(bytes) && bytes[5] == STATE_DESTROYED))
 		return -ENOKEY;
-	}
 	randombytes_buf(bytes, sizeof(bytes));
 	r = store__pwrite(fd, bytes, sizeof(bytes), offset);
 	if (r == 0 && fdatasync(fd))
@@ -497,8 +692,24 @@ store__wrapped_destroy(const struct store__backup *backup, uint32_t day,
 	check_make(bytes);
 	if (r == 0)
 		r = store__pwrite(fd, bytes, sizeof(bytes), offset);
-	if (r == 0 && fdatasync(fd))
-		r = -errno;
+	return r == 0 && fdatasync(fd) ? -errno : r;
+}
+
+int
+store__wrapped_destroy(const struct store__backup *backup, uint32_t day,
+		       uint32_t slot)
+{
+	char path[STORE__BACKUP_PATH_BYTES];
+	int fd, r;
+
+	slots_path(path, day);
+	fd = store__file_open(backup->dir_fd, path, O_RDWR);
+	/* Whoever makes it now sees that the key is gone. */
+	if (fd < 0)
+		return fd == -ENOENT ? -ENOKEY : fd;
+	r = lock(fd, LOCK_EX);
+	if (r == 0)
+		r = slot_destroy(fd, day, slot);
 	close(fd);
 	return r;
 }
@@ -552,6 +763,7 @@ member_move(struct tending *t, uint32_t day, uint32_t slot,
 	void *grown;
 	int r = store__unwrap(t->periods, day, slot, wrapped, &wrap.sealed);
 
+	store__wrap_again(&wrap, wrapped);
 	/* What cannot be opened by this key does not need it. */
 	if (r == -EBADMSG)
 		return 0;
@@ -592,35 +804,13 @@ member_tend(struct tending *t, uint32_t day, uint32_t slot)
 					   : 0;
 }
 
-/** Overwrite its key, and the file goes. */
+/** @param fd held */
 static int
-period_destroy(const struct store__backup *backup, const char *name)
-{
-	uint8_t bytes[PERIOD_BYTES];
-	int r = 0, fd = store__file_open(backup->periods_fd, name, O_RDWR);
-
-	if (fd < 0)
-		return fd == -ENOENT ? 0 : fd;
-	randombytes_buf(bytes, sizeof(bytes));
-	r = store__pwrite(fd, bytes, sizeof(bytes), 0);
-	if (r == 0 && fsync(fd))
-		r = -errno;
-	close(fd);
-	if (r == 0 && unlinkat(backup->periods_fd, name, 0))
-		r = -errno;
-	if (r == 0 && fsync(backup->periods_fd))
-		r = -errno;
-	return r;
-}
-
-static int
-members_tend(struct tending *t, const char *name)
+members_tend(struct tending *t, int fd)
 {
 	uint8_t member[MEMBER_BYTES];
-	int r = 0, fd = store__file_open(t->backup->periods_fd, name, O_RDONLY);
+	int r = 0;
 
-	if (fd < 0)
-		return fd;
 	t->lives = false;
 	t->count = 0;
 	for (uint64_t at = PERIOD_BYTES; r == 0 && !t->lives;
@@ -630,27 +820,46 @@ members_tend(struct tending *t, const char *name)
 			r = member_tend(t, (uint32_t)store__le_get(member, 4),
 					(uint32_t)store__le_get(member + 4, 4));
 	}
-	close(fd);
 	return r == -ENODATA ? 0 : r;
+}
+
+/** @param fd held */
+static int
+period_end(struct tending *t, const char *name, int fd,
+	   struct store_backup_result *result)
+{
+	int r = members_tend(t, fd);
+
+	if (r || t->lives)
+		return r;
+	r = store__wrap_all(t->periods, t->archive, t->moved, t->count);
+	if (r)
+		return r;
+	result->rewrapped += t->count;
+	store__backup_step(t->backup, 6);
+	r = period_destroy(t->backup, name, fd);
+	if (r == 0)
+		result->periods_ended++;
+	return r;
 }
 
 static int
 period_tend(struct tending *t, const char *name,
 	    struct store_backup_result *result)
 {
-	int r = members_tend(t, name);
+	int fd = store__file_open(t->backup->periods_fd, name, O_RDWR), r;
 
-	if (r || t->lives)
-		return r;
-	r = store__wrap_all(t->periods, t->moved, t->count);
-	if (r)
-		return r;
-	result->rewrapped += t->count;
-	store__backup_step(t->backup, 6);
-	r = period_destroy(t->backup, name);
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	r = lock(fd, LOCK_EX | LOCK_NB);
 	if (r == 0)
-		result->periods_ended++;
-	return r;
+		r = period_take(t->periods, t->period, name, fd);
+	if (r == 0)
+		r = period_end(t, name, fd, result);
+	close(fd);
+	/* Somebody is about to wrap something in it, or to end it; or it is
+	 * not there any more. */
+	return r == -EBUSY || r == -EAGAIN ? 0 : r;
 }
 
 int
@@ -663,7 +872,7 @@ store__periods_tend(struct store__backup *backup,
 			     .now_ns = now_ns };
 	struct dirent *entry;
 	DIR *dir = NULL;
-	int fd, r = 0;
+	int fd, r = 0, error = 0;
 
 	if (backup->periods_fd < 0)
 		return -ENOENT;
@@ -673,16 +882,20 @@ store__periods_tend(struct store__backup *backup,
 	if (fd >= 0)
 		dir = fdopendir(fd);
 	if (!t.periods || !dir)
-		r = fd < 0 ? -errno : -ENOMEM;
+		error = fd < 0 ? -errno : -ENOMEM;
 	if (fd >= 0 && !dir)
 		close(fd);
-	while (r == 0 && (entry = readdir(dir)) != NULL)
-		if (period_name_parse(entry->d_name, &t.period) &&
-		    store__period_end(t.period) <= now_ns)
-			r = period_tend(&t, entry->d_name, result);
+	/* One that cannot be ended does not keep the others. */
+	while (t.periods && dir && (entry = readdir(dir)) != NULL) {
+		if (!period_name_parse(entry->d_name, &t.period) ||
+		    store__period_end(t.period) > now_ns)
+			continue;
+		r = period_tend(&t, entry->d_name, result);
+		error = error ? error : r;
+	}
 	if (dir)
 		closedir(dir);
 	free(t.moved);
 	store__periods_free(&t.periods);
-	return r;
+	return error;
 }

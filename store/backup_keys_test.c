@@ -80,6 +80,7 @@ test_period_of_today(void **state)
 	/* Nobody has deleted them. */
 	fixture_hold(fx, s[1].id);
 	assert_int_equal(back_up_at(fx, NULL, late_ns + DAY, &result), 0);
+	assert_int_equal(result.rewrapped, 2);
 	assert_true(has_period(fx, "2019-06-27"));
 	assert_true(has_period(fx, "2019-07-04"));
 	purge(fx, s[0].id);
@@ -89,24 +90,9 @@ test_period_of_today(void **state)
 	assert_int_equal(check(fx, &said), 0);
 }
 
-static void
-damage_period(const struct fixture *fx, const char *day)
-{
-	char name[64], path[512];
-	uint8_t *bytes;
-	size_t n;
-
-	snprintf(name, sizeof(name), "backup/periods/%s.period", day);
-	snprintf(path, sizeof(path), "%s", below(fx, name));
-	bytes = testing_read_file(path, &n);
-	bytes[40] ^= 1;
-	testing_write_file(path, bytes, n);
-	free(bytes);
-}
-
 /** It costs what was in it, and that is made anew of what the archive has. */
 static void
-test_period_damaged(void **state)
+test_period_mended(void **state)
 {
 	const int64_t over_ns = FIXTURE_START_NS + (KEPT_DAYS + 3) * DAY;
 	struct fixture *fx = *state, to;
@@ -119,7 +105,7 @@ test_period_damaged(void **state)
 	fixture_record(fx, &s[2], 2000, SHORT_MS);
 	back_up(fx, &result);
 	assert_int_equal(result.keys_mended, 0);
-	damage_period(fx, "2019-06-26");
+	spoil(below(fx, "backup/periods/2019-06-26.period"), 40);
 	assert_int_equal(check(fx, &said), 2);
 	fixture_record(fx, &s[3], 3, SHORT_MS);
 	back_up(fx, &result);
@@ -136,7 +122,7 @@ test_period_damaged(void **state)
 	fixture_hold(fx, s[0].id);
 	for (unsigned i = 1; i < 4; i++)
 		purge(fx, s[i].id);
-	damage_period(fx, "2019-06-26");
+	spoil(below(fx, "backup/periods/2019-06-26.period"), 40);
 	follow(fx, over_ns, &result);
 	assert_int_equal(back_up_at(fx, NULL, over_ns, &result), 0);
 	assert_int_equal(result.damaged, 0);
@@ -218,13 +204,107 @@ test_nothing_mounted(void **state)
 	restored_remove(&to);
 }
 
+/** What is as it was is not written again, and whose each is comes back. */
+static void
+test_unchanged(void **state)
+{
+	struct fixture *fx = *state, to;
+	struct store_backup_result result;
+	uint8_t *before[2], *after;
+	struct store_segment s[3];
+	char paths[2][512];
+	size_t n[2], m;
+
+	for (unsigned i = 0; i < 3; i++)
+		fixture_record(fx, &s[i], i, SHORT_MS);
+	back_up(fx, &result);
+	snprintf(paths[0], sizeof(paths[0]), "%s",
+		 below(fx, "backup/periods/2019-06-26.period"));
+	snprintf(paths[1], sizeof(paths[1]), "%s",
+		 below(fx, "backup/keys/2019-03-28.keys"));
+	for (unsigned i = 0; i < 2; i++)
+		before[i] = testing_read_file(paths[i], &n[i]);
+	assert_int_equal(n[0], 512 + 3 * 8);
+	back_up(fx, &result);
+	assert_int_equal(result.copied, 0);
+	assert_int_equal(result.rewrapped, 0);
+	/* The index, recipients, and the manifest. */
+	assert_true(result.copied_bytes - result.index_bytes <
+		    3 * STORE__SLOT_BYTES);
+	for (unsigned i = 0; i < 2; i++) {
+		after = testing_read_file(paths[i], &m);
+		assert_int_equal(m, n[i]);
+		assert_memory_equal(after, before[i], m);
+		free(after);
+		free(before[i]);
+	}
+	restore(fx, &to, &result);
+	for (unsigned i = 0; i < 3; i++) {
+		uint8_t fingerprint[STORE_FINGERPRINT_BYTES];
+		struct store_sealed_key sealed;
+
+		assert_int_equal(
+		    store_recording_keys(to.archive, &s[i], &sealed), 0);
+		store_fingerprint(fingerprint, &fx->pub);
+		assert_int_equal(sealed.count, 1);
+		assert_memory_equal(sealed.fingerprints[0], fingerprint,
+				    sizeof(fingerprint));
+	}
+	restored_remove(&to);
+}
+
+/** The key of a period that is damaged opens nothing: the next backup wraps
+ * anew what the archive has. */
+static void
+test_period_damaged(void **state)
+{
+	struct fixture *fx = *state, to;
+	struct store_backup_result result;
+	struct store_segment s, now;
+	struct said said;
+
+	fixture_record(fx, &s, 0, SHORT_MS);
+	back_up(fx, &result);
+	spoil(below(fx, "backup/periods/2019-06-26.period"), 40);
+	assert_int_equal(check(fx, &said), 1);
+	back_up(fx, &result);
+	assert_int_equal(check(fx, &said), 0);
+	restore(fx, &to, &result);
+	expect_sound(&to, s.id, &now);
+	restored_remove(&to);
+}
+
+/** One that cannot be ended keeps no other. */
+static void
+test_period_stuck(void **state)
+{
+	const int64_t over_ns = FIXTURE_START_NS + (KEPT_DAYS + 3) * DAY;
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s;
+	char name[64];
+
+	fixture_record(fx, &s, 0, SHORT_MS);
+	back_up(fx, &result);
+	for (unsigned i = 1; i <= 9; i++) {
+		snprintf(name, sizeof(name),
+			 "backup/periods/2019-06-0%u.period", i);
+		assert_int_equal(mkdir(below(fx, name), 0700), 0);
+	}
+	purge(fx, s.id);
+	assert_true(store_backup_follow(fx->archive, below(fx, "backup"), NULL,
+					over_ns, &result) < 0);
+	assert_int_equal(result.periods_ended, 1);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_period_ends),     TEST(test_period_of_today),
-		TEST(test_period_damaged),  TEST(test_periods_apart),
-		TEST(test_nothing_mounted),
+		TEST(test_period_ends),   TEST(test_period_of_today),
+		TEST(test_periods_apart), TEST(test_nothing_mounted),
+		TEST(test_unchanged),     TEST(test_period_damaged),
+		TEST(test_period_mended), TEST(test_period_stuck),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -71,9 +71,20 @@ list_write(struct store__making *m)
 	return r ? r : store__manifest_add(&m->new, path, n, hash);
 }
 
+/** Has the archive a key there, as far as one can tell? */
+static bool
+slot_lives(const struct store__making *m, uint32_t day, uint32_t slot)
+{
+	struct store_sealed_key sealed;
+	int r = store__keyring_look(m->archive, day, slot, &sealed);
+
+	return r != STORE__SLOT_DESTROYED && r != -ENOENT;
+}
+
 /** What the last backup has of this day, and was not met: where a row of the
  * index cannot be read, the backup keeps what it has. Of what was made anew
- * without a part of it, the old file goes. */
+ * without a part of it, the old file goes; and whatever has no key in the
+ * archive any more, also if its certificate cannot be read. */
 static int
 carry_over(struct store__making *m)
 {
@@ -88,20 +99,21 @@ carry_over(struct store__making *m)
 
 		met.count = count;
 		new = store__day_find(&met, kept->id);
-		if (new &&new->scrubs != kept->scrubs)
-			r = store__kept_destroy(&m->backup, kept);
 		memcpy(row.id, kept->id, sizeof(row.id));
 		if (r == 0 && !new)
 			r = store__making_changed(m, &row);
-		if (r < 0 || new)
-			continue;
-		if (r == 0) {
-			m->new.recordings++;
-			m->new.bytes += kept->bytes;
-			r = store__day_add(&m->day, kept);
-		} else {
+		if (r < 0)
+			break;
+		if (new || r) {
 			r = 0;
+			if (new ? new->scrubs != kept->scrubs
+				: !slot_lives(m, kept->day, kept->slot))
+				r = store__day_add(&m->gone, kept);
+			continue;
 		}
+		m->new.recordings++;
+		m->new.bytes += kept->bytes;
+		r = store__day_add(&m->day, kept);
 	}
 	return r;
 }
@@ -114,7 +126,8 @@ day_end(struct store__making *m)
 	if (r == 0 && m->day_copied && syncfs(m->backup.dir_fd))
 		r = -errno;
 	if (r == 0)
-		r = store__wrap_all(m->periods, m->wraps, m->wraps_count);
+		r = store__wrap_all(m->periods, m->archive, m->wraps,
+				    m->wraps_count);
 	m->result->copied_bytes += m->wraps_count * STORE__SLOT_BYTES;
 	m->wraps_count = 0;
 	m->day_copied = false;
@@ -146,6 +159,7 @@ day_begin(struct store__making *m, uint32_t day)
 	int r = store__day_read(&m->backup, &m->old, day, &m->before);
 
 	m->list_lost = r != 0;
+	m->strays |= m->list_lost;
 	if (r == -EBADMSG || r == -EIO) {
 		store__making_tell(
 		    m, STORE_BACKUP_NOTE, "a list of the last backup",
@@ -302,12 +316,15 @@ stray_slot(void *ctx, uint32_t slot)
 	for (size_t i = 0; i < m->day.count; i++)
 		if (m->day.kept[i].slot == slot)
 			return 0;
+	if (slot_lives(m, m->day.day, slot))
+		return 0;
 	(void)!store__wrapped_destroy(&m->backup, m->day.day, slot);
 	return 0;
 }
 
 /** Of a day what no list has: an interrupted backup copied it, and then it was
- * deleted. */
+ * deleted; or the list was lost. What the archive has a key of stays: perhaps
+ * its row cannot be read. */
 static void
 stray_day(struct store__making *m, const char *path)
 {
@@ -320,7 +337,10 @@ stray_day(struct store__making *m, const char *path)
 		return;
 	while ((entry = readdir(dir)) != NULL)
 		if (entry->d_name[0] != '.' &&
-		    !store__day_has_file(&m->day, entry->d_name))
+		    !store__day_has_file(&m->day, entry->d_name) &&
+		    !slot_lives(
+			m, m->day.day,
+			store__slot_of_file(fd, entry->d_name, m->day.day)))
 			(void)unlinkat(fd, entry->d_name, 0);
 	closedir(dir);
 	(void)!store__wrapped_walk(&m->backup, m->day.day, stray_slot, m);
@@ -419,6 +439,7 @@ mark(struct store__making *m)
 	int fd;
 
 	m->resumed = faccessat(m->backup.dir_fd, RUNNING, F_OK, 0) == 0;
+	m->strays = m->resumed;
 	fd = store__file_open(m->backup.dir_fd, RUNNING, O_WRONLY | O_CREAT);
 	if (fd < 0)
 		return fd;
@@ -428,15 +449,41 @@ mark(struct store__making *m)
 }
 
 static int
+journal_make(struct store__making *m, uint64_t generation)
+{
+	char path[STORE__BACKUP_PATH_BYTES];
+
+	store__generation_path(path, generation, "deletions");
+	return store__write_to(&m->backup, m->backup.dir_fd, path, "", 0);
+}
+
+/** One that was lost is told again all that the ledger has. */
+static int
+journal_keep(struct store__making *m, uint64_t generation)
+{
+	char path[STORE__BACKUP_PATH_BYTES];
+
+	store__generation_path(path, generation, "deletions");
+	return faccessat(m->backup.dir_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) &&
+		       errno == ENOENT
+		   ? journal_make(m, generation)
+		   : 0;
+}
+
+static int
 old_take(struct store__making *m)
 {
 	int r = store__manifest_read(&m->backup, &m->old);
 
+	/* The first, or nobody knows what the last one had. */
+	m->strays |= r == -ENOENT;
 	if (r == 0)
 		r = store__follows(m->archive, &m->old);
 	if (r == 0)
+		r = journal_keep(m, m->old.generation);
+	if (r == 0)
 		r = follow(m, &m->old);
-	if (r == -ENOENT)
+	if (m->old.generation == 0 && r == -ENOENT)
 		r = 0;
 	m->generation = m->old.generation + 1;
 	m->new.generation = m->generation;
@@ -466,21 +513,12 @@ copy_open(struct store__making *m)
 	return 0;
 }
 
-/** Empty: what comes now was deleted behind the ledger of its index. */
-static int
-journal_make(struct store__making *m)
-{
-	char path[STORE__BACKUP_PATH_BYTES];
-
-	store__generation_path(path, m->generation, "deletions");
-	return store__write_to(&m->backup, m->backup.dir_fd, path, "", 0);
-}
-
 static int
 contents_take(struct store__making *m)
 {
 	char path[STORE__BACKUP_PATH_BYTES];
-	int r = journal_make(m);
+	/* Empty: what comes now was deleted behind the ledger of its index. */
+	int r = journal_make(m, m->generation);
 
 	if (r == 0)
 		r = store__making_index(m);
@@ -521,6 +559,19 @@ manifest_write(struct store__making *m)
 	return r == 0 && fsync(m->backup.dir_fd) ? -errno : r;
 }
 
+/** What only the last one had, now that it holds no more. */
+static int
+gone_destroy(struct store__making *m)
+{
+	int r, error = 0;
+
+	for (size_t i = 0; i < m->gone.count; i++) {
+		r = store__kept_destroy(&m->backup, &m->gone.kept[i]);
+		error = error ? error : r;
+	}
+	return error;
+}
+
 static int
 make(struct store__making *m)
 {
@@ -541,14 +592,16 @@ make(struct store__making *m)
 		return r;
 	store__backup_step(&m->backup, 8);
 	old_remove(m);
-	(void)!store__noted_write(&m->backup, &m->unmended);
+	r = gone_destroy(m);
 	/* What was told to the last one in the moment before. */
-	r = follow(m, &m->new);
+	if (r == 0)
+		r = follow(m, &m->new);
 	if (r)
 		return r;
+	(void)!store__noted_write(&m->backup, &m->unmended);
 	if (m->resumed)
 		leftovers_remove(m);
-	if (m->resumed)
+	if (m->strays)
 		(void)!store__audio_days(m->backup.dir_fd, strays_remove, m);
 	(void)unlinkat(m->backup.dir_fd, RUNNING, 0);
 	m->result->generation = m->new.generation;
@@ -592,6 +645,7 @@ store_backup_make(struct store_archive *archive,
 	store__day_fini(&m->day);
 	store__day_fini(&m->before);
 	store__day_fini(&m->begun);
+	store__day_fini(&m->gone);
 	store__manifest_fini(&m->old);
 	store__manifest_fini(&m->new);
 	store__backup_close(&m->backup);

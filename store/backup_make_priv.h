@@ -16,6 +16,8 @@ struct store__making {
 	struct store__manifest old, new;
 	uint64_t generation;
 	bool resumed; /**< the last one was interrupted */
+	bool strays;  /**< there may be what no list has */
+	struct store__day_list gone; /**< of all days: goes with the last one */
 	/* of the day that is looked at */
 	struct store__day_list day, before, begun;
 	struct store__wrap *wraps;

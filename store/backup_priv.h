@@ -208,12 +208,22 @@ int store__unwrap(struct store__periods *periods, uint32_t day, uint32_t slot,
 struct store__wrap {
 	uint32_t day, slot, period;
 	struct store_sealed_key sealed;
+	bool of_backup; /**< the archive does not have it, or need not */
+	uint8_t old[STORE_SLOT_CHECK_BYTES]; /**< ... but the slot with this */
 };
 
-/** Write slots, after their periods have been told of them, durably.
+/** It is made of what the backup has: is to be written only over just that. */
+void store__wrap_again(struct store__wrap *wrap,
+		       const struct store__wrapped *wrapped);
+
+/** Write slots, after their periods have been told of them, durably; but what
+ * was destroyed since it was read, in the archive or, if it was read there, in
+ * the backup, stays so.
  * @param wraps [count] are sorted @return 0, -errno */
-int store__wrap_all(struct store__periods *periods, struct store__wrap *wraps,
-		    size_t count) __attribute__((warn_unused_result));
+int store__wrap_all(struct store__periods *periods,
+		    const struct store_archive *archive,
+		    struct store__wrap *wraps, size_t count)
+	__attribute__((warn_unused_result));
 /** Overwrite, and mark; as in a keyring. @return 0, -ENOKEY, -errno */
 int store__wrapped_destroy(const struct store__backup *backup, uint32_t day,
 			   uint32_t slot) __attribute__((warn_unused_result));
@@ -251,7 +261,10 @@ struct store__deletion {
 	int64_t time_ns;
 	char id[STORE_SEGMENT_ID_BYTES];
 	uint8_t hash[16]; /**< of that entry, the first bytes */
-	uint32_t scrubs;  /**< SCRUBBED: files of which fewer went before */
+	uint32_t scrubs;  /**< SCRUBBED: files of which fewer went before; else
+			   * that of the file, as far as is known */
+	uint32_t key_day, key_slot; /**< of the key, by that entry; day 0: it
+				     * does not say */
 };
 
 #define STORE__DELETION_BYTES 128
@@ -268,6 +281,7 @@ struct store__journal {
 	size_t count;
 	size_t whole;        /**< of these, before the first hole */
 	uint64_t good_bytes; /**< of those */
+	bool damaged;        /**< what is missing had been written */
 };
 
 /** @return 0, -EBADMSG: damaged in the middle, ... */
@@ -294,7 +308,8 @@ int store__follows(const struct store_archive *archive,
 /** Does this deletion mean what the backup has of that recording? */
 bool store__deletion_means(const struct store__deletion *deletion,
 			   const struct store__kept *kept);
-/** What a backup has of a recording goes: slot, file. */
+/** What a backup has of a recording goes: slot, file; each, whatever becomes
+ * of the other. */
 int store__kept_destroy(const struct store__backup *backup,
 			const struct store__kept *kept)
 	__attribute__((warn_unused_result));
@@ -387,6 +402,11 @@ int store__noted_write(const struct store__backup *backup,
 		       struct store__noted *noted)
 	__attribute__((warn_unused_result));
 void store__noted_fini(struct store__noted *noted);
+/** Behind the end of every keyring. */
+#define STORE__SLOT_UNKNOWN UINT32_MAX
+/** What the header of a recording in a backup says, if that can be read and fits
+ * its name and day. @param dir_fd of its folder @return or STORE__SLOT_UNKNOWN */
+uint32_t store__slot_of_file(int dir_fd, const char *name, uint32_t day);
 
 /* ---- elsewhere ---------------------------------------------------------- */
 

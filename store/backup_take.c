@@ -291,7 +291,7 @@ static int
 key_destroyed(struct store__making *m, const struct store_segment *row)
 {
 	const struct store__kept *kept = store__day_find(&m->before, row->id);
-	int r = kept ? store__kept_destroy(&m->backup, kept) : 0;
+	int r = kept ? store__day_add(&m->gone, kept) : 0;
 
 	store__making_damaged(
 	    m, row->id,
@@ -338,6 +338,7 @@ store__making_key(struct store__making *m, const struct store_segment *row)
 		if (!has)
 			return 0;
 		wrap.sealed = known;
+		store__wrap_again(&wrap, &wrapped);
 	}
 	wrap.period = period_for(m, row);
 	if (has && memcmp(&known, &wrap.sealed, sizeof(known)) == 0) {

@@ -299,6 +299,32 @@ detail_make(struct store_ledger_entry *entry, const struct store_purge *one,
 	(void)!snprintf(text + used, n - used, "%s", why);
 }
 
+bool
+store__certificate_key(const struct store_ledger_entry *entry, uint32_t *day,
+		       uint32_t *slot)
+{
+	static const char *const words[] = { "key ", "its key was not there (",
+					     ", old key ",
+					     ", its key was not there, " };
+	const char *text = entry->detail, *old, *none;
+
+	/* Of a scrub it stands before why, and that may say anything. */
+	if (strcmp(entry->action, "scrub") == 0) {
+		old = strstr(text, ", old key ");
+		none = strstr(text, ", its key was not there, ");
+		text = !old || (none && none < old) ? none : old;
+	}
+	for (size_t i = 0; text && i < sizeof(words) / sizeof(*words); i++) {
+		const size_t n = strlen(words[i]);
+
+		if (strncmp(text, words[i], n) == 0)
+			return sscanf(text + n, "%" SCNu32 "/%" SCNu32, day,
+				      slot) == 2 &&
+			       *day;
+	}
+	return false;
+}
+
 static int
 certify(const struct purge *purge, MDB_txn *txn, struct store_purge *one)
 {

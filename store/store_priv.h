@@ -672,6 +672,10 @@ int store__ledger_last(struct store_archive *archive, MDB_txn *txn,
 int store__ledger_decode(struct store_ledger_entry *entry, const MDB_val *key,
 			 const MDB_val *value)
 	__attribute__((warn_unused_result));
+/** Which key went, by a certificate ("purge", "scrub").
+ * @return false: it does not say, since there was none */
+bool store__certificate_key(const struct store_ledger_entry *entry,
+			    uint32_t *day, uint32_t *slot);
 /** Finish every purge that was begun, from any step on, and count those that
  * were finished, and those that again were not. */
 int store__purge_finish_all(struct store_archive *archive, int64_t now_ns,

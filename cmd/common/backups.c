@@ -60,7 +60,8 @@ backups_error(int error)
 		return "what is there is damaged, or is no backup; one made in "
 		       "an empty folder is sound";
 	case -EPROTO:
-		return "it was made by a newer version of spanrec";
+		return "it was made by another version of spanrec: use that "
+		       "one, or make a backup in an empty folder";
 	default:
 		return strerror(-error);
 	}
@@ -84,6 +85,17 @@ note(int *last, int error, const char *path,
 		log_info("%" PRIu64 " deletion%s told to the backup %s",
 			 result->deletions, result->deletions == 1 ? "" : "s",
 			 path);
+	if (result->unlisted)
+		log_warning("the backup %s: the list of a day in it cannot be "
+			    "read; what was deleted on such days (%" PRIu64
+			    ") is destroyed in it by its files and the ledger, "
+			    "and the next 'spanrec backup' writes the list "
+			    "anew",
+			    path, result->unlisted);
+	if (result->mended)
+		log_warning("the backup %s: its journal of deletions was "
+			    "damaged, and is told anew what the ledger has",
+			    path);
 	if (result->periods_ended)
 		log_info("%" PRIu64
 			 " period%s of the backup %s over, the key%s "

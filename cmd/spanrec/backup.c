@@ -148,6 +148,15 @@ report(const struct spanrec *spanrec, const char *dir,
 	if (result->deletions)
 		fprintf(out, "%" PRIu64 " deletion%s told to it\n",
 			result->deletions, spanrec_plural(result->deletions));
+	if (result->unlisted)
+		fprintf(out,
+			"%" PRIu64
+			" of them on days whose list in it could not be read: "
+			"by its files and the ledger\n",
+			result->unlisted);
+	if (result->mended)
+		fprintf(out, "its journal of deletions was damaged, and was "
+			     "told anew what the ledger has\n");
 	if (result->periods_ended)
 		fprintf(out, "%" PRIu64 " period%s over, %s key%s destroyed\n",
 			result->periods_ended,

@@ -125,8 +125,11 @@ check "... nor one that signs" [ -z "$(find backup -name 'audit.key')" ]
 check "... and nobody else can read it" [ -z "$(find backup -perm /007 \
 	! -type d)" -a "$(stat -c %a backup)" = 700 ]
 expect "it is whole" 0 backup backup --check
+cksum backup/keys/* backup/periods/* >sums
 expect "nothing is new" 0 backup backup
 check "... and nothing is copied" said "^0 recordings copied"
+check "... nor is any key written" eval \
+	'cksum backup/keys/* backup/periods/* | cmp -s - sums'
 expect "a file in the place of a home" 1 restore backup full/plain
 check "... says so" said "is no folder"
 expect "a home in a folder that is not there" 1 restore backup none/new
@@ -137,6 +140,8 @@ expect "a restore" 0 restore backup new
 expect "... without a key verifies what it can" 0 verify --all -q --home new
 cp home/vault.key new/
 expect "... verifies" 0 verify --all -q --home new
+expect "... knows whose its keys are" 0 key list --home new
+check "... of each" eval '! said "not written down"'
 expect "... its ledger fits an anchor from before" 0 \
 	audit verify --anchor anchor --home new
 rm -rf new
@@ -307,7 +312,7 @@ if [ "${V:-release}" = release ] && [ -e "$faults" ]; then
 			wc -l)" = $((count - 1)) ]
 		rm -rf new
 	done
-	for part in days/ keys/ periods/; do
+	for part in days/ keys/ periods/20:1; do
 		bad "b5/$part" "a bad place in $part of a backup" 0 backup b5
 		expect "... costs nothing that the archive has" 0 \
 			backup b5 --check
