@@ -81,10 +81,32 @@ slot_lives(const struct store__making *m, uint32_t day, uint32_t slot)
 	return r != STORE__SLOT_DESTROYED && r != -ENOENT;
 }
 
+enum carried { KEEP, LEAVE, DESTROY };
+
+/** What becomes of what the last backup has, and what was met of it now.
+ * @param new NULL: nothing */
+static enum carried
+carried(const struct store__making *m, const struct store__kept *kept,
+	const struct store__kept *new)
+{
+	struct store_segment row = { .scrubs = kept->scrubs };
+	struct store_sealed_key sealed;
+	bool changed;
+
+	if (new)
+		return new->scrubs == kept->scrubs ? LEAVE : DESTROY;
+	memcpy(row.id, kept->id, sizeof(row.id));
+	changed = store__making_changed(m, &row);
+	/* Deleted, even if neither its row nor its certificate says that. */
+	if (store__keyring_look(m->archive, kept->day, kept->slot, &sealed) ==
+	    STORE__SLOT_DESTROYED)
+		return DESTROY;
+	return changed ? LEAVE : KEEP;
+}
+
 /** What the last backup has of this day, and was not met: where a row of the
  * index cannot be read, the backup keeps what it has. Of what was made anew
- * without a part of it, the old file goes; and whatever has no key in the
- * archive any more, also if its certificate cannot be read. */
+ * without a part of it, the old file goes. */
 static int
 carry_over(struct store__making *m)
 {
@@ -93,22 +115,22 @@ carry_over(struct store__making *m)
 
 	store__day_sort(&m->day);
 	for (size_t i = 0; r == 0 && i < m->before.count; i++) {
-		const struct store__kept *kept = &m->before.kept[i], *new;
-		struct store_segment row = { .scrubs = kept->scrubs };
+		const struct store__kept *kept = &m->before.kept[i];
 		struct store__day_list met = m->day;
 
 		met.count = count;
-		new = store__day_find(&met, kept->id);
-		memcpy(row.id, kept->id, sizeof(row.id));
-		if (new || store__making_changed(m, &row)) {
-			if (new ? new->scrubs != kept->scrubs
-				: !slot_lives(m, kept->day, kept->slot))
-				r = store__day_add(&m->gone, kept);
-			continue;
+		switch (carried(m, kept, store__day_find(&met, kept->id))) {
+		case DESTROY:
+			r = store__day_add(&m->gone, kept);
+			break;
+		case KEEP:
+			m->new.recordings++;
+			m->new.bytes += kept->bytes;
+			r = store__day_add(&m->day, kept);
+			break;
+		case LEAVE:
+			break;
 		}
-		m->new.recordings++;
-		m->new.bytes += kept->bytes;
-		r = store__day_add(&m->day, kept);
 	}
 	return r;
 }
