@@ -101,7 +101,8 @@ store__read_all(int dir_fd, const char *path, char **text, size_t *n)
 
 /* ---- copies ------------------------------------------------------------- */
 
-/** @param to -1: only hash it */
+/** What cannot be read is damaged, wherever that comes from: what is written
+ * has other errors. @param to -1: only hash it */
 static int
 pump(int from, int to, uint64_t *bytes, uint8_t hash[STORE_HASH_BYTES])
 {
@@ -118,7 +119,7 @@ pump(int from, int to, uint64_t *bytes, uint8_t hash[STORE_HASH_BYTES])
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			r = -errno;
+			r = -EBADMSG;
 		if (n <= 0)
 			break;
 		crypto_generichash_update(&state, buffer, (size_t)n);
@@ -264,6 +265,55 @@ store__generation_remove(const struct store__backup *backup,
 	folder_remove(backup->dir_fd, path);
 	snprintf(path, sizeof(path), "%" PRIu64, generation);
 	folder_remove(backup->dir_fd, path);
+}
+
+/* ---- folders of days ---------------------------------------------------- */
+
+struct days {
+	int dir_fd;
+	int (*fn)(void *ctx, uint32_t day, const char *path);
+	void *ctx;
+};
+
+/** @param date as far as the path has it @param depth of folders below "audio"
+ * that were gone through */
+static int
+days_walk(const struct days *days, const char *path, uint32_t date, int depth)
+{
+	int r = 0, fd = openat(days->dir_fd, path,
+			       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	char below[STORE__BACKUP_PATH_BYTES];
+	struct dirent *entry;
+	uint32_t part;
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!dir) {
+		r = -errno;
+		if (fd >= 0)
+			close(fd);
+		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
+	}
+	while (r == 0 && (entry = readdir(dir)) != NULL) {
+		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' ||
+		    snprintf(below, sizeof(below), "%s/%s", path,
+			     entry->d_name) >= (int)sizeof(below))
+			continue;
+		part = date * 100 + (uint32_t)strtoul(entry->d_name, NULL, 10);
+		r = depth < 2 ? days_walk(days, below, part, depth + 1)
+			      : days->fn(days->ctx, part, below);
+	}
+	closedir(dir);
+	return r;
+}
+
+int
+store__audio_days(int dir_fd,
+		  int (*fn)(void *ctx, uint32_t day, const char *path),
+		  void *ctx)
+{
+	const struct days days = { dir_fd, fn, ctx };
+
+	return days_walk(&days, "audio", 0, 0);
 }
 
 /* ---- the folder --------------------------------------------------------- */
@@ -487,7 +537,7 @@ create_in(struct store__backup *as, int fd, const char *periods)
 	/* Those of another backup are not taken for ours. */
 	r = periods ? folder_has(periods_fd, &any) : 0;
 	if (r == 0 && periods && any)
-		r = -EEXIST;
+		r = -ENOTEMPTY;
 	if (r == 0)
 		r = identity_write(as, periods_fd,
 				   periods ? periods : PERIODS_USUAL);
@@ -515,40 +565,5 @@ store__backup_create(const char *dir, const char *periods,
 	r = faccessat(fd, IDENTITY, F_OK, 0) == 0 ? 0
 						  : create_in(&as, fd, periods);
 	close(fd);
-	return r;
-}
-
-int
-store_backup_file(const char *dir, const char *name, char **text, size_t *n)
-{
-	const struct store__listed *listed = NULL;
-	char path[STORE__BACKUP_PATH_BYTES];
-	struct store__manifest manifest = { 0 };
-	uint8_t hash[STORE_HASH_BYTES];
-	struct store__backup backup;
-	int r = store__backup_open(&backup, dir, NULL);
-
-	*text = NULL;
-	if (r)
-		return r;
-	r = store__manifest_read(&backup, &manifest);
-	store__generation_path(path, manifest.generation, name);
-	if (r == 0)
-		listed = store__manifest_find(&manifest, path);
-	if (r == 0 && !listed)
-		r = -ENOENT;
-	if (r == 0)
-		r = store__read_all(backup.dir_fd, path, text, n);
-	if (r == 0) {
-		store_hash(hash, *text, *n);
-		if (memcmp(hash, listed->hash, sizeof(hash)) != 0)
-			r = -EBADMSG;
-	}
-	if (r) {
-		free(*text);
-		*text = NULL;
-	}
-	store__manifest_fini(&manifest);
-	store__backup_close(&backup);
 	return r;
 }

@@ -9,7 +9,9 @@
  *   backup_make.c     making one, and the next
  *   backup_take.c     ... what of the archive goes into it
  *   backup_follow.c   what was deleted since: told to it
+ *   backup_read.c     reading one, beside those that go on with it
  *   backup_check.c    is it whole?
+ *   backup_noted.c    what it found, for the next backup
  *   restore.c         an archive of it
  *
  * It needs no private key. A backup holds the keys of recordings sealed to the
@@ -69,6 +71,7 @@ struct store_backup_result {
 	uint64_t index_bytes;      /**< ... of this the index, always whole */
 	uint64_t unchanged_bytes;  /**< there, and as it was */
 	uint64_t rewrapped;        /**< went from one period into another */
+	uint64_t keys_mended;      /**< that it had did not open: sealed anew */
 	uint64_t open;             /**< being recorded: come next time */
 	uint64_t damaged;
 	uint64_t deletions;        /**< told to it */
@@ -91,7 +94,8 @@ struct store_backup_result {
  * @param archive to read, or to write
  * @return 0 (damage in the archive is told and counted, and what can be copied
  *         is); -EBUSY (another one is being made there); -ESTALE (it is the
- *         backup of another archive); -EEXIST (the folder has something else);
+ *         backup of another archive); -EEXIST (the folder has something else),
+ *         -ENOTEMPTY (that for the keys of periods has);
  *         -EBADMSG (what is there is damaged); -ENOTDIR (the folder with the keys
  *         of periods is not there); -ENOSPC, -EACCES, -EROFS, -EIO, ...
  */
@@ -117,11 +121,15 @@ int store_backup_follow(struct store_archive *archive, const char *dir,
 	__attribute__((warn_unused_result));
 
 /**
- * Is it whole? Reads all of it, writes nothing.
+ * Is it whole? Reads all of it, and changes nothing; files that are damaged are
+ * noted in it, where it can be written, so that the next store_backup_make copies
+ * them anew. Others may tell it of deletions meanwhile, and finish another
+ * backup: then that one is looked at.
  *
  * @return 0: what was read is told and counted, result->damaged says how much is
  *         not what it was; -ENOENT (no backup), -EBADMSG (its manifest is
- *         damaged), -EPROTO, -EIO, ...
+ *         damaged), -EBUSY (others are finished faster than it can be read),
+ *         -EPROTO, -EIO, ...
  */
 int store_backup_check(const char *dir, const char *periods, int64_t now_ns,
 		       const struct store_backup_watch *watch,
@@ -129,17 +137,21 @@ int store_backup_check(const char *dir, const char *periods, int64_t now_ns,
 	__attribute__((warn_unused_result));
 
 /** Read a small file that is kept in it by its name.
- * @param text malloc'd @return 0, -ENOENT, -EBADMSG, ... */
-int store_backup_file(const char *dir, const char *name, char **text, size_t *n)
+ * @param text malloc'd @param generation of which backup it is
+ * @return 0, -ENOENT, -EBADMSG, ... */
+int store_backup_file(const char *dir, const char *name, char **text, size_t *n,
+		      uint64_t *generation)
 	__attribute__((warn_unused_result));
 
 /**
  * Make the files of an archive of a backup. What was deleted since is left out.
- * May be called again after it was stopped. Nobody can open what is made
- * before all of it is there.
+ * May be called again after it was stopped, also when there is another backup
+ * by then: what that one does not have goes, keys first. Nobody can open what is
+ * made before all of it is there.
  *
- * @param archive_dir is made, or one that was stopped
- * @return as store_backup_check; what is damaged is left out
+ * @param archive_dir is made; or one that was stopped, and has nothing else
+ * @return as store_backup_check; -ENOTDIR (no keys of periods); what is damaged is
+ *         left out
  */
 int store_restore_files(const char *dir, const char *periods,
 			const char *archive_dir, int64_t now_ns,
@@ -153,6 +165,10 @@ int store_restore_files(const char *dir, const char *periods,
  *
  * @param archive to write, just opened
  * @param actor for the certificates
+ * @param result of store_restore_files; what was deleted is added
+ * @return 0; -EAGAIN: another backup was finished since, whose journal says
+ *         nothing of what was deleted before it: again from store_restore_files;
+ *         -EBADMSG, -EIO, ...
  */
 int store_restore_replay(struct store_archive *archive, const char *dir,
 			 int64_t now_ns, const char *actor,

@@ -192,6 +192,32 @@ store__day_find(const struct store__day_list *list, const char *id)
 }
 
 void
+store__day_remove(struct store__day_list *list, const char *id)
+{
+	const struct store__kept *found = store__day_find(list, id);
+	size_t i;
+
+	if (!found)
+		return;
+	i = (size_t)(found - list->kept);
+	memmove(&list->kept[i], &list->kept[i + 1],
+		(--list->count - i) * sizeof(*list->kept));
+}
+
+bool
+store__day_has_file(const struct store__day_list *list, const char *name)
+{
+	const struct store__kept *kept;
+	char id[STORE_SEGMENT_ID_BYTES];
+	uint32_t scrubs;
+
+	if (store__recording_name_parse(name, id, &scrubs))
+		return false;
+	kept = store__day_find(list, id);
+	return kept && kept->scrubs == scrubs;
+}
+
+void
 store__day_fini(struct store__day_list *list)
 {
 	free(list->kept);
@@ -389,9 +415,8 @@ store__manifest_text(const struct store__manifest *m, char **text, size_t *n)
 	return written(&w, text, n);
 }
 
-/** No way out of the folder of the backup. */
-static bool
-path_sound(const char *path)
+bool
+store__backup_path_sound(const char *path)
 {
 	if (path[0] == '/' || path[0] == '.' || path[0] == '\0' ||
 	    strstr(path, "/.") || strstr(path, "//"))
@@ -407,7 +432,9 @@ file_parse(struct store__manifest *m, const struct line *line)
 {
 	uint8_t hash[STORE_HASH_BYTES];
 	uint64_t bytes;
-	int r = line->count == 4 && path_sound(line->words[1]) ? 0 : -EBADMSG;
+	int r = line->count == 4 && store__backup_path_sound(line->words[1])
+		    ? 0
+		    : -EBADMSG;
 
 	if (r == 0)
 		r = number_parse(line->words[2], INT64_MAX, &bytes);

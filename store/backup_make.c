@@ -81,22 +81,24 @@ slot_lives(const struct store__making *m, uint32_t day, uint32_t slot)
 	return r != STORE__SLOT_DESTROYED && r != -ENOENT;
 }
 
-enum carried { KEEP, LEAVE, DESTROY };
+enum { KEEP, LEAVE, DESTROY };
 
 /** What becomes of what the last backup has, and what was met of it now.
- * @param new NULL: nothing */
-static enum carried
+ * @param new NULL: nothing @return KEEP, LEAVE, DESTROY; -errno */
+static int
 carried(const struct store__making *m, const struct store__kept *kept,
 	const struct store__kept *new)
 {
 	struct store_segment row = { .scrubs = kept->scrubs };
 	struct store_sealed_key sealed;
-	bool changed;
+	int changed;
 
 	if (new)
 		return new->scrubs == kept->scrubs ? LEAVE : DESTROY;
 	memcpy(row.id, kept->id, sizeof(row.id));
 	changed = store__making_changed(m, &row);
+	if (changed < 0)
+		return changed;
 	/* Deleted, even if neither its row nor its certificate says that. */
 	if (store__keyring_look(m->archive, kept->day, kept->slot, &sealed) ==
 	    STORE__SLOT_DESTROYED)
@@ -119,17 +121,15 @@ carry_over(struct store__making *m)
 		struct store__day_list met = m->day;
 
 		met.count = count;
-		switch (carried(m, kept, store__day_find(&met, kept->id))) {
-		case DESTROY:
+		r = carried(m, kept, store__day_find(&met, kept->id));
+		if (r == DESTROY) {
 			r = store__day_add(&m->gone, kept);
-			break;
-		case KEEP:
+		} else if (r == KEEP) {
 			m->new.recordings++;
 			m->new.bytes += kept->bytes;
 			r = store__day_add(&m->day, kept);
-			break;
-		case LEAVE:
-			break;
+		} else if (r == LEAVE) {
+			r = 0;
 		}
 	}
 	return r;
@@ -177,7 +177,7 @@ day_begin(struct store__making *m, uint32_t day)
 
 	m->list_lost = r != 0;
 	m->strays |= m->list_lost;
-	if (r == -EBADMSG) {
+	if (r == -EBADMSG || r == -EIO) {
 		store__making_tell(
 		    m, STORE_BACKUP_NOTE, "a list of the last backup",
 		    "it is damaged; its recordings are copied again");
@@ -187,6 +187,17 @@ day_begin(struct store__making *m, uint32_t day)
 		begun_read(m, day);
 	m->day.day = day;
 	return r;
+}
+
+/** The backup has what the archive has lost. */
+static bool
+is_carried(const struct store__making *m, const struct store_segment *row)
+{
+	const struct store__kept *kept = store__day_find(&m->before, row->id);
+
+	return kept && kept->slot == row->key_slot &&
+	       kept->scrubs == row->scrubs &&
+	       store__making_changed(m, row) == 0;
 }
 
 static int
@@ -209,9 +220,10 @@ row_take(struct store__making *m, const struct store_segment *row)
 	if (r <= 0)
 		return r;
 	r = store__making_file(m, row, &kept);
-	/* Its key is of no use without it. */
+	/* Its key is of no use without it; the backup may have it. */
 	if (r == 0 && m->wraps_count &&
-	    m->wraps[m->wraps_count - 1].slot == row->key_slot)
+	    m->wraps[m->wraps_count - 1].slot == row->key_slot &&
+	    !is_carried(m, row))
 		m->wraps_count--;
 	if (r <= 0)
 		return r;
@@ -335,62 +347,77 @@ stray_day(struct store__making *m, const char *path)
 {
 	int fd = openat(m->backup.dir_fd, path,
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	const struct store__kept *kept;
-	char id[STORE_SEGMENT_ID_BYTES];
 	struct dirent *entry;
-	uint32_t scrubs;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 
 	if (!dir)
 		return;
-	while ((entry = readdir(dir)) != NULL) {
-		if (entry->d_name[0] == '.')
-			continue;
-		kept = NULL;
-		if (store__recording_name_parse(entry->d_name, id, &scrubs) ==
-		    0)
-			kept = store__day_find(&m->day, id);
-		if ((!kept || kept->scrubs != scrubs) &&
+	while ((entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.' &&
+		    !store__day_has_file(&m->day, entry->d_name) &&
 		    !slot_lives(
 			m, m->day.day,
 			store__slot_of_file(fd, entry->d_name, m->day.day)))
 			(void)unlinkat(fd, entry->d_name, 0);
-	}
 	closedir(dir);
 	(void)!store__wrapped_walk(&m->backup, m->day.day, stray_slot, m);
 }
 
-/** @param depth of folders below "audio" that were gone through */
-static void
-strays_remove(struct store__making *m, const char *path, uint32_t date,
-	      int depth)
+static int
+strays_remove(void *ctx, uint32_t day, const char *path)
 {
-	int fd = openat(m->backup.dir_fd, path,
+	struct store__making *m = ctx;
+
+	if (store__day_read(&m->backup, &m->new, day, &m->day) == 0)
+		stray_day(m, path);
+	store__day_fini(&m->day);
+	return 0;
+}
+
+/** In a folder: what this backup does not name, and is not of its generation.
+ */
+static void
+unnamed_remove(struct store__making *m, const char *folder)
+{
+	int fd = openat(m->backup.dir_fd, folder,
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-	char below[STORE__BACKUP_PATH_BYTES];
-	struct dirent *entry;
-	uint32_t part;
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	char path[STORE__BACKUP_PATH_BYTES];
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.' &&
+		    snprintf(path, sizeof(path), "%s/%s", folder,
+			     entry->d_name) < (int)sizeof(path) &&
+		    !store__manifest_find(&m->new, path))
+			(void)unlinkat(fd, entry->d_name, 0);
+	if (dir)
+		closedir(dir);
+}
+
+/** Of backups that were interrupted: their indexes, and keys of pseudonyms, are
+ * not to stay for ever. */
+static void
+leftovers_remove(struct store__making *m)
+{
+	int fd = openat(m->backup.dir_fd, ".",
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	uint64_t generation;
+	char *end;
 
 	while (dir && (entry = readdir(dir)) != NULL) {
-		if (entry->d_name[0] < '0' || entry->d_name[0] > '9' ||
-		    snprintf(below, sizeof(below), "%s/%s", path,
-			     entry->d_name) >= (int)sizeof(below))
+		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
 			continue;
-		part = date * 100 + (uint32_t)strtoul(entry->d_name, NULL, 10);
-		if (depth < 2) {
-			strays_remove(m, below, depth ? part : part % 10000,
-				      depth + 1);
-			continue;
-		}
-		if (store__day_read(&m->backup, &m->new, part, &m->day) == 0) {
-			m->day.day = part;
-			stray_day(m, below);
-		}
-		store__day_fini(&m->day);
+		generation = strtoull(entry->d_name, &end, 10);
+		if (*end == '\0' && generation != m->new.generation)
+			store__generation_remove(&m->backup, generation);
 	}
 	if (dir)
 		closedir(dir);
+	unnamed_remove(m, "days");
+	unnamed_remove(m, "policy");
 }
 
 /** Files that only the last backup named. */
@@ -571,6 +598,7 @@ make(struct store__making *m)
 		r = mark(m);
 	if (r == 0)
 		r = old_take(m);
+	store__noted_read(&m->backup, &m->noted);
 	if (r == 0)
 		store__generation_remove(&m->backup, m->generation);
 	if (r == 0)
@@ -581,11 +609,17 @@ make(struct store__making *m)
 		return r;
 	store__backup_step(&m->backup, 8);
 	old_remove(m);
+	(void)!store__noted_write(&m->backup, &m->unmended);
 	r = gone_destroy(m);
+	/* What was told to the last one in the moment before. */
+	if (r == 0)
+		r = follow(m, &m->new);
 	if (r)
 		return r;
+	if (m->resumed)
+		leftovers_remove(m);
 	if (m->strays)
-		strays_remove(m, "audio", 0, 0);
+		(void)!store__audio_days(m->backup.dir_fd, strays_remove, m);
 	(void)unlinkat(m->backup.dir_fd, RUNNING, 0);
 	m->result->generation = m->new.generation;
 	m->result->recordings = m->new.recordings;
@@ -632,6 +666,8 @@ store_backup_make(struct store_archive *archive,
 	store__manifest_fini(&m->old);
 	store__manifest_fini(&m->new);
 	store__backup_close(&m->backup);
+	store__noted_fini(&m->noted);
+	store__noted_fini(&m->unmended);
 	free(m->wraps);
 	free(m);
 	return r;

@@ -24,6 +24,8 @@ struct store__making {
 	size_t wraps_count, wraps_room;
 	bool day_copied;
 	bool list_lost; /**< that of the last backup cannot be read */
+	struct store__noted noted;    /**< damaged in the backup: copied anew */
+	struct store__noted unmended; /**< ... next time */
 	uint64_t rows, rows_total;
 };
 
@@ -44,9 +46,11 @@ int store__making_small_files(struct store__making *m)
 int store__making_policy(void *ctx, const uint8_t hash[STORE_HASH_BYTES])
 	__attribute__((warn_unused_result));
 
-/** Was it deleted, or changed, since the index was copied? */
-bool store__making_changed(const struct store__making *m,
-			   const struct store_segment *row);
+/** Was it deleted, or changed, since the index was copied?
+ * @return 1: yes; 0: no, or its row cannot be read; -errno: nobody knows */
+int store__making_changed(const struct store__making *m,
+			  const struct store_segment *row)
+	__attribute__((warn_unused_result));
 /** @return 1: it is taken; 0: it is left out; negative errno */
 int store__making_key(struct store__making *m, const struct store_segment *row)
 	__attribute__((warn_unused_result));

@@ -3,6 +3,8 @@
 #ifndef STORE_BACKUP_PRIV_H
 #define STORE_BACKUP_PRIV_H
 
+#include <sys/stat.h>
+
 #include "store/backup.h"
 #include "store/store_priv.h"
 
@@ -52,14 +54,15 @@ int store__backup_folders(const struct store__backup *backup, int dir_fd,
 			  const char *path) __attribute__((warn_unused_result));
 
 /** Copy a file and hash it. @param from, to fds
- * @return 0, -EIO, -ENOSPC, ... */
+ * @return 0; -EBADMSG: it cannot be read; -EIO, -ENOSPC, ...: nor written */
 int store__copy(int from, int to, uint64_t *bytes,
 		uint8_t hash[STORE_HASH_BYTES])
 	__attribute__((warn_unused_result));
-/** @return 0, -EIO, ... */
+/** @return 0; -EBADMSG: it cannot be read; -ENOMEM */
 int store__hash_file(int fd, uint64_t *bytes, uint8_t hash[STORE_HASH_BYTES])
 	__attribute__((warn_unused_result));
-/** Copy under another name, whole or not at all; not synced. */
+/** Copy under another name, whole or not at all; not synced.
+ * @return as store__copy */
 int store__copy_to(const struct store__backup *backup, int from, int dir_fd,
 		   const char *path, uint64_t *bytes,
 		   uint8_t hash[STORE_HASH_BYTES])
@@ -74,6 +77,11 @@ int store__read_all(int dir_fd, const char *path, char **text, size_t *n)
 /** Remove a folder of a generation and what is in it. */
 void store__generation_remove(const struct store__backup *backup,
 			      uint64_t generation);
+/** Each folder of a day, such as "audio/2019/03/28". @param fn 0 to go on
+ * @return 0, what fn returned, -errno */
+int store__audio_days(int dir_fd,
+		      int (*fn)(void *ctx, uint32_t day, const char *path),
+		      void *ctx) __attribute__((warn_unused_result));
 /** "7/name" */
 void store__generation_path(char path[STORE__BACKUP_PATH_BYTES],
 			    uint64_t generation, const char *name);
@@ -100,6 +108,9 @@ void store__day_sort(struct store__day_list *list);
 /** @return NULL: not in it */
 const struct store__kept *store__day_find(const struct store__day_list *list,
 					  const char *id);
+void store__day_remove(struct store__day_list *list, const char *id);
+/** Is this the name of a file that it lists? */
+bool store__day_has_file(const struct store__day_list *list, const char *name);
 void store__day_fini(struct store__day_list *list);
 /** @param text malloc'd @return 0, -ENOMEM */
 int store__day_text(const struct store__day_list *list, char **text, size_t *n)
@@ -131,6 +142,8 @@ int store__manifest_add(struct store__manifest *manifest, const char *path,
 			uint64_t bytes, const uint8_t hash[STORE_HASH_BYTES])
 	__attribute__((warn_unused_result));
 void store__manifest_fini(struct store__manifest *manifest);
+/** Does a path stay in the folder of a backup? */
+bool store__backup_path_sound(const char *path);
 /** @return 0, -ENOMEM */
 int store__manifest_text(const struct store__manifest *manifest, char **text,
 			 size_t *n) __attribute__((warn_unused_result));
@@ -306,6 +319,95 @@ int store__kept_destroy(const struct store__backup *backup,
 /** What the header of a recording in a backup says, if that can be read and fits
  * its name and day. @param dir_fd of its folder @return or STORE__SLOT_UNKNOWN */
 uint32_t store__slot_of_file(int dir_fd, const char *name, uint32_t day);
+
+/* ---- reading one (backup_read.c) ---------------------------------------- */
+
+/** A backup that is read, while others may tell it of deletions, and make the
+ * next one. */
+struct store__reading {
+	struct store__backup backup;
+	const struct store_backup_watch *watch;
+	struct store_backup_result *result;
+	struct store__periods *periods;
+	struct store__manifest manifest;
+	struct store__journal journal; /**< sorted */
+	struct stat manifest_st, journal_st; /**< as they were read */
+	int64_t now_ns;
+	uint64_t done; /**< bytes that were looked at */
+};
+
+/** What became of a thing in it. */
+enum store__read {
+	STORE__READ_DAMAGED, /**< it was told */
+	STORE__READ_SOUND,
+	STORE__READ_DELETED /**< since: nobody misses it */
+};
+
+/** @param reading its now_ns, watch and result are set
+ * @return 0, -ENOENT (no backup), -EBADMSG, ...; to be closed in any case */
+int store__reading_open(struct store__reading *reading, const char *dir,
+			const char *periods)
+	__attribute__((warn_unused_result));
+void store__reading_close(struct store__reading *reading);
+/** Manifest and journal as they are now; for result, too. The backup that held
+ * until now need not any more. @return 0, -ENOENT, -EBADMSG, ... */
+int store__reading_begin(struct store__reading *reading)
+	__attribute__((warn_unused_result));
+/** Is that still the one that holds? Then what was deleted meanwhile is in its
+ * journal now. @return 0; -EAGAIN: another one does; -errno */
+int store__reading_again(struct store__reading *reading)
+	__attribute__((warn_unused_result));
+/** Told, and counted. @param words NULL: counted */
+void store__reading_tell(struct store__reading *reading,
+			 enum store_backup_news news, const char *name,
+			 const char *words);
+void store__reading_progress(struct store__reading *reading, uint64_t bytes);
+
+/** The key of a recording, unwrapped. @param sealed may be NULL
+ * @return enum store__read; -EAGAIN as above; -errno */
+int store__reading_key(struct store__reading *reading,
+		       const struct store__kept *kept,
+		       struct store_sealed_key *sealed)
+	__attribute__((warn_unused_result));
+
+/** A file in a backup, and what it is for people. */
+struct store__wanted {
+	struct store__listed file;
+	const char *name;
+	const struct store__kept *kept; /**< NULL: it is no recording */
+};
+
+/** Read all of it, and hold it against its hash.
+ * @param to_dir, to: where it is copied to, if it is sound; -1, NULL: nowhere
+ * @return as store__reading_key */
+int store__reading_file(struct store__reading *reading,
+			const struct store__wanted *wanted, int to_dir,
+			const char *to) __attribute__((warn_unused_result));
+/** That of a recording. */
+struct store__wanted store__wanted_of(const struct store__kept *kept);
+
+/* ---- what was found damaged (backup_noted.c) ---------------------------- */
+
+/** Files in a backup that a check found damaged, and that the next one is to
+ * copy anew: by their paths. */
+struct store__noted {
+	char (*paths)[STORE__BACKUP_PATH_BYTES]; /**< [count] */
+	size_t count, room;
+};
+
+/** @return 0, -ENOMEM */
+int store__noted_add(struct store__noted *noted, const char *path)
+	__attribute__((warn_unused_result));
+bool store__noted_has(const struct store__noted *noted, const char *path);
+/** What the last check noted; nothing where that cannot be read. */
+void store__noted_read(const struct store__backup *backup,
+		       struct store__noted *noted);
+/** In place of what was noted before.
+ * @param noted is sorted @return 0, -EROFS, -EACCES, ... */
+int store__noted_write(const struct store__backup *backup,
+		       struct store__noted *noted)
+	__attribute__((warn_unused_result));
+void store__noted_fini(struct store__noted *noted);
 
 /* ---- elsewhere ---------------------------------------------------------- */
 

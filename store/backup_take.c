@@ -17,8 +17,6 @@
 
 #include "store/backup_make_priv.h"
 
-#define HOUR_NS (3600 * NS_PER_S)
-
 void
 store__making_tell(const struct store__making *m, enum store_backup_news news,
 		   const char *name, const char *words)
@@ -39,7 +37,9 @@ store__making_damaged(struct store__making *m, const char *name,
 
 /* ---- single files ------------------------------------------------------- */
 
-/** Copied, and named in the manifest. @param from_dir of path from */
+/** Copied, and named in the manifest. @param from_dir of path from
+ * @return 0; -ENODATA: it is not there; -EBADMSG: it cannot be read; other
+ * errors are those of the backup */
 static int
 file_take(struct store__making *m, int from_dir, const char *from,
 	  const char *to)
@@ -48,8 +48,10 @@ file_take(struct store__making *m, int from_dir, const char *from,
 	uint64_t bytes;
 	int r, fd = openat(from_dir, from, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
-	if (fd < 0)
+	if (fd < 0 && store__error_is_ours(-errno))
 		return -errno;
+	if (fd < 0)
+		return errno == ENOENT ? -ENODATA : -EBADMSG;
 	r = store__copy_to(&m->backup, fd, m->backup.dir_fd, to, &bytes, hash);
 	close(fd);
 	if (r == 0) {
@@ -82,6 +84,8 @@ store__making_index(struct store__making *m)
 	/* What is read here is what was written. */
 	if (r == 0)
 		r = store__hash_file(fd, &bytes, hash);
+	if (r == -EBADMSG)
+		r = -EIO;
 	close(fd);
 	if (r == 0 && renameat(m->backup.dir_fd, part, m->backup.dir_fd, path))
 		r = -errno;
@@ -90,6 +94,25 @@ store__making_index(struct store__making *m)
 	m->result->index_bytes = bytes;
 	m->result->copied_bytes += bytes;
 	return store__manifest_add(&m->new, path, bytes, hash);
+}
+
+static int
+unreadable(struct store__making *m, const char *name)
+{
+	store__making_damaged(m, name,
+			      "it cannot be read, and is not in the backup");
+	return 0;
+}
+
+/** @return -ENODATA */
+static int
+no_archive(struct store__making *m, const char *name)
+{
+	store__making_damaged(
+	    m, name,
+	    "it cannot be read in the archive, and without it "
+	    "nothing could be restored");
+	return -ENODATA;
 }
 
 int
@@ -103,21 +126,44 @@ store__making_small_files(struct store__making *m)
 	for (size_t i = 0; r == 0 && i < sizeof(names) / sizeof(*names); i++) {
 		store__generation_path(path, m->generation, names[i]);
 		r = file_take(m, m->archive->dir_fd, names[i], path);
-		if (r == -ENOENT && i > 0)
+		if (r == -ENODATA && i > 0)
 			r = 0;
+		if (r == -EBADMSG && i > 0)
+			r = unreadable(m, names[i]);
+		/* Without the first there is no archive. */
+		if (r == -ENODATA || r == -EBADMSG)
+			r = no_archive(m, names[i]);
 	}
 	for (size_t i = 0; r == 0 && i < m->config->files_count; i++) {
 		store__generation_path(path, m->generation,
 				       m->config->files[i].name);
 		r = file_take(m, AT_FDCWD, m->config->files[i].path, path);
-		if (r == -ENOENT || r == -EACCES) {
+		if (r == -EBADMSG)
+			r = unreadable(m, m->config->files[i].path);
+		if (r == -ENODATA) {
 			store__making_tell(
 			    m, STORE_BACKUP_NOTE, m->config->files[i].path,
-			    "it cannot be read, and is not in the backup");
+			    "it is not there, and not in the backup");
 			r = 0;
 		}
 	}
 	return r;
+}
+
+/** The archive does not have it as it was: the backup keeps what it has. */
+static int
+policy_lost(struct store__making *m, const struct store__listed *known,
+	    const char *path)
+{
+	int r;
+
+	store__making_damaged(m, path, "it cannot be read in the archive");
+	if (!known)
+		return 0;
+	r = store__noted_add(&m->unmended, path);
+	return r ? r
+		 : store__manifest_add(&m->new, path, known->bytes,
+				       known->hash);
 }
 
 int
@@ -127,23 +173,27 @@ store__making_policy(void *ctx, const uint8_t hash[STORE_HASH_BYTES])
 	const struct store__listed *known;
 	struct store__making *m = ctx;
 	struct stat st;
+	int r;
 
 	store_hex(name, hash, STORE_HASH_BYTES);
 	snprintf(path, sizeof(path), "policy/%s.yaml", name);
 	known = store__manifest_find(&m->old, path);
-	if (known &&
+	if (known && !store__noted_has(&m->noted, path) &&
 	    fstatat(m->backup.dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	    (uint64_t)st.st_size == known->bytes) {
 		m->result->unchanged_bytes += known->bytes;
 		return store__manifest_add(&m->new, path, known->bytes,
 					   known->hash);
 	}
-	return file_take(m, m->archive->dir_fd, path, path);
+	r = file_take(m, m->archive->dir_fd, path, path);
+	if (r == -EBADMSG || r == -ENODATA)
+		r = policy_lost(m, known, path);
+	return r;
 }
 
 /* ---- a recording -------------------------------------------------------- */
 
-bool
+int
 store__making_changed(const struct store__making *m,
 		      const struct store_segment *row)
 {
@@ -152,13 +202,23 @@ store__making_changed(const struct store__making *m,
 	int r = store__read_apart(m->archive, &txn);
 
 	if (r)
-		return false;
+		return r;
 	r = store__row_get(m->archive, txn, row->id, &now);
 	mdb_txn_abort(txn);
 	return r == -ENOENT || (r == 0 && (now.state == STORE_STATE_PURGED ||
 					   now.scrubs != row->scrubs));
 }
 
+/** Until when what is held is wrapped. */
+static int64_t
+lease_ns(const struct store__making *m)
+{
+	return m->config->now_ns + STORE__LEASE_DAYS * STORE__DAY_NS;
+}
+
+/** The day on which it has to be gone, to its end. What lives longer is held,
+ * and then it is for a while; or somebody is late, and is not given more than
+ * this day. */
 static uint32_t
 period_for(const struct store__making *m, const struct store_segment *row)
 {
@@ -169,10 +229,10 @@ period_for(const struct store__making *m, const struct store_segment *row)
 	if (m->config->due)
 		due_ns = m->config->due(m->config->due_ctx, row);
 	period = store__period_of(due_ns);
-	if (store__period_end(period) < now_ns + HOUR_NS)
-		return store__period_of(now_ns +
-					STORE__LEASE_DAYS * STORE__DAY_NS);
-	return period;
+	if (store__period_end(period) > now_ns)
+		return period;
+	return store__period_of(row->state == STORE_STATE_HELD ? lease_ns(m)
+							       : now_ns);
 }
 
 static int
@@ -205,19 +265,42 @@ key_known(struct store__making *m, const struct store_segment *row,
 				 wrapped, sealed);
 }
 
-/** Where it lies it may stay, if that is its period, or if it has no better
- * one and this lasts for a day at least. */
+/** Where it lies it may stay, if that is its period; or if it is held longer
+ * than it was to be kept, and this lasts for a day at least. */
 static bool
 period_fits(const struct store__making *m, uint32_t has, uint32_t wanted)
 {
-	const int64_t now_ns = m->config->now_ns;
-
 	if (has == wanted)
 		return true;
-	return wanted == store__period_of(now_ns +
-					  STORE__LEASE_DAYS * STORE__DAY_NS) &&
+	return wanted == store__period_of(lease_ns(m)) &&
 	       has != STORE__PERIOD_NEVER && has < wanted &&
-	       store__period_end(has) > now_ns + STORE__DAY_NS;
+	       store__period_end(has) > m->config->now_ns + STORE__DAY_NS;
+}
+
+static bool
+is_listed(const struct store__making *m, const struct store_segment *row)
+{
+	const struct store__kept *kept = store__day_find(&m->before, row->id);
+
+	return kept && kept->slot == row->key_slot;
+}
+
+/** Nobody destroys a key but to delete: a row that knows nothing of that is
+ * older than the keys, and does not bring it back. */
+static int
+key_destroyed(struct store__making *m, const struct store_segment *row)
+{
+	const struct store__kept *kept = store__day_find(&m->before, row->id);
+	int r = kept ? store__kept_destroy(&m->backup, kept) : 0;
+
+	store__making_damaged(
+	    m, row->id,
+	    "its key in the archive was destroyed, though the "
+	    "index says nothing of that; the backup does not "
+	    "keep it");
+	if (r == 0 && kept)
+		store__day_remove(&m->before, row->id);
+	return r;
 }
 
 int
@@ -232,9 +315,20 @@ store__making_key(struct store__making *m, const struct store_segment *row)
 				    &wrap.sealed);
 
 	if (r != STORE__SLOT_KEY) {
-		if (store__making_changed(m, row))
-			return 0;
-		if (r < 0 && r != -ENOENT && r != -EBADMSG)
+		int changed = store__making_changed(m, row);
+
+		if (changed)
+			return changed < 0 ? changed : 0;
+		if (r == STORE__SLOT_DESTROYED)
+			return key_destroyed(m, row);
+		if (r == -EACCES || r == -EPERM) {
+			store__making_damaged(
+			    m, row->id,
+			    "this user may not read its key in "
+			    "the archive");
+			return -ENODATA;
+		}
+		if (r < 0 && r != -ENOENT && r != -EBADMSG && r != -EIO)
 			return r;
 		store__making_damaged(
 		    m, row->id,
@@ -252,26 +346,33 @@ store__making_key(struct store__making *m, const struct store_segment *row)
 			return 1;
 		m->result->rewrapped++;
 	}
+	/* Its slot, or the key of its period, is damaged or not there. */
+	if (!has && is_listed(m, row))
+		m->result->keys_mended++;
 	r = wrap_add(m, &wrap);
 	return r ? r : 1;
 }
 
 /** Is it what the index says, as far as one can tell without its key? */
-static void
-source_check(struct store__making *m, const struct store_segment *row, int fd)
+static bool
+is_sound(const struct store_segment *row, int fd)
 {
 	struct store__walk walk;
-	int r = store__walk_file(&walk, fd);
 
-	if (r == 0 && strcmp(walk.header.id, row->id) == 0 &&
-	    walk.chunks == row->chunks && walk.good_bytes == walk.file_bytes &&
-	    memcmp(walk.hash, row->file_hash, STORE_HASH_BYTES) == 0)
-		return;
-	if (store_segment_unheld(row) != STORE_STATE_DAMAGED)
-		store__making_damaged(
-		    m, row->id,
-		    "its file in the archive is not what the index says; "
-		    "it is copied as it is");
+	return store__walk_file(&walk, fd) == 0 &&
+	       strcmp(walk.header.id, row->id) == 0 &&
+	       walk.chunks == row->chunks &&
+	       walk.good_bytes == walk.file_bytes &&
+	       memcmp(walk.hash, row->file_hash, STORE_HASH_BYTES) == 0;
+}
+
+/** The next backup looks at the archive again. */
+static int
+try_again(struct store__making *m, const struct store_segment *row,
+	  const char *path, const char *words)
+{
+	store__making_damaged(m, row->id, words);
+	return store__noted_add(&m->unmended, path);
 }
 
 /** @return 1: copied; 0: it cannot be read; negative errno: nothing else can be
@@ -283,24 +384,25 @@ file_copy(struct store__making *m, const struct store_segment *row, int fd,
 	int r = store__copy_to(&m->backup, fd, m->backup.dir_fd, path,
 			       &kept->bytes, kept->hash);
 
-	/* A bad place on the disk of the archive, or on that of the backup? */
-	if (r == -EIO && store__hash_file(fd, &kept->bytes, kept->hash)) {
-		store__making_damaged(m, row->id,
-				      "its file in the archive cannot be read");
-		return 0;
-	}
+	if (r == -EBADMSG)
+		return try_again(m, row, path,
+				 "its file in the archive cannot be read");
 	if (r)
 		return r;
 	m->result->copied++;
 	m->result->copied_bytes += kept->bytes;
 	m->day_copied = true;
-	source_check(m, row, fd);
+	if (store_segment_unheld(row) != STORE_STATE_DAMAGED &&
+	    !is_sound(row, fd))
+		r = try_again(m, row, path,
+			      "its file in the archive is not what the index "
+			      "says; it is copied as it is");
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	store__backup_step(&m->backup, 1);
-	return 1;
+	return r ? r : 1;
 }
 
-/** One of before that is as it was. */
+/** One of before that is as it was, as far as its size tells. */
 static bool
 file_known(const struct store__making *m, const struct store_segment *row,
 	   const char *path, struct store__kept *kept)
@@ -328,26 +430,34 @@ store__making_file(struct store__making *m, const struct store_segment *row,
 		   struct store__kept *kept)
 {
 	char path[STORE__PATH_BYTES];
+	bool known;
 	int r, fd;
 
 	store__recording_path(path, row->key_day, row->id, row->scrubs);
-	if (file_known(m, row, path, kept)) {
+	known = file_known(m, row, path, kept);
+	if (known && !store__noted_has(&m->noted, path)) {
 		m->result->unchanged_bytes += kept->bytes;
 		return 1;
 	}
 	fd = store__file_open(m->archive->dir_fd, path, O_RDONLY);
-	if (fd == -ENOENT && store__making_changed(m, row))
-		return 0;
+	if (fd == -ENOENT) {
+		r = store__making_changed(m, row);
+		if (r)
+			return r < 0 ? r : 0;
+	}
 	if (fd < 0 && store__error_is_ours(fd))
 		return fd;
-	if (fd < 0) {
-		store__making_damaged(
-		    m, row->id,
-		    "its file in the archive is not there, or cannot be "
-		    "opened");
-		return 0;
-	}
-	r = file_copy(m, row, fd, path, kept);
+	if (fd < 0)
+		return try_again(m, row, path,
+				 "its file in the archive is not there, or "
+				 "cannot be opened");
+	/* Of two that are damaged the backup keeps its own. */
+	if (known && !is_sound(row, fd))
+		r = try_again(m, row, path,
+			      "it is damaged in the backup, and its file in "
+			      "the archive is not what the index says");
+	else
+		r = file_copy(m, row, fd, path, kept);
 	close(fd);
 	return r;
 }

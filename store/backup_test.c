@@ -99,6 +99,34 @@ test_row_lost(void **state)
 	assert_true(has_file(fx, "backup", &s));
 }
 
+/** An index of before a purge, with the keys of after it: what was purged does
+ * not stay in the backup. */
+static void
+test_index_older_than_keys(void **state)
+{
+	struct fixture *fx = *state, to;
+	struct store_backup_result result;
+	struct store_segment s[2], now;
+	struct store__doomed doomed = { .slot = 0 };
+	struct said said;
+
+	fixture_record(fx, &s[0], 1, SHORT_MS);
+	fixture_record(fx, &s[1], 2, SHORT_MS);
+	back_up(fx, &result);
+	doomed.slot = s[0].key_slot;
+	store__keyring_destroy_many(fx->archive, s[0].key_day, &doomed, 1);
+	assert_int_equal(doomed.result, 0);
+	back_up(fx, &result);
+	assert_int_equal(result.damaged, 1);
+	assert_int_equal(result.recordings, 1);
+	assert_false(has_file(fx, "backup", &s[0]));
+	assert_int_equal(check(fx, &said), 0);
+	restore(fx, &to, &result);
+	assert_int_equal(result.recordings, 1);
+	assert_int_equal(store_segment_get(to.archive, s[1].id, &now), 0);
+	restored_remove(&to);
+}
+
 /** Calls in progress then are interrupted, and nobody goes on with them. */
 static void
 test_calls_in_progress(void **state)
@@ -241,6 +269,33 @@ test_killed(void **state)
 	restored_remove(&to);
 }
 
+/** Killed when the new one holds, and before what only the old one needed is
+ * gone: the next one does that. */
+static void
+test_leftovers(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s;
+	struct said said;
+
+	fixture_record(fx, &s, 0, SHORT_MS);
+	back_up(fx, &result);
+	fixture_record(fx, &s, 1, SHORT_MS);
+	assert_true(killed_backup(fx, 8, 0));
+	assert_int_equal(access(below(fx, "backup/1/index"), F_OK), 0);
+	assert_int_equal(access(below(fx, "backup/days/2019-03-28.1"), F_OK),
+			 0);
+	fixture_record(fx, &s, 2, SHORT_MS);
+	back_up(fx, &result);
+	assert_int_equal(result.generation, 3);
+	assert_int_equal(access(below(fx, "backup/1"), F_OK), -1);
+	assert_int_equal(access(below(fx, "backup/2"), F_OK), -1);
+	assert_int_equal(access(below(fx, "backup/days/2019-03-28.1"), F_OK),
+			 -1);
+	assert_int_equal(check(fx, &said), 0);
+}
+
 /** One that was copied and never listed, and then deleted, leaves nothing. */
 static void
 test_stray(void **state)
@@ -278,9 +333,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_round),    TEST(test_list_lost),
-		TEST(test_row_lost), TEST(test_calls_in_progress),
-		TEST(test_foreign),  TEST(test_killed),
+		TEST(test_round),
+		TEST(test_list_lost),
+		TEST(test_row_lost),
+		TEST(test_index_older_than_keys),
+		TEST(test_calls_in_progress),
+		TEST(test_foreign),
+		TEST(test_killed),
+		TEST(test_leftovers),
 		TEST(test_stray),
 	};
 

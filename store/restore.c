@@ -21,181 +21,241 @@
 #include "store/backup_priv.h"
 #include "store/cases.h"
 
-#define HOLDS_MAX 64
+#define HOLDS_MAX 64 /* at a time */
+/* So often another backup may be finished before one was read. */
+#define RESTORE_TRIES 20
 /* The reason that holds have for ending. */
 #define HOLD_REASON "it was deleted before, in the archive that was lost"
 
 struct restoring {
-	struct store__backup backup;
-	const struct store_backup_watch *watch;
-	struct store_backup_result *result;
-	struct store__periods *periods;
-	struct store__manifest manifest;
-	struct store__journal journal;
-	int64_t now_ns;
+	struct store__reading reading;
 	int dir_fd; /**< of the archive that is made */
-	uint64_t done;
 };
 
-static void
-tell(struct restoring *s, enum store_backup_news news, const char *name,
-     const char *words)
+/* ---- what was there before ---------------------------------------------- */
+
+/** Keys are overwritten, as far as that helps. */
+static int
+keyring_scrap(int dir_fd, const char *name)
 {
-	if (news == STORE_BACKUP_DAMAGED)
-		s->result->damaged++;
-	if (news == STORE_BACKUP_GONE)
-		s->result->gone++;
-	if (s->watch && s->watch->tell)
-		s->watch->tell(s->watch->ctx, news, name, words);
+	uint8_t noise[STORE__SLOT_BYTES];
+	struct stat st;
+	int r = 0, fd = store__file_open(dir_fd, name, O_WRONLY);
+
+	if (fd >= 0 && fstat(fd, &st) == 0) {
+		randombytes_buf(noise, sizeof(noise));
+		for (off_t at = 0; r == 0 && at < st.st_size;
+		     at += (off_t)sizeof(noise))
+			r = store__pwrite(fd, noise, sizeof(noise),
+					  (uint64_t)at);
+		if (r == 0 && fdatasync(fd))
+			r = -errno;
+	}
+	if (fd >= 0)
+		close(fd);
+	return r == 0 && unlinkat(dir_fd, name, 0) ? -errno : r;
+}
+
+static int
+file_scrap(int dir_fd, const char *name)
+{
+	if (strcmp(name, "pseudonyms") == 0)
+		return keyring_scrap(dir_fd, name);
+	return unlinkat(dir_fd, name, 0) ? -errno : 0;
+}
+
+/** Each file of a folder. @return 0 also where there is no such folder */
+static int
+files_scrap(int dir_fd, const char *path,
+	    int (*fn)(int dir_fd, const char *name))
+{
+	int r = 0, fd = openat(dir_fd, path,
+			       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	struct dirent *entry;
+	struct stat st;
+	DIR *dir;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return -ENOMEM;
+	}
+	while (r == 0 && (entry = readdir(dir)) != NULL)
+		if (fstatat(fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    !S_ISDIR(st.st_mode))
+			r = fn(fd, entry->d_name);
+	if (r == 0 && fsync(fd))
+		r = -errno;
+	closedir(dir);
+	return r;
+}
+
+/** Whoever was stopped may have made it of another backup, and may have gone on
+ * with it: all but the files of recordings, which are held against their
+ * hashes, begins anew. */
+static int
+begin_anew(struct restoring *s)
+{
+	int r = files_scrap(s->dir_fd, "keyring", keyring_scrap);
+
+	if (r == 0)
+		r = files_scrap(s->dir_fd, "index", file_scrap);
+	if (r == 0)
+		r = files_scrap(s->dir_fd, "policy", file_scrap);
+	return r ? r : files_scrap(s->dir_fd, ".", file_scrap);
+}
+
+static int
+folders_make(struct restoring *s, const char *archive_dir)
+{
+	static const char *const folders[] = { "index", "keyring", "audio",
+					       "policy" };
+
+	if (mkdir(archive_dir, STORE__DIR_MODE) && errno != EEXIST)
+		return -errno;
+	s->dir_fd = open(archive_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (s->dir_fd < 0)
+		return -errno;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+		if (mkdirat(s->dir_fd, folders[i], STORE__DIR_MODE) &&
+		    errno != EEXIST)
+			return -errno;
+	return 0;
 }
 
 /* ---- files -------------------------------------------------------------- */
 
 /** One that was copied before it was stopped. */
 static bool
-is_there(const struct restoring *s, const char *path, uint64_t bytes,
-	 const uint8_t hash[STORE_HASH_BYTES])
+is_there(const struct restoring *s, const char *path,
+	 const struct store__listed *file)
 {
 	uint8_t found[STORE_HASH_BYTES];
-	uint64_t found_bytes = 0;
+	uint64_t bytes = 0;
 	struct stat st;
 	bool same;
 	int fd;
 
 	if (fstatat(s->dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) ||
-	    (uint64_t)st.st_size != bytes)
+	    (uint64_t)st.st_size != file->bytes)
 		return false;
 	fd = store__file_open(s->dir_fd, path, O_RDONLY);
 	if (fd < 0)
 		return false;
-	same = store__hash_file(fd, &found_bytes, found) == 0 &&
-	       found_bytes == bytes && memcmp(found, hash, sizeof(found)) == 0;
+	same = store__hash_file(fd, &bytes, found) == 0 &&
+	       bytes == file->bytes &&
+	       memcmp(found, file->hash, sizeof(found)) == 0;
 	close(fd);
 	return same;
 }
 
-/** What was copied is not what was written. */
+/** @return as store__reading_file */
 static int
-unlike(struct restoring *s, const char *to, const char *name, uint64_t found,
-       uint64_t bytes)
+file_restore(struct restoring *s, const struct store__wanted *wanted,
+	     const char *to, unsigned mode)
 {
-	(void)unlinkat(s->dir_fd, to, 0);
-	tell(s, STORE_BACKUP_DAMAGED, name,
-	     found < bytes ? "its file is cut short"
-			   : "its file is not what was written");
-	return 0;
-}
+	int r;
 
-/**
- * @param name for people
- * @return 1: it is there; 0: it is damaged, which was told; negative errno
- */
-static int
-file_restore(struct restoring *s, const struct store__listed *file,
-	     const char *to, const char *name, unsigned mode)
-{
-	uint8_t hash[STORE_HASH_BYTES];
-	uint64_t bytes = 0;
-	int fd, r;
-
-	if (is_there(s, to, file->bytes, file->hash))
-		return 1;
-	fd = store__file_open(s->backup.dir_fd, file->path, O_RDONLY);
-	if (fd < 0 && store__error_is_ours(fd))
-		return fd;
-	if (fd < 0) {
-		tell(s, STORE_BACKUP_DAMAGED, name,
-		     fd == -ENOENT ? "its file is not there"
-				   : "its file cannot be opened");
-		return 0;
-	}
-	r = store__copy_to(NULL, fd, s->dir_fd, to, &bytes, hash);
-	if (r == -EIO && store__hash_file(fd, &bytes, hash)) {
-		tell(s, STORE_BACKUP_DAMAGED, name, "its file cannot be read");
-		r = 1;
-	}
-	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
-	close(fd);
-	if (r)
-		return r < 0 ? r : 0;
-	if (bytes != file->bytes || memcmp(hash, file->hash, sizeof(hash)) != 0)
-		return unlike(s, to, name, bytes, file->bytes);
-	s->result->copied_bytes += bytes;
-	return fchmodat(s->dir_fd, to, mode, 0) ? -errno : 1;
+	if (is_there(s, to, &wanted->file))
+		return STORE__READ_SOUND;
+	r = store__reading_file(&s->reading, wanted, s->dir_fd, to);
+	if (r != STORE__READ_SOUND)
+		return r;
+	s->reading.result->copied_bytes += wanted->file.bytes;
+	return fchmodat(s->dir_fd, to, mode, 0) ? -errno : STORE__READ_SOUND;
 }
 
 /* ---- recordings --------------------------------------------------------- */
 
-/** @return 1: its key is there; 0: it is not, and that was told; negative
- * errno: it cannot be written */
-static int
-key_restore(struct restoring *s, const struct store__kept *kept)
-{
-	struct store__wrapped wrapped = { .period = 0 };
-	struct store_sealed_key sealed;
-	int r =
-	    store__wrapped_read(&s->backup, kept->day, kept->slot, &wrapped);
-
-	if (r == 0)
-		r = store__unwrap(s->periods, kept->day, kept->slot, &wrapped,
-				  &sealed);
-	if (r == 0) {
-		r = store__keyring_put(s->dir_fd, kept->day, kept->slot,
-				       &sealed);
-		return r ? r : 1;
-	}
-	if (r == -ENOENT && store__period_end(wrapped.period) <= s->now_ns)
-		tell(s, STORE_BACKUP_GONE, kept->id,
-		     "its period is over, and the key of that was destroyed");
-	else if (r == -ENOENT || r == -ENOKEY || r == -EBADMSG || r == -EIO)
-		tell(s, STORE_BACKUP_DAMAGED, kept->id,
-		     r == -ENOENT   ? "the key of its period is not there"
-		     : r == -ENOKEY ? "its key is not there"
-				    : "its key is damaged");
-	else
-		return r;
-	return 0;
-}
-
 static int
 kept_restore(struct restoring *s, const struct store__kept *kept)
 {
-	struct store__listed file = { .bytes = kept->bytes };
-	char path[STORE__PATH_BYTES];
-	int r;
+	const struct store__wanted wanted = store__wanted_of(kept);
+	struct store_backup_result *result = s->reading.result;
+	const char *path = wanted.file.path;
+	struct store_sealed_key sealed;
+	int r = STORE__READ_DELETED;
 
-	if (store__journal_means(&s->journal, kept))
-		return 0;
-	store__recording_path(path, kept->day, kept->id, kept->scrubs);
-	snprintf(file.path, sizeof(file.path), "%s", path);
-	memcpy(file.hash, kept->hash, sizeof(file.hash));
-	r = key_restore(s, kept);
-	if (r > 0)
-		r = file_restore(s, &file, path, kept->id, 0440);
-	if (r > 0) {
-		s->result->recordings++;
-		s->result->bytes += kept->bytes;
+	if (!store__journal_means(&s->reading.journal, kept))
+		r = store__reading_key(&s->reading, kept, &sealed);
+	if (r == STORE__READ_SOUND)
+		r = file_restore(s, &wanted, path, 0440);
+	if (r < 0)
+		return r;
+	store__reading_progress(&s->reading, kept->bytes);
+	/* One that was there before it was stopped, too. */
+	if (r != STORE__READ_SOUND)
+		return unlinkat(s->dir_fd, path, 0) && errno != ENOENT ? -errno
+								       : 0;
+	result->recordings++;
+	result->bytes += kept->bytes;
+	return store__keyring_put(s->dir_fd, kept->day, kept->slot, &sealed);
+}
+
+/** What lies in the folder of a day and is none of it goes. */
+static int
+strays_remove(struct restoring *s, const char *path,
+	      const struct store__day_list *list)
+{
+	int r = 0, fd = openat(s->dir_fd, path,
+			       O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	if (!dir) {
+		r = -errno;
+		if (fd >= 0)
+			close(fd);
+		return r == -ENOENT ? 0 : r;
 	}
-	s->done += kept->bytes;
-	if (s->watch && s->watch->progress)
-		s->watch->progress(s->watch->ctx, s->done, s->manifest.bytes);
-	return r < 0 ? r : 0;
+	while (r == 0 && (entry = readdir(dir)) != NULL)
+		if (entry->d_name[0] != '.' &&
+		    !store__day_has_file(list, entry->d_name) &&
+		    unlinkat(fd, entry->d_name, 0))
+			r = -errno;
+	closedir(dir);
+	return r;
 }
 
 static int
 day_restore(struct restoring *s, const struct store__listed *file, uint32_t day)
 {
+	struct store__reading *reading = &s->reading;
 	struct store__day_list list;
-	int r = store__day_read(&s->backup, &s->manifest, day, &list);
+	int r =
+	    store__day_read(&reading->backup, &reading->manifest, day, &list);
 
 	if (r == -EBADMSG || r == -EIO) {
-		tell(s, STORE_BACKUP_DAMAGED, file->path,
-		     "the list of this day is damaged: none of its "
-		     "recordings can be restored");
-		return 0;
+		r = store__reading_again(reading);
+		if (r == 0)
+			store__reading_tell(
+			    reading, STORE_BACKUP_DAMAGED, file->path,
+			    "the list of this day is damaged: none of its "
+			    "recordings can be restored");
+		return r;
 	}
 	for (size_t i = 0; r == 0 && i < list.count; i++)
 		r = kept_restore(s, &list.kept[i]);
+	store__day_fini(&list);
+	return r;
+}
+
+/** Of each folder of a day that is there. */
+static int
+day_clear(void *ctx, uint32_t day, const char *path)
+{
+	struct restoring *s = ctx;
+	struct store__day_list list;
+	int r = store__day_read(&s->reading.backup, &s->reading.manifest, day,
+				&list);
+
+	/* It was told, and nothing of it was restored; or it has gone since. */
+	if (r == -EBADMSG || r == -EIO)
+		r = store__reading_again(&s->reading);
+	if (r == 0)
+		r = strays_remove(s, path, &list);
 	store__day_fini(&list);
 	return r;
 }
@@ -214,7 +274,7 @@ place_of(const struct restoring *s, const char *path)
 	if (strncmp(path, "policy/", 7) == 0)
 		return path;
 	n = (size_t)snprintf(front, sizeof(front), "%" PRIu64 "/",
-			     s->manifest.generation);
+			     s->reading.manifest.generation);
 	if (strncmp(path, front, n) != 0)
 		return NULL;
 	path += n;
@@ -234,6 +294,8 @@ is_needed(const char *place)
 static int
 listed_restore(struct restoring *s, const struct store__listed *file)
 {
+	const struct store__wanted wanted = { .file = *file,
+					      .name = file->path };
 	const char *place = place_of(s, file->path);
 	uint32_t day;
 	int r;
@@ -242,48 +304,31 @@ listed_restore(struct restoring *s, const struct store__listed *file)
 		return day_restore(s, file, day);
 	if (!place)
 		return 0;
-	/* Whoever was stopped may have gone on with the index: anew. */
-	if (strncmp(place, "policy/", 7) != 0)
-		(void)unlinkat(s->dir_fd, place, 0);
-	r = file_restore(s, file, place, file->path,
+	r = file_restore(s, &wanted, place,
 			 place == file->path ? 0440 : STORE__FILE_MODE);
 	/* Without these there is no archive. */
-	if (r == 0 && is_needed(place))
+	if (r == STORE__READ_DAMAGED && is_needed(place))
 		return -EBADMSG;
 	return r < 0 ? r : 0;
 }
 
+/** @return 0; -EAGAIN: another backup took its place; -errno */
 static int
-folders_make(struct restoring *s, const char *archive_dir)
+restore(struct restoring *s)
 {
-	static const char *const folders[] = { "index", "keyring", "audio",
-					       "policy" };
+	struct store_backup_result *result = s->reading.result;
+	const struct store__manifest *manifest = &s->reading.manifest;
+	int r = store__reading_begin(&s->reading);
 
-	if (mkdir(archive_dir, STORE__DIR_MODE) && errno != EEXIST)
-		return -errno;
-	s->dir_fd = open(archive_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (s->dir_fd < 0)
-		return -errno;
-	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
-		if (mkdirat(s->dir_fd, folders[i], STORE__DIR_MODE) &&
-		    errno != EEXIST)
-			return -errno;
-	(void)unlinkat(s->dir_fd, "index/lock.mdb", 0);
-	return 0;
-}
-
-static int
-restore(struct restoring *s, const char *archive_dir)
-{
-	int r = folders_make(s, archive_dir);
-
-	for (size_t i = 0; r == 0 && i < s->manifest.count; i++)
-		r = listed_restore(s, &s->manifest.files[i]);
-	if (r == 0 && syncfs(s->dir_fd))
-		r = -errno;
-	if (s->dir_fd >= 0)
-		close(s->dir_fd);
-	return r;
+	result->recordings = result->bytes = 0;
+	result->damaged = result->gone = 0;
+	if (r == 0)
+		r = begin_anew(s);
+	for (size_t i = 0; r == 0 && i < manifest->count; i++)
+		r = listed_restore(s, &manifest->files[i]);
+	if (r == 0)
+		r = store__audio_days(s->dir_fd, day_clear, s);
+	return r == 0 && syncfs(s->dir_fd) ? -errno : r;
 }
 
 int
@@ -292,34 +337,27 @@ store_restore_files(const char *dir, const char *periods,
 		    const struct store_backup_watch *watch,
 		    struct store_backup_result *result)
 {
-	struct restoring s = {
-		.watch = watch, .result = result, .now_ns = now_ns, .dir_fd = -1
-	};
-	int r = store__backup_open(&s.backup, dir, periods);
+	struct restoring s = { .reading = { .watch = watch,
+					    .result = result,
+					    .now_ns = now_ns },
+			       .dir_fd = -1 };
+	int r = store__reading_open(&s.reading, dir, periods);
 
-	memset(result, 0, sizeof(*result));
-	if (r)
-		return r;
-	memcpy(result->periods, s.backup.periods, sizeof(result->periods));
-	s.periods = store__periods_new(&s.backup);
-	r = s.backup.periods_fd < 0 ? -ENOTDIR : s.periods ? 0 : -ENOMEM;
+	if (r == 0 && s.reading.backup.periods_fd < 0)
+		r = -ENOTDIR;
+	/* Is there one at all? */
 	if (r == 0)
-		r = store__manifest_read(&s.backup, &s.manifest);
+		r = store__reading_begin(&s.reading);
 	if (r == 0)
-		r = store__journal_read(&s.backup, s.manifest.generation,
-					&s.journal);
-	if (r == 0) {
-		store__journal_sort(&s.journal);
-		result->generation = s.manifest.generation;
-		result->made_ns = s.manifest.made_ns;
-		result->open = s.manifest.open;
-		r = restore(&s, archive_dir);
-	}
-	store__journal_fini(&s.journal);
-	store__manifest_fini(&s.manifest);
-	store__periods_free(&s.periods);
-	store__backup_close(&s.backup);
-	return r;
+		r = folders_make(&s, archive_dir);
+	if (r == 0)
+		r = -EAGAIN;
+	for (int i = 0; r == -EAGAIN && i < RESTORE_TRIES; i++)
+		r = restore(&s);
+	if (s.dir_fd >= 0)
+		close(s.dir_fd);
+	store__reading_close(&s.reading);
+	return r == -EAGAIN ? -EBUSY : r;
 }
 
 /* ---- in the index ------------------------------------------------------- */
@@ -353,15 +391,19 @@ holds_end(struct store_archive *archive, const char *id, int64_t now_ns,
 				 .reason = HOLD_REASON,
 				 .count = 1,
 				 .ids = ids };
-	struct holding holding = { .count = 0 };
-	int r = store_holds(archive, NULL, id, hold_see, &holding);
+	struct holding holding;
+	int r;
 
 	snprintf(ids[0], sizeof(ids[0]), "%s", id);
 	snprintf(act.actor, sizeof(act.actor), "%s", actor);
-	for (size_t i = 0; r == 0 && i < holding.count; i++) {
-		memcpy(act.of.name, holding.names[i], STORE_CASE_BYTES);
-		r = store_act(archive, &act, failed);
-	}
+	do {
+		holding.count = 0;
+		r = store_holds(archive, NULL, id, hold_see, &holding);
+		for (size_t i = 0; r == 0 && i < holding.count; i++) {
+			memcpy(act.of.name, holding.names[i], STORE_CASE_BYTES);
+			r = store_act(archive, &act, failed);
+		}
+	} while (r == 0 && holding.count == HOLDS_MAX);
 	return r;
 }
 
@@ -369,6 +411,7 @@ static int
 replay(struct store_archive *archive, const struct store__deletion *deletion,
        int64_t now_ns, const char *actor)
 {
+	struct store__kept kept;
 	struct store_segment row;
 	char why[160];
 	MDB_txn *txn;
@@ -384,7 +427,10 @@ replay(struct store_archive *archive, const struct store__deletion *deletion,
 		return 0;
 	if (r)
 		return r;
-	if (deletion->kind == STORE__SCRUBBED && row.scrubs >= deletion->scrubs)
+	kept = (struct store__kept){ .day = row.key_day,
+				     .slot = row.key_slot,
+				     .scrubs = row.scrubs };
+	if (!store__deletion_means(deletion, &kept))
 		return 0;
 	snprintf(why, sizeof(why),
 		 deletion->kind == STORE__SCRUBBED
@@ -504,26 +550,39 @@ keyrings_end(struct store_archive *archive)
 }
 
 static int
-replay_all(struct store_archive *archive, const struct store__backup *backup,
-	   const struct store__manifest *manifest, int64_t now_ns,
-	   struct store_backup_result *result, const char *actor)
+number_compare(const void *a, const void *b)
 {
-	struct store__journal journal;
-	uint64_t last = manifest->ledger;
-	int r = store__journal_read(backup, manifest->generation, &journal);
+	const struct store__deletion *x = a, *y = b;
 
-	for (size_t i = 0; r == 0 && i < journal.count; i++) {
-		const struct store__deletion *deletion = &journal.list[i];
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
+/** In the order in which they were. */
+static int
+replay_all(struct store_archive *archive, struct store__reading *reading,
+	   const char *actor)
+{
+	const struct store__manifest *manifest = &reading->manifest;
+	const struct store__journal *journal = &reading->journal;
+	struct store_backup_result *result = reading->result;
+	uint64_t last = manifest->ledger;
+	int r = 0;
+
+	if (journal->count)
+		qsort(journal->list, journal->count, sizeof(*journal->list),
+		      number_compare);
+	result->deletions = 0;
+	for (size_t i = 0; r == 0 && i < journal->count; i++) {
+		const struct store__deletion *deletion = &journal->list[i];
 
 		if (deletion->number > last)
 			last = deletion->number;
 		if (deletion->kind == STORE__FOLLOWED)
 			continue;
-		r = replay(archive, deletion, now_ns, actor);
+		r = replay(archive, deletion, reading->now_ns, actor);
 		result->deletions++;
 	}
 	result->missing_entries = last - manifest->ledger;
-	store__journal_fini(&journal);
 	return r;
 }
 
@@ -532,21 +591,24 @@ store_restore_replay(struct store_archive *archive, const char *dir,
 		     int64_t now_ns, const char *actor,
 		     struct store_backup_result *result)
 {
-	struct store__manifest manifest = { 0 };
-	struct store__backup backup;
-	int r = store__backup_open(&backup, dir, NULL);
+	struct store_backup_result now;
+	struct store__reading reading = { .result = &now, .now_ns = now_ns };
+	int r = store__reading_open(&reading, dir, NULL);
 
-	if (r)
-		return r;
-	r = store__manifest_read(&backup, &manifest);
+	if (r == 0)
+		r = store__reading_begin(&reading);
+	/* The journal of another backup says nothing of what was deleted
+	 * between the two. */
+	if (r == 0 && (now.generation != result->generation ||
+		       now.made_ns != result->made_ns))
+		r = -EAGAIN;
+	reading.result = result;
 	if (r == 0)
 		r = calls_end(archive);
 	if (r == 0)
 		r = keyrings_end(archive);
 	if (r == 0)
-		r = replay_all(archive, &backup, &manifest, now_ns, result,
-			       actor);
-	store__manifest_fini(&manifest);
-	store__backup_close(&backup);
+		r = replay_all(archive, &reading, actor);
+	store__reading_close(&reading);
 	return r;
 }

@@ -754,7 +754,8 @@ enum store_finding_type {
 	STORE_FINDING_DAMAGED,       /**< does not authenticate */
 	STORE_FINDING_CUT,           /**< fewer chunks than the index knows */
 	STORE_FINDING_SWAPPED,       /**< another recording's file */
-	STORE_FINDING_KEY_MISSING,   /**< the slot is empty or not for us */
+	STORE_FINDING_KEY_MISSING,   /**< the slot is empty, or damaged */
+	STORE_FINDING_KEY_OTHER,     /**< ... is sealed to another private key */
 	STORE_FINDING_COUNTS,        /**< conservation does not hold */
 	STORE_FINDING_NOT_ERASED,    /**< purged, but file or key is there */
 	STORE_FINDING_KEY_UNUSED,    /**< a key that no row knows: a crash came

@@ -277,16 +277,46 @@ count_items(struct store_reader *reader, struct counted *counted,
 		     chunk, offset);
 }
 
+/** "0123456789abcdef or fedcba9876543210". @return text */
+static const char *
+keys_text(const struct store_sealed_key *sealed, char *text, size_t bytes)
+{
+	static const uint8_t unknown[STORE_FINGERPRINT_BYTES];
+	char one[2 * STORE_FINGERPRINT_BYTES + 1];
+	size_t n = 0;
+
+	snprintf(text, bytes, "another one");
+	for (uint32_t i = 0; i < sealed->count; i++) {
+		if (memcmp(sealed->fingerprints[i], unknown, sizeof(unknown)) ==
+		    0)
+			continue;
+		store_hex(one, sealed->fingerprints[i],
+			  STORE_FINGERPRINT_BYTES);
+		n += (size_t)snprintf(text + n, bytes - n, "%s%s",
+				      n ? " or " : "key ", one);
+	}
+	return text;
+}
+
+/** @param error of reading it, or of opening it with the private key */
 static int
-key_finding(const struct store_segment *segment, int error,
+key_finding(const struct store_archive *archive,
+	    const struct store_segment *segment, int error,
 	    struct store_finding *finding)
 {
+	const uint32_t day = segment->key_day, slot = segment->key_slot;
+	struct store_sealed_key sealed;
+	char keys[STORE_RECIPIENTS_MAX * (2 * STORE_FINGERPRINT_BYTES + 4) + 8];
+
+	if (error == -ENOKEY &&
+	    store__keyring_read(archive, day, slot, &sealed) == 0)
+		return found(finding, STORE_FINDING_KEY_OTHER,
+			     "slot %" PRIu32 " of day %" PRIu32
+			     " is sealed to %s, not to this private key",
+			     slot, day, keys_text(&sealed, keys, sizeof(keys)));
 	return found(finding, STORE_FINDING_KEY_MISSING,
-		     "the key in slot %" PRIu32 " of day %" PRIu32 " %s",
-		     segment->key_slot, segment->key_day,
-		     error == -EBADMSG
-			 ? "is damaged"
-			 : "is gone, or not for this private key");
+		     "the key in slot %" PRIu32 " of day %" PRIu32 " is %s",
+		     slot, day, error == -EBADMSG ? "damaged" : "gone");
 }
 
 /** Whether it is the right one shows only with the private key. */
@@ -298,8 +328,9 @@ check_slot(const struct store_archive *archive,
 	int r = store__keyring_read(archive, segment->key_day,
 				    segment->key_slot, &sealed);
 
-	return r == -ENOKEY || r == -EBADMSG ? key_finding(segment, r, finding)
-					     : r;
+	return r == -ENOKEY || r == -EBADMSG
+		   ? key_finding(archive, segment, r, finding)
+		   : r;
 }
 
 static int
@@ -316,7 +347,7 @@ check_contents(struct store_archive *archive,
 
 	/* The header was sound a moment ago: what is damaged is the slot. */
 	if (r == -ENOKEY || r == -EBADMSG)
-		return key_finding(segment, r, finding);
+		return key_finding(archive, segment, r, finding);
 	if (r)
 		return r;
 	counted = calloc(1, sizeof(*counted));

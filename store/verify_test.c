@@ -2,6 +2,7 @@
 /* Damage of every kind is found, named, and placed. */
 #include "cmd/testing/testing.h"
 #include "store/fixture_priv.h"
+#include "store/keys.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -625,6 +626,30 @@ test_unfinished_purge(void **state)
 	expect_orphan(fx, 2, STORE_FINDING_NOT_ERASED, s.id);
 }
 
+/** Sealed to a key of before: that one is named. */
+static void
+test_other_key(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_identity *other, *own = fx->identity;
+	char path[512], text[2 * STORE_FINGERPRINT_BYTES + 1];
+	struct store_sealed_key sealed;
+	struct store_segment s;
+	struct store_public pub;
+
+	fixture_record(fx, &s, 0, 1100);
+	assert_int_equal(store_recording_keys(fx->archive, &s, &sealed), 0);
+	store_hex(text, sealed.fingerprints[0], STORE_FINGERPRINT_BYTES);
+	snprintf(path, sizeof(path), "%s/other.key", fx->home);
+	assert_int_equal(store_identity_create(path, &pub), 0);
+	assert_int_equal(store_identity_load(&other, path), 0);
+	fx->identity = other;
+	expect(fx, &s, true, STORE_FINDING_KEY_OTHER, text);
+	fx->identity = own;
+	store_identity_free(&other);
+	expect(fx, &s, true, STORE_FINDING_NONE, "");
+}
+
 static void
 test_allocation(void **state)
 {
@@ -678,6 +703,7 @@ main(void)
 		TEST(test_index),
 		TEST(test_odd_keyrings),
 		TEST(test_unfinished_purge),
+		TEST(test_other_key),
 		TEST(test_allocation),
 #undef TEST
 	};

@@ -42,7 +42,8 @@ backups_error(int error)
 		return "no backup is there";
 	case -ENOTDIR:
 		return "the folder with the keys of its periods is not there, "
-		       "or is that of another backup";
+		       "or is that of another backup: mount it, or name it "
+		       "with --periods";
 	case -EBUSY:
 		return "another backup is being made there";
 	case -ESTALE:
@@ -50,8 +51,14 @@ backups_error(int error)
 		       "after this one was restored";
 	case -EEXIST:
 		return "there is something else in it; choose an empty folder";
+	case -ENOTEMPTY:
+		return "the folder for the keys of its periods has something "
+		       "else in it; choose an empty one";
+	case -ENODATA:
+		return "the archive cannot be read, as is said above";
 	case -EBADMSG:
-		return "what is there is damaged, or is no backup";
+		return "what is there is damaged, or is no backup; one made in "
+		       "an empty folder is sound";
 	case -EPROTO:
 		return "it was made by another version of spanrec: use that "
 		       "one, or make a backup in an empty folder";

@@ -5,7 +5,7 @@
  * archive is opened to write only for the entries of the ledger, so that nobody
  * waits.
  */
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/backup_priv.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -19,7 +19,6 @@
 #include "cmd/common/backups.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
-#include "cmd/common/progress.h"
 #include "store/backup.h"
 
 enum { PERIODS = 0x200, CHECK };
@@ -41,8 +40,8 @@ static const struct argp_option options[] = {
 	  "remembers it",
 	  0 },
 	{ "check", CHECK, NULL, 0,
-	  "Write nothing; read all of the backup, and say whether it is what "
-	  "was written",
+	  "Read all of the backup, and say whether it is what was written; "
+	  "nothing is changed, but the next backup copies anew what is damaged",
 	  0 },
 	{ 0 },
 };
@@ -91,52 +90,8 @@ parse(int key, char *value, struct argp_state *state)
 	}
 }
 
-/* ---- while it goes on ---------------------------------------------------- */
-
-void
-spanrec_backup_tell(void *ctx, enum store_backup_news news, const char *name,
-		    const char *words)
-{
-	const struct spanrec *spanrec = ctx;
-	char clean[SPANREC_TEXT_BYTES];
-
-	spanrec_text_clean(name, clean, sizeof(clean));
-	if (news == STORE_BACKUP_DAMAGED)
-		log_error("%s: %s", clean, words);
-	else if (!spanrec->quiet)
-		fprintf(spanrec->out, "%s: %s\n", clean, words);
-}
-
-struct shown {
-	struct progress progress;
-	struct spanrec *spanrec;
-};
-
-static void
-tell(void *ctx, enum store_backup_news news, const char *name,
-     const char *words)
-{
-	struct shown *shown = ctx;
-
-	spanrec_backup_tell(shown->spanrec, news, name, words);
-}
-
-static void
-show_progress(void *ctx, uint64_t done, uint64_t total)
-{
-	struct shown *shown = ctx;
-
-	progress_update(&shown->progress, done, total);
-}
-
-static void
-shown_init(struct shown *shown, struct spanrec *spanrec, const char *what)
-{
-	shown->spanrec = spanrec;
-	progress_init(&shown->progress, what);
-	if (spanrec->quiet)
-		shown->progress.shown = false;
-}
+/* ---- beside a recorder ----------------------------------------------------
+ */
 
 /* A recorder on this machine comes first, with disk and processor. */
 static void
@@ -158,22 +113,8 @@ due(void *ctx, const struct store_segment *segment)
 	return clock.due_ns;
 }
 
-/* ---- words --------------------------------------------------------------- */
-
-static int
-failed(const char *dir, int error)
-{
-	log_error("the backup %s: %s", dir, backups_error(error));
-	return error == -ESTALE || error == -EEXIST || error == -ENOTDIR
-		   ? EXIT_FAILED
-		   : exit_code(error);
-}
-
-static const char *
-plural(uint64_t count)
-{
-	return count == 1 ? "" : "s";
-}
+/* ---- words ----------------------------------------------------------------
+ */
 
 static void
 report(const struct spanrec *spanrec, const char *dir,
@@ -184,24 +125,29 @@ report(const struct spanrec *spanrec, const char *dir,
 
 	if (spanrec->quiet)
 		return;
-	fprintf(out,
-		"%s: backup %" PRIu64 ", %" PRIu64 " recording%s, %" PRIu64
-		" bytes of sound\n",
-		dir, result->generation, result->recordings,
-		plural(result->recordings), result->bytes);
+	spanrec_backup_print(spanrec, dir, NULL, result);
+	fputc('\n', out);
 	fprintf(out,
 		"%" PRIu64 " recording%s copied; %" PRIu64
 		" bytes written, %" PRIu64 " of them the index; %" PRIu64
 		" bytes unchanged\n",
-		result->copied, plural(result->copied), result->copied_bytes,
-		result->index_bytes, result->unchanged_bytes);
+		result->copied, spanrec_plural(result->copied),
+		result->copied_bytes, result->index_bytes,
+		result->unchanged_bytes);
+	if (result->keys_mended)
+		fprintf(out,
+			"%" PRIu64 " key%s in it could not be opened any more, "
+			"and %s sealed anew\n",
+			result->keys_mended,
+			spanrec_plural(result->keys_mended),
+			result->keys_mended == 1 ? "was" : "were");
 	if (result->open)
 		fprintf(out,
 			"%" PRIu64 " being recorded: with the next backup\n",
 			result->open);
 	if (result->deletions)
 		fprintf(out, "%" PRIu64 " deletion%s told to it\n",
-			result->deletions, plural(result->deletions));
+			result->deletions, spanrec_plural(result->deletions));
 	if (result->unlisted)
 		fprintf(out,
 			"%" PRIu64
@@ -213,9 +159,10 @@ report(const struct spanrec *spanrec, const char *dir,
 			     "told anew what the ledger has\n");
 	if (result->periods_ended)
 		fprintf(out, "%" PRIu64 " period%s over, %s key%s destroyed\n",
-			result->periods_ended, plural(result->periods_ended),
+			result->periods_ended,
+			spanrec_plural(result->periods_ended),
 			result->periods_ended == 1 ? "its" : "their",
-			plural(result->periods_ended));
+			spanrec_plural(result->periods_ended));
 	if (result->generation > 1)
 		return;
 	fprintf(out,
@@ -238,35 +185,31 @@ static int
 check(struct spanrec *spanrec, const struct arguments *arguments)
 {
 	struct store_backup_result result;
-	struct shown shown;
-	const struct store_backup_watch watch = { .ctx = &shown,
-						  .tell = tell,
-						  .progress = show_progress };
+	struct spanrec_backup_shown shown;
 	char made[SPANREC_TIME_BYTES];
 	int rc = policy_zone_load(&spanrec->utc, "UTC");
 
 	/* A bare machine has no home, and no policy that names its zone. */
 	if (rc)
-		return failed(arguments->dir, rc);
-	shown_init(&shown, spanrec, "checking");
+		return spanrec_backup_failed(arguments->dir, rc);
+	spanrec_backup_shown_init(&shown, spanrec, "checking");
 	rc = store_backup_check(arguments->dir, arguments->periods,
-				spanrec->now_ns, &watch, &result);
-	progress_fini(&shown.progress);
+				spanrec->now_ns, &shown.watch, &result);
+	spanrec_backup_shown_fini(&shown);
 	if (rc)
-		return failed(arguments->dir, rc);
+		return spanrec_backup_failed(arguments->dir, rc);
 	spanrec_time_local(spanrec->utc, result.made_ns, made);
-	if (!spanrec->quiet)
-		fprintf(spanrec->out,
-			"%s: backup %" PRIu64 " of %s UTC, %" PRIu64
-			" recording%s, %" PRIu64 " bytes of sound: %s\n",
-			arguments->dir, result.generation, made,
-			result.recordings, plural(result.recordings),
-			result.bytes, result.damaged ? "damaged" : "whole");
+	if (!spanrec->quiet) {
+		spanrec_backup_print(spanrec, arguments->dir, made, &result);
+		fprintf(spanrec->out, ": %s\n",
+			result.damaged ? "damaged" : "whole");
+	}
 	if (!result.damaged)
 		return EXIT_DONE;
-	log_error("%" PRIu64 " thing%s in %s %s not what was written",
-		  result.damaged, plural(result.damaged), arguments->dir,
-		  result.damaged == 1 ? "is" : "are");
+	log_error("%" PRIu64 " thing%s in %s %s not what was written: the next "
+		  "'spanrec backup' copies that anew from the archive",
+		  result.damaged, spanrec_plural(result.damaged),
+		  arguments->dir, result.damaged == 1 ? "is" : "are");
 	return EXIT_DAMAGED;
 }
 
@@ -309,8 +252,8 @@ make(struct spanrec *spanrec, const struct arguments *arguments,
 		{ "policy.yaml", spanrec->home.policy_path },
 		{ "spanrec.yaml", spanrec->home.settings_path },
 	};
-	struct shown shown;
-	const struct store_backup_config config = {
+	struct spanrec_backup_shown shown;
+	struct store_backup_config config = {
 		.dir = arguments->dir,
 		.periods = arguments->periods,
 		.now_ns = spanrec->now_ns,
@@ -318,17 +261,15 @@ make(struct spanrec *spanrec, const struct arguments *arguments,
 		.due_ctx = spanrec,
 		.files = files,
 		.files_count = sizeof(files) / sizeof(*files),
-		.watch = { .ctx = &shown,
-			   .tell = tell,
-			   .progress = show_progress },
 	};
 	int rc;
 
-	shown_init(&shown, spanrec, "copying");
+	spanrec_backup_shown_init(&shown, spanrec, "copying");
+	config.watch = shown.watch;
 	step_back();
 	rc = store_backup_make(spanrec->archive, &config, result);
-	progress_fini(&shown.progress);
-	return rc ? failed(arguments->dir, rc) : 0;
+	spanrec_backup_shown_fini(&shown);
+	return rc ? spanrec_backup_unmade(arguments->dir, rc) : 0;
 }
 
 /* @return exit code */
@@ -367,7 +308,7 @@ backup(struct spanrec *spanrec, const struct arguments *arguments)
 		return rc;
 	log_error("%" PRIu64 " thing%s in the archive %s damaged; 'spanrec "
 		  "verify --all' tells more. All else is in the backup",
-		  result.damaged, plural(result.damaged),
+		  result.damaged, spanrec_plural(result.damaged),
 		  result.damaged == 1 ? "is" : "are");
 	return EXIT_DAMAGED;
 }
@@ -420,7 +361,12 @@ spanrec_backup(struct spanrec *spanrec, int argc, char **argv)
 	if (rc)
 		return rc;
 	umask(077);
-	if (arguments.check)
-		return check(spanrec, &arguments);
-	return backup(spanrec, &arguments);
+	if (!arguments.check || access(dir, F_OK) == 0)
+		rc = spanrec_backup_folder(dir);
+	if (!rc && arguments.periods && !arguments.check)
+		rc = spanrec_backup_folder(periods);
+	if (rc)
+		return rc;
+	return arguments.check ? check(spanrec, &arguments)
+			       : backup(spanrec, &arguments);
 }

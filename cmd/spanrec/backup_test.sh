@@ -93,6 +93,26 @@ mkdir full
 touch full/something
 expect "a folder with something else in it" 1 backup full
 check "... says so" said "something else"
+touch full/plain
+expect "a file in the place of the folder" 1 backup full/plain
+check "... says so" said "is no folder"
+expect "... of a check" 1 backup full/plain --check
+expect "... of a restore" 1 restore full/plain new
+check "... says so" said "is no folder"
+expect "a folder above it that is not there" 1 backup none/at/all
+check "... says what to do" said "no folder $tmp/none/at .*make it first"
+expect "... for the keys of periods" 1 backup b0 --periods none/at
+check "... says so" said "no folder $tmp/none .*make it first"
+check "... and nothing is made" [ ! -e b0 ]
+expect "a place where no folder can be" 1 backup /proc/backup
+check "... says so" said "no folder can be made in /proc"
+mkdir b0 full/keys
+touch full/keys/x
+expect "keys of periods where something is" 1 backup b0 --periods full/keys
+check "... says where" said "the folder for the keys of its periods"
+rm -rf b0
+expect "a restore to a place that is not there" 3 restore none new
+check "... says what to do" said "mount the disk"
 mkdir empty
 expect "restore of an empty folder" 3 restore empty new
 check "... makes nothing" [ ! -e new ]
@@ -110,6 +130,10 @@ expect "nothing is new" 0 backup backup
 check "... and nothing is copied" said "^0 recordings copied"
 check "... nor is any key written" eval \
 	'cksum backup/keys/* backup/periods/* | cmp -s - sums'
+expect "a file in the place of a home" 1 restore backup full/plain
+check "... says so" said "is no folder"
+expect "a home in a folder that is not there" 1 restore backup none/new
+check "... says what to do" said "make the folder above it first"
 expect "a home that has something" 1 restore backup home
 check "... is left alone" said "not empty"
 expect "a restore" 0 restore backup new
@@ -152,6 +176,40 @@ rm -rf new before
 expect "the next backup has no such list" 0 backup backup
 expect "... and is whole" 0 backup backup --check
 
+# ---- a restore that is gone on with after another backup ---------------------------
+
+rm -rf new
+cp -a home kept
+record 5001 20 1
+expect "a backup" 0 backup backup
+id=$(first_id 5001)
+"$BIN/spanrec" restore backup new -q 2>/dev/null
+rm new/audit.key
+mv new/archive new/archive.restoring
+printf %s "$tmp/backup" >new/restoring
+sed 's/{max: 30 days}/{max: 15 days}/' home/policy.yaml >shorter.yaml
+expect "a shorter time" 0 policy apply --existing --deletes 1 shorter.yaml
+expect "a purge" 0 purge
+expect "another backup" 0 backup backup
+expect "the restore goes on" 0 restore backup new
+check "... without what was deleted between the two" [ -z "$(find new \
+	-name "$id*")" ]
+cp home/vault.key new/
+expect "... neither file nor key" 0 verify --all -q --home new
+check "... nor anything of the way" [ -z "$(find new -name '*restoring*')" ]
+rm -rf new
+mkdir new
+printf %s "$tmp/backup" >new/restoring
+flock new/restoring sleep 5 &
+sleep 0.3
+expect "two at a time" 1 restore backup new
+check "... says so" said "another process"
+kill $! 2>/dev/null
+rm -rf new home
+mv kept home
+rm -rf backup
+expect "a backup of what was before" 0 backup backup
+
 # ---- periods apart ---------------------------------------------------------------
 
 expect "keys of periods apart" 0 backup b2 --periods "$tmp/apart"
@@ -180,7 +238,11 @@ cp home/vault.key new/
 expect "... and the archive says what is missing" 5 verify --all -q --home new
 check "... that one alone" [ "$("$BIN/spanrec" verify --all --home new |
 	grep -c "$(basename "$file" .rec)")" = 1 ]
-rm -rf new backup
+rm -rf new
+expect "the next backup" 0 backup backup
+check "... copies that anew" said "^1 recording copied"
+expect "... and is whole" 0 backup backup --check
+rm -rf backup
 mv sound backup
 printf x | dd of=backup/manifest bs=1 seek=40 conv=notrunc 2>/dev/null
 expect "a damaged manifest" 5 backup backup --check
@@ -200,6 +262,71 @@ check "... with its name" said "$(basename "$file" .rec): "
 expect "... and has all others" 0 backup b3 --check
 rm -rf home b3
 mv sound home
+
+# ---- bad places on a disk -------------------------------------------------------------
+
+faults=$BIN/../cmd/testing/faults.so
+# bad PART[:TIMES] WHAT CODE COMMAND...: files whose path has this part cannot be read
+bad() {
+	export FAULTS_UNDER="$tmp" FAULTS_BAD="$1"
+	shift
+	what=$1 wanted=$2
+	shift 2
+	LD_PRELOAD=$faults "$BIN/spanrec" "$@" >out 2>&1
+	rc=$?
+	unset FAULTS_UNDER FAULTS_BAD
+	check "$what ($rc)" [ $rc = "$wanted" ]
+}
+
+# one ID FILE: it is named there, and no other damage
+one() {
+	[ "$(grep -c "$1: .*$2" out)" = 1 ] && [ "$(grep -c 'cannot be read' out)" = 1 ]
+}
+
+if [ "${V:-release}" = release ] && [ -e "$faults" ]; then
+	id=$(first_id 2001)
+	count=$(find home/archive/audio -name '*.rec' | wc -l)
+	# Also one that can be read the second time.
+	for times in "" :1; do
+		bad "home/archive/audio/$(date -u -d "10 days ago" +%Y/%m/%d)/$id"$times \
+			"a bad place in a recording$times" 5 backup b5
+		check "... is named" one "$id" "in the archive cannot be read"
+		check "... and all else is there" [ "$(find b5 -name '*.rec' |
+			wc -l)" = $((count - 1)) ]
+		expect "... whole" 0 backup b5 --check
+		rm -rf b5
+	done
+	bad archive/policy/ "a bad place in a policy of then" 5 backup b5
+	check "... is named" said "policy/.*: it cannot be read"
+	check "... and all else is there" [ "$(find b5 -name '*.rec' |
+		wc -l)" = "$count" ]
+	rm -rf b5
+	bad archive/audit.pub "a bad place in a key that signs" 5 backup b5
+	check "... is named" said "audit.pub: it cannot be read"
+	rm -rf b5
+	bad archive/recipients "a bad place that leaves no archive" 1 backup b5
+	check "... blames that" said "the archive cannot be read"
+	rm -rf b5
+	expect "what was not read" 0 backup b5
+	for times in "" :1; do
+		bad "b5/audio/$(date -u -d "10 days ago" +%Y/%m/%d)/$id"$times \
+			"a bad place in a backup$times" 5 restore b5 new \
+			--although-damaged
+		check "... is named" one "$id" "its file cannot be read"
+		check "... and all else is there" [ "$(find new -name '*.rec' |
+			wc -l)" = $((count - 1)) ]
+		rm -rf new
+	done
+	for part in days/ keys/ periods/; do
+		bad "b5/$part" "a bad place in $part of a backup" 0 backup b5
+		expect "... costs nothing that the archive has" 0 \
+			backup b5 --check
+	done
+	bad "b5/audio/$(date -u -d "10 days ago" +%Y/%m/%d)/$id" \
+		"... is found by a check" 5 backup b5 --check
+	check "... is named" one "$id" "its file cannot be read"
+	rm -rf b5
+fi
 
 # ---- killed ------------------------------------------------------------------------
 

@@ -4,9 +4,9 @@
  * With --public-key no private key ever exists on this machine, so whoever
  * breaks into it cannot listen to what it recorded.
  */
+#include "cmd/spanrec/folder_priv.h"
 #include "cmd/spanrec/spanrec.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -72,59 +72,6 @@ parse(int key, char *value, struct argp_state *state)
 }
 
 /* ---- the directory ----------------------------------------------------- */
-
-/* @return 1 empty, 0 not, -errno */
-static int
-directory_is_empty(const char *path)
-{
-	DIR *dir = opendir(path);
-	const struct dirent *entry;
-	int empty = 1;
-
-	if (!dir)
-		return -errno;
-	while ((entry = readdir(dir))) {
-		if (strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0)
-			empty = 0;
-	}
-	closedir(dir);
-	return empty;
-}
-
-/* @param made it was not there before @return exit code */
-static int
-make_directory(const char *path, bool *made)
-{
-	int rc;
-
-	*made = false;
-	if (!mkdir(path, 0700)) {
-		*made = true;
-		return 0;
-	}
-	if (errno != EEXIST) {
-		rc = -errno;
-		log_error("%s cannot be made: %s%s", path, strerror(-rc),
-			  rc == -ENOENT ? "; make the folder above it first"
-					: "");
-		return rc == -ENOENT ? EXIT_FAILED : exit_code(rc);
-	}
-	rc = directory_is_empty(path);
-	if (rc == 0) {
-		log_error("%s exists and is not empty; choose another place, "
-			  "or empty it first",
-			  path);
-		return EXIT_FAILED;
-	}
-	if (rc == 1 && chmod(path, 0700) < 0)
-		rc = -errno;
-	if (rc < 0) {
-		log_error("%s cannot be used: %s", path, strerror(-rc));
-		return exit_code(rc);
-	}
-	return 0;
-}
 
 static int
 remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
@@ -340,7 +287,7 @@ spanrec_home_make(const char *home, const struct store_public *pub)
 	int rc;
 
 	umask(077);
-	rc = make_directory(home, &made);
+	rc = spanrec_folder_make(home, &made);
 	if (rc)
 		return rc;
 	rc = make_file(home, "spanrec.yaml", home_settings_write);

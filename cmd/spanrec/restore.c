@@ -14,15 +14,16 @@
  * policy are not asked about, since on a new machine its users may have other
  * names.
  */
-#include "cmd/spanrec/spanrec.h"
+#include "cmd/spanrec/backup_priv.h"
+#include "cmd/spanrec/folder_priv.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,9 +31,7 @@
 #include "cmd/common/backups.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
-#include "cmd/common/progress.h"
 #include "cmd/common/sweep.h"
-#include "store/backup.h"
 
 enum { PERIODS = 0x200, ALTHOUGH_DAMAGED, CLOCK_IS_RIGHT };
 
@@ -41,10 +40,14 @@ enum { PERIODS = 0x200, ALTHOUGH_DAMAGED, CLOCK_IS_RIGHT };
 #define SETTINGS "spanrec.yaml"
 #define POLICY   "policy.yaml"
 
+/* So often another backup may be finished meanwhile. */
+#define TRIES 10
+
 struct arguments {
 	struct spanrec *spanrec;
 	const char *dir, *home, *periods;
 	bool although_damaged, clock_is_right;
+	int lock_fd; /* -1: not taken */
 };
 
 static const struct argp_option options[] = {
@@ -130,22 +133,6 @@ path_in(char path[PATH_MAX], const char *home, const char *name)
 	return EXIT_USAGE;
 }
 
-static bool
-is_empty(const char *path)
-{
-	const struct dirent *entry;
-	DIR *dir = opendir(path);
-	bool empty = dir != NULL;
-
-	while (dir && (entry = readdir(dir)))
-		if (strcmp(entry->d_name, ".") != 0 &&
-		    strcmp(entry->d_name, "..") != 0)
-			empty = false;
-	if (dir)
-		closedir(dir);
-	return empty;
-}
-
 /* Whole, synced, in place of what is there. @return exit code */
 static int
 write_file(const char *path, const char *text, size_t n)
@@ -171,50 +158,61 @@ write_file(const char *path, const char *text, size_t n)
 	return r ? complain(path, r) : 0;
 }
 
+/* What goes on with it keeps others from it. @return exit code */
+static int
+mark_lock(struct arguments *arguments, const char *mark)
+{
+	arguments->lock_fd = open(mark, O_RDONLY | O_CLOEXEC);
+	if (arguments->lock_fd < 0)
+		return complain(mark, -errno);
+	if (flock(arguments->lock_fd, LOCK_EX | LOCK_NB) == 0)
+		return 0;
+	log_error("%s is being restored by another process: wait for that",
+		  arguments->home);
+	return EXIT_FAILED;
+}
+
 /* Empty, not there, or one that this began with. @return exit code */
 static int
-home_take(const struct arguments *arguments)
+home_take(struct arguments *arguments)
 {
 	char mark[PATH_MAX];
 	char *known;
+	bool made, same;
 	size_t n;
 	int rc = path_in(mark, arguments->home, MARK);
 
 	if (rc)
 		return rc;
-	if (mkdir(arguments->home, 0700) && errno != EEXIST)
-		return complain(arguments->home, -errno);
-	if (home_file_read(mark, &known, &n) == 0) {
-		bool same = n == strlen(arguments->dir) &&
-			    memcmp(known, arguments->dir, n) == 0;
-
+	if (home_file_read(mark, &known, &n)) {
+		rc = spanrec_folder_make(arguments->home, &made);
+	} else {
+		same = n == strlen(arguments->dir) &&
+		       memcmp(known, arguments->dir, n) == 0;
 		free(known);
 		/* Half of a mark is one all the same: nothing else is there. */
-		if (same || n == 0)
-			return write_file(mark, arguments->dir,
-					  strlen(arguments->dir));
-		log_error("%s is being restored from another backup: go on "
-			  "with that one, or remove %s first",
-			  arguments->home, arguments->home);
-		return EXIT_FAILED;
+		if (!same && n) {
+			log_error(
+			    "%s is being restored from another backup: go "
+			    "on with that one, or remove %s first",
+			    arguments->home, arguments->home);
+			return EXIT_FAILED;
+		}
 	}
-	if (!is_empty(arguments->home)) {
-		log_error("%s exists and is not empty, and nothing is restored "
-			  "over what is there; choose another place, or move "
-			  "that away first",
-			  arguments->home);
-		return EXIT_FAILED;
-	}
-	return write_file(mark, arguments->dir, strlen(arguments->dir));
+	if (!rc)
+		rc = write_file(mark, arguments->dir, strlen(arguments->dir));
+	return rc ? rc : mark_lock(arguments, mark);
 }
 
-/* @return exit code, or -1: the backup has none */
+/* @param generation of which backup it is
+ * @return exit code, or -1: the backup has none */
 static int
-file_take(const struct arguments *arguments, const char *name)
+file_take(const struct arguments *arguments, const char *name,
+	  uint64_t *generation)
 {
 	char path[PATH_MAX], *text;
 	size_t n;
-	int rc = store_backup_file(arguments->dir, name, &text, &n);
+	int rc = store_backup_file(arguments->dir, name, &text, &n, generation);
 
 	if (rc == -ENOENT)
 		return -1;
@@ -243,7 +241,8 @@ write_defaults(const char *path)
 
 /* Settings may name places that are not here: they are put aside then. */
 static int
-settings_take(struct spanrec *spanrec, const struct arguments *arguments)
+settings_take(struct spanrec *spanrec, const struct arguments *arguments,
+	      uint64_t *generation)
 {
 	char path[PATH_MAX], aside[PATH_MAX + 16], archive[PATH_MAX];
 	int rc = path_in(path, arguments->home, SETTINGS);
@@ -253,7 +252,7 @@ settings_take(struct spanrec *spanrec, const struct arguments *arguments)
 		rc = path_in(archive, arguments->home, "archive");
 	if (rc)
 		return rc;
-	rc = file_take(arguments, SETTINGS);
+	rc = file_take(arguments, SETTINGS, generation);
 	if (rc > 0)
 		return rc;
 	there = rc == 0 && home_open(&spanrec->home, arguments->home) == 0;
@@ -272,35 +271,11 @@ settings_take(struct spanrec *spanrec, const struct arguments *arguments)
 
 /* ---- its archive --------------------------------------------------------- */
 
-struct shown {
-	struct progress progress;
-	struct spanrec *spanrec;
-};
-
-static void
-tell(void *ctx, enum store_backup_news news, const char *name,
-     const char *words)
-{
-	struct shown *shown = ctx;
-
-	spanrec_backup_tell(shown->spanrec, news, name, words);
-}
-
-static void
-show_progress(void *ctx, uint64_t done, uint64_t total)
-{
-	struct shown *shown = ctx;
-
-	progress_update(&shown->progress, done, total);
-}
-
 static int
 failed(const char *dir, int error)
 {
-	log_error("the backup %s cannot be restored: %s", dir,
-		  backups_error(error));
-	return error == -ENOTDIR || error == -ESTALE ? EXIT_FAILED
-						     : exit_code(error);
+	log_error("this backup cannot be restored");
+	return spanrec_backup_failed(dir, error);
 }
 
 static int
@@ -308,18 +283,13 @@ files_take(const struct arguments *arguments, const char *part,
 	   struct store_backup_result *result)
 {
 	struct spanrec *spanrec = arguments->spanrec;
-	struct shown shown = { .spanrec = spanrec };
-	const struct store_backup_watch watch = { .ctx = &shown,
-						  .tell = tell,
-						  .progress = show_progress };
+	struct spanrec_backup_shown shown;
 	int rc;
 
-	progress_init(&shown.progress, "restoring");
-	if (spanrec->quiet)
-		shown.progress.shown = false;
+	spanrec_backup_shown_init(&shown, spanrec, "restoring");
 	rc = store_restore_files(arguments->dir, arguments->periods, part,
-				 spanrec->now_ns, &watch, result);
-	progress_fini(&shown.progress);
+				 spanrec->now_ns, &shown.watch, result);
+	spanrec_backup_shown_fini(&shown);
 	if (rc)
 		return failed(arguments->dir, rc);
 	if (!result->damaged || arguments->although_damaged)
@@ -327,7 +297,7 @@ files_take(const struct arguments *arguments, const char *part,
 	log_error("%" PRIu64 " thing%s in the backup %s not what was written: "
 		  "mend that, or call this again with --although-damaged, for "
 		  "all else",
-		  result->damaged, result->damaged == 1 ? "" : "s",
+		  result->damaged, spanrec_plural(result->damaged),
 		  result->damaged == 1 ? "is" : "are");
 	return EXIT_DAMAGED;
 }
@@ -486,11 +456,8 @@ report(const struct spanrec *spanrec, const struct arguments *arguments,
 
 	if (spanrec->quiet)
 		return;
-	fprintf(spanrec->out,
-		"%s: backup %" PRIu64 ", %" PRIu64 " recording%s, %" PRIu64
-		" bytes of sound\n",
-		arguments->home, result->generation, result->recordings,
-		result->recordings == 1 ? "" : "s", result->bytes);
+	spanrec_backup_print(spanrec, arguments->home, NULL, result);
+	fputc('\n', spanrec->out);
 	fprintf(spanrec->out,
 		"%" PRIu64 " deleted since the backup stayed out; %" PRIu64
 		" past their time deleted\n",
@@ -517,19 +484,19 @@ report(const struct spanrec *spanrec, const struct arguments *arguments,
 			spanrec->home.key_path);
 }
 
-/* @return exit code */
+/* All of one backup. @param again another one took its place meanwhile
+ * @return exit code */
 static int
-restore(struct spanrec *spanrec, const struct arguments *arguments)
+take(struct spanrec *spanrec, const struct arguments *arguments,
+     const char *part, struct store_backup_result *result, bool *again)
 {
-	struct store_backup_result result = { 0 };
-	struct sweep_result swept = { 0 };
-	char part[PATH_MAX], actor[STORE_NAME_BYTES];
-	int rc = path_in(part, arguments->home, PART);
+	uint64_t settings = 0, policy = 0;
+	char actor[STORE_NAME_BYTES];
+	int rc = settings_take(spanrec, arguments, &settings);
 
+	*again = false;
 	if (!rc)
-		rc = settings_take(spanrec, arguments);
-	if (!rc)
-		rc = file_take(arguments, POLICY);
+		rc = file_take(arguments, POLICY, &policy);
 	if (rc < 0) {
 		log_error("the backup %s has no policy, and nothing says what "
 			  "may be kept",
@@ -537,16 +504,39 @@ restore(struct spanrec *spanrec, const struct arguments *arguments)
 		return EXIT_DAMAGED;
 	}
 	if (!rc)
-		rc = files_take(arguments, part, &result);
+		rc = files_take(arguments, part, result);
 	if (!rc)
 		rc = part_open(spanrec, part);
 	if (rc)
 		return rc;
 	spanrec_actor(actor);
 	rc = store_restore_replay(spanrec->archive, arguments->dir,
-				  spanrec->now_ns, actor, &result);
+				  spanrec->now_ns, actor, result);
+	*again = rc == -EAGAIN || settings != result->generation ||
+		 policy != result->generation;
+	if (!*again)
+		return rc ? failed(arguments->dir, rc) : 0;
+	store_archive_close(&spanrec->archive);
+	spanrec->writes = false;
+	return 0;
+}
+
+/* @return exit code */
+static int
+restore(struct spanrec *spanrec, const struct arguments *arguments)
+{
+	struct store_backup_result result = { 0 };
+	struct sweep_result swept = { 0 };
+	char part[PATH_MAX];
+	bool again = true;
+	int rc = path_in(part, arguments->home, PART);
+
+	for (int i = 0; !rc && again && i < TRIES; i++)
+		rc = take(spanrec, arguments, part, &result, &again);
+	if (!rc && again)
+		rc = failed(arguments->dir, -EBUSY);
 	if (rc)
-		return failed(arguments->dir, rc);
+		return rc;
 	rc = sweep(spanrec, arguments, &swept);
 	if (!rc)
 		rc = note(spanrec, arguments, &result, &swept);
@@ -562,9 +552,11 @@ restore(struct spanrec *spanrec, const struct arguments *arguments)
 static int
 backup_check(const struct arguments *arguments)
 {
+	uint64_t generation;
 	char *text;
 	size_t n;
-	int rc = store_backup_file(arguments->dir, POLICY, &text, &n);
+	int rc =
+	    store_backup_file(arguments->dir, POLICY, &text, &n, &generation);
 
 	free(text);
 	if (rc == -ENOENT)
@@ -601,7 +593,7 @@ spanrec_restore(struct spanrec *spanrec, int argc, char **argv)
 					  .args_doc = "DIR HOME",
 					  .doc = doc,
 					  .children = spanrec_global_options };
-	struct arguments arguments = { .spanrec = spanrec };
+	struct arguments arguments = { .spanrec = spanrec, .lock_fd = -1 };
 	char dir[PATH_MAX];
 	bool was;
 	int rc;
@@ -609,12 +601,16 @@ spanrec_restore(struct spanrec *spanrec, int argc, char **argv)
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
 		return EXIT_USAGE;
 	if (!realpath(arguments.dir, dir)) {
-		log_error("the backup %s: %s", arguments.dir, strerror(errno));
-		return errno == ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED;
+		rc = errno;
+		log_error("the backup %s: %s%s", arguments.dir, strerror(rc),
+			  rc == ENOENT ? "; mount the disk that it is on" : "");
+		return rc == ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED;
 	}
 	arguments.dir = dir;
 	umask(077);
-	rc = finished_before(&arguments, &was);
+	rc = spanrec_backup_folder(dir);
+	if (!rc)
+		rc = finished_before(&arguments, &was);
 	if (rc || was) {
 		if (!rc)
 			log_info("%s was restored before", arguments.home);
@@ -623,5 +619,9 @@ spanrec_restore(struct spanrec *spanrec, int argc, char **argv)
 	rc = backup_check(&arguments);
 	if (!rc)
 		rc = home_take(&arguments);
-	return rc ? rc : restore(spanrec, &arguments);
+	if (!rc)
+		rc = restore(spanrec, &arguments);
+	if (arguments.lock_fd >= 0)
+		close(arguments.lock_fd);
+	return rc;
 }

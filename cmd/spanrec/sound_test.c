@@ -356,7 +356,8 @@ test_wrong_key(void **state)
 	free(run(f, NOW, EXIT_NOT_ALLOWED, "play %s - --purpose abuse",
 		 f->call[0]));
 	output = run(f, NOW, EXIT_DAMAGED, "verify %s", f->call[1]);
-	assert_has(output, "no key");
+	assert_has(output, "for another key: ");
+	assert_has(output, " is sealed to key ");
 	free(output);
 	testing_write_file(key, "nonsense", 8);
 	free(

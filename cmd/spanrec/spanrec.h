@@ -59,7 +59,6 @@
 #include "rtp/rtp.h"
 #include "store/store.h"
 #include "store/audit.h"
-#include "store/backup.h"
 #include "store/keys.h"
 
 struct spanrec_selection;
@@ -123,10 +122,6 @@ int spanrec_canary(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_key(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_backup(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_restore(struct spanrec *spanrec, int argc, char **argv);
-
-/** What comes of a backup, for people. @param ctx struct spanrec */
-void spanrec_backup_tell(void *ctx, enum store_backup_news news,
-			 const char *name, const char *words);
 int spanrec_list(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_find(struct spanrec *spanrec, int argc, char **argv);
 int spanrec_show(struct spanrec *spanrec, int argc, char **argv);

@@ -14,6 +14,7 @@
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 #include "cmd/common/progress.h"
+#include "cmd/spanrec/key_priv.h"
 
 enum { ALL = 0x200 };
 
@@ -71,6 +72,7 @@ struct check {
 	struct spanrec *spanrec;
 	struct spanrec_ids ids;
 	uint64_t checked, bad, busy;
+	uint64_t other_keys;                /* sealed to one that is not here */
 	uint64_t others;                    /**< files, slots, ledger */
 	char first[STORE_SEGMENT_ID_BYTES]; /**< that was found damaged */
 	bool one;                           /**< call: that was asked for */
@@ -95,6 +97,8 @@ finding_name(enum store_finding_type type)
 		return "swapped";
 	case STORE_FINDING_KEY_MISSING:
 		return "no key";
+	case STORE_FINDING_KEY_OTHER:
+		return "for another key";
 	case STORE_FINDING_COUNTS:
 		return "counts do not add up";
 	case STORE_FINDING_NOT_ERASED:
@@ -201,10 +205,14 @@ check_one(struct check *check, const char *id)
 	if (rc < 0)
 		return rc;
 	check->checked++;
-	if (rc) {
-		check->bad++;
+	if (rc)
 		print_finding(check, segment.id, &finding);
+	/* It may be sound, or not: whoever has that key can say. */
+	if (rc && finding.type == STORE_FINDING_KEY_OTHER) {
+		check->other_keys++;
+		return 0;
 	}
+	check->bad += rc != 0;
 	return note_recording(check, segment.id, rc ? &finding : NULL);
 }
 
@@ -369,7 +377,7 @@ static int
 report(const struct check *check)
 {
 	const struct spanrec *spanrec = check->spanrec;
-	bool sound = !check->bad && !check->others;
+	bool sound = !check->bad && !check->others && !check->other_keys;
 
 	if (!spanrec->quiet) {
 		fprintf(spanrec->out,
@@ -389,6 +397,16 @@ report(const struct check *check)
 				"opened: files were compared with the index "
 				"only.\n");
 	}
+	if (check->other_keys)
+		log_error("%" PRIu64
+			  " recording%s cannot be opened with %s, as "
+			  "after a restore from before keys were changed: call "
+			  "this again with --key and the file of the key that "
+			  "is named there, such as the one of before, which "
+			  "'spanrec key rotate' kept under its name with "
+			  ".old-FINGERPRINT",
+			  check->other_keys, check->other_keys == 1 ? "" : "s",
+			  spanrec_key_path(spanrec));
 	return sound ? EXIT_DONE : EXIT_DAMAGED;
 }
 

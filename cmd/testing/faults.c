@@ -11,6 +11,9 @@
  * name below, or "any"; from 1) fails with ERROR (ENOSPC, ...), or "short":
  * half of the bytes are written. TIMES that many in a row; 0: from then on
  *   FAULTS_KILL    before:N or after:N: SIGKILL at the N-th call of any kind
+ *   FAULTS_BAD     PART[:TIMES]: a bad place on the disk: reads of files there
+ * whose path has this PART fail with EIO, as often as that; else always. They
+ * are neither logged nor counted above
  *
  * Each record of the log, little-endian: the header below, then the bytes of
  * the path, of the other path (rename, link), and of the data.
@@ -100,6 +103,9 @@ static struct {
 	uint64_t fail_from, fail_times;
 	int fail_error;
 	uint64_t kill_before, kill_after;
+	const char *bad; /* NULL: none */
+	size_t bad_bytes;
+	uint64_t bad_times;
 	/* Of a descriptor: its path if it is one of ours. */
 	char *paths[FDS_MAX];
 } shim = { .mutex = PTHREAD_MUTEX_INITIALIZER, .log_fd = -1, .fail_kind = -1 };
@@ -147,6 +153,16 @@ fail_parse(const char *text)
 	shim.fail_times = times;
 }
 
+static void
+bad_parse(const char *text)
+{
+	const char *colon = strchr(text, ':');
+
+	shim.bad = text;
+	shim.bad_bytes = colon ? (size_t)(colon - text) : strlen(text);
+	shim.bad_times = colon ? strtoull(colon + 1, NULL, 10) : UINT64_MAX;
+}
+
 __attribute__((constructor)) static void
 begin(void)
 {
@@ -167,6 +183,8 @@ begin(void)
 	}
 	if (fail)
 		fail_parse(fail);
+	if (getenv("FAULTS_BAD"))
+		bad_parse(getenv("FAULTS_BAD"));
 	if (kill_at && strncmp(kill_at, "before:", 7) == 0)
 		shim.kill_before = strtoull(kill_at + 7, NULL, 10);
 	else if (kill_at && strncmp(kill_at, "after:", 6) == 0)
@@ -631,6 +649,58 @@ int
 fallocate64(int fd, int mode, off64_t offset, off64_t bytes)
 {
 	return fallocate(fd, mode, offset, bytes);
+}
+
+/* ---- a bad place ------------------------------------------------------------
+ */
+
+static bool
+is_bad(int fd)
+{
+	const char *path = shim.bad ? path_of(fd) : NULL;
+	bool bad;
+
+	if (!path || !memmem(path, strlen(path), shim.bad, shim.bad_bytes))
+		return false;
+	pthread_mutex_lock(&shim.mutex);
+	bad = shim.bad_times > 0;
+	if (bad)
+		shim.bad_times--;
+	pthread_mutex_unlock(&shim.mutex);
+	if (bad)
+		errno = EIO;
+	return bad;
+}
+
+ssize_t
+pread(int fd, void *bytes, size_t n, off_t offset)
+{
+	return is_bad(fd) ? -1 : REAL(pread)(fd, bytes, n, offset);
+}
+
+ssize_t
+pread64(int fd, void *bytes, size_t n, off64_t offset)
+{
+	return pread(fd, bytes, n, offset);
+}
+
+/* What a hardened build calls when it knows how much room there is. */
+ssize_t __pread_chk(int fd, void *bytes, size_t n, off_t offset, size_t room);
+ssize_t __pread64_chk(int fd, void *bytes, size_t n, off64_t offset,
+		      size_t room);
+
+ssize_t
+__pread_chk(int fd, void *bytes, size_t n, off_t offset, size_t room)
+{
+	if (n > room)
+		give_up("more is read than there is room for");
+	return pread(fd, bytes, n, offset);
+}
+
+ssize_t
+__pread64_chk(int fd, void *bytes, size_t n, off64_t offset, size_t room)
+{
+	return __pread_chk(fd, bytes, n, offset, room);
 }
 
 /* ---- durable ----------------------------------------------------------------
