@@ -553,7 +553,7 @@ test_note_lost(void **state)
 static void
 test_scrubbed_row_lost(void **state)
 {
-	struct fixture *fx = *state;
+	struct fixture *fx = *state, to;
 	struct store_backup_result result;
 	struct store_segment s, new;
 	struct said said;
@@ -571,6 +571,10 @@ test_scrubbed_row_lost(void **state)
 	assert_int_equal(result.deletions, 1);
 	expect_gone(fx, &s);
 	expect_kept(fx, &new);
+	restore(fx, &to, &result);
+	assert_int_equal(result.recordings, 1);
+	assert_int_equal(state_of(&to, s.id), STORE_STATE_STORED);
+	restored_remove(&to);
 	back_up(fx, &result);
 	assert_int_equal(result.recordings, 1);
 	assert_int_equal(check(fx, &said), 0);
