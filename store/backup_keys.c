@@ -182,7 +182,7 @@ period_read(struct store__period *period, int fd,
 	if (r == 0)
 		r = period_decode(period, bytes, backup, day);
 	sodium_memzero(bytes, sizeof(bytes));
-	return r == -ENODATA ? -EBADMSG : r;
+	return r == -ENODATA || r == -EIO ? -EBADMSG : r;
 }
 
 static int

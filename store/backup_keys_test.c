@@ -80,6 +80,7 @@ test_period_of_today(void **state)
 	/* Nobody has deleted them. */
 	fixture_hold(fx, s[1].id);
 	assert_int_equal(back_up_at(fx, NULL, late_ns + DAY, &result), 0);
+	assert_int_equal(result.rewrapped, 2);
 	assert_true(has_period(fx, "2019-06-27"));
 	assert_true(has_period(fx, "2019-07-04"));
 	purge(fx, s[0].id);
@@ -89,24 +90,9 @@ test_period_of_today(void **state)
 	assert_int_equal(check(fx, &said), 0);
 }
 
-static void
-damage_period(const struct fixture *fx, const char *day)
-{
-	char name[64], path[512];
-	uint8_t *bytes;
-	size_t n;
-
-	snprintf(name, sizeof(name), "backup/periods/%s.period", day);
-	snprintf(path, sizeof(path), "%s", below(fx, name));
-	bytes = testing_read_file(path, &n);
-	bytes[40] ^= 1;
-	testing_write_file(path, bytes, n);
-	free(bytes);
-}
-
 /** It costs what was in it, and that is made anew of what the archive has. */
 static void
-test_period_damaged(void **state)
+test_period_mended(void **state)
 {
 	const int64_t over_ns = FIXTURE_START_NS + (KEPT_DAYS + 3) * DAY;
 	struct fixture *fx = *state, to;
@@ -119,7 +105,7 @@ test_period_damaged(void **state)
 	fixture_record(fx, &s[2], 2000, SHORT_MS);
 	back_up(fx, &result);
 	assert_int_equal(result.keys_mended, 0);
-	damage_period(fx, "2019-06-26");
+	spoil(below(fx, "backup/periods/2019-06-26.period"), 40);
 	assert_int_equal(check(fx, &said), 2);
 	fixture_record(fx, &s[3], 3, SHORT_MS);
 	back_up(fx, &result);
@@ -136,7 +122,7 @@ test_period_damaged(void **state)
 	fixture_hold(fx, s[0].id);
 	for (unsigned i = 1; i < 4; i++)
 		purge(fx, s[i].id);
-	damage_period(fx, "2019-06-26");
+	spoil(below(fx, "backup/periods/2019-06-26.period"), 40);
 	follow(fx, over_ns, &result);
 	assert_int_equal(back_up_at(fx, NULL, over_ns, &result), 0);
 	assert_int_equal(result.damaged, 0);
@@ -267,6 +253,27 @@ test_unchanged(void **state)
 	restored_remove(&to);
 }
 
+/** The key of a period that is damaged opens nothing: the next backup wraps
+ * anew what the archive has. */
+static void
+test_period_damaged(void **state)
+{
+	struct fixture *fx = *state, to;
+	struct store_backup_result result;
+	struct store_segment s, now;
+	struct said said;
+
+	fixture_record(fx, &s, 0, SHORT_MS);
+	back_up(fx, &result);
+	spoil(below(fx, "backup/periods/2019-06-26.period"), 40);
+	assert_int_equal(check(fx, &said), 1);
+	back_up(fx, &result);
+	assert_int_equal(check(fx, &said), 0);
+	restore(fx, &to, &result);
+	expect_sound(&to, s.id, &now);
+	restored_remove(&to);
+}
+
 /** One that cannot be ended keeps no other. */
 static void
 test_period_stuck(void **state)
@@ -294,10 +301,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_period_ends),     TEST(test_period_of_today),
-		TEST(test_period_damaged),  TEST(test_periods_apart),
-		TEST(test_nothing_mounted), TEST(test_unchanged),
-		TEST(test_period_stuck),
+		TEST(test_period_ends),   TEST(test_period_of_today),
+		TEST(test_periods_apart), TEST(test_nothing_mounted),
+		TEST(test_unchanged),     TEST(test_period_damaged),
+		TEST(test_period_mended), TEST(test_period_stuck),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

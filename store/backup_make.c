@@ -609,13 +609,13 @@ make(struct store__making *m)
 		return r;
 	store__backup_step(&m->backup, 8);
 	old_remove(m);
-	(void)!store__noted_write(&m->backup, &m->unmended);
 	r = gone_destroy(m);
 	/* What was told to the last one in the moment before. */
 	if (r == 0)
 		r = follow(m, &m->new);
 	if (r)
 		return r;
+	(void)!store__noted_write(&m->backup, &m->unmended);
 	if (m->resumed)
 		leftovers_remove(m);
 	if (m->strays)

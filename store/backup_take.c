@@ -291,7 +291,7 @@ static int
 key_destroyed(struct store__making *m, const struct store_segment *row)
 {
 	const struct store__kept *kept = store__day_find(&m->before, row->id);
-	int r = kept ? store__kept_destroy(&m->backup, kept) : 0;
+	int r = kept ? store__day_add(&m->gone, kept) : 0;
 
 	store__making_damaged(
 	    m, row->id,
