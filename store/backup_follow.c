@@ -368,10 +368,14 @@ bool
 store__deletion_means(const struct store__deletion *deletion,
 		      const struct store__kept *kept)
 {
-	return deletion->kind == STORE__DELETED ||
-	       deletion->kind == STORE__FORGOTTEN ||
-	       (deletion->kind == STORE__SCRUBBED &&
-		kept->scrubs < deletion->scrubs);
+	if (deletion->kind != STORE__SCRUBBED)
+		return deletion->kind == STORE__DELETED ||
+		       deletion->kind == STORE__FORGOTTEN;
+	/* Its row could not be read: that of this key, and no newer one. */
+	if (deletion->scrubs == UINT32_MAX && deletion->key_day)
+		return kept->day == deletion->key_day &&
+		       kept->slot == deletion->key_slot;
+	return kept->scrubs < deletion->scrubs;
 }
 
 static int

@@ -528,6 +528,58 @@ test_certificate_lost(void **state)
 	expect_kept(fx, &s[2]);
 }
 
+/** A note that cannot be read any more does not bring it back into a list. */
+static void
+test_note_lost(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s[2];
+	struct said said;
+
+	fixture_record(fx, &s[0], 0, SHORT_MS);
+	fixture_record(fx, &s[1], 1, SHORT_MS);
+	back_up(fx, &result);
+	purge(fx, s[0].id);
+	follow(fx, NOW_NS, &result);
+	lose_row(fx, &s[0]);
+	back_up(fx, &result);
+	assert_int_equal(result.recordings, 1);
+	assert_int_equal(check(fx, &said), 0);
+}
+
+/** What the backup has of a recording from after a part was taken out, it
+ * keeps, though the row does not say how often that was. */
+static void
+test_scrubbed_row_lost(void **state)
+{
+	struct fixture *fx = *state, to;
+	struct store_backup_result result;
+	struct store_segment s, new;
+	struct said said;
+
+	fixture_record(fx, &s, 1, LONG_MS);
+	back_up(fx, &result);
+	between = fx;
+	assert_int_equal(propose(fx, &s, 1), 0);
+	fx->archive->fault = back_up_between;
+	assert_int_equal(agree(fx, s.id, &bob), 0);
+	fx->archive->fault = NULL;
+	assert_int_equal(store_segment_get(fx->archive, s.id, &new), 0);
+	lose_row(fx, &s);
+	follow(fx, NOW_NS, &result);
+	assert_int_equal(result.deletions, 1);
+	expect_gone(fx, &s);
+	expect_kept(fx, &new);
+	restore(fx, &to, &result);
+	assert_int_equal(result.recordings, 1);
+	assert_int_equal(state_of(&to, s.id), STORE_STATE_STORED);
+	restored_remove(&to);
+	back_up(fx, &result);
+	assert_int_equal(result.recordings, 1);
+	assert_int_equal(check(fx, &said), 0);
+}
+
 /** The list as well: what no list has goes, if the archive has no key of it;
  * what it has one of stays, though its row cannot be read. */
 static void
@@ -675,6 +727,8 @@ main(void)
 		TEST(test_all_lost),
 		TEST(test_unreachable),
 		TEST(test_certificate_lost),
+		TEST(test_note_lost),
+		TEST(test_scrubbed_row_lost),
 		TEST(test_strays),
 		TEST(test_head_lost),
 		TEST(test_journal_lost),

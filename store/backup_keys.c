@@ -32,6 +32,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "store/backup_priv.h"
@@ -63,6 +64,9 @@ enum { STATE_KEY = 1, STATE_DESTROYED = 2 };
 #define NAME_BYTES     48
 /* So often somebody else may end it before we have it. */
 #define PERIOD_TRIES 100
+/* So long is waited for a lock. */
+#define LOCK_TRIES   100
+#define LOCK_WAIT_NS 100000000L
 
 static const uint8_t slot_magic[4] = "SBAK", period_magic[4] = "SPER";
 
@@ -248,7 +252,7 @@ period_make(const struct store__backup *backup, uint32_t day)
 		r = publish(backup->periods_fd, part, name);
 	if (r)
 		(void)unlinkat(backup->periods_fd, part, 0);
-	return r == 0 && fsync(backup->periods_fd) ? -errno : r;
+	return r;
 }
 
 struct store__periods *
@@ -295,12 +299,20 @@ period_get(struct store__periods *periods, uint32_t day,
 
 /* ---- locks -------------------------------------------------------------- */
 
+/** Others hold it for a moment; one that was stopped in that is not waited for.
+ * @return 0, -EBUSY, ... */
 static int
-lock(int fd, int how)
+lock(int fd)
 {
-	while (flock(fd, how))
-		if (errno != EINTR)
-			return errno == EWOULDBLOCK ? -EBUSY : -errno;
+	const struct timespec wait = { .tv_nsec = LOCK_WAIT_NS };
+
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (i == LOCK_TRIES)
+			return -EBUSY;
+		nanosleep(&wait, NULL);
+	}
 	return 0;
 }
 
@@ -377,7 +389,7 @@ period_hold(struct store__periods *periods, uint32_t day)
 		}
 		if (fd < 0)
 			return fd;
-		r = lock(fd, LOCK_EX);
+		r = lock(fd);
 		if (r == 0)
 			r = period_take(periods, day, name, fd);
 		if (r == 0)
@@ -540,9 +552,11 @@ by_period(const void *a, const void *b)
 	return x->slot < y->slot ? -1 : x->slot > y->slot;
 }
 
-/** Tell a period who needs it. @param fd held @param wraps [count] all of it */
+/** Tell a period who needs it; its name is durable with the first of them.
+ * @param fd held @param wraps [count] all of it */
 static int
-members_add(int fd, const struct store__wrap *wraps, size_t count)
+members_add(const struct store__backup *backup, int fd,
+	    const struct store__wrap *wraps, size_t count)
 {
 	uint8_t *bytes = malloc(count * MEMBER_BYTES);
 	struct stat st;
@@ -561,6 +575,8 @@ members_add(int fd, const struct store__wrap *wraps, size_t count)
 		r = store__pwrite(fd, bytes, count * MEMBER_BYTES, at);
 	}
 	if (r == 0 && fdatasync(fd))
+		r = -errno;
+	if (r == 0 && at == PERIOD_BYTES && fsync(backup->periods_fd))
 		r = -errno;
 	free(bytes);
 	return r;
@@ -621,7 +637,7 @@ slots_write(struct store__periods *periods, const struct store_archive *archive,
 	if (fd < 0)
 		return fd;
 	store__backup_own(backup, fd);
-	r = lock(fd, LOCK_EX);
+	r = lock(fd);
 	if (r == 0)
 		r = slots_put(periods, archive, fd, wraps, count);
 	close(fd);
@@ -639,7 +655,7 @@ period_wrap(struct store__periods *periods, const struct store_archive *archive,
 
 	if (fd < 0)
 		return fd;
-	r = members_add(fd, wraps, count);
+	r = members_add(periods->backup, fd, wraps, count);
 	store__backup_step(periods->backup, 2);
 	for (i = 0; r == 0 && i < count; i += n) {
 		for (n = 1; i + n < count && wraps[i + n].day == wraps[i].day;)
@@ -707,7 +723,7 @@ store__wrapped_destroy(const struct store__backup *backup, uint32_t day,
 	/* Whoever makes it now sees that the key is gone. */
 	if (fd < 0)
 		return fd == -ENOENT ? -ENOKEY : fd;
-	r = lock(fd, LOCK_EX);
+	r = lock(fd);
 	if (r == 0)
 		r = slot_destroy(fd, day, slot);
 	close(fd);
@@ -851,7 +867,7 @@ period_tend(struct tending *t, const char *name,
 
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
-	r = lock(fd, LOCK_EX | LOCK_NB);
+	r = flock(fd, LOCK_EX | LOCK_NB) ? -errno : 0; /* -EAGAIN */
 	if (r == 0)
 		r = period_take(t->periods, t->period, name, fd);
 	if (r == 0)
@@ -859,7 +875,7 @@ period_tend(struct tending *t, const char *name,
 	close(fd);
 	/* Somebody is about to wrap something in it, or to end it; or it is
 	 * not there any more. */
-	return r == -EBUSY || r == -EAGAIN ? 0 : r;
+	return r == -EAGAIN ? 0 : r;
 }
 
 int

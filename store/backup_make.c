@@ -81,10 +81,34 @@ slot_lives(const struct store__making *m, uint32_t day, uint32_t slot)
 	return r != STORE__SLOT_DESTROYED && r != -ENOENT;
 }
 
+enum { KEEP, LEAVE, DESTROY };
+
+/** What becomes of what the last backup has, and what was met of it now.
+ * @param new NULL: nothing @return KEEP, LEAVE, DESTROY; -errno */
+static int
+carried(const struct store__making *m, const struct store__kept *kept,
+	const struct store__kept *new)
+{
+	struct store_segment row = { .scrubs = kept->scrubs };
+	struct store_sealed_key sealed;
+	int changed;
+
+	if (new)
+		return new->scrubs == kept->scrubs ? LEAVE : DESTROY;
+	memcpy(row.id, kept->id, sizeof(row.id));
+	changed = store__making_changed(m, &row);
+	if (changed < 0)
+		return changed;
+	/* Deleted, even if neither its row nor its certificate says that. */
+	if (store__keyring_look(m->archive, kept->day, kept->slot, &sealed) ==
+	    STORE__SLOT_DESTROYED)
+		return DESTROY;
+	return changed ? LEAVE : KEEP;
+}
+
 /** What the last backup has of this day, and was not met: where a row of the
  * index cannot be read, the backup keeps what it has. Of what was made anew
- * without a part of it, the old file goes; and whatever has no key in the
- * archive any more, also if its certificate cannot be read. */
+ * without a part of it, the old file goes. */
 static int
 carry_over(struct store__making *m)
 {
@@ -93,27 +117,20 @@ carry_over(struct store__making *m)
 
 	store__day_sort(&m->day);
 	for (size_t i = 0; r == 0 && i < m->before.count; i++) {
-		const struct store__kept *kept = &m->before.kept[i], *new;
-		struct store_segment row = { .scrubs = kept->scrubs };
+		const struct store__kept *kept = &m->before.kept[i];
 		struct store__day_list met = m->day;
 
 		met.count = count;
-		new = store__day_find(&met, kept->id);
-		memcpy(row.id, kept->id, sizeof(row.id));
-		if (r == 0 && !new)
-			r = store__making_changed(m, &row);
-		if (r < 0)
-			break;
-		if (new || r) {
+		r = carried(m, kept, store__day_find(&met, kept->id));
+		if (r == DESTROY) {
+			r = store__day_add(&m->gone, kept);
+		} else if (r == KEEP) {
+			m->new.recordings++;
+			m->new.bytes += kept->bytes;
+			r = store__day_add(&m->day, kept);
+		} else if (r == LEAVE) {
 			r = 0;
-			if (new ? new->scrubs != kept->scrubs
-				: !slot_lives(m, kept->day, kept->slot))
-				r = store__day_add(&m->gone, kept);
-			continue;
 		}
-		m->new.recordings++;
-		m->new.bytes += kept->bytes;
-		r = store__day_add(&m->day, kept);
 	}
 	return r;
 }

@@ -316,6 +316,12 @@ int store__kept_destroy(const struct store__backup *backup,
 			const struct store__kept *kept)
 	__attribute__((warn_unused_result));
 
+/** Behind the end of every keyring. */
+#define STORE__SLOT_UNKNOWN UINT32_MAX
+/** What the header of a recording in a backup says, if that can be read and fits
+ * its name and day. @param dir_fd of its folder @return or STORE__SLOT_UNKNOWN */
+uint32_t store__slot_of_file(int dir_fd, const char *name, uint32_t day);
+
 /* ---- reading one (backup_read.c) ---------------------------------------- */
 
 /** A backup that is read, while others may tell it of deletions, and make the
@@ -405,11 +411,6 @@ int store__noted_write(const struct store__backup *backup,
 		       struct store__noted *noted)
 	__attribute__((warn_unused_result));
 void store__noted_fini(struct store__noted *noted);
-/** Behind the end of every keyring. */
-#define STORE__SLOT_UNKNOWN UINT32_MAX
-/** What the header of a recording in a backup says, if that can be read and fits
- * its name and day. @param dir_fd of its folder @return or STORE__SLOT_UNKNOWN */
-uint32_t store__slot_of_file(int dir_fd, const char *name, uint32_t day);
 
 /* ---- elsewhere ---------------------------------------------------------- */
 

@@ -411,6 +411,7 @@ static int
 replay(struct store_archive *archive, const struct store__deletion *deletion,
        int64_t now_ns, const char *actor)
 {
+	struct store__kept kept;
 	struct store_segment row;
 	char why[160];
 	MDB_txn *txn;
@@ -426,7 +427,10 @@ replay(struct store_archive *archive, const struct store__deletion *deletion,
 		return 0;
 	if (r)
 		return r;
-	if (deletion->kind == STORE__SCRUBBED && row.scrubs >= deletion->scrubs)
+	kept = (struct store__kept){ .day = row.key_day,
+				     .slot = row.key_slot,
+				     .scrubs = row.scrubs };
+	if (!store__deletion_means(deletion, &kept))
 		return 0;
 	snprintf(why, sizeof(why),
 		 deletion->kind == STORE__SCRUBBED

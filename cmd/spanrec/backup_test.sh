@@ -157,8 +157,11 @@ mv backup away
 expect "a purge while the backup is away" 0 purge
 check "... says so" said "cannot be told"
 mv away backup
+list=$(echo backup/days/"$(echo "$id" | sed 's/^\(....\)\(..\)\(..\).*/\1-\2-\3/')".*)
+printf x | dd of="$list" bs=1 seek=40 conv=notrunc 2>/dev/null
 expect "the next one" 0 purge
 check "... tells it" said "1 deletion told"
+check "... and that a list was damaged" said "the list of a day in it cannot"
 check "... and the file is gone" [ -z "$(find backup -name "$id*")" ]
 cp backup/2/deletions before/2/deletions
 expect "one of before, with the journal" 0 restore before new
@@ -170,6 +173,8 @@ rm -rf new
 rm before/2/deletions
 expect "one that has lost its journal" 5 restore before new
 rm -rf new before
+expect "the next backup has no such list" 0 backup backup
+expect "... and is whole" 0 backup backup --check
 
 # ---- a restore that is gone on with after another backup ---------------------------
 
