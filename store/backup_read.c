@@ -234,22 +234,41 @@ key_words(const struct store__reading *reading, int error)
 	}
 }
 
+/** It did not open: with the keys of periods as they are now, and as long as it
+ * is moved from one to another. @return as key_try */
+static int
+key_again(struct store__reading *reading, const struct store__kept *kept,
+	  struct store__wrapped *wrapped, struct store_sealed_key *sealed)
+{
+	struct store__wrapped before;
+	int r = -EBADMSG;
+
+	store__periods_free(&reading->periods);
+	reading->periods = store__periods_new(&reading->backup);
+	if (!reading->periods)
+		return -ENOMEM;
+	for (int i = 0; r && i < KEY_TRIES; i++) {
+		before = *wrapped;
+		r = key_try(reading, kept, wrapped, sealed);
+		if (memcmp(&before, wrapped, sizeof(before)) == 0)
+			break;
+	}
+	return r;
+}
+
 int
 store__reading_key(struct store__reading *reading,
 		   const struct store__kept *kept,
 		   struct store_sealed_key *sealed)
 {
-	struct store__wrapped wrapped = { .period = 0 }, before;
+	struct store__wrapped wrapped = { .period = 0 };
 	struct store_sealed_key own;
 	int again, r;
 
-	r = key_try(reading, kept, &wrapped, sealed ? sealed : &own);
-	for (int i = 0; r && i < KEY_TRIES; i++) {
-		before = wrapped;
-		r = key_try(reading, kept, &wrapped, sealed ? sealed : &own);
-		if (memcmp(&before, &wrapped, sizeof(before)) == 0)
-			break;
-	}
+	sealed = sealed ? sealed : &own;
+	r = key_try(reading, kept, &wrapped, sealed);
+	if (r)
+		r = key_again(reading, kept, &wrapped, sealed);
 	if (r == 0)
 		return STORE__READ_SOUND;
 	if (r != -ENOENT && r != -ENOKEY && r != -EBADMSG && r != -EIO)
