@@ -48,9 +48,10 @@ static const char policy_strict[] = POLICY("  kept: {max: 90 days}\n"
 					   "  spare: {max: 60 days}\n"
 					   "  bare: {max: 30 days}\n");
 
-/* Without two of its classes. */
+/* Without 'bare', and with another one. */
 static const char policy_later[] =
     POLICY("  kept: {max: 90 days}\n"
+	   "  spare: {min: 10 days, max: 60 days, gives_way: yes}\n"
 	   "  other: {min: 1 day, max: 60 days, gives_way: yes}\n");
 
 struct fixture {
@@ -364,6 +365,7 @@ static void
 each_class_has_to_say_so(void **state)
 {
 	struct fixture *f = *state;
+	struct giveway_want want = { .bytes = GIB };
 	struct store_segment s;
 
 	make(f, &s, "bare", START);
@@ -383,6 +385,15 @@ each_class_has_to_say_so(void **state)
 	assert_int_equal(run(f, START + 11 * DAY - 1, GIB), 0);
 	assert_int_equal(run(f, START + 11 * DAY, GIB), 1);
 	assert_false(is_there(f, &s));
+	/* one that today's policy does not know any more */
+	make(f, &s, "spare", START);
+	snprintf(s.successors[0].retention, STORE_NAME_BYTES, "bare");
+	s.successors[0].from_ns = START + DAY;
+	snprintf(s.successors[1].retention, STORE_NAME_BYTES, "spare");
+	s.successors[1].from_ns = START + 2 * DAY;
+	put(f, &s);
+	assert_int_equal(run_by(f, f->later, START + 20 * DAY, &want), 0);
+	assert_int_equal(run(f, START + 20 * DAY, GIB), 1);
 }
 
 /* A file that somebody edited deletes nothing. */
@@ -390,6 +401,7 @@ static void
 nobody_agreed_to_it(void **state)
 {
 	struct fixture *f = *state;
+	struct giveway_want want = { .bytes = GIB };
 	struct store_segment s;
 
 	put_new(f, &s, "bare", START);
@@ -397,7 +409,6 @@ nobody_agreed_to_it(void **state)
 	assert_int_equal(run(f, START + DAY, GIB), 0);
 	/* today's does not know the class, whatever that one says */
 	apply(f, policy_today);
-	struct giveway_want want = { .bytes = GIB };
 	assert_int_equal(run_by(f, f->later, START + DAY, &want), 0);
 	assert_int_equal(run(f, START + DAY, GIB), 1);
 	assert_false(is_there(f, &s));
