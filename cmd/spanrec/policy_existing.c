@@ -67,13 +67,6 @@ note_due(struct change *change, const struct store_segment *segment)
 	change->due++;
 }
 
-/* From when on it may be gone. */
-static int64_t
-may_go_ns(const struct policy_clock *clock)
-{
-	return clock->gives_way ? clock->floor_ns : clock->due_ns;
-}
-
 static int
 compare_clocks(void *ctx, const struct store_segment *segment)
 {
@@ -91,7 +84,7 @@ compare_clocks(void *ctx, const struct store_segment *segment)
 	if (after.due_ns < before.due_ns ||
 	    after.ceiling_ns < before.ceiling_ns) {
 		change->earlier++;
-	} else if (may_go_ns(&after) < may_go_ns(&before)) {
+	} else if (spanrec_gives_way_now(&before, &after)) {
 		change->earlier++;
 		change->giving++;
 	} else if (after.due_ns > before.due_ns ||

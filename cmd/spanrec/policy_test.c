@@ -255,6 +255,17 @@ test_simulate_clocks(void **state)
 	output = RUN(EXIT_DONE, "policy simulate %s/draft.yaml", f->folder);
 	assert_has(output, "3 recordings would be deleted later\n");
 	free(output);
+	draft(f, "max: 90 days", "max: 90 days, gives_way: yes");
+	output = RUN(EXIT_DONE, "policy simulate %s/draft.yaml", f->folder);
+	assert_has(output, " gives way\n");
+	assert_has(output, "3 recordings would give way: earlier where the "
+			   "disk is full\n");
+	assert_has_not(output, "would be deleted");
+	free(output);
+	output =
+	    RUN(EXIT_DONE, "policy simulate --json %s/draft.yaml", f->folder);
+	assert_has(output, "\"at_once\":false,\"gives_way\":true");
+	free(output);
 }
 
 /* Who may not find calls is not shown what they would become. */
