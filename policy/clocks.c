@@ -168,6 +168,26 @@ class_find(const struct policy *policy, const char *name)
 	return NULL;
 }
 
+/** Is there nothing that it could be kept for after its floor? */
+static bool
+goes_at_floor(const struct policy__class *class)
+{
+	return class && class->has_min && !class->gives_way;
+}
+
+bool
+policy_gives_way(const struct policy *policy, const char *retention)
+{
+	for (size_t i = 0; i < policy->classes_count; i++) {
+		const struct policy__class *class = &policy->classes[i];
+
+		if (class->gives_way &&
+		    (!retention || !strcmp(class->name, retention)))
+			return true;
+	}
+	return false;
+}
+
 int
 policy_clock(const struct policy *policy, const char *retention,
 	     int64_t start_ns, struct policy_clock *clock)
@@ -184,8 +204,9 @@ policy_clock(const struct policy *policy, const char *retention,
 	} else {
 		clock_of_unknown(policy, start_ns, clock);
 	}
+	clock->gives_way = class && class->gives_way;
 	clock->due_ns = clock->floor_ns;
-	if (!class || !class->has_min)
+	if (!goes_at_floor(class))
 		clock->due_ns = add_saturated(clock->ceiling_ns, -MARGIN_NS);
 	if (clock->due_ns < clock->floor_ns)
 		clock->due_ns = clock->floor_ns;
@@ -220,7 +241,7 @@ earliest_of_class(const struct policy *policy, int64_t start_ns,
 {
 	int64_t due_ns;
 
-	if (class->has_min)
+	if (goes_at_floor(class))
 		return earliest_end_ns(policy, start_ns, &class->min, true);
 	due_ns = add_saturated(
 	    earliest_end_ns(policy, start_ns, &class->max, false), -MARGIN_NS);

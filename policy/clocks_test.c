@@ -31,6 +31,8 @@ static const char text_after[] =
     "  year: {max: 1 year}\n"
     "  corporate: {min: 12 months, max: 24 months}\n"
     "  mixed: {min: 30 days, max: 3 months}\n"
+    "  room: {min: 30 days, max: 3 months, gives_way: yes}\n"
+    "  bare: {max: 90d, gives_way: yes}\n"
     "metadata: {max: 10 years}\n"
     "rules: [{name: all, decision: record, retention: days}]\n";
 
@@ -249,8 +251,9 @@ earliest_holds_over_years(void **state)
 {
 	static const char *const zones[] = { "Europe/London", "Pacific/Apia",
 					     "UTC" };
-	static const char *const classes[] = { "days",  "half",      "month",
-					       "mixed", "corporate", "" };
+	static const char *const classes[] = { "days",      "half", "month",
+					       "mixed",     "room", "bare",
+					       "corporate", "" };
 
 	(void)state;
 	for (size_t z = 0; z < COUNT(zones); z++) {
@@ -286,6 +289,43 @@ earliest_by_hand(void **state)
 	/* a year, because no recording that needs one may go before */
 	policy_clock_earliest(policy, "gone", start_ns, &due_ns, &metadata_ns);
 	assert_int_equal(due_ns, utc_ns("2027-08-28 12:00:00") - MARGIN_NS);
+	policy_free(&policy);
+}
+
+/** Kept until its ceiling as long as there is room, and gone from its floor on
+ * where there is none. */
+static void
+what_gives_way(void **state)
+{
+	struct policy *policy = load("Europe/London");
+	int64_t start_ns = utc_ns("2026-09-01 12:00:00");
+	int64_t ceiling_ns = utc_ns("2026-12-01 13:00:00");
+	int64_t due_ns, metadata_ns;
+	struct policy_clock k;
+
+	(void)state;
+	assert_int_equal(policy_clock(policy, "room", start_ns, &k), 0);
+	assert_true(k.gives_way);
+	assert_int_equal(k.floor_ns, utc_ns("2026-10-01 12:00:00"));
+	assert_int_equal(k.ceiling_ns, ceiling_ns);
+	assert_int_equal(k.due_ns, ceiling_ns - MARGIN_NS);
+	policy_clock_earliest(policy, "room", start_ns, &due_ns, &metadata_ns);
+	assert_true(due_ns > k.floor_ns && due_ns <= k.due_ns);
+	/* the same, but that it does not */
+	assert_int_equal(policy_clock(policy, "mixed", start_ns, &k), 0);
+	assert_false(k.gives_way);
+	assert_int_equal(k.due_ns, k.floor_ns);
+	assert_int_equal(policy_clock(policy, "bare", start_ns, &k), 0);
+	assert_true(k.gives_way);
+	assert_int_equal(k.floor_ns, start_ns);
+	assert_int_equal(k.due_ns, utc_ns("2026-11-30 12:00:00") - MARGIN_NS);
+	/* of a class that is not known nothing is given away */
+	assert_int_equal(policy_clock(policy, "gone", start_ns, &k), -ENOENT);
+	assert_false(k.gives_way);
+	assert_true(policy_gives_way(policy, NULL));
+	assert_true(policy_gives_way(policy, "bare"));
+	assert_false(policy_gives_way(policy, "mixed"));
+	assert_false(policy_gives_way(policy, "gone"));
 	policy_free(&policy);
 }
 
@@ -418,6 +458,7 @@ main(void)
 		cmocka_unit_test(order_holds_over_years),
 		cmocka_unit_test(earliest_holds_over_years),
 		cmocka_unit_test(earliest_by_hand),
+		cmocka_unit_test(what_gives_way),
 		cmocka_unit_test(metadata_over),
 		cmocka_unit_test(ends_of_time),
 		cmocka_unit_test(durations),

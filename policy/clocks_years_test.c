@@ -43,6 +43,8 @@ static const char text_after[] = "}\n"
 				 "  year: {max: 12 months}\n"
 				 "  corporate: {min: 12 months, "
 				 "max: 24 months}\n"
+				 "  room: {min: 12 months, max: 24 months, "
+				 "gives_way: yes}\n"
 				 "metadata: {max: 10 years}\n"
 				 "rules: [{name: all, decision: record, "
 				 "retention: half}]\n";
@@ -51,10 +53,12 @@ static const struct class
 {
 	const char *name;
 	unsigned days, months, floor_months;
+	bool gives_way;
 } classes[] = {
-	{ "fortnight", 14, 0, 0 }, { "quarter", 90, 0, 0 },
-	{ "month", 0, 1, 0 },      { "half", 0, 6, 0 },
-	{ "year", 0, 12, 0 },      { "corporate", 0, 24, 12 },
+	{ "fortnight", 14, 0, 0, false }, { "quarter", 90, 0, 0, false },
+	{ "month", 0, 1, 0, false },      { "half", 0, 6, 0, false },
+	{ "year", 0, 12, 0, false },      { "corporate", 0, 24, 12, false },
+	{ "room", 0, 24, 12, true },
 };
 
 struct years {
@@ -93,9 +97,12 @@ check_class(struct years *years, const struct class *class, int64_t start_ns)
 	due_ns = first_ns - MARGIN_NS;
 	if (class->floor_months) {
 		slow_months(&years->zone, start_ns, class->floor_months,
-			    &due_ns, &floor_ns);
-		due_ns = floor_ns;
+			    &last_ns, &floor_ns);
+		if (!class->gives_way)
+			due_ns = floor_ns;
 	}
+	if (clock.gives_way != class->gives_way)
+		wrong(years, class, start_ns, "gives way", clock.gives_way);
 	if (clock.floor_ns != floor_ns)
 		wrong(years, class, start_ns, "floor", clock.floor_ns);
 	if (clock.due_ns != due_ns || clock.due_ns < clock.floor_ns ||

@@ -444,6 +444,7 @@ facts_of_retention(const struct policy *p, struct policy__facts *facts)
 		duration(facts, "at most", &class->max);
 		text(facts, "then", class->then);
 		text(facts, "beyond that", class->beyond);
+		flag(facts, "gives way", class->gives_way);
 	}
 	object(facts, POLICY__IN_METADATA, "");
 	duration(facts, "at most", &p->metadata);

@@ -159,6 +159,8 @@ policy__say_kept(const struct policy__explain *e, const char *retention)
 	}
 	fputs("at most ", e->to);
 	policy__say_duration(e->to, &class->max);
+	if (class->gives_way)
+		fputs(" as long as there is room", e->to);
 }
 
 /* ---- areas --------------------------------------------------------------- */

@@ -416,19 +416,39 @@ class_concerns(const struct policy__explain *e, const char *name)
 }
 
 static void
+explain_giving_way(const struct policy__explain *e,
+		   const struct policy__class *class)
+{
+	if (!class->gives_way)
+		return;
+	fputs(" Where the disk of the recorder fills, its recordings give way, "
+	      "the oldest first",
+	      e->to);
+	if (class->has_min) {
+		fputs(", but none that is not ", e->to);
+		policy__say_duration(e->to, &class->min);
+		fputs(" old", e->to);
+	}
+	fputs("; one that is held does not. Of each it is known that and why "
+	      "it went.",
+	      e->to);
+}
+
+static void
 explain_class(struct policy__explain *e, const struct policy__class *class)
 {
 	policy__item(e);
 	fprintf(e->to, "%s: kept ", class->name);
 	policy__say_kept(e, class->name);
 	fputs(", and deleted ", e->to);
-	if (class->has_min) {
+	if (class->has_min && !class->gives_way) {
 		fputs("when ", e->to);
 		policy__say_duration(e->to, &class->min);
 		fputs(" old.", e->to);
 	} else {
 		fputs("just before that.", e->to);
 	}
+	explain_giving_way(e, class);
 	if (class->then[0])
 		fprintf(e->to,
 			" After a hold or a case has ended, the class %s "

@@ -72,6 +72,7 @@ class_is_told(const struct policy__explain *e, size_t at)
 		if (class_is_used(e, &all[i]) &&
 		    is_as_long(&all[i].max, &one->max) &&
 		    all[i].has_min == one->has_min &&
+		    all[i].gives_way == one->gives_way &&
 		    is_as_long(&all[i].min, &one->min))
 			return false;
 	}

@@ -530,6 +530,32 @@ lengths_once(void **state)
 	policy_free(&policy);
 }
 
+/** Staff and callers read that it may be for less; who answers for it, when. */
+static void
+what_gives_way(void **state)
+{
+	struct policy *policy = load_file("policy/load_test.yaml");
+	char *text;
+
+	(void)state;
+	policy->classes[0].gives_way = true;
+	text = explain(policy, POLICY_FOR_CALLER, NULL);
+	has(text, "kept for at least 12 months and at most 24 months as long "
+		  "as there is room, or");
+	free(text);
+	text = explain(policy, POLICY_FOR_COMPLIANCE, NULL);
+	has(text, "and deleted just before that. Where the disk of the "
+		  "recorder fills, its recordings give way, the oldest first, "
+		  "but none that is not 12 months old; one that is held does "
+		  "not. Of each it is known that and why it went.");
+	free(text);
+	policy->classes[0].has_min = false;
+	text = explain(policy, POLICY_FOR_COMPLIANCE, NULL);
+	has(text, "give way, the oldest first; one that is held does not.");
+	free(text);
+	policy_free(&policy);
+}
+
 static void
 for_callers(void **state)
 {
@@ -656,6 +682,7 @@ main(void)
 		cmocka_unit_test(staff_who_delete),
 		cmocka_unit_test(approvals_that_ended),
 		cmocka_unit_test(lengths_once),
+		cmocka_unit_test(what_gives_way),
 		cmocka_unit_test(for_callers),
 		cmocka_unit_test(no_such_area),
 		cmocka_unit_test(no_memory),

@@ -342,6 +342,24 @@ areas_lint(struct lint *lint)
 	}
 }
 
+/* ---- retention ----------------------------------------------------------- */
+
+/* Nobody should learn by a full disk that calls of the same day may go. */
+static void
+retention_lint(struct lint *lint)
+{
+	for (size_t i = 0; i < lint->policy->classes_count; i++) {
+		const struct policy__class *class = &lint->policy->classes[i];
+
+		if (class->gives_way && !class->has_min)
+			WARN(lint, class->at,
+			     "the class '%s' gives way and has no 'min': where "
+			     "the disk fills, calls of the same day may be "
+			     "deleted",
+			     class->name);
+	}
+}
+
 /* ---- people -------------------------------------------------------------- */
 
 static void
@@ -379,6 +397,7 @@ policy_lint(const struct policy *policy, int64_t now_ns,
 	lint.today = policy__days_from_civil(now.year, now.month, now.day);
 	approvals_lint(&lint);
 	areas_lint(&lint);
+	retention_lint(&lint);
 	people_lint(&lint);
 	policy__errors_sort(warnings);
 }

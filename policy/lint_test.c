@@ -22,7 +22,8 @@ static const char *const wise =
     "access: {owner: a}\n"
     "purposes: [quality]\n"
     "numbering: {country: 44}\n"
-    "retention: {standard: {max: 90 days}}\n"
+    "retention: {standard: {max: 90 days}, scrap: {min: 1 day, max: 2 days, "
+    "gives_way: yes}}\n"
     "metadata: {max: 1 year}\n"
     "roles:\n"
     "  listener: {groups: tl}\n"
@@ -101,6 +102,10 @@ static const struct {
 	const char *from, *to;
 	const char *warning;
 } changes[] = {
+	{ "{standard: {max: 90 days}",
+	  "{standard: {max: 90 days, gives_way: yes}",
+	  "7:13: the class 'standard' gives way and has no 'min': where the "
+	  "disk fills, calls of the same day may be deleted" },
 	{ "title: t, review_by: 2024-03-01", "review_by: 2024-02-29",
 	  "3:11: this policy was to be reviewed by 2024-02-29" },
 	{ "{groups: tl}", "{}", "10:3: nobody holds the role 'listener'" },

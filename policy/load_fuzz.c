@@ -40,6 +40,9 @@ check_clock(const struct policy *policy, const char *retention, int wanted)
 		assert(clock.due_ns <= clock.ceiling_ns);
 		assert(clock.ceiling_ns <= clock.metadata_ns);
 		assert(clock.metadata_ns < INT64_MAX);
+		assert(clock.gives_way == policy_gives_way(policy, retention));
+		/* there is a time in which it can */
+		assert(!clock.gives_way || clock.floor_ns < clock.ceiling_ns);
 	}
 }
 

@@ -19,6 +19,7 @@ class_read(struct policy__yaml *yaml, yaml_node_t *node, void *entry)
 		{ "max", true, policy__read_duration, AT(max), NULL },
 		{ "then", false, policy__read_class, AT(then), NULL },
 		{ "beyond", false, policy__read_text, AT(beyond), NULL },
+		{ "gives_way", false, policy__read_flag, AT(gives_way), NULL },
 	};
 #undef AT
 	struct policy__class *class = entry;
@@ -39,9 +40,12 @@ class_read(struct policy__yaml *yaml, yaml_node_t *node, void *entry)
 		 !policy__duration_below(&class->min, &class->max))
 		policy__complain(yaml, node,
 				 "%s: 'min' must be over before 'max' is, in "
-				 "every year, or there is no time left to "
-				 "delete",
-				 what);
+				 "every year, or %s",
+				 what,
+				 class->gives_way
+				     ? "there is no time in which it can give "
+				       "way"
+				     : "there is no time left to delete");
 }
 
 void

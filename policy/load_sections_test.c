@@ -473,6 +473,8 @@ static const struct {
 	{ "retention: corporate\n        kept",
 	  "retention: corporat\n        kept", 0, 20,
 	  "'retention' names the class 'corporat', which is not defined; defined are: corporate, short, complaints" },
+	{ "kept_until: 2020-10-01 10:00", "gives_way: sometimes", 0, 20,
+	  "'gives_way' is 'sometimes'; write from when on, such as 2019-10-01 10:00, or no" },
 	{ "kept_until: 2020-10-01 10:00", "kept_until: 2020-13-01 10:00", 0, 21,
 	  "'kept_until' is '2020-13-01 10:00'; write a time of the calendar and the clock like 2019-10-01 10:00" },
 	{ "until: 10:20, reason", "until: 0:20, reason", 0, 16,

@@ -193,6 +193,12 @@ static const struct {
 	{ "{max: 90 days}", "{min: 12 months, max: 365 days}", 0, 13,
 	  "the class 'standard': 'min' must be over before 'max' is, "
 	  "in every year, or there is no time left to delete" },
+	{ "{max: 90 days}", "{min: 90 days, max: 90 days, gives_way: yes}", 0,
+	  13,
+	  "the class 'standard': 'min' must be over before 'max' is, "
+	  "in every year, or there is no time in which it can give way" },
+	{ "{max: 90 days}", "{max: 90 days, gives_way: maybe}", 0, 39,
+	  "'gives_way' must be yes or no, but is 'maybe'" },
 	{ "{max: 90 days}", "{max: 90 days}\n  standard: {max: 91 days}", 1, 3,
 	  "the class 'standard' is defined twice" },
 	{ "{max: 24 months}", "{max: 2 months}", 0, 11,
@@ -450,7 +456,7 @@ allocation_failures(void **state)
 	    "purposes: [a]\n"
 	    "numbering: {country: 44, internal: 2*, external: 999}\n"
 	    "networks: {internal: '::1'}\n"
-	    "retention: {a: {min: 1d, max: 3d}}\n"
+	    "retention: {a: {min: 1d, max: 3d, gives_way: yes}}\n"
 	    "metadata: {max: 3d}\n"
 	    "rules:\n"
 	    "  - name: a\n"

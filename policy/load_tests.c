@@ -503,6 +503,27 @@ read_class_text(struct policy__yaml *yaml, yaml_node_t *value,
 		*(const char **)policy__key_member(key, into) = text;
 }
 
+/** A time, from which on it does; or no. */
+static void
+read_gives_way(struct policy__yaml *yaml, yaml_node_t *value,
+	       const struct policy__key *key, void *into)
+{
+	struct policy__test_expect *expect = into;
+	char what[POLICY__WHAT_BYTES];
+	const char *text =
+	    policy__scalar(yaml, value, policy__key_quoted(key, what));
+
+	if (!text)
+		return;
+	expect->stays = strcmp(text, "no") == 0;
+	if (!expect->stays &&
+	    !time_parse(yaml->load->policy->zone, text, &expect->room_ns))
+		policy__complain(yaml, value,
+				 "%s is '%.40s'; write from when on, such as "
+				 "2019-10-01 10:00, or no",
+				 what, text);
+}
+
 static void
 expect_read(struct policy__yaml *yaml, yaml_node_t *node, void *entry)
 {
@@ -529,6 +550,7 @@ expect_read(struct policy__yaml *yaml, yaml_node_t *node, void *entry)
 		{ "retention", false, read_class_text, AT(retention), NULL },
 		{ "kept_until", false, read_time, AT(due_ns), NULL },
 		{ "gone_by", false, read_time, AT(ceiling_ns), NULL },
+		{ "gives_way", false, read_gives_way, 0, NULL },
 		{ "traces", false, policy__read_word, AT(traces),
 		  &traces_words },
 		{ "gaps", false, read_gaps, 0, NULL },

@@ -240,16 +240,37 @@ key_twice(const struct line *line, FILE *to)
 }
 
 /** Keys whose value is never a list. */
-static const char *const single[] = {
-	"version",    "name",        "time_zone",    "reason",
-	"decision",   "approved",    "max",          "min",
-	"title",      "revision",    "law",          "manager",
-	"look_back",  "resume",      "every",        "who",
-	"country",    "approved_by", "summary",      "review_by",
-	"reference",  "ends",        "announcement", "start",
-	"kept_until", "gone_by",     "kind",         "extension_digits",
-	"author",     NULL
-};
+static const char *const single[] = { "version",
+				      "name",
+				      "time_zone",
+				      "reason",
+				      "decision",
+				      "approved",
+				      "max",
+				      "min",
+				      "title",
+				      "revision",
+				      "law",
+				      "manager",
+				      "look_back",
+				      "resume",
+				      "every",
+				      "who",
+				      "country",
+				      "approved_by",
+				      "summary",
+				      "review_by",
+				      "reference",
+				      "ends",
+				      "announcement",
+				      "start",
+				      "kept_until",
+				      "gone_by",
+				      "kind",
+				      "extension_digits",
+				      "author",
+				      "gives_way",
+				      NULL };
 
 static bool
 list_for_single(const struct line *line, FILE *to)
@@ -273,20 +294,18 @@ value_gone(const struct line *line, FILE *to)
 static bool
 value_rubbish(const struct line *line, FILE *to)
 {
-	static const char *const keys[] = { "version",   "decision",
-					    "direction", "time_zone",
-					    "max",       "min",
-					    "approved",  "review_by",
-					    "in_force",  "ends",
-					    "look_back", "resume",
-					    "kind",      "country",
-					    "start",     "kept_until",
-					    "gone_by",   "every",
-					    "since",     "metadata",
-					    "hold",      "dispose_within",
-					    "announced", "unknown_party",
-					    "change",    "per_agent",
-					    "play_only", NULL };
+	static const char *const keys[] = {
+		"version",        "decision",  "direction",
+		"time_zone",      "max",       "min",
+		"approved",       "review_by", "in_force",
+		"ends",           "look_back", "resume",
+		"kind",           "country",   "start",
+		"kept_until",     "gone_by",   "every",
+		"since",          "metadata",  "hold",
+		"dispose_within", "announced", "unknown_party",
+		"change",         "per_agent", "play_only",
+		"gives_way",      NULL
+	};
 
 	if (!line->closed || !key_is_of(line, keys))
 		return false;

@@ -40,6 +40,7 @@ struct approval {
 struct model {
 	int month; /* of 2019: 1 or 6 */
 	bool unknown_recorded;
+	bool short_gives_way, long_gives_way;
 	int sites, areas, exemptions, denies, payments, rules;
 	struct {
 		struct list extensions;
@@ -247,6 +248,8 @@ random_model(struct model *m)
 	memset(m, 0, sizeof(*m));
 	m->month = one_in(2) ? 1 : 6;
 	m->unknown_recorded = one_in(3);
+	m->short_gives_way = one_in(3);
+	m->long_gives_way = one_in(3);
 	random_areas(m);
 	m->exemptions = (int)below(EXEMPTIONS + 1);
 	for (int i = 0; i < m->exemptions; i++) {
@@ -541,11 +544,14 @@ yaml_of(const struct model *m)
 		"numbering: {country: 44, extension_digits: 4, "
 		"internal: 2000-2019, external: 999}\n"
 		"networks: {internal: 10.4.0.0/16}\n"
-		"retention: {short: {max: 14 days}, long: {max: 1 year}}\n"
+		"retention: {short: {max: 14 days, gives_way: %s}, "
+		"long: {min: 1 month, max: 1 year%s}}\n"
 		"metadata: {max: 2 years}\n"
 		"purposes: [quality]\n"
 		"access: {owner: alice}\n",
-		m->unknown_recorded ? "record" : "drop");
+		m->unknown_recorded ? "record" : "drop",
+		m->short_gives_way ? "yes" : "no",
+		m->long_gives_way ? ", gives_way: yes" : "");
 	put_areas(f, m);
 	put_people(f, m);
 	put_rules(f, m);

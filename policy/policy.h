@@ -456,15 +456,17 @@ struct policy_clock {
 	int64_t ceiling_ns; /**< must be gone then */
 	int64_t due_ns;     /**< when the purge takes it */
 	int64_t metadata_ns; /**< when its tombstone goes too */
+	bool gives_way;     /**< on a full disk it may go from its floor on */
 };
 
 /**
  * Clocks of a recording that began at start_ns. Days are N x 24 h, months
  * calendar months in the policy's zone, clamped to the end of the month. Due
- * = the floor where the ceiling lies later, else ceiling - 10 min. A class the
+ * = the floor where the ceiling lies later, else ceiling - 10 min; so it is too
+ * in a class that gives way, or there would be nothing that can. A class the
  * policy does not know (any more) gets the policy's shortest ceiling that is
- * not below any floor, so that nothing is ever kept without an end; -ENOENT
- * says so. So does "", the class of what was not recorded, but that is no
+ * not below any floor, so that nothing is ever kept without an end, and it does
+ * not give way; -ENOENT says so. So does "", the class of what was not recorded, but that is no
  * error.
  *
  * @return 0, or -ENOENT with *clock filled all the same
@@ -485,6 +487,9 @@ int policy_clock(const struct policy *policy, const char *retention,
 void policy_clock_earliest(const struct policy *policy, const char *retention,
 			   int64_t start_ns, int64_t *due_ns,
 			   int64_t *metadata_ns);
+
+/** Does this class, or with NULL any, give way on a full disk? */
+bool policy_gives_way(const struct policy *policy, const char *retention);
 
 /** Until when notes stay of what ended at end_ns: a case, a request. */
 int64_t policy_metadata_ns(const struct policy *policy, int64_t end_ns);

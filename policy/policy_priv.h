@@ -36,6 +36,8 @@ struct policy__class {
 	char then[POLICY_NAME_BYTES]; /**< class that counts from the end of a
 				       * hold or case; "": this one again */
 	const char *beyond; /**< whose advice it takes to keep it longer */
+	bool gives_way;     /**< kept until `max`, but on a full disk it may go
+			     * from `min` on */
 };
 
 /** One number, the numbers from first to last, or those that begin so. */

@@ -158,12 +158,33 @@ check_time(struct check *c, const struct policy__test_expect *expect,
 }
 
 static void
+check_gives_way(struct check *c, const struct policy__test_expect *expect,
+		const struct policy_clock *clock)
+{
+	if (expect->room_ns && clock->gives_way) {
+		check_time(c, expect, "giving way from", clock->floor_ns,
+			   expect->room_ns);
+	} else if (expect->room_ns) {
+		complain(c, &expect->at);
+		fputs("it does not give way, expected from ", c->to);
+		say_time(c, expect->room_ns);
+		fputs(" on\n", c->to);
+	} else if (expect->stays && clock->gives_way) {
+		complain(c, &expect->at);
+		fputs("it gives way from ", c->to);
+		say_time(c, clock->floor_ns);
+		fputs(" on, expected that it does not\n", c->to);
+	}
+}
+
+static void
 check_clock(struct check *c, const struct policy__test_expect *expect,
 	    const struct policy__run_segment *segment)
 {
 	struct policy_clock clock;
 
-	if (!expect->due_ns && !expect->ceiling_ns)
+	if (!expect->due_ns && !expect->ceiling_ns && !expect->room_ns &&
+	    !expect->stays)
 		return;
 	if (!is_recorded(segment)) {
 		complain(c, &expect->at);
@@ -176,6 +197,7 @@ check_clock(struct check *c, const struct policy__test_expect *expect,
 			   c->test->call.start_ns, &clock);
 	check_time(c, expect, "kept until", clock.due_ns, expect->due_ns);
 	check_time(c, expect, "gone by", clock.ceiling_ns, expect->ceiling_ns);
+	check_gives_way(c, expect, &clock);
 }
 
 /* ---- gaps ---------------------------------------------------------------- */

@@ -68,6 +68,8 @@ struct policy__test_expect {
 	const char *reason, *rule, *area, *retention;
 	int64_t due_ns;     /**< `kept_until`, a time; 0: not said */
 	int64_t ceiling_ns; /**< `gone_by`; 0 */
+	int64_t room_ns;    /**< `gives_way`: from then on; 0 */
+	bool stays;         /**< `gives_way: no` */
 	bool consult;       /**< of the conversation that is made meanwhile */
 	bool discarded;     /**< what was recorded of it was taken back */
 	bool has_gaps;

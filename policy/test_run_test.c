@@ -23,7 +23,8 @@ static const char begin[] =
     "purposes: [quality]\n"
     "numbering: {country: 44, international_prefix: '00', "
     "national_prefix: '0', internal: [2000-2999, 4000-4099]}\n"
-    "retention: {short: {max: 14 days}, long: {min: 6 months, max: 1 year}}\n"
+    "retention: {short: {max: 14 days}, long: {min: 6 months, max: 1 year},\n"
+    "  spare: {min: 1 day, max: 14 days, gives_way: yes}}\n"
     "metadata: {max: 2 years}\n"
     "areas:\n"
     "  help: {extensions: 2200-2299, queues: 4000, needs: nothing}\n"
@@ -49,6 +50,10 @@ static const char begin[] =
     "    resume: explicit\n"
     "opt_out: {keys: '*#*', return: '1', areas: help, wait: 30 s}\n"
     "rules:\n"
+    "  - name: spare\n"
+    "    match: {numbers: 2999}\n"
+    "    decision: record\n"
+    "    retention: spare\n"
     "  - name: help\n"
     "    match: {areas: help, kinds: [agent, hold, consult]}\n"
     "    decision: record\n"
@@ -75,6 +80,13 @@ static const struct {
 	  "    expect: [{at: 0:00, decision: record, rule: others, "
 	  "retention: long, kept_until: 2020-02-29 10:00, "
 	  "gone_by: 2020-08-31 10:00, direction: out}]\n" },
+	{ "what gives way, and from when on",
+	  "call: {from: '2999', to: 01632 960001, start: 2019-10-01 10:00}\n"
+	  "    expect: [{at: 0:00, decision: record, retention: spare, "
+	  "kept_until: 2019-10-15 09:50, gives_way: 2019-10-02 10:00}]\n" },
+	{ "what does not give way",
+	  "call: {from: '2400', to: 01632 960001}\n"
+	  "    expect: [{at: 0:00, decision: record, gives_way: no}]\n" },
 	{ "exempt as caller",
 	  "call: {from: '2750', to: '2201'}\n"
 	  "    expect: [{at: 0:00, decision: drop, reason: exempt, "
@@ -355,6 +367,9 @@ static const struct {
 	{ "", "{at: 0:00, decision: record, gone_by: 2024-01-22 10:00:01}",
 	  "segment 1 (0:00): it is gone by 2024-01-22 10:00, expected "
 	  "2024-01-22 10:00:01\n" },
+	{ "", "{at: 0:00, decision: record, gives_way: 2024-01-09 10:00}",
+	  "segment 1 (0:00): it does not give way, expected from 2024-01-09 "
+	  "10:00 on\n" },
 	{ "", "{at: 0:00, decision: record, discarded: yes}",
 	  "segment 1 (0:00): what was recorded of it is kept, expected "
 	  "otherwise\n" },

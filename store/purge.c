@@ -534,6 +534,8 @@ begin(const struct purge *purge, MDB_txn *txn, struct store_purge *one)
 		return 0;
 	}
 	take(one, &segment);
+	if (one->gives_way && segment.state != STORE_STATE_PURGED)
+		segment.gave_way = 1;
 	return segment.state == STORE_STATE_PURGED
 		   ? 0
 		   : entomb(purge, txn, &segment);

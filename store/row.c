@@ -109,6 +109,7 @@ static const struct field segment_fields[] = {
 	BYTES_FIELD(51, store_segment, replaced),
 	TEXT_FIELD(52, store_segment, successors[7].retention),
 	NUMBER_FIELD(53, store_segment, successors[7].from_ns, UINT64_MAX),
+	NUMBER_FIELD(54, store_segment, gave_way, 1),
 	NUMBER_FIELD(60, store_segment, flags, STORE_FLAGS_ALL),
 	NUMBER_FIELD(61, store_segment, dead_air_s, UINT32_MAX),
 };

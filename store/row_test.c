@@ -44,6 +44,7 @@ full_segment(struct store_segment *s)
 	s->key_slot = 256;
 	memset(s->file_hash, 0x5a, sizeof(s->file_hash));
 	s->purged_ns = 12;
+	s->gave_way = 1;
 	s->flags = STORE_ONE_WAY | STORE_DEAD_AIR;
 	s->dead_air_s = 61;
 	s->scrubs = 3;

@@ -356,6 +356,8 @@ struct store_segment {
 	uint32_t key_slot;
 	uint8_t file_hash[STORE_HASH_BYTES]; /**< see FORMAT.md; closed ones */
 	int64_t purged_ns;      /**< tombstones */
+	uint32_t gave_way;      /**< 1: tombstones of what was purged before its
+				 * time, for room on the disk */
 	enum store_state held_from; /**< held: what it is apart from that */
 	int64_t not_before_ns;  /**< a hold ended: kept until then; 0: none did */
 	/** Classes that count beside its own since holds ended. */
@@ -929,6 +931,8 @@ int store_policy_applied(struct store_archive *archive,
 /** One of many to be purged or forgotten. */
 struct store_purge {
 	char id[STORE_SEGMENT_ID_BYTES]; /**< given */
+	bool gives_way;  /**< given: before its time, for room on the disk; its
+			  * tombstone tells */
 	int result;      /**< what store_purge or store_forget_one would
 			  * return */
 	uint64_t bytes;  /**< of payload, of what was purged */

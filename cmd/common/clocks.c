@@ -181,7 +181,7 @@ later(int64_t *time_ns, int64_t other_ns)
 		*time_ns = other_ns;
 }
 
-/* Nothing becomes shorter because of another clock. */
+/* Nothing becomes shorter because of another clock, or gives way. */
 static void
 clock_extend(struct policy_clock *clock, const struct policy_clock *other)
 {
@@ -189,6 +189,7 @@ clock_extend(struct policy_clock *clock, const struct policy_clock *other)
 	later(&clock->due_ns, other->due_ns);
 	later(&clock->ceiling_ns, other->ceiling_ns);
 	later(&clock->metadata_ns, other->metadata_ns);
+	clock->gives_way &= other->gives_way;
 }
 
 /* Of a segment, by a policy. */
@@ -221,6 +222,8 @@ clock_known(const struct question *q, const struct store_successor *counts,
 	/* how long notes stay is no matter of classes: today's policy says */
 	later(&clock->metadata_ns, then.ceiling_ns);
 	then.metadata_ns = clock->metadata_ns;
+	/* ... and what gives way */
+	then.gives_way = false;
 	*clock = then;
 	return CLOCKS_KEPT;
 }
@@ -243,6 +246,8 @@ clock_of(const struct question *q, const struct store_successor *counts,
 	if (agreed && policy_clock(agreed, counts->retention, counts->from_ns,
 				   &other) == 0)
 		clock_extend(clock, &other);
+	else
+		clock->gives_way = false; /* nobody agreed to that */
 	return 0;
 }
 

@@ -6,6 +6,10 @@
  * asks how much may go): a file that somebody edited deletes nothing. Where none
  * was ever applied, not earlier than by the policy that decided.
  *
+ * A recording gives way only where each of these clocks says so: its class by the
+ * policy of today and by the one that was applied last, or else the one that
+ * decided, and so each class that counts since a hold of it ended.
+ *
  * A class that a policy does not know may never have been in it (spanrecd can be
  * given another policy file than that of the home), or is not in it any more.
  * Then the policy that decided has the word, which the archive keeps under its

@@ -122,6 +122,9 @@
 	  "recordings that could not be written to the end")                   \
 	X(overdue, "recordings",                                               \
 	  "recordings past their time already: the next purge takes them")     \
+	X(gave_way, "recordings",                                              \
+	  "recordings deleted before their time to make room on the disk, as " \
+	  "the policy says")                                                   \
 	X(purge_refused, "times",                                              \
 	  "times nothing was purged, because the clock was not trusted")       \
 	X(payload_bytes, "bytes", "payload stored")                            \

@@ -145,6 +145,10 @@ static const struct policy_field settings[] = {
 	  "been filling in the last hour or day; 0: do not." },
 	{ "disk_warn_percent", POLICY_FIELD_U32, AT(disk_warn_percent), 0, 99,
 	  "%", "5", "Warn when less of it is free; 0: do not." },
+	{ "disk_give_way_percent", POLICY_FIELD_U32, AT(disk_give_way_percent),
+	  1, 50, "%", "2",
+	  "When less of it is free, recordings of which the policy says that\n"
+	  "they give way ('gives_way') are deleted, the oldest first." },
 	{ "backup", POLICY_FIELD_TEXTS, AT(backup), 0, POLICY_TEXTS_MAX, "",
 	  "[]",
 	  "Folders of backups ('spanrec backup'). Who deletes tells them what\n"

@@ -55,6 +55,8 @@ struct home_settings {
 	uint64_t index_map_mib;    /**< LMDB map, reserved sparse */
 	uint32_t disk_warn_days;    /**< full in less: warn; 0: never */
 	uint32_t disk_warn_percent; /**< less free: warn; 0: never */
+	uint32_t disk_give_way_percent; /**< less free: what the policy says
+					 * gives way does */
 	/* told of deletions; see cmd/common/backups.h */
 	struct policy_texts backup;
 	struct policy_texts backup_periods;

@@ -55,7 +55,8 @@ const char *
 spanrec_segment_state(const struct store_segment *segment)
 {
 	if (segment->state == STORE_STATE_PURGED)
-		return store_state_name(segment->state);
+		return segment->gave_way ? "gave way"
+					 : store_state_name(segment->state);
 	if (spanrec_segment_silent(segment))
 		return "no audio";
 	if (segment->state == STORE_STATE_NONE)
@@ -254,6 +255,7 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	SET("dead_air_s", json_count(segment->dead_air_s));
 	SET("deleted", json_time(segment->purged_ns));
 	SET("note_until", json_time(until.note_ns));
+	SET("gave_way", json_boolean(segment->gave_way));
 #undef SET
 	if (rc) {
 		json_decref(object);
@@ -283,7 +285,7 @@ static const char csv_header[] =
     "id,call,segment,kind,from,to,local,remote,direction,area,start,end,"
     "duration_s,decision,reason,rule,state,floor,ceiling,due,packets,lost,late,"
     "duplicate,gaps,mos,bytes,sip_call_ids,began,ended,from_sent,to_sent,"
-    "from_name,to_name,others,flags,dead_air_s,deleted,note_until\r\n";
+    "from_name,to_name,others,flags,dead_air_s,deleted,note_until,gave_way\r\n";
 
 /* One row from the JSON object, so that both always say the same. */
 static void
@@ -301,6 +303,10 @@ csv_value(FILE *to, const json_t *value)
 		break;
 	case JSON_ARRAY:
 		spanrec_csv_list(to, value);
+		break;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		fputs(json_is_true(value) ? "true" : "false", to);
 		break;
 	default:
 		break;

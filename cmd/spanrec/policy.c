@@ -84,6 +84,20 @@ spanrec_draft_fini(struct spanrec_draft *draft)
 	draft->text = NULL;
 }
 
+/* From when on it may be gone. */
+static int64_t
+may_go_ns(const struct policy_clock *clock)
+{
+	return clock->gives_way ? clock->floor_ns : clock->due_ns;
+}
+
+bool
+spanrec_gives_way_now(const struct policy_clock *before,
+		      const struct policy_clock *after)
+{
+	return after->gives_way && may_go_ns(after) < may_go_ns(before);
+}
+
 int
 spanrec_draft_clocks(const struct spanrec *spanrec, const struct policy *policy,
 		     const struct store_segment *segment,

@@ -22,6 +22,7 @@ struct change {
 	struct spanrec_existing *all;
 	const char *class;
 	uint64_t earlier, later, due, held;
+	uint64_t giving; /* of the earlier ones: only where the disk is full */
 	int64_t oldest_ns, youngest_ns; /* calls of those that are due */
 	bool headed;
 };
@@ -81,11 +82,15 @@ compare_clocks(void *ctx, const struct store_segment *segment)
 	if (r)
 		return r;
 	if (after.due_ns < before.due_ns ||
-	    after.ceiling_ns < before.ceiling_ns)
+	    after.ceiling_ns < before.ceiling_ns) {
 		change->earlier++;
-	else if (after.due_ns > before.due_ns ||
-		 after.ceiling_ns > before.ceiling_ns)
+	} else if (spanrec_gives_way_now(&before, &after)) {
+		change->earlier++;
+		change->giving++;
+	} else if (after.due_ns > before.due_ns ||
+		   after.ceiling_ns > before.ceiling_ns) {
 		change->later++;
+	}
 	if (after.due_ns <= now_ns && before.due_ns > now_ns)
 		note_due(change, segment);
 	return 0;
@@ -135,6 +140,10 @@ complain_class(const struct change *change)
 		  : !change->earlier ? "later"
 				     : "at other times",
 		  count == 1 ? "it is" : "they are");
+	if (change->giving)
+		log_error("%" PRIu64 " of these would give way: earlier only "
+			  "where the disk is full",
+			  change->giving);
 }
 
 static void
@@ -153,6 +162,11 @@ tell_class(struct change *change)
 		" later\n",
 		spanrec_text_clean(change->class, clean, sizeof(clean)),
 		change->earlier, change->later);
+	if (change->giving)
+		fprintf(out,
+			"    %" PRIu64 " of these give way: earlier only where "
+			"the disk is full\n",
+			change->giving);
 	if (change->due) {
 		spanrec_time_zoned(zone, change->oldest_ns, oldest);
 		spanrec_time_zoned(zone, change->youngest_ns, youngest);
@@ -179,6 +193,7 @@ check_class(void *ctx, const char *class)
 		return 0;
 	change->class = class;
 	change->earlier = change->later = change->due = change->held = 0;
+	change->giving = 0;
 	r = store_due(change->spanrec->archive, class, INT64_MAX,
 		      compare_clocks, change);
 	if (r)

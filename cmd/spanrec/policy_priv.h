@@ -40,6 +40,11 @@ int spanrec_draft_test(const struct spanrec_draft *draft,
 		       struct policy_test_result *result)
 	__attribute__((warn_unused_result));
 
+/** May a recording give way by the one clock earlier than it may go by the
+ * other? */
+bool spanrec_gives_way_now(const struct policy_clock *before,
+			   const struct policy_clock *after);
+
 /**
  * Until when a recording is kept by the policy of the home, and by another.
  *

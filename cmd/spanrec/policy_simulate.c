@@ -108,7 +108,8 @@ struct simulation {
 	const struct arguments *arguments;
 	const struct policy *policy; /* the draft */
 	json_t *rows;
-	uint64_t segments, unknown, earlier, later, at_once, forbidden;
+	uint64_t segments, unknown, earlier, later, at_once, gives_way,
+	    forbidden;
 	struct spanrec_asked asked;
 	/* by decision before, and after */
 	uint64_t decisions[STORE_DECISION_COUNT][STORE_DECISION_COUNT];
@@ -188,15 +189,17 @@ decide(const struct policy *policy, const struct store_segment *segment,
 	policy_decide(policy, &facts, verdict);
 }
 
-/* When a recording is due by either; zero: it is none. @return 0, -errno */
+/* When a recording is due by either; zero: it is none. And whether it might go
+ * before that, earlier than now. @return 0, -errno */
 static int
 due_times(const struct simulation *s, const struct store_segment *segment,
-	  int64_t due_ns[2])
+	  int64_t due_ns[2], bool *gives_way)
 {
 	struct policy_clock before, after;
 	int r;
 
 	due_ns[0] = due_ns[1] = 0;
+	*gives_way = false;
 	if (!spanrec_segment_audible(segment))
 		return 0;
 	r = spanrec_draft_clocks(s->arguments->spanrec, s->policy, segment,
@@ -205,6 +208,7 @@ due_times(const struct simulation *s, const struct store_segment *segment,
 		return r;
 	due_ns[0] = before.due_ns;
 	due_ns[1] = after.due_ns;
+	*gives_way = spanrec_gives_way_now(&before, &after);
 	return 0;
 }
 
@@ -227,6 +231,7 @@ static const char *const names[] = {
 	"due_before",
 	"due_after",
 	"at_once",
+	"gives_way",
 };
 
 static int
@@ -254,7 +259,7 @@ is_at_once(const struct simulation *s, const struct store_segment *segment,
 /* @param v NULL: it cannot be known */
 static int
 add_row(struct simulation *s, const struct store_segment *segment,
-	const struct policy_verdict *v, const int64_t due_ns[2])
+	const struct policy_verdict *v, const int64_t due_ns[2], bool gives_way)
 {
 	json_t *row = json_object();
 	const char *after =
@@ -280,7 +285,8 @@ add_row(struct simulation *s, const struct store_segment *segment,
 	     set_time(row, "due_before", due_ns[0]) |
 	     set_time(row, "due_after", due_ns[1]) |
 	     json_object_set_new(row, "at_once",
-				 json_boolean(is_at_once(s, segment, due_ns)));
+				 json_boolean(is_at_once(s, segment, due_ns))) |
+	     json_object_set_new(row, "gives_way", json_boolean(gives_way));
 	if (json_array_append_new(s->rows, row) || rc)
 		return -ENOMEM;
 	return 0;
@@ -309,6 +315,7 @@ simulate_segment(void *ctx, const struct store_segment *segment)
 	bool settled = is_settled(segment), changes;
 	struct policy_verdict v = { 0 };
 	int64_t due_ns[2];
+	bool gives_way;
 	int r;
 
 	if (!spanrec_may_area(s->arguments->spanrec, &s->asked,
@@ -316,7 +323,7 @@ simulate_segment(void *ctx, const struct store_segment *segment)
 		s->forbidden++;
 		return 0;
 	}
-	r = due_times(s, segment, due_ns);
+	r = due_times(s, segment, due_ns, &gives_way);
 	if (r)
 		return r;
 	if (settled)
@@ -330,13 +337,15 @@ simulate_segment(void *ctx, const struct store_segment *segment)
 	s->unknown += !known && !settled;
 	if (known || settled)
 		s->decisions[segment->decision][decisions[v.decision]]++;
-	changes = due_ns[0] != due_ns[1] ||
+	s->gives_way += gives_way;
+	changes = due_ns[0] != due_ns[1] || gives_way ||
 		  decisions[v.decision] != segment->decision ||
 		  strcmp(v.retention, segment->retention) != 0;
 	if (s->arguments->format == SPANREC_TABLE && !s->arguments->all &&
 	    (!changes || (!known && !settled)))
 		return 0;
-	return add_row(s, segment, known || settled ? &v : NULL, due_ns);
+	return add_row(s, segment, known || settled ? &v : NULL, due_ns,
+		       gives_way);
 }
 
 /* ---- what is shown ------------------------------------------------------- */
@@ -369,6 +378,8 @@ due_text(const json_t *row)
 	const char *before = spanrec_json_text(row, "due_before");
 	int order = strcmp(spanrec_json_text(row, "due_after"), before);
 
+	if (json_is_true(json_object_get(row, "gives_way")))
+		return "gives way";
 	if (!order)
 		return *before ? "as before" : "";
 	if (json_is_true(json_object_get(row, "at_once")))
@@ -442,6 +453,8 @@ print_summary(const struct simulation *s)
 			"%8" PRIu64 " of areas whose calls you may not find\n",
 			s->forbidden);
 	print_count(to, s->earlier, "would be deleted earlier");
+	print_count(to, s->gives_way,
+		    "would give way: earlier where the disk is full");
 	print_count(to, s->at_once, "of these would be deleted at once");
 	print_count(to, s->later, "would be deleted later");
 }

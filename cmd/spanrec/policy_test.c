@@ -255,6 +255,17 @@ test_simulate_clocks(void **state)
 	output = RUN(EXIT_DONE, "policy simulate %s/draft.yaml", f->folder);
 	assert_has(output, "3 recordings would be deleted later\n");
 	free(output);
+	draft(f, "max: 90 days", "max: 90 days, gives_way: yes");
+	output = RUN(EXIT_DONE, "policy simulate %s/draft.yaml", f->folder);
+	assert_has(output, " gives way\n");
+	assert_has(output, "3 recordings would give way: earlier where the "
+			   "disk is full\n");
+	assert_has_not(output, "would be deleted");
+	free(output);
+	output =
+	    RUN(EXIT_DONE, "policy simulate --json %s/draft.yaml", f->folder);
+	assert_has(output, "\"at_once\":false,\"gives_way\":true");
+	free(output);
 }
 
 /* Who may not find calls is not shown what they would become. */
@@ -450,6 +461,41 @@ test_apply_existing(void **state)
 	free(text);
 }
 
+/* What may go on a full disk is asked for as well; what may then not go before
+ * the time at which it would have gone is only kept for longer. */
+static void
+test_apply_gives_way(void **state)
+{
+	const struct fixture *f = *state;
+	char *output;
+
+	draft(f, "max: 90 days", "max: 90 days, gives_way: yes");
+	refused(f, EXIT_NOT_ALLOWED, "");
+	output =
+	    RUN(EXIT_DONE, "policy apply --existing %s/draft.yaml", f->folder);
+	assert_has(output, "class 'standard': 3 to be deleted earlier, 0 "
+			   "later\n    3 of these give way: earlier only where "
+			   "the disk is full\n");
+	free(output);
+	draft(f, "max: 90 days, gives_way: yes", "min: 20 days, max: 90 days");
+	output =
+	    RUN(EXIT_DONE, "policy apply --existing %s/draft.yaml", f->folder);
+	assert_has(output, "class 'standard': 3 to be deleted earlier, 0 ");
+	assert_has_not(output, "give way");
+	free(output);
+	draft(f, "max: 90 days", "max: 90 days, gives_way: yes");
+	output =
+	    RUN(EXIT_DONE, "policy apply --existing %s/draft.yaml", f->folder);
+	assert_has(output, "class 'standard': 0 to be deleted earlier, 3 ");
+	assert_has_not(output, "give way");
+	free(output);
+	draft(f, "min: 20 days", "min: 5 days");
+	output =
+	    RUN(EXIT_DONE, "policy apply --existing %s/draft.yaml", f->folder);
+	assert_has(output, "3 of these give way");
+	free(output);
+}
+
 /* The notes of calls that were not recorded go by the clock for metadata. */
 static void
 test_apply_notes(void **state)
@@ -640,6 +686,7 @@ main(void)
 		FIXTURE_TEST(test_apply_classes),
 		FIXTURE_TEST(test_apply_ceiling),
 		FIXTURE_TEST(test_apply_existing),
+		FIXTURE_TEST(test_apply_gives_way),
 		FIXTURE_TEST(test_apply_notes),
 		FIXTURE_TEST(test_edited_in_place),
 		FIXTURE_TEST(test_log),

@@ -14,6 +14,7 @@
 
 #include "cmd/common/clocks.h"
 #include "cmd/common/exit.h"
+#include "cmd/common/giveway.h"
 #include "cmd/common/log.h"
 
 #define NS_PER_S INT64_C(1000000000)
@@ -121,12 +122,17 @@ set_certificate(json_t *row, const struct store_ledger_entry *entry)
 		"class", "start", "floor", "ceiling", "late_s", "recorded"
 	};
 	bool part = strcmp(entry->action, "scrub") == 0;
+	/* the certificate says it longer than the note of the call does */
+	bool gave_way = !part && strstr(entry->detail, GIVEWAY_WHY);
 	int r = 0;
 
 	for (size_t i = 0; i < sizeof(of_note) / sizeof(*of_note); i++)
 		r |= json_object_set_new(row, of_note[i], json_null());
 	return r | spanrec_json_set(row, "id", entry->subject) |
-	       spanrec_json_set(row, "what", part ? "a part of it" : "all") |
+	       spanrec_json_set(row, "what",
+				part       ? "a part of it"
+				: gave_way ? "all, for room"
+					   : "all") |
 	       spanrec_report_time(row, "deleted", entry->time_ns) |
 	       spanrec_report_count(row, "certificate", entry->number) |
 	       spanrec_json_set(row, "by", entry->actor) |

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * report retention: what is kept by which clock, and whether it is as it
- * should be: nothing past its ceiling, nothing gone before its floor.
+ * should be: nothing past its ceiling, nothing gone before its floor. What gave
+ * way on a full disk went before its time, and not before its floor.
  *
  * What the floor of a recording was is asked of the policy of today and of the
  * one that decided: a floor that was made longer since breaks no promise.
@@ -35,8 +36,9 @@ struct arguments {
 
 static const struct argp_option options[] = {
 	{ "list", LIST, NULL, 0,
-	  "Each recording that is overdue, damaged, deleted before its floor or "
-	  "to half, held, due now or soon, instead of a line for each class",
+	  "Each recording that is overdue, damaged, deleted before its floor, "
+	  "for room on the disk or to half, held, due now or soon, instead of a "
+	  "line for each class",
 	  0 },
 	{ "days", DAYS, "N", 0, "Soon is within N days (7)", 0 },
 	{ 0 },
@@ -46,7 +48,8 @@ static const char doc[] =
     "Show for each retention class how many recordings there are, the oldest "
     "one, how many are held, due now, due soon, and what must not be: "
     "past their ceiling, deleted before their floor or to half, or held though "
-    "the day is past on which that was to be looked at again.\v"
+    "the day is past on which that was to be looked at again; and how many gave "
+    "way, as the policy says, when the disk was full.\v"
     "What is in brackets is no retention class: notes of calls that were not "
     "recorded, or whose recording is deleted; they go by a time of their own.\n\n"
     "Examples:\n"
@@ -85,6 +88,7 @@ enum finding {
 	DUE,
 	HELD,
 	REVIEW,
+	GAVE_WAY,
 	EARLY,
 	DAMAGED,
 	UNFINISHED,
@@ -97,6 +101,7 @@ static const char *const finding_words[FINDINGS] = {
 	[DUE] = "due now",
 	[HELD] = "held",
 	[REVIEW] = "held, review is due",
+	[GAVE_WAY] = "gave way: the disk was full",
 	[EARLY] = "deleted before its floor",
 	[DAMAGED] = "damaged",
 	[UNFINISHED] = "deletion not finished",
@@ -206,7 +211,9 @@ judge(const struct survey *survey, const struct store_segment *segment,
 	switch (segment->state) {
 	case STORE_STATE_PURGED:
 		r = is_early(survey, segment, until->floor_ns);
-		return r <= 0 ? r : EARLY;
+		if (r)
+			return r < 0 ? r : EARLY;
+		return segment->gave_way ? GAVE_WAY : FINE;
 	case STORE_STATE_HELD:
 		return judge_held(survey, segment);
 	default:
@@ -419,20 +426,21 @@ enum {
 	DUE_SOON,
 	IS_OVERDUE,
 	IS_EARLY,
+	WENT_FOR_ROOM,
 	IS_UNFINISHED,
 	IS_DAMAGED,
 	NEXT
 };
 
 static const char *const class_headings[] = {
-	"CLASS",        "RECORDINGS", "MIB",      "OLDEST",  "HELD",
-	"REVIEW DUE",   "DUE NOW",    "DUE SOON", "OVERDUE", "BELOW FLOOR",
-	"NOT FINISHED", "DAMAGED",    "NEXT DUE",
+	"CLASS",      "RECORDINGS",   "MIB",      "OLDEST",   "HELD",
+	"REVIEW DUE", "DUE NOW",      "DUE SOON", "OVERDUE",  "BELOW FLOOR",
+	"GAVE WAY",   "NOT FINISHED", "DAMAGED",  "NEXT DUE",
 };
 static const char *const class_names[] = {
-	"class",        "recordings", "bytes",    "oldest",  "held",
-	"review_due",   "due_now",    "due_soon", "overdue", "below_floor",
-	"not_finished", "damaged",    "next_due",
+	"class",      "recordings",   "bytes",    "oldest",   "held",
+	"review_due", "due_now",      "due_soon", "overdue",  "below_floor",
+	"gave_way",   "not_finished", "damaged",  "next_due",
 };
 
 _Static_assert(sizeof(class_names) / sizeof(*class_names) == NEXT + 1,
@@ -480,6 +488,7 @@ class_row(json_t *list, const struct class *class)
 		[DUE_SOON] = class->found[SOON],
 		[IS_OVERDUE] = class->found[OVERDUE],
 		[IS_EARLY] = class->found[EARLY],
+		[WENT_FOR_ROOM] = class->found[GAVE_WAY],
 		[IS_UNFINISHED] = class->found[UNFINISHED],
 		[IS_DAMAGED] = class->found[DAMAGED],
 		[NEXT] = 0,
@@ -576,7 +585,7 @@ print_rows(const struct survey *survey)
 		.names = row_names,
 		.names_count = sizeof(row_names) / sizeof(*row_names),
 		.none = "Nothing is overdue, held, damaged, due, deleted too "
-			"early or to half.",
+			"early, for room or to half.",
 	};
 
 	return spanrec_report_print(&survey->arguments->report, &shown,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The reports, on a home with the known calls. */
+#include "cmd/common/giveway.h"
 #include "cmd/spanrec/fixture_priv.h"
 
 #include <pwd.h>
@@ -33,12 +34,12 @@ test_retention(void **state)
 	output = RUN(0, EXIT_DONE, "report retention --csv");
 	assert_has(output,
 		   "class,recordings,bytes,oldest,held,review_due,due_now,"
-		   "due_soon,overdue,below_floor,not_finished,damaged,"
+		   "due_soon,overdue,below_floor,gave_way,not_finished,damaged,"
 		   "next_due\r\n");
 	assert_has(output, "standard,3,126400,2019-03-28T14:15:03.000Z,0,0,0,0,"
-			   "0,0,0,0,2019-06-26T14:05:03.000Z\r\n");
+			   "0,0,0,0,0,2019-06-26T14:05:03.000Z\r\n");
 	/* two calls that were not recorded, by the clock of their notes */
-	assert_has(output, "\n,2,0,2019-03-28T14:30:03.000Z,0,0,0,0,0,0,0,0,"
+	assert_has(output, "\n,2,0,2019-03-28T14:30:03.000Z,0,0,0,0,0,0,0,0,0,"
 			   "2021-03-28T13:30:03.000Z\r\n");
 	free(output);
 	/* a week before the end, and on the day after it */
@@ -112,6 +113,73 @@ test_below_floor(void **state)
 	output = RUN(9, EXIT_DONE, "report retention --list");
 	assert_has(output, "deleted before its floor");
 	assert_has(output, id);
+	free(output);
+}
+
+static void
+give_way(const struct fixture *f, const char *id, int64_t now_ns)
+{
+	struct store_purge one = { .gives_way = true };
+	struct store_archive *archive;
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/archive", f->home);
+	memcpy(one.id, id, sizeof(one.id));
+	assert_int_equal(
+	    store_archive_open(&archive, path, STORE_WRITE, NULL, NULL), 0);
+	assert_int_equal(
+	    store_purge_many(archive, &one, 1, now_ns, "spanrecd", GIVEWAY_WHY),
+	    0);
+	assert_int_equal(one.result, 0);
+	store_archive_close(&archive);
+}
+
+/* It is told wherever what was deleted is. */
+static void
+test_gave_way(void **state)
+{
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], *output;
+
+	snprintf(id, sizeof(id), "%.27s-1", f->call[1]);
+	give_way(f, id, NOW);
+	output = RUN(9, EXIT_DONE, "report retention --json");
+	assert_has(output, "\"below_floor\":0,\"gave_way\":1,");
+	free(output);
+	output = RUN(9, EXIT_DONE, "report retention --list");
+	assert_has(output, "gave way: the disk was full");
+	assert_has(output, id);
+	free(output);
+	output = RUN(9, EXIT_DONE, "report deletions");
+	assert_has(output, " all, for room ");
+	free(output);
+	output = RUN(9, EXIT_DONE, "list --all");
+	assert_has(output, "gave way");
+	free(output);
+	output = RUN(9, EXIT_DONE, "list --json");
+	assert_has(output, "\"state\":\"purged\"");
+	assert_has(output, "\"gave_way\":true");
+	assert_has(output, "\"gave_way\":false");
+	free(output);
+	output = RUN(9, EXIT_DONE, "list --csv");
+	assert_has(output, "13:20:03.000Z,true\r\n");
+	assert_has(output, "13:15:03.000Z,false\r\n");
+	free(output);
+	output = RUN(9, EXIT_DONE, "show %s", id);
+	assert_has(output, "the disk was full, and its class gives way");
+	assert_has(output, GIVEWAY_WHY);
+	free(output);
+	output = RUN(9, EXIT_DONE, "why %s", id);
+	unwrap(output);
+	assert_has(output, "by spanrecd (key ");
+	assert_has(output, GIVEWAY_WHY);
+	assert_has(output, "That was before its time: the disk was full, and "
+			   "the policy says that its class gives way. ");
+	free(output);
+	/* what went by its clock did not */
+	free(RUN(90, EXIT_DONE, "purge"));
+	output = RUN(90, EXIT_DONE, "report retention --json");
+	assert_has(output, "\"gave_way\":1,");
 	free(output);
 }
 
@@ -200,11 +268,11 @@ test_damaged(void **state)
 	edit(f, id, damaged);
 	output = RUN(0, EXIT_DONE, "report retention --json");
 	assert_has(output, "\"overdue\":0,\"below_floor\":0,"
-			   "\"not_finished\":0,\"damaged\":1");
+			   "\"gave_way\":0,\"not_finished\":0,\"damaged\":1");
 	free(output);
 	output = RUN(100, EXIT_DONE, "report retention --json");
 	assert_has(output, "\"overdue\":3,\"below_floor\":0,"
-			   "\"not_finished\":0,\"damaged\":0");
+			   "\"gave_way\":0,\"not_finished\":0,\"damaged\":0");
 	free(output);
 }
 
@@ -548,6 +616,7 @@ main(void)
 		FIXTURE_TEST(test_retention),
 		FIXTURE_TEST(test_floor),
 		FIXTURE_TEST(test_below_floor),
+		FIXTURE_TEST(test_gave_way),
 		FIXTURE_TEST(test_deletions),
 		FIXTURE_TEST(test_held),
 		FIXTURE_TEST(test_damaged),

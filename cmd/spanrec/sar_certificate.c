@@ -220,11 +220,13 @@ tell_purged(const struct certificate *c, const struct store_segment *segment,
 		tell_rule(c->spanrec, segment, to);
 		return;
 	}
-	fprintf(to,
-		"Recorded, and purged on %s under the retention class '%s' of "
-		"the policy: the recording and its key do not exist any more.",
-		when,
-		spanrec_text_clean(segment->retention, clean, sizeof(clean)));
+	fprintf(
+	    to,
+	    "Recorded, and purged on %s under the retention class '%s' of "
+	    "the policy%s: the recording and its key do not exist any "
+	    "more.",
+	    when, spanrec_text_clean(segment->retention, clean, sizeof(clean)),
+	    segment->gave_way ? ", which gave way when the disk was full" : "");
 	tell_scrubs(known, segment, to);
 	if (known && known->purge)
 		fprintf(

@@ -380,6 +380,10 @@ show_clocks(const struct spanrec *spanrec, const struct store_segment *s)
 	line(spanrec, "Retention", text);
 	if (s->state == STORE_STATE_PURGED) {
 		line_time(spanrec, "Deleted", s->purged_ns);
+		if (s->gave_way)
+			line(spanrec, "Why",
+			     "the disk was full, and its class "
+			     "gives way");
 		line_time(spanrec, "Noted until", until.note_ns);
 		return;
 	}

@@ -388,6 +388,10 @@ tell_state(FILE *to, const struct spanrec *spanrec,
 			    : "It became a note alone on %s",
 			when);
 		tell_certificate(to, acts);
+		if (segment->gave_way)
+			fputs("That was before its time: the disk was full, "
+			      "and the policy says that its class gives way. ",
+			      to);
 	} else if (spanrec_segment_silent(segment)) {
 		tell_silence(to, segment);
 	} else if (segment->state == STORE_STATE_NONE) {

@@ -14,7 +14,8 @@
  *
  * For the control thread it keeps the live table, the ledger and cases, and
  * while the recorder is live it purges each minute what is due, a little at a
- * time, and signs the ledger each hour.
+ * time, lets recordings give way where the disk fills and the policy has some
+ * that do, and signs the ledger each hour.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -29,6 +30,7 @@
 #include "cmd/common/person.h"
 #include "cmd/spanrecd/events.h"
 #include "cmd/spanrecd/pipeline.h"
+#include "cmd/spanrecd/room.h"
 #include "cmd/spanrecd/taken_back.h"
 #include "store/audit.h"
 #include "store/cases.h"
@@ -37,9 +39,9 @@
 enum { BATCH_ROWS = 1000 };
 /* Who waits for one commit. */
 enum { BATCH_TOKENS = 64 };
-/* Deletions before the others get their turn. */
 /* An index that has less than this part of it left is full for recordings. */
 enum { FULL_SHARE = 20 };
+/* Deletions before the others get their turn. */
 enum { SWEEP_LIMIT = STORE_PURGE_MANY };
 static const int64_t NAP_NS = 20 * 1000000LL;
 static const int64_t SWEEP_NS = 60 * 1000000000LL;
@@ -81,6 +83,7 @@ struct archiver_state {
 	const struct policy *policy;         /* by which is purged */
 	struct policy *own_policy;           /* the same, if it was reloaded */
 	struct clocks *clocks;
+	struct room room; /* on the disk */
 };
 
 static int64_t
@@ -870,6 +873,27 @@ sweep_if_due(struct archiver_state *a)
 	a->sweep_token = 0;
 }
 
+/* What is due goes first; what gives way goes before its time. */
+static void
+make_room_if_wanted(struct archiver_state *a)
+{
+	const struct giveway_config config = { .archive = a->archive,
+					       .policy = a->policy,
+					       .clocks = a->clocks,
+					       .now_ns =
+						   clock_ns(CLOCK_REALTIME),
+					       .actor = "spanrecd",
+					       .tell = tell };
+
+	if (!a->pipeline->config.live || a->over || a->sweeping ||
+	    !room_wanted(&a->room, a->pipeline, a->policy))
+		return;
+	if (clock_trusted(a))
+		room_make(&a->room, a->pipeline, &config);
+	else
+		room_put_off(&a->room);
+}
+
 /* ---- the loop ------------------------------------------------------------ */
 
 static bool
@@ -915,7 +939,8 @@ archiver_main(void *pipeline)
 		sync_if_due(a);
 		sign_if_due(a);
 		sweep_if_due(a);
-		if (!a->over && !a->sweeping)
+		make_room_if_wanted(a);
+		if (!a->over && !a->sweeping && !a->room.making)
 			pipeline_nap(&p->archiver.wake, NAP_NS);
 	} while (!a->over);
 	return NULL;

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Room for the archive: what there is, when it is used up, and who is told
  * before. */
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <sys/statvfs.h>
 #include <time.h>
 
 #include "cmd/common/counters.h"
 #include "cmd/common/log.h"
 #include "cmd/spanrecd/control_priv.h"
+#include "cmd/spanrecd/room.h"
 
 enum { INDEX_FULL_PERCENT = 90, WORDS_BYTES = 256, DAY_S = 86400 };
 
+static const int64_t DAY_NS = DAY_S * INT64_C(1000000000);
+
 struct disk {
-	uint64_t free_bytes, total_bytes;
-	uint64_t free_files, total_files; /**< 0 of 0: it has no such limit */
+	struct giveway_disk is;
 	struct forecast_rate rate;
 };
 
@@ -33,15 +33,11 @@ now_s(void)
 static int
 look(const struct control_state *c, struct disk *disk)
 {
-	struct statvfs fs;
+	int r = room_disk(c->pipeline->config.home->archive_path, &disk->is);
 
-	if (statvfs(c->pipeline->config.home->archive_path, &fs) < 0)
-		return -errno;
-	disk->free_bytes = (uint64_t)fs.f_bavail * fs.f_frsize;
-	disk->total_bytes = (uint64_t)fs.f_blocks * fs.f_frsize;
-	disk->free_files = fs.f_favail;
-	disk->total_files = fs.f_files;
-	disk->rate = forecast_rate(&c->forecast, now_s(), disk->free_bytes);
+	if (r < 0)
+		return r;
+	disk->rate = forecast_rate(&c->forecast, now_s(), disk->is.free_bytes);
 	return 0;
 }
 
@@ -72,20 +68,20 @@ disk_words(char words[WORDS_BYTES], const struct control_state *c,
 {
 	const struct home_settings *settings = &c->settings;
 
-	if (less_than(disk->free_bytes, disk->total_bytes,
+	if (less_than(disk->is.free_bytes, disk->is.total_bytes,
 		      settings->disk_warn_percent)) {
 		(void)!snprintf(words, WORDS_BYTES,
 				"the disk of the archive is nearly full: "
 				"%" PRIu64 " MiB are free",
-				disk->free_bytes >> 20);
+				disk->is.free_bytes >> 20);
 		return true;
 	}
-	if (less_than(disk->free_files, disk->total_files,
+	if (less_than(disk->is.free_files, disk->is.total_files,
 		      settings->disk_warn_percent)) {
 		(void)!snprintf(words, WORDS_BYTES,
 				"the disk of the archive is nearly full: it "
 				"can have %" PRIu64 " files more",
-				disk->free_files);
+				disk->is.free_files);
 		return true;
 	}
 	if (!disk->rate.known ||
@@ -110,6 +106,31 @@ index_words(char words[WORDS_BYTES], const struct control_state *c)
 			"higher, and start the recorder again",
 			used >> 20, map >> 20);
 	return true;
+}
+
+/* What gave way is news for a day. */
+static void
+warn_gave_way(const struct control_state *c, json_t *warnings)
+{
+	uint64_t gave_way = pipeline_counter(c->pipeline, COUNTER_gave_way);
+	int64_t last_ns = atomic_load(&c->pipeline->gave_way_ns);
+	char words[WORDS_BYTES];
+
+	if (atomic_load(&c->pipeline->none_gives_way))
+		(void)json_array_append_new(
+		    warnings,
+		    json_string("the disk of the archive is nearly full, and "
+				"nothing can give way any more: new recordings "
+				"stop when it is full"));
+	if (!last_ns || control__wall_ns() - last_ns > DAY_NS)
+		return;
+	(void)!snprintf(words, sizeof(words),
+			"the disk of the archive was full: %" PRIu64
+			" recording%s gave way before %s time ('spanrec report "
+			"deletions')",
+			gave_way, gave_way == 1 ? "" : "s",
+			gave_way == 1 ? "its" : "their");
+	(void)json_array_append_new(warnings, json_string(words));
 }
 
 /* Writers do not tell when: what they could not write is news for a while. */
@@ -137,7 +158,7 @@ control__disk_note(struct control_state *c)
 		return;
 	c->disk_looked_s = now;
 	note_failed(c);
-	forecast_note(&c->forecast, now, disk.free_bytes);
+	forecast_note(&c->forecast, now, disk.is.free_bytes);
 	little = disk_words(words, c, &disk) || index_words(words, c);
 	if (little && !c->disk_told)
 		log_error("%s", words);
@@ -157,8 +178,18 @@ recordings_left(const struct control_state *c, const struct disk *disk)
 	/* Too few say nothing; those that grow have not all their bytes. */
 	if (recordings < 20 || !bytes)
 		return json_null();
-	return json_integer((json_int_t)((double)disk->free_bytes /
+	return json_integer((json_int_t)((double)disk->is.free_bytes /
 					 (double)bytes * (double)recordings));
+}
+
+/** Below so much free recordings give way, if the policy has any that do. */
+static json_t *
+give_way_json(const struct control_state *c, const struct giveway_disk *disk)
+{
+	if (!policy_gives_way(c->policy, NULL))
+		return json_null();
+	return json_integer((json_int_t)giveway_least(
+	    disk->total_bytes, c->settings.disk_give_way_percent));
 }
 
 json_t *
@@ -170,17 +201,21 @@ control__disk_json(struct control_state *c, json_t *warnings)
 
 	if (index_words(words, c))
 		(void)json_array_append_new(warnings, json_string(words));
+	warn_gave_way(c, warnings);
 	if (look(c, &disk) < 0)
 		return json_null();
 	if (disk_words(words, c, &disk))
 		(void)json_array_append_new(warnings, json_string(words));
-	object = json_pack(
-	    "{s:I,s:I,s:o,s:I,s:I}", "free_bytes", (json_int_t)disk.free_bytes,
-	    "total_bytes", (json_int_t)disk.total_bytes, "recordings_left",
-	    recordings_left(c, &disk), "index_used_bytes",
-	    (json_int_t)atomic_load(&c->pipeline->index_used_bytes),
-	    "index_map_bytes",
-	    (json_int_t)atomic_load(&c->pipeline->index_map_bytes));
+	object =
+	    json_pack("{s:I,s:I,s:o,s:I,s:I}", "free_bytes",
+		      (json_int_t)disk.is.free_bytes, "total_bytes",
+		      (json_int_t)disk.is.total_bytes, "recordings_left",
+		      recordings_left(c, &disk), "index_used_bytes",
+		      (json_int_t)atomic_load(&c->pipeline->index_used_bytes),
+		      "index_map_bytes",
+		      (json_int_t)atomic_load(&c->pipeline->index_map_bytes));
+	(void)json_object_set_new(object, "give_way_below_bytes",
+				  give_way_json(c, &disk.is));
 	(void)json_object_set_new(
 	    object, "bytes_hour",
 	    disk.rate.known ? json_integer((json_int_t)disk.rate.bytes_hour)

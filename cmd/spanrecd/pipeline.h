@@ -212,6 +212,9 @@ struct pipeline {
 	_Atomic int recording_error; /**< ... of a recording */
 	_Atomic uint64_t index_used_bytes, index_map_bytes; /**< 0: unknown */
 	_Atomic int64_t failed_ns;   /**< wall clock: the last of either */
+	_Atomic int64_t gave_way_ns; /**< wall clock: when recordings gave way
+				      * last; 0: none did */
+	_Atomic bool none_gives_way; /**< more should, and none can */
 	_Atomic enum guard_verdict clock_verdict; /**< is it purged? */
 	_Atomic int64_t purged_ns;   /**< since boot: when a purge last ended
 				      * well; at first, when we began */
