@@ -63,6 +63,16 @@ rtp__render_position(const struct rtp_render *render, int64_t time_ns)
 	return s * hz + ns * hz / SECOND_NS;
 }
 
+int64_t
+rtp_render_heard_until(const struct rtp_render *render)
+{
+	int64_t hz = render->sample_hz, heard = render->heard;
+
+	/* rounded up, so that it is this sample again */
+	return render->start_ns + heard / hz * SECOND_NS +
+	       (heard % hz * SECOND_NS + hz - 1) / hz;
+}
+
 /* Samples of the output in so many ticks of the clock, rounded down. */
 static int64_t
 samples_of(const struct rtp_render *render, const struct rtp__place *place,

@@ -88,6 +88,7 @@ struct rtp_render {
 	int64_t start_ns;
 	int64_t taken; /**< samples */
 	int64_t end;   /**< sample */
+	int64_t heard; /**< what was received ends before this sample */
 	struct rtp_tracks sides[RTP__SIDES];
 	struct rtp__stream *streams;
 	uint32_t streams_count;

@@ -158,6 +158,8 @@ lay_decoded(struct rtp_render *r, struct rtp__stream *s, int64_t position,
 	if (s->kept && (!follows || same || s->resample_hz != s->sample_hz))
 		rc = rtp__sound_end(r, s);
 	s->end = position + stretch + (int64_t)n * r->sample_hz / s->sample_hz;
+	if (!made_up && s->end > r->heard)
+		r->heard = s->end < r->end ? s->end : r->end;
 	if (rc < 0)
 		return rc;
 	if (!same)

@@ -157,6 +157,10 @@ struct rtp_render;
  */
 #define RTP_RENDER_BEHIND_NS 1100000000LL
 
+/** So long behind the last capture time sound may end [ns]: one may be placed 1 s
+ * after it, and a packet holds up to another one. */
+#define RTP_RENDER_AHEAD_NS 2000000000LL
+
 /** What a packet carries of one before it. */
 struct rtp_render_spare {
 	uint32_t timestamp;
@@ -233,6 +237,14 @@ int rtp_render_frame(struct rtp_render *render,
 ssize_t rtp_render_take(struct rtp_render *render, int16_t *pcm,
 			size_t frames_max, int64_t until_ns)
 	__attribute__((warn_unused_result));
+
+/**
+ * When what was received of all frames so far ends: where they lie, which may
+ * be up to 1 s from when they came.
+ *
+ * @return capture time [ns]; the start, if there is nothing to hear
+ */
+int64_t rtp_render_heard_until(const struct rtp_render *render);
 
 const struct rtp_render_stats *
 rtp_render_stats_peek(const struct rtp_render *render);

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * From sealed recordings to sound. What is played, into a pipe or to a sound
- * card, is read twice: first to prove that every chunk is genuine and to learn
- * how long it is (measure.c), then to be heard. So a damaged recording is found
- * before the first sample leaves, and a WAV header can tell the length before
- * the samples come. A copy in a file gets its name when all of it has proved
- * genuine; there one reading does, and no chunk is heard before it is opened in
- * any case.
+ * From sealed recordings to sound. Where it ends is known when all frames have
+ * their place: some senders are ahead of their timestamps, and only these say
+ * what comes behind the last packet.
+ *
+ * What is played, into a pipe or to a sound card, is read before: to prove that
+ * every chunk is genuine (measure.c), and to find its end here. So a damaged
+ * recording is found before the first sample leaves, and a WAV header can tell
+ * the length before the samples come. A copy in a file gets its name when all
+ * of it has proved genuine, and its length last; there one reading does, and no
+ * chunk is heard before it is opened in any case.
  */
 #include "cmd/spanrec/audio_priv.h"
 
@@ -29,7 +32,7 @@ struct rendering {
 	struct rtp_render *render;
 	struct spanrec_follow follow;
 	int64_t taken_ns;
-	uint64_t frames;
+	bool hidden; /**< not all was heard: other segments were */
 	spanrec_audio_fn fn;
 	void *ctx;
 };
@@ -62,20 +65,6 @@ mix_down(enum spanrec_channels channels, int16_t *pcm, size_t frames)
 }
 
 static int
-give_out(struct rendering *rendering, int16_t *pcm, size_t frames)
-{
-	const struct spanrec_audio *audio = rendering->audio;
-
-	if (frames > audio->frames - rendering->frames)
-		frames = (size_t)(audio->frames - rendering->frames);
-	if (!frames)
-		return 0;
-	mix_down(audio->channels, pcm, frames);
-	rendering->frames += frames;
-	return rendering->fn(rendering->ctx, pcm, frames);
-}
-
-static int
 drain(struct rendering *rendering, int64_t until_ns)
 {
 	int16_t pcm[PCM_FRAMES * 2];
@@ -84,7 +73,8 @@ drain(struct rendering *rendering, int64_t until_ns)
 
 	while ((n = rtp_render_take(rendering->render, pcm, PCM_FRAMES,
 				    until_ns)) > 0) {
-		rc = give_out(rendering, pcm, (size_t)n);
+		mix_down(rendering->audio->channels, pcm, (size_t)n);
+		rc = rendering->fn(rendering->ctx, pcm, (size_t)n);
 		if (rc)
 			return rc;
 	}
@@ -161,18 +151,15 @@ render_frame(void *ctx, const struct spanrec_ordered *ordered)
 	return drain(rendering, until_ns);
 }
 
-/* The rest, and silence up to the length that was promised. */
-static int
-render_tail(struct rendering *rendering)
+/* Where the sound of all frames ends, or the recordings do. */
+static int64_t
+heard_until(const struct rendering *rendering)
 {
-	int16_t pcm[PCM_FRAMES * 2];
-	int rc = drain(rendering, rendering->audio->end_ns);
+	const struct spanrec_audio *audio = rendering->audio;
+	int64_t until_ns = rtp_render_heard_until(rendering->render);
 
-	while (!rc && rendering->frames < rendering->audio->frames) {
-		memset(pcm, 0, sizeof(pcm));
-		rc = give_out(rendering, pcm, PCM_FRAMES);
-	}
-	return rc;
+	return audio->end_known || until_ns < audio->end_ns ? audio->end_ns
+							    : until_ns;
 }
 
 /* What of it was not received. */
@@ -186,42 +173,89 @@ tell_made_up(const struct spanrec_audio *audio,
 			 (double)stats->concealed / audio->sample_hz);
 }
 
-int
-spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
-		     spanrec_audio_fn fn, void *ctx)
+/* @return exit code */
+static int
+render_frames(struct spanrec *spanrec, struct rendering *rendering)
 {
+	const struct spanrec_audio *audio = rendering->audio;
+	const struct spanrec_wanted wanted = { .from_ns = audio->start_ns,
+					       .seen = audio->seen };
+
+	return spanrec_order_run(spanrec, audio->selection, &wanted,
+				 render_frame, rendering, &rendering->hidden);
+}
+
+/* @return exit code */
+static int
+begin(struct rendering *rendering)
+{
+	const struct spanrec_audio *audio = rendering->audio;
 	const struct rtp_render_config config = {
 		.sample_hz = audio->sample_hz,
 		.no_conceal = audio->no_conceal,
 		.start_ns = audio->start_ns,
-		.end_ns = audio->end_ns,
+		.end_ns = audio->end_known
+			      ? audio->end_ns
+			      : audio->end_ns + RTP_RENDER_AHEAD_NS,
 	};
-	struct rendering rendering = { .audio = audio,
-				       .fn = fn,
-				       .ctx = ctx,
-				       .taken_ns = audio->start_ns };
-	const struct spanrec_wanted wanted = { .from_ns = audio->start_ns,
-					       .seen = audio->seen };
-	bool hidden = false;
-	int rc;
+	int rc = rtp_render_new(&rendering->render, &config);
 
-	rc = rtp_render_new(&rendering.render, &config);
-	if (rc < 0) {
-		log_error("the sound cannot be made: %s", strerror(-rc));
-		return exit_code(rc);
-	}
-	rc = spanrec_order_run(spanrec, audio->selection, &wanted, render_frame,
-			       &rendering, &hidden);
+	rendering->taken_ns = audio->start_ns;
 	if (rc == 0)
-		rc = render_tail(&rendering);
+		return 0;
+	log_error("the sound cannot be made: %s", strerror(-rc));
+	return exit_code(rc);
+}
+
+static void
+end(struct rendering *rendering)
+{
+	rtp_render_free(&rendering->render);
+	spanrec_follow_fini(&rendering->follow);
+}
+
+int
+spanrec_audio_render(struct spanrec *spanrec, const struct spanrec_audio *audio,
+		     spanrec_audio_fn fn, void *ctx)
+{
+	struct rendering rendering = { .audio = audio, .fn = fn, .ctx = ctx };
+	int rc = begin(&rendering);
+
+	if (rc)
+		return rc;
+	rc = render_frames(spanrec, &rendering);
+	if (rc == 0)
+		rc = drain(&rendering, heard_until(&rendering));
 	if (rc == 0)
 		rc = spanrec_audio_confirm(audio);
-	if (rc == 0 && hidden)
+	if (rc == 0 && rendering.hidden)
 		log_info("of segments at the same time one is heard at a time; "
 			 "each is heard alone by its own id");
 	if (rc == 0)
 		tell_made_up(audio, rtp_render_stats_peek(rendering.render));
-	rtp_render_free(&rendering.render);
-	spanrec_follow_fini(&rendering.follow);
+	end(&rendering);
+	return rc;
+}
+
+/* ---- where it ends ----------------------------------------------------- */
+
+static int
+give_nobody(void *ctx, const int16_t *pcm, size_t frames)
+{
+	return 0;
+}
+
+int
+spanrec_audio_find_end(struct spanrec *spanrec,
+		       const struct spanrec_audio *audio, int64_t *end_ns)
+{
+	struct rendering rendering = { .audio = audio, .fn = give_nobody };
+	int rc = begin(&rendering);
+
+	if (rc)
+		return rc;
+	rc = render_frames(spanrec, &rendering);
+	*end_ns = heard_until(&rendering);
+	end(&rendering);
 	return rc;
 }

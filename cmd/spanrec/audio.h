@@ -135,17 +135,19 @@ struct spanrec_audio {
 	const struct spanrec_selection *selection;
 	enum spanrec_channels channels;
 	bool no_conceal; /**< given: nothing is made up in place of a loss */
-	int64_t start_ns, end_ns;
+	int64_t start_ns;
+	int64_t end_ns;  /**< if known where the sound ends; else the last packet
+			  * came, and what it holds is heard behind it */
+	bool end_known;
 	uint32_t sample_hz; /**< 8000, 16000 or 48000: what a codec here needs */
 	struct rtp_format rated; /**< the last one that was asked for that */
 	bool rated_known;        /**< whether it can be decoded */
-	uint64_t frames;         /**< samples per channel, from start to end */
+	uint64_t frames; /**< samples per channel, from start to end */
 	uint64_t frames_unknown; /**< RTP frames without a decoder */
 	char encoding[RTP_ENCODING_BYTES]; /**< of one of these */
 	bool torn; /**< interrupted, and damaged where it ends */
 	bool as_received; /**< given: packets are wanted, and no decoder */
 	struct spanrec_withheld *withheld; /**< [segments of the selection] */
-	struct spanrec_tail *tails; /**< [likewise][STORE_STREAMS_MAX] */
 	struct spanrec_covered **covered;  /**< [likewise]; NULL: not read, or
 					    * its gaps are told */
 	struct spanrec_gaps gaps; /**< of all segments, in order of time */
@@ -187,10 +189,11 @@ int spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 	__attribute__((warn_unused_result));
 
 /**
- * The same, for a copy that has no name until it is whole: where all recordings
- * tell at their end what is in them, and nothing but keyed digits was left out,
- * that is believed for now, and gaps are not known yet. Rendering proves it.
- * Else they are measured.
+ * The same, for a copy that has no name until it is whole, and tells its length
+ * last: the end is not known then. Where all recordings tell at their end what
+ * is in them, and nothing but keyed digits was left out, that is believed for
+ * now, and gaps are not known yet. Rendering proves it. Else they are read
+ * through.
  */
 int spanrec_audio_foresee(struct spanrec *spanrec, struct spanrec_audio *audio)
 	__attribute__((warn_unused_result));
@@ -211,8 +214,8 @@ void spanrec_audio_fini(struct spanrec_audio *audio);
 /** Begin so much later; it must be less than the length. */
 void spanrec_audio_skip(struct spanrec_audio *audio, int64_t offset_ns);
 
-/** Give fn the sound: audio->frames frames, no more and no less.
- * @return exit code, SPANREC_AUDIO_AGAIN */
+/** Give fn the sound: audio->frames frames, if its end is known; else some more,
+ * as long as it goes on. @return exit code, SPANREC_AUDIO_AGAIN */
 int spanrec_audio_render(struct spanrec *spanrec,
 			 const struct spanrec_audio *audio,
 			 spanrec_audio_fn fn, void *ctx)

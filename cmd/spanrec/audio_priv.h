@@ -30,6 +30,7 @@ struct spanrec_source {
 	struct store_reader *reader;
 	bool torn; /**< interrupted, and damaged where that was: what lies before
 		    * was given out, all of it genuine */
+	int64_t last_ns; /**< the latest of its packets so far; 0: none */
 	struct store_stream_info info[STORE_STREAMS_MAX];
 	/** by payload type; clock 0: not told */
 	struct rtp_format format[STORE_STREAMS_MAX][SPANREC_PAYLOAD_TYPES];
@@ -166,6 +167,12 @@ int spanrec_covered_rest(struct spanrec_covered *covered,
 int spanrec_measure_item(struct spanrec_audio *audio, size_t segment,
 			 const struct spanrec_source *source,
 			 const struct store_item *item);
+
+/* ---- audio.c ------------------------------------------------------------- */
+
+/** Make the sound once, for nobody: where does it end? @return exit code */
+int spanrec_audio_find_end(struct spanrec *spanrec,
+			   const struct spanrec_audio *audio, int64_t *end_ns);
 
 /* ---- follow.c ------------------------------------------------------------ */
 

@@ -17,6 +17,8 @@
 /* So often it is asked whether somebody stops the export. */
 #define STOPPED_PACKETS 256
 
+#define SECOND_NS 1000000000
+
 enum { OUT = 0x200, FORMAT, CHANNELS, MIX, FORCE, NO_CONCEAL };
 
 /** A format, by its name or the end of the file's. */
@@ -214,7 +216,7 @@ struct export
 	struct spanrec_copy copy;
 	void *encoder;
 	struct progress progress;
-	uint64_t written; /* samples, or packets */
+	uint64_t written; /* samples of each channel, or packets */
 };
 
 static int
@@ -371,6 +373,19 @@ what_is_in(const struct arguments *arguments)
 	}
 }
 
+/* Of sound that was written, or from the first packet to the last. */
+static int64_t
+length_ns(const struct export *export)
+{
+	const struct spanrec_audio *audio = export->audio;
+	uint64_t hz = spanrec_audio_hz(audio);
+
+	if (!export->encoding)
+		return audio->end_ns - audio->start_ns;
+	return (int64_t)(export->written / hz) * SECOND_NS +
+	       (int64_t)(export->written % hz * SECOND_NS / hz);
+}
+
 static int export(struct arguments *arguments, struct spanrec_audio *audio)
 {
 	struct export export = { .spanrec = arguments->spanrec,
@@ -380,7 +395,7 @@ static int export(struct arguments *arguments, struct spanrec_audio *audio)
 	int rc = write_copy(arguments, &export);
 
 	if (!rc && !arguments->spanrec->quiet) {
-		spanrec_duration(audio->end_ns - audio->start_ns, length);
+		spanrec_duration(length_ns(&export), length);
 		fprintf(arguments->spanrec->out, "%s: %s, %s\n", arguments->out,
 			length, what_is_in(arguments));
 	}

@@ -111,7 +111,8 @@ struct spanrec_sound {
  * much, told by open. */
 struct spanrec_encoding {
 	const char *name;
-	bool gaps_last; /**< gaps may be added to the tags until it is closed */
+	bool gaps_last; /**< gaps may be added to the tags, and the number of
+			 * frames is found, until it is closed */
 	int (*open)(void **encoder, const struct spanrec_sound *sound,
 		    FILE *to);
 	/** @param pcm [frames * channels] */

@@ -7,6 +7,7 @@
 
 struct encoder {
 	FILE *to;
+	uint64_t written;
 	struct spanrec_wav wav;
 };
 
@@ -35,8 +36,9 @@ wav_open(void **encoder, const struct spanrec_sound *sound, FILE *to)
 static int
 wav_samples(void *encoder, const int16_t *pcm, size_t frames)
 {
-	const struct encoder *e = encoder;
+	struct encoder *e = encoder;
 
+	e->written += frames;
 	return spanrec_wav_samples(e->to, pcm, frames * e->wav.channels);
 }
 
@@ -44,8 +46,10 @@ static int
 wav_close(void **encoder)
 {
 	struct encoder *e = *encoder;
-	int rc = spanrec_wav_end(e->to, &e->wav);
+	int rc;
 
+	e->wav.frames = e->written;
+	rc = spanrec_wav_end(e->to, &e->wav);
 	free(e);
 	*encoder = NULL;
 	return rc;

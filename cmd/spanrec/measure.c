@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What is going to be heard: how long it is, at which rate, with which gaps.
- * That takes reading the recordings through, which also proves that every chunk
- * is genuine.
+ * What is going to be heard: from when until when, at which rate, with which
+ * gaps. That takes reading the recordings through, which also proves that every
+ * chunk is genuine.
  *
  * Whoever writes a file, which has no name yet while it is written, can have
  * that in the same reading as the sound. Whole recordings say at their end what
@@ -23,23 +23,6 @@
 #include "store/cases.h"
 
 #define SECOND_NS INT64_C(1000000000)
-
-/** The longest packets in use hold 60 ms. So long is one of which nothing else
- * is known: what the last one holds is heard. */
-#define PACKET_MAX_NS (60 * INT64_C(1000000))
-
-/** The last packet may have come so much before those before it say: some send
- * several at once. */
-#define EARLY_NS (40 * INT64_C(1000000))
-
-/** Where the sound of a stream ends, so far. */
-struct spanrec_tail {
-	bool begun;
-	uint16_t sequence;
-	uint32_t timestamp;
-	int64_t last_ns;   /**< its last packet came */
-	int64_t packet_ns; /**< how long packets were last; 0: not known */
-};
 
 /** Frames wait for longer than this before they are heard (order.c), so a gap
  * that is no longer has been read by then. */
@@ -132,72 +115,9 @@ measure_format(struct spanrec_audio *audio, const struct rtp_format *format)
 	return audio->rated_known;
 }
 
-/*
- * A packet lasts as long as the step from the one before it. A longer step is a
- * silence that was not sent; one of no length, a keyed digit.
- *
- * @param clock_hz 0: not known
- */
-static void
-note_tail(struct spanrec_tail *tail, const struct store_frame *frame,
-	  uint32_t clock_hz)
-{
-	int64_t units = (int32_t)(frame->timestamp - tail->timestamp);
-	int64_t step_ns = clock_hz ? units * SECOND_NS / clock_hz : 0;
-
-	if (tail->begun && step_ns > 0 && step_ns <= PACKET_MAX_NS &&
-	    frame->sequence == (uint16_t)(tail->sequence + 1))
-		tail->packet_ns = step_ns;
-	if (!tail->begun || frame->time_ns > tail->last_ns)
-		tail->last_ns = frame->time_ns;
-	tail->begun = true;
-	tail->sequence = frame->sequence;
-	tail->timestamp = frame->timestamp;
-}
-
-/* Its sound lies by its timestamp, which may be a little later than it came. */
-static int64_t
-tail_ends(const struct spanrec_tail *tail)
-{
-	int64_t end_ns;
-
-	if (__builtin_add_overflow(tail->last_ns,
-				   tail->packet_ns ? tail->packet_ns + EARLY_NS
-						   : PACKET_MAX_NS,
-				   &end_ns))
-		end_ns = INT64_MAX;
-	return end_ns;
-}
-
-/* @return when the sound of a segment ends, or what is later */
-static int64_t
-heard_until(const struct spanrec_audio *audio, size_t segment, int64_t end_ns)
-{
-	const struct spanrec_tail *tail =
-	    &audio->tails[segment * STORE_STREAMS_MAX];
-	size_t i;
-
-	for (i = 0; i < STORE_STREAMS_MAX; i++, tail++) {
-		if (tail->begun && tail_ends(tail) > end_ns)
-			end_ns = tail_ends(tail);
-	}
-	return end_ns;
-}
-
-/* All of it was read, or its ends. */
-static void
-set_end(struct spanrec_audio *audio)
-{
-	size_t i;
-
-	for (i = 0; i < audio->selection->count; i++)
-		audio->end_ns = heard_until(audio, i, audio->end_ns);
-}
-
 /* @return 0, -ENOMEM */
 static int
-measure_frame(struct spanrec_audio *audio, size_t segment,
-	      const struct spanrec_source *source,
+measure_frame(struct spanrec_audio *audio, const struct spanrec_source *source,
 	      const struct store_frame *stored)
 {
 	struct rtp_format fallback;
@@ -211,8 +131,8 @@ measure_frame(struct spanrec_audio *audio, size_t segment,
 		format = spanrec_source_format(source, frame, &fallback);
 	if (frame->time_ns < audio->start_ns)
 		audio->start_ns = frame->time_ns;
-	note_tail(&audio->tails[segment * STORE_STREAMS_MAX + frame->stream],
-		  frame, format->clock_hz);
+	if (frame->time_ns > audio->end_ns)
+		audio->end_ns = frame->time_ns;
 	audio->frames++;
 	known = measure_format(audio, format);
 	if (known)
@@ -390,7 +310,7 @@ measure_item(struct spanrec_audio *audio, size_t segment,
 	if (!*covered)
 		return -ENOMEM;
 	if (item->type == STORE_ITEM_FRAME) {
-		rc = measure_frame(audio, segment, source, &item->frame);
+		rc = measure_frame(audio, source, &item->frame);
 		return rc < 0 ? rc
 			      : spanrec_covered_frame(
 				    *covered, info, &item->frame,
@@ -454,6 +374,7 @@ measure_segment(struct spanrec *spanrec, struct spanrec_audio *audio, size_t i)
 	struct spanrec_source *source;
 	char until[SPANREC_TIME_BYTES];
 	uint64_t before = audio->frames;
+	int64_t last_ns;
 	bool torn;
 	int rc;
 
@@ -466,16 +387,14 @@ measure_segment(struct spanrec *spanrec, struct spanrec_audio *audio, size_t i)
 		return rc;
 	rc = measure_items(audio, i, source);
 	torn = source->torn;
+	last_ns = source->last_ns;
 	spanrec_source_close(&source);
 	if (rc || !torn)
 		return rc;
 	if (audio->frames == before)
 		return spanrec_reader_failed(segment, -EBADMSG);
 	audio->torn = true;
-	spanrec_duration(
-	    spanrec_span_ns(segment->start_ns,
-			    heard_until(audio, i, segment->start_ns)),
-	    until);
+	spanrec_duration(spanrec_span_ns(segment->start_ns, last_ns), until);
 	log_warning("%s was interrupted and is damaged: what follows %s after "
 		    "its beginning is missing; 'spanrec verify %s' tells where",
 		    segment->id, until, segment->id);
@@ -500,10 +419,8 @@ begin(struct spanrec_audio *audio)
 		.sample_hz = 8000,
 		.withheld = calloc(selection->count, sizeof(*audio->withheld)),
 		.covered = calloc(selection->count, sizeof(*audio->covered)),
-		.tails = calloc(selection->count * STORE_STREAMS_MAX,
-				sizeof(*audio->tails)),
 	};
-	if (!audio->withheld || !audio->covered || !audio->tails)
+	if (!audio->withheld || !audio->covered)
 		return out_of_memory();
 	for (i = 0; i < selection->count; i++) {
 		const struct store_segment *segment = &selection->segments[i];
@@ -521,8 +438,9 @@ begin(struct spanrec_audio *audio)
 	return 0;
 }
 
-int
-spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
+/* All of it, but for where its sound ends. @return exit code */
+static int
+read_through(struct spanrec *spanrec, struct spanrec_audio *audio)
 {
 	const struct spanrec_selection *selection = audio->selection;
 	int rc = begin(audio);
@@ -534,10 +452,23 @@ spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
 	}
 	if (rc)
 		return rc;
-	set_end(audio);
 	spanrec_gaps_sort(&audio->gaps);
 	rc = check_times(audio);
 	return rc ? rc : set_length(audio);
+}
+
+int
+spanrec_audio_measure(struct spanrec *spanrec, struct spanrec_audio *audio)
+{
+	int rc = read_through(spanrec, audio);
+
+	if (!rc && !audio->as_received)
+		rc = spanrec_audio_find_end(spanrec, audio, &audio->end_ns);
+	if (rc)
+		return rc;
+	audio->end_known = true;
+	audio->frames = count_samples(audio);
+	return 0;
 }
 
 void
@@ -553,8 +484,6 @@ spanrec_audio_fini(struct spanrec_audio *audio)
 		spanrec_covered_free(&audio->covered[i]);
 	free(audio->covered);
 	audio->covered = NULL;
-	free(audio->tails);
-	audio->tails = NULL;
 	spanrec_gaps_fini(&audio->gaps);
 	if (audio->seen) {
 		audio->seen->withheld = NULL; /* it was ours */
@@ -575,8 +504,6 @@ spanrec_audio_skip(struct spanrec_audio *audio, int64_t offset_ns)
 
 /** What a recording says of itself. */
 struct ending {
-	struct spanrec_tail *tails; /**< of its streams */
-	uint32_t clock_hz[STORE_STREAMS_MAX][SPANREC_PAYLOAD_TYPES];
 	uint32_t streams, of_side[2];
 	bool noise; /**< comfort noise was sent */
 	bool known; /**< what it says is enough */
@@ -590,13 +517,11 @@ is_noise(const char *encoding)
 
 static void
 foresee_format(struct spanrec_audio *audio, struct ending *ending,
-	       unsigned stream, const struct store_format *told)
+	       const struct store_format *told)
 {
 	struct rtp_format format;
 
 	spanrec_format_read(&format, told);
-	ending->clock_hz[stream][told->payload_type % SPANREC_PAYLOAD_TYPES] =
-	    format.clock_hz;
 	ending->noise |= is_noise(format.encoding);
 	if (!audio->as_received && is_sound(format.encoding) &&
 	    measure_format(audio, &format) <= 0)
@@ -609,7 +534,7 @@ static void
 foresee_stream(struct spanrec_audio *audio, struct ending *ending,
 	       const struct store_stream *totals)
 {
-	unsigned i, stream = ending->streams;
+	unsigned i;
 
 	for (i = 0; i < STORE_REASON_COUNT; i++) {
 		if (totals->dropped[i] && i != STORE_REASON_dtmf)
@@ -619,44 +544,8 @@ foresee_stream(struct spanrec_audio *audio, struct ending *ending,
 	ending->of_side[totals->side == STORE_RIGHT]++;
 	if (totals->stored && totals->first_ns < audio->start_ns)
 		audio->start_ns = totals->first_ns;
-	if (totals->stored && stream < STORE_STREAMS_MAX)
-		ending->tails[stream] =
-		    (struct spanrec_tail){ .begun = true,
-					   .last_ns = totals->last_ns };
-}
-
-/* How long packets are, by those of the last seconds: the last chunk alone may
- * have none that follow each other. @return as store_reader_next */
-static int
-foresee_tails(struct store_reader *reader, struct ending *ending)
-{
-	struct spanrec_tail tails[STORE_STREAMS_MAX] = { 0 };
-	struct store_item item;
-	int64_t last_ns = 2 * SECOND_NS;
-	size_t i;
-	int rc;
-
-	for (i = 0; i < STORE_STREAMS_MAX; i++) {
-		if (ending->tails[i].begun &&
-		    ending->tails[i].last_ns > last_ns)
-			last_ns = ending->tails[i].last_ns;
-	}
-	rc = store_reader_seek(reader, last_ns - 2 * SECOND_NS);
-	if (rc < 0)
-		return rc;
-	while ((rc = store_reader_next(reader, &item)) == 1) {
-		const struct store_frame *frame = &item.frame;
-
-		if (item.type == STORE_ITEM_FRAME &&
-		    frame->stream < STORE_STREAMS_MAX)
-			note_tail(&tails[frame->stream], frame,
-				  ending->clock_hz[frame->stream]
-						  [frame->payload_type %
-						   SPANREC_PAYLOAD_TYPES]);
-	}
-	for (i = 0; i < STORE_STREAMS_MAX; i++)
-		ending->tails[i].packet_ns = tails[i].packet_ns;
-	return rc;
+	if (totals->stored && totals->last_ns > audio->end_ns)
+		audio->end_ns = totals->last_ns;
 }
 
 /* The last chunk, which has all that was told of streams, and then the totals.
@@ -671,10 +560,8 @@ read_ending(struct store_reader *reader, struct spanrec_audio *audio,
 	if (rc < 0)
 		return rc;
 	while (ending->known && (rc = store_reader_next(reader, &item)) == 1) {
-		if (item.type == STORE_ITEM_FORMAT &&
-		    item.stream < STORE_STREAMS_MAX)
-			foresee_format(audio, ending, item.stream,
-				       &item.format);
+		if (item.type == STORE_ITEM_FORMAT)
+			foresee_format(audio, ending, &item.format);
 		else if (item.type == STORE_ITEM_TOTALS)
 			foresee_stream(audio, ending, &item.totals);
 	}
@@ -687,9 +574,7 @@ static bool
 foresee_segment(struct spanrec *spanrec, struct spanrec_audio *audio, size_t i)
 {
 	const struct store_segment *segment = &audio->selection->segments[i];
-	struct ending ending = { .known = true,
-				 .tails =
-				     &audio->tails[i * STORE_STREAMS_MAX] };
+	struct ending ending = { .known = true };
 	struct store_reader *reader;
 	int rc;
 
@@ -699,8 +584,6 @@ foresee_segment(struct spanrec *spanrec, struct spanrec_audio *audio, size_t i)
 			      segment) < 0)
 		return false;
 	rc = read_ending(reader, audio, &ending);
-	if (rc == 0 && ending.known)
-		rc = foresee_tails(reader, &ending);
 	store_reader_close(&reader);
 	/* A digit of one hop is not to be heard of another, nor noise in it */
 	if (ending.of_side[0] > 1 || ending.of_side[1] > 1 || ending.noise)
@@ -744,13 +627,12 @@ spanrec_audio_foresee(struct spanrec *spanrec, struct spanrec_audio *audio)
 	for (i = 0; !rc && i < selection->count; i++) {
 		if (spanrec_segment_audible(&selection->segments[i]) &&
 		    !foresee_segment(spanrec, audio, i))
-			return spanrec_audio_measure(spanrec, audio);
+			return read_through(spanrec, audio);
 	}
 	if (rc)
 		return rc;
-	set_end(audio);
 	if (!times_possible(audio))
-		return spanrec_audio_measure(spanrec, audio);
+		return read_through(spanrec, audio);
 	audio->frames = count_samples(audio);
 	return begin_to_see(audio);
 }
@@ -769,10 +651,7 @@ is_as_foreseen(const struct spanrec_audio *audio)
 int
 spanrec_audio_confirm(const struct spanrec_audio *audio)
 {
-	if (!audio->seen)
-		return 0;
-	set_end(audio->seen);
-	return is_as_foreseen(audio) ? 0 : SPANREC_AUDIO_AGAIN;
+	return !audio->seen || is_as_foreseen(audio) ? 0 : SPANREC_AUDIO_AGAIN;
 }
 
 int

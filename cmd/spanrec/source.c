@@ -226,6 +226,9 @@ spanrec_source_next(struct spanrec_source *source, struct store_item *item,
 			source->info[item->stream] = item->info;
 		else if (item->type == STORE_ITEM_FORMAT)
 			note_format(source, item->stream, &item->format);
+		if (item->type == STORE_ITEM_FRAME &&
+		    item->frame.time_ns > source->last_ns)
+			source->last_ns = item->frame.time_ns;
 		*more = item->type == STORE_ITEM_FRAME ||
 			item->type == STORE_ITEM_GAP;
 		if (*more)

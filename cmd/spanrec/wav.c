@@ -250,26 +250,36 @@ spanrec_wav_header(FILE *to, const struct spanrec_wav *wav)
 	return rc ? rc : write_chunk_head(to, "data", data);
 }
 
+static int
+write_size_at(FILE *to, size_t at, uint32_t size)
+{
+	uint8_t bytes[4];
+
+	put_le32(bytes, size);
+	return fseek(to, (long)at, SEEK_SET) < 0
+		   ? -errno
+		   : write_bytes(to, bytes, sizeof(bytes));
+}
+
 int
 spanrec_wav_end(FILE *to, const struct spanrec_wav *wav)
 {
-	uint8_t bytes[4];
+	uint32_t data = data_bytes(wav);
 	size_t list;
 	int rc;
 
 	if (!wav->tags)
 		return 0;
 	list = 8 + list_bytes(wav->tags);
-	if (list > LIST_BYTES_MAX)
+	if (list > LIST_BYTES_MAX || !spanrec_wav_fits(wav))
 		return -EOVERFLOW;
 	rc = write_list(to, wav->tags);
-	if (rc < 0)
-		return rc;
-	/* what the header said ended with the samples */
-	put_le32(bytes, (uint32_t)(before_data(wav) + list) + data_bytes(wav));
-	if (fseek(to, 4, SEEK_SET) < 0)
-		return -errno;
-	rc = write_bytes(to, bytes, sizeof(bytes));
+	/* the header did not know */
+	if (!rc)
+		rc = write_size_at(to, 4,
+				   (uint32_t)(before_data(wav) + list) + data);
+	if (!rc)
+		rc = write_size_at(to, 8 + before_data(wav) - 4, data);
 	return rc == 0 && fseek(to, 0, SEEK_END) < 0 ? -errno : rc;
 }
 

@@ -34,8 +34,8 @@ test_sketch(void **state)
 {
 	const struct fixture *f = *state;
 	char *text, *lines[16];
-	/* the gap: from 0.98 to 1.2 of 3.04 seconds */
-	size_t first = WIDTH * 98 / 304, last = WIDTH * 120 / 304;
+	/* the gap: from 0.98 to 1.2 of 3 seconds */
+	size_t first = WIDTH * 98 / 300, last = WIDTH * 120 / 300;
 
 	text = run(f, NOW, EXIT_DONE, "show %s-1 --waveform --purpose quality",
 		   f->call[0]);
@@ -88,9 +88,9 @@ test_svg(void **state)
 	assert_has((char *)bytes, ">right +441534440440</text>");
 	assert_has((char *)bytes, ">14:15:04</text>");
 	assert_has((char *)bytes, ">loss: 1, 0.220 s</text>");
-	/* from 0.98 s on, 900 columns are 3.04 s */
+	/* from 0.98 s on, 900 columns are 3 s */
 	assert_has((char *)bytes,
-		   "<rect x=\"310\" y=\"200\" width=\"66\" height=\"120\" "
+		   "<rect x=\"314\" y=\"200\" width=\"67\" height=\"120\" "
 		   "fill=\"#d62728\"><title>right: loss, 0.220 s</title>");
 	assert_has((char *)bytes, "</svg>\n");
 	free(bytes);
@@ -117,10 +117,10 @@ test_png(void **state)
 #define PIXEL(x, y) (pixels + 3 * ((y)*940 + (x)))
 	assert_memory_equal(PIXEL(100, 100), "\x31\x82\xBD", 3);
 	assert_memory_equal(PIXEL(100, 55), "\xF2\xF2\xF2", 3);
-	assert_memory_equal(PIXEL(309, 205), "\xF2\xF2\xF2", 3);
-	assert_memory_equal(PIXEL(310, 205), "\xD6\x27\x28", 3);
-	assert_memory_equal(PIXEL(375, 205), "\xD6\x27\x28", 3);
-	assert_memory_equal(PIXEL(376, 205), "\xF2\xF2\xF2", 3);
+	assert_memory_equal(PIXEL(313, 205), "\xF2\xF2\xF2", 3);
+	assert_memory_equal(PIXEL(314, 205), "\xD6\x27\x28", 3);
+	assert_memory_equal(PIXEL(380, 205), "\xD6\x27\x28", 3);
+	assert_memory_equal(PIXEL(381, 205), "\xF2\xF2\xF2", 3);
 	assert_memory_equal(PIXEL(330, 270), "\xD6\x27\x28", 3);
 	assert_memory_equal(PIXEL(100, 270), "\x31\xA3\x54", 3);
 	/* the L of "left" begins with an upright line */

@@ -37,6 +37,12 @@ min_u32(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+static uint32_t
+max_u32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
 void
 rtp__plc_init(struct rtp__plc *plc, uint32_t hz)
 {
@@ -59,19 +65,75 @@ remember(struct rtp__plc *plc, const int16_t *pcm, size_t n)
 	memcpy(end - n, pcm, n * sizeof(*end));
 }
 
-/* How alike the last 20 ms and those a lag before are, each step-th sample. */
-static double
-likeness(const struct rtp__plc *plc, uint32_t lag, uint32_t step)
-{
-	const uint32_t n = samples_of(plc, CORRELATED_US);
-	const int16_t *now = plc->heard + RTP__PLC_HISTORY - n;
-	double product = 0, power = 1;
+/* The last 20 ms, and as much a lag before. All sums are of whole numbers. */
+struct window {
+	const int16_t *now;
+	uint32_t samples, lag;
+	uint32_t step; /* each so many-th sample counts */
+	double power;  /* of what lies before */
+};
 
-	for (uint32_t i = 0; i < n; i += step) {
-		product += (double)now[i] * *(now + i - lag);
-		power += (double)*(now + i - lag) * *(now + i - lag);
+static void
+window_init(struct window *w, const struct rtp__plc *plc, uint32_t lag,
+	    uint32_t step)
+{
+	w->samples = samples_of(plc, CORRELATED_US);
+	w->now = plc->heard + RTP__PLC_HISTORY - w->samples;
+	w->lag = lag;
+	w->step = step;
+	w->power = 1;
+	for (uint32_t i = 0; i < w->samples; i += step)
+		w->power += (double)*(w->now + i - lag) * *(w->now + i - lag);
+}
+
+/* A step further back: a sample comes in, and one goes out. */
+static void
+window_move(struct window *w)
+{
+	uint32_t last = (w->samples - 1) / w->step * w->step;
+	double out = *(w->now + last - w->lag), in;
+
+	w->lag += w->step;
+	in = *(w->now - w->lag);
+	w->power += in * in - out * out;
+}
+
+/* How alike both are. Summed in four rows, which a processor takes at once. */
+static double
+likeness(const struct window *w)
+{
+	const int16_t *before = w->now - w->lag;
+	int64_t sums[4] = { 0 };
+	uint32_t i, k;
+
+	for (i = 0; i + 3 * w->step < w->samples;) {
+		for (k = 0; k < 4; k++, i += w->step)
+			sums[k] += (int32_t)w->now[i] * before[i];
 	}
-	return product / sqrt(power);
+	for (; i < w->samples; i += w->step)
+		sums[0] += (int32_t)w->now[i] * before[i];
+	return (double)(sums[0] + sums[1] + sums[2] + sums[3]) / sqrt(w->power);
+}
+
+/* The best of these lags, both ends included. */
+static uint32_t
+best_lag(const struct rtp__plc *plc, uint32_t from, uint32_t to, uint32_t step)
+{
+	struct window w;
+	double alike, most;
+	uint32_t best = from;
+
+	window_init(&w, plc, from, step);
+	most = likeness(&w);
+	while (w.lag + step <= to) {
+		window_move(&w);
+		alike = likeness(&w);
+		if (alike > most) {
+			most = alike;
+			best = w.lag;
+		}
+	}
+	return best;
 }
 
 /* First roughly, as for 8 kHz, then to the sample around what was best. */
@@ -80,32 +142,12 @@ pitch(const struct rtp__plc *plc)
 {
 	const uint32_t min = samples_of(plc, PITCH_MIN_US);
 	const uint32_t max = samples_of(plc, PITCH_MAX_US);
-	const uint32_t step = plc->hz / 8000 ? plc->hz / 8000 : 1;
-	uint32_t best = max, rough;
-	double alike = likeness(plc, max, step);
+	const uint32_t step = max_u32(plc->hz / 8000, 1);
+	uint32_t best = best_lag(plc, min, max, step);
 
-	for (uint32_t lag = min; lag < max; lag += step) {
-		double this = likeness(plc, lag, step);
-
-		if (this > alike) {
-			alike = this;
-			best = lag;
-		}
-	}
-	if (step == 1)
-		return best;
-	rough = best;
-	alike = likeness(plc, best, 1);
-	for (uint32_t lag = rough - step + 1; lag < rough + step; lag++) {
-		double this =
-		    lag < min || lag > max ? alike : likeness(plc, lag, 1);
-
-		if (this > alike) {
-			alike = this;
-			best = lag;
-		}
-	}
-	return best;
+	return step == 1 ? best
+			 : best_lag(plc, max_u32(best - step + 1, min),
+				    min_u32(best + step - 1, max), 1);
 }
 
 /* A sample of what is repeated; its end is blended into its beginning. */
