@@ -124,6 +124,29 @@ static const char rotate_doc[] =
     "  spanrec key rotate --key escrow.key new.key     the other one is lost\n"
     "  spanrec key rotate --key old.key --public-key new.key.pub\n";
 
+/* One that nothing is sealed to is left from a rotation that did not come so
+ * far: as the key of the home it would open nothing. @return exit code */
+static int
+check_left(struct spanrec *spanrec, const char *new)
+{
+	char fingerprint[STORE_FINGERPRINT_TEXT];
+	struct store_key_file found;
+	int r = store_key_file_look(&found, new);
+
+	if (r)
+		return spanrec_key_failed(spanrec, new, r);
+	if (find_recipient(spanrec, &found.pub) >= 0)
+		return 0;
+	store_fingerprint_text(fingerprint, &found.pub);
+	log_error("%s is missing, and %s (key %s) is left from a rotation that "
+		  "ended before anything was sealed to it, so it does not take "
+		  "that name; nothing was changed. Put a copy of %s back, or "
+		  "take another key: spanrec key rotate FILE --key F",
+		  spanrec_key_path(spanrec), new, fingerprint,
+		  spanrec_key_path(spanrec));
+	return EXIT_FAILED;
+}
+
 /* One that a crash kept from its name.
  * @param done set if there was one: nothing else is left to be done */
 static int
@@ -131,9 +154,13 @@ finish_move(struct spanrec *spanrec, const char *new, bool *done)
 {
 	const char *path = spanrec_key_path(spanrec);
 	struct stat st;
+	int rc;
 
 	if (!lstat(path, &st) || errno != ENOENT || lstat(new, &st))
 		return 0;
+	rc = check_left(spanrec, new);
+	if (rc)
+		return rc;
 	if (rename(new, path)) {
 		log_error("%s cannot take the name %s: %s", new, path,
 			  strerror(errno));

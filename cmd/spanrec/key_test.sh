@@ -219,6 +219,15 @@ mv home/vault.key home/vault.key.new
 it 0 "An earlier rotation" $s key rotate &&
 	[ "$(fingerprint archive)" = "$next" ] && plays "$first"
 ok "... and with the name of it"
+mv home/vault.key away.key
+it 0 . $s key new home/vault.key.new && cp home/vault.key.new stale.key &&
+	it 1 "ended before anything was sealed to it" $s key rotate &&
+	cmp -s stale.key home/vault.key.new && [ ! -e home/vault.key ]
+ok "a key that nothing is sealed to does not take the name"
+echo "no key" >home/vault.key.new
+it 5 "not a private key" $s key rotate && [ ! -e home/vault.key ]
+ok "... nor does what is none"
+rm home/vault.key.new* stale.key && mv away.key home/vault.key
 for pause in 0.02 0.1 0.3 0.5; do
 	"$BIN/spanrec" key rotate >>log 2>&1 &
 	sleep $pause
