@@ -18,6 +18,8 @@
 
 #define RECORDINGS 3
 
+static const struct store_reseal_by by = { "bob", 9999 };
+
 struct other {
 	struct store_public pub;
 	struct store_identity *identity;
@@ -107,6 +109,26 @@ expect_left(struct fixture *fx, off_t bytes)
 	assert_int_equal(st.st_size, bytes);
 }
 
+/** The last entry of the ledger says so. @return its number */
+static uint64_t
+expect_entered(struct fixture *fx, unsigned count, const struct other *first,
+	       const struct other *second)
+{
+	char a[STORE_FINGERPRINT_TEXT], b[STORE_FINGERPRINT_TEXT], text[128];
+	struct store_ledger_entry entry;
+
+	store_fingerprint_text(a, &first->pub);
+	store_fingerprint_text(b, &second->pub);
+	snprintf(text, sizeof(text),
+		 "keys of %u recordings sealed anew to %s, %s", count, a, b);
+	assert_int_equal(store_ledger_head(fx->archive, &entry), 0);
+	assert_string_equal(entry.action, "key-reseal");
+	assert_string_equal(entry.actor, by.actor);
+	assert_int_equal(entry.time_ns, by.now_ns);
+	assert_string_equal(entry.detail, text);
+	return entry.number;
+}
+
 /* ---- recipients --------------------------------------------------------- */
 
 static void
@@ -191,8 +213,10 @@ test_reseal(void **state)
 {
 	struct fixture *fx = *state;
 	struct store_segment s[RECORDINGS];
+	struct store_ledger_entry entry;
 	struct batch *batch, *again;
 	struct other a, escrow;
+	uint64_t number;
 	size_t done;
 
 	other_init(fx, &a, "a");
@@ -210,7 +234,7 @@ test_reseal(void **state)
 	assert_int_equal(replace(fx, NULL, &escrow.pub, STORE_RECIPIENT_ESCROW),
 			 0);
 	assert_int_equal(
-	    store_reseal(fx->archive, batch->many, batch->count, &done),
+	    store_reseal(fx->archive, batch->many, batch->count, &by, &done),
 	    -ESTALE);
 	free(batch);
 	batch = batch_make(fx);
@@ -218,9 +242,11 @@ test_reseal(void **state)
 	assert_int_equal(
 	    store_purge(fx->archive, s[1].id, 5555, "clock", "due"), 0);
 	assert_int_equal(
-	    store_reseal(fx->archive, batch->many, batch->count, &done), 0);
+	    store_reseal(fx->archive, batch->many, batch->count, &by, &done),
+	    0);
 	assert_int_equal(done, RECORDINGS - 1);
 	expect_left(fx, 0);
+	number = expect_entered(fx, RECORDINGS - 1, &a, &escrow);
 	for (int i = 0; i < RECORDINGS; i += 2) {
 		assert_int_equal(opens(fx, fx->identity, &s[i]), -ENOKEY);
 		assert_int_equal(opens(fx, a.identity, &s[i]), 0);
@@ -229,8 +255,11 @@ test_reseal(void **state)
 	assert_int_equal(opens(fx, a.identity, &s[1]), -ENOENT);
 	/* Again: they are others by now. */
 	assert_int_equal(
-	    store_reseal(fx->archive, batch->many, batch->count, &done), 0);
+	    store_reseal(fx->archive, batch->many, batch->count, &by, &done),
+	    0);
 	assert_int_equal(done, 0);
+	assert_int_equal(store_ledger_head(fx->archive, &entry), 0);
+	assert_int_equal(entry.number, number);
 	again = batch_make(fx);
 	assert_int_equal(again->right, RECORDINGS - 1);
 	assert_int_equal(again->count + again->unopened, 0);
@@ -246,7 +275,7 @@ reseal(struct fixture *fx, void *ctx)
 	struct batch *batch = ctx;
 	size_t done;
 
-	(void)!store_reseal(fx->archive, batch->many, batch->count, &done);
+	(void)!store_reseal(fx->archive, batch->many, batch->count, &by, &done);
 }
 
 /** Half of the slot was written when the power went. */
@@ -422,14 +451,15 @@ test_no_room(void **state)
 	for (rlim_t bytes = 10; bytes < STORE__SLOT_BYTES; bytes += 100) {
 		room(bytes);
 		assert_true(store_reseal(fx->archive, batch->many, batch->count,
-					 &done) < 0);
+					 &by, &done) < 0);
 		room(RLIM_INFINITY);
 		assert_int_equal(done, 0);
 		for (int i = 0; i < RECORDINGS; i++)
 			assert_int_equal(opens(fx, fx->identity, &s[i]), 0);
 	}
 	assert_int_equal(
-	    store_reseal(fx->archive, batch->many, batch->count, &done), 0);
+	    store_reseal(fx->archive, batch->many, batch->count, &by, &done),
+	    0);
 	assert_int_equal(done, RECORDINGS);
 	assert_int_equal(opens(fx, a.identity, &s[0]), 0);
 	free(batch);

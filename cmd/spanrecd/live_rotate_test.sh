@@ -74,6 +74,11 @@ check "the old one none" is "$(opened keys/old.key)" 0
 check "who did it is in the ledger" sh -c "
 	$BIN/spanrec audit list --action key-rotate --actor bin --json |
 	grep -q 'takes the place of'"
+check "how many the recorder sealed anew, too" is "$(
+	spanrec audit list --action key-reseal --actor bin --json |
+	sed -n 's/.*keys of \([0-9]*\) recording.*/\1/p' |
+	awk '{ n += $1 } END { print n + 0 }')" \
+	"$(sed -n 's/.* recordings: \([0-9]*\) sealed anew.*/\1/p' rotated)"
 as bin key new keys/escrow.key >/dev/null
 check "an escrow key for all that there is" as bin key escrow --existing \
 	--public-key keys/escrow.key.pub --key keys/new.key
