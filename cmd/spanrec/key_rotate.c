@@ -187,7 +187,8 @@ new_key(const struct arguments *arguments, const char *file,
 	if (r == -ENOENT && !arguments->sealed && !arguments->new_file)
 		return spanrec_key_make(file, spanrec->passphrase, pub);
 	if (r == -ENOENT) {
-		rc = spanrec_passphrase_new(arguments->new_file, &passphrase);
+		rc = spanrec_passphrase_new("--new-passphrase-file",
+					    arguments->new_file, &passphrase);
 		if (!rc)
 			rc = spanrec_key_make(file, passphrase, pub);
 		store_passphrase_free(&passphrase);

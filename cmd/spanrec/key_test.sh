@@ -77,6 +77,8 @@ ok "key list says how many, and that it is the only key"
 
 # ---- passphrase ----------------------------------------------------------
 
+it 2 "give --new-passphrase-file" $s key passphrase --passphrase-file pass
+ok "the file of a new one is not that of the one there is"
 it 0 "sealed by the new" $s key passphrase --new-passphrase-file pass &&
 	grep -q '^spanrec-private-sealed-1 ' home/vault.key &&
 	[ ! -e home/vault.key.part ] &&
@@ -89,6 +91,9 @@ it 4 "no terminal to ask" $s export "$first" --out no.wav --purpose quality &&
 	! grep -q damaged out && it 0 "denied" $s audit list &&
 	plays "$first" --passphrase-file pass
 ok "a wrong passphrase is told as such, and entered; the right one opens"
+it 4 "give --new-passphrase-file F" $s key passphrase --passphrase-file pass &&
+	it 4 "give --passphrase-file F" $s key new no.key --passphrase
+ok "without a terminal: which option names the file"
 plays "$first" --passphrase-file /dev/fd/3 3<pass
 ok "a passphrase from a descriptor"
 it 0 . $s show "$first" && it 0 . $s verify &&
