@@ -311,7 +311,7 @@ spanrec_key(struct spanrec *spanrec, int argc, char **argv)
 	static const struct spanrec_action list[] = {
 		{ "new", "FILE [--passphrase]", "make a key pair",
 		  spanrec_key_new },
-		{ "list", "", "who can open recordings, and how many",
+		{ "list", "[--json]", "who can open recordings, and how many",
 		  spanrec_key_list },
 		{ "rotate", "[FILE]", "put a new key in the place of this one",
 		  spanrec_key_rotate },

@@ -69,6 +69,20 @@ ok "a home with a recording"
 cp home/vault.key plain.key
 first=$id
 
+# row ROLE: its object in JSON, without fingerprint and path
+row() {
+	$s key list --json >keys && python3 -c '
+import json, sys
+for line in open("keys"):
+    row = json.loads(line)
+    if row["role"] == sys.argv[1]:
+        print(len(row["fingerprint"] or ""), row["since"] is not None,
+              row["recordings"], row["private"],
+              (row["path"] or "").rpartition("/")[2])' "$1"
+}
+[ "$(row archive)" = "16 False 1 plain vault.key" ] && [ "$(wc -l <keys)" = 1 ]
+ok "the same in JSON"
+
 echo "correct horse" >pass
 echo "wrong" >wrong
 it 0 "Warning: only one key" $s key list && grep -q "without passphrase" out &&
@@ -191,6 +205,10 @@ it 0 "1 sealed anew" $s key escrow --public-key escrow.key.pub --existing &&
 	plays "$first" --key escrow.key &&
 	it 0 "key-escrow" $s audit list
 ok "... but with --existing; and the ledger says who used it"
+[ "$(row archive)" = "16 False 2 passphrase vault.key" ] &&
+	[ "$(row escrow)" = "16 True 2 None " ] &&
+	it 0 "^[0-9a-f]*,escrow,20[^,]*Z,2,," $s key list --csv
+ok "both in JSON and CSV"
 
 # ---- rotation --------------------------------------------------------------
 
@@ -251,6 +269,8 @@ rm home/vault.key.old-*
 it 4 "If all copies of it are lost" $s export "$first" --out no.wav \
 	--purpose quality && grep -q "archive key $wanted and escrow key" out && it 0 "Private key here: none" $s key list
 ok "a lost key: which one it takes is said"
+[ "$(row archive)" = "16 True 3 None " ]
+ok "... and that it is not here"
 it 0 "sealed anew" $s key rotate home/vault.key --key escrow.key \
 	--new-passphrase-file pass && cheap && plays "$first" && plays "$second"
 ok "the escrow key puts a new one in its place"
