@@ -335,45 +335,69 @@ test_crash(void **state)
 	}
 }
 
+/** A crash when what is to be done is written down, and nothing is done. */
+struct under_way {
+	struct store_segment s[RECORDINGS];
+	struct other a; /* the new recipient */
+	char path[300]; /* the file of it */
+	uint8_t *bytes;
+	size_t n;
+};
+
+static void
+leave_under_way(struct fixture *fx, struct under_way *u)
+{
+	struct batch *batch;
+
+	for (unsigned i = 0; i < RECORDINGS; i++)
+		fixture_record(fx, &u->s[i], i, 1200);
+	other_init(fx, &u->a, "a");
+	assert_int_equal(
+	    replace(fx, &fx->pub, &u->a.pub, STORE_RECIPIENT_ARCHIVE), 0);
+	batch = batch_make(fx);
+	crash(fx, 4, 0, reseal, batch);
+	free(batch);
+	snprintf(u->path, sizeof(u->path), "%s/reseal", fx->dir);
+	u->bytes = testing_read_file(u->path, &u->n);
+}
+
+/** The file has so many of the bytes, whatever became of it. */
+static void
+put_under_way(const struct under_way *u, size_t n)
+{
+	assert_int_equal(unlink(u->path), 0);
+	assert_int_equal(
+	    store__file_create(AT_FDCWD, u->path, u->bytes, n, 0600), 0);
+}
+
+static void
+under_way_fini(struct under_way *u)
+{
+	free(u->bytes);
+	store_identity_free(&u->a.identity);
+}
+
 /** What is left of a file that was not whole when the power went is nothing to
  * be done: the slots are as they were. */
 static void
 test_torn_redo(void **state)
 {
 	struct fixture *fx = *state;
-	struct store_segment s[RECORDINGS];
-	struct batch *batch;
-	struct other a;
-	char path[300];
-	uint8_t *bytes;
-	size_t n;
+	struct under_way u;
 
-	for (unsigned i = 0; i < RECORDINGS; i++)
-		fixture_record(fx, &s[i], i, 1200);
-	other_init(fx, &a, "a");
-	assert_int_equal(replace(fx, &fx->pub, &a.pub, STORE_RECIPIENT_ARCHIVE),
-			 0);
-	batch = batch_make(fx);
-	crash(fx, 4, 0, reseal, batch);
-	snprintf(path, sizeof(path), "%s/reseal", fx->dir);
-	bytes = testing_read_file(path, &n);
-	for (size_t cut = 0; cut < n; cut += 97) {
-		assert_int_equal(unlink(path), 0);
-		assert_int_equal(
-		    store__file_create(AT_FDCWD, path, bytes, cut, 0600), 0);
+	leave_under_way(fx, &u);
+	for (size_t cut = 0; cut < u.n; cut += 97) {
+		put_under_way(&u, cut);
 		fixture_open(fx);
 		expect_left(fx, 0);
-		assert_int_equal(opens(fx, fx->identity, &s[0]), 0);
+		assert_int_equal(opens(fx, fx->identity, &u.s[0]), 0);
 		store_archive_close(&fx->archive);
 	}
-	bytes[n / 2] ^= 1;
-	assert_int_equal(unlink(path), 0);
-	assert_int_equal(store__file_create(AT_FDCWD, path, bytes, n, 0600), 0);
+	u.bytes[u.n / 2] ^= 1;
+	put_under_way(&u, u.n);
 	fixture_open(fx);
-	assert_int_equal(opens(fx, fx->identity, &s[0]), 0);
-	free(bytes);
-	free(batch);
-	store_identity_free(&a.identity);
+	assert_int_equal(opens(fx, fx->identity, &u.s[0]), 0);
+	under_way_fini(&u);
 }
 
 /** A purge that comes upon what an error left finishes it first: it would bring
@@ -382,37 +406,21 @@ static void
 test_purge_first(void **state)
 {
 	struct fixture *fx = *state;
-	struct store_segment s[RECORDINGS];
-	struct batch *batch;
-	struct other a;
-	char path[300];
-	uint8_t *bytes;
-	size_t n;
+	struct under_way u;
 
-	for (unsigned i = 0; i < RECORDINGS; i++)
-		fixture_record(fx, &s[i], i, 1200);
-	other_init(fx, &a, "a");
-	assert_int_equal(replace(fx, &fx->pub, &a.pub, STORE_RECIPIENT_ARCHIVE),
-			 0);
-	batch = batch_make(fx);
-	crash(fx, 4, 0, reseal, batch);
-	snprintf(path, sizeof(path), "%s/reseal", fx->dir);
-	bytes = testing_read_file(path, &n);
+	leave_under_way(fx, &u);
 	fixture_open(fx);
 	/* As if the disk had not let it be finished. */
-	assert_int_equal(unlink(path), 0);
-	assert_int_equal(store__file_create(AT_FDCWD, path, bytes, n, 0600), 0);
+	put_under_way(&u, u.n);
 	fx->archive->reseal_left = true;
 	assert_int_equal(
-	    store_purge(fx->archive, s[0].id, 5555, "clock", "due"), 0);
+	    store_purge(fx->archive, u.s[0].id, 5555, "clock", "due"), 0);
 	expect_left(fx, 0);
 	store_archive_close(&fx->archive);
 	fixture_open(fx);
-	assert_int_equal(opens(fx, a.identity, &s[0]), -ENOENT);
-	assert_int_equal(opens(fx, a.identity, &s[1]), 0);
-	free(bytes);
-	free(batch);
-	store_identity_free(&a.identity);
+	assert_int_equal(opens(fx, u.a.identity, &u.s[0]), -ENOENT);
+	assert_int_equal(opens(fx, u.a.identity, &u.s[1]), 0);
+	under_way_fini(&u);
 }
 
 /** Nothing can be written behind so many bytes of a file, as on a full disk. */

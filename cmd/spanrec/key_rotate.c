@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -200,21 +199,6 @@ new_key(const struct arguments *arguments, const char *file,
 	return 0;
 }
 
-static int
-sync_folder(const char *path)
-{
-	char dir[PATH_MAX];
-	int fd, r;
-
-	snprintf(dir, sizeof(dir), "%s", path);
-	*(strrchr(dir, '/') ? strrchr(dir, '/') + 1 : dir) = '\0';
-	fd = open(*dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = fd < 0 || fsync(fd) ? -errno : 0;
-	if (fd >= 0)
-		close(fd);
-	return r;
-}
-
 /* The new key takes the name of the old one. */
 static int
 move_keys(struct spanrec *spanrec, const char *new,
@@ -224,7 +208,7 @@ move_keys(struct spanrec *spanrec, const char *new,
 	char fingerprint[STORE_FINGERPRINT_TEXT], old[PATH_MAX];
 	char pub[PATH_MAX + 16];
 	struct stat st;
-	int n;
+	int n, r;
 
 	store_fingerprint_text(fingerprint, old_pub);
 	n = snprintf(old, sizeof(old), "%s.old-%s", path, fingerprint);
@@ -237,9 +221,11 @@ move_keys(struct spanrec *spanrec, const char *new,
 	    (chown(new, st.st_uid, st.st_gid) == 0 || !(st.st_mode & S_IRWXG)))
 		(void)chmod(new, st.st_mode & 0777);
 	snprintf(pub, sizeof(pub), "%s.pub", new);
-	if (rename(path, old) || rename(new, path) || sync_folder(path)) {
+	r = rename(path, old) || rename(new, path) ? -errno
+						   : home_folder_sync(path);
+	if (r) {
 		log_error("%s cannot take the name %s: %s", new, path,
-			  strerror(errno));
+			  strerror(-r));
 		return EXIT_FAILED;
 	}
 	(void)unlink(pub); /* `recipients` has it */
