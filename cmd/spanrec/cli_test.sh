@@ -179,8 +179,7 @@ check "no calls, the head of the CSV" [ $rc = 0 -a "$(wc -l <out)" = 1 ]
 
 # ---- no recorder ------------------------------------------------------------
 
-for c in "list --live" "pause --extension 2041" "resume --call 2019" reload \
-	"status --json"; do
+for c in "list --live" "pause --extension 2041" "resume --call 2019" reload; do
 	expect_error "without a recorder: $c" 3 \
 		"no recorder is running on home" $c
 done

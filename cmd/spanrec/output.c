@@ -100,17 +100,6 @@ json_text(const char *text)
 }
 
 static json_t *
-json_time(int64_t time_ns)
-{
-	char text[SPANREC_TIME_BYTES];
-
-	if (!time_ns)
-		return json_null();
-	spanrec_time_utc(time_ns, text);
-	return json_string(text);
-}
-
-static json_t *
 json_count(uint64_t count)
 {
 	return json_integer((json_int_t)count);

@@ -7,6 +7,7 @@
  *   open.c      home, policy and archive, with words for what fails
  *   vault.c     the private key and its passphrase, likewise
  *   ask.c       the recorder that runs beside us: asking it
+ *   backups.c   what is known of a backup, on a line
  *   screen.c    the state of a recorder on one screen
  *   select.c    an id or the beginning of one -> the segments of one call
  *   time.c      times as people type them, and as they read them
@@ -303,6 +304,16 @@ uint64_t spanrec_json_count(const struct json_t *object, const char *name);
  * @return exit code */
 int spanrec_json_print_ascii(FILE *to, const struct json_t *value)
 	__attribute__((warn_unused_result));
+
+/* ---- backups.c --------------------------------------------------------- */
+
+#define SPANREC_BACKUP_TEXT_BYTES 160
+
+/** "2019-03-28 14:15:03 in /media/backup, 3 deletions wait", of an object of
+ * backups_json. @return true: somebody should see to it */
+bool spanrec_backup_text(const struct policy_zone *zone,
+			 const struct json_t *row,
+			 char text[SPANREC_BACKUP_TEXT_BYTES]);
 
 /* ---- screen.c ---------------------------------------------------------- */
 

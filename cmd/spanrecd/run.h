@@ -109,12 +109,12 @@ int run_live(const struct run_options *options,
 /* ---- backups.c ----------------------------------------------------------- */
 
 /**
- * Tell the backups of the settings what is deleted, from now on.
+ * Tell the backups of the settings what is deleted, from now on; what is known
+ * of them goes into config->backups.
  *
- * @return NULL: the settings name none, or there is no memory, which was logged
+ * @return NULL: there is no memory, which was logged
  */
-struct run_backups *run_backups_start(struct store_archive *archive,
-				      const struct home *home);
+struct run_backups *run_backups_start(const struct pipeline_config *config);
 /** Before the archive is closed. Waits for a file system that hangs. NULL is
  * fine. */
 void run_backups_stop(struct run_backups **backups);
