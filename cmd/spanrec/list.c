@@ -298,7 +298,7 @@ read_criteria(const struct arguments *a, struct criteria *criteria)
 struct listing {
 	const struct arguments *arguments;
 	struct spanrec_output *output;
-	uint64_t shown, silent, purged, forbidden;
+	uint64_t shown, silent, purged, forbidden, unfinished;
 	struct spanrec_asked asked;
 };
 
@@ -306,15 +306,18 @@ static int
 show_segment(void *ctx, const struct store_segment *segment)
 {
 	struct listing *listing = ctx;
+	bool unfinished;
 
 	if (!spanrec_may_area(listing->arguments->spanrec, &listing->asked,
 			      segment->area)) {
 		listing->forbidden++;
 		return 0;
 	}
+	unfinished = spanrec_unfinished(listing->arguments->spanrec, segment);
+	listing->unfinished += unfinished;
 	if (listing->arguments->format == SPANREC_TABLE &&
 	    !listing->arguments->all) {
-		if (segment->state == STORE_STATE_PURGED) {
+		if (segment->state == STORE_STATE_PURGED && !unfinished) {
 			listing->purged++;
 			return 0;
 		}
@@ -354,6 +357,13 @@ print_footer(const struct listing *listing)
 	if (listing->purged)
 		fprintf(to, "%" PRIu64 " deleted segment%s not shown (--all)\n",
 			listing->purged, plural);
+	plural = listing->unfinished == 1 ? "" : "s";
+	if (listing->unfinished)
+		fprintf(to,
+			"%" PRIu64
+			" deletion%s not finished: 'spanrec show ID' "
+			"says why, 'spanrec purge' goes on\n",
+			listing->unfinished, plural);
 }
 
 /* What leaves no row but a number. */

@@ -237,6 +237,7 @@ static int
 explain_silence(const struct spanrec *spanrec,
 		const struct store_segment *segment)
 {
+	const char *unfinished = spanrec_unfinished(spanrec, segment);
 	char when[SPANREC_TIME_BYTES];
 
 	switch (segment->state) {
@@ -247,9 +248,16 @@ explain_silence(const struct spanrec *spanrec,
 		return EXIT_FAILED;
 	case STORE_STATE_PURGED:
 		spanrec_time_zoned(spanrec->zone, segment->purged_ns, when);
-		log_error("%s was deleted on %s, as the policy wants; it "
-			  "cannot be heard any more",
-			  segment->id, when);
+		if (unfinished)
+			log_error("%s is to be deleted since %s, and cannot be "
+				  "heard any more; but its deletion is not "
+				  "finished: %s. 'spanrec purge' goes on with "
+				  "it when the disk can be written",
+				  segment->id, when, unfinished);
+		else
+			log_error("%s was deleted on %s, as the policy wants; "
+				  "it cannot be heard any more",
+				  segment->id, when);
 		return EXIT_NOT_FOUND;
 	default:
 		log_error("%s has no audio ('spanrec why %s' says why)",

@@ -205,6 +205,7 @@ spanrec_segment_json(const struct spanrec *spanrec,
 
 	/* of a class that no policy knows the clock is given all the same */
 	if (spanrec_until(spanrec, segment, &until) == -ENOMEM)
+	const char *unfinished = spanrec_unfinished(spanrec, segment);
 		rc = -1;
 #define SET(name, value) rc |= json_object_set_new(object, name, value)
 	SET("id", json_text(segment->id));
@@ -249,6 +250,7 @@ spanrec_segment_json(const struct spanrec *spanrec,
 		return NULL;
 	}
 	return object;
+	SET("unfinished", unfinished ? json_string(unfinished) : json_null());
 }
 
 int
@@ -272,7 +274,8 @@ static const char csv_header[] =
     "id,call,segment,kind,from,to,local,remote,direction,area,start,end,"
     "duration_s,decision,reason,rule,state,floor,ceiling,due,packets,lost,late,"
     "duplicate,gaps,mos,bytes,sip_call_ids,began,ended,from_sent,to_sent,"
-    "from_name,to_name,others,flags,dead_air_s,deleted,note_until\r\n";
+    "from_name,to_name,others,flags,dead_air_s,deleted,note_until,"
+    "unfinished\r\n";
 
 /* One row from the JSON object, so that both always say the same. */
 static void
@@ -392,7 +395,10 @@ table_row(struct spanrec_output *output, const struct store_segment *segment)
 	    table_text(line, WAY, store_route_name(segment->direction)) ||
 	    table_text(line, FROM, segment->from) ||
 	    table_text(line, TO, segment->to) ||
-	    table_text(line, STATE, spanrec_segment_state(segment)) ||
+	    table_text(line, STATE,
+		       spanrec_unfinished(output->spanrec, segment)
+			   ? "not deleted"
+			   : spanrec_segment_state(segment)) ||
 	    table_text(line, ID, segment->id))
 		return -ENOMEM;
 	return 0;

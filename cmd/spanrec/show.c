@@ -330,6 +330,7 @@ static void
 show_decision(const struct spanrec *spanrec, const struct store_segment *s)
 {
 	char text[2 * SPANREC_TEXT_BYTES], hash[2 * STORE_HASH_BYTES + 1];
+	const char *unfinished = spanrec_unfinished(spanrec, s);
 
 	snprintf(text, sizeof(text), "%s (rule %s, reason %s)",
 		 store_decision_name(s->decision), s->rule, s->reason);
@@ -347,6 +348,13 @@ show_decision(const struct spanrec *spanrec, const struct store_segment *s)
 			     : "%s, %" PRIu64 " bytes",
 			 spanrec_segment_state(s), s->bytes);
 	line(spanrec, "State", text);
+	if (unfinished) {
+		snprintf(text, sizeof(text),
+			 "deletion not finished: %s; 'spanrec purge' goes on "
+			 "with it when the disk can be written",
+			 unfinished);
+		line(spanrec, "Warning", text);
+	}
 	if (s->scrubs) {
 		store_hex(hash, s->replaced, STORE_HASH_BYTES);
 		snprintf(text, sizeof(text),

@@ -7,6 +7,7 @@
  *   open.c      home, policy and archive, with words for what fails
  *   vault.c     the private key and its passphrase, likewise
  *   ask.c       the recorder that runs beside us: asking it
+ *   unfinished.c  deletions that an error stopped
  *   backups.c   what is known of a backup, on a line
  *   screen.c    the state of a recorder on one screen
  *   select.c    an id or the beginning of one -> the segments of one call
@@ -304,6 +305,13 @@ uint64_t spanrec_json_count(const struct json_t *object, const char *name);
  * @return exit code */
 int spanrec_json_print_ascii(FILE *to, const struct json_t *value)
 	__attribute__((warn_unused_result));
+
+/* ---- unfinished.c ------------------------------------------------------- */
+
+/** Why the deletion of what is "purged" is not finished: key or file are still
+ * there. @return words that follow a colon; NULL: it is, or it is not purged */
+const char *spanrec_unfinished(const struct spanrec *spanrec,
+			       const struct store_segment *segment);
 
 /* ---- backups.c --------------------------------------------------------- */
 
