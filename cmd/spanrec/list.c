@@ -298,9 +298,21 @@ read_criteria(const struct arguments *a, struct criteria *criteria)
 struct listing {
 	const struct arguments *arguments;
 	struct spanrec_output *output;
-	uint64_t shown, silent, purged, forbidden, unfinished;
+	uint64_t shown, silent, purged, forbidden, unfinished, untold;
 	struct spanrec_asked asked;
 };
+
+/* Is any of it in an encoding that no SDP named? */
+static bool
+is_untold(const struct store_segment *segment)
+{
+	bool untold = false;
+
+	for (uint32_t i = 0; i < segment->streams_count; i++)
+		untold = untold ||
+			 spanrec_encoding_untold(segment->streams[i].codec);
+	return untold && spanrec_segment_audible(segment);
+}
 
 static int
 show_segment(void *ctx, const struct store_segment *segment)
@@ -327,6 +339,7 @@ show_segment(void *ctx, const struct store_segment *segment)
 		}
 	}
 	listing->shown++;
+	listing->untold += is_untold(segment);
 	return spanrec_output_segment(listing->output, segment);
 }
 
@@ -357,6 +370,11 @@ print_footer(const struct listing *listing)
 	if (listing->purged)
 		fprintf(to, "%" PRIu64 " deleted segment%s not shown (--all)\n",
 			listing->purged, plural);
+	if (listing->untold)
+		fprintf(to,
+			"%" PRIu64 " %s in an encoding that no SDP named: "
+			"'spanrec show ID' says what to do\n",
+			listing->untold, listing->untold == 1 ? "is" : "are");
 	plural = listing->unfinished == 1 ? "" : "s";
 	if (listing->unfinished)
 		fprintf(to,

@@ -307,10 +307,9 @@ check_times(const struct spanrec_audio *audio)
 static const char *
 nobody_told(const struct spanrec_audio *audio)
 {
-	return strncmp(audio->encoding, "unknown-", 8) == 0 ||
+	return spanrec_encoding_untold(audio->encoding) ||
 		       strncmp(audio->encoding, "payload type", 12) == 0
-		   ? "; if it came from a capture, reading that again with "
-		     "--payload-type says what it is (spanrecd(8))"
+		   ? "; " SPANREC_ENCODING_ADVICE
 		   : "";
 }
 

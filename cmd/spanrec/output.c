@@ -63,6 +63,12 @@ spanrec_segment_state(const struct store_segment *segment)
 	return store_state_name(segment->state);
 }
 
+bool
+spanrec_encoding_untold(const char *encoding)
+{
+	return strncmp(encoding, "unknown-", 8) == 0;
+}
+
 static bool
 stream_precedes(const struct store_stream *a, const struct store_stream *b)
 {
@@ -199,13 +205,13 @@ json_t *
 spanrec_segment_json(const struct spanrec *spanrec,
 		     const struct store_segment *segment)
 {
+	const char *unfinished = spanrec_unfinished(spanrec, segment);
 	json_t *object = json_object();
 	struct spanrec_until until;
 	int rc = 0;
 
 	/* of a class that no policy knows the clock is given all the same */
 	if (spanrec_until(spanrec, segment, &until) == -ENOMEM)
-	const char *unfinished = spanrec_unfinished(spanrec, segment);
 		rc = -1;
 #define SET(name, value) rc |= json_object_set_new(object, name, value)
 	SET("id", json_text(segment->id));
@@ -244,13 +250,13 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	SET("dead_air_s", json_count(segment->dead_air_s));
 	SET("deleted", json_time(segment->purged_ns));
 	SET("note_until", json_time(until.note_ns));
+	SET("unfinished", unfinished ? json_string(unfinished) : json_null());
 #undef SET
 	if (rc) {
 		json_decref(object);
 		return NULL;
 	}
 	return object;
-	SET("unfinished", unfinished ? json_string(unfinished) : json_null());
 }
 
 int

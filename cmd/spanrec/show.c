@@ -504,6 +504,27 @@ show_streams(const struct spanrec *spanrec, const struct store_segment *segment)
 	return rc ? -ENOMEM : 0;
 }
 
+/* What no SDP named cannot be heard, and whoever knows what it is can help. */
+static void
+show_untold(const struct spanrec *spanrec, const struct store_segment *segment)
+{
+	for (uint32_t i = 0; i < segment->streams_count; i++) {
+		const struct store_stream *s = &segment->streams[i];
+		char codec[SPANREC_TEXT_BYTES], text[512];
+
+		if (!spanrec_encoding_untold(s->codec))
+			continue;
+		snprintf(text, sizeof(text),
+			 "No SDP said what '%.40s' is, so it cannot be decoded "
+			 "here: it is stored as received; export --format pcap "
+			 "gives the packets; " SPANREC_ENCODING_ADVICE ".",
+			 spanrec_text_clean(s->codec, codec, sizeof(codec)));
+		fputc('\n', spanrec->out);
+		spanrec_text_wrap(spanrec->out, text, 2);
+		return;
+	}
+}
+
 /* What was seen and left out, and why. Of what is stored the gaps say more, to
  * who has the key. */
 static void
@@ -600,6 +621,8 @@ show_table(const struct spanrec *spanrec, const struct store_segment *segment,
 		log_error("not enough memory");
 		return EXIT_FAILED;
 	}
+	if (spanrec_segment_audible(segment))
+		show_untold(spanrec, segment);
 	show_dropped(spanrec, segment);
 	if (spanrec_quality_show(spanrec->out, segment) < 0) {
 		log_error("not enough memory");

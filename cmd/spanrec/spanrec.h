@@ -583,6 +583,13 @@ void spanrec_streams_sort(const struct store_segment *segment,
 /** Is there a file with sound in it? */
 bool spanrec_segment_audible(const struct store_segment *segment);
 
+/** Has nobody told what it is? "unknown-96" of a payload type that is in no SDP */
+bool spanrec_encoding_untold(const char *encoding);
+/** What to do then. */
+#define SPANREC_ENCODING_ADVICE \
+	"if it came from a capture, reading that again with --payload-type " \
+	"says what it is (spanrecd(8))"
+
 /** In one word: "stored", "drop", "no audio", ... */
 const char *spanrec_segment_state(const struct store_segment *segment);
 /** To be recorded, and yet there was nothing: calls nobody answered. */
