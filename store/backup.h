@@ -10,6 +10,7 @@
  *   backup_take.c     ... what of the archive goes into it
  *   backup_follow.c   what was deleted since: told to it
  *   backup_read.c     reading one, beside those that go on with it
+ *   backup_look.c     when it was made, and up to where it was told
  *   backup_check.c    is it whole?
  *   backup_noted.c    what it found, for the next backup
  *   restore.c         an archive of it
@@ -119,6 +120,45 @@ int store_backup_follow(struct store_archive *archive, const char *dir,
 			const char *periods, int64_t now_ns,
 			struct store_backup_result *result)
 	__attribute__((warn_unused_result));
+
+/** So much of the path of a folder is in the ledger, and a NUL. */
+#define STORE_BACKUP_DIR_BYTES 121
+
+/** What is known of a backup without reading all of it. */
+struct store_backup_state {
+	char dir[STORE_BACKUP_DIR_BYTES]; /**< by the ledger: its beginning */
+	int64_t made_ns; /**< when the last one was finished; 0: none was */
+	uint64_t told;   /**< what was deleted up to this entry of the ledger */
+};
+
+/**
+ * Look at the backup in a folder.
+ *
+ * @param state made_ns and told; as it was, if it cannot be looked at
+ * @return as store_backup_follow
+ * @thread any, also beside the one that writes
+ */
+int store_backup_look(const struct store_archive *archive, const char *dir,
+		      struct store_backup_state *state)
+	__attribute__((warn_unused_result));
+
+/**
+ * The last that was made, by the ledger alone. It may have been told more since.
+ *
+ * @param dir NULL: anywhere
+ * @param after entries of the ledger up to this one are not looked at
+ * @param state as it was on failure
+ * @return 0, -ENOENT: none was, -EIO, ...
+ * @thread likewise @cost reads the ledger back to where it stands
+ */
+int store_backup_last(const struct store_archive *archive, const char *dir,
+		      uint64_t after, struct store_backup_state *state)
+	__attribute__((warn_unused_result));
+
+/** What was deleted behind an entry of the ledger.
+ * @return 0, -EIO, ... @thread likewise @cost reads all that is behind it */
+int store_deletions_since(const struct store_archive *archive, uint64_t number,
+			  uint64_t *count) __attribute__((warn_unused_result));
 
 /**
  * Is it whole? Reads all of it, and changes nothing; files that are damaged are

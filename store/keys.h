@@ -158,6 +158,12 @@ struct store_reseal {
 	struct store_sealed_key new;
 };
 
+/** Who wants it, and when that is: for the ledger. */
+struct store_reseal_by {
+	const char *actor;
+	int64_t now_ns;
+};
+
 /** Is it sealed to these recipients, and to nobody else? */
 bool store_slot_is_for(const struct store_slot *slot,
 		       const struct store_recipient *recipients, size_t count);
@@ -178,16 +184,19 @@ int store_reseal_make(struct store_reseal *reseal,
  * Overwrite slots with what was made of them, all of one call durably: first
  * into a file of its own, from which it is done again if a crash comes in the
  * middle. A slot that meanwhile was destroyed, or is another one, stays as it is.
+ * How many, to whom and who wanted it is entered into the ledger ("key-reseal")
+ * before that.
  *
  * @param many [count] at most STORE_RESEAL_MAX; sealed to the recipients of now,
  *        else nothing is done
  * @param done of them
- * @return 0; -ESTALE: the recipients are others by now; -EINVAL, -EROFS,
- *         -ENOSPC, -EIO
- * @cost three syncs, and one for each day
+ * @return 0; -ESTALE: the recipients are others by now; -EINVAL, -EROFS, -EBUSY
+ *         (a batch is open), -ENOSPC, -EIO
+ * @cost four syncs, and one for each day
  */
 int store_reseal(struct store_archive *archive,
-		 const struct store_reseal *many, size_t count, size_t *done)
+		 const struct store_reseal *many, size_t count,
+		 const struct store_reseal_by *by, size_t *done)
 	__attribute__((warn_unused_result));
 
 #endif

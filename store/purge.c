@@ -631,6 +631,20 @@ store_purge_pending(struct store_archive *archive, store_segment_fn fn,
 				 ctx);
 }
 
+int
+store_purge_is_pending(struct store_archive *archive, const char *id)
+{
+	struct store_ledger_entry entry;
+	MDB_txn *txn;
+	int r = store__read_begin(archive, &txn);
+
+	if (r)
+		return r;
+	r = note_get(archive, txn, id, &entry);
+	store__read_end(archive, txn);
+	return r == 0 ? 1 : r == -ENOENT ? 0 : r;
+}
+
 /* ---- the end of a tombstone -------------------------------------------- */
 
 static int

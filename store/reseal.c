@@ -17,6 +17,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -231,9 +232,33 @@ redo_fill(struct store_archive *archive, struct redo *redo,
 	return 0;
 }
 
+/** "keys of 3 recordings sealed anew to 0123456789abcdef, ..." */
+static int
+enter(struct store_archive *archive, const struct redo *redo,
+      const struct store_sealed_key *whose, const struct store_reseal_by *by)
+{
+	struct store_ledger_entry entry = { .time_ns = by->now_ns,
+					    .action = "key-reseal" };
+	char text[STORE_FINGERPRINT_TEXT];
+	size_t n;
+
+	snprintf(entry.actor, sizeof(entry.actor), "%s", by->actor);
+	n = (size_t)snprintf(entry.detail, sizeof(entry.detail),
+			     "keys of %u recording%s sealed anew to",
+			     redo->count, redo->count == 1 ? "" : "s");
+	for (uint32_t i = 0; i < whose->count; i++) {
+		store_hex(text, whose->fingerprints[i],
+			  STORE_FINGERPRINT_BYTES);
+		n +=
+		    (size_t)snprintf(entry.detail + n, sizeof(entry.detail) - n,
+				     "%s %s", i ? "," : "", text);
+	}
+	return store_ledger_append(archive, &entry);
+}
+
 int
 store_reseal(struct store_archive *archive, const struct store_reseal *many,
-	     size_t count, size_t *done)
+	     size_t count, const struct store_reseal_by *by, size_t *done)
 {
 	struct redo *redo;
 	int r;
@@ -241,6 +266,8 @@ store_reseal(struct store_archive *archive, const struct store_reseal *many,
 	*done = 0;
 	if (archive->mode != STORE_WRITE)
 		return -EROFS;
+	if (archive->batch)
+		return -EBUSY;
 	if (count > STORE_RESEAL_MAX)
 		return -EINVAL;
 	for (size_t i = 0; i < count; i++)
@@ -253,6 +280,9 @@ store_reseal(struct store_archive *archive, const struct store_reseal *many,
 	if (!redo)
 		return -ENOMEM;
 	r = redo_fill(archive, redo, many, count);
+	/* Rather an entry of what then failed than none of what was done. */
+	if (r == 0 && redo->count)
+		r = enter(archive, redo, &many[0].new, by);
 	if (r == 0 && redo->count) {
 		r = redo_write(archive, redo);
 		if (r) /* the old slots are as they were */

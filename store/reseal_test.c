@@ -18,6 +18,8 @@
 
 #define RECORDINGS 3
 
+static const struct store_reseal_by by = { "bob", 9999 };
+
 struct other {
 	struct store_public pub;
 	struct store_identity *identity;
@@ -107,6 +109,26 @@ expect_left(struct fixture *fx, off_t bytes)
 	assert_int_equal(st.st_size, bytes);
 }
 
+/** The last entry of the ledger says so. @return its number */
+static uint64_t
+expect_entered(struct fixture *fx, unsigned count, const struct other *first,
+	       const struct other *second)
+{
+	char a[STORE_FINGERPRINT_TEXT], b[STORE_FINGERPRINT_TEXT], text[128];
+	struct store_ledger_entry entry;
+
+	store_fingerprint_text(a, &first->pub);
+	store_fingerprint_text(b, &second->pub);
+	snprintf(text, sizeof(text),
+		 "keys of %u recordings sealed anew to %s, %s", count, a, b);
+	assert_int_equal(store_ledger_head(fx->archive, &entry), 0);
+	assert_string_equal(entry.action, "key-reseal");
+	assert_string_equal(entry.actor, by.actor);
+	assert_int_equal(entry.time_ns, by.now_ns);
+	assert_string_equal(entry.detail, text);
+	return entry.number;
+}
+
 /* ---- recipients --------------------------------------------------------- */
 
 static void
@@ -191,8 +213,10 @@ test_reseal(void **state)
 {
 	struct fixture *fx = *state;
 	struct store_segment s[RECORDINGS];
+	struct store_ledger_entry entry;
 	struct batch *batch, *again;
 	struct other a, escrow;
+	uint64_t number;
 	size_t done;
 
 	other_init(fx, &a, "a");
@@ -210,7 +234,7 @@ test_reseal(void **state)
 	assert_int_equal(replace(fx, NULL, &escrow.pub, STORE_RECIPIENT_ESCROW),
 			 0);
 	assert_int_equal(
-	    store_reseal(fx->archive, batch->many, batch->count, &done),
+	    store_reseal(fx->archive, batch->many, batch->count, &by, &done),
 	    -ESTALE);
 	free(batch);
 	batch = batch_make(fx);
@@ -218,9 +242,11 @@ test_reseal(void **state)
 	assert_int_equal(
 	    store_purge(fx->archive, s[1].id, 5555, "clock", "due"), 0);
 	assert_int_equal(
-	    store_reseal(fx->archive, batch->many, batch->count, &done), 0);
+	    store_reseal(fx->archive, batch->many, batch->count, &by, &done),
+	    0);
 	assert_int_equal(done, RECORDINGS - 1);
 	expect_left(fx, 0);
+	number = expect_entered(fx, RECORDINGS - 1, &a, &escrow);
 	for (int i = 0; i < RECORDINGS; i += 2) {
 		assert_int_equal(opens(fx, fx->identity, &s[i]), -ENOKEY);
 		assert_int_equal(opens(fx, a.identity, &s[i]), 0);
@@ -229,8 +255,11 @@ test_reseal(void **state)
 	assert_int_equal(opens(fx, a.identity, &s[1]), -ENOENT);
 	/* Again: they are others by now. */
 	assert_int_equal(
-	    store_reseal(fx->archive, batch->many, batch->count, &done), 0);
+	    store_reseal(fx->archive, batch->many, batch->count, &by, &done),
+	    0);
 	assert_int_equal(done, 0);
+	assert_int_equal(store_ledger_head(fx->archive, &entry), 0);
+	assert_int_equal(entry.number, number);
 	again = batch_make(fx);
 	assert_int_equal(again->right, RECORDINGS - 1);
 	assert_int_equal(again->count + again->unopened, 0);
@@ -246,7 +275,7 @@ reseal(struct fixture *fx, void *ctx)
 	struct batch *batch = ctx;
 	size_t done;
 
-	(void)!store_reseal(fx->archive, batch->many, batch->count, &done);
+	(void)!store_reseal(fx->archive, batch->many, batch->count, &by, &done);
 }
 
 /** Half of the slot was written when the power went. */
@@ -306,45 +335,69 @@ test_crash(void **state)
 	}
 }
 
+/** A crash when what is to be done is written down, and nothing is done. */
+struct under_way {
+	struct store_segment s[RECORDINGS];
+	struct other a; /* the new recipient */
+	char path[300]; /* the file of it */
+	uint8_t *bytes;
+	size_t n;
+};
+
+static void
+leave_under_way(struct fixture *fx, struct under_way *u)
+{
+	struct batch *batch;
+
+	for (unsigned i = 0; i < RECORDINGS; i++)
+		fixture_record(fx, &u->s[i], i, 1200);
+	other_init(fx, &u->a, "a");
+	assert_int_equal(
+	    replace(fx, &fx->pub, &u->a.pub, STORE_RECIPIENT_ARCHIVE), 0);
+	batch = batch_make(fx);
+	crash(fx, 4, 0, reseal, batch);
+	free(batch);
+	snprintf(u->path, sizeof(u->path), "%s/reseal", fx->dir);
+	u->bytes = testing_read_file(u->path, &u->n);
+}
+
+/** The file has so many of the bytes, whatever became of it. */
+static void
+put_under_way(const struct under_way *u, size_t n)
+{
+	assert_int_equal(unlink(u->path), 0);
+	assert_int_equal(
+	    store__file_create(AT_FDCWD, u->path, u->bytes, n, 0600), 0);
+}
+
+static void
+under_way_fini(struct under_way *u)
+{
+	free(u->bytes);
+	store_identity_free(&u->a.identity);
+}
+
 /** What is left of a file that was not whole when the power went is nothing to
  * be done: the slots are as they were. */
 static void
 test_torn_redo(void **state)
 {
 	struct fixture *fx = *state;
-	struct store_segment s[RECORDINGS];
-	struct batch *batch;
-	struct other a;
-	char path[300];
-	uint8_t *bytes;
-	size_t n;
+	struct under_way u;
 
-	for (unsigned i = 0; i < RECORDINGS; i++)
-		fixture_record(fx, &s[i], i, 1200);
-	other_init(fx, &a, "a");
-	assert_int_equal(replace(fx, &fx->pub, &a.pub, STORE_RECIPIENT_ARCHIVE),
-			 0);
-	batch = batch_make(fx);
-	crash(fx, 4, 0, reseal, batch);
-	snprintf(path, sizeof(path), "%s/reseal", fx->dir);
-	bytes = testing_read_file(path, &n);
-	for (size_t cut = 0; cut < n; cut += 97) {
-		assert_int_equal(unlink(path), 0);
-		assert_int_equal(
-		    store__file_create(AT_FDCWD, path, bytes, cut, 0600), 0);
+	leave_under_way(fx, &u);
+	for (size_t cut = 0; cut < u.n; cut += 97) {
+		put_under_way(&u, cut);
 		fixture_open(fx);
 		expect_left(fx, 0);
-		assert_int_equal(opens(fx, fx->identity, &s[0]), 0);
+		assert_int_equal(opens(fx, fx->identity, &u.s[0]), 0);
 		store_archive_close(&fx->archive);
 	}
-	bytes[n / 2] ^= 1;
-	assert_int_equal(unlink(path), 0);
-	assert_int_equal(store__file_create(AT_FDCWD, path, bytes, n, 0600), 0);
+	u.bytes[u.n / 2] ^= 1;
+	put_under_way(&u, u.n);
 	fixture_open(fx);
-	assert_int_equal(opens(fx, fx->identity, &s[0]), 0);
-	free(bytes);
-	free(batch);
-	store_identity_free(&a.identity);
+	assert_int_equal(opens(fx, fx->identity, &u.s[0]), 0);
+	under_way_fini(&u);
 }
 
 /** A purge that comes upon what an error left finishes it first: it would bring
@@ -353,37 +406,21 @@ static void
 test_purge_first(void **state)
 {
 	struct fixture *fx = *state;
-	struct store_segment s[RECORDINGS];
-	struct batch *batch;
-	struct other a;
-	char path[300];
-	uint8_t *bytes;
-	size_t n;
+	struct under_way u;
 
-	for (unsigned i = 0; i < RECORDINGS; i++)
-		fixture_record(fx, &s[i], i, 1200);
-	other_init(fx, &a, "a");
-	assert_int_equal(replace(fx, &fx->pub, &a.pub, STORE_RECIPIENT_ARCHIVE),
-			 0);
-	batch = batch_make(fx);
-	crash(fx, 4, 0, reseal, batch);
-	snprintf(path, sizeof(path), "%s/reseal", fx->dir);
-	bytes = testing_read_file(path, &n);
+	leave_under_way(fx, &u);
 	fixture_open(fx);
 	/* As if the disk had not let it be finished. */
-	assert_int_equal(unlink(path), 0);
-	assert_int_equal(store__file_create(AT_FDCWD, path, bytes, n, 0600), 0);
+	put_under_way(&u, u.n);
 	fx->archive->reseal_left = true;
 	assert_int_equal(
-	    store_purge(fx->archive, s[0].id, 5555, "clock", "due"), 0);
+	    store_purge(fx->archive, u.s[0].id, 5555, "clock", "due"), 0);
 	expect_left(fx, 0);
 	store_archive_close(&fx->archive);
 	fixture_open(fx);
-	assert_int_equal(opens(fx, a.identity, &s[0]), -ENOENT);
-	assert_int_equal(opens(fx, a.identity, &s[1]), 0);
-	free(bytes);
-	free(batch);
-	store_identity_free(&a.identity);
+	assert_int_equal(opens(fx, u.a.identity, &u.s[0]), -ENOENT);
+	assert_int_equal(opens(fx, u.a.identity, &u.s[1]), 0);
+	under_way_fini(&u);
 }
 
 /** Nothing can be written behind so many bytes of a file, as on a full disk. */
@@ -422,14 +459,15 @@ test_no_room(void **state)
 	for (rlim_t bytes = 10; bytes < STORE__SLOT_BYTES; bytes += 100) {
 		room(bytes);
 		assert_true(store_reseal(fx->archive, batch->many, batch->count,
-					 &done) < 0);
+					 &by, &done) < 0);
 		room(RLIM_INFINITY);
 		assert_int_equal(done, 0);
 		for (int i = 0; i < RECORDINGS; i++)
 			assert_int_equal(opens(fx, fx->identity, &s[i]), 0);
 	}
 	assert_int_equal(
-	    store_reseal(fx->archive, batch->many, batch->count, &done), 0);
+	    store_reseal(fx->archive, batch->many, batch->count, &by, &done),
+	    0);
 	assert_int_equal(done, RECORDINGS);
 	assert_int_equal(opens(fx, a.identity, &s[0]), 0);
 	free(batch);

@@ -762,8 +762,10 @@ enum store_finding_type {
 	STORE_FINDING_NOT_ERASED,    /**< purged, but file or key is there */
 	STORE_FINDING_KEY_UNUSED,    /**< a key that no row knows: a crash came
 				      * between key and row; harmless */
-	STORE_FINDING_INDEX          /**< a row that cannot be read, or cannot be
+	STORE_FINDING_INDEX,         /**< a row that cannot be read, or cannot be
 				      * found, or is looked for and not there */
+	STORE_FINDING_REFUSED        /**< who checks may not read it: nothing is
+				      * known of it */
 };
 
 struct store_finding {
@@ -870,6 +872,10 @@ int store_discard(struct store_archive *archive, const char *id, int64_t now_ns,
  * store_search does. */
 int store_purge_pending(struct store_archive *archive, store_segment_fn fn,
 			void *ctx) __attribute__((warn_unused_result));
+
+/** Is it one of those? @return 1, 0, -EBADMSG, -EIO */
+int store_purge_is_pending(struct store_archive *archive, const char *id)
+	__attribute__((warn_unused_result));
 
 /**
  * Remove the row of one tombstone, whose own metadata clock is over.

@@ -469,6 +469,16 @@ row_find(const struct orphans *o, const char *id, struct store_segment *segment)
 	return r;
 }
 
+/** What may not be read is no damage, but has a name. @param r negative errno
+ */
+static int
+refused(const struct orphans *o, const char *path, int r)
+{
+	return r == -EACCES || r == -EPERM
+		   ? tell(o, STORE_FINDING_REFUSED, path, strerror(-r))
+		   : r;
+}
+
 /** A file of a recording that has another one now, or had. */
 static int
 audio_version(struct orphans *o, const char *path,
@@ -537,7 +547,7 @@ audio_folder(struct orphans *o, const char *path, int depth)
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 
 	if (fd < 0)
-		return -errno;
+		return refused(o, path, -errno);
 	dir = fdopendir(fd);
 	if (!dir) {
 		close(fd);
@@ -880,6 +890,8 @@ keyring_file(struct orphans *o, const char *name)
 		return tell(o, STORE_FINDING_FILE_UNKNOWN, name,
 			    "this is no keyring");
 	fd = store__file_open(o->archive->dir_fd, path, O_RDONLY);
+	if (fd == -EACCES)
+		return refused(o, path, fd);
 	if (fd < 0)
 		return store__error_is_ours(fd)
 			   ? fd
@@ -902,7 +914,7 @@ keyring_folder(struct orphans *o)
 			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0)
-		return -errno;
+		return refused(o, "keyring", -errno);
 	dir = fdopendir(fd);
 	if (!dir) {
 		close(fd);

@@ -69,14 +69,18 @@ check(const struct checking *checking, const uint8_t hash[STORE_HASH_BYTES])
 	int r = store_archive_policy(checking->archive, hash, &text, &n);
 
 	free(text);
-	if (r == 0 || (r != -ENOENT && r != -EBADMSG && r != -EIO))
+	if (r == 0 ||
+	    (r != -ENOENT && r != -EBADMSG && r != -EIO && r != -EACCES))
 		return r;
+	if (r == -EACCES)
+		finding.type = STORE_FINDING_REFUSED;
 	store_hex(hex, hash, STORE_HASH_BYTES);
 	snprintf(name, sizeof(name), "policy/%s.yaml", hex);
 	snprintf(finding.detail, sizeof(finding.detail), "%s",
 		 r == -ENOENT
 		     ? "the policy that decided about recordings is missing"
 		 : r == -EBADMSG ? "it is not the policy of that name any more"
+		 : r == -EACCES  ? strerror(EACCES)
 				 : "it cannot be read");
 	return checking->fn(checking->ctx, &finding);
 }

@@ -650,6 +650,31 @@ test_other_key(void **state)
 	expect(fx, &s, true, STORE_FINDING_NONE, "");
 }
 
+/** What may not be read has a name, and keeps nothing else from being checked.
+ */
+static void
+test_refused(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_segment s;
+	char path[300], command[400];
+
+	fixture_record(fx, &s, 0, 1100);
+	snprintf(path, sizeof(path), "%s/keyring/2019-03-28.keys", fx->dir);
+	snprintf(command, sizeof(command), "chown -R 65534 %s", fx->home);
+	if (geteuid() == 0 && (system(command) || seteuid(65534)))
+		skip();
+	assert_int_equal(chmod(path, 0), 0);
+	expect_orphan(fx, 1, STORE_FINDING_REFUSED, "2019-03-28.keys");
+	assert_int_equal(chmod(path, 0600), 0);
+	snprintf(path, sizeof(path), "%s/audio/2019", fx->dir);
+	assert_int_equal(chmod(path, 0), 0);
+	expect_orphan(fx, 1, STORE_FINDING_REFUSED, "audio/2019");
+	assert_int_equal(chmod(path, 0700), 0);
+	if (getuid() == 0)
+		assert_int_equal(seteuid(0), 0);
+}
+
 static void
 test_allocation(void **state)
 {
@@ -704,6 +729,7 @@ main(void)
 		TEST(test_odd_keyrings),
 		TEST(test_unfinished_purge),
 		TEST(test_other_key),
+		TEST(test_refused),
 		TEST(test_allocation),
 #undef TEST
 	};

@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* Telling the backups that the settings name what was deleted. */
+/* Telling the backups that the settings name what was deleted, and what is
+ * known of them. */
 #include "cmd/common/backups.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <jansson.h>
+
+#include "cmd/common/json.h"
 #include "cmd/common/log.h"
 
 bool
@@ -136,4 +142,171 @@ backups_follow(struct backups *backups, struct store_archive *archive,
 		failed += r && r != -EBUSY;
 	}
 	return failed;
+}
+
+/* ---- what is known ------------------------------------------------------- */
+
+static void
+look(struct backups_known *known, const struct store_archive *archive,
+     int follow_error)
+{
+	int r = store_backup_look(archive, known->path, &known->state);
+
+	known->named = true;
+	known->error = r ? r : follow_error == -EBUSY ? 0 : follow_error;
+	/* It is not there, and the ledger knows when it was made. */
+	if (r && !known->state.told && !known->sought) {
+		(void)!store_backup_last(archive, known->path, 0,
+					 &known->state);
+		known->sought = true;
+	}
+	if (!known->state.made_ns ||
+	    store_deletions_since(archive, known->state.told, &known->waiting))
+		known->waiting = 0;
+}
+
+/* The last that was made, if it is none of those that are named. */
+static void
+look_elsewhere(struct backups *backups, const struct store_archive *archive)
+{
+	struct backups_known *known = &backups->known[backups->known_count];
+	struct store_backup_state *latest = &backups->latest;
+	uint64_t now = store_ledger_number(archive);
+
+	(void)!store_backup_last(archive, NULL, backups->seen, latest);
+	backups->seen = now;
+	if (!latest->made_ns)
+		return;
+	for (uint32_t i = 0; i < backups->known_count; i++)
+		if (strncmp(backups->known[i].path, latest->dir,
+			    sizeof(latest->dir) - 1) == 0)
+			return;
+	*known = (struct backups_known){ .state = *latest };
+	snprintf(known->path, sizeof(known->path), "%s", latest->dir);
+	if (store_deletions_since(archive, latest->told, &known->waiting))
+		known->waiting = 0;
+	backups->known_count++;
+}
+
+void
+backups_look(struct backups *backups, const struct store_archive *archive,
+	     const struct home *home)
+{
+	const struct policy_texts *dirs = &home->settings.backup;
+
+	backups->known_count = 0;
+	for (uint32_t i = 0; i < dirs->count; i++) {
+		struct backups_known *known =
+		    &backups->known[backups->known_count];
+
+		if (!backups_path(home, dirs->text[i], known->path))
+			continue;
+		look(known, archive, backups->last[i]);
+		backups->known_count++;
+	}
+	look_elsewhere(backups, archive);
+}
+
+/* ---- in words ------------------------------------------------------------ */
+
+/* @return NULL: nothing */
+static json_t *
+warning(const struct backups_known *known)
+{
+	char waiting[80] = "", text[PATH_MAX + 256];
+
+	if (known->waiting)
+		snprintf(waiting, sizeof(waiting),
+			 "%" PRIu64 " deletion%s since it was told last did "
+			 "not reach it",
+			 known->waiting, known->waiting == 1 ? "" : "s");
+	if (known->named && known->error && !known->state.made_ns)
+		snprintf(text, sizeof(text), "no backup was made in %s yet%s%s",
+			 known->path, known->error == -ENOENT ? "" : ": ",
+			 known->error == -ENOENT ? ""
+						 : backups_error(known->error));
+	else if (known->named && known->error)
+		snprintf(text, sizeof(text),
+			 "the backup %s cannot be reached (%s)%s%s",
+			 known->path, backups_error(known->error),
+			 *waiting ? ": " : "", waiting);
+	else if (!known->named && known->waiting)
+		snprintf(text, sizeof(text),
+			 "the backup %s is not told what is deleted, for "
+			 "'backup' in the settings does not name it: %s",
+			 known->path, waiting);
+	else
+		return NULL;
+	return json_clean(text);
+}
+
+void
+backups_json(const struct backups *backups, json_t *status, json_t *warnings)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < backups->known_count; i++) {
+		const struct backups_known *known = &backups->known[i];
+		const bool made = known->state.made_ns != 0;
+		json_t *words = warning(known);
+
+		if (words)
+			(void)json_array_append_new(warnings, words);
+		(void)json_array_append_new(
+		    list,
+		    json_pack(
+			"{s:o,s:b,s:o,s:o,s:o}", "path",
+			json_clean(known->path), "named", known->named, "made",
+			json_time(known->state.made_ns), "waiting",
+			made ? json_number(known->waiting) : json_null(),
+			"error",
+			known->error ? json_clean(backups_error(known->error))
+				     : json_null()));
+	}
+	(void)json_object_set_new(status, "backups", list);
+}
+
+/* ---- for another thread -------------------------------------------------- */
+
+struct backups_view {
+	pthread_mutex_t lock;
+	bool filled;
+	struct backups backups;
+};
+
+struct backups_view *
+backups_view_new(void)
+{
+	struct backups_view *view = calloc(1, sizeof(*view));
+
+	if (view)
+		pthread_mutex_init(&view->lock, NULL);
+	return view;
+}
+
+void
+backups_view_free(struct backups_view **view)
+{
+	if (*view)
+		pthread_mutex_destroy(&(*view)->lock);
+	free(*view);
+	*view = NULL;
+}
+
+void
+backups_view_put(struct backups_view *view, const struct backups *backups)
+{
+	pthread_mutex_lock(&view->lock);
+	view->backups = *backups;
+	view->filled = true;
+	pthread_mutex_unlock(&view->lock);
+}
+
+void
+backups_view_json(struct backups_view *view, json_t *status, json_t *warnings)
+{
+	pthread_mutex_lock(&view->lock);
+	if (view->filled)
+		backups_json(&view->backups, status, warnings);
+	pthread_mutex_unlock(&view->lock);
 }

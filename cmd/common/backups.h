@@ -7,6 +7,7 @@
 #ifndef CMD_COMMON_BACKUPS_H
 #define CMD_COMMON_BACKUPS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -15,9 +16,24 @@
 
 #define BACKUPS_MAX (2 * POLICY_TEXTS_MAX)
 
-/** How it went with each of them, so that the same is told once. */
+/** What is known of a backup. */
+struct backups_known {
+	char path[PATH_MAX];
+	bool named;         /**< by the settings: it is told of deletions */
+	bool sought;        /**< in the ledger, too */
+	int error;          /**< it could not be reached: negative errno */
+	uint64_t waiting;   /**< deletions that it was not told */
+	struct store_backup_state state;
+};
+
+/** How it went with each of them, so that the same is told once; and what is
+ * known: first those that are named, then the last that was made elsewhere. */
 struct backups {
 	int last[BACKUPS_MAX];
+	struct backups_known known[POLICY_TEXTS_MAX + 1];
+	uint32_t known_count;
+	uint64_t seen; /**< entry of the ledger up to which one was looked for */
+	struct store_backup_state latest;
 };
 
 /** Absolute, or relative to the home. @return false: too long */
@@ -40,5 +56,37 @@ const char *backups_error(int error);
  */
 uint32_t backups_follow(struct backups *backups, struct store_archive *archive,
 			const struct home *home, int64_t now_ns);
+
+/**
+ * See when each was made, and whether deletions wait for it.
+ *
+ * @thread any, also beside the one that writes
+ * @cost looks into each of them; the first time, and for those that cannot be
+ *       reached, reads the ledger back to when it was made
+ */
+void backups_look(struct backups *backups, const struct store_archive *archive,
+		  const struct home *home);
+
+struct json_t;
+
+/**
+ * What is known, in the member "backups": a list of objects with "path",
+ * "named", "made", "waiting", "error".
+ *
+ * @param warnings an array; what is to be warned of is added
+ */
+void backups_json(const struct backups *backups, struct json_t *status,
+		  struct json_t *warnings);
+
+/** What one thread knows of backups, for another to tell. */
+struct backups_view;
+
+/** @return NULL: no memory. Free it after the threads that use it. */
+struct backups_view *backups_view_new(void);
+void backups_view_free(struct backups_view **view);
+void backups_view_put(struct backups_view *view, const struct backups *backups);
+/** backups_json; nothing, as long as nothing was put. */
+void backups_view_json(struct backups_view *view, struct json_t *status,
+		       struct json_t *warnings);
 
 #endif

@@ -94,6 +94,10 @@ int home_open(struct home *home, const char *option)
 int home_file_read(const char *path, char **text, size_t *text_bytes)
 	__attribute__((warn_unused_result));
 
+/** What was given or lost a name in the folder of a file stays so when the
+ * power goes. @return 0, -errno */
+int home_folder_sync(const char *path) __attribute__((warn_unused_result));
+
 /** Write the commented settings file of all defaults. @return 0, -errno */
 int home_settings_write(FILE *to);
 

@@ -199,11 +199,13 @@ int
 rekey_step_run(struct store_archive *archive, const struct rekey_step *step,
 	       int64_t now_ns)
 {
+	const struct store_reseal_by by = { step->actor, now_ns };
 	struct store_recipient add = step->add;
 	size_t done;
 
 	if (step->type == REKEY_RESEAL)
-		return store_reseal(archive, step->many, step->count, &done);
+		return store_reseal(archive, step->many, step->count, &by,
+				    &done);
 	add.since_ns = now_ns;
 	return store_recipients_change(archive,
 				       step->removes ? &step->remove : NULL,

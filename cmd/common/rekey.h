@@ -41,7 +41,8 @@ struct json_t *rekey_step_json(const struct rekey_step *step);
 int rekey_step_parse(struct rekey_step **step, const struct json_t *request)
 	__attribute__((warn_unused_result));
 
-/** Do it. @return 0, or what store_recipients_change or store_reseal returned */
+/** Do it, and enter it into the ledger.
+ * @return 0, or what store_recipients_change or store_reseal returned */
 int rekey_step_run(struct store_archive *archive, const struct rekey_step *step,
 		   int64_t now_ns) __attribute__((warn_unused_result));
 

@@ -93,6 +93,7 @@ has "how it began" "1 .* init .*spanrec .*, sealed to spanrec-public-1 "
 has "the key that signs" " audit-key .*spanrec-audit-1 "
 has "the recorder began, by which policy" \
 	" start .*spanrecd [0-9.]*, from capture files, policy [0-9a-f]\{16\}"
+has "what was read" " capture .*[0-9a-f]\{32\}, moved to now"
 has "and ended, with what was lost" \
 	" stop .*exit code 0; RTP packets: 600 seen, 600 stored, 0 lost"
 check "a copy, under the number of who called" 0 \
@@ -132,13 +133,13 @@ check "the file has both" 0 test "$(wc -l <anchors)" = 2
 check "it is sound" 0 spanrec audit verify
 has "but an anchor is better" "no anchor was given"
 check "with anchors, too" 0 spanrec audit verify --anchor anchors
-has "up to the last" "by anchors: up to entry 11, as it was on 20"
-has "so it says" "^11 entries, .* heads, 2 anchors: sound$"
+has "up to the last" "by anchors: up to entry 12, as it was on 20"
+has "so it says" "^12 entries, .* heads, 2 anchors: sound$"
 check "as JSON" 0 spanrec audit verify --anchor anchors --json
-has "so it says" '{"sound":true,"entries":11,"last":11,.*"findings":\[\]}'
+has "so it says" '{"sound":true,"entries":12,"last":12,.*"findings":\[\]}'
 check "what is no anchor" 1 spanrec audit verify --anchor new.yaml
 has "is named" "new.yaml:.: this is no anchor" err
-sed 's/ 11 / 12 /' anchors >forged
+sed 's/ 12 / 13 /' anchors >forged
 check "one that was changed" 5 spanrec audit verify --anchor forged
 has "is named" "forged:2: the signature of this anchor is wrong"
 spanrec init -q other
@@ -147,7 +148,7 @@ check "one of another archive" 5 spanrec audit verify --anchor foreign
 has "is named" "is of another archive"
 check "an export" 0 spanrec audit export --out export.json
 has "has entries" '"action":"init"' export.json
-has "and heads" '"head":12,.*"anchor":"spanrec-anchor-1 12 ' export.json
+has "and heads" '"head":13,.*"anchor":"spanrec-anchor-1 13 ' export.json
 check "is not written over" 1 spanrec audit export --out export.json
 check "the copy is in the ledger" 0 spanrec audit list --action audit-export
 has "once" "to .*export.json"
@@ -157,9 +158,9 @@ has "once" "to .*export.json"
 keep
 tamper "purpose quality" "purpose dispute"
 check "an edit" 5 spanrec audit verify --anchor anchors
-has "is found" "entry 5 was altered"
-has "what is before it holds" "to be relied on: entries 1 to 4, by heads"
-has "what follows, too" "entries 6 to 12, by an anchor up to 11, then by heads"
+has "is found" "entry 6 was altered"
+has "what is before it holds" "to be relied on: entries 1 to 5, by heads"
+has "what follows, too" "entries 7 to 13, by an anchor up to 12, then by heads"
 check "a list ends there" 5 spanrec audit list
 put_back
 check "an archive of before" 0 spanrec audit verify --anchor anchors
@@ -171,7 +172,7 @@ rm -rf home/archive/index
 mv before home/archive/index
 check "is sound in itself" 0 spanrec audit verify
 check "but an anchor knows better" 5 spanrec audit verify --anchor anchors
-has "what is missing" "entry 13 was cut off, if not more: an anchor of 20"
+has "what is missing" "entry 14 was cut off, if not more: an anchor of 20"
 put_back
 rm home/archive/audit.pub
 check "who signs is known" 5 spanrec audit verify

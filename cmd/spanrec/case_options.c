@@ -89,8 +89,6 @@ check_words(const struct parsing *p, struct argp_state *state)
 	options->ids = state->argv + state->next;
 	options->ids_count = state->argc - state->next;
 	state->next = state->argc;
-	if (options->ids_count == 0 && usage->what)
-		argp_error(state, "which %s?", usage->what);
 	if (options->ids_count > (usage->many ? ACT_IDS_MAX : 1) ||
 	    (options->ids_count && !usage->what))
 		argp_error(state, "%s: that is too much",
@@ -118,10 +116,6 @@ parse(int key, char *value, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARGS:
 		return check_words(p, state);
-	case ARGP_KEY_NO_ARGS:
-		if (p->usage->what)
-			argp_error(state, "which %s?", p->usage->what);
-		return 0;
 	default:
 		if (key < FIRST || (size_t)(key - FIRST) >= TEXTS)
 			return ARGP_ERR_UNKNOWN;
@@ -134,8 +128,12 @@ parse(int key, char *value, struct argp_state *state)
 static int
 check_needs(const struct parsing *p)
 {
-	int rc = 0;
+	const bool one = !p->usage->what || p->options->ids_count;
+	int rc = one ? 0 : EXIT_USAGE;
 
+	if (!one)
+		log_error("%s is missing: which %s?", p->usage->arguments,
+			  p->usage->what);
 	for (size_t i = 0; i < TEXTS; i++) {
 		const char *text = *member_of(p->options, i);
 

@@ -104,6 +104,14 @@ expect_error "a picture and an argument too many" 2 "one ID" \
 expect_error "no id" 2 "Give its ID" show
 expect_error "export without --out" 2 "--out" export a
 expect_error "--side of nothing" 2 "left or right" play a --side up
+expect_error "hold add alone: which recording" 2 "ID... is missing: which" hold add
+for option in case reason approver review; do
+	check "... and, at once, --$option" grep -q -e "--$option .* is missing" err
+done
+expect_error "sar open alone: which request" 2 "NAME is missing: which" sar open
+for option in subject received clock; do
+	check "... and, at once, --$option" grep -q -e "--$option .* is missing" err
+done
 expect_error "purge takes no id" 2 "clocks alone" purge a
 expect_error "--as-of deletes nothing" 2 "--dry-run" purge --as-of 2030-01-01
 expect_error "key new of nothing" 2 "needs a FILE" key new
@@ -171,8 +179,7 @@ check "no calls, the head of the CSV" [ $rc = 0 -a "$(wc -l <out)" = 1 ]
 
 # ---- no recorder ------------------------------------------------------------
 
-for c in "list --live" "pause --extension 2041" "resume --call 2019" reload \
-	"status --json"; do
+for c in "list --live" "pause --extension 2041" "resume --call 2019" reload; do
 	expect_error "without a recorder: $c" 3 \
 		"no recorder is running on home" $c
 done

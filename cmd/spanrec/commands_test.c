@@ -364,6 +364,37 @@ test_list_table(void **state)
 }
 
 static void
+encoding_untold(struct store_segment *segment)
+{
+	snprintf(segment->streams[1].codec, sizeof(segment->streams[1].codec),
+		 "unknown-96");
+}
+
+/* What no SDP named: who lists it is told where to look, and there what to
+ * do. */
+static void
+test_encoding_untold(void **state)
+{
+	const struct fixture *f = *state;
+	char id[STORE_SEGMENT_ID_BYTES], *output;
+
+	snprintf(id, sizeof(id), "%.27s-1", f->call[0]);
+	output = run(f, NOW, EXIT_DONE, "list");
+	assert_has_not(output, "encoding");
+	free(output);
+	edit(f, id, encoding_untold);
+	output = run(f, NOW, EXIT_DONE, "list");
+	assert_has(output, "1 is in an encoding that no SDP named: 'spanrec "
+			   "show ID' says what to do\n");
+	free(output);
+	output = run(f, NOW, EXIT_DONE, "show %s", id);
+	unwrap(output);
+	assert_has(output, "No SDP said what 'unknown-96' is");
+	assert_has(output, "with --again and --payload-type");
+	free(output);
+}
+
+static void
 test_find(void **state)
 {
 	const struct fixture *f = *state;
@@ -411,7 +442,7 @@ test_list_csv(void **state)
 	assert_has(output, ",290,10,0,0,1,,46400,a84b4c76e66710@10.0.0.1 "
 			   "leg-2@10.0.0.2,transfer: refer,bye,01534440440,"
 			   "2750,Anne Lee,,2751 +441534445505,,0,,"
-			   "2021-03-28T13:15:03.000Z,false\r\n");
+			   "2021-03-28T13:15:03.000Z,false,\r\n");
 	free(output);
 }
 
@@ -768,6 +799,7 @@ main(void)
 		FIXTURE_TEST(test_who_paused),
 		FIXTURE_TEST(test_list_json),
 		FIXTURE_TEST(test_list_table),
+		FIXTURE_TEST(test_encoding_untold),
 		FIXTURE_TEST(test_find),
 		FIXTURE_TEST(test_list_csv),
 		FIXTURE_TEST(test_list_area),

@@ -2,9 +2,9 @@
 /*
  * A file in the clear: only its maker can read it, and it is there as a whole
  * or not at all. It has no name while it is written, so that nothing of it
- * stays if the program is killed. Where file systems know no such files it has
- * another name in the same folder, and is removed when anything goes wrong or
- * somebody presses ^C.
+ * stays if the program is killed. Where file systems know no such files, or
+ * none could get a name, it has another name in the same folder, and is removed
+ * when anything goes wrong or somebody presses ^C.
  */
 #include "cmd/spanrec/export_priv.h"
 
@@ -108,17 +108,42 @@ open_named(struct spanrec_copy *copy)
 	return fd;
 }
 
-/* @return descriptor, -errno */
+/* A file that has no name gets one that nobody has: by its descriptor, which
+ * takes a privilege before Linux 6.10, else by its name in /proc, which a jail
+ * may lack. @return 0, -ENOENT: neither can be, -errno */
+static int
+link_to(int fd, const char *path)
+{
+	char from[64];
+
+	if (!linkat(fd, "", AT_FDCWD, path, AT_EMPTY_PATH))
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0
+		   ? -errno
+		   : 0;
+}
+
+/* @return descriptor, -EOPNOTSUPP: no such file would get a name, -errno */
 static int
 open_nameless(struct spanrec_copy *copy)
 {
-	char folder[PATH_MAX];
+	char path[PATH_MAX], *folder;
 	int fd;
 
-	snprintf(folder, sizeof(folder), "%s", copy->path);
-	fd = open(dirname(folder), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	snprintf(path, sizeof(path), "%s", copy->path);
+	folder = dirname(path);
+	fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
+	/* Better known now than when the copy is whole: the name of the folder
+	 * is taken, so where it can be linked it is not. */
+	if (link_to(fd, folder) != -EEXIST) {
+		close(fd);
+		return -EOPNOTSUPP;
+	}
 	copy->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (copy->fd >= 0)
 		return fd;
@@ -182,19 +207,8 @@ spanrec_copy_path(const struct spanrec_copy *copy, char *path, size_t bytes)
 	free(folder);
 }
 
-/* A file that has no name gets one that nobody has. @return 0, -errno */
-static int
-link_to(const struct spanrec_copy *copy, const char *path)
-{
-	char from[64];
-
-	snprintf(from, sizeof(from), "/proc/self/fd/%d", copy->fd);
-	return linkat(AT_FDCWD, from, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0
-		   ? -errno
-		   : 0;
-}
-
-/* ... so that it can take the place of another. @return 0, -errno */
+/* A name for a file that has none, so that it can take the place of another.
+ * @return 0, -errno */
 static int
 link_aside(struct spanrec_copy *copy)
 {
@@ -204,7 +218,7 @@ link_aside(struct spanrec_copy *copy)
 		return fd;
 	close(fd);
 	unlink(copy->temporary);
-	rc = link_to(copy, copy->temporary);
+	rc = link_to(copy->fd, copy->temporary);
 	if (rc < 0)
 		*copy->temporary = '\0';
 	return rc;
@@ -217,7 +231,7 @@ name(struct spanrec_copy *copy, bool force)
 	int rc = 0;
 
 	if (copy->fd >= 0 && !force)
-		return link_to(copy, copy->path);
+		return link_to(copy->fd, copy->path);
 	if (copy->fd >= 0)
 		rc = link_aside(copy);
 	if (rc < 0)

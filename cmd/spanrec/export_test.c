@@ -3,7 +3,6 @@
 #include "cmd/spanrec/export_priv.h"
 #include "cmd/spanrec/fixture_priv.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -432,26 +431,13 @@ test_disk_full(void **state)
 	}
 }
 
-static size_t
-count_names(const char *folder)
-{
-	DIR *dir = opendir(folder);
-	size_t n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 /* While it is written a copy has no name: nobody finds it, whatever becomes of
  * this program. */
 static void
 test_nameless(void **state)
 {
 	const struct fixture *f = *state;
-	const size_t before = count_names(f->folder);
+	const unsigned before = testing_folder_count(f->folder);
 	struct spanrec_copy copy;
 	char path[512], *text;
 	size_t n;
@@ -461,12 +447,12 @@ test_nameless(void **state)
 		assert_int_equal(spanrec_copy_begin(&copy, path), 0);
 		fprintf(copy.file, "sound %d", again);
 		fflush(copy.file);
-		assert_int_equal(count_names(f->folder),
-				 before + (size_t)again);
+		assert_int_equal(testing_folder_count(f->folder),
+				 before + (unsigned)again);
 		assert_int_equal(spanrec_copy_sync(&copy), 0);
 		assert_int_equal(spanrec_copy_publish(&copy, again), 0);
 		spanrec_copy_fini(&copy);
-		assert_int_equal(count_names(f->folder), before + 1);
+		assert_int_equal(testing_folder_count(f->folder), before + 1);
 		text = (char *)testing_read_file(path, &n);
 		assert_int_equal(n, 7);
 		assert_int_equal(text[6], '0' + again);
@@ -477,7 +463,7 @@ test_nameless(void **state)
 	assert_int_equal(spanrec_copy_sync(&copy), 0);
 	assert_int_not_equal(spanrec_copy_publish(&copy, false), 0);
 	spanrec_copy_fini(&copy);
-	assert_int_equal(count_names(f->folder), before + 1);
+	assert_int_equal(testing_folder_count(f->folder), before + 1);
 }
 
 int

@@ -147,7 +147,8 @@ spanrec_key_new(struct spanrec *spanrec, int argc, char **argv)
 	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments))
 		return EXIT_USAGE;
 	if (arguments.sealed || spanrec->passphrase_option)
-		rc = spanrec_passphrase_new(spanrec->passphrase_option,
+		rc = spanrec_passphrase_new("--passphrase-file",
+					    spanrec->passphrase_option,
 					    &passphrase);
 	if (!rc)
 		rc = spanrec_key_make(arguments.file, passphrase, &pub);
@@ -233,7 +234,8 @@ change_passphrase(const struct passphrase_arguments *arguments,
 	int rc = 0, r;
 
 	if (!arguments->none)
-		rc = spanrec_passphrase_new(arguments->new_file, &passphrase);
+		rc = spanrec_passphrase_new("--new-passphrase-file",
+					    arguments->new_file, &passphrase);
 	if (rc)
 		return rc;
 	r = store_identity_change(spanrec->identity, path, passphrase, NULL);
@@ -248,6 +250,24 @@ change_passphrase(const struct passphrase_arguments *arguments,
 			arguments->none ? "has no passphrase any more"
 					: "is sealed by the new passphrase");
 	return 0;
+}
+
+/* The file of the one that the key has, given for the one that it gets.
+ * @return exit code */
+static int
+check_files(const struct passphrase_arguments *arguments, const char *path)
+{
+	struct store_key_file found;
+
+	if (!arguments->spanrec->passphrase_option || arguments->new_file ||
+	    arguments->none || store_key_file_look(&found, path) ||
+	    found.sealed)
+		return 0;
+	log_error("--passphrase-file is for the passphrase that a key has, and "
+		  "%s has none; for the one that it gets, give "
+		  "--new-passphrase-file F",
+		  path);
+	return EXIT_USAGE;
 }
 
 int
@@ -271,6 +291,8 @@ spanrec_key_passphrase(struct spanrec *spanrec, int argc, char **argv)
 		rc = spanrec_open_home(spanrec);
 	path = spanrec_key_path(spanrec);
 	if (!rc)
+		rc = check_files(&arguments, path);
+	if (!rc)
 		rc = spanrec_open_key(spanrec, true);
 	if (!rc)
 		rc = change_passphrase(&arguments, path);
@@ -289,7 +311,7 @@ spanrec_key(struct spanrec *spanrec, int argc, char **argv)
 	static const struct spanrec_action list[] = {
 		{ "new", "FILE [--passphrase]", "make a key pair",
 		  spanrec_key_new },
-		{ "list", "", "who can open recordings, and how many",
+		{ "list", "[--json]", "who can open recordings, and how many",
 		  spanrec_key_list },
 		{ "rotate", "[FILE]", "put a new key in the place of this one",
 		  spanrec_key_rotate },

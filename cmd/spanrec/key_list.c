@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include <jansson.h>
+
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
 
@@ -18,13 +20,18 @@ struct seen {
 	uint64_t slots;
 };
 
+enum { JSON = 0x200, CSV };
+
 struct list {
 	struct spanrec *spanrec;
+	enum spanrec_format format;
 	struct store_recipient recipients[STORE_RECIPIENTS_MAX];
 	int count;
 	struct seen seen[KEYS_MAX];
 	size_t keys;
 	uint64_t slots, unread, unknown, unknown_ours;
+	struct store_key_file private; /* the private key here */
+	int private_error; /* ... could not be read: negative errno */
 };
 
 static const char doc[] =
@@ -35,19 +42,36 @@ static const char doc[] =
     "whose they are; with a private key at hand that is not sealed, those that "
     "it opens are counted.\n\n"
     "Example:\n"
-    "  spanrec key list\n";
+    "  spanrec key list\n"
+    "  spanrec key list --json\n";
+
+static const struct argp_option options[] = {
+	{ "json", JSON, NULL, 0, "One JSON object a line", 0 },
+	{ "csv", CSV, NULL, 0, "Comma-separated", 0 },
+	{ 0 },
+};
 
 static error_t
 parse(int key, char *value, struct argp_state *state)
 {
+	struct list *list = state->input;
+
 	(void)value;
-	if (key == ARGP_KEY_INIT) {
-		state->child_inputs[0] = state->input;
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = list->spanrec;
 		return 0;
-	}
-	if (key == ARGP_KEY_ARG)
+	case JSON:
+		return spanrec_format_option(state, &list->format,
+					     SPANREC_JSON);
+	case CSV:
+		return spanrec_format_option(state, &list->format, SPANREC_CSV);
+	case ARGP_KEY_ARG:
 		argp_error(state, "'key list' takes no argument");
-	return ARGP_ERR_UNKNOWN;
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
 }
 
 /* NULL: there are too many. */
@@ -121,10 +145,10 @@ static void
 print_private(const struct list *list)
 {
 	const char *path = spanrec_key_path(list->spanrec);
+	const struct store_key_file *found = &list->private;
 	char text[STORE_FINGERPRINT_TEXT];
-	struct store_key_file found;
 	const char *role = "none of these";
-	int r = store_key_file_look(&found, path);
+	int r = list->private_error;
 
 	if (r == -ENOENT) {
 		fprintf(list->spanrec->out, "Private key here: none (%s)\n",
@@ -139,14 +163,15 @@ print_private(const struct list *list)
 		return;
 	}
 	for (int i = 0; i < list->count; i++)
-		if (memcmp(&list->recipients[i].pub, &found.pub,
-			   sizeof(found.pub)) == 0)
+		if (memcmp(&list->recipients[i].pub, &found->pub,
+			   sizeof(found->pub)) == 0)
 			role =
 			    store_recipient_role_name(list->recipients[i].role);
-	store_fingerprint_text(text, &found.pub);
+	store_fingerprint_text(text, &found->pub);
 	fprintf(list->spanrec->out, "Private key here: %s, %s (%s), %s\n", path,
 		text, role,
-		found.sealed ? "sealed by a passphrase" : "without passphrase");
+		found->sealed ? "sealed by a passphrase"
+			      : "without passphrase");
 }
 
 static void
@@ -178,16 +203,130 @@ print(const struct list *list)
 		      out);
 }
 
+/* ---- JSON, CSV ----------------------------------------------------------- */
+
+static const char *const names[] = { "fingerprint", "role",    "since",
+				     "recordings",  "private", "path" };
+
+static const struct spanrec_rows rows = {
+	.names = names,
+	.names_count = sizeof(names) / sizeof(*names),
+};
+
+/* @param fingerprint STORE_FINGERPRINT_BYTES; NULL: it is not known
+ * @return 0, -ENOMEM */
+static int
+add_row(json_t *array, const uint8_t *fingerprint, const char *role,
+	uint64_t recordings)
+{
+	char text[STORE_FINGERPRINT_TEXT] = "";
+	json_t *row;
+
+	if (fingerprint)
+		store_hex(text, fingerprint, STORE_FINGERPRINT_BYTES);
+	row =
+	    json_pack("{ss? ss sn sI sn sn}", "fingerprint",
+		      fingerprint ? text : NULL, "role", role, "since",
+		      "recordings", (json_int_t)recordings, "private", "path");
+	return json_array_append_new(array, row) ? -ENOMEM : 0;
+}
+
+/* The private key that is here, beside the key that it is of.
+ * @return 0, -ENOMEM */
+static int
+set_private(const struct list *list, json_t *row)
+{
+	const int r = list->private_error;
+
+	return json_object_set_new(row, "private",
+				   json_string(r ? "unreadable"
+					       : list->private.sealed
+						   ? "passphrase"
+						   : "plain")) ||
+		       spanrec_json_set(row, "path",
+					spanrec_key_path(list->spanrec))
+		   ? -ENOMEM
+		   : 0;
+}
+
+/* @return 0, -ENOMEM */
+static int
+set_since(json_t *row, const struct store_recipient *recipient)
+{
+	char text[SPANREC_TIME_BYTES];
+
+	if (!recipient || !recipient->since_ns)
+		return 0;
+	spanrec_time_utc(recipient->since_ns, text);
+	return spanrec_json_set(row, "since", text) ? -ENOMEM : 0;
+}
+
+static json_t *
+last_of(const json_t *array)
+{
+	return json_array_get(array, json_array_size(array) - 1);
+}
+
+/* @return 0, -ENOMEM */
+static int
+add_keys(const struct list *list, json_t *array)
+{
+	uint8_t here[STORE_FINGERPRINT_BYTES];
+	bool told = list->private_error == -ENOENT;
+	int r = 0;
+
+	store_fingerprint(here, &list->private.pub);
+	for (size_t i = 0; i < list->keys && r == 0; i++) {
+		const struct seen *seen = &list->seen[i];
+		const struct store_recipient *is = seen->recipient;
+
+		r = add_row(array, seen->fingerprint,
+			    is ? store_recipient_role_name(is->role) : "former",
+			    seen->slots);
+		if (r == 0)
+			r = set_since(last_of(array), is);
+		if (r || list->private_error ||
+		    memcmp(here, seen->fingerprint, sizeof(here)) != 0)
+			continue;
+		told = true;
+		r = set_private(list, last_of(array));
+	}
+	if (r || told)
+		return r;
+	r = add_row(array, list->private_error ? NULL : here, "none", 0);
+	return r ? r : set_private(list, last_of(array));
+}
+
+/* @return exit code */
+static int
+print_rows(const struct list *list)
+{
+	json_t *array = json_array();
+	int r = array ? add_keys(list, array) : -ENOMEM;
+
+	if (r == 0 && list->unknown)
+		r = add_row(array, NULL, "unknown", list->unknown);
+	if (r == 0 && list->unread)
+		r = add_row(array, NULL, "damaged", list->unread);
+	if (r)
+		log_error("not enough memory");
+	r = r ? EXIT_FAILED
+	      : spanrec_rows_print(list->spanrec, &rows, array, list->format);
+	json_decref(array);
+	return r;
+}
+
 int
 spanrec_key_list(struct spanrec *spanrec, int argc, char **argv)
 {
-	static const struct argp argp = { .parser = parse,
+	static const struct argp argp = { .options = options,
+					  .parser = parse,
 					  .doc = doc,
 					  .children = spanrec_global_options };
 	struct list list = { .spanrec = spanrec };
 	int rc, r;
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, spanrec))
+	if (argp_parse(&argp, argc, argv, 0, NULL, &list))
 		return EXIT_USAGE;
 	rc = spanrec_open(spanrec, STORE_READ);
 	if (!rc)
@@ -211,6 +350,10 @@ spanrec_key_list(struct spanrec *spanrec, int argc, char **argv)
 			  spanrec->home.archive_path, strerror(-r));
 		return exit_code(r);
 	}
+	list.private_error =
+	    store_key_file_look(&list.private, spanrec_key_path(spanrec));
+	if (list.format != SPANREC_TABLE)
+		return print_rows(&list);
 	print(&list);
 	return 0;
 }

@@ -24,14 +24,11 @@ int spanrec_key_failed(struct spanrec *spanrec, const char *path, int error);
 int spanrec_passphrase_file(const char *path,
 			    struct store_passphrase *passphrase)
 	__attribute__((warn_unused_result));
-/** From the terminal, without echo. @return exit code */
-int spanrec_passphrase_ask(const char *prompt,
-			   struct store_passphrase *passphrase)
-	__attribute__((warn_unused_result));
-/** A new one. @param file NULL: from the terminal, twice
+/** A new one. @param option the one that names a file for it
+ * @param file NULL: from the terminal, twice
  * @param passphrase store_passphrase_free it; NULL on failure
  * @return exit code */
-int spanrec_passphrase_new(const char *file,
+int spanrec_passphrase_new(const char *option, const char *file,
 			   struct store_passphrase **passphrase)
 	__attribute__((warn_unused_result));
 

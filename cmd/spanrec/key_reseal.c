@@ -94,6 +94,8 @@ spanrec_rekey_change(struct spanrec *spanrec, const struct store_public *remove,
 	step->add.role = role;
 	if (!is_so(spanrec, step))
 		rc = spanrec_rekey_step(spanrec, step);
+	if (!rc)
+		spanrec_ledger_sign(spanrec);
 	free(step);
 	return rc;
 }
@@ -223,26 +225,6 @@ tell_names(const struct walk *walk)
 	free(whose);
 }
 
-/* @return exit code */
-static int
-enter(struct walk *walk, uint64_t sent)
-{
-	struct store_ledger_entry entry = { .action = "key-reseal",
-					    .time_ns = walk->spanrec->now_ns };
-	char fingerprint[STORE_FINGERPRINT_TEXT];
-	struct store_public pub;
-
-	store_identity_public(walk->spanrec->identity, &pub);
-	store_fingerprint_text(fingerprint, &pub);
-	(void)snprintf(entry.detail, sizeof(entry.detail),
-		       "keys of %" PRIu64 " recordings sealed anew by key %s; "
-		       "%" PRIu64 " of %" PRIu64 " are right, %" PRIu64
-		       " it does not open, %" PRIu64 " are damaged",
-		       sent, fingerprint, walk->right, walk->slots,
-		       walk->unopened, walk->unread);
-	return spanrec_ledger_enter(walk->spanrec, &entry);
-}
-
 static void
 tell(const struct walk *walk, uint64_t sent)
 {
@@ -286,8 +268,7 @@ spanrec_reseal_all(struct spanrec *spanrec)
 		rc = walk_once(&walk);
 		sent += walk.sent;
 	} while (!rc && walk.sent);
-	if (!rc)
-		rc = enter(&walk, sent);
+	spanrec_ledger_sign(spanrec);
 	if (!rc)
 		tell(&walk, sent);
 	else

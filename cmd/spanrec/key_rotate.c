@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -124,6 +123,29 @@ static const char rotate_doc[] =
     "  spanrec key rotate --key escrow.key new.key     the other one is lost\n"
     "  spanrec key rotate --key old.key --public-key new.key.pub\n";
 
+/* One that nothing is sealed to is left from a rotation that did not come so
+ * far: as the key of the home it would open nothing. @return exit code */
+static int
+check_left(struct spanrec *spanrec, const char *new)
+{
+	char fingerprint[STORE_FINGERPRINT_TEXT];
+	struct store_key_file found;
+	int r = store_key_file_look(&found, new);
+
+	if (r)
+		return spanrec_key_failed(spanrec, new, r);
+	if (find_recipient(spanrec, &found.pub) >= 0)
+		return 0;
+	store_fingerprint_text(fingerprint, &found.pub);
+	log_error("%s is missing, and %s (key %s) is left from a rotation that "
+		  "ended before anything was sealed to it, so it does not take "
+		  "that name; nothing was changed. Put a copy of %s back, or "
+		  "take another key: spanrec key rotate FILE --key F",
+		  spanrec_key_path(spanrec), new, fingerprint,
+		  spanrec_key_path(spanrec));
+	return EXIT_FAILED;
+}
+
 /* One that a crash kept from its name.
  * @param done set if there was one: nothing else is left to be done */
 static int
@@ -131,9 +153,13 @@ finish_move(struct spanrec *spanrec, const char *new, bool *done)
 {
 	const char *path = spanrec_key_path(spanrec);
 	struct stat st;
+	int rc;
 
 	if (!lstat(path, &st) || errno != ENOENT || lstat(new, &st))
 		return 0;
+	rc = check_left(spanrec, new);
+	if (rc)
+		return rc;
 	if (rename(new, path)) {
 		log_error("%s cannot take the name %s: %s", new, path,
 			  strerror(errno));
@@ -160,7 +186,8 @@ new_key(const struct arguments *arguments, const char *file,
 	if (r == -ENOENT && !arguments->sealed && !arguments->new_file)
 		return spanrec_key_make(file, spanrec->passphrase, pub);
 	if (r == -ENOENT) {
-		rc = spanrec_passphrase_new(arguments->new_file, &passphrase);
+		rc = spanrec_passphrase_new("--new-passphrase-file",
+					    arguments->new_file, &passphrase);
 		if (!rc)
 			rc = spanrec_key_make(file, passphrase, pub);
 		store_passphrase_free(&passphrase);
@@ -172,21 +199,6 @@ new_key(const struct arguments *arguments, const char *file,
 	return 0;
 }
 
-static int
-sync_folder(const char *path)
-{
-	char dir[PATH_MAX];
-	int fd, r;
-
-	snprintf(dir, sizeof(dir), "%s", path);
-	*(strrchr(dir, '/') ? strrchr(dir, '/') + 1 : dir) = '\0';
-	fd = open(*dir ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = fd < 0 || fsync(fd) ? -errno : 0;
-	if (fd >= 0)
-		close(fd);
-	return r;
-}
-
 /* The new key takes the name of the old one. */
 static int
 move_keys(struct spanrec *spanrec, const char *new,
@@ -196,7 +208,7 @@ move_keys(struct spanrec *spanrec, const char *new,
 	char fingerprint[STORE_FINGERPRINT_TEXT], old[PATH_MAX];
 	char pub[PATH_MAX + 16];
 	struct stat st;
-	int n;
+	int n, r;
 
 	store_fingerprint_text(fingerprint, old_pub);
 	n = snprintf(old, sizeof(old), "%s.old-%s", path, fingerprint);
@@ -209,9 +221,11 @@ move_keys(struct spanrec *spanrec, const char *new,
 	    (chown(new, st.st_uid, st.st_gid) == 0 || !(st.st_mode & S_IRWXG)))
 		(void)chmod(new, st.st_mode & 0777);
 	snprintf(pub, sizeof(pub), "%s.pub", new);
-	if (rename(path, old) || rename(new, path) || sync_folder(path)) {
+	r = rename(path, old) || rename(new, path) ? -errno
+						   : home_folder_sync(path);
+	if (r) {
 		log_error("%s cannot take the name %s: %s", new, path,
-			  strerror(errno));
+			  strerror(-r));
 		return EXIT_FAILED;
 	}
 	(void)unlink(pub); /* `recipients` has it */

@@ -69,6 +69,20 @@ ok "a home with a recording"
 cp home/vault.key plain.key
 first=$id
 
+# row ROLE: its object in JSON, without fingerprint and path
+row() {
+	$s key list --json >keys && python3 -c '
+import json, sys
+for line in open("keys"):
+    row = json.loads(line)
+    if row["role"] == sys.argv[1]:
+        print(len(row["fingerprint"] or ""), row["since"] is not None,
+              row["recordings"], row["private"],
+              (row["path"] or "").rpartition("/")[2])' "$1"
+}
+[ "$(row archive)" = "16 False 1 plain vault.key" ] && [ "$(wc -l <keys)" = 1 ]
+ok "the same in JSON"
+
 echo "correct horse" >pass
 echo "wrong" >wrong
 it 0 "Warning: only one key" $s key list && grep -q "without passphrase" out &&
@@ -77,6 +91,8 @@ ok "key list says how many, and that it is the only key"
 
 # ---- passphrase ----------------------------------------------------------
 
+it 2 "give --new-passphrase-file" $s key passphrase --passphrase-file pass
+ok "the file of a new one is not that of the one there is"
 it 0 "sealed by the new" $s key passphrase --new-passphrase-file pass &&
 	grep -q '^spanrec-private-sealed-1 ' home/vault.key &&
 	[ ! -e home/vault.key.part ] &&
@@ -89,6 +105,9 @@ it 4 "no terminal to ask" $s export "$first" --out no.wav --purpose quality &&
 	! grep -q damaged out && it 0 "denied" $s audit list &&
 	plays "$first" --passphrase-file pass
 ok "a wrong passphrase is told as such, and entered; the right one opens"
+it 4 "give --new-passphrase-file F" $s key passphrase --passphrase-file pass &&
+	it 4 "give --passphrase-file F" $s key new no.key --passphrase
+ok "without a terminal: which option names the file"
 plays "$first" --passphrase-file /dev/fd/3 3<pass
 ok "a passphrase from a descriptor"
 it 0 . $s show "$first" && it 0 . $s verify &&
@@ -186,6 +205,10 @@ it 0 "1 sealed anew" $s key escrow --public-key escrow.key.pub --existing &&
 	plays "$first" --key escrow.key &&
 	it 0 "key-escrow" $s audit list
 ok "... but with --existing; and the ledger says who used it"
+[ "$(row archive)" = "16 False 2 passphrase vault.key" ] &&
+	[ "$(row escrow)" = "16 True 2 None " ] &&
+	it 0 "^[0-9a-f]*,escrow,20[^,]*Z,2,," $s key list --csv
+ok "both in JSON and CSV"
 
 # ---- rotation --------------------------------------------------------------
 
@@ -219,6 +242,15 @@ mv home/vault.key home/vault.key.new
 it 0 "An earlier rotation" $s key rotate &&
 	[ "$(fingerprint archive)" = "$next" ] && plays "$first"
 ok "... and with the name of it"
+mv home/vault.key away.key
+it 0 . $s key new home/vault.key.new && cp home/vault.key.new stale.key &&
+	it 1 "ended before anything was sealed to it" $s key rotate &&
+	cmp -s stale.key home/vault.key.new && [ ! -e home/vault.key ]
+ok "a key that nothing is sealed to does not take the name"
+echo "no key" >home/vault.key.new
+it 5 "not a private key" $s key rotate && [ ! -e home/vault.key ]
+ok "... nor does what is none"
+rm home/vault.key.new* stale.key && mv away.key home/vault.key
 for pause in 0.02 0.1 0.3 0.5; do
 	"$BIN/spanrec" key rotate >>log 2>&1 &
 	sleep $pause
@@ -237,6 +269,8 @@ rm home/vault.key.old-*
 it 4 "If all copies of it are lost" $s export "$first" --out no.wav \
 	--purpose quality && grep -q "archive key $wanted and escrow key" out && it 0 "Private key here: none" $s key list
 ok "a lost key: which one it takes is said"
+[ "$(row archive)" = "16 True 3 None " ]
+ok "... and that it is not here"
 it 0 "sealed anew" $s key rotate home/vault.key --key escrow.key \
 	--new-passphrase-file pass && cheap && plays "$first" && plays "$second"
 ok "the escrow key puts a new one in its place"

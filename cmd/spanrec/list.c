@@ -298,23 +298,38 @@ read_criteria(const struct arguments *a, struct criteria *criteria)
 struct listing {
 	const struct arguments *arguments;
 	struct spanrec_output *output;
-	uint64_t shown, silent, purged, forbidden;
+	uint64_t shown, silent, purged, forbidden, unfinished, untold;
 	struct spanrec_asked asked;
 };
+
+/* Is any of it in an encoding that no SDP named? */
+static bool
+is_untold(const struct store_segment *segment)
+{
+	bool untold = false;
+
+	for (uint32_t i = 0; i < segment->streams_count; i++)
+		untold = untold ||
+			 spanrec_encoding_untold(segment->streams[i].codec);
+	return untold && spanrec_segment_audible(segment);
+}
 
 static int
 show_segment(void *ctx, const struct store_segment *segment)
 {
 	struct listing *listing = ctx;
+	bool unfinished;
 
 	if (!spanrec_may_area(listing->arguments->spanrec, &listing->asked,
 			      segment->area)) {
 		listing->forbidden++;
 		return 0;
 	}
+	unfinished = spanrec_unfinished(listing->arguments->spanrec, segment);
+	listing->unfinished += unfinished;
 	if (listing->arguments->format == SPANREC_TABLE &&
 	    !listing->arguments->all) {
-		if (segment->state == STORE_STATE_PURGED) {
+		if (segment->state == STORE_STATE_PURGED && !unfinished) {
 			listing->purged++;
 			return 0;
 		}
@@ -324,6 +339,7 @@ show_segment(void *ctx, const struct store_segment *segment)
 		}
 	}
 	listing->shown++;
+	listing->untold += is_untold(segment);
 	return spanrec_output_segment(listing->output, segment);
 }
 
@@ -354,6 +370,18 @@ print_footer(const struct listing *listing)
 	if (listing->purged)
 		fprintf(to, "%" PRIu64 " deleted segment%s not shown (--all)\n",
 			listing->purged, plural);
+	if (listing->untold)
+		fprintf(to,
+			"%" PRIu64 " %s in an encoding that no SDP named: "
+			"'spanrec show ID' says what to do\n",
+			listing->untold, listing->untold == 1 ? "is" : "are");
+	plural = listing->unfinished == 1 ? "" : "s";
+	if (listing->unfinished)
+		fprintf(to,
+			"%" PRIu64
+			" deletion%s not finished: 'spanrec show ID' "
+			"says why, 'spanrec purge' goes on\n",
+			listing->unfinished, plural);
 }
 
 /* What leaves no row but a number. */

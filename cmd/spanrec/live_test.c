@@ -45,6 +45,11 @@ static const char status_now[] = STATUS_HEAD(
 				"\"due\":{\"next\":\"2019-04-01T10:15:00.000Z\","
 				"\"next_id\":\"20190101T101503Z-k7q2mx4p-1\",\"overdue\":3,"
 				"\"swept\":\"2019-03-30T16:14:32.000Z\",\"sweep_failed\":0},"
+				"\"backups\":[{\"path\":\"/media/backup\",\"named\":true,"
+				"\"made\":\"2019-03-30T02:00:03.000Z\",\"waiting\":0,\"error\":null},"
+				"{\"path\":\"/media/offsite\",\"named\":true,"
+				"\"made\":\"2019-03-23T02:00:03.000Z\",\"waiting\":12,"
+				"\"error\":\"no backup is there\"}],"
 				"\"warnings\":[\"span1 is gone: the interface was removed, and nothing "
 				"that its mirror port sends is recorded\"]}}\n";
 
@@ -79,6 +84,8 @@ static const char screen[] =
     "DISK       812.4 GiB of 1.8 TiB free (44 %)\n"
     "DELETION   next 2019-04-01 11:15:00 BST (20190101T101503Z-k7q2mx4p-1),\n"
     "           3 overdue, last sweep 31 s ago\n"
+    "BACKUP     2019-03-30 02:00:03 in /media/backup\n"
+    "           2019-03-23 02:00:03 in /media/offsite, 12 deletions wait\n"
     "PROCESS    4711 as spanrec, spanrecd 0.1, 61.0 MiB, 6 threads, 1,203 "
     "files\n"
     "ARCHIVE    /srv/calls/archive, policy 4f2a9c1b7d03\n"
@@ -309,9 +316,14 @@ test_status_without(void **state)
 	assert_has(output, "Archive    ");
 	assert_has(output, "/home/archive\nDisk       ");
 	assert_has(output, " free\n");
+	/* no recorder ever purged: that is none's fault */
+	assert_has(output, "\nPurge      by hand, or from cron: spanrec purge\n"
+			   "Backup     none was made\n");
 	free(output);
 	output = run(f, NOW, EXIT_NOT_FOUND, "status --json");
-	assert_string_equal(output, "");
+	assert_has(output, "{\"running\":false,\"archive\":\"");
+	assert_has(output, "\"purge\":{\"swept\":null,\"well\":null}");
+	assert_has(output, "\"backups\":[],\"warnings\":[]}\n");
 	free(output);
 }
 

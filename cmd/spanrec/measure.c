@@ -157,6 +157,7 @@ static int
 explain_silence(const struct spanrec *spanrec,
 		const struct store_segment *segment)
 {
+	const char *unfinished = spanrec_unfinished(spanrec, segment);
 	char when[SPANREC_TIME_BYTES];
 
 	switch (segment->state) {
@@ -167,9 +168,16 @@ explain_silence(const struct spanrec *spanrec,
 		return EXIT_FAILED;
 	case STORE_STATE_PURGED:
 		spanrec_time_zoned(spanrec->zone, segment->purged_ns, when);
-		log_error("%s was deleted on %s, as the policy wants; it "
-			  "cannot be heard any more",
-			  segment->id, when);
+		if (unfinished)
+			log_error("%s is to be deleted since %s, and cannot be "
+				  "heard any more; but its deletion is not "
+				  "finished: %s. 'spanrec purge' goes on with "
+				  "it when the disk can be written",
+				  segment->id, when, unfinished);
+		else
+			log_error("%s was deleted on %s, as the policy wants; "
+				  "it cannot be heard any more",
+				  segment->id, when);
 		return EXIT_NOT_FOUND;
 	default:
 		log_error("%s has no audio ('spanrec why %s' says why)",
@@ -219,10 +227,9 @@ check_times(const struct spanrec_audio *audio)
 static const char *
 nobody_told(const struct spanrec_audio *audio)
 {
-	return strncmp(audio->encoding, "unknown-", 8) == 0 ||
+	return spanrec_encoding_untold(audio->encoding) ||
 		       strncmp(audio->encoding, "payload type", 12) == 0
-		   ? "; if it came from a capture, reading that again with "
-		     "--payload-type says what it is (spanrecd(8))"
+		   ? "; " SPANREC_ENCODING_ADVICE
 		   : "";
 }
 

@@ -7,7 +7,6 @@
 #include "cmd/spanrec/fixture_priv.h"
 #include "cmd/spanrec/audio.h"
 
-#include <dirent.h>
 #include <errno.h>
 
 #include <sndfile.h>
@@ -338,20 +337,6 @@ test_not_told(void **state)
 
 /* ---- what is not genuine ------------------------------------------------- */
 
-/* Names in a folder. */
-static unsigned
-count_files(const char *folder)
-{
-	DIR *dir = opendir(folder);
-	unsigned n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
-
 /* Wherever a byte was changed: no copy, under whatever name, and nobody is said
  * to have one. */
 static void
@@ -367,7 +352,7 @@ test_damaged(void **state)
 		 f->home, f->call[1]);
 	bytes = testing_read_file(path, &n);
 	assert_int_equal(chmod(path, 0600), 0);
-	before = count_files(f->folder);
+	before = testing_folder_count(f->folder);
 	for (i = 0; i < 20; i++) {
 		bytes[n * i / 20 + 30] ^= 1;
 		testing_write_file(path, bytes, n);
@@ -375,14 +360,14 @@ test_damaged(void **state)
 		free(run(f, NOW, EXIT_DAMAGED,
 			 "export %s --out %s/a.%s --purpose abuse", f->call[1],
 			 f->folder, i & 1 ? "wav" : "pcap"));
-		assert_int_equal(count_files(f->folder), before);
+		assert_int_equal(testing_folder_count(f->folder), before);
 	}
 	/* the last chunk is missing */
 	testing_write_file(path, bytes, n - 1);
 	free(run(f, NOW, EXIT_DAMAGED,
 		 "export %s --out %s/a.wav --purpose abuse", f->call[1],
 		 f->folder));
-	assert_int_equal(count_files(f->folder), before);
+	assert_int_equal(testing_folder_count(f->folder), before);
 	testing_write_file(path, bytes, n);
 	free(bytes);
 	output = run(f, NOW, EXIT_DONE, "show %s", f->call[1]);

@@ -64,6 +64,12 @@ spanrec_segment_state(const struct store_segment *segment)
 	return store_state_name(segment->state);
 }
 
+bool
+spanrec_encoding_untold(const char *encoding)
+{
+	return strncmp(encoding, "unknown-", 8) == 0;
+}
+
 static bool
 stream_precedes(const struct store_stream *a, const struct store_stream *b)
 {
@@ -98,17 +104,6 @@ json_text(const char *text)
 	char clean[SPANREC_TEXT_BYTES];
 
 	return json_string(spanrec_text_clean(text, clean, sizeof(clean)));
-}
-
-static json_t *
-json_time(int64_t time_ns)
-{
-	char text[SPANREC_TIME_BYTES];
-
-	if (!time_ns)
-		return json_null();
-	spanrec_time_utc(time_ns, text);
-	return json_string(text);
 }
 
 static json_t *
@@ -211,6 +206,7 @@ json_t *
 spanrec_segment_json(const struct spanrec *spanrec,
 		     const struct store_segment *segment)
 {
+	const char *unfinished = spanrec_unfinished(spanrec, segment);
 	json_t *object = json_object();
 	struct spanrec_until until;
 	int rc = 0;
@@ -256,6 +252,7 @@ spanrec_segment_json(const struct spanrec *spanrec,
 	SET("deleted", json_time(segment->purged_ns));
 	SET("note_until", json_time(until.note_ns));
 	SET("gave_way", json_boolean(segment->gave_way));
+	SET("unfinished", unfinished ? json_string(unfinished) : json_null());
 #undef SET
 	if (rc) {
 		json_decref(object);
@@ -285,7 +282,8 @@ static const char csv_header[] =
     "id,call,segment,kind,from,to,local,remote,direction,area,start,end,"
     "duration_s,decision,reason,rule,state,floor,ceiling,due,packets,lost,late,"
     "duplicate,gaps,mos,bytes,sip_call_ids,began,ended,from_sent,to_sent,"
-    "from_name,to_name,others,flags,dead_air_s,deleted,note_until,gave_way\r\n";
+    "from_name,to_name,others,flags,dead_air_s,deleted,note_until,gave_way,"
+    "unfinished\r\n";
 
 /* One row from the JSON object, so that both always say the same. */
 static void
@@ -409,7 +407,10 @@ table_row(struct spanrec_output *output, const struct store_segment *segment)
 	    table_text(line, WAY, store_route_name(segment->direction)) ||
 	    table_text(line, FROM, segment->from) ||
 	    table_text(line, TO, segment->to) ||
-	    table_text(line, STATE, spanrec_segment_state(segment)) ||
+	    table_text(line, STATE,
+		       spanrec_unfinished(output->spanrec, segment)
+			   ? "not deleted"
+			   : spanrec_segment_state(segment)) ||
 	    table_text(line, ID, segment->id))
 		return -ENOMEM;
 	return 0;

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -228,20 +227,16 @@ replacement_write(struct replacement *r, const char *path,
 static int
 replacement_finish(struct replacement *r)
 {
-	char dir[PATH_MAX];
-	int fd;
+	int error;
 
 	if (rename(r->part, r->path))
 		return file_failed(r->path, errno);
 	r->part[0] = '\0';
-	memcpy(dir, r->path, sizeof(dir));
-	fd = open(dirname(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd))
+	error = home_folder_sync(r->path);
+	if (error)
 		log_warning("%s is written, but may not survive a power cut: "
 			    "%s",
-			    r->path, strerror(errno));
-	if (fd >= 0)
-		close(fd);
+			    r->path, strerror(-error));
 	return 0;
 }
 

@@ -304,6 +304,30 @@ test_unfinished(void **state)
 	output = RUN(95, EXIT_DONE, "report retention --list --json");
 	assert_has(output, "\"finding\":\"deletion not finished\"");
 	free(output);
+	/* and nobody takes it for gone */
+	output = RUN(95, EXIT_DONE, "list");
+	assert_has(output, "not deleted");
+	assert_has(output, id);
+	assert_has(output, "1 deletion not finished: 'spanrec show ID' says");
+	free(output);
+	output = RUN(95, EXIT_DONE, "list --json");
+	assert_has(output, "\"unfinished\":\"its key could not be destroyed\"");
+	assert_has(output, "\"unfinished\":null");
+	free(output);
+	output = RUN(95, EXIT_DONE, "show %s", id);
+	assert_has(output, "deletion not finished: its key could not be "
+			   "destroyed; 'spanrec purge'");
+	free(output);
+	output = RUN(95, EXIT_DONE, "why %s", id);
+	unwrap(output);
+	assert_has(output, "and is not finished: its key could not be "
+			   "destroyed. 'spanrec purge' goes on");
+	assert_has_not(output, "It was deleted on");
+	free(output);
+	free(RUN(95, EXIT_DONE, "purge"));
+	output = RUN(95, EXIT_DONE, "list --json");
+	assert_has_not(output, "could not be destroyed");
+	free(output);
 }
 
 static void

@@ -677,6 +677,31 @@ print_deletion(struct picture *picture)
 	list_end(picture, "");
 }
 
+/* One line for each: when, where, what waits. */
+static void
+print_backups(const struct picture *picture)
+{
+	const json_t *rows = json_object_get(picture->status, "backups");
+	char text[SPANREC_BACKUP_TEXT_BYTES];
+
+	if (!rows)
+		return;
+	print_label(picture, "BACKUP");
+	if (!json_array_size(rows))
+		fputs("none was made\n", picture->to);
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+		bool ill =
+		    spanrec_backup_text(picture->screen->zone, row, text);
+
+		fprintf(picture->to, "%*s", i ? 11 : 0, "");
+		paint(picture, ill ? RED : NULL);
+		fputs(text, picture->to);
+		paint_end(picture, ill ? RED : NULL);
+		fputc('\n', picture->to);
+	}
+}
+
 /* ---- who does it ------------------------------------------------------- */
 
 static void
@@ -963,6 +988,7 @@ spanrec_screen_print(FILE *to, const struct spanrec_screen *screen,
 	print_loss(&picture);
 	print_disk(&picture);
 	print_deletion(&picture);
+	print_backups(&picture);
 	print_process(&picture);
 	print_places(&picture);
 	print_unrecordable(&picture);

@@ -330,6 +330,7 @@ static void
 show_decision(const struct spanrec *spanrec, const struct store_segment *s)
 {
 	char text[2 * SPANREC_TEXT_BYTES], hash[2 * STORE_HASH_BYTES + 1];
+	const char *unfinished = spanrec_unfinished(spanrec, s);
 
 	snprintf(text, sizeof(text), "%s (rule %s, reason %s)",
 		 store_decision_name(s->decision), s->rule, s->reason);
@@ -347,6 +348,13 @@ show_decision(const struct spanrec *spanrec, const struct store_segment *s)
 			     : "%s, %" PRIu64 " bytes",
 			 spanrec_segment_state(s), s->bytes);
 	line(spanrec, "State", text);
+	if (unfinished) {
+		snprintf(text, sizeof(text),
+			 "deletion not finished: %s; 'spanrec purge' goes on "
+			 "with it when the disk can be written",
+			 unfinished);
+		line(spanrec, "Warning", text);
+	}
 	if (s->scrubs) {
 		store_hex(hash, s->replaced, STORE_HASH_BYTES);
 		snprintf(text, sizeof(text),
@@ -500,6 +508,27 @@ show_streams(const struct spanrec *spanrec, const struct store_segment *segment)
 	return rc ? -ENOMEM : 0;
 }
 
+/* What no SDP named cannot be heard, and whoever knows what it is can help. */
+static void
+show_untold(const struct spanrec *spanrec, const struct store_segment *segment)
+{
+	for (uint32_t i = 0; i < segment->streams_count; i++) {
+		const struct store_stream *s = &segment->streams[i];
+		char codec[SPANREC_TEXT_BYTES], text[512];
+
+		if (!spanrec_encoding_untold(s->codec))
+			continue;
+		snprintf(text, sizeof(text),
+			 "No SDP said what '%.40s' is, so it cannot be decoded "
+			 "here: it is stored as received; export --format pcap "
+			 "gives the packets; " SPANREC_ENCODING_ADVICE ".",
+			 spanrec_text_clean(s->codec, codec, sizeof(codec)));
+		fputc('\n', spanrec->out);
+		spanrec_text_wrap(spanrec->out, text, 2);
+		return;
+	}
+}
+
 /* What was seen and left out, and why. Of what is stored the gaps say more, to
  * who has the key. */
 static void
@@ -596,6 +625,8 @@ show_table(const struct spanrec *spanrec, const struct store_segment *segment,
 		log_error("not enough memory");
 		return EXIT_FAILED;
 	}
+	if (spanrec_segment_audible(segment))
+		show_untold(spanrec, segment);
 	show_dropped(spanrec, segment);
 	if (spanrec_quality_show(spanrec->out, segment) < 0) {
 		log_error("not enough memory");

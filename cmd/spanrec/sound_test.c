@@ -2,7 +2,6 @@
 /* What is heard of the known calls, and what is not: play and export. */
 #include "cmd/spanrec/fixture_priv.h"
 
-#include <dirent.h>
 #include <math.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -183,21 +182,6 @@ test_export_refused(void **state)
 	free(listing);
 }
 
-/* Names in a folder. */
-static unsigned
-count_files(const char *folder)
-{
-	DIR *dir = opendir(folder);
-	const struct dirent *entry;
-	unsigned n = 0;
-
-	assert_non_null(dir);
-	while ((entry = readdir(dir)))
-		n += entry->d_name[0] != '.' || entry->d_name[1] == 's';
-	closedir(dir);
-	return n;
-}
-
 /* What stops in the middle leaves no copy, under whatever name. */
 static void
 test_export_stopped(void **state)
@@ -218,7 +202,7 @@ test_export_stopped(void **state)
 	raise(SIGTERM);
 	free(run_bytes(f, NOW, EXIT_FAILED, &n, line));
 	sigprocmask(SIG_SETMASK, &mask, NULL);
-	assert_int_equal(count_files(f->folder), 1);
+	assert_int_equal(testing_folder_count(f->folder), 1);
 
 	/* the file cannot get as long as it must */
 	signal(SIGXFSZ, SIG_IGN);
@@ -228,10 +212,10 @@ test_export_stopped(void **state)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 	free(run_bytes(f, NOW, EXIT_FAILED, &n, line));
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-	assert_int_equal(count_files(f->folder), 1);
+	assert_int_equal(testing_folder_count(f->folder), 1);
 
 	free(run_bytes(f, NOW, EXIT_DONE, &n, line));
-	assert_int_equal(count_files(f->folder), 2);
+	assert_int_equal(testing_folder_count(f->folder), 2);
 }
 
 static uint32_t

@@ -7,6 +7,8 @@
  *   open.c      home, policy and archive, with words for what fails
  *   vault.c     the private key and its passphrase, likewise
  *   ask.c       the recorder that runs beside us: asking it
+ *   unfinished.c  deletions that an error stopped
+ *   backups.c   what is known of a backup, on a line
  *   screen.c    the state of a recorder on one screen
  *   select.c    an id or the beginning of one -> the segments of one call
  *   time.c      times as people type them, and as they read them
@@ -299,6 +301,23 @@ uint64_t spanrec_json_count(const struct json_t *object, const char *name);
 int spanrec_json_print_ascii(FILE *to, const struct json_t *value)
 	__attribute__((warn_unused_result));
 
+/* ---- unfinished.c ------------------------------------------------------- */
+
+/** Why the deletion of what is "purged" is not finished: key or file are still
+ * there. @return words that follow a colon; NULL: it is, or it is not purged */
+const char *spanrec_unfinished(const struct spanrec *spanrec,
+			       const struct store_segment *segment);
+
+/* ---- backups.c --------------------------------------------------------- */
+
+#define SPANREC_BACKUP_TEXT_BYTES 160
+
+/** "2019-03-28 14:15:03 in /media/backup, 3 deletions wait", of an object of
+ * backups_json. @return true: somebody should see to it */
+bool spanrec_backup_text(const struct policy_zone *zone,
+			 const struct json_t *row,
+			 char text[SPANREC_BACKUP_TEXT_BYTES]);
+
 /* ---- screen.c ---------------------------------------------------------- */
 
 #define SPANREC_SCREEN_COLUMNS 80
@@ -558,6 +577,13 @@ void spanrec_streams_sort(const struct store_segment *segment,
 
 /** Is there a file with sound in it? */
 bool spanrec_segment_audible(const struct store_segment *segment);
+
+/** Has nobody told what it is? "unknown-96" of a payload type that is in no SDP */
+bool spanrec_encoding_untold(const char *encoding);
+/** What to do then. */
+#define SPANREC_ENCODING_ADVICE \
+	"if it came from a capture, reading that with --again and " \
+	"--payload-type says what it is (spanrecd(8))"
 
 /** In one word: "stored", "drop", "no audio", ... */
 const char *spanrec_segment_state(const struct store_segment *segment);

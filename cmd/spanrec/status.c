@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +23,11 @@
 
 #include <jansson.h>
 
+#include "cmd/common/backups.h"
 #include "cmd/common/control.h"
 #include "cmd/common/counters.h"
 #include "cmd/common/exit.h"
+#include "cmd/common/json.h"
 #include "cmd/common/log.h"
 #include "cmd/common/request.h"
 
@@ -169,78 +172,229 @@ pause_ms(int ms)
 
 /* ---- without a recorder ------------------------------------------------ */
 
+/* What can be seen all the same: as a recorder would tell it, as far as that
+ * goes. */
+struct without {
+	struct spanrec *spanrec;
+	json_t *status, *warnings;
+};
+
+static void warn(struct without *w, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void
+warn(struct without *w, const char *format, ...)
+{
+	char text[SPANREC_TEXT_BYTES];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	(void)json_array_append_new(w->warnings, json_clean(text));
+}
+
 /* What somebody has to see to. */
 static void
-print_watch(const struct spanrec *spanrec, struct store_archive *archive)
+add_watch(struct without *w, struct store_archive *archive)
 {
+	const struct spanrec *spanrec = w->spanrec;
 	char words[REQUEST_WORDS_BYTES];
 	struct request_watch watch;
 
 	if (request_watch(archive, spanrec->zone, spanrec->now_ns, &watch))
 		return;
 	for (unsigned i = 0; request_watch_words(&watch, i, words); i++)
-		fprintf(spanrec->out, "Warning    %s\n", words);
+		warn(w, "%s", words);
 }
 
-/* What the archive remembers of the purge, for those who may read it. */
+/* How the last purge went. */
 static void
-print_archive(const struct spanrec *spanrec)
+add_pulse(struct without *w, const struct store_pulse *pulse)
 {
-	const char *path = spanrec->home.archive_path;
+	const int64_t quiet_ns = w->spanrec->now_ns - pulse->well_ns;
+	char span[32];
+
+	(void)json_object_set_new(w->status, "purge",
+				  json_pack("{s:o,s:o}", "swept",
+					    json_time(pulse->swept_ns), "well",
+					    json_time(pulse->well_ns)));
+	if (pulse->well_ns && quiet_ns > GUARD_STALE_NS)
+		warn(w,
+		     "no purge has ended well for %s: what is due may not be "
+		     "gone",
+		     guard_span_text(quiet_ns, span, sizeof(span)));
+	if (pulse->overdue)
+		warn(w, "%" PRIu64 " recording%s past %s time and not deleted",
+		     pulse->overdue, pulse->overdue == 1 ? " was" : "s were",
+		     pulse->overdue == 1 ? "its" : "their");
+	if (pulse->failed)
+		warn(w, "not all that was due could be purged");
+	if (pulse->verdict)
+		warn(w, "%s", guard_text((enum guard_verdict)pulse->verdict));
+}
+
+static void
+add_backups(struct without *w, const struct store_archive *archive)
+{
+	struct backups *backups = calloc(1, sizeof(*backups));
+
+	if (!backups)
+		return;
+	backups_look(backups, archive, &w->spanrec->home);
+	backups_json(backups, w->status, w->warnings);
+	free(backups);
+}
+
+/* What the archive remembers, for those who may read it. */
+static void
+add_archive(struct without *w)
+{
+	const char *path = w->spanrec->home.archive_path;
 	struct store_archive *archive;
-	char when[SPANREC_TIME_BYTES];
 	struct store_pulse pulse;
-	int64_t quiet_ns;
 	int rc = store_archive_open(&archive, path, STORE_READ, NULL, NULL);
 
 	if (rc)
 		return;
-	print_watch(spanrec, archive);
+	add_watch(w, archive);
 	rc = store_pulse_get(archive, &pulse);
+	if (!rc || rc == -ENOENT)
+		add_pulse(w, &pulse);
+	add_backups(w, archive);
 	store_archive_close(&archive);
-	if (rc && rc != -ENOENT)
-		return;
-	if (!pulse.well_ns) {
-		fputs("Purge      none has ended well yet\n", spanrec->out);
-	} else {
-		spanrec_time_local(spanrec->zone, pulse.well_ns, when);
-		fprintf(spanrec->out, "Purge      last ended well %s\n", when);
-	}
-	quiet_ns = spanrec->now_ns - pulse.well_ns;
-	if (pulse.well_ns && quiet_ns > GUARD_STALE_NS)
-		fprintf(spanrec->out,
-			"Warning    no purge has ended well for %s: what is "
-			"due may not be gone\n",
-			guard_span_text(quiet_ns, when, sizeof(when)));
-	if (pulse.overdue)
-		fprintf(spanrec->out,
-			"Warning    %" PRIu64
-			" recording%s past %s time and not deleted\n",
-			pulse.overdue, pulse.overdue == 1 ? " was" : "s were",
-			pulse.overdue == 1 ? "its" : "their");
-	if (pulse.failed)
-		fputs("Warning    not all that was due could be purged\n",
-		      spanrec->out);
-	if (pulse.verdict)
-		fprintf(spanrec->out, "Warning    %s\n",
-			guard_text((enum guard_verdict)pulse.verdict));
 }
 
-/* What can be seen all the same. */
-static void
-print_without(const struct spanrec *spanrec)
+/* @return false: no memory */
+static bool
+without_init(struct without *w, struct spanrec *spanrec)
 {
 	const char *path = spanrec->home.archive_path;
-	char total[COUNTER_BYTES_TEXT_BYTES], left[COUNTER_BYTES_TEXT_BYTES];
 	struct statvfs disk;
 
-	fprintf(spanrec->out, "Archive    %s\n", path);
-	if (statvfs(path, &disk) < 0)
+	*w = (struct without){ .spanrec = spanrec,
+			       .status = json_object(),
+			       .warnings = json_array() };
+	if (!w->status || !w->warnings)
+		return false;
+	(void)json_object_set_new(w->status, "running", json_false());
+	(void)json_object_set_new(w->status, "archive", json_clean(path));
+	if (!statvfs(path, &disk))
+		(void)json_object_set_new(
+		    w->status, "disk",
+		    json_pack(
+			"{s:o,s:o}", "total_bytes",
+			json_number((uint64_t)disk.f_blocks * disk.f_frsize),
+			"free_bytes",
+			json_number((uint64_t)disk.f_bavail * disk.f_frsize)));
+	add_archive(w);
+	(void)json_object_set(w->status, "warnings", w->warnings);
+	return true;
+}
+
+static void
+without_fini(struct without *w)
+{
+	json_decref(w->status);
+	json_decref(w->warnings);
+}
+
+/* ---- ... for people ---- */
+
+/* A recorder that runs purges each minute: where nothing ever did, none ran. */
+static bool
+only_reads(const struct without *w)
+{
+	const json_t *purge = json_object_get(w->status, "purge");
+
+	return purge && !*spanrec_json_text(purge, "swept");
+}
+
+static void
+print_purge(const struct without *w)
+{
+	const json_t *purge = json_object_get(w->status, "purge");
+	const char *well = spanrec_json_text(purge, "well");
+	FILE *to = w->spanrec->out;
+	char when[SPANREC_TIME_BYTES];
+	int64_t well_ns;
+
+	if (!purge)
 		return;
-	counter_bytes_text((uint64_t)disk.f_blocks * disk.f_frsize, total);
-	counter_bytes_text((uint64_t)disk.f_bavail * disk.f_frsize, left);
-	fprintf(spanrec->out, "Disk       %s of %s free\n", left, total);
-	print_archive(spanrec);
+	if (!spanrec_time_utc_parse(well, &well_ns)) {
+		spanrec_time_local(w->spanrec->zone, well_ns, when);
+		fprintf(to, "Purge      last ended well %s\n", when);
+	} else if (only_reads(w)) {
+		fputs("Purge      by hand, or from cron: spanrec purge\n", to);
+	} else {
+		fputs("Purge      none has ended well yet\n", to);
+	}
+}
+
+static void
+print_backups(const struct without *w)
+{
+	const json_t *rows = json_object_get(w->status, "backups");
+	char text[SPANREC_BACKUP_TEXT_BYTES];
+
+	if (rows && !json_array_size(rows))
+		fputs("Backup     none was made\n", w->spanrec->out);
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		(void)spanrec_backup_text(w->spanrec->zone,
+					  json_array_get(rows, i), text);
+		fprintf(w->spanrec->out, "%-11s%s\n", i ? "" : "Backup", text);
+	}
+}
+
+static void
+print_without(struct spanrec *spanrec)
+{
+	char total[COUNTER_BYTES_TEXT_BYTES], left[COUNTER_BYTES_TEXT_BYTES];
+	struct without w;
+	const json_t *disk, *words;
+	size_t i;
+
+	if (without_init(&w, spanrec)) {
+		fprintf(spanrec->out, "Archive    %s\n",
+			spanrec->home.archive_path);
+		disk = json_object_get(w.status, "disk");
+		counter_bytes_text(spanrec_json_count(disk, "total_bytes"),
+				   total);
+		counter_bytes_text(spanrec_json_count(disk, "free_bytes"),
+				   left);
+		if (disk)
+			fprintf(spanrec->out, "Disk       %s of %s free\n",
+				left, total);
+		print_purge(&w);
+		print_backups(&w);
+		json_array_foreach(w.warnings, i, words) fprintf(
+		    spanrec->out, "Warning    %s\n", json_string_value(words));
+	}
+	without_fini(&w);
+}
+
+/* No recorder runs: where none ever did, that is no fault.
+ * @return exit code */
+static int
+status_without(struct asking *asking, bool json)
+{
+	struct spanrec *spanrec = asking->spanrec;
+	struct without w;
+	bool right = without_init(&w, spanrec);
+
+	if (right && only_reads(&w))
+		log_info("no recorder is running on %s, and none has so far: "
+			 "its calls come from captures (spanrecd --read)",
+			 *spanrec->home.dir ? spanrec->home.dir
+					    : spanrec->home.settings_path);
+	else
+		control_client_complain(&asking->client);
+	if (right && json)
+		(void)!spanrec_json_print_ascii(spanrec->out, w.status);
+	without_fini(&w);
+	if (!json)
+		print_without(spanrec);
+	return EXIT_NOT_FOUND;
 }
 
 /* ---- once -------------------------------------------------------------- */
@@ -268,12 +422,12 @@ status_once(struct asking *asking, bool json)
 		pause_ms(spanrec->sample_ms ? spanrec->sample_ms : SAMPLE_MS);
 		rc = ask(asking);
 	}
-	if (rc) {
+	if (rc == EXIT_NOT_FOUND)
+		return status_without(asking, json);
+	if (rc)
 		control_client_complain(&asking->client);
-		if (rc == EXIT_NOT_FOUND && !json)
-			print_without(spanrec);
+	if (rc)
 		return rc;
-	}
 	if (json)
 		return spanrec_json_print_ascii(spanrec->out, asking->now);
 	print_screen(asking);

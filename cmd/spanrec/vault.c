@@ -121,29 +121,39 @@ read_hidden(int fd, const char *prompt, struct store_passphrase *passphrase)
 }
 
 static int
-no_terminal(void)
+no_terminal(const char *option)
 {
-	log_error("a passphrase is needed, and there is no terminal to ask "
-		  "for it: give --passphrase-file F, or set 'passphrase_file' "
-		  "in spanrec.yaml");
+	if (option)
+		log_error("a new passphrase is needed, and there is no "
+			  "terminal to ask for it: give %s F",
+			  option);
+	else
+		log_error("a passphrase is needed, and there is no terminal to "
+			  "ask for it: give --passphrase-file F, or set "
+			  "'passphrase_file' in spanrec.yaml");
 	return EXIT_NOT_ALLOWED;
 }
 
-int
-spanrec_passphrase_ask(const char *prompt, struct store_passphrase *passphrase)
+/* From the terminal, without echo.
+ * @param option of a file for a new one; NULL: it is that of a key that there
+ * is
+ * @return exit code */
+static int
+ask(const char *prompt, const char *option, struct store_passphrase *passphrase)
 {
 	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	int r;
 
 	if (fd < 0)
-		return no_terminal();
+		return no_terminal(option);
 	r = read_hidden(fd, prompt, passphrase);
 	close(fd);
 	return r ? read_failed("/dev/tty", r) : 0;
 }
 
 int
-spanrec_passphrase_new(const char *file, struct store_passphrase **passphrase)
+spanrec_passphrase_new(const char *option, const char *file,
+		       struct store_passphrase **passphrase)
 {
 	struct store_passphrase *again = store_passphrase_new();
 	struct store_passphrase *p = store_passphrase_new();
@@ -154,9 +164,9 @@ spanrec_passphrase_new(const char *file, struct store_passphrase **passphrase)
 	else if (file)
 		rc = spanrec_passphrase_file(file, p);
 	else
-		rc = spanrec_passphrase_ask("New passphrase: ", p);
+		rc = ask("New passphrase: ", option, p);
 	if (!rc && !file)
-		rc = spanrec_passphrase_ask("The same again: ", again);
+		rc = ask("The same again: ", option, again);
 	if (!rc && !file &&
 	    (p->n != again->n || memcmp(p->text, again->text, p->n) != 0)) {
 		log_error("these are two different passphrases; nothing was "
@@ -222,7 +232,7 @@ open_asked(struct spanrec *spanrec, const char *path)
 	for (int i = 0; i < TRIES && r == -EKEYREJECTED; i++) {
 		if (i)
 			log_error("the passphrase is wrong");
-		rc = spanrec_passphrase_ask(prompt, spanrec->passphrase);
+		rc = ask(prompt, NULL, spanrec->passphrase);
 		if (rc)
 			return rc;
 		r = store_identity_open(&spanrec->identity, path,

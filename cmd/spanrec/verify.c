@@ -74,6 +74,7 @@ struct check {
 	uint64_t checked, bad, busy;
 	uint64_t other_keys;                /* sealed to one that is not here */
 	uint64_t others;                    /**< files, slots, ledger */
+	uint64_t refused;                   /**< ... that may not be read */
 	char first[STORE_SEGMENT_ID_BYTES]; /**< that was found damaged */
 	bool one;                           /**< call: that was asked for */
 	json_t *known; /**< damaged, by what the ledger says */
@@ -107,6 +108,8 @@ finding_name(enum store_finding_type type)
 		return "unused key";
 	case STORE_FINDING_INDEX:
 		return "index damaged";
+	case STORE_FINDING_REFUSED:
+		return "not checked";
 	default:
 		return "sound";
 	}
@@ -119,7 +122,8 @@ print_finding(struct check *check, const char *id,
 	char clean[SPANREC_TEXT_BYTES];
 
 	progress_fini(&check->progress);
-	if (!*check->first && finding->type != STORE_FINDING_KEY_UNUSED)
+	if (!*check->first && finding->type != STORE_FINDING_KEY_UNUSED &&
+	    finding->type != STORE_FINDING_REFUSED)
 		(void)!snprintf(check->first, sizeof(check->first), "%s", id);
 	fprintf(check->spanrec->out, "%s: %s", id, finding_name(finding->type));
 	if (*finding->detail)
@@ -248,7 +252,9 @@ add_other(void *ctx, const struct store_finding *finding)
 	char clean[SPANREC_TEXT_BYTES];
 
 	/* what a crash left between a key and its row hurts nobody */
-	if (finding->type != STORE_FINDING_KEY_UNUSED)
+	if (finding->type == STORE_FINDING_REFUSED)
+		check->refused++;
+	else if (finding->type != STORE_FINDING_KEY_UNUSED)
 		check->others++;
 	else if (check->spanrec->quiet)
 		return 0;
@@ -407,7 +413,16 @@ report(const struct check *check)
 			  ".old-FINGERPRINT",
 			  check->other_keys, check->other_keys == 1 ? "" : "s",
 			  spanrec_key_path(spanrec));
-	return sound ? EXIT_DONE : EXIT_DAMAGED;
+	if (check->refused)
+		log_error("%" PRIu64 " file%s or folder%s named above may not "
+			  "be read by this user, and %s not checked; check as "
+			  "the account that records",
+			  check->refused, check->refused == 1 ? "" : "s",
+			  check->refused == 1 ? "" : "s",
+			  check->refused == 1 ? "was" : "were");
+	if (!sound)
+		return EXIT_DAMAGED;
+	return check->refused ? EXIT_NOT_ALLOWED : EXIT_DONE;
 }
 
 int

@@ -378,9 +378,17 @@ static void
 tell_state(FILE *to, const struct spanrec *spanrec,
 	   const struct store_segment *segment, const struct acts *acts)
 {
+	const char *unfinished = spanrec_unfinished(spanrec, segment);
 	char when[SPANREC_TIME_BYTES];
 
-	if (segment->state == STORE_STATE_PURGED) {
+	if (unfinished) {
+		spanrec_time_zoned(spanrec->zone, segment->purged_ns, when);
+		fprintf(to,
+			"Its deletion was begun on %s, and is not finished: "
+			"%s. 'spanrec purge' goes on with it when the disk can "
+			"be written. ",
+			when, unfinished);
+	} else if (segment->state == STORE_STATE_PURGED) {
 		spanrec_time_zoned(spanrec->zone, segment->purged_ns, when);
 		fprintf(to,
 			spanrec_segment_recorded(segment)

@@ -42,6 +42,17 @@ enter(const struct pipeline_config *config, struct store_ledger_entry *entries,
 }
 
 void
+run_enter(const struct pipeline_config *config, const char *action,
+	  const char *detail)
+{
+	struct store_ledger_entry entry;
+
+	entry_init(&entry, config, action);
+	snprintf(entry.detail, sizeof(entry.detail), "%s", detail);
+	enter(config, &entry, 1);
+}
+
+void
 run_enter_start(const struct pipeline_config *config,
 		const struct store_recovery *recovery)
 {

@@ -19,10 +19,13 @@
 #define LOOK_NS 2000000000LL
 /* ... or not, backups are looked at: one may have come, a period ended. */
 #define FOLLOW_NS 60000000000LL
+/* What is known of them is no older. */
+#define VIEW_NS 10000000000LL
 
 struct run_backups {
 	struct store_archive *archive;
 	const struct home *home;
+	struct backups_view *view; /* NULL: nobody looks */
 	struct backups told;
 	pthread_t thread;
 	sem_t stop;
@@ -49,41 +52,53 @@ stopped(struct run_backups *b)
 	return sem_timedwait(&b->stop, &until) == 0;
 }
 
+static void
+look(struct run_backups *b)
+{
+	backups_look(&b->told, b->archive, b->home);
+	if (b->view)
+		backups_view_put(b->view, &b->told);
+}
+
 static void *
 main_loop(void *ctx)
 {
 	struct run_backups *b = ctx;
-	int64_t followed_ns = 0;
+	int64_t now_ns, followed_ns = 0, viewed_ns = 0;
 	uint64_t last = 0, now;
+	bool tell, changed = true;
 
 	pthread_setname_np(pthread_self(), "backups");
-	while (!stopped(b)) {
+	do {
 		now = store_ledger_number(b->archive);
-		if (now == last &&
-		    clock_ns(CLOCK_MONOTONIC) - followed_ns < FOLLOW_NS)
-			continue;
-		(void)backups_follow(&b->told, b->archive, b->home,
-				     clock_ns(CLOCK_REALTIME));
-		last = now;
-		followed_ns = clock_ns(CLOCK_MONOTONIC);
-	}
+		now_ns = clock_ns(CLOCK_MONOTONIC);
+		tell = now != last || now_ns - followed_ns >= FOLLOW_NS;
+		if (tell) {
+			(void)backups_follow(&b->told, b->archive, b->home,
+					     clock_ns(CLOCK_REALTIME));
+			last = now;
+			followed_ns = clock_ns(CLOCK_MONOTONIC);
+		}
+		changed = changed || tell;
+		if (changed && (!viewed_ns || now_ns - viewed_ns >= VIEW_NS)) {
+			look(b);
+			changed = false;
+			viewed_ns = clock_ns(CLOCK_MONOTONIC);
+		}
+	} while (!stopped(b));
 	return NULL;
 }
 
 struct run_backups *
-run_backups_start(struct store_archive *archive, const struct home *home)
+run_backups_start(const struct pipeline_config *config)
 {
-	struct run_backups *b;
-	int r;
+	struct run_backups *b = calloc(1, sizeof(*b));
+	int r = b ? 0 : -ENOMEM;
 
-	if (!home->settings.backup.count &&
-	    !home->settings.backup_periods.count)
-		return NULL;
-	b = calloc(1, sizeof(*b));
-	r = b ? 0 : -ENOMEM;
 	if (r == 0) {
-		b->archive = archive;
-		b->home = home;
+		b->archive = config->archive;
+		b->home = config->home;
+		b->view = config->backups;
 		sem_init(&b->stop, 0, 0);
 		r = -pthread_create(&b->thread, NULL, main_loop, b);
 	}

@@ -353,7 +353,6 @@ static const struct entry_kind {
 	{ "key-escrow", POLICY_RIGHT_COUNT },
 	{ "key-new", POLICY_RIGHT_COUNT },
 	{ "key-passphrase", POLICY_RIGHT_COUNT },
-	{ "key-reseal", POLICY_RIGHT_POLICY },
 	{ "play", POLICY_RIGHT_COUNT },
 	{ "policy", POLICY_RIGHT_POLICY },
 	{ "sar certificate", POLICY_RIGHT_HOLD },

@@ -97,6 +97,24 @@ check "... and tells the backup" told backup "$id" 1
 check "... which has neither file nor key of it" \
 	is "$(find backup -name "$id*" | wc -l)" 0
 check "one that is not made yet keeps nobody" said "later cannot be told"
+# shows MADE-BY-PATH: what status says, soon
+shows() {
+	for i in $(seq 75); do
+		spanrec status --json >shown
+		python3 -c '
+import json, sys
+print(*[(b["path"].rpartition("/")[2], b["made"] is not None, b["waiting"],
+         b["error"]) for b in json.load(open("shown"))["backups"]])' >told
+		[ "$(cat told)" = "$1" ] && return
+		sleep 0.2
+	done
+	cat shown told
+	return 1
+}
+check "status says when, where, and what waits" shows \
+	"('backup', True, 0, None) ('later', False, None, 'no backup is there')"
+check "... and warns of the one" sh -c "$BIN/spanrec status |
+	grep -q '^! no backup was made in '"
 stop
 check "a copy from before the purge, with its journal" \
 	cp backup/*/deletions "$(dirname before/*/deletions)/deletions"

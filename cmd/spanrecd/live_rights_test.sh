@@ -88,6 +88,8 @@ check "... changes no policy" says 4 "'bin'" bin \
 check "nobody asks for the certificate of a purge" says 2 "no entry" root \
 	"{\"op\":\"ledger\",\"action\":\"purge\",\"subjects\":[\"$id\"],
 	\"detail\":\"d\"}"
+check "... nor for an entry of keys that were not sealed" says 2 "no entry" \
+	root '{"op":"ledger","action":"key-reseal","subjects":[""],"detail":"d"}'
 check "it is held" is "$(states)" held
 check "who was refused is in the ledger" is \
 	"$(spanrec audit list --action denied --actor bin --json | wc -l)" 8

@@ -26,24 +26,6 @@ at 11.010 c1 ok
 END
 "$BIN/mkpcap" -q -o in.pcap in.call || exit 1
 
-# as USER COMMAND...: with the group that may ask the recorder, and read
-as() {
-	user=$1
-	shift
-	setpriv --reuid "$user" --regid nogroup --clear-groups \
-		"$BIN/spanrec" "$@"
-}
-
-# refused CODE TEXT COMMAND...: it ends with this code, and says this
-refused() {
-	wanted=$1 text=$2
-	shift 2
-	"$@" >refusal 2>&1
-	code=$?
-	cat refusal
-	[ $code = "$wanted" ] && grep -q -e "$text" refusal
-}
-
 # pattern HEX: how often it is in the left channel of t.wav, as sound
 pattern() {
 	python3 - "$1" <<-'END'

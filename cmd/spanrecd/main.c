@@ -17,6 +17,7 @@ const char *argp_program_version = "spanrecd " SPANREC_VERSION;
 
 enum {
 	OPTION_SHIFT = 256,
+	OPTION_AGAIN,
 	OPTION_AS_ROOT,
 	OPTION_ORPHAN_RTP,
 	OPTION_PAYLOAD_TYPE
@@ -62,6 +63,10 @@ static const struct argp_option argp_options[] = {
 	{ "shift", OPTION_SHIFT, "now", 0,
 	  "Move the times of the capture so that it ends now: for a "
 	  "demonstration with an old one",
+	  0 },
+	{ "again", OPTION_AGAIN, 0, 0,
+	  "Read a capture also if it was read into this archive before: its "
+	  "calls are there twice then",
 	  0 },
 	{ "orphan-rtp", OPTION_ORPHAN_RTP, 0, 0,
 	  "Of a capture, record RTP streams that no SIP call announces, too: as "
@@ -148,6 +153,8 @@ check_input(struct argp_state *state, const struct run_options *o)
 		argp_error(state, "--read and --interface: one or the other");
 	if (o->shift_now && !o->read)
 		argp_error(state, "--shift is for captures: --read FILE");
+	if (o->again && !o->read)
+		argp_error(state, "--again is for captures: --read FILE");
 	if (o->orphans && !o->read)
 		argp_error(state, "--orphan-rtp is for captures: --read FILE");
 	if (o->formats_count && !o->orphans)
@@ -189,6 +196,9 @@ parse(int key, char *arg, struct argp_state *state)
 		if (strcmp(arg, "now") != 0)
 			argp_error(state, "--shift takes 'now', not '%s'", arg);
 		o->shift_now = true;
+		break;
+	case OPTION_AGAIN:
+		o->again = true;
 		break;
 	case OPTION_ORPHAN_RTP:
 		o->orphans = true;

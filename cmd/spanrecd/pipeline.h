@@ -181,6 +181,7 @@ struct pipeline_config {
 	const char *policy_path; /**< --policy, or NULL: the home's */
 	const char *account;     /**< live: that it runs as; borrowed */
 	const char *reason_for_root; /**< live; NULL: it does not run as root */
+	struct backups_view *backups; /**< live; NULL: none; borrowed */
 	int control_fd;   /**< live: the listening socket, taken; -1: none */
 	int64_t start_ns; /**< live: of the recorder; what was captured before
 			   * is not looked at */

@@ -32,6 +32,7 @@ struct run_options {
 	uint32_t threads; /**< 0: as the settings say */
 	bool read;
 	bool shift_now;
+	bool again; /**< captures that were read before, too */
 	bool orphans;
 	struct rtp_format formats[WRITER_FORMATS_MAX]; /**< of orphans */
 	uint32_t formats_count;
@@ -100,6 +101,31 @@ void run_enter_stop(const struct pipeline_config *config,
 int run_confine(const struct run_options *options, const struct home *home)
 	__attribute__((warn_unused_result));
 
+/** An entry of another kind. */
+void run_enter(const struct pipeline_config *config, const char *action,
+	       const char *detail);
+
+/* ---- captures.c ---------------------------------------------------------- */
+
+#define RUN_MARK_BYTES 33 /**< hexadecimal digits and a NUL */
+
+/** By what the ledger tells the captures that are read; "": it cannot. */
+struct run_captures {
+	char mark[RUN_FILES_MAX][RUN_MARK_BYTES];
+};
+
+/** Was any of them read into the archive before?
+ * @return 0, or an exit code; the error is said
+ * @cost reads the ledger, and 2 MiB of each capture */
+int run_captures_check(const struct run_options *options,
+		       struct store_archive *archive,
+		       struct run_captures *captures)
+	__attribute__((warn_unused_result));
+/** They were. */
+void run_captures_enter(const struct run_options *options,
+			const struct pipeline_config *config,
+			const struct run_captures *captures);
+
 /* run_files.c, run_live.c: @return exit code; errors are said */
 int run_files(const struct run_options *options,
 		       const struct home *home);
@@ -109,12 +135,12 @@ int run_live(const struct run_options *options,
 /* ---- backups.c ----------------------------------------------------------- */
 
 /**
- * Tell the backups of the settings what is deleted, from now on.
+ * Tell the backups of the settings what is deleted, from now on; what is known
+ * of them goes into config->backups.
  *
- * @return NULL: the settings name none, or there is no memory, which was logged
+ * @return NULL: there is no memory, which was logged
  */
-struct run_backups *run_backups_start(struct store_archive *archive,
-				      const struct home *home);
+struct run_backups *run_backups_start(const struct pipeline_config *config);
 /** Before the archive is closed. Waits for a file system that hangs. NULL is
  * fine. */
 void run_backups_stop(struct run_backups **backups);

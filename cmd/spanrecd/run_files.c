@@ -91,7 +91,8 @@ watch(struct pipeline *pipeline, bool quiet)
 
 static int
 record(const struct run_options *o, const struct pipeline_config *config,
-       const struct store_recovery *recovery)
+       const struct store_recovery *recovery,
+       const struct run_captures *captures)
 {
 	char error[CAPTURE_ERROR_BYTES];
 	struct pipeline *pipeline;
@@ -113,6 +114,9 @@ record(const struct run_options *o, const struct pipeline_config *config,
 			    "before is recorded");
 		r = EXIT_FAILED;
 	}
+	/* One that is damaged is read as far as it goes. */
+	if (r == 0 || r == EXIT_DAMAGED)
+		run_captures_enter(o, config, captures);
 	run_enter_stop(config, pipeline, r);
 	if (!o->quiet)
 		summary_print(pipeline, summary_clock() - began_ns, stdout);
@@ -155,6 +159,7 @@ run_files(const struct run_options *o, const struct home *home)
 	uint32_t threads = o->threads ? o->threads : home->settings.threads;
 	struct policy *policy = NULL;
 	struct store_recovery recovery = { 0 };
+	struct run_captures captures;
 	int r = check_owner(o, home);
 
 	if (r == 0)
@@ -166,12 +171,13 @@ run_files(const struct run_options *o, const struct home *home)
 	if (r == 0)
 		r = run_open_policy(o, home, &config, &policy);
 	if (r == 0 && !o->check_only) {
-		if (o->shift_now)
+		r = run_captures_check(o, config.archive, &captures);
+		if (r == 0 && o->shift_now)
 			r = find_shift(o, &config.shift_ns);
 		if (r == 0)
 			r = open_sources(o, &config, threads);
 		if (r == 0)
-			r = record(o, &config, &recovery);
+			r = record(o, &config, &recovery, &captures);
 	}
 	policy_free(&policy);
 	run_close_archive(&config);

@@ -316,7 +316,7 @@ record(const struct run_options *o, struct pipeline_config *config,
 		return exit_code(r);
 	}
 	notify_ready();
-	backups = run_backups_start(config->archive, config->home);
+	backups = run_backups_start(config);
 	watch(pipeline);
 	pipeline_join(pipeline);
 	run_backups_stop(&backups);
@@ -380,11 +380,13 @@ run_live(const struct run_options *o, const struct home *home)
 					 : "an account without "
 					   "a name";
 	config.reason_for_root = plan.reason_for_root;
+	config.backups = backups_view_new();
 	r = open_sources(o, home, &config, threads);
 	if (r == 0)
 		r = drop(&plan);
 	if (r == 0)
 		r = run(o, home, &config);
 	free_sources(&config);
+	backups_view_free(&config.backups);
 	return r;
 }

@@ -129,6 +129,13 @@ record --home h --read few.pcap
 check "the same capture again is recorded under other ids" \
 	[ "$(states h)" = "8 stored" ]
 check "... and every recording is sound" spanrec --home h verify --all -q
+cp few.pcap renamed.pcap
+expect_error "... but not once more by mistake, under whatever name" 1 \
+	"renamed.pcap was read into this archive before, on 20" \
+	--home h --read many.pcap renamed.pcap
+check "... of which nothing is done" [ "$(states h)" = "8 stored" ]
+record --home h --again --read renamed.pcap
+check "... if it is not wanted" [ "$(states h)" = "12 stored" ]
 
 home h
 record --home h --shift now --read few.pcap

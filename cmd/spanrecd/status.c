@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cmd/common/backups.h"
 #include "cmd/common/guard.h"
 #include "cmd/common/home.h"
 #include "cmd/common/json.h"
@@ -22,44 +23,10 @@
 #include "sip/registrar.h"
 
 static const int64_t MS_NS = 1000000LL;
-static const int64_t SECOND_NS = 1000000000LL;
 /* What failed so long ago is no news. */
 static const int64_t NEWS_NS = 300 * 1000000000LL;
 
-enum {
-	TIME_BYTES = 32,
-	TEXT_BYTES = 256,
-};
-
-static json_t *
-time_json(int64_t time_ns)
-{
-	time_t s = (time_t)(time_ns / SECOND_NS);
-	char text[TIME_BYTES], whole[TIME_BYTES + 8];
-	struct tm tm;
-
-	if (time_ns <= 0 || !gmtime_r(&s, &tm))
-		return json_null();
-	strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(whole, sizeof(whole), "%s.%03dZ", text,
-		 (int)(time_ns % SECOND_NS / MS_NS));
-	return json_string(whole);
-}
-
-static json_t *
-number_json(uint64_t value)
-{
-	return json_integer((json_int_t)value);
-}
-
-/* Whatever bytes a name has that came from the network: text, or nothing. */
-static json_t *
-text_json(const char *text)
-{
-	json_t *json = json_string(text);
-
-	return json ? json : json_string("?");
-}
+enum { TEXT_BYTES = 256 };
 
 /* ---- interfaces ---------------------------------------------------------- */
 
@@ -80,7 +47,7 @@ link_of(struct capture_thread *t, struct capture_live_state *state)
 static void
 warn(json_t *warnings, const char *text)
 {
-	(void)json_array_append_new(warnings, text_json(text));
+	(void)json_array_append_new(warnings, json_clean(text));
 }
 
 /* Threads of one interface stand side by side. */
@@ -110,9 +77,9 @@ interface_json(struct pipeline *p, uint32_t *next, json_t *warnings)
 		warn(warnings, text);
 	}
 	return json_pack(
-	    "{s:o,s:s,s:o,s:o,s:o}", "name", text_json(state.name), "state",
-	    links[state.link], "frames", number_json(frames), "kernel_drops",
-	    number_json(kernel), "interface_drops", number_json(interface));
+	    "{s:o,s:s,s:o,s:o,s:o}", "name", json_clean(state.name), "state",
+	    links[state.link], "frames", json_number(frames), "kernel_drops",
+	    json_number(kernel), "interface_drops", json_number(interface));
 }
 
 static json_t *
@@ -192,7 +159,7 @@ gauge_threads(const struct control_state *c, uint64_t *gauges)
 			    percent(p->writers[i].requests));
 	}
 	/* Those of libuv's pool come on top where it was used: it is not. */
-	gauges[GAUGE_threads] = p->captures_count + p->writers_count + 3;
+	gauges[GAUGE_threads] = p->captures_count + p->writers_count + 4;
 }
 
 static void
@@ -236,7 +203,7 @@ gauges_json(const struct control_state *c)
 	    c->behind_ns > 0 ? (uint64_t)(c->behind_ns / MS_NS) : 0;
 	for (i = 0; i < GAUGE_COUNT; i++)
 		(void)json_object_set_new(object, gauge_rows[i].name,
-					  number_json(gauges[i]));
+					  json_number(gauges[i]));
 	return object;
 }
 
@@ -248,7 +215,7 @@ counters_json(const uint64_t *values)
 
 	for (i = 0; i < COUNTER_ROWS_COUNT; i++)
 		(void)json_object_set_new(object, counter_rows[i].name,
-					  number_json(values[i]));
+					  json_number(values[i]));
 	return object;
 }
 
@@ -275,12 +242,12 @@ due_json(const struct control_state *c, json_t *warnings)
 		warn(warnings, words);
 	return json_pack(
 	    "{s:o,s:o,s:o,s:o,s:o,s:o,s:o}", "next",
-	    any ? time_json(swept->next_due_ns) : json_null(), "next_id",
-	    any ? text_json(swept->next_id) : json_null(), "overdue",
-	    number_json(swept->overdue), "swept", time_json(c->swept_ns),
-	    "sweep_failed", number_json(swept->failed), "requests_overdue",
-	    number_json(swept->watch.overdue), "reviews_due",
-	    number_json(swept->watch.reviews));
+	    any ? json_time(swept->next_due_ns) : json_null(), "next_id",
+	    any ? json_clean(swept->next_id) : json_null(), "overdue",
+	    json_number(swept->overdue), "swept", json_time(c->swept_ns),
+	    "sweep_failed", json_number(swept->failed), "requests_overdue",
+	    json_number(swept->watch.overdue), "reviews_due",
+	    json_number(swept->watch.reviews));
 }
 
 /* ---- what cannot be recorded --------------------------------------------- */
@@ -298,8 +265,8 @@ add_sighting(json_t *list, const struct capture_sighting *host)
 		    list,
 		    json_pack("{s:s,s:s,s:o,s:o}", "host", text, "kind",
 			      capture_foreign_name(kinds[i]), "count",
-			      number_json(host->count[kinds[i]]), "last_seen",
-			      time_json(host->last_ns[kinds[i]])));
+			      json_number(host->count[kinds[i]]), "last_seen",
+			      json_time(host->last_ns[kinds[i]])));
 }
 
 /* One for each host and kind; the host with most first. */
@@ -391,12 +358,12 @@ control__status(struct control_state *c)
 	warn_state(c, values, warnings);
 	status = json_pack(
 	    "{s:s,s:i,s:o,s:o,s:o,s:o,s:s}", "version", SPANREC_VERSION, "pid",
-	    (int)getpid(), "account", text_json(config->account), "started",
-	    time_json(config->start_ns), "now", time_json(control__wall_ns()),
-	    "archive", text_json(config->home->archive_path), "policy", hash);
+	    (int)getpid(), "account", json_clean(config->account), "started",
+	    json_time(config->start_ns), "now", json_time(control__wall_ns()),
+	    "archive", json_clean(config->home->archive_path), "policy", hash);
 	if (config->reason_for_root)
 		(void)json_object_set_new(status, "reason_for_root",
-					  text_json(config->reason_for_root));
+					  json_clean(config->reason_for_root));
 	(void)json_object_set_new(status, "interfaces",
 				  interfaces_json(c->pipeline, warnings));
 	(void)json_object_set_new(status, "gauges", gauges_json(c));
@@ -408,6 +375,8 @@ control__status(struct control_state *c)
 	(void)json_object_set_new(status, "disk",
 				  control__disk_json(c, warnings));
 	(void)json_object_set_new(status, "due", due_json(c, warnings));
+	if (config->backups)
+		backups_view_json(config->backups, status, warnings);
 	(void)json_object_set_new(status, "warnings", warnings);
 	return status;
 }
@@ -425,23 +394,24 @@ call_json(const struct control_call *call)
 	object = json_pack(
 	    "{s:s,s:i,s:s,s:o,s:o,s:o,s:o,s:s,s:o,s:o,s:o}", "id",
 	    call->family->id, "segment", (int)call->segment, "kind",
-	    store_kind_name(row.kind), "from", text_json(row.from), "to",
-	    text_json(row.to), "local", text_json(row.local), "remote",
-	    text_json(row.remote), "direction", store_route_name(row.direction),
-	    "area", text_json(row.area), "start", time_json(row.call_start_ns),
-	    "answer", time_json(row.answer_ns));
+	    store_kind_name(row.kind), "from", json_clean(row.from), "to",
+	    json_clean(row.to), "local", json_clean(row.local), "remote",
+	    json_clean(row.remote), "direction",
+	    store_route_name(row.direction), "area", json_clean(row.area),
+	    "start", json_time(row.call_start_ns), "answer",
+	    json_time(row.answer_ns));
 	(void)json_object_set_new(
 	    object, "decision", json_string(store_decision_name(row.decision)));
-	(void)json_object_set_new(object, "reason", text_json(row.reason));
-	(void)json_object_set_new(object, "rule", text_json(row.rule));
+	(void)json_object_set_new(object, "reason", json_clean(row.reason));
+	(void)json_object_set_new(object, "rule", json_clean(row.rule));
 	(void)json_object_set_new(object, "paused", json_boolean(state->pause));
 	(void)json_object_set_new(
 	    object, "paused_since",
-	    time_json(state->pause ? state->paused_ns : 0));
+	    json_time(state->pause ? state->paused_ns : 0));
 	(void)json_object_set_new(object, "paused_by",
-				  text_json(state->pause ? state->by : ""));
+				  json_clean(state->pause ? state->by : ""));
 	(void)json_object_set_new(object, "sip_call_ids",
-				  json_lines(row.sip_call_ids, text_json));
+				  json_lines(row.sip_call_ids, json_clean));
 	return object;
 }
 
@@ -476,13 +446,13 @@ add_registration(void *ctx, const struct sip_registration *one)
 	snprintf(record, sizeof(record), "%s@%s", one->user, one->host);
 	(void)json_array_append_new(
 	    ctx, json_pack("{s:o,s:o,s:o,s:o,s:b,s:o,s:s,s:o,s:o}", "record",
-			   text_json(record), "user", text_json(one->user),
-			   "contact", text_json(one->contact), "from",
+			   json_clean(record), "user", json_clean(one->user),
+			   "contact", json_clean(one->contact), "from",
 			   endpoint_json(&one->from), "direct", one->direct,
 			   "server", endpoint_json(&one->server), "state",
 			   one->confirmed ? "confirmed" : "claimed", "since",
-			   time_json(one->since_ns), "expires",
-			   time_json(one->until_ns)));
+			   json_time(one->since_ns), "expires",
+			   json_time(one->until_ns)));
 }
 
 json_t *

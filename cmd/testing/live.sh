@@ -89,6 +89,24 @@ spanrec() {
 	"$BIN/spanrec" "$@"
 }
 
+# as USER COMMAND...: with the group that may ask the recorder, and read
+as() {
+	user=$1
+	shift
+	setpriv --reuid "$user" --regid nogroup --clear-groups \
+		"$BIN/spanrec" "$@"
+}
+
+# refused CODE TEXT COMMAND...: it ends with this code, and says this
+refused() {
+	wanted=$1 text=$2
+	shift 2
+	"$@" >refusal 2>&1
+	code=$?
+	cat refusal
+	[ $code = "$wanted" ] && grep -q -e "$text" refusal
+}
+
 # home [SETTING...]: a new one, that belongs to an account of its own
 home() {
 	rm -rf home

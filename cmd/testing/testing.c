@@ -2,6 +2,7 @@
 #include "cmd/testing/testing.h"
 
 #include <assert.h>
+#include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
 #include <malloc.h>
@@ -139,6 +140,23 @@ testing_folder_remove(char *path)
 	if (path)
 		nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 	free(path);
+}
+
+unsigned
+testing_folder_count(const char *path)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	unsigned n = 0;
+
+	if (!dir) {
+		perror(path);
+		abort();
+	}
+	while ((entry = readdir(dir)))
+		n += strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
+	closedir(dir);
+	return n;
 }
 
 uint8_t *

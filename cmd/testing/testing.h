@@ -43,6 +43,9 @@ char *testing_folder(void);
 /** Remove it with all it holds, and free the path. */
 void testing_folder_remove(char *path);
 
+/** How many names there are in a folder; aborts if it cannot be read. */
+unsigned testing_folder_count(const char *path);
+
 /** Read a whole file; aborts if it cannot. *n is its length. */
 uint8_t *testing_read_file(const char *path, size_t *n);
 void testing_write_file(const char *path, const void *bytes, size_t n);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Deletions that an error stopped: the index says that it is gone, and the key
+ * or the file is still there. */
+#include "cmd/spanrec/spanrec.h"
+
+#include <errno.h>
+
+#include "store/keys.h"
+
+const char *
+spanrec_unfinished(const struct spanrec *spanrec,
+		   const struct store_segment *segment)
+{
+	struct store_sealed_key sealed;
+	int r;
+
+	if (segment->state != STORE_STATE_PURGED ||
+	    store_purge_is_pending(spanrec->archive, segment->id) != 1)
+		return NULL;
+	r = store_recording_keys(spanrec->archive, segment, &sealed);
+	return r == -ENOKEY ? "its key is destroyed, and its file could not be "
+			      "removed"
+			    : "its key could not be destroyed";
+}
