@@ -487,7 +487,7 @@ field_parse(struct store__manifest *m, const struct line *line)
 static const char *
 end_check(const char *text, size_t n)
 {
-	const size_t last = 4 + HEX_BYTES + 1;
+	const size_t last = STORE__MANIFEST_END_BYTES;
 	uint8_t hash[STORE_HASH_BYTES];
 	char hex[HEX_BYTES + 1];
 	const char *end;

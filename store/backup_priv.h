@@ -142,6 +142,8 @@ int store__manifest_add(struct store__manifest *manifest, const char *path,
 			uint64_t bytes, const uint8_t hash[STORE_HASH_BYTES])
 	__attribute__((warn_unused_result));
 void store__manifest_fini(struct store__manifest *manifest);
+/** Its last line: "end " and a hash of all before. */
+#define STORE__MANIFEST_END_BYTES (4 + 2 * STORE_HASH_BYTES + 1)
 /** Does a path stay in the folder of a backup? */
 bool store__backup_path_sound(const char *path);
 /** @return 0, -ENOMEM */
@@ -331,7 +333,8 @@ struct store__reading {
 	struct store__periods *periods;
 	struct store__manifest manifest;
 	struct store__journal journal; /**< sorted */
-	struct stat manifest_st, journal_st; /**< as they were read */
+	char end[STORE__MANIFEST_END_BYTES]; /**< of the manifest */
+	struct stat journal_st;		       /**< as it was read */
 	int64_t now_ns;
 	uint64_t done; /**< bytes that were looked at */
 };

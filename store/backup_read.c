@@ -82,31 +82,46 @@ store__reading_close(struct store__reading *reading)
 	store__backup_close(&reading->backup);
 }
 
-static bool
-same_file(const struct stat *a, const struct stat *b)
-{
-	return a->st_ino == b->st_ino && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
+/** The last line of the manifest, a hash of all before it, says which one it
+ * is. Not an inode: not every file system has such. */
 static int
-manifest_stat(const struct store__reading *reading, struct stat *st)
+manifest_end(const struct store__reading *reading,
+	     char end[STORE__MANIFEST_END_BYTES])
 {
-	return fstatat(reading->backup.dir_fd, "manifest", st,
-		       AT_SYMLINK_NOFOLLOW)
-		   ? -errno
-		   : 0;
+	int r,
+	    fd = store__file_open(reading->backup.dir_fd, "manifest", O_RDONLY);
+	struct stat st;
+
+	if (fd < 0)
+		return fd;
+	r = fstat(fd, &st) ? -errno : 0;
+	if (r == 0 && st.st_size < STORE__MANIFEST_END_BYTES)
+		r = -EBADMSG;
+	if (r == 0)
+		r = store__pread(fd, end, STORE__MANIFEST_END_BYTES,
+				 (uint64_t)st.st_size -
+				     STORE__MANIFEST_END_BYTES);
+	close(fd);
+	return r;
 }
 
 /** @return false: another backup took its place */
 static bool
 still_holds(const struct store__reading *reading)
 {
-	struct stat st;
+	char end[STORE__MANIFEST_END_BYTES];
 
-	return manifest_stat(reading, &st) == 0 &&
-	       same_file(&st, &reading->manifest_st);
+	return manifest_end(reading, end) == 0 &&
+	       memcmp(end, reading->end, sizeof(end)) == 0;
+}
+
+/** Entries are appended, or one is mended in its place. */
+static bool
+same_journal(const struct stat *a, const struct stat *b)
+{
+	return a->st_nlink && b->st_nlink && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+	       a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 /** What was there before stays if nothing new is. */
@@ -121,7 +136,7 @@ journal_load(struct store__reading *reading)
 
 	store__generation_path(path, generation, "deletions");
 	(void)fstatat(reading->backup.dir_fd, path, &st, AT_SYMLINK_NOFOLLOW);
-	if (st.st_ino && same_file(&st, &reading->journal_st))
+	if (same_journal(&st, &reading->journal_st))
 		return 0;
 	r = store__journal_read(&reading->backup, generation, &journal);
 	if (r)
@@ -140,9 +155,11 @@ begin(struct store__reading *reading)
 
 	store__manifest_fini(&reading->manifest);
 	memset(&reading->journal_st, 0, sizeof(reading->journal_st));
-	r = manifest_stat(reading, &reading->manifest_st);
+	r = manifest_end(reading, reading->end);
 	if (r == 0)
 		r = store__manifest_read(&reading->backup, &reading->manifest);
+	if (r == 0 && !still_holds(reading))
+		r = -EAGAIN;
 	return r ? r : journal_load(reading);
 }
 
@@ -217,22 +234,41 @@ key_words(const struct store__reading *reading, int error)
 	}
 }
 
+/** It did not open: with the keys of periods as they are now, and as long as it
+ * is moved from one to another. @return as key_try */
+static int
+key_again(struct store__reading *reading, const struct store__kept *kept,
+	  struct store__wrapped *wrapped, struct store_sealed_key *sealed)
+{
+	struct store__wrapped before;
+	int r = -EBADMSG;
+
+	store__periods_free(&reading->periods);
+	reading->periods = store__periods_new(&reading->backup);
+	if (!reading->periods)
+		return -ENOMEM;
+	for (int i = 0; r && i < KEY_TRIES; i++) {
+		before = *wrapped;
+		r = key_try(reading, kept, wrapped, sealed);
+		if (memcmp(&before, wrapped, sizeof(before)) == 0)
+			break;
+	}
+	return r;
+}
+
 int
 store__reading_key(struct store__reading *reading,
 		   const struct store__kept *kept,
 		   struct store_sealed_key *sealed)
 {
-	struct store__wrapped wrapped = { .period = 0 }, before;
+	struct store__wrapped wrapped = { .period = 0 };
 	struct store_sealed_key own;
 	int again, r;
 
-	r = key_try(reading, kept, &wrapped, sealed ? sealed : &own);
-	for (int i = 0; r && i < KEY_TRIES; i++) {
-		before = wrapped;
-		r = key_try(reading, kept, &wrapped, sealed ? sealed : &own);
-		if (memcmp(&before, &wrapped, sizeof(before)) == 0)
-			break;
-	}
+	sealed = sealed ? sealed : &own;
+	r = key_try(reading, kept, &wrapped, sealed);
+	if (r)
+		r = key_again(reading, kept, &wrapped, sealed);
 	if (r == 0)
 		return STORE__READ_SOUND;
 	if (r != -ENOENT && r != -ENOKEY && r != -EBADMSG && r != -EIO)

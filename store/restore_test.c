@@ -242,6 +242,46 @@ test_restore_meanwhile(void **state)
 	}
 }
 
+/** The key of a period was damaged, and is another one in the midst of it. */
+static void
+renew_period(void *ctx, uint64_t done, uint64_t total)
+{
+	struct meanwhile *m = ctx;
+	struct store_backup_result result;
+
+	(void)total;
+	if (!m->fx || !done || m->after-- > 0)
+		return;
+	spoil(below(m->fx, "backup/periods/2019-06-26.period"), 40);
+	back_up(m->fx, &result);
+	assert_int_equal(result.keys_mended, 3);
+	m->fx = NULL;
+}
+
+static void
+test_check_period_renewed(void **state)
+{
+	const struct store_backup_watch watch = { .ctx = &meanwhile,
+						  .tell = say_meanwhile,
+						  .progress = renew_period };
+	struct store_backup_result result;
+	struct fixture *fx = *state;
+	struct store_segment s;
+
+	for (unsigned i = 0; i < 3; i++)
+		fixture_record(fx, &s, i, SHORT_MS);
+	back_up(fx, &result);
+	/* Index, recipients, the list, a recording. */
+	meanwhile = (struct meanwhile){ .fx = fx, .after = 3 };
+	assert_int_equal(store_backup_check(below(fx, "backup"), NULL, NOW_NS,
+					    &watch, &result),
+			 0);
+	assert_null(meanwhile.fx);
+	assert_int_equal(result.damaged, 0);
+	assert_int_equal(meanwhile.said.news[STORE_BACKUP_DAMAGED], 0);
+	assert_int_equal(result.recordings, 3);
+}
+
 int
 main(void)
 {
@@ -250,6 +290,7 @@ main(void)
 		TEST(test_resumed_told),
 		TEST(test_replayed_of_another),
 		TEST(test_check_meanwhile),
+		TEST(test_check_period_renewed),
 		TEST(test_restore_meanwhile),
 	};
 
