@@ -568,11 +568,12 @@ day_of_id(const char *id)
 static void
 listed_destroy(struct following *f, const struct store__deletion *deletion)
 {
-	const struct store__kept *kept, *end = f->day.kept + f->day.count;
+	const struct store__kept *kept, *end;
 
 	kept = store__day_find(&f->day, deletion->id);
 	if (!kept)
 		return;
+	end = f->day.kept + f->day.count;
 	while (kept > f->day.kept && strcmp(kept[-1].id, deletion->id) == 0)
 		kept--;
 	for (; kept < end && strcmp(kept->id, deletion->id) == 0; kept++)

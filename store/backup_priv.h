@@ -318,8 +318,8 @@ int store__kept_destroy(const struct store__backup *backup,
 
 /** Behind the end of every keyring. */
 #define STORE__SLOT_UNKNOWN UINT32_MAX
-/** What the header of a recording in a backup says, if that can be read and fits
- * its name and day. @param dir_fd of its folder @return or STORE__SLOT_UNKNOWN */
+/** What the header of a recording in a backup says, if it can be read and fits
+ * name and day. @param dir_fd of its folder @return or STORE__SLOT_UNKNOWN */
 uint32_t store__slot_of_file(int dir_fd, const char *name, uint32_t day);
 
 /* ---- reading one (backup_read.c) ---------------------------------------- */
