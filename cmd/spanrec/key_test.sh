@@ -219,6 +219,12 @@ mv home/vault.key home/vault.key.new
 it 0 "An earlier rotation" $s key rotate &&
 	[ "$(fingerprint archive)" = "$next" ] && plays "$first"
 ok "... and with the name of it"
+head -c 100 home/vault.key >home/vault.key.new.part
+: >home/vault.key.new.pub
+it 0 "sealed anew" $s key rotate && cheap && plays "$first" &&
+	[ ! -e home/vault.key.new.part ]
+ok "... and over half of a key, and the public half of one"
+rm home/vault.key.new.pub
 for pause in 0.02 0.1 0.3 0.5; do
 	"$BIN/spanrec" key rotate >>log 2>&1 &
 	sleep $pause
