@@ -266,6 +266,68 @@ store__generation_remove(const struct store__backup *backup,
 	folder_remove(backup->dir_fd, path);
 }
 
+/** The folder of a generation? @return 0: something else */
+static uint64_t
+generation_parse(const char *name)
+{
+	char *end;
+	uint64_t generation = strtoull(name, &end, 10);
+
+	return name[0] >= '1' && name[0] <= '9' && *end == '\0' ? generation
+								: 0;
+}
+
+static void
+generations_remove(const struct store__backup *backup, uint64_t but)
+{
+	int fd =
+	    openat(backup->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	uint64_t found;
+
+	if (!dir && fd >= 0)
+		close(fd);
+	while (dir && (entry = readdir(dir)) != NULL) {
+		found = generation_parse(entry->d_name);
+		if (found && found != but)
+			store__generation_remove(backup, found);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static void
+lists_remove(const struct store__backup *backup,
+	     const struct store__manifest *manifest)
+{
+	int fd =
+	    openat(backup->dir_fd, "days", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	char path[STORE__BACKUP_PATH_BYTES];
+	struct dirent *entry;
+	int n;
+
+	if (!dir && fd >= 0)
+		close(fd);
+	while (dir && (entry = readdir(dir)) != NULL) {
+		n = snprintf(path, sizeof(path), "days/%s", entry->d_name);
+		if (entry->d_name[0] != '.' && n < (int)sizeof(path) &&
+		    !store__manifest_find(manifest, path))
+			(void)unlinkat(fd, entry->d_name, 0);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+void
+store__generations_tidy(const struct store__backup *backup,
+			const struct store__manifest *manifest)
+{
+	generations_remove(backup, manifest->generation);
+	lists_remove(backup, manifest);
+}
+
 /* ---- the folder --------------------------------------------------------- */
 
 static int

@@ -74,6 +74,11 @@ int store__read_all(int dir_fd, const char *path, char **text, size_t *n)
 /** Remove a folder of a generation and what is in it. */
 void store__generation_remove(const struct store__backup *backup,
 			      uint64_t generation);
+struct store__manifest;
+/** Whoever was killed while it removed one left a part of that, and lists of
+ * days: what this manifest does not know goes. */
+void store__generations_tidy(const struct store__backup *backup,
+			     const struct store__manifest *manifest);
 /** "7/name" */
 void store__generation_path(char path[STORE__BACKUP_PATH_BYTES],
 			    uint64_t generation, const char *name);
