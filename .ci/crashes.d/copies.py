@@ -37,7 +37,8 @@ class Backup(Again):
         key = read(self.home.path + "/vault.key")
         text = re.search(rb"(?m)^spanrec-private-1 (\S+)", key).group(1)
         self.private = {text, base64.urlsafe_b64decode(text)[:32]}
-        self.had = None      # what a backup has in any case: ids
+        self.had = None  # what a backup has in any case: ids
+        self.untold = set()  # keys that went when it was not there
 
     def copy(self):
         self.home.must("spanrec", "backup", "-q", "{root}/backup")
@@ -64,8 +65,9 @@ class Backup(Again):
             return False
         return True
 
-    def restored(self, checker, where):
-        """@return rows of a home that is made of the backup"""
+    def restored(self, checker, where, told):
+        """@param told the backup, of what was purged when it was not there
+        @return rows of a home that is made of the backup"""
         home = os.path.join(self.tmp, "restored")
         shutil.rmtree(home, ignore_errors=True)
         run = self.home.run("spanrec", "restore", "{root}/backup", home)
@@ -73,11 +75,12 @@ class Backup(Again):
             checker.complain(where, f"restore: {run.returncode}: {run.stdout}"
                              f"{run.stderr}")
             return {}
-        return self.look_at(checker, where + ", restored", home, True)
+        return self.look_at(checker, where + ", restored", home, told, True)
 
-    def look_at(self, checker, where, home, brief=False):
+    def look_at(self, checker, where, home, told=True, brief=False):
         shutil.copy(self.home.path + "/vault.key", home)
-        self.nothing_gone(checker, where, home)
+        self.nothing_gone(checker, where, home,
+                          set() if told else self.untold)
         return checker.check(where, home, brief)
 
     def same(self, checker, where, rows):
@@ -91,7 +94,7 @@ class Backup(Again):
         self.no_private(checker, where)
         if not self.checked(checker, where, ended or self.had is not None):
             return
-        rows = self.restored(checker, where)
+        rows = self.restored(checker, where, ended)
         if ended == len(self.planned):
             self.same(checker, where, rows)
         lost = (self.had or set()) & self.lives(self.home.rows()) - \
@@ -102,7 +105,7 @@ class Backup(Again):
     def whole(self, checker, where):
         self.no_private(checker, where)
         if self.checked(checker, where, True):
-            self.same(checker, where, self.restored(checker, where))
+            self.same(checker, where, self.restored(checker, where, True))
         backup = os.path.join(self.home.root, "backup")
         strays = self.strays(backup)
         if strays:
@@ -129,7 +132,7 @@ class Backup(Again):
         return [name for name in names - known
                 if not re.match("keys/|periods/", name)] + (
                     [f"{keys} keys of {count} recordings"]
-                    if keys != count else [])
+                    if keys > count else [])
 
     def no_private(self, checker, where):
         found = having(os.path.join(self.home.root, "backup"), self.private)
@@ -162,7 +165,9 @@ class BackupMore(Backup):
 
     def between(self):
         os.rename(self.home.root + "/backup", self.home.root + "/away")
+        before = set(self.gone)
         self.purge()
+        self.untold = self.gone - before
         os.rename(self.home.root + "/away", self.home.root + "/backup")
         capture(self.more, 1, 1, 3)
         self.home.must("spanrecd", "-q", "--read", self.more)
