@@ -507,8 +507,7 @@ make(struct store__making *m)
 		return r;
 	store__backup_step(&m->backup, 8);
 	old_remove(m);
-	if (m->resumed)
-		store__generations_tidy(&m->backup, &m->new);
+	store__generations_tidy(&m->backup, &m->new);
 	if (m->resumed)
 		strays_remove(m, "audio", 0, 0);
 	(void)unlinkat(m->backup.dir_fd, RUNNING, 0);

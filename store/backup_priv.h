@@ -75,8 +75,8 @@ int store__read_all(int dir_fd, const char *path, char **text, size_t *n)
 void store__generation_remove(const struct store__backup *backup,
 			      uint64_t generation);
 struct store__manifest;
-/** Whoever was killed while it removed one left a part of that, and lists of
- * days: what this manifest does not know goes. */
+/** Whoever was killed while it removed one, or could not, left a part of that,
+ * and lists of days: what this manifest does not know goes. */
 void store__generations_tidy(const struct store__backup *backup,
 			     const struct store__manifest *manifest);
 /** "7/name" */

@@ -12,6 +12,7 @@ class Again(Killed):
     """
     reruns = True
     wide = True
+    once_more = False  # that which ended well, too
 
     def prepare(self):
         self.gone = set()  # sealed keys of what was purged
@@ -27,6 +28,8 @@ class Again(Killed):
         rows = checker.check(where)
         self.halfway(checker, where, ended)
         self.nothing_gone(checker, where, self.home.root)
+        if self.once_more:
+            ended = min(ended, len(self.planned) - 1)
         for words, _ in self.planned[ended:]:
             run = self.again(words)
             if run.returncode:

@@ -14,6 +14,7 @@ class Backup(Again):
     purged."""
     inside = "home"
     count = 2
+    once_more = True  # it removes what the one before could not
 
     def make(self):
         capture(self.more, 100, 1, 7)
