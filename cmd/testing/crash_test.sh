@@ -13,8 +13,8 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 failed=0
 short="record purge hold scrub recover-purge"
-# In these a state takes twenty programs and more.
-long="rotate rotate-purge passphrase backup backup-more backup-purge restore"
+# In these a state takes twenty programs and more; a passphrase takes seconds.
+long="rotate rotate-purge backup backup-more backup-purge restore"
 
 # some CUTS SCENARIO...: all at once
 some() {
