@@ -281,6 +281,14 @@ done
 
 # ---- a disk that turns read-only ---------------------------------------------
 
+# It lives on in the namespace of mounts of whoever goes just now.
+detached() {
+	for i in $(seq 50); do
+		[ -n "$(losetup -j image)" ] || break
+		sleep 0.1
+	done
+}
+
 mkdir disk
 dd if=/dev/zero of=image bs=1M count=96 2>/dev/null
 if mkfs.ext4 -q image 2>/dev/null && mount -o loop image disk 2>/dev/null; then
@@ -309,11 +317,7 @@ if mkfs.ext4 -q image 2>/dev/null && mount -o loop image disk 2>/dev/null; then
 	check "... the recorder says it when it ends" [ $rc != 0 ]
 	check "... what was stored can be read" spanrec verify --all
 	umount disk
-	# It lives on in the namespace of mounts of whoever goes just now.
-	for i in $(seq 50); do
-		[ -n "$(losetup -j image)" ] || break
-		sleep 0.1
-	done
+	detached
 	e2fsck -fy image >/dev/null 2>&1
 	mount -o loop image disk
 	start
@@ -327,6 +331,7 @@ if mkfs.ext4 -q image 2>/dev/null && mount -o loop image disk 2>/dev/null; then
 	check "... what was there is" is $(($(stored) >= 10)) 1
 	sound
 	umount disk && mounted=
+	detached
 else
 	echo "skipped: a disk that turns read-only: no loop device"
 fi
