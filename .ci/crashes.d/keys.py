@@ -196,7 +196,7 @@ class Passphrase(Again):
             if self.plain in file.read():
                 self.now = ""
         if self.now is None:
-            self.now = next((words for words in self.words[ended - 1:]
+            self.now = next((words for words in self.words[max(ended - 1, 0):]
                              if self.opens(words)), None)
         if self.now is None or (ended and not self.now):
             checker.complain(where, "vault.key cannot be opened, or is plain: "
