@@ -616,8 +616,7 @@ make(struct store__making *m)
 	if (r)
 		return r;
 	(void)!store__noted_write(&m->backup, &m->unmended);
-	if (m->resumed)
-		leftovers_remove(m);
+	leftovers_remove(m);
 	if (m->strays)
 		(void)!store__audio_days(m->backup.dir_fd, strays_remove, m);
 	(void)unlinkat(m->backup.dir_fd, RUNNING, 0);

@@ -283,6 +283,47 @@ file_write(const char *path, const struct store_identity *identity,
 	return r;
 }
 
+/** @return 0, -EEXIST, -errno */
+static int
+name_take(const char *part, const char *path)
+{
+	struct stat st;
+
+	if (renameat2(AT_FDCWD, part, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+	/* A file system that cannot do it at once. */
+	if (lstat(path, &st) == 0)
+		return -EEXIST;
+	return rename(part, path) ? -errno : 0;
+}
+
+/** A new file, whole or not at all: half of a key would be in the way of
+ * whoever tries again after a crash. */
+static int
+file_make(const char *path, const struct store_identity *identity,
+	  const struct store_passphrase *p)
+{
+	char part[4096];
+	struct stat st;
+	int r, n = snprintf(part, sizeof(part), "%s.part", path);
+
+	if (n < 0 || (size_t)n >= sizeof(part))
+		return -ENAMETOOLONG;
+	if (lstat(path, &st) == 0)
+		return -EEXIST;
+	if (unlink(part) && errno != ENOENT)
+		return -errno;
+	r = file_write(part, identity, p, NULL);
+	if (r)
+		return r;
+	r = name_take(part, path);
+	if (r)
+		(void)unlink(part);
+	return r ? r : store__parent_sync(AT_FDCWD, path);
+}
+
 int
 store_identity_make(const char *path, const struct store_passphrase *passphrase,
 		    struct store_public *pub)
@@ -293,7 +334,7 @@ store_identity_make(const char *path, const struct store_passphrase *passphrase,
 	if (!id)
 		return -ENOMEM;
 	crypto_box_keypair(id->pub.bytes, id->secret);
-	r = file_write(path, id, passphrase, NULL);
+	r = file_make(path, id, passphrase);
 	*pub = id->pub;
 	store__secret_free(id, sizeof(*id), sizeof(*id));
 	return r;

@@ -134,6 +134,12 @@ expect "a file in the place of a home" 1 restore backup full/plain
 check "... says so" said "is no folder"
 expect "a home in a folder that is not there" 1 restore backup none/new
 check "... says what to do" said "make the folder above it first"
+mkdir -p backup/1/index
+touch backup/1/index/data.mdb backup/days/2019-03-28.1 backup/running
+expect "after one that was killed when it removed the one before" 0 \
+	backup backup
+check "... nothing of that is left" [ ! -e backup/1 -a \
+	! -e backup/days/2019-03-28.1 -a ! -e backup/running ]
 expect "a home that has something" 1 restore backup home
 check "... is left alone" said "not empty"
 expect "a restore" 0 restore backup new
@@ -163,14 +169,14 @@ expect "the next one" 0 purge
 check "... tells it" said "1 deletion told"
 check "... and that a list was damaged" said "the list of a day in it cannot"
 check "... and the file is gone" [ -z "$(find backup -name "$id*")" ]
-cp backup/2/deletions before/2/deletions
+cp backup/3/deletions before/3/deletions
 expect "one of before, with the journal" 0 restore before new
 check "... says what stayed out" said "^1 deleted since"
 check "... has not what was purged" [ -z "$(find new -name "$id*")" ]
 cp home/vault.key new/
 expect "... verifies" 0 verify --all -q --home new
 rm -rf new
-rm before/2/deletions
+rm before/3/deletions
 expect "one that has lost its journal" 5 restore before new
 rm -rf new before
 expect "the next backup has no such list" 0 backup backup

@@ -109,7 +109,7 @@ note_key(struct spanrec *spanrec, const char *action,
 
 int
 spanrec_key_make(const char *file, const struct store_passphrase *passphrase,
-		 struct store_public *pub)
+		 bool public_half, struct store_public *pub)
 {
 	char path[PATH_MAX];
 	struct stat st;
@@ -117,12 +117,12 @@ spanrec_key_make(const char *file, const struct store_passphrase *passphrase,
 
 	if (rc < 0 || rc >= PATH_MAX)
 		return key_failed(file, -ENAMETOOLONG);
-	if (!lstat(path, &st))
+	if (public_half && !lstat(path, &st))
 		return key_failed(path, -EEXIST);
 	rc = store_identity_make(file, passphrase, pub);
 	if (rc < 0)
 		return key_failed(file, rc);
-	rc = store_public_save(pub, path);
+	rc = public_half ? store_public_save(pub, path) : 0;
 	if (rc < 0) {
 		unlink(file);
 		return key_failed(path, rc);
@@ -151,7 +151,7 @@ spanrec_key_new(struct spanrec *spanrec, int argc, char **argv)
 					    spanrec->passphrase_option,
 					    &passphrase);
 	if (!rc)
-		rc = spanrec_key_make(arguments.file, passphrase, &pub);
+		rc = spanrec_key_make(arguments.file, passphrase, true, &pub);
 	store_passphrase_free(&passphrase);
 	if (rc)
 		return rc;

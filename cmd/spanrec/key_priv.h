@@ -34,10 +34,11 @@ int spanrec_passphrase_new(const char *option, const char *file,
 
 /* ---- key.c -------------------------------------------------------------- */
 
-/** Make FILE and FILE.pub. @param passphrase NULL: plain @return exit code */
+/** Make FILE and, if that is wanted, FILE.pub.
+ * @param passphrase NULL: plain @return exit code */
 int spanrec_key_make(const char *file,
 		     const struct store_passphrase *passphrase,
-		     struct store_public *pub)
+		     bool public_half, struct store_public *pub)
 	__attribute__((warn_unused_result));
 
 /* ---- key_reseal.c ------------------------------------------------------- */

@@ -173,7 +173,8 @@ finish_move(struct spanrec *spanrec, const char *new, bool *done)
 	return 0;
 }
 
-/* The new key pair: made, or there already. */
+/* The new key pair: made, or there already. That of the home has no file of its
+ * public half: `recipients` has it. */
 static int
 new_key(const struct arguments *arguments, const char *file,
 	struct store_public *pub)
@@ -181,15 +182,16 @@ new_key(const struct arguments *arguments, const char *file,
 	struct spanrec *spanrec = arguments->spanrec;
 	struct store_passphrase *passphrase = NULL;
 	struct store_key_file found;
+	bool named = arguments->name != NULL;
 	int rc, r = store_key_file_look(&found, file);
 
 	if (r == -ENOENT && !arguments->sealed && !arguments->new_file)
-		return spanrec_key_make(file, spanrec->passphrase, pub);
+		return spanrec_key_make(file, spanrec->passphrase, named, pub);
 	if (r == -ENOENT) {
 		rc = spanrec_passphrase_new("--new-passphrase-file",
 					    arguments->new_file, &passphrase);
 		if (!rc)
-			rc = spanrec_key_make(file, passphrase, pub);
+			rc = spanrec_key_make(file, passphrase, named, pub);
 		store_passphrase_free(&passphrase);
 		return rc;
 	}
@@ -206,7 +208,6 @@ move_keys(struct spanrec *spanrec, const char *new,
 {
 	const char *path = spanrec_key_path(spanrec);
 	char fingerprint[STORE_FINGERPRINT_TEXT], old[PATH_MAX];
-	char pub[PATH_MAX + 16];
 	struct stat st;
 	int n, r;
 
@@ -220,7 +221,6 @@ move_keys(struct spanrec *spanrec, const char *new,
 	if (stat(path, &st) == 0 &&
 	    (chown(new, st.st_uid, st.st_gid) == 0 || !(st.st_mode & S_IRWXG)))
 		(void)chmod(new, st.st_mode & 0777);
-	snprintf(pub, sizeof(pub), "%s.pub", new);
 	r = rename(path, old) || rename(new, path) ? -errno
 						   : home_folder_sync(path);
 	if (r) {
@@ -228,7 +228,6 @@ move_keys(struct spanrec *spanrec, const char *new,
 			  strerror(-r));
 		return EXIT_FAILED;
 	}
-	(void)unlink(pub); /* `recipients` has it */
 	fprintf(spanrec->out,
 		"%s is the new key now; the old one is %s.\n"
 		"It opens copies of keyrings from before, such as backups, and "

@@ -146,6 +146,13 @@ if mount -t tmpfs -o size=12m tmpfs small 2>/dev/null; then
 	echo "archive: $tmp/small/archive" >>home/spanrec.yaml
 	chown nobody: small
 	start
+	traffic 2 3
+	wait $sender
+	for i in $(seq 50); do
+		before=$(rows '[r["id"] for r in rows if r["state"] == "stored"]')
+		[ "$(rows "len($before)")" != 2 ] || break
+		sleep 0.2
+	done
 	traffic 20 14
 	sleep 2
 	dd if=/dev/zero of=small/filler bs=1M 2>/dev/null
@@ -163,6 +170,9 @@ if mount -t tmpfs -o size=12m tmpfs small 2>/dev/null; then
 	check "... it goes on when there is room" \
 		is "$(rows 'sum(exact(r) for r in rows
 			if r["sip_call_ids"][0] in sent)')" 2
+	check "... what was stored before is" is "$(rows "len($before) >= 2 and
+		all(r['state'] == 'stored' for r in rows if r['id'] in $before)
+		")" True
 	check "... all is accounted for" \
 		is "$(rows 'all(conserved(s) for r in rows
 			for s in r["streams"])')" True

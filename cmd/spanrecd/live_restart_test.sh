@@ -171,6 +171,35 @@ check "... answered or not" is "$(rows 'sorted(r["from"] for r in rows
 	if r["state"] == "stored")')" "['200002', '200003']"
 check "... the archive is sound" spanrec verify --all
 
+# ---- more calls than there is room for in what tells a writer of them --------
+
+home
+start
+in_space python3 - <<END
+$(cat wire.py)
+for n in range(3000):
+    for side in 0, 1:
+        ends = f"10.0.{n // 250}.{n % 250}", f"10.128.{n // 250}.{n % 250}"
+        source, destination = ends[side], ends[1 - side]
+        sip(source, destination, (
+            "SIP/2.0 200 OK" if side else f"INVITE sip:600000@{ends[1]} SIP/2.0",
+            f"Via: SIP/2.0/UDP {ends[0]}:5060;branch=z9hG4bK-{n}",
+            f"From: <sip:200000@{ends[0]}>;tag=a",
+            f"To: <sip:600000@{ends[0]}>" + (";tag=b" if side else ""),
+            f"Call-ID: {n}@many", "CSeq: 1 INVITE",
+            f"Contact: <sip:{source}>", "Content-Type: application/sdp"),
+            f"v=0\r\no=- 1 1 IN IP4 {source}\r\ns=-\r\n"
+            f"c=IN IP4 {source}\r\nt=0 0\r\nm=audio 4000 RTP/AVP 8\r\n")
+    time.sleep(0.001)
+END
+sleep 2
+check "3,000 calls" is "$(status calls)" 3000
+crash
+start
+check "... are brought back by a recorder that answers" \
+	is "$(status calls_resumed)" 3000
+stop
+
 # ---- calls that turn out to be exempt later ----------------------------------
 
 # identify N NUMBER: who was called tells who he is

@@ -253,6 +253,8 @@ main(int argc, char **argv)
 	process_raise_files();
 	run_catch_signals(!options.read);
 	r = home_open(&home, options.home);
+	if (r == 0)
+		run_fit_memory(&options, &home);
 	if (r == 0 && (options.read || options.check_only)) {
 		r = run_files(&options, &home);
 	} else if (r == 0) {

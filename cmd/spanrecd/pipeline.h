@@ -136,6 +136,7 @@ struct writer {
 	struct counters counters;
 	_Atomic int64_t drained_ns;
 	_Atomic uint64_t settled; /**< handovers when its last pass began */
+	_Atomic uint32_t full;    /**< control waits for room in `events` */
 	sem_t wake; /**< posted when the watermark moved, or an answer came */
 	struct writer_state *state; /**< the thread's own */
 };
@@ -173,6 +174,7 @@ struct pipeline_config {
 	const struct rtp_format *orphan_formats; /**< what dynamic payload types
 						  * mean in them; borrowed */
 	uint32_t orphan_formats_count; /**< at most WRITER_FORMATS_MAX */
+	uint64_t memory_bytes; /**< live: as of memory_given() */
 	bool live;        /**< the sources are interfaces */
 	bool several;     /**< ... more than one, that may show the same */
 	/* live, to read them again; all borrowed */

@@ -10,6 +10,7 @@
 #include "cmd/common/exit.h"
 #include "cmd/common/home.h"
 #include "cmd/common/log.h"
+#include "cmd/common/memory.h"
 #include "cmd/spanrecd/control_priv.h"
 #include "cmd/spanrecd/notify.h"
 
@@ -114,6 +115,9 @@ control__reload(struct control_state *c, const char *by, char *text,
 		bool same =
 		    memcmp(fresh.hash, c->policy_hash, sizeof(fresh.hash)) == 0;
 
+		(void)memory_fit(&fresh.home.settings,
+				 c->pipeline->config.memory_bytes,
+				 c->pipeline->captures_count);
 		home_settings_restart(&c->settings, &fresh.home.settings, names,
 				      sizeof(names));
 		request->policy = fresh.archive;

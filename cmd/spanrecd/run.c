@@ -11,6 +11,7 @@
 #include "cmd/common/audit.h"
 #include "cmd/common/exit.h"
 #include "cmd/common/log.h"
+#include "cmd/common/memory.h"
 #include "store/audit.h"
 
 /* ---- signals ------------------------------------------------------------- */
@@ -68,6 +69,31 @@ run_reads_stdin(const struct run_options *o)
 		if (strcmp(o->files[i], "-") == 0)
 			return true;
 	return false;
+}
+
+void
+run_fit_memory(const struct run_options *o, struct home *home)
+{
+	struct home_settings *s = &home->settings;
+	size_t interfaces =
+	    o->interfaces_count ? o->interfaces_count : s->interfaces.count;
+	uint32_t threads = o->threads ? o->threads : s->threads;
+	uint64_t bytes = memory_given();
+	bool lowered;
+
+	/* What waits without signalling has four times the room. */
+	if (o->read)
+		threads *= o->orphans ? 4 : 1;
+	else
+		threads *= (uint32_t)(interfaces ? interfaces : 1);
+	lowered = memory_fit(s, bytes, threads);
+	if (lowered && !o->read)
+		log_warning("it is given %" PRIu64 " MiB of memory: flows_max "
+			    "is %" PRIu32 ", calls_max %" PRIu32
+			    ", lookback_mib %" PRIu32 "; what comes beyond "
+			    "that is left out, and counted",
+			    bytes >> 20, s->flows_max, s->calls_max,
+			    s->lookback_mib);
 }
 
 int

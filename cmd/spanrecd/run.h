@@ -52,6 +52,10 @@ bool run_reload_asked(void);
 /** Is standard input one of the captures? */
 bool run_reads_stdin(const struct run_options *options);
 
+/** Lower what settings allow to what this process has memory for; live, that is
+ * said. Before the file system is given up. */
+void run_fit_memory(const struct run_options *options, struct home *home);
+
 /** Open the archive to write, and the key that signs its ledger.
  * @param recovery what the last run left
  * @return 0, or an exit code; the error is said */

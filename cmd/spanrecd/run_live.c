@@ -20,6 +20,7 @@
 #include "cmd/common/exit.h"
 #include "cmd/common/guard.h"
 #include "cmd/common/log.h"
+#include "cmd/common/memory.h"
 #include "cmd/spanrecd/listen.h"
 #include "cmd/spanrecd/notify.h"
 #include "cmd/spanrecd/privilege.h"
@@ -364,6 +365,7 @@ run_live(const struct run_options *o, const struct home *home)
 					  .sources = sources,
 					  .writers_count = threads,
 					  .live = true,
+					  .memory_bytes = memory_given(),
 					  .home = home,
 					  .home_option = o->home,
 					  .policy_path = o->policy,

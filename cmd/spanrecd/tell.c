@@ -76,6 +76,10 @@ send_to(struct control_state *c, uint32_t writer,
 		c->sent_ns = event->time_ns;
 	while (!(room = capture_ring_reserve(ring, bytes))) {
 		control__publish(c, event->time_ns);
+		/* All of these may be of one moment, up to which it has looked
+		 * already: it would wait for a later one. */
+		atomic_store_explicit(&c->pipeline->writers[writer].full, 1,
+				      memory_order_release);
 		/* The writer may be waiting for room for its reports. */
 		control__collect_reports(c);
 		sem_post(&c->pipeline->writers[writer].wake);

@@ -647,6 +647,7 @@ pass(struct writer_state *w, int64_t keys_ns, int64_t watermark_ns)
 	w->due_ns = watermark_ns - p->times.window_ns;
 	w->taken_ns = watermark_ns - p->lag_ns;
 	w->stuck_ns = INT64_MAX;
+	atomic_store_explicit(&w->writer->full, 0, memory_order_relaxed);
 	apply_events(w);
 	for (i = 0; i < p->captures_count; i++)
 		drain_flows(w, &p->captures[i]);
@@ -674,6 +675,7 @@ worth_a_pass(const struct writer_state *w, int64_t watermark_ns)
 	       watermark_ns - w->watermark_ns >= PASS_NS ||
 	       watermark_ns / SECOND_NS != w->watermark_ns / SECOND_NS ||
 	       w->stuck_ns != INT64_MAX ||
+	       atomic_load_explicit(&w->writer->full, memory_order_acquire) ||
 	       atomic_load_explicit(&p->handovers, memory_order_acquire) !=
 		   w->handovers;
 }

@@ -12,13 +12,25 @@ set -u
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 failed=0
-scenarios="record purge hold scrub recover-purge"
-for scenario in $scenarios; do
-	(.ci/crashes --cuts 3 --errors 1 $scenario >"$out/$scenario" 2>&1
-	echo $? >"$out/$scenario.rc") &
-done
-wait
-for scenario in $scenarios; do
+short="record purge hold scrub recover-purge"
+# In these a state takes twenty programs and more; a passphrase takes seconds.
+long="rotate rotate-purge backup backup-more backup-purge restore"
+
+# some CUTS SCENARIO...: all at once
+some() {
+	cuts=$1
+	shift
+	for scenario in "$@"; do
+		(.ci/crashes --cuts $cuts --errors 1 $scenario \
+			>"$out/$scenario" 2>&1
+		echo $? >"$out/$scenario.rc") &
+	done
+	wait
+}
+
+some 3 $short
+some 1 $long
+for scenario in $short $long; do
 	if [ "$(cat "$out/$scenario.rc")" = 0 ]; then
 		echo "ok - power cuts and errors: $scenario"
 	else

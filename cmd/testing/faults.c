@@ -726,7 +726,8 @@ SYNC(syncfs, KIND_syncfs)
  */
 
 int
-renameat(int from_fd, const char *from, int to_fd, const char *to)
+renameat2(int from_fd, const char *from, int to_fd, const char *to,
+	  unsigned flags)
 {
 	struct act act = { .kind = KIND_rename };
 	char whole[PATH_MAX], other[PATH_MAX];
@@ -736,13 +737,20 @@ renameat(int from_fd, const char *from, int to_fd, const char *to)
 	error = start(&act, absolute(whole, from_fd, from));
 	if (error)
 		return (int)refuse(&act, error);
-	return (int)finish(&act, REAL(renameat)(from_fd, from, to_fd, to));
+	return (int)finish(&act,
+			   REAL(renameat2)(from_fd, from, to_fd, to, flags));
+}
+
+int
+renameat(int from_fd, const char *from, int to_fd, const char *to)
+{
+	return renameat2(from_fd, from, to_fd, to, 0);
 }
 
 int
 rename(const char *from, const char *to)
 {
-	return renameat(AT_FDCWD, from, AT_FDCWD, to);
+	return renameat2(AT_FDCWD, from, AT_FDCWD, to, 0);
 }
 
 int
