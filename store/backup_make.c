@@ -395,8 +395,8 @@ unnamed_remove(struct store__making *m, const char *folder)
 		closedir(dir);
 }
 
-/** Of backups that were interrupted: their indexes, and keys of pseudonyms, are
- * not to stay for ever. */
+/** Of backups that were interrupted, or could not remove it: their indexes, and
+ * keys of pseudonyms, are not to stay for ever. */
 static void
 leftovers_remove(struct store__making *m)
 {
