@@ -173,7 +173,8 @@ run_tell(const struct sound *sound, sf_count_t first, sf_count_t n, double hz)
 	printf("\n");
 }
 
-/* A run of one block is the seam between two others: not told. */
+/* A run of one block is the seam between two others, or a part of one at the end:
+ * not told. */
 static void
 channel_tell(const struct sound *sound)
 {
@@ -183,7 +184,7 @@ channel_tell(const struct sound *sound)
 
 	for (sf_count_t i = 0; i < blocks; i += n) {
 		n = run_find(sound, i, blocks, &hz);
-		if (n == 1 && i + n < blocks)
+		if (n == 1)
 			continue;
 		if (last >= 0 && fabs(hz - last) <= LIKE * hz)
 			continue;
