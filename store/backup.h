@@ -162,12 +162,12 @@ int store_deletions_since(const struct store_archive *archive, uint64_t number,
 
 /**
  * Is it whole? Reads all of it, and changes nothing; files that are damaged are
- * noted in it, where it can be written, so that the next store_backup_make copies
- * them anew. Others may tell it of deletions meanwhile, and finish another
- * backup: then that one is looked at.
+ * noted in it, where it can be written, so that the next store_backup_make
+ * copies them anew. Others may tell it of deletions meanwhile, and finish
+ * another backup: then that one is looked at.
  *
- * @return 0: what was read is told and counted, result->damaged says how much is
- *         not what it was; -ENOENT (no backup), -EBADMSG (its manifest is
+ * @return 0: what was read is told and counted, result->damaged says how much
+ *         is not what it was; -ENOENT (no backup), -EBADMSG (its manifest is
  *         damaged), -EBUSY (others are finished faster than it can be read),
  *         -EPROTO, -EIO, ...
  */
@@ -186,12 +186,12 @@ int store_backup_file(const char *dir, const char *name, char **text, size_t *n,
 /**
  * Make the files of an archive of a backup. What was deleted since is left out.
  * May be called again after it was stopped, also when there is another backup
- * by then: what that one does not have goes, keys first. Nobody can open what is
- * made before all of it is there.
+ * by then: what that one does not have goes, keys first. Nobody can open what
+ * is made before all of it is there.
  *
  * @param archive_dir is made; or one that was stopped, and has nothing else
- * @return as store_backup_check; -ENOTDIR (no keys of periods); what is damaged is
- *         left out
+ * @return as store_backup_check; -ENOTDIR (no keys of periods); what is damaged
+ *         is left out
  */
 int store_restore_files(const char *dir, const char *periods,
 			const char *archive_dir, int64_t now_ns,
@@ -207,8 +207,8 @@ int store_restore_files(const char *dir, const char *periods,
  * @param actor for the certificates
  * @param result of store_restore_files; what was deleted is added
  * @return 0; -EAGAIN: another backup was finished since, whose journal says
- *         nothing of what was deleted before it: again from store_restore_files;
- *         -EBADMSG, -EIO, ...
+ *         nothing of what was deleted before it: again from
+ *         store_restore_files; -EBADMSG, -EIO, ...
  */
 int store_restore_replay(struct store_archive *archive, const char *dir,
 			 int64_t now_ns, const char *actor,
