@@ -466,8 +466,8 @@ struct policy_clock {
  * in a class that gives way, or there would be nothing that can. A class the
  * policy does not know (any more) gets the policy's shortest ceiling that is
  * not below any floor, so that nothing is ever kept without an end, and it does
- * not give way; -ENOENT says so. So does "", the class of what was not recorded, but that is no
- * error.
+ * not give way; -ENOENT says so. So does "", the class of what was not
+ * recorded, but that is no error.
  *
  * @return 0, or -ENOENT with *clock filled all the same
  */

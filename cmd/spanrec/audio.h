@@ -176,8 +176,9 @@ int spanrec_audio_check(const struct spanrec *spanrec,
 	__attribute__((warn_unused_result));
 
 /**
- * Read the recordings through without a sound: proves that they are whole and
- * finds out how long they are, before anything is written anywhere. Of an
+ * Read the recordings through, and make their sound once for nobody: proves that
+ * they are whole and finds out how long they are, before anything is written
+ * anywhere. Of an
  * interrupted one that is damaged the part before the damage counts; torn says
  * so, a warning was printed, and the command is to end with EXIT_DAMAGED.
  *

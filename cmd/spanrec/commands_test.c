@@ -390,7 +390,7 @@ test_encoding_untold(void **state)
 	output = run(f, NOW, EXIT_DONE, "show %s", id);
 	unwrap(output);
 	assert_has(output, "No SDP said what 'unknown-96' is");
-	assert_has(output, "with --again and --payload-type");
+	assert_has(output, "--orphan-rtp and --payload-type");
 	free(output);
 }
 

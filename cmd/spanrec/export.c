@@ -373,7 +373,7 @@ what_is_in(const struct arguments *arguments)
 	}
 }
 
-/* Of sound that was written, or from the first packet to the last. */
+/* Of sound that was written, or of the segments. */
 static int64_t
 length_ns(const struct export *export)
 {

@@ -86,6 +86,8 @@ put_bar(struct text *text, const struct spanrec_line *line, int64_t now_ns,
 	size_t k;
 	int at, i;
 
+	if (length < 1)
+		length = 1; /* nothing is heard of it */
 	at = (int)((double)(now_ns - audio->start_ns) / length * columns);
 	memset(bar, '-', (size_t)columns);
 	for (k = 0; k < line->marks->count; k++) {

@@ -337,7 +337,7 @@ simulate_segment(void *ctx, const struct store_segment *segment)
 	s->unknown += !known && !settled;
 	if (known || settled)
 		s->decisions[segment->decision][decisions[v.decision]]++;
-	s->gives_way += gives_way;
+	s->gives_way += gives_way && due_ns[1] >= due_ns[0];
 	changes = due_ns[0] != due_ns[1] || gives_way ||
 		  decisions[v.decision] != segment->decision ||
 		  strcmp(v.retention, segment->retention) != 0;
@@ -378,13 +378,15 @@ due_text(const json_t *row)
 	const char *before = spanrec_json_text(row, "due_before");
 	int order = strcmp(spanrec_json_text(row, "due_after"), before);
 
+	if (json_is_true(json_object_get(row, "at_once")))
+		return "at once";
+	if (order < 0)
+		return "earlier";
 	if (json_is_true(json_object_get(row, "gives_way")))
 		return "gives way";
 	if (!order)
 		return *before ? "as before" : "";
-	if (json_is_true(json_object_get(row, "at_once")))
-		return "at once";
-	return order < 0 ? "earlier" : "later";
+	return "later";
 }
 
 static const char *
@@ -453,9 +455,9 @@ print_summary(const struct simulation *s)
 			"%8" PRIu64 " of areas whose calls you may not find\n",
 			s->forbidden);
 	print_count(to, s->earlier, "would be deleted earlier");
+	print_count(to, s->at_once, "of these would be deleted at once");
 	print_count(to, s->gives_way,
 		    "would give way: earlier where the disk is full");
-	print_count(to, s->at_once, "of these would be deleted at once");
 	print_count(to, s->later, "would be deleted later");
 }
 

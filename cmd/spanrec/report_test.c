@@ -311,7 +311,7 @@ test_unfinished(void **state)
 	assert_has(output, "1 deletion not finished: 'spanrec show ID' says");
 	free(output);
 	output = RUN(95, EXIT_DONE, "list --json");
-	assert_has(output, "\"unfinished\":\"its key could not be destroyed\"");
+	assert_has(output, "\"unfinished\":\"its key is not destroyed yet\"");
 	assert_has(output, "\"unfinished\":null");
 	free(output);
 	output = RUN(95, EXIT_DONE, "show %s", id);
@@ -326,7 +326,7 @@ test_unfinished(void **state)
 	free(output);
 	free(RUN(95, EXIT_DONE, "purge"));
 	output = RUN(95, EXIT_DONE, "list --json");
-	assert_has_not(output, "could not be destroyed");
+	assert_has_not(output, "not destroyed yet");
 	free(output);
 }
 

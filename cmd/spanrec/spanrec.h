@@ -582,8 +582,9 @@ bool spanrec_segment_audible(const struct store_segment *segment);
 bool spanrec_encoding_untold(const char *encoding);
 /** What to do then. */
 #define SPANREC_ENCODING_ADVICE \
-	"if it came from a capture, reading that with --again and " \
-	"--payload-type says what it is (spanrecd(8))"
+	"if it came from a capture without signalling, reading that with " \
+	"--again, --orphan-rtp and --payload-type says what it is " \
+	"(spanrecd(8))"
 
 /** In one word: "stored", "drop", "no audio", ... */
 const char *spanrec_segment_state(const struct store_segment *segment);

@@ -347,30 +347,22 @@ print_backups(const struct without *w)
 }
 
 static void
-print_without(struct spanrec *spanrec)
+print_without(const struct without *w)
 {
 	char total[COUNTER_BYTES_TEXT_BYTES], left[COUNTER_BYTES_TEXT_BYTES];
-	struct without w;
-	const json_t *disk, *words;
+	FILE *to = w->spanrec->out;
+	const json_t *disk = json_object_get(w->status, "disk"), *words;
 	size_t i;
 
-	if (without_init(&w, spanrec)) {
-		fprintf(spanrec->out, "Archive    %s\n",
-			spanrec->home.archive_path);
-		disk = json_object_get(w.status, "disk");
-		counter_bytes_text(spanrec_json_count(disk, "total_bytes"),
-				   total);
-		counter_bytes_text(spanrec_json_count(disk, "free_bytes"),
-				   left);
-		if (disk)
-			fprintf(spanrec->out, "Disk       %s of %s free\n",
-				left, total);
-		print_purge(&w);
-		print_backups(&w);
-		json_array_foreach(w.warnings, i, words) fprintf(
-		    spanrec->out, "Warning    %s\n", json_string_value(words));
-	}
-	without_fini(&w);
+	fprintf(to, "Archive    %s\n", w->spanrec->home.archive_path);
+	counter_bytes_text(spanrec_json_count(disk, "total_bytes"), total);
+	counter_bytes_text(spanrec_json_count(disk, "free_bytes"), left);
+	if (disk)
+		fprintf(to, "Disk       %s of %s free\n", left, total);
+	print_purge(w);
+	print_backups(w);
+	json_array_foreach(w->warnings, i, words)
+	    fprintf(to, "Warning    %s\n", json_string_value(words));
 }
 
 /* No recorder runs: where none ever did, that is no fault.
@@ -383,17 +375,18 @@ status_without(struct asking *asking, bool json)
 	bool right = without_init(&w, spanrec);
 
 	if (right && only_reads(&w))
-		log_info("no recorder is running on %s, and none has so far: "
-			 "its calls come from captures (spanrecd --read)",
+		log_info("no recorder is running on %s. None has deleted "
+			 "anything there yet; calls of captures need none "
+			 "(spanrecd --read)",
 			 *spanrec->home.dir ? spanrec->home.dir
 					    : spanrec->home.settings_path);
 	else
 		control_client_complain(&asking->client);
 	if (right && json)
 		(void)!spanrec_json_print_ascii(spanrec->out, w.status);
+	else if (right)
+		print_without(&w);
 	without_fini(&w);
-	if (!json)
-		print_without(spanrec);
 	return EXIT_NOT_FOUND;
 }
 

@@ -153,8 +153,10 @@ static size_t
 column_of(const struct spanrec_wave *wave, int64_t time_ns)
 {
 	const struct spanrec_audio *audio = wave->audio;
-	double part = (double)(time_ns - audio->start_ns) /
-		      (double)(audio->end_ns - audio->start_ns);
+	int64_t length_ns = audio->end_ns - audio->start_ns;
+	double part = length_ns > 0 ? (double)(time_ns - audio->start_ns) /
+					  (double)length_ns
+				    : 0;
 	size_t column =
 	    part > 0 ? (size_t)(part * (double)wave->columns_count) : 0;
 

@@ -41,13 +41,14 @@ read_at(int fd, uint8_t *bytes, off_t at)
 static bool
 mark_of(const char *path, char mark[RUN_MARK_BYTES])
 {
-	int fd = strcmp(path, "-") == 0
-		     ? -1
-		     : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	/* what a pipe holds is there once */
+	bool regular = strcmp(path, "-") != 0 && stat(path, &st) == 0 &&
+		       S_ISREG(st.st_mode);
+	int fd = regular ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
 	uint8_t *bytes = malloc(sizeof(uint64_t) + 2 * PART_BYTES);
 	uint8_t hash[STORE_HASH_BYTES];
 	size_t n = sizeof(uint64_t);
-	struct stat st;
 	bool told = fd >= 0 && bytes && fstat(fd, &st) == 0 &&
 		    S_ISREG(st.st_mode) && st.st_size > 0;
 

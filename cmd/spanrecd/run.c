@@ -87,13 +87,14 @@ run_fit_memory(const struct run_options *o, struct home *home)
 	else
 		threads *= (uint32_t)(interfaces ? interfaces : 1);
 	lowered = memory_fit(s, bytes, threads);
-	if (lowered && !o->read)
+	if (lowered)
 		log_warning("it is given %" PRIu64 " MiB of memory: flows_max "
 			    "is %" PRIu32 ", calls_max %" PRIu32
-			    ", lookback_mib %" PRIu32 "; what comes beyond "
+			    ", lookback_mib %" PRIu32 ", tcp_mib %" PRIu32
+			    ", fragments_mib %" PRIu32 "; what comes beyond "
 			    "that is left out, and counted",
 			    bytes >> 20, s->flows_max, s->calls_max,
-			    s->lookback_mib);
+			    s->lookback_mib, s->tcp_mib, s->fragments_mib);
 }
 
 int

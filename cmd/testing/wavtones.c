@@ -173,8 +173,8 @@ run_tell(const struct sound *sound, sf_count_t first, sf_count_t n, double hz)
 	printf("\n");
 }
 
-/* A run of one block is the seam between two others, or a part of one at the end:
- * not told. */
+/* A run of one block is the seam between two others, or what is left of one at
+ * the end: not told. */
 static void
 channel_tell(const struct sound *sound)
 {
