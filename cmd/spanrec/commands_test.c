@@ -294,7 +294,7 @@ test_list_json(void **state)
 	assert_number(object, "bytes", 46400);
 	assert_int_equal(
 	    json_array_size(json_object_get(object, "sip_call_ids")), 2);
-	assert_int_equal(json_object_size(object), 36);
+	assert_int_equal(json_object_size(object), 37);
 	assert_true(json_is_null(json_object_get(object, "deleted")));
 	assert_text(object, "note_until", "2021-03-28T13:15:03.000Z");
 
@@ -437,7 +437,7 @@ test_list_csv(void **state)
 	}
 	assert_int_equal(rows, 6);
 	while (rows--)
-		assert_int_equal(columns[rows], 39);
+		assert_int_equal(columns[rows], 40);
 	assert_has(output, "\r\n");
 	assert_has(output, ",290,10,0,0,1,,46400,a84b4c76e66710@10.0.0.1 "
 			   "leg-2@10.0.0.2,transfer: refer,bye,01534440440,"

@@ -162,7 +162,7 @@ test_gave_way(void **state)
 	assert_has(output, "\"gave_way\":false");
 	free(output);
 	output = RUN(9, EXIT_DONE, "list --csv");
-	assert_has(output, "13:20:03.000Z,true\r\n");
+	assert_has(output, "13:20:03.000Z,true,\r\n");
 	assert_has(output, "13:15:03.000Z,false\r\n");
 	free(output);
 	output = RUN(9, EXIT_DONE, "show %s", id);

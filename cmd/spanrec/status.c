@@ -553,12 +553,16 @@ static void
 print_failure(struct asking *asking, int rc)
 {
 	char clean[SPANREC_TEXT_BYTES];
+	struct without w;
 
 	fprintf(asking->spanrec->out, "spanrec: %s\n",
 		spanrec_text_clean(control_client_error(&asking->client), clean,
 				   sizeof(clean)));
-	if (rc == EXIT_NOT_FOUND)
-		print_without(asking->spanrec);
+	if (rc == EXIT_NOT_FOUND) {
+		if (without_init(&w, asking->spanrec))
+			print_without(&w);
+		without_fini(&w);
+	}
 	fputs("Trying again.\n", asking->spanrec->out);
 }
 
