@@ -64,6 +64,7 @@ enum { STATE_KEY = 1, STATE_DESTROYED = 2 };
 #define NAME_BYTES     48
 /* So often somebody else may end it before we have it. */
 #define PERIOD_TRIES 100
+#define READ_TRIES   3
 /* So long is waited for a lock. */
 #define LOCK_TRIES   100
 #define LOCK_WAIT_NS 100000000L
@@ -182,7 +183,7 @@ period_read(struct store__period *period, int fd,
 	if (r == 0)
 		r = period_decode(period, bytes, backup, day);
 	sodium_memzero(bytes, sizeof(bytes));
-	return r == -ENODATA || r == -EIO ? -EBADMSG : r;
+	return r == -ENODATA ? -EBADMSG : r;
 }
 
 static int
@@ -374,7 +375,7 @@ period_hold(struct store__periods *periods, uint32_t day)
 {
 	const int dir_fd = periods->backup->periods_fd;
 	char name[NAME_BYTES];
-	int fd, r = -EAGAIN;
+	int fd, r = -EAGAIN, errors = 0;
 
 	if (dir_fd < 0)
 		return -ENOTDIR;
@@ -395,6 +396,10 @@ period_hold(struct store__periods *periods, uint32_t day)
 		if (r == 0)
 			return fd;
 		close(fd);
+		/* What the disk does not give now it may give the next time:
+		 * that ends no period. */
+		if (r == -EIO && ++errors < READ_TRIES)
+			r = -EAGAIN;
 	}
 	return r;
 }

@@ -374,8 +374,7 @@ strays_remove(void *ctx, uint32_t day, const char *path)
 	return 0;
 }
 
-/** In a folder: what this backup does not name, and is not of its generation.
- */
+/** In a folder: what this backup does not name. */
 static void
 unnamed_remove(struct store__making *m, const char *folder)
 {

@@ -208,6 +208,7 @@ move_keys(struct spanrec *spanrec, const char *new,
 {
 	const char *path = spanrec_key_path(spanrec);
 	char fingerprint[STORE_FINGERPRINT_TEXT], old[PATH_MAX];
+	char pub[PATH_MAX + 16];
 	struct stat st;
 	int n, r;
 
@@ -228,6 +229,8 @@ move_keys(struct spanrec *spanrec, const char *new,
 			  strerror(-r));
 		return EXIT_FAILED;
 	}
+	snprintf(pub, sizeof(pub), "%s.pub", new);
+	(void)unlink(pub); /* `recipients` has it */
 	fprintf(spanrec->out,
 		"%s is the new key now; the old one is %s.\n"
 		"It opens copies of keyrings from before, such as backups, and "
