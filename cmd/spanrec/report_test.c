@@ -163,7 +163,7 @@ test_gave_way(void **state)
 	free(output);
 	output = RUN(9, EXIT_DONE, "list --csv");
 	assert_has(output, "13:20:03.000Z,true,\r\n");
-	assert_has(output, "13:15:03.000Z,false\r\n");
+	assert_has(output, "13:15:03.000Z,false,\r\n");
 	free(output);
 	output = RUN(9, EXIT_DONE, "show %s", id);
 	assert_has(output, "the disk was full, and its class gives way");
@@ -315,13 +315,13 @@ test_unfinished(void **state)
 	assert_has(output, "\"unfinished\":null");
 	free(output);
 	output = RUN(95, EXIT_DONE, "show %s", id);
-	assert_has(output, "deletion not finished: its key could not be "
-			   "destroyed; 'spanrec purge'");
+	assert_has(output, "deletion not finished: its key is not "
+			   "destroyed yet; 'spanrec purge'");
 	free(output);
 	output = RUN(95, EXIT_DONE, "why %s", id);
 	unwrap(output);
-	assert_has(output, "and is not finished: its key could not be "
-			   "destroyed. 'spanrec purge' goes on");
+	assert_has(output, "and is not finished: its key is not "
+			   "destroyed yet. 'spanrec purge' goes on");
 	assert_has_not(output, "It was deleted on");
 	free(output);
 	free(RUN(95, EXIT_DONE, "purge"));
