@@ -5,6 +5,10 @@
 # progress lack nothing; then what can give way is gone, and new recordings stop
 # and go on as without it. Prints a line for each test, and ends with 1 if one
 # failed.
+if [ -z "${FULL:-}" ]; then
+	echo "skipped: a disk that fills, in make soak"
+	exit 0
+fi
 . cmd/testing/live.sh
 
 mkdir small
