@@ -32,7 +32,7 @@ class Rotate(Again):
 
     def excused(self, findings):
         # halfway() looks for one that opens it.
-        return all(": no key: " in line for line in findings)
+        return all(": for another key: " in line for line in findings)
 
     def key_files(self):
         return [self.escrow] + [
@@ -108,7 +108,7 @@ class RotateRecover(Rotate):
         pass
 
     def commands(self):
-        return [("spanrecd", "-q", "--read", self.nothing),
+        return [("spanrecd", "-q", "--again", "--read", self.nothing),
                 ("spanrec", "key", "rotate")]
 
 

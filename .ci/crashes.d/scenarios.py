@@ -192,7 +192,7 @@ class Killed(Scenario):
         raise SystemExit(f"{' '.join(words)}: cannot be killed in its midst")
 
     def commands(self):
-        return [("spanrecd", "-q", "--read", self.nothing)]
+        return [("spanrecd", "-q", "--again", "--read", self.nothing)]
 
 
 class Recover(Killed):

@@ -225,8 +225,13 @@ fixture_begin(void **state)
 static inline void
 unwrap(char *text)
 {
-	for (; (text = strchr(text, '\n')); text++)
+	for (; (text = strchr(text, '\n')); text++) {
+		size_t indent = strspn(text + 1, " ");
+
 		*text = ' ';
+		memmove(text + 1, text + 1 + indent,
+			strlen(text + 1 + indent) + 1);
+	}
 }
 
 #endif
