@@ -10,6 +10,11 @@
 # Each kind of build has an object tree of its own: build/<V>/. The list of
 # sources is the list of files; dependencies are made by the compiler.
 
+# Debian's programs, which make deps sees to, before others of their name: a
+# python3 that is a script of some version manager costs ten times as long to
+# start, a thousand times over in the tests.
+export PATH := /usr/sbin:/usr/bin:/sbin:/bin:$(PATH)
+
 V ?= release
 B := build/$V
 PROGRAMS := spanrecd spanrec mkpcap
