@@ -74,7 +74,7 @@ check "... and belongs to the account of the recorder" \
 	is "$(find backup ! -user nobody | wc -l)" 0
 spanrec audit anchor >anchor 2>/dev/null
 wait $sender
-sleep 2
+settled
 check "no packet was lost for it" is "$(rows 'sum(map(exact, [row for row in rows
 	if row["sip_call_ids"][0] in sent])), len(sent)')" "(12, 12)"
 check "the next one has them" spanrec backup backup
@@ -137,7 +137,7 @@ chown -R nobody: home
 start
 traffic 5 2
 wait $sender
-sleep 2
+settled
 check "a recorder goes on with it" is "$(rows 'sum(map(exact, [row for row in rows
 	if row["sip_call_ids"][0] in sent]))')" 5
 check "... and the backup with it" spanrec backup backup

@@ -113,7 +113,7 @@ check "... none of another class" is "$(class 4 stored)" 15
 check "... no more than are needed" between 13000 \
 	"$(df --output=avail -k small | tail -n 1)" 16500
 wait $sender
-sleep 2
+settled
 check "... and calls in progress lack nothing" \
 	is "$(rows 'sum(map(exact, (r for r in rows
 		if r["sip_call_ids"][0] in sent))), len(sent)')" "(5, 5)"

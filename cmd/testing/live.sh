@@ -214,6 +214,16 @@ rows() {
 	END
 }
 
+# Until nothing is being recorded any more: a recording ends seconds after its
+# call, since packets may come late.
+settled() {
+	for i in $(seq 30); do
+		[ "$(rows 'sum(r["state"] == "recording" for r in rows)')" != 0 ] ||
+			return 0
+		sleep 0.5
+	done
+}
+
 # tones ID: what is heard in each channel, without silence
 tones() {
 	rm -f t.wav
