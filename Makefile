@@ -53,28 +53,25 @@ WARN := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wwrite-strings \
 	-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef \
 	-Wformat=2 -Wno-unused-parameter -Werror
 HARDEN := -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2
-SANITIZE_FLAGS := -DSPANREC_SANITIZED -O1 -fno-omit-frame-pointer -U_FORTIFY_SOURCE
+SANITIZE_FLAGS := -DSPANREC_SANITIZED -O1 -g1 -fno-omit-frame-pointer -U_FORTIFY_SOURCE
 
 CFLAGS.release := -O2 $(HARDEN)
 CFLAGS.clang := -O2 $(HARDEN)
-CFLAGS.asan := $(SANITIZE_FLAGS) -fsanitize=address,undefined \
+# Fuzzers are linked of the same objects.
+CFLAGS.asan := $(SANITIZE_FLAGS) -fsanitize=fuzzer-no-link,address,undefined \
 	-fno-sanitize-recover=all
 CFLAGS.tsan := $(SANITIZE_FLAGS) -fsanitize=thread
-CFLAGS.fuzz := $(SANITIZE_FLAGS) -fsanitize=fuzzer-no-link,address,undefined \
-	-fno-sanitize-recover=all -DSPANREC_FUZZ
 CFLAGS.cov := -O0 --coverage -fprofile-update=atomic
 CFLAGS.valgrind := -O1 -fno-omit-frame-pointer
 LDFLAGS.release := -pie -Wl,-z,relro,-z,now
 LDFLAGS.clang := -pie -Wl,-z,relro,-z,now
 LDFLAGS.asan := -fsanitize=address,undefined
 LDFLAGS.tsan := -fsanitize=thread
-LDFLAGS.fuzz := -fsanitize=fuzzer,address,undefined
 LDFLAGS.cov := --coverage
 CC.release := gcc
 CC.clang := clang
 CC.asan := clang
 CC.tsan := clang
-CC.fuzz := clang
 CC.cov := gcc
 CC.valgrind := gcc
 
@@ -83,6 +80,8 @@ CFLAGS := -std=c11 -g $(WARN) $(CFLAGS.$V)
 # opusenc.h looks for opus.h beside itself, without saying so.
 CPPFLAGS := -D_GNU_SOURCE -I. -isystem /usr/include/opus -MMD -MP
 LDFLAGS := $(LDFLAGS.$V) -Wl,--as-needed
+# Three hundred programs for tests are linked, in each tree; this one is fast.
+TEST_LD := -fuse-ld=mold
 LDLIBS := -lpcap -losipparser2 -lsodium -llmdb -luv -lyaml -ljansson \
 	-lsmartcols -lsndfile -lspandsp -lgsm -lbcg729 -lopencore-amrnb \
 	-lopencore-amrwb -lspeex -lspeexdsp -lopus -lFLAC -lopusenc \
@@ -127,13 +126,13 @@ $B/bin/%: $B/cmd/%/main.o $(LIB)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $B/%_test: $B/%_test.o $(call OBJ,$(TESTING)) $(LIB)
-	$(Q)$(CC) $(LDFLAGS) $(WRAP) -o $@ $^ -lcmocka $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) $(TEST_LD) $(WRAP) -o $@ $^ -lcmocka $(LDLIBS)
 
 $B/%_fuzz: $B/%_fuzz.o $(LIB)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) $(TEST_LD) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 $B/%_bench: $B/%_bench.o $(LIB)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) $(TEST_LD) -o $@ $^ $(LDLIBS)
 
 # The encoder that only tests need.
 $B/cmd/testing/speech $B/rtp/codec/decoder_bench $B/cmd/spanrec/codecs_bench \
@@ -143,7 +142,7 @@ $B/cmd/testing/speech $B/rtp/codec/decoder_bench $B/cmd/spanrec/codecs_bench \
 $B/store/scale_bench: LDLIBS += -lsqlite3
 
 $(TOOL_BIN): $B/%: $B/%.o $(LIB)
-	$(Q)$(CC) $(LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
+	$(Q)$(CC) $(LDFLAGS) $(TEST_LD) -o $@ $(filter %.o,$^) $(LIB) $(LDLIBS)
 
 # In several files.
 $B/cmd/testing/callgen: $(call OBJ,cmd/testing/callgen_frame.c)
