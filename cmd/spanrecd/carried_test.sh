@@ -7,11 +7,6 @@
 # wrappings, which a test run takes a sample of.
 set -u
 : "${BIN:?the folder of the programs}"
-if [ "${V:-release}" != release ] && [ -z "${FULL:-}${CARRIED:-}" ]; then
-	# The decoder's own tests and fuzzers run under them.
-	echo "skipped: wrappings, under sanitizers in make soak"
-	exit 0
-fi
 BIN=$(cd "$BIN" && pwd)
 rewrap=$BIN/../cmd/testing/rewrap
 here=$(cd "$(dirname "$0")" && pwd)

@@ -3,10 +3,6 @@
 # Backups beside a recorder: no packet is lost for them, the recorder tells them
 # what it deletes, also one that comes back later; restored, a new machine has all
 # else. Prints a line for each test, and ends with 1 if one failed.
-if [ "${V:-release}" = tsan ] && [ -z "${FULL:-}" ]; then
-	echo "skipped: backups live, under the thread sanitizer in make soak"
-	exit 0
-fi
 . cmd/testing/live.sh
 umask 027
 chmod 755 "$tmp"

@@ -3,10 +3,6 @@
 # The recorder live, when things go wrong: a wire that falls silent, more than
 # it can carry, mistakes in what it reads again, no right, no interface, no room
 # on the disk. Prints a line for each test, and ends with 1 if one failed.
-if [ "${V:-release}" = tsan ] && [ -z "${FULL:-}" ]; then
-	echo "skipped: faults, under the thread sanitizer in make soak"
-	exit 0
-fi
 . cmd/testing/live.sh
 
 # ---- a quiet wire ------------------------------------------------------------

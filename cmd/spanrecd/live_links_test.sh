@@ -5,10 +5,6 @@
 # part by part. Prints a line for each test, and ends with 1 if one failed.
 MKPCAP=$(cd "${BIN:?the folder of the programs}" && pwd)/mkpcap
 SCRIPTS=$PWD/test-pcaps
-if [ "${V:-release}" = tsan ] && [ -z "${FULL:-}" ]; then
-	echo "skipped: calls of several dialogs live, under the thread sanitizer in make soak"
-	exit 0
-fi
 . cmd/testing/live.sh
 
 # capture NAME [CHANGE]: what is sent from now on, its script changed by sed

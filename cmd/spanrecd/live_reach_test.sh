@@ -5,10 +5,6 @@
 # of the first of the call; an exemption by a number that no message names after
 # the recorder was killed. Prints a line for each test, and ends with 1 if one
 # failed.
-if [ "${V:-release}" = tsan ] && [ -z "${FULL:-}" ]; then
-	echo "skipped: what look-back reaches, under the thread sanitizer in make soak"
-	exit 0
-fi
 . cmd/testing/live.sh
 
 cat >in.call <<'END'
