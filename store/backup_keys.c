@@ -2,11 +2,11 @@
 /*
  * Keys in a backup. A slot of the archive is a file key sealed to the
  * recipients; in a backup that, and whose each copy is, is sealed once more,
- * with the key of the period
- * in which the recording has to be gone: a day in UTC. The key of a period lies
- * in a file, with the list of slots that need it. When the day is over and
- * the archive has destroyed all of these, the key is overwritten and its file
- * removed, and no copy of the backup opens them any more, wherever it is.
+ * with the key of the period in which the recording has to be gone: a day in
+ * UTC. The key of a period lies in a file, with the list of slots that need it.
+ * When the day is over and the archive has destroyed all of these, the key is
+ * overwritten and its file removed, and no copy of the backup opens them any
+ * more, wherever it is.
  *
  * A period is told of a slot before the slot is written, both durably: so no
  * key goes while something that lives needs it. That a slot is not there does
@@ -505,7 +505,7 @@ store__wrapped_read(const struct store__backup *backup, uint32_t day,
 }
 
 int
-store__unwrap(struct store__periods *periods, uint32_t day, uint32_t slot,
+store__unwrap(struct store__periods *periods,
 	      const struct store__wrapped *wrapped,
 	      struct store_sealed_key *sealed)
 {
@@ -516,8 +516,6 @@ store__unwrap(struct store__periods *periods, uint32_t day, uint32_t slot,
 	uint8_t ad[AD_BYTES];
 	int r = period_get(periods, wrapped->period, &period);
 
-	(void)day;
-	(void)slot;
 	memset(sealed, 0, sizeof(*sealed));
 	if (r)
 		return r;
@@ -782,7 +780,7 @@ member_move(struct tending *t, uint32_t day, uint32_t slot,
 				    .period = store__period_of(until_ns) };
 	size_t room = t->room ? 2 * t->room : 64;
 	void *grown;
-	int r = store__unwrap(t->periods, day, slot, wrapped, &wrap.sealed);
+	int r = store__unwrap(t->periods, wrapped, &wrap.sealed);
 
 	store__wrap_again(&wrap, wrapped);
 	/* What cannot be opened by this key does not need it. */

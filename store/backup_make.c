@@ -4,8 +4,8 @@
  *
  *   1. what was deleted since the last one is told to that (backup_follow.c)
  *   2. the index, in one read transaction: from here on this is what there is
- *   3. day by day: recordings that are new, synced; their keys, wrapped,
- * synced; the list of the day
+ *   3. day by day: recordings that are new, synced; their keys, wrapped, and
+ *      synced; the list of the day
  *   4. all of it synced; what was deleted meanwhile goes again
  *   5. the manifest, which makes it the backup; what only the last one needed
  *      goes

@@ -201,7 +201,7 @@ int store__wrapped_read(const struct store__backup *backup, uint32_t day,
 			uint32_t slot, struct store__wrapped *wrapped)
 	__attribute__((warn_unused_result));
 /** @return 0; -ENOENT: there is no key of that period; -EBADMSG; ... */
-int store__unwrap(struct store__periods *periods, uint32_t day, uint32_t slot,
+int store__unwrap(struct store__periods *periods,
 		  const struct store__wrapped *wrapped,
 		  struct store_sealed_key *sealed)
 	__attribute__((warn_unused_result));

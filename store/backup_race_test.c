@@ -310,8 +310,7 @@ opens(const struct fixture *fx, const struct store_segment *s)
 	writer_init(&w, fx);
 	r = store__wrapped_read(&w.backup, s->key_day, s->key_slot, &wrapped);
 	if (r == 0)
-		r = store__unwrap(w.periods, s->key_day, s->key_slot, &wrapped,
-				  &sealed);
+		r = store__unwrap(w.periods, &wrapped, &sealed);
 	writer_fini(&w);
 	return r;
 }
