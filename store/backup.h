@@ -11,6 +11,7 @@
  *   backup_follow.c   what was deleted since: told to it
  *   backup_read.c     reading one, beside those that go on with it
  *   backup_look.c     when it was made, and up to where it was told
+ *   backup_ledger.c   the ledger, beside whoever writes it
  *   backup_check.c    is it whole?
  *   backup_noted.c    what it found, for the next backup
  *   restore.c         an archive of it

@@ -47,8 +47,6 @@
 #define CHECK_BYTES  16
 #define CHECK_AT     (STORE__DELETION_BYTES - CHECK_BYTES)
 #define JOURNAL_MOST ((off_t)1 << 34)
-/* So many entries of the ledger are read in one transaction. */
-#define ENTRIES_AT_ONCE 1000
 /* So many without a deletion are noted, so that they are not read again. */
 #define NOTED_AFTER 10000
 /* So often a new backup may take the place of the one that is followed. */
@@ -228,81 +226,6 @@ store__journal_means(const struct store__journal *journal,
 	return false;
 }
 
-/* ---- the ledger --------------------------------------------------------- */
-
-uint64_t
-store_ledger_number(const struct store_archive *archive)
-{
-	uint64_t number = 0;
-	MDB_cursor *cursor;
-	MDB_val k, value;
-	MDB_txn *txn;
-
-	if (store__read_apart(archive, &txn))
-		return 0;
-	if (mdb_cursor_open(txn, archive->tables.ledger, &cursor) == 0) {
-		if (mdb_cursor_get(cursor, &k, &value, MDB_LAST) == 0 &&
-		    k.mv_size == 8)
-			number = store__be_get(k.mv_data, 8);
-		mdb_cursor_close(cursor);
-	}
-	mdb_txn_abort(txn);
-	return number;
-}
-
-/** One entry. @return 0, -ENOENT, -EBADMSG, ... */
-static int
-entry_get(const struct store_archive *archive, uint64_t number,
-	  struct store_ledger_entry *entry)
-{
-	uint8_t bytes[8];
-	MDB_val k = { .mv_size = 8, .mv_data = bytes }, value;
-	MDB_txn *txn;
-	int r = store__read_apart(archive, &txn);
-
-	if (r)
-		return r;
-	store__be_put(bytes, number, 8);
-	r = store__index_error(
-	    mdb_get(txn, archive->tables.ledger, &k, &value));
-	if (r == 0)
-		r = store__ledger_decode(entry, &k, &value);
-	mdb_txn_abort(txn);
-	return r;
-}
-
-int
-store__follows(const struct store_archive *archive,
-	       const struct store__manifest *manifest)
-{
-	struct store_ledger_entry entry;
-	int r;
-
-	if (manifest->ledger == 0)
-		return 0;
-	r = entry_get(archive, manifest->ledger, &entry);
-	if (r == -ENOENT)
-		return -ESTALE;
-	/* 'audit verify' tells of it. Deletions are to be told all the same. */
-	if (r == -EBADMSG)
-		return 0;
-	if (r == 0 &&
-	    memcmp(entry.hash, manifest->ledger_hash, STORE_HASH_BYTES) != 0)
-		r = -ESTALE;
-	return r;
-}
-
-/** Has the ledger this entry, as the journal knows it? */
-static bool
-same_entry(const struct store_archive *archive,
-	   const struct store__deletion *deletion)
-{
-	struct store_ledger_entry entry;
-
-	return entry_get(archive, deletion->number, &entry) == 0 &&
-	       memcmp(entry.hash, deletion->hash, sizeof(deletion->hash)) == 0;
-}
-
 /* ---- following ---------------------------------------------------------- */
 
 struct following {
@@ -379,67 +302,26 @@ store__deletion_means(const struct store__deletion *deletion,
 }
 
 static int
-entry_take(struct following *f, MDB_txn *txn, const MDB_val *k,
-	   const MDB_val *value)
+entry_take(void *ctx, MDB_txn *txn, const struct store_ledger_entry *entry)
 {
-	struct store_ledger_entry entry;
-	struct store__deletion deletion = { .number = 0 };
+	struct following *f = ctx;
+	struct store__deletion deletion = { .number = entry->number,
+					    .time_ns = entry->time_ns };
 	char call[STORE_CALL_ID_BYTES];
 	uint32_t segment;
-	int r = store__ledger_decode(&entry, k, value);
 
-	/* 'audit verify' tells of one that cannot be read. */
-	if (r)
-		return r == -EBADMSG ? 0 : r;
-	deletion.number = entry.number;
-	deletion.time_ns = entry.time_ns;
-	memcpy(deletion.hash, entry.hash, sizeof(deletion.hash));
+	memcpy(deletion.hash, entry->hash, sizeof(deletion.hash));
 	f->last = deletion;
-	if ((strcmp(entry.action, "purge") != 0 &&
-	     strcmp(entry.action, "scrub") != 0) ||
-	    store__segment_id_parse(entry.subject, call, &segment))
+	if ((strcmp(entry->action, "purge") != 0 &&
+	     strcmp(entry->action, "scrub") != 0) ||
+	    store__segment_id_parse(entry->subject, call, &segment))
 		return 0;
-	memcpy(deletion.id, entry.subject, sizeof(deletion.id));
-	kind_find(f, txn, entry.action, &deletion);
-	if (!store__certificate_key(&entry, &deletion.key_day,
+	memcpy(deletion.id, entry->subject, sizeof(deletion.id));
+	kind_find(f, txn, entry->action, &deletion);
+	if (!store__certificate_key(entry, &deletion.key_day,
 				    &deletion.key_slot))
 		deletion.key_day = deletion.key_slot = 0;
 	return news_add(f, &deletion);
-}
-
-/** @return 1: there may be more; 0; negative errno */
-static int
-entries_some(struct following *f, uint64_t *next)
-{
-	uint8_t bytes[8];
-	MDB_val k = { .mv_size = 8, .mv_data = bytes }, value;
-	MDB_cursor *cursor;
-	MDB_txn *txn;
-	int r = store__read_apart(f->archive, &txn), taken = 0;
-	size_t i = 0;
-
-	if (r)
-		return r;
-	r = store__index_error(
-	    mdb_cursor_open(txn, f->archive->tables.ledger, &cursor));
-	if (r) {
-		mdb_txn_abort(txn);
-		return r;
-	}
-	store__be_put(bytes, *next, 8);
-	r = store__index_error(
-	    mdb_cursor_get(cursor, &k, &value, MDB_SET_RANGE));
-	while (r == 0 && i++ < ENTRIES_AT_ONCE) {
-		if (k.mv_size == 8)
-			*next = store__be_get(k.mv_data, 8) + 1;
-		taken = entry_take(f, txn, &k, &value);
-		r = taken ? taken
-			  : store__index_error(
-				mdb_cursor_get(cursor, &k, &value, MDB_NEXT));
-	}
-	mdb_cursor_close(cursor);
-	mdb_txn_abort(txn);
-	return r == -ENOENT ? 0 : r ? r : 1;
 }
 
 /* ---- what the backup has of it ------------------------------------------ */
@@ -669,7 +551,7 @@ journal_resume(struct following *f)
 	       (f->mend || journal.list[i - 1].kind != STORE__FOLLOWED))
 		destroy(f, &journal.list[--i]);
 	if (r == 0 && journal.whole && !f->mend &&
-	    same_entry(f->archive, &journal.list[journal.whole - 1]))
+	    store__ledger_has(f->archive, &journal.list[journal.whole - 1]))
 		f->from = journal.list[journal.whole - 1].number;
 	store__journal_fini(&journal);
 	return r;
@@ -710,13 +592,11 @@ static void
 followed(struct following *f)
 {
 	struct store__deletion done;
-	uint64_t next = f->from + 1;
-	int r, written = 0;
+	int written = 0;
 
-	while ((r = entries_some(f, &next)) > 0)
-		;
 	/* What could be read is told. */
-	keep_error(f, r);
+	keep_error(f, store__ledger_from(f->archive, f->from + 1, false,
+					 entry_take, f));
 	if (f->count)
 		written = append(f, f->news, f->count);
 	store__backup_step(f->backup, 4);

@@ -303,10 +303,6 @@ int store__follow(struct store__backup *backup,
 		  const struct store__manifest *manifest, int64_t now_ns,
 		  struct store_backup_result *result)
 	__attribute__((warn_unused_result));
-/** Is this the backup of this archive? @return 0, -ESTALE, -errno */
-int store__follows(const struct store_archive *archive,
-		   const struct store__manifest *manifest)
-	__attribute__((warn_unused_result));
 /** Does this deletion mean what the backup has of that recording? */
 bool store__deletion_means(const struct store__deletion *deletion,
 			   const struct store__kept *kept);
@@ -321,6 +317,30 @@ int store__kept_destroy(const struct store__backup *backup,
 /** What the header of a recording in a backup says, if it can be read and fits
  * name and day. @param dir_fd of its folder @return or STORE__SLOT_UNKNOWN */
 uint32_t store__slot_of_file(int dir_fd, const char *name, uint32_t day);
+
+/* ---- the ledger (backup_ledger.c) --------------------------------------- */
+
+/** Is this the backup of this archive? @return 0, -ESTALE, -errno */
+int store__follows(const struct store_archive *archive,
+		   const struct store__manifest *manifest)
+	__attribute__((warn_unused_result));
+/** Has the ledger that entry, as the journal knows it? */
+bool store__ledger_has(const struct store_archive *archive,
+		       const struct store__deletion *deletion);
+
+/** @param txn that it is read in @return 0 to go on, 1: enough, -errno */
+typedef int store__ledger_fn(void *ctx, MDB_txn *txn,
+			     const struct store_ledger_entry *entry);
+/**
+ * Entries from one on; those that cannot be read are passed over.
+ *
+ * @param back towards older ones
+ * @return 0: there are no more; what fn returned; -EIO, ...
+ * @thread any, also beside the one that writes
+ */
+int store__ledger_from(const struct store_archive *archive, uint64_t number,
+		       bool back, store__ledger_fn *fn, void *ctx)
+	__attribute__((warn_unused_result));
 
 /* ---- reading one (backup_read.c) ---------------------------------------- */
 
