@@ -206,7 +206,7 @@ int store_restore_files(const char *dir, const char *periods,
  *
  * @param archive to write, just opened
  * @param actor for the certificates
- * @param result of store_restore_files; what was deleted is added
+ * @param result of store_restore_files; what was deleted is added, each once
  * @return 0; -EAGAIN: another backup was finished since, whose journal says
  *         nothing of what was deleted before it: again from
  *         store_restore_files; -EBADMSG, -EIO, ...

@@ -7,7 +7,8 @@
  *   1. what the ledger has of deletions, behind the last entry of the journal,
  *      into the journal, synced
  *   2. of each what the backup has: slot overwritten, file unlinked
- *   3. into the journal that this was done, synced
+ *   3. into the journal that this was done, synced; also where somebody was
+ *      stopped before, and there is nothing new
  *   4. periods that are over: backup_keys.c
  *
  * Each step is safe to repeat. Whoever makes an archive of the backup reads the
@@ -186,8 +187,18 @@ store__journal_fini(struct store__journal *journal)
 	*journal = (struct store__journal){ 0 };
 }
 
+int
+store__deletion_compare(const void *a, const void *b)
+{
+	const struct store__deletion *x = a, *y = b;
+
+	if (x->number != y->number)
+		return x->number < y->number ? -1 : 1;
+	return memcmp(x->hash, y->hash, sizeof(x->hash));
+}
+
 static int
-deletion_compare(const void *a, const void *b)
+id_compare(const void *a, const void *b)
 {
 	const struct store__deletion *x = a, *y = b;
 
@@ -199,7 +210,7 @@ store__journal_sort(struct store__journal *journal)
 {
 	if (journal->count)
 		qsort(journal->list, journal->count, sizeof(*journal->list),
-		      deletion_compare);
+		      id_compare);
 }
 
 bool
@@ -213,7 +224,7 @@ store__journal_means(const struct store__journal *journal,
 		return false;
 	memcpy(key.id, kept->id, sizeof(key.id));
 	found = bsearch(&key, journal->list, journal->count, sizeof(key),
-			deletion_compare);
+			id_compare);
 	if (!found)
 		return false;
 	/* There may be several of it, in no order. */
@@ -235,9 +246,11 @@ struct following {
 	struct store_backup_result *result;
 	int fd;                      /**< of the journal, locked */
 	uint64_t from;               /**< entries behind this one */
-	struct store__deletion last; /**< entry read last */
+	struct store__deletion last; /**< entry read last, or that one */
 	struct store__deletion *news;
 	size_t count, room;
+	uint64_t resumed;           /**< it was told of these before */
+	struct store__journal told; /**< ... all of them, where it is damaged */
 	struct store__day_list day; /**< read last */
 	bool day_read, day_lost;    /**< it was; it is made of the files */
 	bool mend;                  /**< the journal is damaged */
@@ -301,6 +314,14 @@ store__deletion_means(const struct store__deletion *deletion,
 	return kept->scrubs < deletion->scrubs;
 }
 
+static bool
+was_told(const struct following *f, const struct store__deletion *deletion)
+{
+	return f->told.count &&
+	       bsearch(deletion, f->told.list, f->told.count, sizeof(*deletion),
+		       store__deletion_compare);
+}
+
 static int
 entry_take(void *ctx, MDB_txn *txn, const struct store_ledger_entry *entry)
 {
@@ -314,7 +335,8 @@ entry_take(void *ctx, MDB_txn *txn, const struct store_ledger_entry *entry)
 	f->last = deletion;
 	if ((strcmp(entry->action, "purge") != 0 &&
 	     strcmp(entry->action, "scrub") != 0) ||
-	    store__segment_id_parse(entry->subject, call, &segment))
+	    store__segment_id_parse(entry->subject, call, &segment) ||
+	    was_told(f, &deletion))
 		return 0;
 	memcpy(deletion.id, entry->subject, sizeof(deletion.id));
 	kind_find(f, txn, entry->action, &deletion);
@@ -531,28 +553,69 @@ append(struct following *f, const struct store__deletion *list, size_t count)
 	return r;
 }
 
+/** Behind which entry of the ledger it goes on: the last of the journal, if the
+ * ledger has that; else the one that the manifest names. */
+static void
+from_find(struct following *f, const struct store__journal *journal)
+{
+	const struct store__deletion *last = NULL;
+
+	f->last.number = f->manifest->ledger;
+	memcpy(f->last.hash, f->manifest->ledger_hash, sizeof(f->last.hash));
+	if (journal->whole && !f->mend)
+		last = &journal->list[journal->whole - 1];
+	if (last && store__ledger_has(f->archive, last)) {
+		f->last.number = last->number;
+		f->last.time_ns = last->time_ns;
+		memcpy(f->last.hash, last->hash, sizeof(f->last.hash));
+	}
+	f->from = f->last.number;
+}
+
+/** Of deletions alone, in the order of store__deletion_compare. */
+static void
+told_keep(struct following *f, struct store__journal *journal)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < journal->count; i++)
+		if (journal->list[i].kind != STORE__FOLLOWED)
+			journal->list[count++] = journal->list[i];
+	journal->count = count;
+	if (count)
+		qsort(journal->list, count, sizeof(*journal->list),
+		      store__deletion_compare);
+	f->told = *journal;
+	*journal = (struct store__journal){ 0 };
+}
+
 /**
  * What was told and perhaps not done yet: behind the last note that it was. In
- * one that is damaged, nobody knows behind which; it is told anew all that the
- * ledger has.
+ * one that is damaged, nobody knows behind which; what was lost of it is told
+ * anew by the ledger.
  */
 static int
 journal_resume(struct following *f)
 {
 	struct store__journal journal = { 0 };
 	int r = journal_take(f->fd, &journal);
-	size_t i = journal.count;
 
-	f->from = f->manifest->ledger;
+	if (r)
+		return r;
 	f->mend = journal.damaged;
-	if (r == 0 && !f->mend && ftruncate(f->fd, (off_t)journal.good_bytes))
+	if (!f->mend && ftruncate(f->fd, (off_t)journal.good_bytes))
 		r = -errno;
-	while (r == 0 && i > 0 &&
-	       (f->mend || journal.list[i - 1].kind != STORE__FOLLOWED))
-		destroy(f, &journal.list[--i]);
-	if (r == 0 && journal.whole && !f->mend &&
-	    store__ledger_has(f->archive, &journal.list[journal.whole - 1]))
-		f->from = journal.list[journal.whole - 1].number;
+	for (size_t i = journal.count; r == 0 && i > 0; i--) {
+		const struct store__deletion *deletion = &journal.list[i - 1];
+
+		if (deletion->kind == STORE__FOLLOWED && !f->mend)
+			break;
+		destroy(f, deletion);
+		f->resumed += deletion->kind != STORE__FOLLOWED;
+	}
+	from_find(f, &journal);
+	if (f->mend)
+		told_keep(f, &journal);
 	store__journal_fini(&journal);
 	return r;
 }
@@ -602,7 +665,7 @@ followed(struct following *f)
 	store__backup_step(f->backup, 4);
 	for (size_t i = 0; i < f->count; i++)
 		destroy(f, &f->news[i]);
-	if (f->count && syncfs(f->backup->dir_fd))
+	if ((f->count || f->resumed) && syncfs(f->backup->dir_fd))
 		keep_error(f, -errno);
 	/* On a disk that was full there is room now. */
 	if (written)
@@ -616,7 +679,8 @@ followed(struct following *f)
 	}
 	done = f->last;
 	done.kind = STORE__FOLLOWED;
-	if (f->error == 0 && (f->count || done.number > f->from + NOTED_AFTER))
+	if (f->error == 0 &&
+	    (f->count || f->resumed || done.number > f->from + NOTED_AFTER))
 		keep_error(f, append(f, &done, 1));
 }
 
@@ -654,6 +718,7 @@ store__follow(struct store__backup *backup, const struct store_archive *archive,
 		close(f.fd);
 	}
 	free(f.news);
+	store__journal_fini(&f.told);
 	store__day_fini(&f.day);
 	if (r != -EBUSY && backup->periods_fd >= 0)
 		tended = store__periods_tend(backup, archive, now_ns, result);

@@ -293,6 +293,8 @@ int store__journal_read(const struct store__backup *backup, uint64_t generation,
 void store__journal_fini(struct store__journal *journal);
 /** Sort by id, for store__journal_means. */
 void store__journal_sort(struct store__journal *journal);
+/** In the order of the ledger: by number, then by hash. */
+int store__deletion_compare(const void *a, const void *b);
 /** Was what the backup has of that recording deleted since? */
 bool store__journal_means(const struct store__journal *journal,
 			  const struct store__kept *kept);

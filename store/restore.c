@@ -549,15 +549,8 @@ keyrings_end(struct store_archive *archive)
 	return r;
 }
 
-static int
-number_compare(const void *a, const void *b)
-{
-	const struct store__deletion *x = a, *y = b;
-
-	return x->number < y->number ? -1 : x->number > y->number;
-}
-
-/** In the order in which they were. */
+/** In the order in which they were. In a journal that was mended some stand
+ * twice. */
 static int
 replay_all(struct store_archive *archive, struct store__reading *reading,
 	   const char *actor)
@@ -565,22 +558,29 @@ replay_all(struct store_archive *archive, struct store__reading *reading,
 	const struct store__manifest *manifest = &reading->manifest;
 	const struct store__journal *journal = &reading->journal;
 	struct store_backup_result *result = reading->result;
+	const struct store__deletion *before = NULL;
 	uint64_t last = manifest->ledger;
 	int r = 0;
 
 	if (journal->count)
 		qsort(journal->list, journal->count, sizeof(*journal->list),
-		      number_compare);
+		      store__deletion_compare);
 	result->deletions = 0;
 	for (size_t i = 0; r == 0 && i < journal->count; i++) {
 		const struct store__deletion *deletion = &journal->list[i];
+		bool again;
 
 		if (deletion->number > last)
 			last = deletion->number;
 		if (deletion->kind == STORE__FOLLOWED)
 			continue;
+		again =
+		    before && store__deletion_compare(before, deletion) == 0;
+		if (again && before->kind == deletion->kind)
+			continue;
 		r = replay(archive, deletion, reading->now_ns, actor);
-		result->deletions++;
+		result->deletions += !again;
+		before = deletion;
 	}
 	result->missing_entries = last - manifest->ledger;
 	return r;
