@@ -206,6 +206,8 @@ int store_restore_files(const char *dir, const char *periods,
  *
  * @param archive to write, just opened
  * @param actor for the certificates
+ * @param watch a row that cannot be read, of what was deleted, is told as
+ *        damaged: nothing else of it was restored
  * @param result of store_restore_files; what was deleted is added, each once
  * @return 0; -EAGAIN: another backup was finished since, whose journal says
  *         nothing of what was deleted before it: again from
@@ -213,6 +215,7 @@ int store_restore_files(const char *dir, const char *periods,
  */
 int store_restore_replay(struct store_archive *archive, const char *dir,
 			 int64_t now_ns, const char *actor,
+			 const struct store_backup_watch *watch,
 			 struct store_backup_result *result)
 	__attribute__((warn_unused_result));
 

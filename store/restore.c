@@ -408,9 +408,10 @@ holds_end(struct store_archive *archive, const char *id, int64_t now_ns,
 }
 
 static int
-replay(struct store_archive *archive, const struct store__deletion *deletion,
-       int64_t now_ns, const char *actor)
+replay(struct store_archive *archive, struct store__reading *reading,
+       const struct store__deletion *deletion, const char *actor)
 {
+	const int64_t now_ns = reading->now_ns;
 	struct store__kept kept;
 	struct store_segment row;
 	char why[160];
@@ -425,6 +426,13 @@ replay(struct store_archive *archive, const struct store__deletion *deletion,
 	if (r == -ENOENT || (r == 0 && row.state == STORE_STATE_PURGED &&
 			     deletion->kind != STORE__FORGOTTEN))
 		return 0;
+	/* What it had is not restored, whatever the index says. */
+	if (r == -EBADMSG || r == -EPROTO) {
+		store__reading_tell(reading, STORE_BACKUP_DAMAGED, deletion->id,
+				    "its row in the index cannot be read, and "
+				    "does not say what was deleted since");
+		return 0;
+	}
 	if (r)
 		return r;
 	kept = (struct store__kept){ .day = row.key_day,
@@ -578,7 +586,7 @@ replay_all(struct store_archive *archive, struct store__reading *reading,
 		    before && store__deletion_compare(before, deletion) == 0;
 		if (again && before->kind == deletion->kind)
 			continue;
-		r = replay(archive, deletion, reading->now_ns, actor);
+		r = replay(archive, reading, deletion, actor);
 		result->deletions += !again;
 		before = deletion;
 	}
@@ -589,10 +597,13 @@ replay_all(struct store_archive *archive, struct store__reading *reading,
 int
 store_restore_replay(struct store_archive *archive, const char *dir,
 		     int64_t now_ns, const char *actor,
+		     const struct store_backup_watch *watch,
 		     struct store_backup_result *result)
 {
 	struct store_backup_result now;
-	struct store__reading reading = { .result = &now, .now_ns = now_ns };
+	struct store__reading reading = { .watch = watch,
+					  .result = &now,
+					  .now_ns = now_ns };
 	int r = store__reading_open(&reading, dir, NULL);
 
 	if (r == 0)
