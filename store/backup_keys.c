@@ -152,6 +152,38 @@ check_right(const uint8_t *bytes)
 	return memcmp(check, bytes + CHECK_AT, CHECK_BYTES) == 0;
 }
 
+/* ---- locks -------------------------------------------------------------- */
+
+/** Others hold it for a moment; one that was stopped in that is not waited for.
+ * @return 0, -EBUSY, ... */
+static int
+lock(int fd)
+{
+	const struct timespec wait = { .tv_nsec = LOCK_WAIT_NS };
+
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (i == LOCK_TRIES)
+			return -EBUSY;
+		nanosleep(&wait, NULL);
+	}
+	return 0;
+}
+
+/** Is this still the file of that name? */
+static bool
+is_named(int fd, int dir_fd, const char *name)
+{
+	struct stat st, named;
+
+	return fstat(fd, &st) == 0 &&
+	       fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_ino == named.st_ino && st.st_dev == named.st_dev;
+}
+
+/* ---- a period ------------------------------------------------------------ */
+
 /** @return 0; -EBADMSG: its bytes are not what was written; -EPROTO, -ESTALE:
  * they are, and it is of a newer version, or of another backup */
 static int
@@ -218,15 +250,11 @@ publish(int dir_fd, const char *part, const char *name)
 								       : 0;
 }
 
-/** A new one, whole or not at all. Of two that are made at a time one remains.
- * @return 0, -EEXIST: somebody else was first; ... */
-static int
-period_make(const struct store__backup *backup, uint32_t day)
+static void
+period_encode(uint8_t bytes[PERIOD_BYTES], const struct store__backup *backup,
+	      uint32_t day)
 {
-	char name[NAME_BYTES], part[2 * NAME_BYTES];
-	uint8_t bytes[PERIOD_BYTES] = { 0 };
-	int fd, r;
-
+	memset(bytes, 0, PERIOD_BYTES);
 	memcpy(bytes, period_magic, sizeof(period_magic));
 	bytes[4] = PERIOD_VERSION;
 	store__le_put(bytes + 8, day, 4);
@@ -234,6 +262,17 @@ period_make(const struct store__backup *backup, uint32_t day)
 	randombytes_buf(bytes + PERIOD_KEY_AT,
 			crypto_aead_xchacha20poly1305_ietf_KEYBYTES);
 	check_make(bytes);
+}
+
+/** A new one, whole or not at all. Of two that are made at a time one remains.
+ * @return 0, -EEXIST: somebody else was first; -EAGAIN; ... */
+static int
+period_make(const struct store__backup *backup, uint32_t day)
+{
+	char name[NAME_BYTES], part[2 * NAME_BYTES];
+	uint8_t bytes[PERIOD_BYTES];
+	int fd, r;
+
 	period_name(name, day);
 	/* A name of its own: nobody writes into it beside us. */
 	snprintf(part, sizeof(part), "%s.%08" PRIx32 ".part", name,
@@ -243,17 +282,68 @@ period_make(const struct store__backup *backup, uint32_t day)
 	if (fd < 0)
 		return fd;
 	store__backup_own(backup, fd);
-	r = store__pwrite(fd, bytes, sizeof(bytes), 0);
+	/* As long as it is locked it is no leftover; it may have been taken
+	 * for one in the moment before. */
+	r = lock(fd);
+	if (r == 0 && !is_named(fd, backup->periods_fd, part))
+		r = -EAGAIN;
+	period_encode(bytes, backup, day);
+	if (r == 0)
+		r = store__pwrite(fd, bytes, sizeof(bytes), 0);
+	sodium_memzero(bytes, sizeof(bytes));
 	if (r == 0 && fsync(fd))
 		r = -errno;
-	close(fd);
-	sodium_memzero(bytes, sizeof(bytes));
 	store__backup_step(backup, 9);
 	if (r == 0)
 		r = publish(backup->periods_fd, part, name);
 	if (r)
 		(void)unlinkat(backup->periods_fd, part, 0);
+	close(fd);
 	return r;
+}
+
+/** The folder that they lie in. @return NULL: errno says why */
+static DIR *
+periods_list(const struct store__backup *backup)
+{
+	int fd =
+	    openat(backup->periods_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (fd >= 0 && !dir)
+		close(fd);
+	return dir;
+}
+
+/** "2019-06-26.period.0a1b2c3d.part" */
+static bool
+is_part(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot && strcmp(dot, ".part") == 0 && strstr(name, ".period.");
+}
+
+void
+store__periods_tidy(const struct store__backup *backup)
+{
+	DIR *dir = periods_list(backup);
+	struct dirent *entry;
+	int fd;
+
+	while (dir && (entry = readdir(dir)) != NULL) {
+		if (!is_part(entry->d_name))
+			continue;
+		fd =
+		    store__file_open(backup->periods_fd, entry->d_name, O_RDWR);
+		if (fd < 0)
+			continue;
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			(void)unlinkat(backup->periods_fd, entry->d_name, 0);
+		close(fd);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 struct store__periods *
@@ -298,35 +388,7 @@ period_get(struct store__periods *periods, uint32_t day,
 	return period->used ? 0 : period_load(period, periods->backup, day);
 }
 
-/* ---- locks -------------------------------------------------------------- */
-
-/** Others hold it for a moment; one that was stopped in that is not waited for.
- * @return 0, -EBUSY, ... */
-static int
-lock(int fd)
-{
-	const struct timespec wait = { .tv_nsec = LOCK_WAIT_NS };
-
-	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		if (i == LOCK_TRIES)
-			return -EBUSY;
-		nanosleep(&wait, NULL);
-	}
-	return 0;
-}
-
-/** Is this still the file of that name? */
-static bool
-is_named(int fd, int dir_fd, const char *name)
-{
-	struct stat st, named;
-
-	return fstat(fd, &st) == 0 &&
-	       fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       st.st_ino == named.st_ino && st.st_dev == named.st_dev;
-}
+/* ---- one that is held ---------------------------------------------------- */
 
 /** Overwrite its key, and the file goes. @param fd locked */
 static int

@@ -417,6 +417,7 @@ leftovers_remove(struct store__making *m)
 		closedir(dir);
 	unnamed_remove(m, "days");
 	unnamed_remove(m, "policy");
+	store__periods_tidy(&m->backup);
 }
 
 /** Files that only the last backup named. */

@@ -247,6 +247,8 @@ int store__periods_tend(struct store__backup *backup,
 			const struct store_archive *archive, int64_t now_ns,
 			struct store_backup_result *result)
 	__attribute__((warn_unused_result));
+/** What somebody left who was stopped while making the key of a period goes. */
+void store__periods_tidy(const struct store__backup *backup);
 
 /* ---- deletions (backup_follow.c) ---------------------------------------- */
 

@@ -355,6 +355,49 @@ test_period_twice(void **state)
 	assert_int_equal(periods(fx, "backup/periods"), 1);
 }
 
+static void
+tidy_meanwhile(int step)
+{
+	struct writer w;
+
+	if (step != MADE)
+		return;
+	writer_init(&w, meanwhile.fx);
+	store__periods_tidy(&w.backup);
+	writer_fini(&w);
+	meanwhile.done++;
+}
+
+/** What is left of one that was never finished goes with the next backup, but
+ * not under the hands of who makes one. */
+static void
+test_period_leftover(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s;
+	struct writer w;
+	char part[512];
+
+	back_up(fx, &result);
+	snprintf(part, sizeof(part), "%s",
+		 below(fx, "backup/periods/2019-07-01.period.0a1b2c3d.part"));
+	testing_write_file(part, "half", 4);
+	back_up(fx, &result);
+	assert_int_equal(access(part, F_OK), -1);
+	fixture_record(fx, &s, 0, SHORT_MS);
+	meanwhile.fx = fx;
+	meanwhile.done = 0;
+	writer_init(&w, fx);
+	w.backup.fault = tidy_meanwhile;
+	assert_int_equal(wrap(&w, fx, &s, PERIOD), 0);
+	writer_fini(&w);
+	/* At the first go. */
+	assert_int_equal(meanwhile.done, 1);
+	assert_int_equal(opens(fx, &s), 0);
+	assert_int_equal(periods(fx, "backup/periods"), 1);
+}
+
 /** One is ended, and another of that name has another key than who has used the
  * first one remembers. */
 static void
@@ -444,6 +487,7 @@ main(void)
 		TEST(test_period_twice),
 		TEST(test_period_again),
 		TEST(test_period_ended_meanwhile),
+		TEST(test_period_leftover),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
