@@ -64,6 +64,9 @@ struct store_backup_config {
 	void (*fault)(int step);
 };
 
+/** The name of the file of a period, and a NUL. */
+#define STORE_BACKUP_PERIOD_BYTES 48
+
 struct store_backup_result {
 	uint64_t generation;
 	uint64_t recordings;       /**< in the backup */
@@ -85,6 +88,10 @@ struct store_backup_result {
 	uint64_t missing_entries;  /**< restore: of the ledger, known of */
 	int64_t made_ns;           /**< check, restore: when it was made */
 	char periods[4096];        /**< where the keys of periods lie */
+	/** Keys of periods that are over could not be destroyed: the first
+	 * reason, negative errno; and the file that is in the way, or "". */
+	int periods_error;
+	char period[STORE_BACKUP_PERIOD_BYTES];
 };
 
 /**
@@ -113,8 +120,11 @@ int store_backup_make(struct store_archive *archive,
  *
  * @param periods NULL: where the backup says. With dir NULL: of a backup that
  *        cannot be reached; then only keys go that nothing can need
- * @return 0; -ENOENT (cannot be reached, or is none yet); -EBUSY (somebody else
- *         does it); -ESTALE, -EBADMSG, -ENOSPC, -EACCES, -EIO, ...
+ * @return 0: it was told (periods_error of the result is apart from that);
+ *         -ENOENT (cannot be reached, or is none yet); -EBUSY (somebody else
+ *         does it); -ESTALE (it is the backup of another archive), -EBADMSG (it
+ *         is damaged), -EPROTO (it is of a newer version), -ENOTDIR (it is no
+ *         folder), -ENOSPC, -EACCES, -EIO, ...
  * @thread any, also beside the one that writes
  */
 int store_backup_follow(struct store_archive *archive, const char *dir,

@@ -708,7 +708,7 @@ store__follow(struct store__backup *backup, const struct store_archive *archive,
 			       .manifest = manifest,
 			       .result = result };
 	char path[STORE__BACKUP_PATH_BYTES];
-	int r, tended = 0;
+	int r;
 
 	store__generation_path(path, manifest->generation, "deletions");
 	f.fd = store__file_open(backup->dir_fd, path, O_RDWR);
@@ -721,8 +721,8 @@ store__follow(struct store__backup *backup, const struct store_archive *archive,
 	store__journal_fini(&f.told);
 	store__day_fini(&f.day);
 	if (r != -EBUSY && backup->periods_fd >= 0)
-		tended = store__periods_tend(backup, archive, now_ns, result);
-	return r ? r : tended;
+		store__periods_tend(backup, archive, now_ns, result);
+	return r;
 }
 
 /** Only the keys of periods can be reached. */
@@ -737,7 +737,11 @@ follow_periods(struct store_archive *archive, const char *path, int64_t now_ns,
 		return r;
 	close(backup.dir_fd);
 	backup.dir_fd = -1;
-	r = store__periods_tend(&backup, archive, now_ns, result);
+	memcpy(result->periods, backup.periods, sizeof(result->periods));
+	if (backup.periods_fd < 0)
+		r = -ENOENT;
+	else
+		store__periods_tend(&backup, archive, now_ns, result);
 	store__backup_close(&backup);
 	return r;
 }
@@ -778,6 +782,7 @@ store_backup_follow(struct store_archive *archive, const char *dir,
 	r = store__backup_open(&backup, dir, periods);
 	if (r)
 		return r;
+	memcpy(result->periods, backup.periods, sizeof(result->periods));
 	r = -EAGAIN;
 	for (int i = 0; r == -EAGAIN && i < MANIFEST_TRIES; i++) {
 		result->unlisted = 0;

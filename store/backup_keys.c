@@ -61,7 +61,7 @@ enum { STATE_KEY = 1, STATE_DESTROYED = 2 };
 #define PERIOD_ID_AT   16
 #define PERIOD_KEY_AT  32
 #define MEMBER_BYTES   8
-#define NAME_BYTES     48
+#define NAME_BYTES     STORE_BACKUP_PERIOD_BYTES
 /* So often somebody else may end it before we have it. */
 #define PERIOD_TRIES 100
 #define READ_TRIES   3
@@ -431,6 +431,7 @@ period_take(struct store__periods *periods, uint32_t day, const char *name,
 }
 
 /** A period that is not ended before this is closed; made if there is none.
+ * What is in its way is named in periods->stuck.
  * @return fd, -ENOTDIR, ... */
 static int
 period_hold(struct store__periods *periods, uint32_t day)
@@ -450,19 +451,21 @@ period_hold(struct store__periods *periods, uint32_t day)
 				r = -EAGAIN;
 			continue;
 		}
-		if (fd < 0)
-			return fd;
-		r = lock(fd);
+		r = fd < 0 ? fd : lock(fd);
 		if (r == 0)
 			r = period_take(periods, day, name, fd);
 		if (r == 0)
 			return fd;
+		if (fd < 0)
+			break;
 		close(fd);
 		/* What the disk does not give now it may give the next time:
 		 * that ends no period. */
 		if (r == -EIO && ++errors < READ_TRIES)
 			r = -EAGAIN;
 	}
+	if (r == -ESTALE || r == -EPROTO || r == -EBADMSG)
+		memcpy(periods->stuck, name, sizeof(name));
 	return r;
 }
 
@@ -943,40 +946,40 @@ period_tend(struct tending *t, const char *name,
 	return r == -EAGAIN ? 0 : r;
 }
 
-int
+void
 store__periods_tend(struct store__backup *backup,
 		    const struct store_archive *archive, int64_t now_ns,
 		    struct store_backup_result *result)
 {
 	struct tending t = { .backup = backup,
 			     .archive = archive,
-			     .now_ns = now_ns };
+			     .now_ns = now_ns,
+			     .periods = store__periods_new(backup) };
+	DIR *dir = periods_list(backup);
 	struct dirent *entry;
-	DIR *dir = NULL;
-	int fd, r = 0, error = 0;
+	int r;
 
-	if (backup->periods_fd < 0)
-		return -ENOENT;
-	t.periods = store__periods_new(backup);
-	fd =
-	    openat(backup->periods_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		dir = fdopendir(fd);
-	if (!t.periods || !dir)
-		error = fd < 0 ? -errno : -ENOMEM;
-	if (fd >= 0 && !dir)
-		close(fd);
+	result->period[0] = '\0';
+	result->periods_error = dir ? t.periods ? 0 : -ENOMEM : -errno;
 	/* One that cannot be ended does not keep the others. */
 	while (t.periods && dir && (entry = readdir(dir)) != NULL) {
 		if (!period_name_parse(entry->d_name, &t.period) ||
 		    store__period_end(t.period) > now_ns)
 			continue;
+		t.periods->stuck[0] = '\0';
 		r = period_tend(&t, entry->d_name, result);
-		error = error ? error : r;
+		if (r == 0 || result->periods_error)
+			continue;
+		result->periods_error = r;
+		if (t.periods->stuck[0])
+			memcpy(result->period, t.periods->stuck,
+			       sizeof(result->period));
+		else
+			period_name(result->period, t.period);
 	}
 	if (dir)
 		closedir(dir);
 	free(t.moved);
-	store__periods_free(&t.periods);
-	return error;
+	if (t.periods)
+		store__periods_free(&t.periods);
 }

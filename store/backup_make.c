@@ -135,6 +135,23 @@ carry_over(struct store__making *m)
 	return r;
 }
 
+/** The keys of the day. */
+static int
+wraps_write(struct store__making *m)
+{
+	const char *stuck = m->periods->stuck;
+	int r =
+	    store__wrap_all(m->periods, m->archive, m->wraps, m->wraps_count);
+
+	if (r == 0 || !stuck[0])
+		return r;
+	store__making_tell(
+	    m, STORE_BACKUP_DAMAGED, stuck,
+	    "what has the name of this key of a period is of another backup, "
+	    "or of a newer version of spanrec, or is no file: move it away");
+	return -ENOTUNIQ;
+}
+
 static int
 day_end(struct store__making *m)
 {
@@ -143,8 +160,7 @@ day_end(struct store__making *m)
 	if (r == 0 && m->day_copied && syncfs(m->backup.dir_fd))
 		r = -errno;
 	if (r == 0)
-		r = store__wrap_all(m->periods, m->archive, m->wraps,
-				    m->wraps_count);
+		r = wraps_write(m);
 	m->result->copied_bytes += m->wraps_count * STORE__SLOT_BYTES;
 	m->wraps_count = 0;
 	m->day_copied = false;

@@ -183,6 +183,9 @@ struct store__period {
 /** Keys of periods that were used last. In locked memory. */
 struct store__periods {
 	const struct store__backup *backup;
+	/** A file that has the name of one and is none of this backup, or of a
+	 * newer version. */
+	char stuck[STORE_BACKUP_PERIOD_BYTES];
 	size_t next;
 	struct store__period cached[STORE__PERIODS_CACHED];
 };
@@ -240,13 +243,13 @@ int64_t store__period_end(uint32_t period);
 /**
  * Destroy the keys of periods that are over.
  *
- * @param backup its dir_fd may be -1: cannot be reached
+ * @param backup its dir_fd may be -1: cannot be reached; periods_fd not
  * @param archive whose keyring says what lives
+ * @param result periods_error and period are those of this time
  */
-int store__periods_tend(struct store__backup *backup,
-			const struct store_archive *archive, int64_t now_ns,
-			struct store_backup_result *result)
-	__attribute__((warn_unused_result));
+void store__periods_tend(struct store__backup *backup,
+			 const struct store_archive *archive, int64_t now_ns,
+			 struct store_backup_result *result);
 /** What somebody left who was stopped while making the key of a period goes. */
 void store__periods_tidy(const struct store__backup *backup);
 

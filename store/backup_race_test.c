@@ -195,8 +195,8 @@ test_moved_meanwhile(void **state)
 			 0);
 	backup.fault = destroy_meanwhile;
 	memset(&result, 0, sizeof(result));
-	assert_int_equal(
-	    store__periods_tend(&backup, fx->archive, over_ns, &result), 0);
+	store__periods_tend(&backup, fx->archive, over_ns, &result);
+	assert_int_equal(result.periods_error, 0);
 	store__backup_close(&backup);
 	assert_int_equal(result.periods_ended, 1);
 	assert_int_equal(slot_of(fx, &s), -ENOKEY);
@@ -416,9 +416,8 @@ test_period_again(void **state)
 	purge(fx, s[0].id);
 	memset(&result, 0, sizeof(result));
 	writer_init(&other, fx);
-	assert_int_equal(store__periods_tend(&other.backup, fx->archive,
-					     PERIOD_OVER, &result),
-			 0);
+	store__periods_tend(&other.backup, fx->archive, PERIOD_OVER, &result);
+	assert_int_equal(result.periods_error, 0);
 	writer_fini(&other);
 	assert_int_equal(result.periods_ended, 1);
 	assert_int_equal(wrap(&w, fx, &s[1], PERIOD), 0);
@@ -435,9 +434,9 @@ tend_meanwhile(int step)
 	if (step != TOLD)
 		return;
 	writer_init(&w, meanwhile.fx);
-	assert_int_equal(store__periods_tend(&w.backup, meanwhile.fx->archive,
-					     PERIOD_OVER + 2 * DAY, &result),
-			 0);
+	store__periods_tend(&w.backup, meanwhile.fx->archive,
+			    PERIOD_OVER + 2 * DAY, &result);
+	assert_int_equal(result.periods_error, 0);
 	writer_fini(&w);
 	meanwhile.done++;
 }
@@ -463,9 +462,9 @@ test_period_ended_meanwhile(void **state)
 	assert_int_equal(meanwhile.done, 1);
 	assert_int_equal(opens(fx, &s), 0);
 	memset(&result, 0, sizeof(result));
-	assert_int_equal(store__periods_tend(&w.backup, fx->archive,
-					     PERIOD_OVER + 2 * DAY, &result),
-			 0);
+	store__periods_tend(&w.backup, fx->archive, PERIOD_OVER + 2 * DAY,
+			    &result);
+	assert_int_equal(result.periods_error, 0);
 	writer_fini(&w);
 	assert_int_equal(result.periods_ended, 1);
 	assert_int_equal(result.rewrapped, 1);

@@ -246,6 +246,33 @@ rm -rf new
 expect "with them it is" 0 restore b2 new --periods "$tmp/moved"
 rm -rf new
 
+# ---- something in the place of a key ----------------------------------------------
+
+expect "a backup for that" 0 backup b7
+mkdir b7/periods/2001-01-01.period
+expect "something in the place of the key of a day that is over" 5 backup b7
+check "... is named" said "look at 2001-01-01.period in .*/b7/periods (it is no"
+check "... and the backup is made" said "/b7: backup 2, "
+expect "... and in the ledger" 0 audit list
+check "... as done" said "done: .*/b7, number 2"
+expect "... whole" 0 backup b7 --check
+rmdir b7/periods/2001-01-01.period
+for file in b7/periods/*.period; do
+	rm "$file"
+	mkdir "$file"
+done
+expect "... of one that is needed" 1 backup b7
+check "... says so" said "period: what has the name of this key"
+check "... and what is to be done" said "move it away"
+rm -rf b7
+mkdir backup/periods/2001-01-01.period
+expect "a purge beside it" 0 purge
+check "... says so" said "look at 2001-01-01.period in"
+check "... and that is no matter of deletions" eval '! said "cannot be told"'
+rmdir backup/periods/2001-01-01.period
+expect "... no more" 0 purge
+check "... when it is gone" eval '! said "look at"'
+
 # ---- damage ----------------------------------------------------------------------
 
 cp -a backup sound
