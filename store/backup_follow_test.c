@@ -618,6 +618,32 @@ test_certificate_lost(void **state)
 	expect_kept(fx, &s[2]);
 }
 
+/** ... nor is the key there to see that: the row says that it was deleted. */
+static void
+test_certificate_and_key_lost(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_ledger_entry entry = { .action = "play" };
+	struct store_segment s[2];
+	char keyring[512];
+
+	fixture_record(fx, &s[0], 0, SHORT_MS);
+	fixture_record(fx, &s[1], 2000, SHORT_MS);
+	back_up(fx, &result);
+	snprintf(keyring, sizeof(keyring), "%s/keyring/2019-03-28.keys",
+		 fx->dir);
+	store_archive_close(&fx->archive);
+	assert_int_equal(unlink(keyring), 0);
+	fixture_open(fx);
+	purge(fx, s[0].id);
+	assert_int_equal(store_ledger_append(fx->archive, &entry), 0);
+	lose_entry(fx, store_ledger_number(fx->archive) - 1);
+	back_up(fx, &result);
+	expect_gone(fx, &s[0]);
+	expect_kept(fx, &s[1]);
+}
+
 /** A note that cannot be read any more does not bring it back into a list. */
 static void
 test_note_lost(void **state)
@@ -819,6 +845,7 @@ main(void)
 		TEST(test_all_lost),
 		TEST(test_unreachable),
 		TEST(test_certificate_lost),
+		TEST(test_certificate_and_key_lost),
 		TEST(test_note_lost),
 		TEST(test_scrubbed_row_lost),
 		TEST(test_strays),

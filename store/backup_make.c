@@ -91,7 +91,7 @@ carried(const struct store__making *m, const struct store__kept *kept,
 {
 	struct store_segment row = { .scrubs = kept->scrubs };
 	struct store_sealed_key sealed;
-	int changed;
+	int changed, r;
 
 	if (new)
 		return new->scrubs == kept->scrubs ? LEAVE : DESTROY;
@@ -99,9 +99,10 @@ carried(const struct store__making *m, const struct store__kept *kept,
 	changed = store__making_changed(m, &row);
 	if (changed < 0)
 		return changed;
-	/* Deleted, even if neither its row nor its certificate says that. */
-	if (store__keyring_look(m->archive, kept->day, kept->slot, &sealed) ==
-	    STORE__SLOT_DESTROYED)
+	r = store__keyring_look(m->archive, kept->day, kept->slot, &sealed);
+	/* Deleted, even if neither its row nor its certificate says that; or if
+	 * its row does, and nobody else will: the keyring is lost. */
+	if (r == STORE__SLOT_DESTROYED || (changed && r == -ENOENT))
 		return DESTROY;
 	return changed ? LEAVE : KEEP;
 }
