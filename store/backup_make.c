@@ -659,7 +659,7 @@ store_backup_make(struct store_archive *archive,
 	m->archive = archive;
 	m->config = config;
 	m->result = result;
-	r = store__backup_create(config->dir, config->periods, archive);
+	r = store__backup_create(config, archive);
 	if (r == 0)
 		r = store__backup_open(&m->backup, config->dir,
 				       config->periods);

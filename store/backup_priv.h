@@ -32,8 +32,9 @@ struct store__backup {
 /** @return 0, -ENOENT (no backup), -EBADMSG, -EPROTO, ... */
 int store__backup_open(struct store__backup *backup, const char *dir,
 		       const char *periods) __attribute__((warn_unused_result));
-/** Make it where there is none. */
-int store__backup_create(const char *dir, const char *periods,
+/** Make it where there is none. @return 0, -EBUSY: somebody else does; -EEXIST,
+ * -ENOTEMPTY, -ENOTDIR, ... */
+int store__backup_create(const struct store_backup_config *config,
 			 const struct store_archive *archive)
 	__attribute__((warn_unused_result));
 void store__backup_close(struct store__backup *backup);

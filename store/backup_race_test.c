@@ -7,8 +7,8 @@
 
 #include <sys/wait.h>
 
-/* As backup_keys.c and backup_make.c have them. */
-enum { TOLD = 2, WRITTEN = 3, MADE = 9 };
+/* As backup_keys.c, backup_make.c and backup.c have them. */
+enum { TOLD = 2, WRITTEN = 3, MADE = 9, CLAIMED = 10 };
 
 /* ---- what is done meanwhile ---------------------------------------------- */
 
@@ -471,6 +471,94 @@ test_period_ended_meanwhile(void **state)
 	assert_int_equal(opens(fx, &s), 0);
 }
 
+/* ---- the first one ------------------------------------------------------ */
+
+static int
+make_in(struct fixture *fx, const char *name, const char *periods,
+	void (*fault)(int step))
+{
+	struct store_backup_config config = { .now_ns = NOW_NS,
+					      .due = due,
+					      .fault = fault };
+	struct store_backup_result result;
+	char dir[512], apart[512];
+
+	snprintf(dir, sizeof(dir), "%s", below(fx, name));
+	config.dir = dir;
+	if (periods) {
+		snprintf(apart, sizeof(apart), "%s", below(fx, periods));
+		config.periods = apart;
+	}
+	return store_backup_make(fx->archive, &config, &result);
+}
+
+static void
+first_meanwhile(int step)
+{
+	if (step == CLAIMED && !meanwhile.done++)
+		assert_int_equal(make_in(meanwhile.fx, "backup", NULL, NULL),
+				 -EBUSY);
+}
+
+/** Two make the first one in the same folder: it is that of one of them. */
+static void
+test_first_twice(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_segment s;
+	struct said said;
+
+	fixture_record(fx, &s, 0, SHORT_MS);
+	meanwhile.fx = fx;
+	meanwhile.done = 0;
+	assert_int_equal(make_in(fx, "backup", NULL, first_meanwhile), 0);
+	assert_int_equal(meanwhile.done, 1);
+	assert_int_equal(check(fx, &said), 0);
+	assert_int_equal(opens(fx, &s), 0);
+	assert_int_equal(make_in(fx, "backup", NULL, NULL), 0);
+}
+
+/** The second time it is asked, the folder for the keys is what was claimed. */
+static void
+other_meanwhile(int step)
+{
+	if (step == CLAIMED && ++meanwhile.done == 2)
+		assert_int_equal(make_in(meanwhile.fx, "other", "apart", NULL),
+				 -EBUSY);
+}
+
+/** ... in two folders, and with the keys of periods in the same one. */
+static void
+test_first_periods_twice(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_segment s;
+	struct said said;
+
+	fixture_record(fx, &s, 0, SHORT_MS);
+	meanwhile.fx = fx;
+	meanwhile.done = 0;
+	assert_int_equal(make_in(fx, "backup", "apart", other_meanwhile), 0);
+	assert_int_equal(meanwhile.done, 2);
+	assert_int_equal(check(fx, &said), 0);
+	assert_int_equal(opens(fx, &s), 0);
+	assert_int_equal(make_in(fx, "other", "apart", NULL), -ENOTEMPTY);
+	assert_int_equal(make_in(fx, "other", "elsewhere", NULL), 0);
+}
+
+/** What is somebody else's is left as it is. */
+static void
+test_first_foreign(void **state)
+{
+	struct fixture *fx = *state;
+
+	assert_int_equal(mkdir(below(fx, "full"), 0700), 0);
+	testing_write_file(below(fx, "full/file"), "x", 1);
+	assert_int_equal(make_in(fx, "full", NULL, NULL), -EEXIST);
+	assert_int_equal(make_in(fx, "backup", "full", NULL), -ENOTEMPTY);
+	assert_int_equal(access(below(fx, "full/lock"), F_OK), -1);
+}
+
 int
 main(void)
 {
@@ -487,6 +575,9 @@ main(void)
 		TEST(test_period_again),
 		TEST(test_period_ended_meanwhile),
 		TEST(test_period_leftover),
+		TEST(test_first_twice),
+		TEST(test_first_periods_twice),
+		TEST(test_first_foreign),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
