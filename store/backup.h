@@ -92,6 +92,9 @@ struct store_backup_result {
 	 * reason, negative errno; and the file that is in the way, or "". */
 	int periods_error;
 	char period[STORE_BACKUP_PERIOD_BYTES];
+	/** It is made, but what is deleted may still be in it: negative errno;
+	 * the next one goes on with that. */
+	int unfinished;
 };
 
 /**
@@ -101,12 +104,16 @@ struct store_backup_result {
  * writes it; holds one read transaction while the index is copied.
  *
  * @param archive to read, or to write
- * @return 0 (damage in the archive is told and counted, and what can be copied
- *         is); -EBUSY (another one is being made there); -ESTALE (it is the
- *         backup of another archive); -EEXIST (the folder has something else),
- *         -ENOTEMPTY (that for the keys of periods has);
- *         -EBADMSG (what is there is damaged); -ENOTDIR (the folder with the keys
- *         of periods is not there); -ENOSPC, -EACCES, -EROFS, -EIO, ...
+ * @return 0: it holds (damage in the archive is told and counted, and what can
+ *         be copied is; see also unfinished and periods_error of the result);
+ *         -EBUSY (another one is being made there); -ESTALE (it is the backup
+ *         of another archive); -EEXIST (the folder has something else),
+ *         -ENOTEMPTY (that for the keys of periods has); -EBADMSG (what is there
+ *         is damaged); -EPROTO (it is of a newer version); -ENOTDIR (the folder
+ *         with the keys of periods is not there); -ENOTUNIQ (a key of a period
+ *         cannot be made, for something else has its name, which was told);
+ *         -ENODATA (the archive cannot be read, which was told); -ENOSPC,
+ *         -EACCES, -EROFS, -EIO, ...
  */
 int store_backup_make(struct store_archive *archive,
 		      const struct store_backup_config *config,

@@ -10,8 +10,9 @@
  *   5. the manifest, which makes it the backup; what only the last one needed
  *      goes
  *
- * Up to 5 the last one holds. Lists of days that were written before an
- * interruption are gone by when it goes on.
+ * Up to 5 the last one holds; from there on this one does, whatever fails.
+ * Lists of days that were written before an interruption are gone by when it
+ * goes on.
  */
 #include "store/backup.h"
 
@@ -411,8 +412,8 @@ unnamed_remove(struct store__making *m, const char *folder)
 		closedir(dir);
 }
 
-/** Of backups that were interrupted, or could not remove it: their indexes, and
- * keys of pseudonyms, are not to stay for ever. */
+/** Of the last one, and of those that were interrupted or could not remove it:
+ * their indexes, and keys of pseudonyms, are not to stay for ever. */
 static void
 leftovers_remove(struct store__making *m)
 {
@@ -435,18 +436,6 @@ leftovers_remove(struct store__making *m)
 	unnamed_remove(m, "days");
 	unnamed_remove(m, "policy");
 	store__periods_tidy(&m->backup);
-}
-
-/** Files that only the last backup named. */
-static void
-old_remove(struct store__making *m)
-{
-	for (size_t i = 0; i < m->old.count; i++)
-		if (!store__manifest_find(&m->new, m->old.files[i].path))
-			(void)unlinkat(m->backup.dir_fd, m->old.files[i].path,
-				       0);
-	if (m->old.generation)
-		store__generation_remove(&m->backup, m->old.generation);
 }
 
 /* ---- all of it ---------------------------------------------------------- */
@@ -606,6 +595,28 @@ gone_destroy(struct store__making *m)
 	return error;
 }
 
+/** It holds. What fails from here on is done by the next one, which goes over
+ * all folders if this one leaves its mark. */
+static int
+clear_up(struct store__making *m)
+{
+	int r, error;
+
+	leftovers_remove(m);
+	error = gone_destroy(m);
+	/* What was told to the last one in the moment before. */
+	r = follow(m, &m->new);
+	error = error ? error : r;
+	(void)!store__noted_write(&m->backup, &m->unmended);
+	if (m->strays)
+		(void)!store__audio_days(m->backup.dir_fd, strays_remove, m);
+	if (syncfs(m->backup.dir_fd) && !error)
+		error = -errno;
+	if (error == 0)
+		(void)unlinkat(m->backup.dir_fd, RUNNING, 0);
+	return error;
+}
+
 static int
 make(struct store__making *m)
 {
@@ -624,25 +635,14 @@ make(struct store__making *m)
 		r = manifest_write(m);
 	if (r)
 		return r;
-	store__backup_step(&m->backup, 8);
-	old_remove(m);
-	r = gone_destroy(m);
-	/* What was told to the last one in the moment before. */
-	if (r == 0)
-		r = follow(m, &m->new);
-	if (r)
-		return r;
-	(void)!store__noted_write(&m->backup, &m->unmended);
-	leftovers_remove(m);
-	if (m->strays)
-		(void)!store__audio_days(m->backup.dir_fd, strays_remove, m);
-	(void)unlinkat(m->backup.dir_fd, RUNNING, 0);
 	m->result->generation = m->new.generation;
 	m->result->recordings = m->new.recordings;
 	m->result->bytes = m->new.bytes;
 	m->result->open = m->new.open;
 	m->result->made_ns = m->new.made_ns;
-	return syncfs(m->backup.dir_fd) ? -errno : 0;
+	store__backup_step(&m->backup, 8);
+	m->result->unfinished = clear_up(m);
+	return 0;
 }
 
 int

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 
 /* As backup_keys.c, backup_make.c and backup.c have them. */
-enum { TOLD = 2, WRITTEN = 3, MADE = 9, CLAIMED = 10 };
+enum { TOLD = 2, WRITTEN = 3, HOLDS = 8, MADE = 9, CLAIMED = 10 };
 
 /* ---- what is done meanwhile ---------------------------------------------- */
 
@@ -559,6 +559,48 @@ test_first_foreign(void **state)
 	assert_int_equal(access(below(fx, "full/lock"), F_OK), -1);
 }
 
+/* ---- what fails when it holds ------------------------------------------- */
+
+static void
+fail_meanwhile(int step)
+{
+	if (step == HOLDS)
+		assert_int_equal(
+		    unlink(below(meanwhile.fx, "backup/2/deletions")), 0);
+}
+
+/** It is made all the same, and the next one goes on. */
+static void
+test_unfinished(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_config config = { .now_ns = NOW_NS,
+					      .due = due,
+					      .fault = fail_meanwhile };
+	struct store_backup_result result;
+	struct store_segment s;
+	struct said said;
+	char dir[512];
+
+	back_up(fx, &result);
+	fixture_record(fx, &s, 0, SHORT_MS);
+	meanwhile.fx = fx;
+	snprintf(dir, sizeof(dir), "%s", below(fx, "backup"));
+	config.dir = dir;
+	assert_int_equal(store_backup_make(fx->archive, &config, &result), 0);
+	assert_int_equal(result.unfinished, -EBADMSG);
+	assert_int_equal(result.generation, 2);
+	assert_int_equal(result.recordings, 1);
+	assert_true(result.made_ns > 0 && result.bytes > 0);
+	assert_int_equal(access(below(fx, "backup/1"), F_OK), -1);
+	assert_int_equal(access(below(fx, "backup/running"), F_OK), 0);
+	back_up(fx, &result);
+	assert_int_equal(result.unfinished, 0);
+	assert_int_equal(result.generation, 3);
+	assert_int_equal(access(below(fx, "backup/running"), F_OK), -1);
+	assert_int_equal(check(fx, &said), 0);
+}
+
 int
 main(void)
 {
@@ -578,6 +620,7 @@ main(void)
 		TEST(test_first_twice),
 		TEST(test_first_periods_twice),
 		TEST(test_first_foreign),
+		TEST(test_unfinished),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -291,7 +291,12 @@ trouble(const char *dir, const struct store_backup_result *result, int rc)
 		log_error("the backup %s is made, but %s", dir, text);
 		rc = EXIT_DAMAGED;
 	}
-	return rc;
+	if (!result->unfinished)
+		return rc;
+	log_error("the backup %s is made, but what is deleted may still be in "
+		  "it: %s; call this again, it goes on",
+		  dir, strerror(-result->unfinished));
+	return result->unfinished == -EBADMSG ? EXIT_DAMAGED : EXIT_FAILED;
 }
 
 /* @return exit code */

@@ -376,6 +376,18 @@ if [ "${V:-release}" = release ] && [ -e "$faults" ]; then
 	bad "b5/audio/$(date -u -d "10 days ago" +%Y/%m/%d)/$id" \
 		"... is found by a check" 5 backup b5 --check
 	check "... is named" one "$id" "its file cannot be read"
+	# With nothing to copy, all is synced before it holds, and once more.
+	expect "... and mended" 0 backup b5
+	export FAULTS_UNDER="$tmp" FAULTS_FAIL=syncfs:2:EIO
+	LD_PRELOAD=$faults "$BIN/spanrec" backup b5 >out 2>&1
+	rc=$?
+	unset FAULTS_UNDER FAULTS_FAIL
+	check "what fails when a backup holds ($rc)" [ $rc = 1 ]
+	check "... is told" said "/b5 is made, but"
+	number=$(sed -n 's/.*b5: backup \([0-9]*\),.*/\1/p' out)
+	expect "... and the ledger knows of it" 0 audit list
+	check "... as done" said "done: .*/b5, number $number"
+	expect "... and it goes on" 0 backup b5
 	rm -rf b5
 fi
 
