@@ -595,6 +595,22 @@ gone_destroy(struct store__making *m)
 	return error;
 }
 
+/** For the next one: what this one could not mend, and what a check beside it
+ * noted, which may be of what it had looked at before. */
+static int
+noted_pass_on(struct store__making *m)
+{
+	struct store__noted now;
+	int r = 0;
+
+	store__noted_read(&m->backup, &now);
+	for (size_t i = 0; r == 0 && i < now.count; i++)
+		if (!store__noted_has(&m->noted, now.paths[i]))
+			r = store__noted_add(&m->unmended, now.paths[i]);
+	store__noted_fini(&now);
+	return r ? r : store__noted_write(&m->backup, &m->unmended);
+}
+
 /** It holds. What fails from here on is done by the next one, which goes over
  * all folders if this one leaves its mark. */
 static int
@@ -607,7 +623,7 @@ clear_up(struct store__making *m)
 	/* What was told to the last one in the moment before. */
 	r = follow(m, &m->new);
 	error = error ? error : r;
-	(void)!store__noted_write(&m->backup, &m->unmended);
+	(void)!noted_pass_on(m);
 	if (m->strays)
 		(void)!store__audio_days(m->backup.dir_fd, strays_remove, m);
 	if (syncfs(m->backup.dir_fd) && !error)

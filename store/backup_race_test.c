@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 
 /* As backup_keys.c, backup_make.c and backup.c have them. */
-enum { TOLD = 2, WRITTEN = 3, HOLDS = 8, MADE = 9, CLAIMED = 10 };
+enum { TOLD = 2, WRITTEN = 3, COPIED = 7, HOLDS = 8, MADE = 9, CLAIMED = 10 };
 
 /* ---- what is done meanwhile ---------------------------------------------- */
 
@@ -559,6 +559,50 @@ test_first_foreign(void **state)
 	assert_int_equal(access(below(fx, "full/lock"), F_OK), -1);
 }
 
+/* ---- a check beside it -------------------------------------------------- */
+
+static void
+check_meanwhile(int step)
+{
+	char path[STORE__PATH_BYTES], whole[768];
+	const struct store_segment *s = meanwhile.s;
+	struct fixture *fx = meanwhile.fx;
+	struct said said;
+
+	if (step != COPIED || meanwhile.done++)
+		return;
+	store__recording_path(path, s->key_day, s->id, 0);
+	snprintf(whole, sizeof(whole), "%s/backup/%s", fx->home, path);
+	assert_int_equal(chmod(whole, 0600), 0);
+	spoil(whole, 300);
+	assert_int_equal(check(fx, &said), 1);
+}
+
+/** What it notes is not lost, though the backup knew nothing of it. */
+static void
+test_noted_meanwhile(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s[2];
+	struct said said;
+
+	fixture_record(fx, &s[0], 0, SHORT_MS);
+	fixture_record(fx, &s[1], 1, SHORT_MS);
+	back_up(fx, &result);
+	meanwhile.fx = fx;
+	meanwhile.s = &s[1];
+	meanwhile.done = 0;
+	assert_int_equal(make_in(fx, "backup", NULL, check_meanwhile), 0);
+	assert_int_equal(meanwhile.done, 1);
+	back_up(fx, &result);
+	assert_int_equal(result.copied, 1);
+	assert_int_equal(check(fx, &said), 0);
+	back_up(fx, &result);
+	assert_int_equal(result.copied, 0);
+	assert_int_equal(access(below(fx, "backup/damaged"), F_OK), -1);
+}
+
 /* ---- what fails when it holds ------------------------------------------- */
 
 static void
@@ -605,21 +649,14 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_purged_killed),
-		TEST(test_discarded_killed),
-		TEST(test_purged_meanwhile),
-		TEST(test_discarded_meanwhile),
-		TEST(test_written_first),
-		TEST(test_moved_meanwhile),
-		TEST(test_known_again),
-		TEST(test_known_meanwhile),
-		TEST(test_period_twice),
-		TEST(test_period_again),
-		TEST(test_period_ended_meanwhile),
-		TEST(test_period_leftover),
-		TEST(test_first_twice),
-		TEST(test_first_periods_twice),
-		TEST(test_first_foreign),
+		TEST(test_purged_killed),    TEST(test_discarded_killed),
+		TEST(test_purged_meanwhile), TEST(test_discarded_meanwhile),
+		TEST(test_written_first),    TEST(test_moved_meanwhile),
+		TEST(test_known_again),      TEST(test_known_meanwhile),
+		TEST(test_period_twice),     TEST(test_period_leftover),
+		TEST(test_period_again),     TEST(test_period_ended_meanwhile),
+		TEST(test_first_twice),      TEST(test_first_periods_twice),
+		TEST(test_first_foreign),    TEST(test_noted_meanwhile),
 		TEST(test_unfinished),
 	};
 
