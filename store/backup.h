@@ -152,8 +152,14 @@ struct store_backup_state {
 /**
  * Look at the backup in a folder.
  *
- * @param state made_ns and told; as it was, if it cannot be looked at
- * @return as store_backup_follow
+ * @param state its made_ns and told are set, dir is not. Where only the journal
+ *        cannot be read (-EBADMSG, -EIO), told is what the backup had when it
+ *        was made; after any other error both are as they were
+ * @return 0; -ENOENT (cannot be reached, or is none yet); -ESTALE (it is the
+ *         backup of another archive, or of what came after this one was
+ *         restored); -EBADMSG (its identity, its manifest or its journal is
+ *         damaged); -EPROTO (it is of a newer version); -ENOTDIR (it is no
+ *         folder); -ENOMEM, -EACCES, -EIO, ...
  * @thread any, also beside the one that writes
  */
 int store_backup_look(const struct store_archive *archive, const char *dir,
