@@ -21,6 +21,7 @@
 #define COPY_BYTES     ((size_t)1 << 20)
 #define TEXT_BYTES_MAX ((off_t)1 << 32)
 #define IDENTITY       "backup"
+#define LOCK           "lock"
 #define WORD           "spanrec-backup-2 "
 #define PERIODS_WORD   "periods "
 #define PERIODS_USUAL  "periods"
@@ -441,17 +442,27 @@ store__backup_close(struct store__backup *backup)
 	backup->lock_fd = backup->periods_fd = backup->dir_fd = -1;
 }
 
+/** @return fd, to be closed; -EBUSY, ... */
+static int
+lock_take(const struct store__backup *as, int dir_fd)
+{
+	int r, fd = store__file_open(dir_fd, LOCK, O_RDWR | O_CREAT);
+
+	if (fd < 0)
+		return fd;
+	store__backup_own(as, fd);
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return fd;
+	r = errno == EWOULDBLOCK ? -EBUSY : -errno;
+	close(fd);
+	return r;
+}
+
 int
 store__backup_lock(struct store__backup *backup)
 {
-	backup->lock_fd =
-	    store__file_open(backup->dir_fd, "lock", O_RDWR | O_CREAT);
-	if (backup->lock_fd < 0)
-		return backup->lock_fd;
-	store__backup_own(backup, backup->lock_fd);
-	if (flock(backup->lock_fd, LOCK_EX | LOCK_NB))
-		return errno == EWOULDBLOCK ? -EBUSY : -errno;
-	return 0;
+	backup->lock_fd = lock_take(backup, backup->dir_fd);
+	return backup->lock_fd < 0 ? backup->lock_fd : 0;
 }
 
 /* ---- a new one ---------------------------------------------------------- */
@@ -476,6 +487,7 @@ folder_has(int fd, bool *any)
 		*any |= entry->d_name[0] != '.' &&
 			strcmp(entry->d_name, "lost+found") != 0 &&
 			strcmp(entry->d_name, PERIODS_USUAL) != 0 &&
+			strcmp(entry->d_name, LOCK) != 0 &&
 			strcmp(entry->d_name, IDENTITY ".part") != 0;
 	closedir(dir);
 	return 0;
@@ -511,59 +523,107 @@ identity_write(const struct store__backup *as, int fd, const char *periods)
 	return r == 0 && fsync(fd) ? -errno : r;
 }
 
+/** One without anything else: nobody makes a backup there before the lock is
+ * closed. @param taken what to return if it has something @return fd of the
+ * lock, -EBUSY, ... */
+static int
+folder_claim(const struct store__backup *as, int fd, int taken)
+{
+	int r, lock_fd;
+	bool any;
+
+	/* Into what is somebody else's not even a lock is put. */
+	r = folder_has(fd, &any);
+	if (r || any)
+		return r ? r : taken;
+	lock_fd = lock_take(as, fd);
+	if (lock_fd < 0)
+		return lock_fd;
+	store__backup_step(as, 10);
+	r = folder_has(fd, &any);
+	if (r == 0 && !any)
+		return lock_fd;
+	close(lock_fd);
+	return r ? r : taken;
+}
+
+/** In the folder of the backup, under the lock of that. */
+static int
+usual_periods(const struct store__backup *as, int dir_fd)
+{
+	int r, fd;
+
+	if (mkdirat(dir_fd, PERIODS_USUAL, DIR_MODE) && errno != EEXIST)
+		return -errno;
+	fd = openat(dir_fd, PERIODS_USUAL, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return -ENOTDIR;
+	store__backup_own(as, fd);
+	r = identity_write(as, fd, PERIODS_USUAL);
+	close(fd);
+	return r;
+}
+
+/** Elsewhere. Those of another backup are not taken for ours, nor are ours for
+ * those of one that is made meanwhile. */
+static int
+apart_periods(const struct store__backup *as, const char *periods)
+{
+	int r, lock_fd, fd = folder_make(periods, as);
+
+	if (fd < 0)
+		return -ENOTDIR;
+	lock_fd = folder_claim(as, fd, -ENOTEMPTY);
+	r = lock_fd < 0 ? lock_fd : identity_write(as, fd, periods);
+	if (lock_fd >= 0)
+		close(lock_fd);
+	close(fd);
+	return r;
+}
+
 /** The keys first: a backup without them is none. */
 static int
 create_in(struct store__backup *as, int fd, const char *periods)
 {
-	int periods_fd, r;
-	bool any;
+	int r, lock_fd = folder_claim(as, fd, -EEXIST);
 
-	r = folder_has(fd, &any);
-	if (r || any)
-		return r ? r : -EEXIST;
+	if (lock_fd < 0)
+		return lock_fd;
 	randombytes_buf(as->id, sizeof(as->id));
-	if (periods) {
-		periods_fd = folder_make(periods, as);
-	} else {
-		if (mkdirat(fd, PERIODS_USUAL, DIR_MODE) && errno != EEXIST)
-			return -errno;
-		periods_fd = openat(fd, PERIODS_USUAL,
-				    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (periods_fd >= 0)
-			store__backup_own(as, periods_fd);
-	}
-	if (periods_fd < 0)
-		return -ENOTDIR;
-	/* Those of another backup are not taken for ours. */
-	r = periods ? folder_has(periods_fd, &any) : 0;
-	if (r == 0 && periods && any)
-		r = -ENOTEMPTY;
+	r = periods ? apart_periods(as, periods) : usual_periods(as, fd);
 	if (r == 0)
-		r = identity_write(as, periods_fd,
-				   periods ? periods : PERIODS_USUAL);
-	close(periods_fd);
-	return r ? r
-		 : identity_write(as, fd, periods ? periods : PERIODS_USUAL);
+		r = identity_write(as, fd, periods ? periods : PERIODS_USUAL);
+	close(lock_fd);
+	return r;
+}
+
+static bool
+has_identity(int fd)
+{
+	return faccessat(fd, IDENTITY, F_OK, 0) == 0;
 }
 
 int
-store__backup_create(const char *dir, const char *periods,
+store__backup_create(const struct store_backup_config *config,
 		     const struct store_archive *archive)
 {
-	struct store__backup as = { .dir_fd = -1 };
+	struct store__backup as = { .dir_fd = -1, .fault = config->fault };
 	struct stat st;
-	int fd, r;
+	int fd, r = 0;
 
 	if (geteuid() == 0 && fstat(archive->dir_fd, &st) == 0) {
 		as.owner_set = true;
 		as.uid = st.st_uid;
 		as.gid = st.st_gid;
 	}
-	fd = folder_make(dir, &as);
+	fd = folder_make(config->dir, &as);
 	if (fd < 0)
 		return fd;
-	r = faccessat(fd, IDENTITY, F_OK, 0) == 0 ? 0
-						  : create_in(&as, fd, periods);
+	if (!has_identity(fd))
+		r = create_in(&as, fd, config->periods);
+	/* Somebody else was first. */
+	if (r == -EEXIST && has_identity(fd))
+		r = 0;
 	close(fd);
 	return r;
 }

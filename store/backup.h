@@ -11,6 +11,7 @@
  *   backup_follow.c   what was deleted since: told to it
  *   backup_read.c     reading one, beside those that go on with it
  *   backup_look.c     when it was made, and up to where it was told
+ *   backup_ledger.c   the ledger, beside whoever writes it
  *   backup_check.c    is it whole?
  *   backup_noted.c    what it found, for the next backup
  *   restore.c         an archive of it
@@ -63,6 +64,9 @@ struct store_backup_config {
 	void (*fault)(int step);
 };
 
+/** The name of the file of a period, and a NUL. */
+#define STORE_BACKUP_PERIOD_BYTES 48
+
 struct store_backup_result {
 	uint64_t generation;
 	uint64_t recordings;       /**< in the backup */
@@ -84,6 +88,13 @@ struct store_backup_result {
 	uint64_t missing_entries;  /**< restore: of the ledger, known of */
 	int64_t made_ns;           /**< check, restore: when it was made */
 	char periods[4096];        /**< where the keys of periods lie */
+	/** Keys of periods that are over could not be destroyed: the first
+	 * reason, negative errno; and the file that is in the way, or "". */
+	int periods_error;
+	char period[STORE_BACKUP_PERIOD_BYTES];
+	/** It is made, but what is deleted may still be in it: negative errno;
+	 * the next one goes on with that. */
+	int unfinished;
 };
 
 /**
@@ -93,12 +104,16 @@ struct store_backup_result {
  * writes it; holds one read transaction while the index is copied.
  *
  * @param archive to read, or to write
- * @return 0 (damage in the archive is told and counted, and what can be copied
- *         is); -EBUSY (another one is being made there); -ESTALE (it is the
- *         backup of another archive); -EEXIST (the folder has something else),
- *         -ENOTEMPTY (that for the keys of periods has);
- *         -EBADMSG (what is there is damaged); -ENOTDIR (the folder with the keys
- *         of periods is not there); -ENOSPC, -EACCES, -EROFS, -EIO, ...
+ * @return 0: it holds (damage in the archive is told and counted, and what can
+ *         be copied is; see also unfinished and periods_error of the result);
+ *         -EBUSY (another one is being made there); -ESTALE (it is the backup
+ *         of another archive); -EEXIST (the folder has something else),
+ *         -ENOTEMPTY (that for the keys of periods has); -EBADMSG (what is there
+ *         is damaged); -EPROTO (it is of a newer version); -ENOTDIR (the folder
+ *         with the keys of periods is not there); -ENOTUNIQ (a key of a period
+ *         cannot be made, for something else has its name, which was told);
+ *         -ENODATA (the archive cannot be read, which was told); -ENOSPC,
+ *         -EACCES, -EROFS, -EIO, ...
  */
 int store_backup_make(struct store_archive *archive,
 		      const struct store_backup_config *config,
@@ -112,8 +127,11 @@ int store_backup_make(struct store_archive *archive,
  *
  * @param periods NULL: where the backup says. With dir NULL: of a backup that
  *        cannot be reached; then only keys go that nothing can need
- * @return 0; -ENOENT (cannot be reached, or is none yet); -EBUSY (somebody else
- *         does it); -ESTALE, -EBADMSG, -ENOSPC, -EACCES, -EIO, ...
+ * @return 0: it was told (periods_error of the result is apart from that);
+ *         -ENOENT (cannot be reached, or is none yet); -EBUSY (somebody else
+ *         does it); -ESTALE (it is the backup of another archive), -EBADMSG (it
+ *         is damaged), -EPROTO (it is of a newer version), -ENOTDIR (it is no
+ *         folder), -ENOSPC, -EACCES, -EIO, ...
  * @thread any, also beside the one that writes
  */
 int store_backup_follow(struct store_archive *archive, const char *dir,
@@ -134,8 +152,14 @@ struct store_backup_state {
 /**
  * Look at the backup in a folder.
  *
- * @param state made_ns and told; as it was, if it cannot be looked at
- * @return as store_backup_follow
+ * @param state its made_ns and told are set, dir is not. Where only the journal
+ *        cannot be read (-EBADMSG, -EIO), told is what the backup had when it
+ *        was made; after any other error both are as they were
+ * @return 0; -ENOENT (cannot be reached, or is none yet); -ESTALE (it is the
+ *         backup of another archive, or of what came after this one was
+ *         restored); -EBADMSG (its identity, its manifest or its journal is
+ *         damaged); -EPROTO (it is of a newer version); -ENOTDIR (it is no
+ *         folder); -ENOMEM, -EACCES, -EIO, ...
  * @thread any, also beside the one that writes
  */
 int store_backup_look(const struct store_archive *archive, const char *dir,
@@ -205,13 +229,16 @@ int store_restore_files(const char *dir, const char *periods,
  *
  * @param archive to write, just opened
  * @param actor for the certificates
- * @param result of store_restore_files; what was deleted is added
+ * @param watch a row that cannot be read, of what was deleted, is told as
+ *        damaged: nothing else of it was restored
+ * @param result of store_restore_files; what was deleted is added, each once
  * @return 0; -EAGAIN: another backup was finished since, whose journal says
  *         nothing of what was deleted before it: again from
  *         store_restore_files; -EBADMSG, -EIO, ...
  */
 int store_restore_replay(struct store_archive *archive, const char *dir,
 			 int64_t now_ns, const char *actor,
+			 const struct store_backup_watch *watch,
 			 struct store_backup_result *result)
 	__attribute__((warn_unused_result));
 

@@ -116,7 +116,7 @@ restore_from(struct fixture *fx, const char *from, struct fixture *to,
 		return r;
 	fixture_open(to);
 	return store_restore_replay(to->archive, below(fx, from), NOW_NS,
-				    "carol", result);
+				    "carol", &watch, result);
 }
 
 static inline void

@@ -7,7 +7,8 @@
  *   1. what the ledger has of deletions, behind the last entry of the journal,
  *      into the journal, synced
  *   2. of each what the backup has: slot overwritten, file unlinked
- *   3. into the journal that this was done, synced
+ *   3. into the journal that this was done, synced; also where somebody was
+ *      stopped before, and there is nothing new
  *   4. periods that are over: backup_keys.c
  *
  * Each step is safe to repeat. Whoever makes an archive of the backup reads the
@@ -47,8 +48,6 @@
 #define CHECK_BYTES  16
 #define CHECK_AT     (STORE__DELETION_BYTES - CHECK_BYTES)
 #define JOURNAL_MOST ((off_t)1 << 34)
-/* So many entries of the ledger are read in one transaction. */
-#define ENTRIES_AT_ONCE 1000
 /* So many without a deletion are noted, so that they are not read again. */
 #define NOTED_AFTER 10000
 /* So often a new backup may take the place of the one that is followed. */
@@ -188,8 +187,18 @@ store__journal_fini(struct store__journal *journal)
 	*journal = (struct store__journal){ 0 };
 }
 
+int
+store__deletion_compare(const void *a, const void *b)
+{
+	const struct store__deletion *x = a, *y = b;
+
+	if (x->number != y->number)
+		return x->number < y->number ? -1 : 1;
+	return memcmp(x->hash, y->hash, sizeof(x->hash));
+}
+
 static int
-deletion_compare(const void *a, const void *b)
+id_compare(const void *a, const void *b)
 {
 	const struct store__deletion *x = a, *y = b;
 
@@ -201,7 +210,7 @@ store__journal_sort(struct store__journal *journal)
 {
 	if (journal->count)
 		qsort(journal->list, journal->count, sizeof(*journal->list),
-		      deletion_compare);
+		      id_compare);
 }
 
 bool
@@ -215,7 +224,7 @@ store__journal_means(const struct store__journal *journal,
 		return false;
 	memcpy(key.id, kept->id, sizeof(key.id));
 	found = bsearch(&key, journal->list, journal->count, sizeof(key),
-			deletion_compare);
+			id_compare);
 	if (!found)
 		return false;
 	/* There may be several of it, in no order. */
@@ -228,81 +237,6 @@ store__journal_means(const struct store__journal *journal,
 	return false;
 }
 
-/* ---- the ledger --------------------------------------------------------- */
-
-uint64_t
-store_ledger_number(const struct store_archive *archive)
-{
-	uint64_t number = 0;
-	MDB_cursor *cursor;
-	MDB_val k, value;
-	MDB_txn *txn;
-
-	if (store__read_apart(archive, &txn))
-		return 0;
-	if (mdb_cursor_open(txn, archive->tables.ledger, &cursor) == 0) {
-		if (mdb_cursor_get(cursor, &k, &value, MDB_LAST) == 0 &&
-		    k.mv_size == 8)
-			number = store__be_get(k.mv_data, 8);
-		mdb_cursor_close(cursor);
-	}
-	mdb_txn_abort(txn);
-	return number;
-}
-
-/** One entry. @return 0, -ENOENT, -EBADMSG, ... */
-static int
-entry_get(const struct store_archive *archive, uint64_t number,
-	  struct store_ledger_entry *entry)
-{
-	uint8_t bytes[8];
-	MDB_val k = { .mv_size = 8, .mv_data = bytes }, value;
-	MDB_txn *txn;
-	int r = store__read_apart(archive, &txn);
-
-	if (r)
-		return r;
-	store__be_put(bytes, number, 8);
-	r = store__index_error(
-	    mdb_get(txn, archive->tables.ledger, &k, &value));
-	if (r == 0)
-		r = store__ledger_decode(entry, &k, &value);
-	mdb_txn_abort(txn);
-	return r;
-}
-
-int
-store__follows(const struct store_archive *archive,
-	       const struct store__manifest *manifest)
-{
-	struct store_ledger_entry entry;
-	int r;
-
-	if (manifest->ledger == 0)
-		return 0;
-	r = entry_get(archive, manifest->ledger, &entry);
-	if (r == -ENOENT)
-		return -ESTALE;
-	/* 'audit verify' tells of it. Deletions are to be told all the same. */
-	if (r == -EBADMSG)
-		return 0;
-	if (r == 0 &&
-	    memcmp(entry.hash, manifest->ledger_hash, STORE_HASH_BYTES) != 0)
-		r = -ESTALE;
-	return r;
-}
-
-/** Has the ledger this entry, as the journal knows it? */
-static bool
-same_entry(const struct store_archive *archive,
-	   const struct store__deletion *deletion)
-{
-	struct store_ledger_entry entry;
-
-	return entry_get(archive, deletion->number, &entry) == 0 &&
-	       memcmp(entry.hash, deletion->hash, sizeof(deletion->hash)) == 0;
-}
-
 /* ---- following ---------------------------------------------------------- */
 
 struct following {
@@ -312,9 +246,11 @@ struct following {
 	struct store_backup_result *result;
 	int fd;                      /**< of the journal, locked */
 	uint64_t from;               /**< entries behind this one */
-	struct store__deletion last; /**< entry read last */
+	struct store__deletion last; /**< entry read last, or that one */
 	struct store__deletion *news;
 	size_t count, room;
+	uint64_t resumed;           /**< it was told of these before */
+	struct store__journal told; /**< ... all of them, where it is damaged */
 	struct store__day_list day; /**< read last */
 	bool day_read, day_lost;    /**< it was; it is made of the files */
 	bool mend;                  /**< the journal is damaged */
@@ -378,68 +314,36 @@ store__deletion_means(const struct store__deletion *deletion,
 	return kept->scrubs < deletion->scrubs;
 }
 
-static int
-entry_take(struct following *f, MDB_txn *txn, const MDB_val *k,
-	   const MDB_val *value)
+static bool
+was_told(const struct following *f, const struct store__deletion *deletion)
 {
-	struct store_ledger_entry entry;
-	struct store__deletion deletion = { .number = 0 };
+	return f->told.count &&
+	       bsearch(deletion, f->told.list, f->told.count, sizeof(*deletion),
+		       store__deletion_compare);
+}
+
+static int
+entry_take(void *ctx, MDB_txn *txn, const struct store_ledger_entry *entry)
+{
+	struct following *f = ctx;
+	struct store__deletion deletion = { .number = entry->number,
+					    .time_ns = entry->time_ns };
 	char call[STORE_CALL_ID_BYTES];
 	uint32_t segment;
-	int r = store__ledger_decode(&entry, k, value);
 
-	/* 'audit verify' tells of one that cannot be read. */
-	if (r)
-		return r == -EBADMSG ? 0 : r;
-	deletion.number = entry.number;
-	deletion.time_ns = entry.time_ns;
-	memcpy(deletion.hash, entry.hash, sizeof(deletion.hash));
+	memcpy(deletion.hash, entry->hash, sizeof(deletion.hash));
 	f->last = deletion;
-	if ((strcmp(entry.action, "purge") != 0 &&
-	     strcmp(entry.action, "scrub") != 0) ||
-	    store__segment_id_parse(entry.subject, call, &segment))
+	if ((strcmp(entry->action, "purge") != 0 &&
+	     strcmp(entry->action, "scrub") != 0) ||
+	    store__segment_id_parse(entry->subject, call, &segment) ||
+	    was_told(f, &deletion))
 		return 0;
-	memcpy(deletion.id, entry.subject, sizeof(deletion.id));
-	kind_find(f, txn, entry.action, &deletion);
-	if (!store__certificate_key(&entry, &deletion.key_day,
+	memcpy(deletion.id, entry->subject, sizeof(deletion.id));
+	kind_find(f, txn, entry->action, &deletion);
+	if (!store__certificate_key(entry, &deletion.key_day,
 				    &deletion.key_slot))
 		deletion.key_day = deletion.key_slot = 0;
 	return news_add(f, &deletion);
-}
-
-/** @return 1: there may be more; 0; negative errno */
-static int
-entries_some(struct following *f, uint64_t *next)
-{
-	uint8_t bytes[8];
-	MDB_val k = { .mv_size = 8, .mv_data = bytes }, value;
-	MDB_cursor *cursor;
-	MDB_txn *txn;
-	int r = store__read_apart(f->archive, &txn), taken = 0;
-	size_t i = 0;
-
-	if (r)
-		return r;
-	r = store__index_error(
-	    mdb_cursor_open(txn, f->archive->tables.ledger, &cursor));
-	if (r) {
-		mdb_txn_abort(txn);
-		return r;
-	}
-	store__be_put(bytes, *next, 8);
-	r = store__index_error(
-	    mdb_cursor_get(cursor, &k, &value, MDB_SET_RANGE));
-	while (r == 0 && i++ < ENTRIES_AT_ONCE) {
-		if (k.mv_size == 8)
-			*next = store__be_get(k.mv_data, 8) + 1;
-		taken = entry_take(f, txn, &k, &value);
-		r = taken ? taken
-			  : store__index_error(
-				mdb_cursor_get(cursor, &k, &value, MDB_NEXT));
-	}
-	mdb_cursor_close(cursor);
-	mdb_txn_abort(txn);
-	return r == -ENOENT ? 0 : r ? r : 1;
 }
 
 /* ---- what the backup has of it ------------------------------------------ */
@@ -649,28 +553,69 @@ append(struct following *f, const struct store__deletion *list, size_t count)
 	return r;
 }
 
+/** Behind which entry of the ledger it goes on: the last of the journal, if the
+ * ledger has that; else the one that the manifest names. */
+static void
+from_find(struct following *f, const struct store__journal *journal)
+{
+	const struct store__deletion *last = NULL;
+
+	f->last.number = f->manifest->ledger;
+	memcpy(f->last.hash, f->manifest->ledger_hash, sizeof(f->last.hash));
+	if (journal->whole && !f->mend)
+		last = &journal->list[journal->whole - 1];
+	if (last && store__ledger_has(f->archive, last)) {
+		f->last.number = last->number;
+		f->last.time_ns = last->time_ns;
+		memcpy(f->last.hash, last->hash, sizeof(f->last.hash));
+	}
+	f->from = f->last.number;
+}
+
+/** Of deletions alone, in the order of store__deletion_compare. */
+static void
+told_keep(struct following *f, struct store__journal *journal)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < journal->count; i++)
+		if (journal->list[i].kind != STORE__FOLLOWED)
+			journal->list[count++] = journal->list[i];
+	journal->count = count;
+	if (count)
+		qsort(journal->list, count, sizeof(*journal->list),
+		      store__deletion_compare);
+	f->told = *journal;
+	*journal = (struct store__journal){ 0 };
+}
+
 /**
  * What was told and perhaps not done yet: behind the last note that it was. In
- * one that is damaged, nobody knows behind which; it is told anew all that the
- * ledger has.
+ * one that is damaged, nobody knows behind which; what was lost of it is told
+ * anew by the ledger.
  */
 static int
 journal_resume(struct following *f)
 {
 	struct store__journal journal = { 0 };
 	int r = journal_take(f->fd, &journal);
-	size_t i = journal.count;
 
-	f->from = f->manifest->ledger;
+	if (r)
+		return r;
 	f->mend = journal.damaged;
-	if (r == 0 && !f->mend && ftruncate(f->fd, (off_t)journal.good_bytes))
+	if (!f->mend && ftruncate(f->fd, (off_t)journal.good_bytes))
 		r = -errno;
-	while (r == 0 && i > 0 &&
-	       (f->mend || journal.list[i - 1].kind != STORE__FOLLOWED))
-		destroy(f, &journal.list[--i]);
-	if (r == 0 && journal.whole && !f->mend &&
-	    same_entry(f->archive, &journal.list[journal.whole - 1]))
-		f->from = journal.list[journal.whole - 1].number;
+	for (size_t i = journal.count; r == 0 && i > 0; i--) {
+		const struct store__deletion *deletion = &journal.list[i - 1];
+
+		if (deletion->kind == STORE__FOLLOWED && !f->mend)
+			break;
+		destroy(f, deletion);
+		f->resumed += deletion->kind != STORE__FOLLOWED;
+	}
+	from_find(f, &journal);
+	if (f->mend)
+		told_keep(f, &journal);
 	store__journal_fini(&journal);
 	return r;
 }
@@ -710,19 +655,17 @@ static void
 followed(struct following *f)
 {
 	struct store__deletion done;
-	uint64_t next = f->from + 1;
-	int r, written = 0;
+	int written = 0;
 
-	while ((r = entries_some(f, &next)) > 0)
-		;
 	/* What could be read is told. */
-	keep_error(f, r);
+	keep_error(f, store__ledger_from(f->archive, f->from + 1, false,
+					 entry_take, f));
 	if (f->count)
 		written = append(f, f->news, f->count);
 	store__backup_step(f->backup, 4);
 	for (size_t i = 0; i < f->count; i++)
 		destroy(f, &f->news[i]);
-	if (f->count && syncfs(f->backup->dir_fd))
+	if ((f->count || f->resumed) && syncfs(f->backup->dir_fd))
 		keep_error(f, -errno);
 	/* On a disk that was full there is room now. */
 	if (written)
@@ -736,7 +679,8 @@ followed(struct following *f)
 	}
 	done = f->last;
 	done.kind = STORE__FOLLOWED;
-	if (f->error == 0 && (f->count || done.number > f->from + NOTED_AFTER))
+	if (f->error == 0 &&
+	    (f->count || f->resumed || done.number > f->from + NOTED_AFTER))
 		keep_error(f, append(f, &done, 1));
 }
 
@@ -764,7 +708,7 @@ store__follow(struct store__backup *backup, const struct store_archive *archive,
 			       .manifest = manifest,
 			       .result = result };
 	char path[STORE__BACKUP_PATH_BYTES];
-	int r, tended = 0;
+	int r;
 
 	store__generation_path(path, manifest->generation, "deletions");
 	f.fd = store__file_open(backup->dir_fd, path, O_RDWR);
@@ -774,10 +718,11 @@ store__follow(struct store__backup *backup, const struct store_archive *archive,
 		close(f.fd);
 	}
 	free(f.news);
+	store__journal_fini(&f.told);
 	store__day_fini(&f.day);
 	if (r != -EBUSY && backup->periods_fd >= 0)
-		tended = store__periods_tend(backup, archive, now_ns, result);
-	return r ? r : tended;
+		store__periods_tend(backup, archive, now_ns, result);
+	return r;
 }
 
 /** Only the keys of periods can be reached. */
@@ -792,7 +737,11 @@ follow_periods(struct store_archive *archive, const char *path, int64_t now_ns,
 		return r;
 	close(backup.dir_fd);
 	backup.dir_fd = -1;
-	r = store__periods_tend(&backup, archive, now_ns, result);
+	memcpy(result->periods, backup.periods, sizeof(result->periods));
+	if (backup.periods_fd < 0)
+		r = -ENOENT;
+	else
+		store__periods_tend(&backup, archive, now_ns, result);
 	store__backup_close(&backup);
 	return r;
 }
@@ -833,6 +782,7 @@ store_backup_follow(struct store_archive *archive, const char *dir,
 	r = store__backup_open(&backup, dir, periods);
 	if (r)
 		return r;
+	memcpy(result->periods, backup.periods, sizeof(result->periods));
 	r = -EAGAIN;
 	for (int i = 0; r == -EAGAIN && i < MANIFEST_TRIES; i++) {
 		result->unlisted = 0;

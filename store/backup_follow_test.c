@@ -225,6 +225,70 @@ test_restored_goes_on(void **state)
 	restored_remove(&to);
 }
 
+/** Somebody was stopped before it was noted as done, and the ledger that has it
+ * is lost: it is done again once, not for ever. */
+static void
+test_resumed_elsewhere(void **state)
+{
+	struct fixture *fx = *state, to;
+	struct store_backup_result result;
+	struct store_segment s[3];
+	uint8_t *bytes;
+	char path[512];
+	size_t n, m;
+
+	for (unsigned i = 0; i < 2; i++)
+		fixture_record(fx, &s[i], i, SHORT_MS);
+	purge(fx, s[0].id);
+	back_up(fx, &result);
+	fixture_record(fx, &s[2], 2, SHORT_MS);
+	purge(fx, s[2].id);
+	follow(fx, NOW_NS, &result);
+	assert_int_equal(result.deletions, 1);
+	restore(fx, &to, &result);
+	snprintf(path, sizeof(path), "%s", below(fx, "backup/1/deletions"));
+	bytes = testing_read_file(path, &n);
+	testing_write_file(path, bytes, n - STORE__DELETION_BYTES);
+	free(bytes);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(store_backup_follow(to.archive,
+						     below(fx, "backup"), NULL,
+						     NOW_NS, &result),
+				 0);
+		free(testing_read_file(path, &m));
+		assert_int_equal(m, n);
+	}
+	purge(&to, s[1].id);
+	assert_int_equal(store_backup_follow(to.archive, below(fx, "backup"),
+					     NULL, NOW_NS, &result),
+			 0);
+	assert_int_equal(result.deletions, 1);
+	expect_gone(fx, &s[1]);
+	restored_remove(&to);
+}
+
+/** A backup that was told of three. @return its journal */
+static uint8_t *
+tell_three(struct fixture *fx, struct store_segment s[3], char path[512],
+	   size_t *n, struct store__backup *backup)
+{
+	struct store_backup_result result;
+	uint8_t *bytes;
+
+	for (unsigned i = 0; i < 3; i++)
+		fixture_record(fx, &s[i], i, SHORT_MS);
+	back_up(fx, &result);
+	for (unsigned i = 0; i < 3; i++)
+		purge(fx, s[i].id);
+	follow(fx, NOW_NS, &result);
+	snprintf(path, 512, "%s", below(fx, "backup/1/deletions"));
+	bytes = testing_read_file(path, n);
+	assert_int_equal(*n, 4 * STORE__DELETION_BYTES);
+	assert_int_equal(store__backup_open(backup, below(fx, "backup"), NULL),
+			 0);
+	return bytes;
+}
+
 static void
 test_journal(void **state)
 {
@@ -237,17 +301,7 @@ test_journal(void **state)
 	char path[512];
 	size_t n;
 
-	for (unsigned i = 0; i < 3; i++)
-		fixture_record(fx, &s[i], i, SHORT_MS);
-	back_up(fx, &result);
-	for (unsigned i = 0; i < 3; i++)
-		purge(fx, s[i].id);
-	follow(fx, NOW_NS, &result);
-	snprintf(path, sizeof(path), "%s", below(fx, "backup/1/deletions"));
-	bytes = testing_read_file(path, &n);
-	assert_int_equal(n, 4 * STORE__DELETION_BYTES);
-	assert_int_equal(store__backup_open(&backup, below(fx, "backup"), NULL),
-			 0);
+	bytes = tell_three(fx, s, path, &n, &backup);
 	/* Cut anywhere it is what was written whole, and goes on from there. */
 	for (size_t i = 0; i <= n; i += 32) {
 		testing_write_file(path, bytes, i);
@@ -260,6 +314,20 @@ test_journal(void **state)
 	assert_int_equal(store__journal_read(&backup, 1, &journal), 0);
 	assert_int_equal(journal.count, 4);
 	store__journal_fini(&journal);
+	/* All but the note that it was done: it is, once. */
+	testing_write_file(path, bytes, n - STORE__DELETION_BYTES);
+	for (unsigned i = 0; i < 2; i++) {
+		follow(fx, NOW_NS, &result);
+		assert_int_equal(result.deletions, 0);
+		assert_int_equal(store__journal_read(&backup, 1, &journal), 0);
+		assert_int_equal(journal.count, 4);
+		assert_int_equal(journal.list[3].kind, STORE__FOLLOWED);
+		assert_int_equal(journal.list[3].number,
+				 journal.list[2].number);
+		assert_memory_equal(journal.list[3].hash, journal.list[2].hash,
+				    sizeof(journal.list[3].hash));
+		store__journal_fini(&journal);
+	}
 	/* A power cut may leave a hole; it is told again. */
 	bytes[STORE__DELETION_BYTES + 30] ^= 1;
 	testing_write_file(path, bytes, n - STORE__DELETION_BYTES);
@@ -269,13 +337,35 @@ test_journal(void **state)
 	store__journal_fini(&journal);
 	follow(fx, NOW_NS, &result);
 	assert_int_equal(result.deletions, 2);
+	store__backup_close(&backup);
+	free(bytes);
+}
+
+static void
+test_journal_mended(void **state)
+{
+	struct fixture *fx = *state, to;
+	struct store_backup_result result;
+	struct store__journal journal;
+	struct store__backup backup;
+	struct store_segment s[3];
+	uint8_t *bytes;
+	char path[512];
+	size_t n;
+
+	bytes = tell_three(fx, s, path, &n, &backup);
 	/* Damaged in the middle, nobody knows what it said. */
+	bytes[STORE__DELETION_BYTES + 30] ^= 1;
 	testing_write_file(path, bytes, n);
 	assert_int_equal(store__journal_read(&backup, 1, &journal), -EBADMSG);
-	/* ... but the ledger: it is told all of it again. */
+	/* ... but the ledger: what is lost is told again, and it alone. */
 	follow(fx, NOW_NS, &result);
 	assert_int_equal(result.mended, 1);
+	assert_int_equal(result.deletions, 1);
+	/* One stands twice now. */
+	restore(fx, &to, &result);
 	assert_int_equal(result.deletions, 3);
+	restored_remove(&to);
 	assert_int_equal(store__journal_read(&backup, 1, &journal), 0);
 	store__journal_sort(&journal);
 	for (unsigned i = 0; i < 3; i++) {
@@ -528,6 +618,32 @@ test_certificate_lost(void **state)
 	expect_kept(fx, &s[2]);
 }
 
+/** ... nor is the key there to see that: the row says that it was deleted. */
+static void
+test_certificate_and_key_lost(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_ledger_entry entry = { .action = "play" };
+	struct store_segment s[2];
+	char keyring[512];
+
+	fixture_record(fx, &s[0], 0, SHORT_MS);
+	fixture_record(fx, &s[1], 2000, SHORT_MS);
+	back_up(fx, &result);
+	snprintf(keyring, sizeof(keyring), "%s/keyring/2019-03-28.keys",
+		 fx->dir);
+	store_archive_close(&fx->archive);
+	assert_int_equal(unlink(keyring), 0);
+	fixture_open(fx);
+	purge(fx, s[0].id);
+	assert_int_equal(store_ledger_append(fx->archive, &entry), 0);
+	lose_entry(fx, store_ledger_number(fx->archive) - 1);
+	back_up(fx, &result);
+	expect_gone(fx, &s[0]);
+	expect_kept(fx, &s[1]);
+}
+
 /** A note that cannot be read any more does not bring it back into a list. */
 static void
 test_note_lost(void **state)
@@ -719,7 +835,9 @@ main(void)
 		TEST(test_scrubbed),
 		TEST(test_scrubbed_meanwhile),
 		TEST(test_restored_goes_on),
+		TEST(test_resumed_elsewhere),
 		TEST(test_journal),
+		TEST(test_journal_mended),
 		TEST(test_list_damaged),
 		TEST(test_list_damaged_scrubbed),
 		TEST(test_scrubbed_lost),
@@ -727,6 +845,7 @@ main(void)
 		TEST(test_all_lost),
 		TEST(test_unreachable),
 		TEST(test_certificate_lost),
+		TEST(test_certificate_and_key_lost),
 		TEST(test_note_lost),
 		TEST(test_scrubbed_row_lost),
 		TEST(test_strays),

@@ -2,11 +2,11 @@
 /*
  * Keys in a backup. A slot of the archive is a file key sealed to the
  * recipients; in a backup that, and whose each copy is, is sealed once more,
- * with the key of the period
- * in which the recording has to be gone: a day in UTC. The key of a period lies
- * in a file, with the list of slots that need it. When the day is over and
- * the archive has destroyed all of these, the key is overwritten and its file
- * removed, and no copy of the backup opens them any more, wherever it is.
+ * with the key of the period in which the recording has to be gone: a day in
+ * UTC. The key of a period lies in a file, with the list of slots that need it.
+ * When the day is over and the archive has destroyed all of these, the key is
+ * overwritten and its file removed, and no copy of the backup opens them any
+ * more, wherever it is.
  *
  * A period is told of a slot before the slot is written, both durably: so no
  * key goes while something that lives needs it. That a slot is not there does
@@ -61,7 +61,7 @@ enum { STATE_KEY = 1, STATE_DESTROYED = 2 };
 #define PERIOD_ID_AT   16
 #define PERIOD_KEY_AT  32
 #define MEMBER_BYTES   8
-#define NAME_BYTES     48
+#define NAME_BYTES     STORE_BACKUP_PERIOD_BYTES
 /* So often somebody else may end it before we have it. */
 #define PERIOD_TRIES 100
 #define READ_TRIES   3
@@ -152,6 +152,38 @@ check_right(const uint8_t *bytes)
 	return memcmp(check, bytes + CHECK_AT, CHECK_BYTES) == 0;
 }
 
+/* ---- locks -------------------------------------------------------------- */
+
+/** Others hold it for a moment; one that was stopped in that is not waited for.
+ * @return 0, -EBUSY, ... */
+static int
+lock(int fd)
+{
+	const struct timespec wait = { .tv_nsec = LOCK_WAIT_NS };
+
+	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return -errno;
+		if (i == LOCK_TRIES)
+			return -EBUSY;
+		nanosleep(&wait, NULL);
+	}
+	return 0;
+}
+
+/** Is this still the file of that name? */
+static bool
+is_named(int fd, int dir_fd, const char *name)
+{
+	struct stat st, named;
+
+	return fstat(fd, &st) == 0 &&
+	       fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       st.st_ino == named.st_ino && st.st_dev == named.st_dev;
+}
+
+/* ---- a period ------------------------------------------------------------ */
+
 /** @return 0; -EBADMSG: its bytes are not what was written; -EPROTO, -ESTALE:
  * they are, and it is of a newer version, or of another backup */
 static int
@@ -218,15 +250,11 @@ publish(int dir_fd, const char *part, const char *name)
 								       : 0;
 }
 
-/** A new one, whole or not at all. Of two that are made at a time one remains.
- * @return 0, -EEXIST: somebody else was first; ... */
-static int
-period_make(const struct store__backup *backup, uint32_t day)
+static void
+period_encode(uint8_t bytes[PERIOD_BYTES], const struct store__backup *backup,
+	      uint32_t day)
 {
-	char name[NAME_BYTES], part[2 * NAME_BYTES];
-	uint8_t bytes[PERIOD_BYTES] = { 0 };
-	int fd, r;
-
+	memset(bytes, 0, PERIOD_BYTES);
 	memcpy(bytes, period_magic, sizeof(period_magic));
 	bytes[4] = PERIOD_VERSION;
 	store__le_put(bytes + 8, day, 4);
@@ -234,6 +262,17 @@ period_make(const struct store__backup *backup, uint32_t day)
 	randombytes_buf(bytes + PERIOD_KEY_AT,
 			crypto_aead_xchacha20poly1305_ietf_KEYBYTES);
 	check_make(bytes);
+}
+
+/** A new one, whole or not at all. Of two that are made at a time one remains.
+ * @return 0, -EEXIST: somebody else was first; -EAGAIN; ... */
+static int
+period_make(const struct store__backup *backup, uint32_t day)
+{
+	char name[NAME_BYTES], part[2 * NAME_BYTES];
+	uint8_t bytes[PERIOD_BYTES];
+	int fd, r;
+
 	period_name(name, day);
 	/* A name of its own: nobody writes into it beside us. */
 	snprintf(part, sizeof(part), "%s.%08" PRIx32 ".part", name,
@@ -243,17 +282,68 @@ period_make(const struct store__backup *backup, uint32_t day)
 	if (fd < 0)
 		return fd;
 	store__backup_own(backup, fd);
-	r = store__pwrite(fd, bytes, sizeof(bytes), 0);
+	/* As long as it is locked it is no leftover; it may have been taken
+	 * for one in the moment before. */
+	r = lock(fd);
+	if (r == 0 && !is_named(fd, backup->periods_fd, part))
+		r = -EAGAIN;
+	period_encode(bytes, backup, day);
+	if (r == 0)
+		r = store__pwrite(fd, bytes, sizeof(bytes), 0);
+	sodium_memzero(bytes, sizeof(bytes));
 	if (r == 0 && fsync(fd))
 		r = -errno;
-	close(fd);
-	sodium_memzero(bytes, sizeof(bytes));
 	store__backup_step(backup, 9);
 	if (r == 0)
 		r = publish(backup->periods_fd, part, name);
 	if (r)
 		(void)unlinkat(backup->periods_fd, part, 0);
+	close(fd);
 	return r;
+}
+
+/** The folder that they lie in. @return NULL: errno says why */
+static DIR *
+periods_list(const struct store__backup *backup)
+{
+	int fd =
+	    openat(backup->periods_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+	if (fd >= 0 && !dir)
+		close(fd);
+	return dir;
+}
+
+/** "2019-06-26.period.0a1b2c3d.part" */
+static bool
+is_part(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return dot && strcmp(dot, ".part") == 0 && strstr(name, ".period.");
+}
+
+void
+store__periods_tidy(const struct store__backup *backup)
+{
+	DIR *dir = periods_list(backup);
+	struct dirent *entry;
+	int fd;
+
+	while (dir && (entry = readdir(dir)) != NULL) {
+		if (!is_part(entry->d_name))
+			continue;
+		fd =
+		    store__file_open(backup->periods_fd, entry->d_name, O_RDWR);
+		if (fd < 0)
+			continue;
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			(void)unlinkat(backup->periods_fd, entry->d_name, 0);
+		close(fd);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 struct store__periods *
@@ -298,35 +388,7 @@ period_get(struct store__periods *periods, uint32_t day,
 	return period->used ? 0 : period_load(period, periods->backup, day);
 }
 
-/* ---- locks -------------------------------------------------------------- */
-
-/** Others hold it for a moment; one that was stopped in that is not waited for.
- * @return 0, -EBUSY, ... */
-static int
-lock(int fd)
-{
-	const struct timespec wait = { .tv_nsec = LOCK_WAIT_NS };
-
-	for (int i = 0; flock(fd, LOCK_EX | LOCK_NB); i++) {
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return -errno;
-		if (i == LOCK_TRIES)
-			return -EBUSY;
-		nanosleep(&wait, NULL);
-	}
-	return 0;
-}
-
-/** Is this still the file of that name? */
-static bool
-is_named(int fd, int dir_fd, const char *name)
-{
-	struct stat st, named;
-
-	return fstat(fd, &st) == 0 &&
-	       fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       st.st_ino == named.st_ino && st.st_dev == named.st_dev;
-}
+/* ---- one that is held ---------------------------------------------------- */
 
 /** Overwrite its key, and the file goes. @param fd locked */
 static int
@@ -369,6 +431,7 @@ period_take(struct store__periods *periods, uint32_t day, const char *name,
 }
 
 /** A period that is not ended before this is closed; made if there is none.
+ * What is in its way is named in periods->stuck.
  * @return fd, -ENOTDIR, ... */
 static int
 period_hold(struct store__periods *periods, uint32_t day)
@@ -388,19 +451,21 @@ period_hold(struct store__periods *periods, uint32_t day)
 				r = -EAGAIN;
 			continue;
 		}
-		if (fd < 0)
-			return fd;
-		r = lock(fd);
+		r = fd < 0 ? fd : lock(fd);
 		if (r == 0)
 			r = period_take(periods, day, name, fd);
 		if (r == 0)
 			return fd;
+		if (fd < 0)
+			break;
 		close(fd);
 		/* What the disk does not give now it may give the next time:
 		 * that ends no period. */
 		if (r == -EIO && ++errors < READ_TRIES)
 			r = -EAGAIN;
 	}
+	if (r == -ESTALE || r == -EPROTO || r == -EBADMSG)
+		memcpy(periods->stuck, name, sizeof(name));
 	return r;
 }
 
@@ -505,7 +570,7 @@ store__wrapped_read(const struct store__backup *backup, uint32_t day,
 }
 
 int
-store__unwrap(struct store__periods *periods, uint32_t day, uint32_t slot,
+store__unwrap(struct store__periods *periods,
 	      const struct store__wrapped *wrapped,
 	      struct store_sealed_key *sealed)
 {
@@ -516,8 +581,6 @@ store__unwrap(struct store__periods *periods, uint32_t day, uint32_t slot,
 	uint8_t ad[AD_BYTES];
 	int r = period_get(periods, wrapped->period, &period);
 
-	(void)day;
-	(void)slot;
 	memset(sealed, 0, sizeof(*sealed));
 	if (r)
 		return r;
@@ -782,7 +845,7 @@ member_move(struct tending *t, uint32_t day, uint32_t slot,
 				    .period = store__period_of(until_ns) };
 	size_t room = t->room ? 2 * t->room : 64;
 	void *grown;
-	int r = store__unwrap(t->periods, day, slot, wrapped, &wrap.sealed);
+	int r = store__unwrap(t->periods, wrapped, &wrap.sealed);
 
 	store__wrap_again(&wrap, wrapped);
 	/* What cannot be opened by this key does not need it. */
@@ -883,40 +946,40 @@ period_tend(struct tending *t, const char *name,
 	return r == -EAGAIN ? 0 : r;
 }
 
-int
+void
 store__periods_tend(struct store__backup *backup,
 		    const struct store_archive *archive, int64_t now_ns,
 		    struct store_backup_result *result)
 {
 	struct tending t = { .backup = backup,
 			     .archive = archive,
-			     .now_ns = now_ns };
+			     .now_ns = now_ns,
+			     .periods = store__periods_new(backup) };
+	DIR *dir = periods_list(backup);
 	struct dirent *entry;
-	DIR *dir = NULL;
-	int fd, r = 0, error = 0;
+	int r;
 
-	if (backup->periods_fd < 0)
-		return -ENOENT;
-	t.periods = store__periods_new(backup);
-	fd =
-	    openat(backup->periods_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd >= 0)
-		dir = fdopendir(fd);
-	if (!t.periods || !dir)
-		error = fd < 0 ? -errno : -ENOMEM;
-	if (fd >= 0 && !dir)
-		close(fd);
+	result->period[0] = '\0';
+	result->periods_error = dir ? t.periods ? 0 : -ENOMEM : -errno;
 	/* One that cannot be ended does not keep the others. */
 	while (t.periods && dir && (entry = readdir(dir)) != NULL) {
 		if (!period_name_parse(entry->d_name, &t.period) ||
 		    store__period_end(t.period) > now_ns)
 			continue;
+		t.periods->stuck[0] = '\0';
 		r = period_tend(&t, entry->d_name, result);
-		error = error ? error : r;
+		if (r == 0 || result->periods_error)
+			continue;
+		result->periods_error = r;
+		if (t.periods->stuck[0])
+			memcpy(result->period, t.periods->stuck,
+			       sizeof(result->period));
+		else
+			period_name(result->period, t.period);
 	}
 	if (dir)
 		closedir(dir);
 	free(t.moved);
-	store__periods_free(&t.periods);
-	return error;
+	if (t.periods)
+		store__periods_free(&t.periods);
 }

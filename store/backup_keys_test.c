@@ -292,19 +292,110 @@ test_period_stuck(void **state)
 		assert_int_equal(mkdir(below(fx, name), 0700), 0);
 	}
 	purge(fx, s.id);
-	assert_true(store_backup_follow(fx->archive, below(fx, "backup"), NULL,
-					over_ns, &result) < 0);
+	follow(fx, over_ns, &result);
+	assert_int_equal(result.deletions, 1);
 	assert_int_equal(result.periods_ended, 1);
+	assert_int_equal(result.periods_error, -EBADMSG);
+	assert_int_equal(strncmp(result.period, "2019-06-0", 9), 0);
+}
+
+static void
+copy_period(const struct fixture *fx, const char *from, const char *to)
+{
+	char path[512];
+	uint8_t *bytes;
+	size_t n;
+
+	snprintf(path, sizeof(path), "%s/backup/periods/%s.period", fx->home,
+		 from);
+	bytes = testing_read_file(path, &n);
+	snprintf(path, sizeof(path), "%s/backup/periods/%s.period", fx->home,
+		 to);
+	testing_write_file(path, bytes, n);
+	free(bytes);
+}
+
+/** One that is not of this backup stops none, and is left alone. */
+static void
+test_period_foreign(void **state)
+{
+	const int64_t over_ns = FIXTURE_START_NS + (KEPT_DAYS + 3) * DAY;
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s[2];
+	struct said said;
+
+	fixture_record(fx, &s[0], 0, SHORT_MS);
+	back_up(fx, &result);
+	assert_int_equal(result.periods_error, 0);
+	/* What it says of itself is not its name. */
+	copy_period(fx, "2019-06-26", "2019-06-01");
+	purge(fx, s[0].id);
+	fixture_record(fx, &s[1], 1, SHORT_MS);
+	assert_int_equal(back_up_at(fx, NULL, over_ns, &result), 0);
+	assert_int_equal(result.generation, 2);
+	assert_int_equal(result.recordings, 1);
+	assert_int_equal(result.deletions, 1);
+	assert_int_equal(result.periods_ended, 1);
+	assert_int_equal(result.periods_error, -ESTALE);
+	assert_string_equal(result.period, "2019-06-01.period");
+	assert_true(has_period(fx, "2019-06-01"));
+	assert_int_equal(store_backup_follow(fx->archive, NULL,
+					     below(fx, "backup/periods"),
+					     over_ns, &result),
+			 0);
+	assert_int_equal(result.periods_error, -ESTALE);
+	assert_int_equal(unlink(below(fx, "backup/periods/2019-06-01.period")),
+			 0);
+	follow(fx, over_ns, &result);
+	assert_int_equal(result.periods_error, 0);
+	assert_string_equal(result.period, "");
+	assert_int_equal(check(fx, &said), 0);
+}
+
+/** ... unless its name is needed: then it is told. */
+static void
+test_period_in_the_way(void **state)
+{
+	const int64_t over_ns = FIXTURE_START_NS + (KEPT_DAYS + 3) * DAY;
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s[2];
+	char way[512];
+
+	fixture_record(fx, &s[0], 0, SHORT_MS);
+	back_up(fx, &result);
+	copy_period(fx, "2019-06-26", "2019-06-27");
+	fixture_record(fx, &s[1], 2000, SHORT_MS);
+	assert_int_equal(back_up_at(fx, NULL, NOW_NS, &result), -ENOTUNIQ);
+	assert_int_equal(unlink(below(fx, "backup/periods/2019-06-27.period")),
+			 0);
+	back_up(fx, &result);
+	assert_int_equal(result.recordings, 2);
+	/* What lives goes into another one, and that is what is named. */
+	fixture_hold(fx, s[0].id);
+	purge(fx, s[1].id);
+	snprintf(way, sizeof(way), "%s",
+		 below(fx, "backup/periods/2019-07-06.period"));
+	assert_int_equal(mkdir(way, 0700), 0);
+	follow(fx, over_ns, &result);
+	assert_int_equal(result.periods_error, -EBADMSG);
+	assert_string_equal(result.period, "2019-07-06.period");
+	assert_int_equal(rmdir(way), 0);
+	follow(fx, over_ns, &result);
+	assert_int_equal(result.periods_error, 0);
+	assert_int_equal(result.rewrapped, 1);
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_period_ends),   TEST(test_period_of_today),
-		TEST(test_periods_apart), TEST(test_nothing_mounted),
-		TEST(test_unchanged),     TEST(test_period_damaged),
-		TEST(test_period_mended), TEST(test_period_stuck),
+		TEST(test_period_ends),    TEST(test_period_of_today),
+		TEST(test_periods_apart),  TEST(test_nothing_mounted),
+		TEST(test_unchanged),      TEST(test_period_damaged),
+		TEST(test_period_mended),  TEST(test_period_stuck),
+		TEST(test_period_foreign), TEST(test_period_in_the_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

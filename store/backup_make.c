@@ -4,14 +4,15 @@
  *
  *   1. what was deleted since the last one is told to that (backup_follow.c)
  *   2. the index, in one read transaction: from here on this is what there is
- *   3. day by day: recordings that are new, synced; their keys, wrapped,
- * synced; the list of the day
+ *   3. day by day: recordings that are new, synced; their keys, wrapped, and
+ *      synced; the list of the day
  *   4. all of it synced; what was deleted meanwhile goes again
  *   5. the manifest, which makes it the backup; what only the last one needed
  *      goes
  *
- * Up to 5 the last one holds. Lists of days that were written before an
- * interruption are gone by when it goes on.
+ * Up to 5 the last one holds; from there on this one does, whatever fails.
+ * Lists of days that were written before an interruption are gone by when it
+ * goes on.
  */
 #include "store/backup.h"
 
@@ -91,7 +92,7 @@ carried(const struct store__making *m, const struct store__kept *kept,
 {
 	struct store_segment row = { .scrubs = kept->scrubs };
 	struct store_sealed_key sealed;
-	int changed;
+	int changed, r;
 
 	if (new)
 		return new->scrubs == kept->scrubs ? LEAVE : DESTROY;
@@ -99,9 +100,10 @@ carried(const struct store__making *m, const struct store__kept *kept,
 	changed = store__making_changed(m, &row);
 	if (changed < 0)
 		return changed;
-	/* Deleted, even if neither its row nor its certificate says that. */
-	if (store__keyring_look(m->archive, kept->day, kept->slot, &sealed) ==
-	    STORE__SLOT_DESTROYED)
+	r = store__keyring_look(m->archive, kept->day, kept->slot, &sealed);
+	/* Deleted, even if neither its row nor its certificate says that; or if
+	 * its row does, and nobody else will: the keyring is lost. */
+	if (r == STORE__SLOT_DESTROYED || (changed && r == -ENOENT))
 		return DESTROY;
 	return changed ? LEAVE : KEEP;
 }
@@ -135,6 +137,23 @@ carry_over(struct store__making *m)
 	return r;
 }
 
+/** The keys of the day. */
+static int
+wraps_write(struct store__making *m)
+{
+	const char *stuck = m->periods->stuck;
+	int r =
+	    store__wrap_all(m->periods, m->archive, m->wraps, m->wraps_count);
+
+	if (r == 0 || !stuck[0])
+		return r;
+	store__making_tell(
+	    m, STORE_BACKUP_DAMAGED, stuck,
+	    "what has the name of this key of a period is of another backup, "
+	    "or of a newer version of spanrec, or is no file: move it away");
+	return -ENOTUNIQ;
+}
+
 static int
 day_end(struct store__making *m)
 {
@@ -143,8 +162,7 @@ day_end(struct store__making *m)
 	if (r == 0 && m->day_copied && syncfs(m->backup.dir_fd))
 		r = -errno;
 	if (r == 0)
-		r = store__wrap_all(m->periods, m->archive, m->wraps,
-				    m->wraps_count);
+		r = wraps_write(m);
 	m->result->copied_bytes += m->wraps_count * STORE__SLOT_BYTES;
 	m->wraps_count = 0;
 	m->day_copied = false;
@@ -394,8 +412,8 @@ unnamed_remove(struct store__making *m, const char *folder)
 		closedir(dir);
 }
 
-/** Of backups that were interrupted, or could not remove it: their indexes, and
- * keys of pseudonyms, are not to stay for ever. */
+/** Of the last one, and of those that were interrupted or could not remove it:
+ * their indexes, and keys of pseudonyms, are not to stay for ever. */
 static void
 leftovers_remove(struct store__making *m)
 {
@@ -417,18 +435,7 @@ leftovers_remove(struct store__making *m)
 		closedir(dir);
 	unnamed_remove(m, "days");
 	unnamed_remove(m, "policy");
-}
-
-/** Files that only the last backup named. */
-static void
-old_remove(struct store__making *m)
-{
-	for (size_t i = 0; i < m->old.count; i++)
-		if (!store__manifest_find(&m->new, m->old.files[i].path))
-			(void)unlinkat(m->backup.dir_fd, m->old.files[i].path,
-				       0);
-	if (m->old.generation)
-		store__generation_remove(&m->backup, m->old.generation);
+	store__periods_tidy(&m->backup);
 }
 
 /* ---- all of it ---------------------------------------------------------- */
@@ -588,6 +595,44 @@ gone_destroy(struct store__making *m)
 	return error;
 }
 
+/** For the next one: what this one could not mend, and what a check beside it
+ * noted, which may be of what it had looked at before. */
+static int
+noted_pass_on(struct store__making *m)
+{
+	struct store__noted now;
+	int r = 0;
+
+	store__noted_read(&m->backup, &now);
+	for (size_t i = 0; r == 0 && i < now.count; i++)
+		if (!store__noted_has(&m->noted, now.paths[i]))
+			r = store__noted_add(&m->unmended, now.paths[i]);
+	store__noted_fini(&now);
+	return r ? r : store__noted_write(&m->backup, &m->unmended);
+}
+
+/** It holds. What fails from here on is done by the next one, which goes over
+ * all folders if this one leaves its mark. */
+static int
+clear_up(struct store__making *m)
+{
+	int r, error;
+
+	leftovers_remove(m);
+	error = gone_destroy(m);
+	/* What was told to the last one in the moment before. */
+	r = follow(m, &m->new);
+	error = error ? error : r;
+	(void)!noted_pass_on(m);
+	if (m->strays)
+		(void)!store__audio_days(m->backup.dir_fd, strays_remove, m);
+	if (syncfs(m->backup.dir_fd) && !error)
+		error = -errno;
+	if (error == 0)
+		(void)unlinkat(m->backup.dir_fd, RUNNING, 0);
+	return error;
+}
+
 static int
 make(struct store__making *m)
 {
@@ -606,25 +651,14 @@ make(struct store__making *m)
 		r = manifest_write(m);
 	if (r)
 		return r;
-	store__backup_step(&m->backup, 8);
-	old_remove(m);
-	r = gone_destroy(m);
-	/* What was told to the last one in the moment before. */
-	if (r == 0)
-		r = follow(m, &m->new);
-	if (r)
-		return r;
-	(void)!store__noted_write(&m->backup, &m->unmended);
-	leftovers_remove(m);
-	if (m->strays)
-		(void)!store__audio_days(m->backup.dir_fd, strays_remove, m);
-	(void)unlinkat(m->backup.dir_fd, RUNNING, 0);
 	m->result->generation = m->new.generation;
 	m->result->recordings = m->new.recordings;
 	m->result->bytes = m->new.bytes;
 	m->result->open = m->new.open;
 	m->result->made_ns = m->new.made_ns;
-	return syncfs(m->backup.dir_fd) ? -errno : 0;
+	store__backup_step(&m->backup, 8);
+	m->result->unfinished = clear_up(m);
+	return 0;
 }
 
 int
@@ -641,7 +675,7 @@ store_backup_make(struct store_archive *archive,
 	m->archive = archive;
 	m->config = config;
 	m->result = result;
-	r = store__backup_create(config->dir, config->periods, archive);
+	r = store__backup_create(config, archive);
 	if (r == 0)
 		r = store__backup_open(&m->backup, config->dir,
 				       config->periods);

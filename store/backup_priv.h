@@ -32,8 +32,9 @@ struct store__backup {
 /** @return 0, -ENOENT (no backup), -EBADMSG, -EPROTO, ... */
 int store__backup_open(struct store__backup *backup, const char *dir,
 		       const char *periods) __attribute__((warn_unused_result));
-/** Make it where there is none. */
-int store__backup_create(const char *dir, const char *periods,
+/** Make it where there is none. @return 0, -EBUSY: somebody else does; -EEXIST,
+ * -ENOTEMPTY, -ENOTDIR, ... */
+int store__backup_create(const struct store_backup_config *config,
 			 const struct store_archive *archive)
 	__attribute__((warn_unused_result));
 void store__backup_close(struct store__backup *backup);
@@ -183,6 +184,9 @@ struct store__period {
 /** Keys of periods that were used last. In locked memory. */
 struct store__periods {
 	const struct store__backup *backup;
+	/** A file that has the name of one and is none of this backup, or of a
+	 * newer version. */
+	char stuck[STORE_BACKUP_PERIOD_BYTES];
 	size_t next;
 	struct store__period cached[STORE__PERIODS_CACHED];
 };
@@ -201,7 +205,7 @@ int store__wrapped_read(const struct store__backup *backup, uint32_t day,
 			uint32_t slot, struct store__wrapped *wrapped)
 	__attribute__((warn_unused_result));
 /** @return 0; -ENOENT: there is no key of that period; -EBADMSG; ... */
-int store__unwrap(struct store__periods *periods, uint32_t day, uint32_t slot,
+int store__unwrap(struct store__periods *periods,
 		  const struct store__wrapped *wrapped,
 		  struct store_sealed_key *sealed)
 	__attribute__((warn_unused_result));
@@ -240,13 +244,15 @@ int64_t store__period_end(uint32_t period);
 /**
  * Destroy the keys of periods that are over.
  *
- * @param backup its dir_fd may be -1: cannot be reached
+ * @param backup its dir_fd may be -1: cannot be reached; periods_fd not
  * @param archive whose keyring says what lives
+ * @param result periods_error and period are those of this time
  */
-int store__periods_tend(struct store__backup *backup,
-			const struct store_archive *archive, int64_t now_ns,
-			struct store_backup_result *result)
-	__attribute__((warn_unused_result));
+void store__periods_tend(struct store__backup *backup,
+			 const struct store_archive *archive, int64_t now_ns,
+			 struct store_backup_result *result);
+/** What somebody left who was stopped while making the key of a period goes. */
+void store__periods_tidy(const struct store__backup *backup);
 
 /* ---- deletions (backup_follow.c) ---------------------------------------- */
 
@@ -293,6 +299,8 @@ int store__journal_read(const struct store__backup *backup, uint64_t generation,
 void store__journal_fini(struct store__journal *journal);
 /** Sort by id, for store__journal_means. */
 void store__journal_sort(struct store__journal *journal);
+/** In the order of the ledger: by number, then by hash. */
+int store__deletion_compare(const void *a, const void *b);
 /** Was what the backup has of that recording deleted since? */
 bool store__journal_means(const struct store__journal *journal,
 			  const struct store__kept *kept);
@@ -302,10 +310,6 @@ int store__follow(struct store__backup *backup,
 		  const struct store_archive *archive,
 		  const struct store__manifest *manifest, int64_t now_ns,
 		  struct store_backup_result *result)
-	__attribute__((warn_unused_result));
-/** Is this the backup of this archive? @return 0, -ESTALE, -errno */
-int store__follows(const struct store_archive *archive,
-		   const struct store__manifest *manifest)
 	__attribute__((warn_unused_result));
 /** Does this deletion mean what the backup has of that recording? */
 bool store__deletion_means(const struct store__deletion *deletion,
@@ -321,6 +325,30 @@ int store__kept_destroy(const struct store__backup *backup,
 /** What the header of a recording in a backup says, if it can be read and fits
  * name and day. @param dir_fd of its folder @return or STORE__SLOT_UNKNOWN */
 uint32_t store__slot_of_file(int dir_fd, const char *name, uint32_t day);
+
+/* ---- the ledger (backup_ledger.c) --------------------------------------- */
+
+/** Is this the backup of this archive? @return 0, -ESTALE, -errno */
+int store__follows(const struct store_archive *archive,
+		   const struct store__manifest *manifest)
+	__attribute__((warn_unused_result));
+/** Has the ledger that entry, as the journal knows it? */
+bool store__ledger_has(const struct store_archive *archive,
+		       const struct store__deletion *deletion);
+
+/** @param txn that it is read in @return 0 to go on, 1: enough, -errno */
+typedef int store__ledger_fn(void *ctx, MDB_txn *txn,
+			     const struct store_ledger_entry *entry);
+/**
+ * Entries from one on; those that cannot be read are passed over.
+ *
+ * @param back towards older ones
+ * @return 0: there are no more; what fn returned; -EIO, ...
+ * @thread any, also beside the one that writes
+ */
+int store__ledger_from(const struct store_archive *archive, uint64_t number,
+		       bool back, store__ledger_fn *fn, void *ctx)
+	__attribute__((warn_unused_result));
 
 /* ---- reading one (backup_read.c) ---------------------------------------- */
 

@@ -7,8 +7,8 @@
 
 #include <sys/wait.h>
 
-/* As backup_keys.c and backup_make.c have them. */
-enum { TOLD = 2, WRITTEN = 3, MADE = 9 };
+/* As backup_keys.c, backup_make.c and backup.c have them. */
+enum { TOLD = 2, WRITTEN = 3, COPIED = 7, HOLDS = 8, MADE = 9, CLAIMED = 10 };
 
 /* ---- what is done meanwhile ---------------------------------------------- */
 
@@ -195,8 +195,8 @@ test_moved_meanwhile(void **state)
 			 0);
 	backup.fault = destroy_meanwhile;
 	memset(&result, 0, sizeof(result));
-	assert_int_equal(
-	    store__periods_tend(&backup, fx->archive, over_ns, &result), 0);
+	store__periods_tend(&backup, fx->archive, over_ns, &result);
+	assert_int_equal(result.periods_error, 0);
 	store__backup_close(&backup);
 	assert_int_equal(result.periods_ended, 1);
 	assert_int_equal(slot_of(fx, &s), -ENOKEY);
@@ -310,8 +310,7 @@ opens(const struct fixture *fx, const struct store_segment *s)
 	writer_init(&w, fx);
 	r = store__wrapped_read(&w.backup, s->key_day, s->key_slot, &wrapped);
 	if (r == 0)
-		r = store__unwrap(w.periods, s->key_day, s->key_slot, &wrapped,
-				  &sealed);
+		r = store__unwrap(w.periods, &wrapped, &sealed);
 	writer_fini(&w);
 	return r;
 }
@@ -356,6 +355,49 @@ test_period_twice(void **state)
 	assert_int_equal(periods(fx, "backup/periods"), 1);
 }
 
+static void
+tidy_meanwhile(int step)
+{
+	struct writer w;
+
+	if (step != MADE)
+		return;
+	writer_init(&w, meanwhile.fx);
+	store__periods_tidy(&w.backup);
+	writer_fini(&w);
+	meanwhile.done++;
+}
+
+/** What is left of one that was never finished goes with the next backup, but
+ * not under the hands of who makes one. */
+static void
+test_period_leftover(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s;
+	struct writer w;
+	char part[512];
+
+	back_up(fx, &result);
+	snprintf(part, sizeof(part), "%s",
+		 below(fx, "backup/periods/2019-07-01.period.0a1b2c3d.part"));
+	testing_write_file(part, "half", 4);
+	back_up(fx, &result);
+	assert_int_equal(access(part, F_OK), -1);
+	fixture_record(fx, &s, 0, SHORT_MS);
+	meanwhile.fx = fx;
+	meanwhile.done = 0;
+	writer_init(&w, fx);
+	w.backup.fault = tidy_meanwhile;
+	assert_int_equal(wrap(&w, fx, &s, PERIOD), 0);
+	writer_fini(&w);
+	/* At the first go. */
+	assert_int_equal(meanwhile.done, 1);
+	assert_int_equal(opens(fx, &s), 0);
+	assert_int_equal(periods(fx, "backup/periods"), 1);
+}
+
 /** One is ended, and another of that name has another key than who has used the
  * first one remembers. */
 static void
@@ -374,9 +416,8 @@ test_period_again(void **state)
 	purge(fx, s[0].id);
 	memset(&result, 0, sizeof(result));
 	writer_init(&other, fx);
-	assert_int_equal(store__periods_tend(&other.backup, fx->archive,
-					     PERIOD_OVER, &result),
-			 0);
+	store__periods_tend(&other.backup, fx->archive, PERIOD_OVER, &result);
+	assert_int_equal(result.periods_error, 0);
 	writer_fini(&other);
 	assert_int_equal(result.periods_ended, 1);
 	assert_int_equal(wrap(&w, fx, &s[1], PERIOD), 0);
@@ -393,9 +434,9 @@ tend_meanwhile(int step)
 	if (step != TOLD)
 		return;
 	writer_init(&w, meanwhile.fx);
-	assert_int_equal(store__periods_tend(&w.backup, meanwhile.fx->archive,
-					     PERIOD_OVER + 2 * DAY, &result),
-			 0);
+	store__periods_tend(&w.backup, meanwhile.fx->archive,
+			    PERIOD_OVER + 2 * DAY, &result);
+	assert_int_equal(result.periods_error, 0);
 	writer_fini(&w);
 	meanwhile.done++;
 }
@@ -421,30 +462,202 @@ test_period_ended_meanwhile(void **state)
 	assert_int_equal(meanwhile.done, 1);
 	assert_int_equal(opens(fx, &s), 0);
 	memset(&result, 0, sizeof(result));
-	assert_int_equal(store__periods_tend(&w.backup, fx->archive,
-					     PERIOD_OVER + 2 * DAY, &result),
-			 0);
+	store__periods_tend(&w.backup, fx->archive, PERIOD_OVER + 2 * DAY,
+			    &result);
+	assert_int_equal(result.periods_error, 0);
 	writer_fini(&w);
 	assert_int_equal(result.periods_ended, 1);
 	assert_int_equal(result.rewrapped, 1);
 	assert_int_equal(opens(fx, &s), 0);
 }
 
+/* ---- the first one ------------------------------------------------------ */
+
+static int
+make_in(struct fixture *fx, const char *name, const char *periods,
+	void (*fault)(int step))
+{
+	struct store_backup_config config = { .now_ns = NOW_NS,
+					      .due = due,
+					      .fault = fault };
+	struct store_backup_result result;
+	char dir[512], apart[512];
+
+	snprintf(dir, sizeof(dir), "%s", below(fx, name));
+	config.dir = dir;
+	if (periods) {
+		snprintf(apart, sizeof(apart), "%s", below(fx, periods));
+		config.periods = apart;
+	}
+	return store_backup_make(fx->archive, &config, &result);
+}
+
+static void
+first_meanwhile(int step)
+{
+	if (step == CLAIMED && !meanwhile.done++)
+		assert_int_equal(make_in(meanwhile.fx, "backup", NULL, NULL),
+				 -EBUSY);
+}
+
+/** Two make the first one in the same folder: it is that of one of them. */
+static void
+test_first_twice(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_segment s;
+	struct said said;
+
+	fixture_record(fx, &s, 0, SHORT_MS);
+	meanwhile.fx = fx;
+	meanwhile.done = 0;
+	assert_int_equal(make_in(fx, "backup", NULL, first_meanwhile), 0);
+	assert_int_equal(meanwhile.done, 1);
+	assert_int_equal(check(fx, &said), 0);
+	assert_int_equal(opens(fx, &s), 0);
+	assert_int_equal(make_in(fx, "backup", NULL, NULL), 0);
+}
+
+/** The second time it is asked, the folder for the keys is what was claimed. */
+static void
+other_meanwhile(int step)
+{
+	if (step == CLAIMED && ++meanwhile.done == 2)
+		assert_int_equal(make_in(meanwhile.fx, "other", "apart", NULL),
+				 -EBUSY);
+}
+
+/** ... in two folders, and with the keys of periods in the same one. */
+static void
+test_first_periods_twice(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_segment s;
+	struct said said;
+
+	fixture_record(fx, &s, 0, SHORT_MS);
+	meanwhile.fx = fx;
+	meanwhile.done = 0;
+	assert_int_equal(make_in(fx, "backup", "apart", other_meanwhile), 0);
+	assert_int_equal(meanwhile.done, 2);
+	assert_int_equal(check(fx, &said), 0);
+	assert_int_equal(opens(fx, &s), 0);
+	assert_int_equal(make_in(fx, "other", "apart", NULL), -ENOTEMPTY);
+	assert_int_equal(make_in(fx, "other", "elsewhere", NULL), 0);
+}
+
+/** What is somebody else's is left as it is. */
+static void
+test_first_foreign(void **state)
+{
+	struct fixture *fx = *state;
+
+	assert_int_equal(mkdir(below(fx, "full"), 0700), 0);
+	testing_write_file(below(fx, "full/file"), "x", 1);
+	assert_int_equal(make_in(fx, "full", NULL, NULL), -EEXIST);
+	assert_int_equal(make_in(fx, "backup", "full", NULL), -ENOTEMPTY);
+	assert_int_equal(access(below(fx, "full/lock"), F_OK), -1);
+}
+
+/* ---- a check beside it -------------------------------------------------- */
+
+static void
+check_meanwhile(int step)
+{
+	char path[STORE__PATH_BYTES], whole[768];
+	const struct store_segment *s = meanwhile.s;
+	struct fixture *fx = meanwhile.fx;
+	struct said said;
+
+	if (step != COPIED || meanwhile.done++)
+		return;
+	store__recording_path(path, s->key_day, s->id, 0);
+	snprintf(whole, sizeof(whole), "%s/backup/%s", fx->home, path);
+	assert_int_equal(chmod(whole, 0600), 0);
+	spoil(whole, 300);
+	assert_int_equal(check(fx, &said), 1);
+}
+
+/** What it notes is not lost, though the backup knew nothing of it. */
+static void
+test_noted_meanwhile(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_result result;
+	struct store_segment s[2];
+	struct said said;
+
+	fixture_record(fx, &s[0], 0, SHORT_MS);
+	fixture_record(fx, &s[1], 1, SHORT_MS);
+	back_up(fx, &result);
+	meanwhile.fx = fx;
+	meanwhile.s = &s[1];
+	meanwhile.done = 0;
+	assert_int_equal(make_in(fx, "backup", NULL, check_meanwhile), 0);
+	assert_int_equal(meanwhile.done, 1);
+	back_up(fx, &result);
+	assert_int_equal(result.copied, 1);
+	assert_int_equal(check(fx, &said), 0);
+	back_up(fx, &result);
+	assert_int_equal(result.copied, 0);
+	assert_int_equal(access(below(fx, "backup/damaged"), F_OK), -1);
+}
+
+/* ---- what fails when it holds ------------------------------------------- */
+
+static void
+fail_meanwhile(int step)
+{
+	if (step == HOLDS)
+		assert_int_equal(
+		    unlink(below(meanwhile.fx, "backup/2/deletions")), 0);
+}
+
+/** It is made all the same, and the next one goes on. */
+static void
+test_unfinished(void **state)
+{
+	struct fixture *fx = *state;
+	struct store_backup_config config = { .now_ns = NOW_NS,
+					      .due = due,
+					      .fault = fail_meanwhile };
+	struct store_backup_result result;
+	struct store_segment s;
+	struct said said;
+	char dir[512];
+
+	back_up(fx, &result);
+	fixture_record(fx, &s, 0, SHORT_MS);
+	meanwhile.fx = fx;
+	snprintf(dir, sizeof(dir), "%s", below(fx, "backup"));
+	config.dir = dir;
+	assert_int_equal(store_backup_make(fx->archive, &config, &result), 0);
+	assert_int_equal(result.unfinished, -EBADMSG);
+	assert_int_equal(result.generation, 2);
+	assert_int_equal(result.recordings, 1);
+	assert_true(result.made_ns > 0 && result.bytes > 0);
+	assert_int_equal(access(below(fx, "backup/1"), F_OK), -1);
+	assert_int_equal(access(below(fx, "backup/running"), F_OK), 0);
+	back_up(fx, &result);
+	assert_int_equal(result.unfinished, 0);
+	assert_int_equal(result.generation, 3);
+	assert_int_equal(access(below(fx, "backup/running"), F_OK), -1);
+	assert_int_equal(check(fx, &said), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_purged_killed),
-		TEST(test_discarded_killed),
-		TEST(test_purged_meanwhile),
-		TEST(test_discarded_meanwhile),
-		TEST(test_written_first),
-		TEST(test_moved_meanwhile),
-		TEST(test_known_again),
-		TEST(test_known_meanwhile),
-		TEST(test_period_twice),
-		TEST(test_period_again),
-		TEST(test_period_ended_meanwhile),
+		TEST(test_purged_killed),    TEST(test_discarded_killed),
+		TEST(test_purged_meanwhile), TEST(test_discarded_meanwhile),
+		TEST(test_written_first),    TEST(test_moved_meanwhile),
+		TEST(test_known_again),      TEST(test_known_meanwhile),
+		TEST(test_period_twice),     TEST(test_period_leftover),
+		TEST(test_period_again),     TEST(test_period_ended_meanwhile),
+		TEST(test_first_twice),      TEST(test_first_periods_twice),
+		TEST(test_first_foreign),    TEST(test_noted_meanwhile),
+		TEST(test_unfinished),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -214,9 +214,7 @@ key_try(const struct store__reading *reading, const struct store__kept *kept,
 	int r = store__wrapped_read(&reading->backup, kept->day, kept->slot,
 				    wrapped);
 
-	return r ? r
-		 : store__unwrap(reading->periods, kept->day, kept->slot,
-				 wrapped, sealed);
+	return r ? r : store__unwrap(reading->periods, wrapped, sealed);
 }
 
 static const char *

@@ -260,9 +260,7 @@ key_known(struct store__making *m, const struct store_segment *row,
 	int r = store__wrapped_read(&m->backup, row->key_day, row->key_slot,
 				    wrapped);
 
-	return r ? r
-		 : store__unwrap(m->periods, row->key_day, row->key_slot,
-				 wrapped, sealed);
+	return r ? r : store__unwrap(m->periods, wrapped, sealed);
 }
 
 /** Where it lies it may stay, if that is its period; or if it is held longer

@@ -408,9 +408,10 @@ holds_end(struct store_archive *archive, const char *id, int64_t now_ns,
 }
 
 static int
-replay(struct store_archive *archive, const struct store__deletion *deletion,
-       int64_t now_ns, const char *actor)
+replay(struct store_archive *archive, struct store__reading *reading,
+       const struct store__deletion *deletion, const char *actor)
 {
+	const int64_t now_ns = reading->now_ns;
 	struct store__kept kept;
 	struct store_segment row;
 	char why[160];
@@ -425,6 +426,13 @@ replay(struct store_archive *archive, const struct store__deletion *deletion,
 	if (r == -ENOENT || (r == 0 && row.state == STORE_STATE_PURGED &&
 			     deletion->kind != STORE__FORGOTTEN))
 		return 0;
+	/* What it had is not restored, whatever the index says. */
+	if (r == -EBADMSG || r == -EPROTO) {
+		store__reading_tell(reading, STORE_BACKUP_DAMAGED, deletion->id,
+				    "its row in the index cannot be read, and "
+				    "does not say what was deleted since");
+		return 0;
+	}
 	if (r)
 		return r;
 	kept = (struct store__kept){ .day = row.key_day,
@@ -549,15 +557,8 @@ keyrings_end(struct store_archive *archive)
 	return r;
 }
 
-static int
-number_compare(const void *a, const void *b)
-{
-	const struct store__deletion *x = a, *y = b;
-
-	return x->number < y->number ? -1 : x->number > y->number;
-}
-
-/** In the order in which they were. */
+/** In the order in which they were. In a journal that was mended some stand
+ * twice. */
 static int
 replay_all(struct store_archive *archive, struct store__reading *reading,
 	   const char *actor)
@@ -565,22 +566,29 @@ replay_all(struct store_archive *archive, struct store__reading *reading,
 	const struct store__manifest *manifest = &reading->manifest;
 	const struct store__journal *journal = &reading->journal;
 	struct store_backup_result *result = reading->result;
+	const struct store__deletion *before = NULL;
 	uint64_t last = manifest->ledger;
 	int r = 0;
 
 	if (journal->count)
 		qsort(journal->list, journal->count, sizeof(*journal->list),
-		      number_compare);
+		      store__deletion_compare);
 	result->deletions = 0;
 	for (size_t i = 0; r == 0 && i < journal->count; i++) {
 		const struct store__deletion *deletion = &journal->list[i];
+		bool again;
 
 		if (deletion->number > last)
 			last = deletion->number;
 		if (deletion->kind == STORE__FOLLOWED)
 			continue;
-		r = replay(archive, deletion, reading->now_ns, actor);
-		result->deletions++;
+		again =
+		    before && store__deletion_compare(before, deletion) == 0;
+		if (again && before->kind == deletion->kind)
+			continue;
+		r = replay(archive, reading, deletion, actor);
+		result->deletions += !again;
+		before = deletion;
 	}
 	result->missing_entries = last - manifest->ledger;
 	return r;
@@ -589,10 +597,13 @@ replay_all(struct store_archive *archive, struct store__reading *reading,
 int
 store_restore_replay(struct store_archive *archive, const char *dir,
 		     int64_t now_ns, const char *actor,
+		     const struct store_backup_watch *watch,
 		     struct store_backup_result *result)
 {
 	struct store_backup_result now;
-	struct store__reading reading = { .result = &now, .now_ns = now_ns };
+	struct store__reading reading = { .watch = watch,
+					  .result = &now,
+					  .now_ns = now_ns };
 	int r = store__reading_open(&reading, dir, NULL);
 
 	if (r == 0)

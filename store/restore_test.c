@@ -110,12 +110,58 @@ test_replayed_of_another(void **state)
 	purge(fx, s[0].id);
 	back_up(fx, &other);
 	assert_int_equal(store_restore_replay(to.archive, below(fx, "backup"),
-					      NOW_NS, "carol", &result),
+					      NOW_NS, "carol", NULL, &result),
 			 -EAGAIN);
 	store_archive_close(&to.archive);
 	assert_int_equal(restore_from(fx, "backup", &to, &said, &result), 0);
 	expect_no_trace(&to, &s[0]);
 	expect_sound(&to, s[1].id, &now);
+	restored_remove(&to);
+}
+
+/** A row that cannot be read keeps nothing else from being restored; what it
+ * was of is not. */
+static void
+test_replayed_row_lost(void **state)
+{
+	struct fixture *fx = *state, to;
+	struct store_backup_result result;
+	struct store_segment s[4];
+	uint8_t row[STORE__ROW_BYTES];
+	struct store__key key;
+	struct said said = { .name = "" };
+	const struct store_backup_watch watch = { .ctx = &said, .tell = say };
+
+	for (unsigned i = 0; i < 4; i++)
+		fixture_record(fx, &s[i], i, SHORT_MS);
+	back_up(fx, &result);
+	for (unsigned i = 0; i < 3; i++)
+		purge(fx, s[i].id);
+	follow(fx, NOW_NS, &result);
+	to = *fx;
+	snprintf(to.dir, sizeof(to.dir), "%s/restored", fx->home);
+	assert_int_equal(store_restore_files(below(fx, "backup"), NULL, to.dir,
+					     NOW_NS, NULL, &result),
+			 0);
+	fixture_open(&to);
+	key = fixture_key(&s[0]);
+	fixture_index_set(&to, to.archive->tables.segments, &key, "half", 4);
+	key = fixture_key(&s[1]);
+	fixture_index_set(&to, to.archive->tables.segments, &key, row,
+			  store__row_encode(row, &s[1]) - 1);
+	assert_int_equal(store_restore_replay(to.archive, below(fx, "backup"),
+					      NOW_NS, "carol", &watch, &result),
+			 0);
+	assert_int_equal(result.damaged, 2);
+	assert_int_equal(said.news[STORE_BACKUP_DAMAGED], 2);
+	assert_string_equal(said.name, s[1].id);
+	expect_no_trace(&to, &s[0]);
+	expect_no_trace(&to, &s[1]);
+	assert_int_equal(state_of(&to, s[2].id), STORE_STATE_PURGED);
+	assert_int_equal(state_of(&to, s[3].id), STORE_STATE_STORED);
+	assert_true(has_file(&to, "restored", &s[3]));
+	/* Those of the rows. */
+	assert_int_equal(findings(&to), 2);
 	restored_remove(&to);
 }
 
@@ -201,7 +247,7 @@ read_meanwhile(struct fixture *fx, struct fixture *restored, bool again,
 	fixture_open(restored);
 	assert_int_equal(store_restore_replay(restored->archive,
 					      below(fx, "backup"), NOW_NS,
-					      "carol", result),
+					      "carol", NULL, result),
 			 0);
 	expect_no_trace(restored, &s[goes]);
 	expect_sound(restored, s[3].id, &now);
@@ -289,6 +335,7 @@ main(void)
 		TEST(test_resumed),
 		TEST(test_resumed_told),
 		TEST(test_replayed_of_another),
+		TEST(test_replayed_row_lost),
 		TEST(test_check_meanwhile),
 		TEST(test_check_period_renewed),
 		TEST(test_restore_meanwhile),

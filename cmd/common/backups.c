@@ -68,9 +68,43 @@ backups_error(int error)
 	case -EPROTO:
 		return "it was made by another version of spanrec: use that "
 		       "one, or make a backup in an empty folder";
+	case -ENOTUNIQ:
+		return "something else is in the place of a key, as is said "
+		       "above";
 	default:
 		return strerror(-error);
 	}
+}
+
+/* Of a file among the keys of periods. */
+static const char *
+stuck_error(int error)
+{
+	switch (error) {
+	case -ESTALE:
+		return "it is of another backup";
+	case -EPROTO:
+		return "it is of a newer version of spanrec";
+	case -EBADMSG:
+		return "it is no file";
+	default:
+		return strerror(-error);
+	}
+}
+
+void
+backups_stuck_text(const char *dir, const struct store_backup_result *result,
+		   char text[BACKUPS_STUCK_BYTES])
+{
+	const bool apart = result->periods[0] == '/';
+
+	snprintf(text, BACKUPS_STUCK_BYTES,
+		 "not all keys of periods that are over could be destroyed: "
+		 "look at %s in %.120s%s%.120s (%s), and move it away if it is "
+		 "none of this backup; 'spanrec backup' or a purge tries again",
+		 *result->period ? result->period : "what is", apart ? "" : dir,
+		 apart ? "" : "/", result->periods,
+		 stuck_error(result->periods_error));
 }
 
 static void
@@ -112,6 +146,27 @@ note(int *last, int error, const char *path,
 	*last = error;
 }
 
+/* Apart from what it was told of deletions. @param error of that */
+static void
+note_stuck(struct backups_stuck *stuck, int error, const char *path,
+	   const struct store_backup_result *result)
+{
+	const int before = stuck->error;
+
+	/* Nobody looked at them. */
+	if (error && !result->periods_error)
+		return;
+	stuck->error = result->periods_error;
+	if (stuck->error)
+		backups_stuck_text(path, result, stuck->words);
+	if (stuck->error && stuck->error != before)
+		log_warning("the backup %s: %s", path, stuck->words);
+	if (!stuck->error && before)
+		log_info("the backup %s: all keys of periods that are over are "
+			 "destroyed",
+			 path);
+}
+
 uint32_t
 backups_follow(struct backups *backups, struct store_archive *archive,
 	       const struct home *home, int64_t now_ns)
@@ -130,6 +185,7 @@ backups_follow(struct backups *backups, struct store_archive *archive,
 					      &result)
 			: -ENAMETOOLONG;
 		note(&backups->last[i], r, path, &result);
+		note_stuck(&backups->stuck[i], r, path, &result);
 		failed += r && r != -EBUSY;
 	}
 	for (uint32_t i = 0; i < apart->count; i++) {
@@ -139,6 +195,8 @@ backups_follow(struct backups *backups, struct store_archive *archive,
 					      &result)
 			: -ENAMETOOLONG;
 		note(&backups->last[POLICY_TEXTS_MAX + i], r, path, &result);
+		note_stuck(&backups->stuck[POLICY_TEXTS_MAX + i], r, path,
+			   &result);
 		failed += r && r != -EBUSY;
 	}
 	return failed;
@@ -263,6 +321,10 @@ backups_json(const struct backups *backups, json_t *status, json_t *warnings)
 			known->error ? json_clean(backups_error(known->error))
 				     : json_null()));
 	}
+	for (size_t i = 0; i < BACKUPS_MAX; i++)
+		if (backups->stuck[i].error)
+			(void)json_array_append_new(
+			    warnings, json_clean(backups->stuck[i].words));
 	(void)json_object_set_new(status, "backups", list);
 }
 

@@ -15,6 +15,8 @@
 #include "store/backup.h"
 
 #define BACKUPS_MAX (2 * POLICY_TEXTS_MAX)
+/** What is said of a period that cannot be ended; longer paths are cut. */
+#define BACKUPS_STUCK_BYTES 512
 
 /** What is known of a backup. */
 struct backups_known {
@@ -26,10 +28,17 @@ struct backups_known {
 	struct store_backup_state state;
 };
 
+/** Keys of periods that are over, and that could not be destroyed. */
+struct backups_stuck {
+	int error; /**< negative errno; 0: all were */
+	char words[BACKUPS_STUCK_BYTES];
+};
+
 /** How it went with each of them, so that the same is told once; and what is
  * known: first those that are named, then the last that was made elsewhere. */
 struct backups {
 	int last[BACKUPS_MAX];
+	struct backups_stuck stuck[BACKUPS_MAX];
 	struct backups_known known[POLICY_TEXTS_MAX + 1];
 	uint32_t known_count;
 	uint64_t seen; /**< entry of the ledger up to which one was looked for */
@@ -46,9 +55,15 @@ bool backups_known(const struct home *home, const char *dir);
 /** Why that could not be, in words. */
 const char *backups_error(int error);
 
+/** Which key of a period could not be destroyed, and what is to be done.
+ * @param dir of the backup @param result with periods_error */
+void backups_stuck_text(const char *dir,
+			const struct store_backup_result *result,
+			char text[BACKUPS_STUCK_BYTES]);
+
 /**
  * Tell all of them. Logs what is new: one that cannot be reached any more, or
- * again; what was deleted there.
+ * again; what was deleted there; keys of periods that cannot be destroyed.
  *
  * @return how many could not be told
  * @thread any, also beside the one that writes
@@ -73,7 +88,8 @@ struct json_t;
  * What is known, in the member "backups": a list of objects with "path",
  * "named", "made", "waiting", "error".
  *
- * @param warnings an array; what is to be warned of is added
+ * @param warnings an array; what is to be warned of is added: also of keys of
+ *        periods
  */
 void backups_json(const struct backups *backups, struct json_t *status,
 		  struct json_t *warnings);

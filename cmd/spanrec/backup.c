@@ -272,6 +272,33 @@ make(struct spanrec *spanrec, const struct arguments *arguments,
 	return rc ? spanrec_backup_unmade(arguments->dir, rc) : 0;
 }
 
+/* It is made, but not all is as it should be. @return exit code */
+static int
+trouble(const char *dir, const struct store_backup_result *result, int rc)
+{
+	char text[BACKUPS_STUCK_BYTES];
+
+	if (result->damaged) {
+		log_error("%" PRIu64 " thing%s in the archive %s damaged; "
+			  "'spanrec verify --all' tells more. All else is in "
+			  "the backup",
+			  result->damaged, spanrec_plural(result->damaged),
+			  result->damaged == 1 ? "is" : "are");
+		rc = EXIT_DAMAGED;
+	}
+	if (result->periods_error) {
+		backups_stuck_text(dir, result, text);
+		log_error("the backup %s is made, but %s", dir, text);
+		rc = EXIT_DAMAGED;
+	}
+	if (!result->unfinished)
+		return rc;
+	log_error("the backup %s is made, but what is deleted may still be in "
+		  "it: %s; call this again, it goes on",
+		  dir, strerror(-result->unfinished));
+	return result->unfinished == -EBADMSG ? EXIT_DAMAGED : EXIT_FAILED;
+}
+
 /* @return exit code */
 static int
 backup(struct spanrec *spanrec, const struct arguments *arguments)
@@ -304,13 +331,7 @@ backup(struct spanrec *spanrec, const struct arguments *arguments)
 		 result.damaged);
 	if (!unwritable)
 		rc = enter(spanrec, detail);
-	if (!result.damaged)
-		return rc;
-	log_error("%" PRIu64 " thing%s in the archive %s damaged; 'spanrec "
-		  "verify --all' tells more. All else is in the backup",
-		  result.damaged, spanrec_plural(result.damaged),
-		  result.damaged == 1 ? "is" : "are");
-	return EXIT_DAMAGED;
+	return trouble(arguments->dir, &result, rc);
 }
 
 /* The folder need not be there yet: that above it has to. @return exit code */

@@ -246,6 +246,33 @@ rm -rf new
 expect "with them it is" 0 restore b2 new --periods "$tmp/moved"
 rm -rf new
 
+# ---- something in the place of a key ----------------------------------------------
+
+expect "a backup for that" 0 backup b7
+mkdir b7/periods/2001-01-01.period
+expect "something in the place of the key of a day that is over" 5 backup b7
+check "... is named" said "look at 2001-01-01.period in .*/b7/periods (it is no"
+check "... and the backup is made" said "/b7: backup 2, "
+expect "... and in the ledger" 0 audit list
+check "... as done" said "done: .*/b7, number 2"
+expect "... whole" 0 backup b7 --check
+rmdir b7/periods/2001-01-01.period
+for file in b7/periods/*.period; do
+	rm "$file"
+	mkdir "$file"
+done
+expect "... of one that is needed" 1 backup b7
+check "... says so" said "period: what has the name of this key"
+check "... and what is to be done" said "move it away"
+rm -rf b7
+mkdir backup/periods/2001-01-01.period
+expect "a purge beside it" 0 purge
+check "... says so" said "look at 2001-01-01.period in"
+check "... and that is no matter of deletions" eval '! said "cannot be told"'
+rmdir backup/periods/2001-01-01.period
+expect "... no more" 0 purge
+check "... when it is gone" eval '! said "look at"'
+
 # ---- damage ----------------------------------------------------------------------
 
 cp -a backup sound
@@ -349,6 +376,18 @@ if [ "${V:-release}" = release ] && [ -e "$faults" ]; then
 	bad "b5/audio/$(date -u -d "10 days ago" +%Y/%m/%d)/$id" \
 		"... is found by a check" 5 backup b5 --check
 	check "... is named" one "$id" "its file cannot be read"
+	# With nothing to copy, all is synced before it holds, and once more.
+	expect "... and mended" 0 backup b5
+	export FAULTS_UNDER="$tmp" FAULTS_FAIL=syncfs:2:EIO
+	LD_PRELOAD=$faults "$BIN/spanrec" backup b5 >out 2>&1
+	rc=$?
+	unset FAULTS_UNDER FAULTS_FAIL
+	check "what fails when a backup holds ($rc)" [ $rc = 1 ]
+	check "... is told" said "/b5 is made, but"
+	number=$(sed -n 's/.*b5: backup \([0-9]*\),.*/\1/p' out)
+	expect "... and the ledger knows of it" 0 audit list
+	check "... as done" said "done: .*/b5, number $number"
+	expect "... and it goes on" 0 backup b5
 	rm -rf b5
 fi
 

@@ -491,6 +491,7 @@ take(struct spanrec *spanrec, const struct arguments *arguments,
      const char *part, struct store_backup_result *result, bool *again)
 {
 	uint64_t settings = 0, policy = 0;
+	struct spanrec_backup_shown shown;
 	char actor[STORE_NAME_BYTES];
 	int rc = settings_take(spanrec, arguments, &settings);
 
@@ -510,8 +511,10 @@ take(struct spanrec *spanrec, const struct arguments *arguments,
 	if (rc)
 		return rc;
 	spanrec_actor(actor);
+	spanrec_backup_shown_init(&shown, spanrec, "deleting");
 	rc = store_restore_replay(spanrec->archive, arguments->dir,
-				  spanrec->now_ns, actor, result);
+				  spanrec->now_ns, actor, &shown.watch, result);
+	spanrec_backup_shown_fini(&shown);
 	*again = rc == -EAGAIN || settings != result->generation ||
 		 policy != result->generation;
 	if (!*again)
