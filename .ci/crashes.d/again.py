@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Scenarios in which what was interrupted is done again, as people would."""
+import os
+
 from home import having, sealed
 from scenarios import Killed
 
@@ -18,6 +20,14 @@ class Again(Killed):
         self.gone = set()  # sealed keys of what was purged
         self.make()
 
+    def record_purged(self):
+        self.record_more(100, 1, 7)
+        self.purge()
+
+    def record_two_days(self):
+        self.record()
+        self.record_more(1, 1, 5)
+
     def purge(self):
         before = sealed(self.home.archive)
         self.home.must("spanrec", "purge")
@@ -27,22 +37,36 @@ class Again(Killed):
     def look(self, checker, where, ended):
         rows = checker.check(where)
         self.halfway(checker, where, ended)
+        if ended:
+            self.nothing_due(checker, where)
         self.nothing_gone(checker, where, self.home.root)
         if self.once_more:
             ended = min(ended, len(self.planned) - 1)
         for words, _ in self.planned[ended:]:
-            run = self.again(words)
-            if run.returncode:
-                checker.complain(where, f"{' '.join(words[:3])} again: "
-                                 f"{run.returncode}: {run.stderr}{run.stdout}")
+            self.went_well(checker, where, f"{' '.join(words[:3])} again",
+                           self.again(words))
         where += ", again"
         checker.check(where, brief=True)
         self.nothing_gone(checker, where, self.home.root)
         self.whole(checker, where)
+        self.nothing_due(checker, where)
         return rows
 
     def again(self, words):
         return self.home.run(*words)
+
+    @staticmethod
+    def went_well(checker, where, what, run):
+        if run.returncode:
+            checker.complain(where, f"{what}: {run.returncode}: {run.stdout}"
+                             f"{run.stderr}")
+        return run.returncode == 0
+
+    def nothing_left(self, checker, where, *endings):
+        left = [name for name in os.listdir(self.home.path)
+                if name.endswith(endings)]
+        if left:
+            checker.complain(where, f"{left} are left")
 
     def nothing_gone(self, checker, where, path, but=frozenset()):
         found = having(path, self.gone - but)
@@ -51,12 +75,18 @@ class Again(Killed):
 
     def done_disk(self, disk):
         # Files that were removed, too: their bytes are on the disk yet.
-        return ["what was purged has a key in a file without a name"
-                for file in disk.files
-                if any(secret in file.safe for secret in self.gone)]
+        return self.nameless(disk, "what was purged has a key", self.gone)
+
+    @staticmethod
+    def nameless(disk, what, secrets):
+        return [f"{what} in a file without a name" for file in disk.files
+                if any(secret in file.safe for secret in secrets)]
 
     def halfway(self, checker, where, ended):
         """What holds all the time. @param ended so many commands ended well"""
 
     def whole(self, checker, where):
         """What holds when all commands were done."""
+
+    def nothing_due(self, checker, where):
+        """What holds as soon as the first command has ended well."""

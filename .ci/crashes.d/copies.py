@@ -6,7 +6,7 @@ import re
 import shutil
 
 from again import Again
-from home import capture, files, having, read, sealed
+from home import files, having, read, sealed
 
 
 class Backup(Again):
@@ -17,16 +17,9 @@ class Backup(Again):
     once_more = True  # it removes what the one before could not
 
     def make(self):
-        capture(self.more, 100, 1, 7)
-        self.home.must("spanrecd", "-q", "--read", self.more)
-        self.purge()
+        self.record_purged()
         self.record_two_days()
         self.settle()
-
-    def record_two_days(self):
-        self.record()
-        capture(self.more, 1, 1, 5)
-        self.home.must("spanrecd", "-q", "--read", self.more)
 
     def settle(self):
         """What is known of the home from here on."""
@@ -35,8 +28,7 @@ class Backup(Again):
                       read(settings).decode())
         with open(settings, "w") as file:
             file.write(text)
-        key = read(self.home.path + "/vault.key")
-        text = re.search(rb"(?m)^spanrec-private-1 (\S+)", key).group(1)
+        text = self.home.private_key()
         self.private = {text, base64.urlsafe_b64decode(text)[:32]}
         self.had = None  # what a backup has in any case: ids
         self.untold = set()  # keys that went when it was not there
@@ -60,11 +52,7 @@ class Backup(Again):
         run = self.home.run("spanrec", "backup", "{root}/backup", "--check")
         if run.returncode == 3 and not holds:
             return False
-        if run.returncode:
-            checker.complain(where, f"check of the backup: {run.returncode}: "
-                             f"{run.stdout}{run.stderr}")
-            return False
-        return True
+        return self.went_well(checker, where, "check of the backup", run)
 
     def restored(self, checker, where, told):
         """@param told the backup, of what was purged when it was not there
@@ -72,9 +60,7 @@ class Backup(Again):
         home = os.path.join(self.tmp, "restored")
         shutil.rmtree(home, ignore_errors=True)
         run = self.home.run("spanrec", "restore", "{root}/backup", home)
-        if run.returncode:
-            checker.complain(where, f"restore: {run.returncode}: {run.stdout}"
-                             f"{run.stderr}")
+        if not self.went_well(checker, where, "restore", run):
             return {}
         return self.look_at(checker, where + ", restored", home, told, True)
 
@@ -146,8 +132,7 @@ class BackupMore(Backup):
     the backup was not there."""
 
     def make(self):
-        capture(self.more, 50, 1, 7)
-        self.home.must("spanrecd", "-q", "--read", self.more)
+        self.record_more(50, 1, 7)
         self.record_two_days()
         self.settle()
         self.copy()
@@ -170,17 +155,7 @@ class BackupMore(Backup):
         self.purge()
         self.untold = self.gone - before
         os.rename(self.home.root + "/away", self.home.root + "/backup")
-        capture(self.more, 1, 1, 3)
-        self.home.must("spanrecd", "-q", "--read", self.more)
-
-    def halfway(self, checker, where, ended):
-        super().halfway(checker, where, ended)
-        if ended:
-            self.nothing_due(checker, where)
-
-    def whole(self, checker, where):
-        super().whole(checker, where)
-        self.nothing_due(checker, where)
+        self.record_more(1, 1, 3)
 
     def nothing_due(self, checker, where):
         backup = self.home.root + "/backup"
@@ -191,10 +166,8 @@ class BackupMore(Backup):
             checker.complain(where, f"what was purged is in {found}")
 
     def done_disk(self, disk):
-        return super().done_disk(disk) + [
-            "what was purged has a key in a file of the backup without a name"
-            for file in disk.files
-            if any(key in file.safe for key in self.due_keys)]
+        return super().done_disk(disk) + self.nameless(
+            disk, "what was purged has a key of the backup", self.due_keys)
 
 
 class BackupPurge(BackupMore):
@@ -234,10 +207,8 @@ class Restore(BackupMore):
                 checker.complain(where, "what is half made can be opened")
         if not os.path.exists(new + "/archive") or any(map(os.path.exists,
                                                            marks)):
-            run = self.home.run(*self.planned[0][0])
-            if run.returncode:
-                checker.complain(where, f"again: {run.returncode}: "
-                                 f"{run.stdout}{run.stderr}")
+            self.went_well(checker, where, "again",
+                           self.again(self.planned[0][0]))
         where += ", again"
         left = [mark for mark in marks if os.path.exists(mark)]
         if left:

@@ -2,6 +2,7 @@
 """Homes, and the programs that work on them, under the shim or not."""
 import json
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -68,6 +69,11 @@ class Home:
         self.must("spanrec", "policy", "apply", "--existing", "--deletes",
                   str(deletes), path)
         os.unlink(path)
+
+    def private_key(self):
+        """@return as it stands in vault.key, which is plain"""
+        return re.search(rb"(?m)^spanrec-private-1 (\S+)",
+                         read(self.path + "/vault.key")).group(1)
 
     def policy(self, change):
         """@param change of its text"""

@@ -2,24 +2,20 @@
 """Keys that change: a rotation, an escrow key, a passphrase."""
 import glob
 import os
-import re
 import time
 
 from again import Again
-from home import BIN, capture, having, sealed
+from home import BIN, capture, having, read, sealed
 
 
 class Rotate(Again):
     """Recordings of two days, one that was purged, and an escrow key."""
+    states = ["purged"] + ["stored"] * 4
 
     def make(self):
         self.escrow = os.path.join(self.tmp, "escrow.key")
-        capture(self.more, 100, 1, 7)
-        self.home.must("spanrecd", "-q", "--read", self.more)
-        self.purge()
-        self.record()
-        capture(self.more, 1, 1, 5)
-        self.home.must("spanrecd", "-q", "--read", self.more)
+        self.record_purged()
+        self.record_two_days()
         self.home.must("spanrec", "key", "new", self.escrow)
         self.home.must("spanrec", "key", "escrow", "--public-key",
                        self.escrow + ".pub", "--existing")
@@ -77,18 +73,10 @@ class Rotate(Again):
                 checker.complain(where, f"{path} opens {ids} of {wanted}")
             if path not in (new, self.escrow) and ids:
                 checker.complain(where, f"{path} still opens {ids}")
-        left = [name for name in os.listdir(self.home.path)
-                if re.search(r"\.(new|part|pub)$", name)]
-        if left:
-            checker.complain(where, f"{left} are left")
+        self.nothing_left(checker, where, ".new", ".part", ".pub")
         found = having(self.home.archive, self.before)
         if found:
             checker.complain(where, f"{found} has keys as they were before")
-
-    def done(self, rows):
-        states = sorted(row["state"] for row in rows.values())
-        return ([] if states == ["purged"] + ["stored"] * 4 else
-                [f"states are {states}"])
 
 
 class RotateRecover(Rotate):
@@ -116,6 +104,7 @@ class RotatePurge(RotateRecover):
     """The same, and then one is due of those whose keys are under way: what the
     rotation has of it is destroyed as well."""
     first = True
+    states = ["purged"] * 2 + ["stored"] * 3
 
     def before_kill(self):
         self.home.shorten("1 day", 1)
@@ -132,31 +121,14 @@ class RotatePurge(RotateRecover):
     def commands(self):
         return [("spanrec", "purge"), ("spanrec", "key", "rotate")]
 
-    def halfway(self, checker, where, ended):
-        super().halfway(checker, where, ended)
-        if ended:
-            self.nothing_due(checker, where)
-
-    def whole(self, checker, where):
-        super().whole(checker, where)
-        self.nothing_due(checker, where)
-
     def nothing_due(self, checker, where):
         found = having(self.home.root, self.due)
         if found:
             checker.complain(where, f"what was due has a key in {found}")
 
-    def done(self, rows):
-        states = sorted(row["state"] for row in rows.values())
-        return ([] if states == ["purged"] * 2 + ["stored"] * 3 else
-                [f"states are {states}"])
-
     def done_disk(self, disk):
-        self.gone |= self.due
-        try:
-            return super().done_disk(disk)
-        finally:
-            self.gone -= self.due
+        return super().done_disk(disk) + self.nameless(
+            disk, "what was due has a key", self.due)
 
 
 class Passphrase(Again):
@@ -164,9 +136,7 @@ class Passphrase(Again):
     count = 1
 
     def make(self):
-        capture(self.more, 100, 1, 7)
-        self.home.must("spanrecd", "-q", "--read", self.more)
-        self.purge()
+        self.record_purged()
         self.record()
         self.words = []
         for n in range(2):
@@ -174,9 +144,7 @@ class Passphrase(Again):
             with open(self.words[-1], "w") as file:
                 file.write(f"passphrase {n}\n")
             os.chmod(self.words[-1], 0o600)
-        with open(self.home.path + "/vault.key", "rb") as file:
-            self.plain = re.search(rb"(?m)^spanrec-private-1 (\S+)",
-                                   file.read()).group(1)
+        self.plain = self.home.private_key()
 
     def commands(self):
         change = "spanrec", "key", "passphrase", "--new-passphrase-file"
@@ -192,9 +160,8 @@ class Passphrase(Again):
     def halfway(self, checker, where, ended):
         # Before the first it has none, before the second that of the first.
         self.now = None
-        with open(self.home.path + "/vault.key", "rb") as file:
-            if self.plain in file.read():
-                self.now = ""
+        if self.plain in read(self.home.path + "/vault.key"):
+            self.now = ""
         if self.now is None:
             self.now = next((words for words in self.words[max(ended - 1, 0):]
                              if self.opens(words)), None)
@@ -218,14 +185,9 @@ class Passphrase(Again):
         if not self.opens(self.words[1]):
             checker.complain(where, "the new passphrase does not open it")
         self.no_plain(checker, where)
-        left = [name for name in os.listdir(self.home.path)
-                if name.endswith(".part")]
-        if left:
-            checker.complain(where, f"{left} is left")
-        run = self.home.run("spanrec", "verify", "--all", "--passphrase-file",
-                            self.words[1])
-        if run.returncode:
-            checker.complain(where, f"verify: {run.stdout}{run.stderr}")
+        self.nothing_left(checker, where, ".part")
+        self.went_well(checker, where, "verify", self.home.run(
+            "spanrec", "verify", "--all", "--passphrase-file", self.words[1]))
 
     def no_plain(self, checker, where):
         found = having(self.home.root, [self.plain])
@@ -233,9 +195,8 @@ class Passphrase(Again):
             checker.complain(where, f"the key is plain in {found}")
 
     def done_disk(self, disk):
-        return super().done_disk(disk) + [
-            "the key is plain in a file without a name"
-            for file in disk.files if self.plain in file.safe]
+        return super().done_disk(disk) + self.nameless(
+            disk, "the key is plain", [self.plain])
 
 
 SCENARIOS = {"rotate": Rotate, "rotate-recover": RotateRecover,

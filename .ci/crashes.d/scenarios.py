@@ -18,6 +18,7 @@ class Scenario:
     days_ago, count = 0, 3
     inside, wide = "", False
     reruns = False  # look() gives the commands again
+    states = None  # of all rows, when all commands are through; None: any
 
     def __init__(self, tmp):
         self.tmp = tmp
@@ -36,12 +37,18 @@ class Scenario:
     def record(self):
         self.home.must("spanrecd", "-q", "--read", self.pcap)
 
+    def record_more(self, *calls):
+        """@param calls as capture has them"""
+        capture(self.more, *calls)
+        self.home.must("spanrecd", "-q", "--read", self.more)
+
     def prepare(self):
         self.record()
 
     def done(self, rows):
         """What is wrong when all commands are through."""
-        return []
+        found = sorted(row["state"] for row in rows.values())
+        return [] if self.states in (None, found) else [f"states are {found}"]
 
     def done_disk(self, disk):
         """... and on the disk, in files without a name too."""
@@ -95,6 +102,7 @@ class RecordMore(Record):
 class Purge(Scenario):
     """Three that are due, beside one that is not."""
     days_ago = 100
+    states = ["purged"] * 3 + ["stored"]
 
     def prepare(self):
         self.record()
@@ -103,11 +111,6 @@ class Purge(Scenario):
 
     def commands(self):
         return [("spanrec", "purge")]
-
-    def done(self, rows):
-        states = sorted(row["state"] for row in rows.values())
-        return ([] if states == ["purged"] * 3 + ["stored"] else
-                [f"states are {states}"])
 
 
 class Hold(Scenario):

@@ -11,40 +11,20 @@
  * GMT in winter, BST in summer. The purge runs each minute, and begins ten
  * minutes before a recording must be gone.
  */
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+#include "cmd/common/fixture_priv.h"
 
-#include "cmd/common/sweep.h"
-#include "cmd/testing/testing.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define SECOND       INT64_C(1000000000)
-#define FRAMES       50
+#define FRAMES 50
 
 static const char policy_text[] =
-    "version: 1\n"
-    "organisation: {name: here, time_zone: Europe/London}\n"
-    "access: {owner: [somebody]}\n"
-    "purposes: [quality]\n"
-    "numbering: {country: 44}\n"
-    "retention:\n"
-    "  14 days: {max: 14 days}\n"
-    "  90 days: {max: 90 days}\n"
-    "  6 months: {max: 6 months}\n"
-    "  12 months: {max: 12 months}\n"
-    "  12 to 24 months: {min: 12 months, max: 24 months}\n"
-    "metadata: {max: 6 years}\n"
-    "rules:\n"
-    "  - {name: all, match: {direction: [in]}, decision: record,\n"
-    "     retention: 14 days}\n";
+    FIXTURE_POLICY("  14 days: {max: 14 days}\n"
+		   "  90 days: {max: 90 days}\n"
+		   "  6 months: {max: 6 months}\n"
+		   "  12 months: {max: 12 months}\n"
+		   "  12 to 24 months: {min: 12 months, max: 24 months}\n",
+		   "6 years", "14 days");
 
 static const struct shown {
 	const char *clock;      /* retention class */
@@ -112,15 +92,6 @@ static const struct shown {
 	  "2029-02-28 09:59 GMT", "2029-02-28 10:01 GMT" },
 };
 
-struct fixture {
-	char *folder;
-	char dir[256];
-	struct store_archive *archive;
-	struct store_identity *identity;
-	struct policy *policy;
-	struct clocks *clocks;
-};
-
 /* "2026-03-29 10:30 BST" */
 static int64_t
 time_of(const char *text)
@@ -162,32 +133,14 @@ put_sound(struct store_recording *recording, int64_t start_ns)
 }
 
 static void
-describe(struct store_segment *segment, const struct shown *shown)
+describe(struct fixture *f, struct store_segment *segment,
+	 const struct shown *shown)
 {
-	int64_t start_ns = time_of(shown->began);
-
-	*segment = (struct store_segment){ .segment = 1,
-					   .call_start_ns = start_ns,
-					   .start_ns = start_ns,
-					   .end_ns = start_ns + SECOND,
-					   .decision = STORE_RECORD,
-					   .state = STORE_STATE_STORED,
-					   .key_day = store_day(start_ns),
-					   .streams_count = 1 };
-	segment->streams[0] =
-	    (struct store_stream){ .side = STORE_LEFT,
-				   .ssrc = 7,
-				   .codec = "PCMA",
-				   .seen = FRAMES,
-				   .stored = FRAMES,
-				   .expected = FRAMES,
-				   .first_ns = start_ns,
-				   .last_ns = start_ns + SECOND };
-	store_call_id_make(segment->call, start_ns, shown->why, shown->clock,
-			   0);
-	snprintf(segment->id, sizeof(segment->id), "%s-1", segment->call);
-	snprintf(segment->retention, sizeof(segment->retention), "%s",
-		 shown->clock);
+	make(f, segment, shown->clock, time_of(shown->began));
+	segment->end_ns = segment->start_ns + SECOND;
+	segment->key_day = store_day(segment->start_ns);
+	segment->streams[0].first_ns = segment->start_ns;
+	segment->streams[0].last_ns = segment->end_ns;
 }
 
 static void
@@ -216,9 +169,7 @@ record(struct fixture *f, struct store_segment *segment,
 	segment->bytes = result.payload_bytes;
 	segment->chunks = result.chunks;
 	memcpy(segment->file_hash, result.file_hash, STORE_HASH_BYTES);
-	assert_int_equal(store_batch_begin(f->archive), 0);
-	assert_int_equal(store_segment_put(f->archive, segment), 0);
-	assert_int_equal(store_batch_commit(f->archive), 0);
+	put(f, segment);
 }
 
 /* Is there a file, is there its key? By looking at the disk. */
@@ -262,20 +213,6 @@ listen_to(struct fixture *f, const struct store_segment *segment)
 	return frames;
 }
 
-static void
-purge(struct fixture *f, int64_t now_ns)
-{
-	struct sweep_config config = { .archive = f->archive,
-				       .policy = f->policy,
-				       .clocks = f->clocks,
-				       .now_ns = now_ns,
-				       .actor = "spanrecd" };
-	struct sweep_result result;
-
-	assert_int_equal(sweep_run(&config, &result), 0);
-	assert_int_equal(result.overdue, 0);
-}
-
 /* ---- one row of the table ------------------------------------------------ */
 
 static void
@@ -300,15 +237,15 @@ show(struct fixture *f, const struct shown *shown)
 	struct store_segment segment, row;
 	struct store_sealed_key sealed;
 
-	describe(&segment, shown);
+	describe(f, &segment, shown);
 	check_promise(f, shown, segment.call_start_ns);
 	record(f, &segment, &sealed);
 
-	purge(f, time_of(shown->there));
+	assert_int_equal(sweep_at(f, time_of(shown->there), 0).overdue, 0);
 	assert_int_equal(listen_to(f, &segment), FRAMES);
 	check_disk(f, &segment, &sealed, true);
 
-	purge(f, time_of(shown->gone));
+	assert_int_equal(sweep_at(f, time_of(shown->gone), 0).overdue, 0);
 	assert_int_equal(listen_to(f, &segment), -1);
 	check_disk(f, &segment, &sealed, false);
 	assert_int_equal(store_segment_get(f->archive, segment.id, &row), 0);
@@ -333,49 +270,21 @@ test_clocks_shown(void **state)
 		show(*state, &table[i]);
 }
 
-/* ---- set-up ---------------------------------------------------------------
- */
-
 static int
 setup(void **state)
 {
-	static const struct store_archive_config small = { .map_bytes = 32
-									<< 20 };
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct policy_errors errors;
-	struct store_public pub;
-	char path[300];
+	struct fixture *f = fixture_new(policy_text);
 
-	assert_non_null(f);
-	assert_int_equal(store_init(), 0);
-	f->folder = testing_folder();
-	snprintf(f->dir, sizeof(f->dir), "%s/archive", f->folder);
-	snprintf(path, sizeof(path), "%s/key", f->folder);
-	assert_int_equal(store_identity_create(path, &pub), 0);
-	assert_int_equal(store_identity_load(&f->identity, path), 0);
-	assert_int_equal(store_archive_create(f->dir, &pub, 1), 0);
-	assert_int_equal(
-	    store_archive_open(&f->archive, f->dir, STORE_WRITE, &small, NULL),
-	    0);
-	assert_int_equal(
-	    policy_load(&f->policy, policy_text, strlen(policy_text), &errors),
-	    0);
-	assert_int_equal(clocks_new(&f->clocks), 0);
+	f->like = (struct store_segment){ .decision = STORE_RECORD,
+					  .state = STORE_STATE_STORED,
+					  .streams_count = 1 };
+	f->like.streams[0] = (struct store_stream){ .side = STORE_LEFT,
+						    .ssrc = 7,
+						    .codec = "PCMA",
+						    .seen = FRAMES,
+						    .stored = FRAMES,
+						    .expected = FRAMES };
 	*state = f;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	store_archive_close(&f->archive);
-	store_identity_free(&f->identity);
-	clocks_free(&f->clocks);
-	policy_free(&f->policy);
-	testing_folder_remove(f->folder);
-	free(f);
 	return 0;
 }
 
@@ -383,8 +292,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_clocks_shown, setup,
-						teardown),
+		TEST(test_clocks_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

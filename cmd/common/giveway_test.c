@@ -3,40 +3,12 @@
  * which order, and what never does. */
 #include "cmd/common/giveway.h"
 
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-#include "cmd/common/sweep.h"
-#include "cmd/testing/testing.h"
+#include "cmd/common/fixture_priv.h"
 #include "store/audit.h"
-#include "store/cases.h"
 
-#define SECOND INT64_C(1000000000)
-#define MINUTE (60 * SECOND)
-#define HOUR   (60 * MINUTE)
-#define DAY    (24 * HOUR)
-#define MIB    (UINT64_C(1) << 20)
-#define GIB    (UINT64_C(1) << 30)
+#define GIB (UINT64_C(1) << 30)
 
-/* 2019-03-28 14:15:03 UTC */
-#define START INT64_C(1553782503000000000)
-
-#define POLICY(retention)                                                      \
-	"version: 1\n"                                                         \
-	"organisation: {name: here, time_zone: Europe/London}\n"               \
-	"access: {owner: [somebody]}\n"                                        \
-	"purposes: [quality]\n"                                                \
-	"numbering: {country: 44}\n"                                           \
-	"retention:\n" retention "metadata: {max: 12 months}\n"                \
-	"rules:\n"                                                             \
-	"  - {name: all, match: {direction: [in]}, decision: record,\n"        \
-	"     retention: kept}\n"
+#define POLICY(classes) FIXTURE_POLICY(classes, "12 months", "kept")
 
 static const char policy_today[] =
     POLICY("  kept: {max: 90 days}\n"
@@ -54,126 +26,19 @@ static const char policy_later[] =
 	   "  spare: {min: 10 days, max: 60 days, gives_way: yes}\n"
 	   "  other: {min: 1 day, max: 60 days, gives_way: yes}\n");
 
-struct fixture {
-	char *folder;
-	char dir[256];
-	struct store_archive *archive;
-	struct policy *policy, *later;
-	struct clocks *clocks;
-	uint8_t hash[STORE_HASH_BYTES]; /* by which was decided */
-	unsigned calls, told;
-	struct giveway_result result;
-};
-
-/* Small, so that sanitizers do not have to reserve much. */
-static const struct store_archive_config small = { .map_bytes = 32 << 20 };
-
-static struct policy *
-load(const char *text)
-{
-	struct policy_errors errors;
-	struct policy *policy;
-
-	if (policy_load(&policy, text, strlen(text), &errors) < 0) {
-		policy_errors_print(&errors, "policy", stderr);
-		fail_msg("a good policy is refused");
-	}
-	return policy;
-}
-
+/* Of each call there is only the row, as if it had 100 bytes. */
 static int
 setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct store_public pub;
-	char path[300];
+	struct fixture *f = fixture_new(policy_today);
 
-	assert_non_null(f);
-	assert_int_equal(store_init(), 0);
-	f->folder = testing_folder();
-	snprintf(f->dir, sizeof(f->dir), "%s/archive", f->folder);
-	snprintf(path, sizeof(path), "%s/key", f->folder);
-	assert_int_equal(store_identity_create(path, &pub), 0);
-	assert_int_equal(store_archive_create(f->dir, &pub, 1), 0);
-	assert_int_equal(
-	    store_archive_open(&f->archive, f->dir, STORE_WRITE, &small, NULL),
-	    0);
-	f->policy = load(policy_today);
-	f->later = load(policy_later);
-	assert_int_equal(clocks_new(&f->clocks), 0);
-	assert_int_equal(store_archive_keep_policy(f->archive, policy_today,
-						   strlen(policy_today),
-						   f->hash),
-			 0);
+	f->like = (struct store_segment){ .state = STORE_STATE_STORED,
+					  .decision = STORE_RECORD,
+					  .bytes = 100,
+					  .chunks = 1 };
+	policy_keep(f, policy_today, f->like.policy);
 	*state = f;
 	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	store_archive_close(&f->archive);
-	clocks_free(&f->clocks);
-	policy_free(&f->policy);
-	policy_free(&f->later);
-	testing_folder_remove(f->folder);
-	free(f);
-	return 0;
-}
-
-/* What 'spanrec policy apply' leaves in the archive. */
-static void
-apply(struct fixture *f, const char *text)
-{
-	struct store_ledger_entry entry = { .time_ns = START,
-					    .action = "policy",
-					    .actor = "tester" };
-	uint8_t hash[STORE_HASH_BYTES];
-
-	assert_int_equal(
-	    store_archive_keep_policy(f->archive, text, strlen(text), hash), 0);
-	store_hex(entry.detail, hash, sizeof(hash));
-	assert_int_equal(store_ledger_append(f->archive, &entry), 0);
-}
-
-/* Another call, of which only the row is there, as if it had 100 bytes. */
-static void
-make(struct fixture *f, struct store_segment *s, const char *class,
-     int64_t start_ns)
-{
-	char dialog[32];
-
-	memset(s, 0, sizeof(*s));
-	snprintf(dialog, sizeof(dialog), "dialog-%u", f->calls++);
-	s->call_start_ns = s->start_ns = start_ns;
-	s->end_ns = start_ns + MINUTE;
-	store_call_id_make(s->call, start_ns, dialog, "tag", 0);
-	s->segment = 1;
-	snprintf(s->id, sizeof(s->id), "%.27s-1", s->call);
-	snprintf(s->retention, sizeof(s->retention), "%s", class);
-	memcpy(s->policy, f->hash, sizeof(s->policy));
-	s->state = STORE_STATE_STORED;
-	s->decision = STORE_RECORD;
-	s->bytes = 100;
-	s->chunks = 1;
-}
-
-static void
-put(struct fixture *f, const struct store_segment *s)
-{
-	assert_int_equal(store_batch_begin(f->archive), 0);
-	assert_int_equal(store_segment_put(f->archive, s), 0);
-	assert_int_equal(store_batch_commit(f->archive), 0);
-}
-
-static void
-put_new(struct fixture *f, struct store_segment *s, const char *class,
-	int64_t start_ns)
-{
-	make(f, s, class, start_ns);
-	put(f, s);
 }
 
 static bool
@@ -186,41 +51,32 @@ is_there(const struct fixture *f, const struct store_segment *s)
 	return now.state != STORE_STATE_PURGED;
 }
 
-static void
-on_tell(void *ctx, bool error, const char *words)
-{
-	struct fixture *f = ctx;
-
-	(void)error;
-	print_message("# told: %s\n", words);
-	f->told++;
-}
-
-/* @return how many went */
-static uint64_t
-run_by(struct fixture *f, const struct policy *policy, int64_t now_ns,
-       struct giveway_want *want)
+/* What is still wanted then is left in want. */
+static struct giveway_result
+make_room(struct fixture *f, int64_t now_ns, struct giveway_want *want)
 {
 	const struct giveway_config config = { .archive = f->archive,
-					       .policy = policy,
+					       .policy = f->policy,
 					       .clocks = f->clocks,
 					       .now_ns = now_ns,
 					       .actor = "tester",
 					       .tell = on_tell,
 					       .ctx = f };
+	struct giveway_result result;
 
-	assert_int_equal(giveway_run(&config, want, &f->result), 0);
-	assert_int_equal(f->result.failed, 0);
-	assert_int_equal(f->told, 0);
-	return f->result.recordings;
+	assert_int_equal(giveway_run(&config, want, &result), 0);
+	assert_int_equal(result.failed, 0);
+	assert_string_equal(f->words, "");
+	return result;
 }
 
+/* @return how many went */
 static uint64_t
 run(struct fixture *f, int64_t now_ns, uint64_t bytes)
 {
 	struct giveway_want want = { .bytes = bytes };
 
-	return run_by(f, f->policy, now_ns, &want);
+	return make_room(f, now_ns, &want).recordings;
 }
 
 /* ---- how much ---------------------------------------------------------- */
@@ -271,29 +127,33 @@ the_oldest_go_first(void **state)
 	struct fixture *f = *state;
 	struct store_segment kept, s[6];
 	struct giveway_want want = { .bytes = 201 };
+	struct giveway_result r;
 
-	put_new(f, &kept, "kept", START);
-	put_new(f, &s[0], "spare", START + 1 * HOUR);
-	put_new(f, &s[1], "bare", START + 2 * HOUR);
-	put_new(f, &s[2], "spare", START + 3 * HOUR);
-	put_new(f, &s[3], "bare", START + 4 * HOUR);
-	put_new(f, &s[4], "spare", START + 5 * HOUR);
-	put_new(f, &s[5], "bare", START + 6 * HOUR);
+	add(f, &kept, "kept", START);
+	add(f, &s[0], "spare", START + 1 * HOUR);
+	add(f, &s[1], "bare", START + 2 * HOUR);
+	add(f, &s[2], "spare", START + 3 * HOUR);
+	add(f, &s[3], "bare", START + 4 * HOUR);
+	add(f, &s[4], "spare", START + 5 * HOUR);
+	add(f, &s[5], "bare", START + 6 * HOUR);
 	/* as many as are wanted, and no more */
-	assert_int_equal(run_by(f, f->policy, START + 20 * DAY, &want), 3);
-	assert_true(f->result.more);
-	assert_int_equal(f->result.bytes, 300);
+	r = make_room(f, START + 20 * DAY, &want);
+	assert_int_equal(r.recordings, 3);
+	assert_true(r.more);
+	assert_int_equal(r.bytes, 300);
 	assert_int_equal(want.bytes, 0);
 	for (size_t i = 0; i < 6; i++)
 		assert_int_equal(is_there(f, &s[i]), i >= 3);
 	/* by number, where the disk is short of files */
 	want = (struct giveway_want){ .files = 1 };
-	assert_int_equal(run_by(f, f->policy, START + 20 * DAY, &want), 1);
+	r = make_room(f, START + 20 * DAY, &want);
+	assert_int_equal(r.recordings, 1);
 	assert_false(is_there(f, &s[3]));
 	/* what there is, and then there is no more */
 	want = (struct giveway_want){ .bytes = 100 * GIB, .files = 3 };
-	assert_int_equal(run_by(f, f->policy, START + 20 * DAY, &want), 2);
-	assert_false(f->result.more);
+	r = make_room(f, START + 20 * DAY, &want);
+	assert_int_equal(r.recordings, 2);
+	assert_false(r.more);
 	assert_int_equal(want.bytes, 100 * GIB - 200);
 	assert_int_equal(want.files, 1);
 	assert_int_equal(run(f, START + 20 * DAY, GIB), 0);
@@ -307,18 +167,18 @@ none_goes_below_its_floor(void **state)
 	const int64_t floor_ns = START + 10 * DAY;
 	struct store_segment s, young;
 
-	put_new(f, &s, "spare", START);
-	put_new(f, &young, "spare", START + HOUR);
+	add(f, &s, "spare", START);
+	add(f, &young, "spare", START + HOUR);
 	assert_int_equal(run(f, floor_ns - 1, GIB), 0);
 	assert_int_equal(run(f, floor_ns, GIB), 1);
 	assert_false(is_there(f, &s));
 	assert_true(is_there(f, &young));
 	/* without a floor it goes on its first day, but not before it began */
-	put_new(f, &s, "bare", START);
+	add(f, &s, "bare", START);
 	assert_int_equal(run(f, START, GIB), 0);
 	assert_int_equal(run(f, START + 1, GIB), 1);
 	/* what is due is not told to have given way: the sweep takes it */
-	put_new(f, &s, "bare", START);
+	add(f, &s, "bare", START);
 	assert_int_equal(run(f, START + 30 * DAY - 10 * MINUTE, 100), 1);
 	assert_true(is_there(f, &s));
 	assert_false(is_there(f, &young));
@@ -365,7 +225,6 @@ static void
 each_class_has_to_say_so(void **state)
 {
 	struct fixture *f = *state;
-	struct giveway_want want = { .bytes = GIB };
 	struct store_segment s;
 
 	make(f, &s, "bare", START);
@@ -392,7 +251,9 @@ each_class_has_to_say_so(void **state)
 	snprintf(s.successors[1].retention, STORE_NAME_BYTES, "spare");
 	s.successors[1].from_ns = START + 2 * DAY;
 	put(f, &s);
-	assert_int_equal(run_by(f, f->later, START + 20 * DAY, &want), 0);
+	policy_set(f, policy_later);
+	assert_int_equal(run(f, START + 20 * DAY, GIB), 0);
+	policy_set(f, policy_today);
 	assert_int_equal(run(f, START + 20 * DAY, GIB), 1);
 }
 
@@ -401,21 +262,22 @@ static void
 nobody_agreed_to_it(void **state)
 {
 	struct fixture *f = *state;
-	struct giveway_want want = { .bytes = GIB };
 	struct store_segment s;
 
-	put_new(f, &s, "bare", START);
-	apply(f, policy_strict);
+	add(f, &s, "bare", START);
+	policy_apply(f, policy_strict);
 	assert_int_equal(run(f, START + DAY, GIB), 0);
 	/* today's does not know the class, whatever that one says */
-	apply(f, policy_today);
-	assert_int_equal(run_by(f, f->later, START + DAY, &want), 0);
+	policy_apply(f, policy_today);
+	policy_set(f, policy_later);
+	assert_int_equal(run(f, START + DAY, GIB), 0);
+	policy_set(f, policy_today);
 	assert_int_equal(run(f, START + DAY, GIB), 1);
 	assert_false(is_there(f, &s));
 	/* a class that was never applied */
-	put_new(f, &s, "other", START);
-	want.bytes = GIB;
-	assert_int_equal(run_by(f, f->later, START + 2 * DAY, &want), 0);
+	add(f, &s, "other", START);
+	policy_set(f, policy_later);
+	assert_int_equal(run(f, START + 2 * DAY, GIB), 0);
 	assert_true(is_there(f, &s));
 }
 
@@ -427,17 +289,14 @@ it_was_decided_otherwise(void **state)
 	struct store_segment s;
 
 	make(f, &s, "bare", START);
-	assert_int_equal(store_archive_keep_policy(f->archive, policy_strict,
-						   strlen(policy_strict),
-						   s.policy),
-			 0);
+	policy_keep(f, policy_strict, s.policy);
 	put(f, &s);
 	/* nor is anybody known to have agreed where it is lost */
 	make(f, &s, "bare", START);
 	memset(s.policy, 0x42, sizeof(s.policy));
 	put(f, &s);
 	assert_int_equal(run(f, START + DAY, GIB), 0);
-	put_new(f, &s, "bare", START);
+	add(f, &s, "bare", START);
 	assert_int_equal(run(f, START + DAY, GIB), 1);
 	assert_false(is_there(f, &s));
 }
@@ -458,14 +317,8 @@ it_is_told_of_each(void **state)
 	struct fixture *f = *state;
 	struct store_ledger_entry entry = { 0 };
 	struct store_segment s, now;
-	struct sweep_result swept;
-	struct sweep_config sweep = { .archive = f->archive,
-				      .policy = f->policy,
-				      .clocks = f->clocks,
-				      .now_ns = START + 31 * DAY,
-				      .actor = "tester" };
 
-	put_new(f, &s, "bare", START);
+	add(f, &s, "bare", START);
 	assert_int_equal(run(f, START + DAY, 1), 1);
 	assert_int_equal(store_segment_get(f->archive, s.id, &now), 0);
 	assert_int_equal(now.state, STORE_STATE_PURGED);
@@ -476,9 +329,8 @@ it_is_told_of_each(void **state)
 	assert_string_equal(entry.actor, "tester");
 	assert_non_null(strstr(entry.detail, GIVEWAY_WHY));
 	/* what is past its time did not give way */
-	put_new(f, &s, "bare", START);
-	assert_int_equal(sweep_run(&sweep, &swept), 0);
-	assert_int_equal(swept.recordings, 1);
+	add(f, &s, "bare", START);
+	assert_int_equal(sweep_at(f, START + 31 * DAY, 0).recordings, 1);
 	assert_int_equal(store_segment_get(f->archive, s.id, &now), 0);
 	assert_int_equal(now.state, STORE_STATE_PURGED);
 	assert_int_equal(now.gave_way, 0);
@@ -489,6 +341,7 @@ a_little_at_a_time(void **state)
 {
 	struct fixture *f = *state;
 	struct giveway_want want = { .bytes = GIB };
+	struct giveway_result r;
 	struct store_segment s;
 
 	assert_int_equal(store_batch_begin(f->archive), 0);
@@ -497,13 +350,14 @@ a_little_at_a_time(void **state)
 		assert_int_equal(store_segment_put(f->archive, &s), 0);
 	}
 	assert_int_equal(store_batch_commit(f->archive), 0);
-	assert_int_equal(run_by(f, f->policy, START + DAY, &want),
-			 STORE_PURGE_MANY);
-	assert_true(f->result.more);
+	r = make_room(f, START + DAY, &want);
+	assert_int_equal(r.recordings, STORE_PURGE_MANY);
+	assert_true(r.more);
 	assert_true(is_there(f, &s));
 	assert_int_equal(want.bytes, GIB - 100 * STORE_PURGE_MANY);
-	assert_int_equal(run_by(f, f->policy, START + DAY, &want), 10);
-	assert_false(f->result.more);
+	r = make_room(f, START + DAY, &want);
+	assert_int_equal(r.recordings, 10);
+	assert_false(r.more);
 	assert_false(is_there(f, &s));
 }
 
@@ -608,7 +462,6 @@ both_choose_alike(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(how_much_is_wanted),
 		TEST(the_oldest_go_first),
@@ -621,7 +474,6 @@ main(void)
 		TEST(a_little_at_a_time),
 		TEST(both_choose_alike),
 	};
-#undef TEST
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

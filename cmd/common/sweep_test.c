@@ -3,44 +3,16 @@
  * and what they tell. */
 #include "cmd/common/sweep.h"
 
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "cmd/testing/testing.h"
+#include "cmd/common/fixture_priv.h"
 #include "store/audit.h"
-#include "store/cases.h"
 
-#define SECOND INT64_C(1000000000)
-#define MINUTE (60 * SECOND)
-#define HOUR   (60 * MINUTE)
-#define DAY    (24 * HOUR)
-#define MARGIN (10 * MINUTE)
-
-/* 2019-03-28 14:15:03 UTC */
-#define START INT64_C(1553782503000000000)
-
-static const char policy_today[] =
-    "version: 1\n"
-    "organisation: {name: here, time_zone: Europe/London}\n"
-    "access: {owner: [somebody]}\n"
-    "purposes: [quality]\n"
-    "numbering: {country: 44}\n"
-    "retention:\n"
-    "  short: {max: 30 days}\n"
-    "  standard: {max: 90 days}\n"
-    "  half: {max: 6 months}\n"
-    "metadata: {max: 12 months}\n"
-    "rules:\n"
-    "  - {name: all, match: {direction: [in]}, decision: record,\n"
-    "     retention: standard}\n";
+static const char policy_today[] = FIXTURE_POLICY("  short: {max: 30 days}\n"
+						  "  standard: {max: 90 days}\n"
+						  "  half: {max: 6 months}\n",
+						  "12 months", "standard");
 
 /* It had another class. */
 static const char policy_then[] =
@@ -55,161 +27,16 @@ static const char policy_then[] =
     "  - {name: all, match: {direction: [in]}, decision: record,\n"
     "     retention: special}\n";
 
-struct fixture {
-	char *folder;
-	char dir[256];
-	struct store_archive *archive;
-	struct policy *policy;
-	struct clocks *clocks;
-	struct sweep_config config;
-	unsigned errors, warnings, listed;
-	uint64_t done, total;
-	char words[512]; /* the last that were told */
-};
-
-/* Small, so that sanitizers do not have to reserve much. */
-static const struct store_archive_config small = { .map_bytes = 32 << 20 };
-
-/* ---- telling ----------------------------------------------------------- */
-
-static void
-on_tell(void *ctx, bool error, const char *words)
-{
-	struct fixture *f = ctx;
-
-	if (error)
-		f->errors++;
-	else
-		f->warnings++;
-	snprintf(f->words, sizeof(f->words), "%s", words);
-}
-
-static void
-on_list(void *ctx, const struct store_segment *segment,
-	const struct policy_clock *clock)
-{
-	struct fixture *f = ctx;
-
-	assert_true(*segment->id && clock->due_ns <= f->config.now_ns);
-	f->listed++;
-}
-
-static void
-on_progress(void *ctx, uint64_t done, uint64_t total)
-{
-	struct fixture *f = ctx;
-
-	f->done = done;
-	f->total = total;
-}
-
-/* ---- an archive -------------------------------------------------------- */
-
-static void
-reopen(struct fixture *f, enum store_mode mode)
-{
-	store_archive_close(&f->archive);
-	assert_int_equal(
-	    store_archive_open(&f->archive, f->dir, mode, &small, NULL), 0);
-	f->config.archive = f->archive;
-}
-
+/* Of each call there is only the row. */
 static int
 setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct store_identity *identity;
-	struct policy_errors errors;
-	struct store_public pub;
-	char path[300];
+	struct fixture *f = fixture_new(policy_today);
 
-	assert_non_null(f);
-	assert_int_equal(store_init(), 0);
-	f->folder = testing_folder();
-	snprintf(f->dir, sizeof(f->dir), "%s/archive", f->folder);
-	snprintf(path, sizeof(path), "%s/key", f->folder);
-	assert_int_equal(store_identity_create(path, &pub), 0);
-	assert_int_equal(store_identity_load(&identity, path), 0);
-	store_identity_free(&identity);
-	assert_int_equal(store_archive_create(f->dir, &pub, 1), 0);
-	assert_int_equal(policy_load(&f->policy, policy_today,
-				     strlen(policy_today), &errors),
-			 0);
-	assert_int_equal(clocks_new(&f->clocks), 0);
-	f->config = (struct sweep_config){ .policy = f->policy,
-					   .clocks = f->clocks,
-					   .actor = "tester",
-					   .ctx = f,
-					   .list = on_list,
-					   .progress = on_progress,
-					   .tell = on_tell };
-	reopen(f, STORE_WRITE);
+	f->like.state = STORE_STATE_INTERRUPTED;
+	f->like.bytes = 100;
 	*state = f;
 	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	store_archive_close(&f->archive);
-	clocks_free(&f->clocks);
-	policy_free(&f->policy);
-	testing_folder_remove(f->folder);
-	free(f);
-	return 0;
-}
-
-/* What 'spanrec policy apply' leaves in the archive. */
-static void
-apply(struct fixture *f, const char *text)
-{
-	struct store_ledger_entry entry = { .time_ns = START,
-					    .action = "policy",
-					    .actor = "tester" };
-	uint8_t hash[STORE_HASH_BYTES];
-
-	assert_int_equal(
-	    store_archive_keep_policy(f->archive, text, strlen(text), hash), 0);
-	store_hex(entry.detail, hash, sizeof(hash));
-	assert_int_equal(store_ledger_append(f->archive, &entry), 0);
-	clocks_refresh(f->clocks);
-}
-
-/* The nth call, of which nothing is on the disk. */
-static void
-segment_make(struct store_segment *s, unsigned nth, const char *class,
-	     int64_t start_ns)
-{
-	char dialog[32];
-
-	memset(s, 0, sizeof(*s));
-	snprintf(dialog, sizeof(dialog), "dialog-%u", nth);
-	s->call_start_ns = s->start_ns = start_ns;
-	s->end_ns = start_ns + MINUTE;
-	store_call_id_make(s->call, start_ns, dialog, "tag", 0);
-	s->segment = 1;
-	snprintf(s->id, sizeof(s->id), "%.27s-1", s->call);
-	snprintf(s->retention, sizeof(s->retention), "%s", class);
-	s->state = STORE_STATE_INTERRUPTED;
-	s->bytes = 100;
-}
-
-static void
-put(struct fixture *f, const struct store_segment *s)
-{
-	assert_int_equal(store_batch_begin(f->archive), 0);
-	assert_int_equal(store_segment_put(f->archive, s), 0);
-	assert_int_equal(store_batch_commit(f->archive), 0);
-}
-
-static void
-add(struct fixture *f, struct store_segment *s, unsigned nth, const char *class,
-    int64_t start_ns)
-{
-	segment_make(s, nth, class, start_ns);
-	put(f, s);
 }
 
 /* Where its recording should be is a folder, which cannot be unlinked. */
@@ -220,15 +47,15 @@ folder_path(const struct fixture *f, const struct store_segment *s, char *path)
 }
 
 static void
-add_obstinate(struct fixture *f, struct store_segment *s, unsigned nth,
+add_obstinate(struct fixture *f, struct store_segment *s, unsigned slot,
 	      const char *class, int64_t start_ns)
 {
 	static const char *const parts[] = { "2019", "2019/03", "2019/03/28" };
 	char path[512];
 
-	segment_make(s, nth, class, start_ns);
+	make(f, s, class, start_ns);
 	s->key_day = 20190328;
-	s->key_slot = nth;
+	s->key_slot = slot;
 	put(f, s);
 	for (unsigned i = 0; i < 3; i++) {
 		snprintf(path, sizeof(path), "%s/audio/%s", f->dir, parts[i]);
@@ -236,28 +63,6 @@ add_obstinate(struct fixture *f, struct store_segment *s, unsigned nth,
 	}
 	folder_path(f, s, path);
 	assert_int_equal(mkdir(path, 0700), 0);
-}
-
-static enum store_state
-state_of(struct fixture *f, const struct store_segment *s)
-{
-	struct store_segment got;
-
-	if (store_segment_get(f->archive, s->id, &got) == -ENOENT)
-		return STORE_STATE_COUNT;
-	return got.state;
-}
-
-static struct sweep_result
-sweep_at(struct fixture *f, int64_t now_ns, int expected)
-{
-	struct sweep_result result;
-
-	f->config.now_ns = now_ns;
-	f->errors = f->warnings = f->listed = 0;
-	f->done = f->total = 0;
-	assert_int_equal(sweep_run(&f->config, &result), expected);
-	return result;
 }
 
 /* ---- what goes --------------------------------------------------------- */
@@ -283,9 +88,9 @@ test_due_and_next(void **state)
 	struct store_segment a, b, c;
 	struct sweep_result r;
 
-	add(f, &a, 0, "standard", START);
-	add(f, &b, 1, "short", START + 70 * DAY);
-	add(f, &c, 2, "standard", START + DAY);
+	add(f, &a, "standard", START);
+	add(f, &b, "short", START + 70 * DAY);
+	add(f, &c, "standard", START + DAY);
 	r = sweep_at(f, START + 90 * DAY - MARGIN - 1, 0);
 	assert_int_equal(r.segments, 0);
 	assert_true(r.next_due_ns == START + 90 * DAY - MARGIN);
@@ -315,7 +120,7 @@ test_limit(void **state)
 
 	/* "half" comes before "short", which comes before "standard" */
 	for (unsigned i = 0; i < 6; i++)
-		add(f, &s[i], i, i % 2 ? "short" : "standard",
+		add(f, &s[i], i % 2 ? "short" : "standard",
 		    START + i * HOUR + (i % 2 ? 60 * DAY : 0));
 	f->config.limit = 4;
 	r = sweep_at(f, START + 90 * DAY + 5 * HOUR, 0);
@@ -347,7 +152,7 @@ test_far_behind(void **state)
 
 	assert_int_equal(store_batch_begin(f->archive), 0);
 	for (unsigned i = 0; i < many; i++) {
-		segment_make(&s, i, "short", START + i * SECOND);
+		make(f, &s, "short", START + i * SECOND);
 		assert_int_equal(store_segment_put(f->archive, &s), 0);
 	}
 	assert_int_equal(store_batch_commit(f->archive), 0);
@@ -392,7 +197,7 @@ test_obstinate(void **state)
 
 	for (unsigned i = 0; i < 3; i++)
 		add_obstinate(f, &s[i], i, "short", START + i * SECOND);
-	add(f, &good, 3, "short", START + 3 * SECOND);
+	add(f, &good, "short", START + 3 * SECOND);
 	f->config.limit = 1;
 	r = sweep_at(f, START + 30 * DAY - 1 * MINUTE, -EISDIR);
 	assert_int_equal(r.segments, 1);
@@ -430,10 +235,10 @@ test_held_and_recording(void **state)
 	struct store_segment held, recording;
 	struct sweep_result r;
 
-	segment_make(&held, 0, "short", START);
+	make(f, &held, "short", START);
 	held.state = STORE_STATE_HELD;
 	put(f, &held);
-	segment_make(&recording, 1, "short", START + HOUR);
+	make(f, &recording, "short", START + HOUR);
 	recording.state = STORE_STATE_RECORDING;
 	put(f, &recording);
 	r = sweep_at(f, START + 29 * DAY, 0);
@@ -467,11 +272,11 @@ test_dry(void **state)
 	struct store_segment a, b;
 	struct sweep_result r;
 
-	add(f, &a, 0, "short", START);
-	add(f, &b, 1, "short", START + 1);
+	add(f, &a, "short", START);
+	add(f, &b, "short", START + 1);
 	f->config.dry = true;
 	f->config.limit = 1;
-	reopen(f, STORE_READ);
+	archive_reopen(f, STORE_READ);
 	r = sweep_at(f, START + 31 * DAY, 0);
 	assert_int_equal(r.segments, 2);
 	assert_int_equal(f->listed, 2);
@@ -494,9 +299,9 @@ test_read_only(void **state)
 	struct store_segment a, b;
 	struct sweep_result r;
 
-	add(f, &a, 0, "short", START);
-	add(f, &b, 1, "short", START + 1);
-	reopen(f, STORE_READ);
+	add(f, &a, "short", START);
+	add(f, &b, "short", START + 1);
+	archive_reopen(f, STORE_READ);
 	r = sweep_at(f, START + 31 * DAY, -EROFS);
 	assert_int_equal(r.failed, 1);
 	assert_int_equal(f->errors, 1);
@@ -513,9 +318,9 @@ test_unknown_class(void **state)
 	struct store_segment a, b, none;
 	struct sweep_result r;
 
-	add(f, &a, 0, "bygone", START);
-	add(f, &b, 1, "bygone", START + 20 * DAY);
-	add(f, &none, 2, "", START + 20 * DAY);
+	add(f, &a, "bygone", START);
+	add(f, &b, "bygone", START + 20 * DAY);
+	add(f, &none, "", START + 20 * DAY);
 	r = sweep_at(f, START + 29 * DAY, 0);
 	assert_int_equal(r.segments, 0);
 	assert_int_equal(f->warnings, 1);
@@ -534,25 +339,16 @@ test_policy_of_then(void **state)
 {
 	struct fixture *f = *state;
 	struct store_segment a, b, c;
-	uint8_t hash[STORE_HASH_BYTES];
 	char name[2 * STORE_HASH_BYTES + 1], path[512], away[520];
 	struct sweep_result r;
 
-	assert_int_equal(store_archive_keep_policy(f->archive, policy_then,
-						   strlen(policy_then), hash),
-			 0);
-	store_hex(name, hash, sizeof(hash));
+	policy_keep(f, policy_then, f->like.policy);
+	store_hex(name, f->like.policy, STORE_HASH_BYTES);
 	snprintf(path, sizeof(path), "%s/policy/%s.yaml", f->dir, name);
 	snprintf(away, sizeof(away), "%s.away", path);
-	segment_make(&a, 0, "special", START);
-	memcpy(a.policy, hash, sizeof(hash));
-	put(f, &a);
-	segment_make(&b, 1, "special", START + DAY);
-	memcpy(b.policy, hash, sizeof(hash));
-	put(f, &b);
-	segment_make(&c, 2, "special", START + 2 * DAY);
-	memcpy(c.policy, hash, sizeof(hash));
-	put(f, &c);
+	add(f, &a, "special", START);
+	add(f, &b, "special", START + DAY);
+	add(f, &c, "special", START + 2 * DAY);
 	r = sweep_at(f, START + 59 * DAY, 0);
 	assert_int_equal(r.segments, 0);
 	assert_int_equal(f->warnings, 0);
@@ -565,7 +361,6 @@ test_policy_of_then(void **state)
 	assert_int_equal(r.segments, 0);
 	clocks_free(&f->clocks);
 	assert_int_equal(clocks_new(&f->clocks), 0);
-	f->config.clocks = f->clocks;
 	f->config.dry = true;
 	r = sweep_at(f, START + 60 * DAY, 0);
 	assert_int_equal(r.segments, 2);
@@ -598,15 +393,15 @@ damage_needles(struct fixture *f)
 		memset(at + 1, 0xff, 2);
 	testing_write_file(path, bytes, n);
 	free(bytes);
-	reopen(f, STORE_WRITE);
+	archive_reopen(f, STORE_WRITE);
 }
 
 static void
-add_needle(struct fixture *f, unsigned nth, const char *class, int64_t start_ns)
+add_needle(struct fixture *f, const char *class, int64_t start_ns)
 {
 	struct store_segment s;
 
-	segment_make(&s, nth, class, start_ns);
+	make(f, &s, class, start_ns);
 	snprintf(s.rule, sizeof(s.rule), "needle-of-it");
 	put(f, &s);
 }
@@ -616,43 +411,23 @@ add_needle(struct fixture *f, unsigned nth, const char *class, int64_t start_ns)
 static void
 test_edited_by_hand(void **state)
 {
-	static const char edited[] =
-	    "version: 1\n"
-	    "organisation: {name: here, time_zone: Europe/London}\n"
-	    "access: {owner: [somebody]}\n"
-	    "purposes: [quality]\n"
-	    "numbering: {country: 44}\n"
-	    "retention: {standard: {max: 30 days}}\n"
-	    "metadata: {max: 3 months}\n"
-	    "rules:\n"
-	    "  - {name: all, match: {direction: [in]}, decision: record,\n"
-	    "     retention: standard}\n";
+	static const char edited[] = FIXTURE_POLICY(
+	    "  standard: {max: 30 days}\n", "3 months", "standard");
 	struct fixture *f = *state;
-	struct policy_errors errors;
-	struct policy *policy;
 	struct store_segment s;
-	uint8_t hash[STORE_HASH_BYTES];
 
-	assert_int_equal(policy_load(&policy, edited, strlen(edited), &errors),
-			 0);
-	assert_int_equal(store_archive_keep_policy(f->archive, policy_today,
-						   strlen(policy_today), hash),
-			 0);
-	f->config.policy = policy;
-	segment_make(&s, 1, "standard", START);
-	memcpy(s.policy, hash, sizeof(hash));
-	put(f, &s);
+	policy_keep(f, policy_today, f->like.policy);
+	policy_set(f, edited);
+	add(f, &s, "standard", START);
 	assert_int_equal(sweep_at(f, START + 40 * DAY, 0).segments, 0);
-	apply(f, policy_today);
+	policy_apply(f, policy_today);
 	assert_int_equal(sweep_at(f, START + 89 * DAY, 0).segments, 0);
 	assert_int_equal(sweep_at(f, START + 89 * DAY, 0).overdue, 0);
 	/* somebody agrees */
-	apply(f, edited);
+	policy_apply(f, edited);
 	assert_int_equal(sweep_at(f, START + 40 * DAY, 0).segments, 1);
 	/* the note stays no longer either */
 	assert_int_equal(sweep_at(f, START + 100 * DAY, 0).tombstones, 1);
-	f->config.policy = f->policy;
-	policy_free(&policy);
 }
 
 /* Behind the first that is not due nothing is read, in classes that count
@@ -665,19 +440,13 @@ test_looks_no_further(void **state)
 					       "special" };
 	struct fixture *f = *state;
 	struct store_segment s;
-	uint8_t hash[STORE_HASH_BYTES];
 	struct sweep_result r;
-	unsigned n = 0;
 
-	apply(f, policy_today);
-	assert_int_equal(store_archive_keep_policy(f->archive, policy_then,
-						   strlen(policy_then), hash),
-			 0);
+	policy_apply(f, policy_today);
+	policy_keep(f, policy_then, f->like.policy);
 	for (unsigned i = 0; i < 5; i++) {
-		segment_make(&s, n++, classes[i], START);
-		memcpy(s.policy, hash, sizeof(hash));
-		put(f, &s);
-		add_needle(f, n++, classes[i], START + HOUR);
+		add(f, &s, classes[i], START);
+		add_needle(f, classes[i], START + HOUR);
 	}
 	damage_needles(f);
 	r = sweep_at(f, START + 2 * HOUR, 0);
@@ -715,7 +484,7 @@ test_half_a_year(void **state)
 	unsigned gone = 0;
 
 	for (unsigned i = 0; i < CALLS; i++) {
-		add(f, &s, i, classes[i % 5], START + i * (29 * HOUR + 7));
+		add(f, &s, classes[i % 5], START + i * (29 * HOUR + 7));
 		(void)policy_clock(f->policy, s.retention, s.call_start_ns,
 				   &clock);
 		due_ns[i] = clock.due_ns;
@@ -750,7 +519,7 @@ test_tombstones(void **state)
 	struct sweep_result r;
 
 	for (unsigned i = 0; i < 4; i++)
-		add(f, &s[i], i, i % 2 ? "short" : "bygone", START + i);
+		add(f, &s[i], i % 2 ? "short" : "bygone", START + i);
 	assert_int_equal(sweep_at(f, START + 40 * DAY, 0).segments, 4);
 	/* twelve months, from 28 March, 14:15:03 */
 	r = sweep_at(f, START + 366 * DAY - 1, 0);
@@ -774,26 +543,6 @@ test_tombstones(void **state)
 	assert_int_equal(r.tombstones, 0);
 }
 
-static void
-case_act(struct fixture *f, enum store_act_type type, enum store_case_kind kind,
-	 const char *name, const char *id)
-{
-	char ids[1][STORE_SEGMENT_ID_BYTES], failed[STORE_SEGMENT_ID_BYTES];
-	struct store_act act = { .type = type,
-				 .now_ns = START,
-				 .actor = "ann",
-				 .of.kind = kind,
-				 .reason = "needed",
-				 .approver = "bob",
-				 .review_ns = START + DAY,
-				 .ids = ids,
-				 .count = id != NULL };
-
-	snprintf(act.of.name, sizeof(act.of.name), "%s", name);
-	snprintf(ids[0], sizeof(ids[0]), "%s", id ? id : "");
-	assert_int_equal(store_act(f->archive, &act, failed), 0);
-}
-
 /* Twelve months after it was closed: a request with its numbers at once, a case
  * when what was held for it has no row any more. What is open stays. */
 static void
@@ -805,15 +554,16 @@ test_cases(void **state)
 	struct sweep_result r;
 	char name[STORE_CASE_BYTES];
 
+	f->now_ns = START;
 	/* its own time is over some days after those of the cases */
-	add(f, &s, 0, "short", START + 5 * DAY);
-	case_act(f, STORE_ACT_OPEN, STORE_CASE_SAR, "S-1", NULL);
-	case_act(f, STORE_ACT_OPEN, STORE_CASE_SAR, "S-2", NULL);
-	case_act(f, STORE_ACT_OPEN, STORE_CASE, "C-1", NULL);
-	case_act(f, STORE_ACT_HOLD, STORE_CASE, "C-1", s.id);
-	case_act(f, STORE_ACT_SEARCH, STORE_CASE_SAR, "S-1", s.id);
-	case_act(f, STORE_ACT_CLOSE, STORE_CASE, "C-1", NULL);
-	case_act(f, STORE_ACT_CLOSE, STORE_CASE_SAR, "S-1", NULL);
+	add(f, &s, "short", START + 5 * DAY);
+	assert_int_equal(act(f, STORE_ACT_OPEN, "S-1", NULL, NULL), 0);
+	assert_int_equal(act(f, STORE_ACT_OPEN, "S-2", NULL, NULL), 0);
+	assert_int_equal(act(f, STORE_ACT_OPEN, "C-1", "", NULL), 0);
+	assert_int_equal(act(f, STORE_ACT_HOLD, "C-1", "", s.id), 0);
+	assert_int_equal(act(f, STORE_ACT_SEARCH, "S-1", NULL, s.id), 0);
+	assert_int_equal(act(f, STORE_ACT_CLOSE, "C-1", "", NULL), 0);
+	assert_int_equal(act(f, STORE_ACT_CLOSE, "S-1", NULL, NULL), 0);
 	(void)sweep_at(f, START + 100 * DAY, 0);
 	assert_int_equal(state_of(f, &s), STORE_STATE_PURGED);
 	assert_int_equal(sweep_at(f, START + 366 * DAY - 1, 0).cases, 0);
@@ -828,10 +578,11 @@ test_cases(void **state)
 	assert_int_equal(store_case_get(f->archive, "S-2", &found), 0);
 
 	/* some at a time: the archive waits for each */
+	f->now_ns = START;
 	for (int i = 0; i <= SWEEP_CASES; i++) {
 		snprintf(name, sizeof(name), "D-%d", i);
-		case_act(f, STORE_ACT_OPEN, STORE_CASE, name, NULL);
-		case_act(f, STORE_ACT_CLOSE, STORE_CASE, name, NULL);
+		assert_int_equal(act(f, STORE_ACT_OPEN, name, "", NULL), 0);
+		assert_int_equal(act(f, STORE_ACT_CLOSE, name, "", NULL), 0);
 	}
 	r = sweep_at(f, START + 371 * DAY, 0);
 	assert_int_equal(r.cases, SWEEP_CASES);
@@ -870,10 +621,10 @@ test_tombstones_in_order(void **state)
 	struct store_segment evening, morning, later;
 	struct sweep_result r;
 
-	add(f, &evening, 0, "short", evening_ns);
-	add(f, &morning, 1, "short", morning_ns);
-	add(f, &later, 2, "short", evening_ns + 10 * DAY);
-	add_needle(f, 3, "short", evening_ns + 20 * DAY);
+	add(f, &evening, "short", evening_ns);
+	add(f, &morning, "short", morning_ns);
+	add(f, &later, "short", evening_ns + 10 * DAY);
+	add_needle(f, "short", evening_ns + 20 * DAY);
 	r = sweep_at(f, evening_ns + 60 * DAY, 0);
 	assert_int_equal(r.segments, 4);
 	damage_needles(f);
@@ -896,9 +647,9 @@ test_limit_before_tombstones(void **state)
 	struct store_segment a, b;
 	struct sweep_result r;
 
-	add(f, &a, 0, "short", START);
+	add(f, &a, "short", START);
 	assert_int_equal(sweep_at(f, START + 31 * DAY, 0).segments, 1);
-	add(f, &b, 1, "short", START + 360 * DAY);
+	add(f, &b, "short", START + 360 * DAY);
 	f->config.limit = 1;
 	r = sweep_at(f, START + 400 * DAY, 0);
 	assert_int_equal(r.segments, 1);
@@ -920,20 +671,17 @@ test_allocation(void **state)
 	unsigned fails = 0;
 	int rc;
 
-	assert_int_equal(store_archive_keep_policy(f->archive, policy_then,
-						   strlen(policy_then), hash),
-			 0);
+	policy_keep(f, policy_then, hash);
 	testing_fail_allocation(1);
 	assert_int_equal(clocks_new(&(struct clocks *){ NULL }), -ENOMEM);
 	for (unsigned n = 1; n < 1000; n++) {
-		segment_make(&s, 2 * n, "special", START + n * MINUTE);
+		make(f, &s, "special", START + n * MINUTE);
 		memcpy(s.policy, hash, sizeof(hash));
 		put(f, &s);
-		add(f, &s, 2 * n + 1, "short", START + n * MINUTE);
-		f->config.now_ns = START + 70 * DAY;
+		add(f, &s, "short", START + n * MINUTE);
 		clocks_free(&f->clocks);
 		assert_int_equal(clocks_new(&f->clocks), 0);
-		f->config.clocks = f->clocks;
+		sweep_prepare(f, START + 70 * DAY);
 		testing_fail_allocation(n);
 		rc = sweep_run(&f->config, &r);
 		if (testing_allocations() < n)
@@ -953,7 +701,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_nothing_there),
 		TEST(test_due_and_next),
 		TEST(test_limit),
@@ -973,7 +720,6 @@ main(void)
 		TEST(test_tombstones_in_order),
 		TEST(test_limit_before_tombstones),
 		TEST(test_allocation),
-#undef TEST
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,29 +20,18 @@
  *
  * A short one unless they are set: see .ci/years.
  */
-#include <errno.h>
+#include "cmd/common/guard.h"
+
 #include <inttypes.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "cmd/common/guard.h"
-#include "cmd/common/sweep.h"
+#include "cmd/common/fixture_priv.h"
 #include "cmd/testing/slow_clock.h"
-#include "cmd/testing/testing.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-#define SECOND       INT64_C(1000000000)
-#define MINUTE       (60 * SECOND)
-#define HOUR         (60 * MINUTE)
-#define DAY          (24 * HOUR)
-#define BEGIN        INT64_C(1767225600000000000) /* 2026-01-01 */
-#define LIMIT        50 /* of a sweep, as in the recorder */
+/* 2026-01-01 */
+#define BEGIN INT64_C(1767225600000000000)
+
+#define LIMIT 50 /* of a sweep, as in the recorder */
 
 /* What each class says under each policy: in days or months. */
 struct term {
@@ -78,11 +67,7 @@ struct item {
 
 struct years {
 	/* the recorder */
-	char *folder;
-	char dir[256];
-	struct store_archive *archive;
-	struct policy *policies[POLICIES];
-	struct clocks *clocks;
+	struct fixture *fx;
 	struct store_pulse pulse;
 	/* the world */
 	uint64_t random;
@@ -216,28 +201,37 @@ judge_all(struct years *y)
 	}
 }
 
-/* ---- the archive --------------------------------------------------------- */
-
 static void
-segment_id(const struct years *y, size_t item, char call[STORE_CALL_ID_BYTES],
-	   char id[STORE_SEGMENT_ID_BYTES])
+policy_write(char *text, size_t bytes, size_t policy)
 {
-	char dialog[32];
+	char classes[1024];
+	size_t n = 0;
 
-	snprintf(dialog, sizeof(dialog), "dialog-%zu", item);
-	store_call_id_make(call, y->items[item].start_ns, dialog, "tag", 0);
-	snprintf(id, STORE_SEGMENT_ID_BYTES, "%.27s-1", call);
+	for (size_t c = 0; c < CLASSES; c++) {
+		const struct term *t = &terms[policy][c];
+
+		n += (size_t)snprintf(
+		    classes + n, sizeof(classes) - n,
+		    t->floor_months ? "  %s: {max: %u %s, min: %u months}\n"
+				    : "  %s: {max: %u %s}\n",
+		    class_names[c], t->days ? t->days : t->months,
+		    t->days ? "days" : "months", t->floor_months);
+	}
+	snprintf(text, bytes, FIXTURE_POLICY("%s", "25 months", "half"),
+		 classes);
 }
 
-/* PURGED also where the note of it is gone; COUNT: it never was there. */
+/* ---- the archive --------------------------------------------------------- */
+
+/* PURGED also where the note of it is gone. */
 static enum store_state
-state_of(const struct years *y, size_t item, struct store_segment *segment)
+row_state(const struct years *y, size_t item, struct store_segment *segment)
 {
-	char call[STORE_CALL_ID_BYTES], id[STORE_SEGMENT_ID_BYTES];
+	struct store_segment named;
 	int r;
 
-	segment_id(y, item, call, id);
-	r = store_segment_get(y->archive, id, segment);
+	ids_make(&named, item, y->items[item].start_ns);
+	r = store_segment_get(y->fx->archive, named.id, segment);
 	assert_true(r == 0 || r == -ENOENT);
 	return r ? STORE_STATE_PURGED : segment->state;
 }
@@ -245,7 +239,7 @@ state_of(const struct years *y, size_t item, struct store_segment *segment)
 static void
 put_call(struct years *y, int64_t start_ns)
 {
-	struct store_segment segment = { .state = STORE_STATE_INTERRUPTED };
+	struct store_segment segment;
 	struct item *item;
 
 	if (y->count == y->capacity) {
@@ -258,13 +252,8 @@ put_call(struct years *y, int64_t start_ns)
 			       .class = (uint8_t)(chance(y) % CLASSES) };
 	judge(y, item);
 	heap_push(y, y->count - 1);
-	segment_id(y, y->count - 1, segment.call, segment.id);
-	segment.segment = 1;
-	segment.call_start_ns = segment.start_ns = start_ns;
-	segment.end_ns = start_ns + MINUTE;
-	snprintf(segment.retention, sizeof(segment.retention), "%s",
-		 class_names[item->class]);
-	assert_int_equal(store_segment_put(y->archive, &segment), 0);
+	make(y->fx, &segment, class_names[item->class], start_ns);
+	assert_int_equal(store_segment_put(y->fx->archive, &segment), 0);
 }
 
 /* What has come in until now. */
@@ -273,12 +262,12 @@ put_calls(struct years *y)
 {
 	if (y->next_call_ns > y->now_ns)
 		return;
-	assert_int_equal(store_batch_begin(y->archive), 0);
+	assert_int_equal(store_batch_begin(y->fx->archive), 0);
 	while (y->next_call_ns <= y->now_ns) {
 		put_call(y, y->next_call_ns);
 		y->next_call_ns += between(y, 1, 2 * y->call_ns);
 	}
-	assert_int_equal(store_batch_commit(y->archive), 0);
+	assert_int_equal(store_batch_commit(y->fx->archive), 0);
 }
 
 static void
@@ -287,11 +276,9 @@ set_state(struct years *y, size_t i, enum store_state state,
 {
 	struct store_segment segment;
 
-	assert_int_not_equal(state_of(y, i, &segment), STORE_STATE_PURGED);
+	assert_int_not_equal(row_state(y, i, &segment), STORE_STATE_PURGED);
 	segment.state = state;
-	assert_int_equal(store_batch_begin(y->archive), 0);
-	assert_int_equal(store_segment_put(y->archive, &segment), 0);
-	assert_int_equal(store_batch_commit(y->archive), 0);
+	put(y->fx, &segment);
 	y->items[i].state = (uint8_t)shadow;
 }
 
@@ -335,7 +322,7 @@ check_sweep(struct years *y, uint64_t deleted)
 
 		if (item->state != LIVE)
 			continue;
-		if (state_of(y, i, &segment) != STORE_STATE_PURGED)
+		if (row_state(y, i, &segment) != STORE_STATE_PURGED)
 			fail_msg("%s is overdue", segment.id);
 		assert_true(item->floor_ns <= y->now_ns);
 		item->state = GONE;
@@ -359,17 +346,12 @@ check_sweep(struct years *y, uint64_t deleted)
 static void
 sweep(struct years *y)
 {
-	struct sweep_config config = { .archive = y->archive,
-				       .policy = y->policies[y->policy],
-				       .clocks = y->clocks,
-				       .now_ns = y->now_ns + y->error_ns,
-				       .actor = "years",
-				       .limit = LIMIT };
-	struct guard_reading clock = { .wall_ns = config.now_ns,
+	const int64_t now_ns = y->now_ns + y->error_ns;
+	struct guard_reading clock = { .wall_ns = now_ns,
 				       .boottime_ns = y->boottime_ns,
 				       .synchronised = y->synchronised };
 	enum guard_verdict verdict;
-	struct sweep_result result = { 0 };
+	struct sweep_result result;
 	uint64_t deleted = 0;
 
 	memset(clock.boot, y->boot, sizeof(clock.boot));
@@ -377,20 +359,20 @@ sweep(struct years *y)
 	verdict = guard_decide(&y->pulse, &clock, false);
 	assert_true(y->error_ns == 0 || verdict != GUARD_TRUSTED);
 	if (verdict != GUARD_TRUSTED) {
-		guard_note(&y->pulse, config.now_ns, verdict, NULL, 0);
+		guard_note(&y->pulse, now_ns, verdict, NULL, 0);
 		y->refused++;
 		y->behind = true;
 	} else {
 		guard_trust(&y->pulse, &clock);
 		do {
-			assert_int_equal(sweep_run(&config, &result), 0);
+			result = sweep_at(y->fx, now_ns, 0);
 			deleted += result.segments;
 		} while (result.more);
-		guard_note(&y->pulse, config.now_ns, verdict, &result, 0);
+		guard_note(&y->pulse, now_ns, verdict, &result, 0);
 		assert_int_equal(result.overdue, 0);
 		check_sweep(y, deleted);
 	}
-	assert_int_equal(store_pulse_put(y->archive, &y->pulse, NULL), 0);
+	assert_int_equal(store_pulse_put(y->fx->archive, &y->pulse, NULL), 0);
 }
 
 /* ---- time ---------------------------------------------------------------- */
@@ -432,7 +414,7 @@ look_for_alarm(struct years *y)
 {
 	struct store_pulse pulse;
 
-	assert_int_equal(store_pulse_get(y->archive, &pulse), 0);
+	assert_int_equal(store_pulse_get(y->fx->archive, &pulse), 0);
 	assert_int_not_equal(pulse.verdict, GUARD_TRUSTED);
 	assert_true(y->now_ns - pulse.well_ns > GUARD_STALE_NS);
 	y->alarms++;
@@ -449,15 +431,8 @@ start_again(struct years *y)
 static void
 reopen(struct years *y)
 {
-	static const struct store_archive_config config = { .map_bytes =
-								UINT64_C(16)
-								<< 30 };
-
-	store_archive_close(&y->archive);
-	assert_int_equal(
-	    store_archive_open(&y->archive, y->dir, STORE_WRITE, &config, NULL),
-	    0);
-	(void)!store_pulse_get(y->archive, &y->pulse);
+	archive_reopen(y->fx, STORE_WRITE);
+	(void)!store_pulse_get(y->fx->archive, &y->pulse);
 }
 
 /* The recorder is off, perhaps the machine too. */
@@ -546,10 +521,24 @@ check_all(struct years *y)
 
 		if (y->items[i].state == GONE && i % 16)
 			continue;
-		if (state_of(y, i, &segment) != states[y->items[i].state])
+		if (row_state(y, i, &segment) != states[y->items[i].state])
 			fail_msg("call %zu is %s", i,
 				 store_state_name(segment.state));
 	}
+}
+
+static void
+change_policy(struct years *y)
+{
+	char text[2048];
+
+	y->policy = (size_t)(chance(y) % POLICIES);
+	policy_write(text, sizeof(text), y->policy);
+	policy_set(y->fx, text);
+	y->changes++;
+	judge_all(y);
+	y->shortened = true;
+	sweep(y);
 }
 
 static void
@@ -566,13 +555,8 @@ live_a_day(struct years *y)
 		be_off(y);
 	if (one_in(y, 25))
 		jump(y);
-	if (one_in(y, 60)) {
-		y->policy = (size_t)(chance(y) % POLICIES);
-		y->changes++;
-		judge_all(y);
-		y->shortened = true;
-		sweep(y);
-	}
+	if (one_in(y, 60))
+		change_policy(y);
 }
 
 /* ---- the years ----------------------------------------------------------- */
@@ -585,56 +569,21 @@ setting(const char *name, int64_t usual)
 	return text ? strtoll(text, NULL, 10) : usual;
 }
 
-static void
-load_policies(struct years *y)
-{
-	for (size_t p = 0; p < POLICIES; p++) {
-		struct policy_errors errors;
-		char text[2048];
-		size_t n = (size_t)snprintf(
-		    text, sizeof(text),
-		    "version: 1\n"
-		    "organisation: {name: here, time_zone: Europe/London}\n"
-		    "access: {owner: [somebody]}\npurposes: [quality]\n"
-		    "numbering: {country: 44}\nmetadata: {max: 25 months}\n"
-		    "rules: [{name: all, decision: record, retention: half}]\n"
-		    "retention:\n");
-
-		for (size_t c = 0; c < CLASSES; c++) {
-			const struct term *t = &terms[p][c];
-
-			n += (size_t)snprintf(
-			    text + n, sizeof(text) - n,
-			    t->floor_months
-				? "  %s: {max: %u %s, min: %u months}\n"
-				: "  %s: {max: %u %s}\n",
-			    class_names[c], t->days ? t->days : t->months,
-			    t->days ? "days" : "months", t->floor_months);
-		}
-		assert_int_equal(policy_load(&y->policies[p], text, n, &errors),
-				 0);
-	}
-}
-
 static int
 setup(void **state)
 {
 	struct years *y = calloc(1, sizeof(*y));
-	struct store_public pub;
-	char path[300];
+	char text[2048];
 
 	assert_non_null(y);
-	assert_int_equal(store_init(), 0);
 	/* Thousands of syncs are not what is tested. */
 	if (!getenv("TMPDIR") && access("/dev/shm", W_OK) == 0)
 		setenv("TMPDIR", "/dev/shm", 1);
-	y->folder = testing_folder();
-	snprintf(y->dir, sizeof(y->dir), "%s/archive", y->folder);
-	snprintf(path, sizeof(path), "%s/key", y->folder);
-	assert_int_equal(store_identity_create(path, &pub), 0);
-	assert_int_equal(store_archive_create(y->dir, &pub, 1), 0);
-	assert_int_equal(clocks_new(&y->clocks), 0);
-	load_policies(y);
+	policy_write(text, sizeof(text), y->policy);
+	y->fx = fixture_new(text);
+	y->fx->like.state = STORE_STATE_INTERRUPTED;
+	y->fx->opened.map_bytes = UINT64_C(16) << 30;
+	y->fx->config.limit = LIMIT;
 	slow_zone_init(&y->zone, "Europe/London");
 	reopen(y);
 	*state = y;
@@ -646,12 +595,8 @@ teardown(void **state)
 {
 	struct years *y = *state;
 
-	store_archive_close(&y->archive);
-	clocks_free(&y->clocks);
-	for (size_t p = 0; p < POLICIES; p++)
-		policy_free(&y->policies[p]);
+	fixture_free(&y->fx);
 	slow_zone_fini(&y->zone);
-	testing_folder_remove(y->folder);
 	free(y->items);
 	free(y->heap);
 	free(y);
