@@ -20,7 +20,7 @@ failed=0
 
 # Sanitizers make a recording slow: fewer of each kind.
 case ${V:-release} in
-release) stride=61 few= ;;
+release) stride=127 few= ;;
 *) stride=797 few=1 ;;
 esac
 [ "${CARRIED:-}" != all ] || stride=1
