@@ -5,7 +5,7 @@
 #   make demo    on a bare Debian 12: installs what is missing, builds, records
 #                a real capture, lists it, plays it to a WAV
 #   make check   installs what is missing, builds everything with gcc and clang,
-#                runs every test, under the sanitizers too
+#                runs every test, and many under the sanitizers too
 #
 # Each kind of build has an object tree of its own: build/<V>/. The list of
 # sources is the list of files; dependencies are made by the compiler.
