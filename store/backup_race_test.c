@@ -500,21 +500,31 @@ first_meanwhile(int step)
 				 -EBUSY);
 }
 
-/** Two make the first one in the same folder: it is that of one of them. */
+/** The first backup, and what another one does in the middle of it so many
+ * times; it is whole, and opens. */
 static void
-test_first_twice(void **state)
+make_first(struct fixture *fx, const char *periods, void (*fault)(int step),
+	   int times)
 {
-	struct fixture *fx = *state;
 	struct store_segment s;
 	struct said said;
 
 	fixture_record(fx, &s, 0, SHORT_MS);
 	meanwhile.fx = fx;
 	meanwhile.done = 0;
-	assert_int_equal(make_in(fx, "backup", NULL, first_meanwhile), 0);
-	assert_int_equal(meanwhile.done, 1);
+	assert_int_equal(make_in(fx, "backup", periods, fault), 0);
+	assert_int_equal(meanwhile.done, times);
 	assert_int_equal(check(fx, &said), 0);
 	assert_int_equal(opens(fx, &s), 0);
+}
+
+/** Two make the first one in the same folder: it is that of one of them. */
+static void
+test_first_twice(void **state)
+{
+	struct fixture *fx = *state;
+
+	make_first(fx, NULL, first_meanwhile, 1);
 	assert_int_equal(make_in(fx, "backup", NULL, NULL), 0);
 }
 
@@ -532,16 +542,8 @@ static void
 test_first_periods_twice(void **state)
 {
 	struct fixture *fx = *state;
-	struct store_segment s;
-	struct said said;
 
-	fixture_record(fx, &s, 0, SHORT_MS);
-	meanwhile.fx = fx;
-	meanwhile.done = 0;
-	assert_int_equal(make_in(fx, "backup", "apart", other_meanwhile), 0);
-	assert_int_equal(meanwhile.done, 2);
-	assert_int_equal(check(fx, &said), 0);
-	assert_int_equal(opens(fx, &s), 0);
+	make_first(fx, "apart", other_meanwhile, 2);
 	assert_int_equal(make_in(fx, "other", "apart", NULL), -ENOTEMPTY);
 	assert_int_equal(make_in(fx, "other", "elsewhere", NULL), 0);
 }
